@@ -1,0 +1,59 @@
+# make demo    see Erlang in a stock beam.smp
+# make test    set-up, lint, types and the whole test suite
+# make bench   timings
+# make clean   remove what the others made here (Debian packages stay installed)
+
+PACKAGES := gdb gdb-multiarch erlang-base erlang-dev gcc libc6-dev binutils llvm python3 python3-venv
+VENV     := .venv
+PYTHON   := $(VENV)/bin/python
+READY    := $(VENV)/.ready
+CHECKED  := $(wildcard beamgdb jit tests demo bench)
+
+.PHONY: demo test bench setup packages lint types clean
+
+demo: setup
+	@echo "==> demo: a busy stock Erlang node under GDB"
+	@$(PYTHON) -m demo
+
+test: lint types
+	@echo "==> test: the whole suite"
+	@$(PYTHON) -m pytest
+
+bench: setup
+	@for script in bench/*.py; do echo "==> bench: $$script"; PYTHONPATH=. $(PYTHON) "$$script" || exit 1; done
+
+lint: setup
+	@echo "==> lint: ruff"
+	@$(PYTHON) -m ruff check --quiet .
+
+types: setup
+	@echo "==> types: mypy --strict"
+	@$(PYTHON) -m mypy --no-error-summary $(CHECKED)
+
+setup: packages $(READY)
+
+packages:
+	@missing=; \
+	for package in $(PACKAGES); do \
+	    dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "==> setup: installing Debian packages:$$missing"; \
+	if [ "$$(id -u)" -eq 0 ]; then as_root=; else as_root=sudo; fi; \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing
+
+# The system's Python is the one that GDB embeds.
+$(READY): setup.cfg pyproject.toml
+	@for python in /usr/bin/python3 python3 none; do \
+	    "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if [ "$$python" = none ]; then echo "Python 3.11 or later, with venv, is needed" >&2; exit 1; fi; \
+	echo "==> setup: Python packages into $(VENV)"; \
+	"$$python" -m venv --clear $(VENV) && $(PYTHON) -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+clean:
+	@echo "==> clean: $(VENV), caches and build products"
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,411 @@
+"""What x86-64 instructions do, as far as BeamAsm uses them, and its use of the registers.
+
+erts/emulator/beam/jit/x86/beam_asm.hpp, OTP 25 to 27 (Unix): rsp is the Erlang stack pointer while Erlang code runs;
+rbp keeps it while C code runs, or is the frame pointer with `+JPperf true`; rbx points at the x registers, r13 at the
+Process. An instruction not described here is taken to change its first operand.
+
+What range to pass for an Erlang function: BeamAsm registers `m:f/a-CodeInfoPrologue`, which is data and the eight bytes
+of the breakpoint prologue that either jumps over itself or calls the breakpoint fragment, and then `m:f/a`. Pass the
+latter. The prologue leaves frame and registers as they are, so its entry state is that of the function itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+from typing import Final
+
+import capstone
+
+from beamgdb.frames import facts as known
+from beamgdb.frames import flow
+from beamgdb.frames.facts import WORD, Operation
+from beamgdb.frames.flow import Code, Control, Decoded, Entry, FunctionFlow, ReadMemory, Step
+
+_WIDE: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
+_PARTS: Final = {
+    **{name: wide for wide in _WIDE for name in ("e" + wide[1:], wide[1:])},
+    **{half: f"r{half[0]}x" for half in ("al", "ah", "bl", "bh", "cl", "ch", "dl", "dh")},
+    **{"sil": "rsi", "dil": "rdi", "bpl": "rbp", "spl": "rsp"},
+    **{f"r{n}{part}": f"r{n}" for n in range(8, 16) for part in "dwb"},
+}
+"""Names of parts of registers -> the 64-bit register."""
+_LOW_HALVES: Final = {"e" + name[1:]: name for name in _WIDE} | {f"r{n}d": f"r{n}" for n in range(8, 16)}
+"""Names of the lower 32 bits, writing which clears the upper -> the 64-bit register."""
+
+_UNCHANGING: Final = frozenset(
+    "cmp test nop bt comisd ucomisd vcomisd vucomisd ptest vptest ud2 hlt int3 prefetcht0 prefetchw mfence lfence pause"
+    " endbr64 vzeroupper clc stc cmc".split()
+)
+"""Instructions that change neither registers nor memory."""
+
+_IMPLICIT: Final = {
+    "mul": ("rax", "rdx"), "div": ("rax", "rdx"), "idiv": ("rax", "rdx"), "cqo": ("rdx",), "cdq": ("rdx",),
+    "cdqe": ("rax",), "cwde": ("rax",), "rdtsc": ("rax", "rdx"), "rdtscp": ("rax", "rdx", "rcx"),
+    "cpuid": ("rax", "rbx", "rcx", "rdx"), "cmpxchg": ("rax",),
+}  # fmt: skip
+"""Registers that instructions change beside their first operand."""
+
+_SIZES: Final = {"byte": 1, "word": 2, "dword": 4, "qword": 8, "xmmword": 16, "ymmword": 32, "zmmword": 64}
+_VECTOR_WORDS: Final = {"x": 2, "y": 4, "z": 8}
+_VECTOR_MOVES: Final = frozenset("movups movupd movaps movapd movdqu movdqa lddqu".split())
+RAISING_FRAGMENTS: Final = frozenset(
+    "raise_exception raise_exception_null_exp raise_shared bs_create_bin_error_shared handle_element_error"
+    " handle_hd_error handle_map_get_badkey handle_map_get_badmap handle_map_size_error handle_node_error"
+    " i_func_info_shared".split()
+)
+"""Shared fragments, as BeamAsm registers them after `global::`, that are called and do not return."""
+_ADDRESSES: Final = (1 << 64) - 1
+_TABLE_REACH: Final = 4
+"""Instructions between taking the address of a jump table and the jump (`emit_i_jump_on_val` has none)."""
+_TABLE_LIMIT: Final = 4096
+"""Entries read of a jump table."""
+_TABLE_CHUNK: Final = 64
+"""Entries asked for at a time."""
+_CACHE_LIMIT: Final = 100_000
+"""Distinct instructions remembered."""
+
+_MEMORY: Final = re.compile(r"(?:(\w+) ptr )?(?:[c-gs]s:)?\[(.+)\](?: ?\{.*\})?")
+_TERM: Final = re.compile(r"([+-])? ?(?:(0x[0-9a-f]+|\d+)|([a-z]\w*)(\*\d)?)")
+
+Memory = tuple[int, "str | None", tuple[str, ...], int]
+"""Size in bytes, base register, index registers, displacement."""
+
+
+class X86_64:
+    """x86-64 as BeamAsm uses it on Unix."""
+
+    stack_pointer = "rsp"
+    saved_stack_pointer = "rbp"
+    x_array = "rbx"
+    process = "r13"
+    host_registers = frozenset((*_WIDE, *(f"r{n}" for n in range(8, 16))))
+    entry_depth = WORD
+    frame_pointer_offset = -2 * WORD
+
+    enter_frame_size = 4
+    """Bytes of `push rbp; mov rbp, rsp` (`emit_enter_frame`)."""
+
+    def __init__(self) -> None:
+        self._disassembler = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+        self._meaning: dict[tuple[str, str, int], tuple[Operation, ...]] = {}
+
+    def at_entry(self, offset: int, entry: int) -> bool:
+        return offset in (entry, entry + self.enter_frame_size)
+
+    def decode(self, code: Code, start: int) -> Decoded:
+        """Instructions from offset `start` to the end of `code`, or to the first that is none."""
+        if len(self._meaning) > _CACHE_LIMIT:
+            self._meaning.clear()
+        reader = _Reader(self, code)
+        for at, size, mnemonic, operands in self._disassembler.disasm_lite(code.code[start:], start):
+            reader.instruction(at, at + size, mnemonic, operands)
+        return Decoded(reader.steps, reader.landings, reader.tries, reader.opaque)
+
+    def operations(self, mnemonic: str, operands: str, stop_offset: int) -> tuple[Operation, ...]:
+        """What an instruction does that neither transfers control nor depends on where it lies."""
+        key = (mnemonic, operands, stop_offset)
+        meaning = self._meaning.get(key)
+        if meaning is None:
+            split = operands.split(", ") if operands else []
+            meaning = self._meaning[key] = tuple(_operations(mnemonic, split, stop_offset))
+        return meaning
+
+
+class _Reader:
+    """One pass over the instructions of a stretch of code."""
+
+    def __init__(self, machine: X86_64, code: Code) -> None:
+        self.machine = machine
+        self.code = code
+        self.steps: list[Step] = []
+        self.landings: list[int] = []
+        self.tries: list[int] = []
+        self.opaque = False
+        self.taken: dict[str, tuple[int, int]] = {}
+        """Register -> (number of instruction, address outside of the code that it was set to)."""
+
+    def instruction(self, at: int, end: int, mnemonic: str, operands: str) -> None:
+        control, targets, resumption = Control.NEXT, (), None
+        operations: tuple[Operation, ...] = ()
+        if mnemonic[0] == "j":
+            control, targets = self._jump(mnemonic, operands)
+        elif mnemonic == "call":
+            control = Control.RAISE if self._called(end, operands) in self.code.raising else Control.CALL
+        elif mnemonic == "ret":
+            control = Control.RETURN
+        elif mnemonic in ("ud2", "hlt"):
+            control = Control.JUMP
+        elif mnemonic == "lea" and "rip" in operands:
+            operations, resumption = self._take_address(end, operands)
+        else:
+            operations = self.machine.operations(mnemonic, operands, self.code.stop_offset)
+            if mnemonic in ("dec", "inc") and operands.startswith("qword ptr [r13 + "):
+                (self.landings if mnemonic == "dec" else self.tries).append(at)
+        self.steps.append(Step(at, end, operations, control, targets, resumption))
+
+    def _jump(self, mnemonic: str, operands: str) -> tuple[Control, tuple[int, ...]]:
+        control = Control.JUMP if mnemonic == "jmp" else Control.BRANCH
+        if operands[0] in "0123456789":
+            target = int(operands, 0)
+            return control, (target,) if self.code.inside(target) else ()
+        return control, self._jump_table(operands)
+
+    def _called(self, end: int, operands: str) -> int | None:
+        """The address called: plainly, or through a table of addresses after the code of the module."""
+        if operands[0].isdigit():
+            return (self.code.address + int(operands, 0)) & _ADDRESSES
+        memory = _memory(operands)
+        if memory is None or memory[1] != "rip" or self.code.read is None:
+            return None
+        raw = self.code.read(self.code.address + end + memory[3], WORD)
+        return int.from_bytes(raw, "little") if raw else None
+
+    def _jump_table(self, operands: str) -> tuple[int, ...]:
+        """Targets of `jmp [table + 8 * index]`, where `table` was just set by a position-relative `lea`."""
+        memory = _memory(operands)
+        if memory is None or memory[1] is None or not memory[2]:
+            return ()
+        number, table = self.taken.get(memory[1], (-_TABLE_REACH, 0))
+        if len(self.steps) - number >= _TABLE_REACH:
+            return ()
+        targets = self._table_entries(table + memory[3])
+        self.opaque |= not targets
+        return targets
+
+    def _table_entries(self, table: int) -> tuple[int, ...]:
+        """Entries of the table, up to the first that leads out of the code: it may run on into the next one."""
+        targets: list[int] = []
+        for position in range(0, _TABLE_LIMIT, _TABLE_CHUNK):
+            raw = self.code.read(table + position * WORD, _TABLE_CHUNK * WORD) if self.code.read else None
+            for i in range(0, len(raw or b"") - WORD + 1, WORD):
+                target = int.from_bytes((raw or b"")[i : i + WORD], "little") - self.code.address
+                if not self.code.inside(target):
+                    return tuple(dict.fromkeys(targets))
+                targets.append(target)
+            if not raw:
+                break
+        return tuple(dict.fromkeys(targets))
+
+    def _take_address(self, end: int, operands: str) -> tuple[tuple[Operation, ...], int | None]:
+        register, _, _ = operands.partition(", ")
+        memory = _memory(operands)
+        target = end + memory[3] if memory else -1
+        inside = self.code.inside(target)
+        if not inside:
+            self.taken[register] = (len(self.steps), self.code.address + target)
+        return ((known.clobber, (register,)),), target if inside else None
+
+
+def _memory(operand: str) -> Memory | None:
+    """`operand` as a memory operand; None if it is a register or a number."""
+    found = _MEMORY.search(operand)
+    if found is None:
+        return None
+    registers: list[str] = []
+    scaled: list[str] = []
+    displacement = 0
+    for sign, number, register, scale in _TERM.findall(found[2]):
+        if number:
+            displacement += -int(number, 0) if sign == "-" else int(number, 0)
+        else:
+            (scaled if scale and scale != "*1" else registers).append(register)
+    base = registers.pop(0) if registers else None
+    return _SIZES.get(found[1] or "", 64), base, (*registers, *scaled), displacement
+
+
+def _register(operand: str) -> str:
+    return _PARTS.get(operand, operand)
+
+
+def _operations(mnemonic: str, operands: list[str], stop_offset: int) -> list[Operation]:
+    """What an instruction does. Operands are as capstone writes them, destination first."""
+    if mnemonic in _UNCHANGING or (not operands and mnemonic not in _IMPLICIT and mnemonic != "leave"):
+        return []
+    result = _described(mnemonic, operands, stop_offset)
+    if result is None:
+        result = _unknown(mnemonic, operands)
+    if _writes_stack_pointer(result):
+        result.append((known.settle, ("rsp",)))
+    return result
+
+
+def _writes_stack_pointer(operations: Sequence[Operation]) -> bool:
+    return any(arguments[:1] == ("rsp",) and operation not in (known.store, known.spoil, known.spoil_indexed)
+               for operation, arguments in operations)  # fmt: skip
+
+
+def _described(mnemonic: str, operands: list[str], stop_offset: int) -> list[Operation] | None:
+    """Operations of an instruction whose effect matters; None for those that only spoil what they write."""
+    match mnemonic, operands:
+        case "mov" | "movabs", [to, source]:
+            return _move(to, source, stop_offset)
+        case "lea", [to, source]:
+            return _address(to, source)
+        case "push", [source]:
+            return [(known.offset, ("rsp", "rsp", -WORD)), *_write("rsp", 0, source)]
+        case "pop", [to] if to in X86_64.host_registers:
+            return [(known.load, (to, "rsp", 0)), (known.offset, ("rsp", "rsp", WORD))]
+        case "leave", []:
+            return [(known.copy, ("rsp", "rbp")), (known.load, ("rbp", "rsp", 0)), (known.offset, ("rsp", "rsp", WORD))]
+        case "add" | "sub", [to, amount] if to in X86_64.host_registers:
+            return _advance(mnemonic, to, amount)
+        case "and", [to, _] if to == "rsp":
+            return [(known.index, (to, to))]
+        case "inc" | "dec", [to] if to in X86_64.host_registers:
+            return [(known.offset, (to, to, 1 if mnemonic == "inc" else -1))]
+        case "xchg", [one, other] if one in X86_64.host_registers and other in X86_64.host_registers:
+            return [(known.swap, (one, other))]
+        case "stosq" | "rep stosq", _:
+            return _fill(mnemonic)
+        case _:
+            return _conditional(mnemonic, operands) or _vector(mnemonic.removeprefix("v"), operands)
+
+
+def _move(to: str, source: str, stop_offset: int) -> list[Operation] | None:
+    memory = _memory(to)
+    if memory is not None:
+        return _store(memory, source)
+    if to in _LOW_HALVES and source[0].isdigit():
+        return [(known.constant, (_LOW_HALVES[to], int(source, 0)))]
+    if to not in X86_64.host_registers:
+        return None
+    if source in X86_64.host_registers:
+        saving = [(known.save_stack_pointer, ((known.PROCESS, stop_offset),))] if (to, source) == ("rbp", "rsp") else []
+        return [(known.copy, (to, source)), *saving]
+    memory = _memory(source)
+    if memory is not None and memory[1] and not memory[2]:
+        return [(known.load, (to, memory[1], memory[3]))]
+    return None
+
+
+def _address(to: str, source: str) -> list[Operation] | None:
+    memory = _memory(source)
+    if memory is None or memory[1] is None or to not in X86_64.host_registers:
+        return None
+    if memory[2]:
+        return [(known.index, (to, memory[1], *memory[2]))]
+    return [(known.offset, (to, memory[1], memory[3]))]
+
+
+def _advance(mnemonic: str, to: str, amount: str) -> list[Operation]:
+    number = int(amount, 0) if amount.lstrip("-")[0].isdigit() else None
+    if number is None:
+        return [(known.index, (to, to, _register(amount)))]
+    return [(known.offset, (to, to, number if mnemonic == "add" else -number))]
+
+
+def _fill(mnemonic: str) -> list[Operation]:
+    if mnemonic == "stosq":
+        return [(known.store, ("rdi", 0, "rax")), (known.offset, ("rdi", "rdi", WORD))]
+    return [(known.fill, ("rdi", "rcx"))]
+
+
+def _conditional(mnemonic: str, operands: list[str]) -> list[Operation] | None:
+    if not mnemonic.startswith("cmov") or len(operands) != 2 or operands[0] not in X86_64.host_registers:
+        return None
+    return [(known.either, (operands[0], operands[1]))]
+
+
+def _store(memory: Memory, source: str) -> list[Operation]:
+    size, base, indexes, displacement = memory
+    if indexes or base is None:
+        return [(known.spoil_indexed, (*([base] if base else []), *indexes))]
+    if size == WORD:
+        return _write(base, displacement, source)
+    return [(known.spoil, (base, displacement, size))]
+
+
+def _write(base: str, displacement: int, source: str) -> list[Operation]:
+    """A word to memory, from a register or from something unknown."""
+    if source in X86_64.host_registers:
+        return [(known.store, (base, displacement, source))]
+    return [(known.spoil, (base, displacement, WORD))]
+
+
+def _lanes(operand: str) -> list[str]:
+    """The words of a vector register, lowest first, as locations; empty if `operand` is none."""
+    if len(operand) < 4 or operand[1:3] != "mm" or operand[0] not in _VECTOR_WORDS:
+        return []
+    return [f"mm{operand[3:]}.{lane}" for lane in range(_VECTOR_WORDS[operand[0]])]
+
+
+def _all_lanes(operand: str) -> list[str]:
+    """All words of the widest register that `operand` is part of."""
+    return _lanes("z" + operand[1:]) if _lanes(operand) else []
+
+
+def _vector(mnemonic: str, operands: list[str]) -> list[Operation] | None:
+    """Moves of words through vector registers."""
+    to = _lanes(operands[0]) if operands else []
+    match mnemonic, operands[1:]:
+        case move, [source] if move in _VECTOR_MOVES:
+            return _vector_move(operands[0], to, source)
+        case "permilpd", [source, "1"] if len(to) == 2:
+            return _vector_move(operands[0], to[::-1], source)
+        case "movq", [source] if to and source in X86_64.host_registers:
+            return [(known.copy, (to[0], source)), (known.clobber, tuple(to[1:]))]
+        case "punpcklqdq", [source] if to:
+            return [(known.copy, (to[1], _lanes(source)[0]))] if _lanes(source) else None
+        case "pinsrq", [low, source, "1"] if to and _lanes(low):
+            return [(known.copy, (to[0], _lanes(low)[0])), (known.copy, (to[1], source))]
+        case _:
+            return None
+
+
+def _vector_move(destination: str, to: list[str], source: str) -> list[Operation] | None:
+    memory = _memory(source)
+    if to and memory is not None:
+        if memory[1] is None or memory[2]:
+            return None
+        loads = [(known.load, (lane, memory[1], memory[3] + i * WORD)) for i, lane in enumerate(to)]
+        return [*loads, (known.clobber, tuple(_all_lanes(destination)[len(to) :]))]
+    memory = _memory(destination)
+    if memory is not None and memory[1] is not None and not memory[2]:
+        return [(known.store, (memory[1], memory[3] + i * WORD, lane)) for i, lane in enumerate(_lanes(source))]
+    return None
+
+
+def _unknown(mnemonic: str, operands: list[str]) -> list[Operation]:
+    """An instruction of which we only know what it may overwrite."""
+    result: list[Operation] = [(known.clobber, _IMPLICIT[mnemonic])] if mnemonic in _IMPLICIT else []
+    if mnemonic == "imul" and len(operands) == 1:
+        result.append((known.clobber, ("rax", "rdx")))
+    exchange = mnemonic.split()[-1] in ("xchg", "xadd", "mulx")
+    changed = operands[: 2 if exchange else 1] if mnemonic not in ("mul", "div", "idiv", "push") else []
+    for operand in changed:
+        memory = _memory(operand)
+        if memory is not None:
+            size, base, indexes, displacement = memory
+            plain = base is not None and not indexes
+            registers = (*([base] if base else []), *indexes)
+            result.append((known.spoil, (base, displacement, size)) if plain else (known.spoil_indexed, registers))
+        else:
+            result.append((known.clobber, tuple(_all_lanes(operand)) or (_register(operand),)))
+    if mnemonic.startswith("rep") or any("[rdi]" in operand or "[rsi]" in operand for operand in operands[-1:]) and (
+        mnemonic[:4] in ("movs", "stos", "lods")
+    ):
+        result += [(known.spoil_indexed, ("rdi",)), (known.clobber, ("rdi", "rsi", "rcx", "rax"))]
+    return result
+
+
+MACHINE: Final = X86_64()
+
+
+def analyse(
+    code: bytes,
+    address: int,
+    *,
+    arity: int,
+    stop_offset: int,
+    entries: Sequence[int] = (0,),
+    entry: Entry = Entry.CALLED,
+    read: ReadMemory | None = None,
+    raising: Container[int] = (),
+    budget: int = flow.INSTRUCTION_BUDGET,
+) -> FunctionFlow:
+    """`flow.analyse` for x86-64."""
+    return flow.analyse(
+        MACHINE, code, address, arity=arity, stop_offset=stop_offset, entries=entries, entry=entry, read=read,
+        raising=raising, budget=budget,
+    )  # fmt: skip

@@ -1,0 +1,138 @@
+"""The VM that GDB debugs now, and what is kept about it between commands."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import gdb
+
+from beamgdb.gdbext.gdb_types import GdbTypes
+from beamgdb.gdbext.target_memory import InferiorMemory
+from beamgdb.layouts.identity import read_identity
+from beamgdb.layouts.layout import Layout, NoLayout, for_identity, from_resolution
+from beamgdb.layouts.resolve import resolve
+from beamgdb.memory import ByteOrder, CachedMemory
+from beamgdb.vm.node import Node, Unavailable
+
+MARK = "etp_erts_version"
+"""A symbol that every beam.smp since OTP 18 exports and nothing else has."""
+
+
+@dataclass
+class Session:
+    """A VM of one inferior. `memory` and what was derived from it are valid until the target runs again."""
+
+    node: Node
+    marked_at: int
+    """Address of `MARK`: another one means another process, or one that was just relocated."""
+    code_seconds: float = 0.0
+    """Time that reading BeamAsm's registrations took, in all."""
+    code_is_stale: bool = True
+    per_stop: dict[str, object] = field(default_factory=dict)
+    """Whatever others derive from the state of the stopped target."""
+
+    def forget(self) -> None:
+        """The target has run or was written to."""
+        self.node.memory.forget()
+        self.per_stop.clear()
+
+    def refresh_code(self) -> bool:
+        """Make `node.code` current; whether it changed. Only reads memory: safe inside an unwinder."""
+        if not self.code_is_stale:
+            return False
+        start = time.perf_counter()
+        changed = self.node.update_code()
+        self.code_is_stale = False
+        self.code_seconds += time.perf_counter() - start
+        return changed
+
+
+_sessions: dict[int, Session] = {}
+
+
+def address_of(name: str) -> int | None:
+    """Address of a C symbol in the program, None without one."""
+    try:
+        return int(gdb.parse_and_eval(f"&'{name}'").cast(gdb.lookup_type("unsigned long long")))
+    except gdb.error:
+        return None
+
+
+def is_beam() -> bool:
+    """Whether the program being debugged is a beam.smp."""
+    return address_of(MARK) is not None
+
+
+def has_process() -> bool:
+    """Whether there is a live process or a core file."""
+    inferior = gdb.selected_inferior()
+    return inferior.pid != 0 and bool(inferior.threads())
+
+
+def find() -> Session | None:
+    """The session of the selected inferior's VM, None where there is no beam.smp with a process."""
+    number = gdb.selected_inferior().num
+    marked_at = address_of(MARK) if has_process() else None
+    if marked_at is None:
+        return None
+    session = _sessions.get(number)
+    if session is None or session.marked_at != marked_at:
+        session = _sessions[number] = Session(_new_node(), marked_at)
+    return session
+
+
+def known() -> Session | None:
+    """The session of the selected inferior if there is one already: quick, for unwinders and printers."""
+    return _sessions.get(gdb.selected_inferior().num)
+
+
+def require() -> Session:
+    """The session; raises `Unavailable` with a line for the user."""
+    session = find()
+    if session is None:
+        if not is_beam():
+            raise Unavailable("this program is no beam.smp, or one that exports no etp_* symbols (load its debug file)")
+        raise Unavailable("the program is not being run: attach to a process, run it, or load a core file")
+    session.refresh_code()
+    return session
+
+
+def drop(number: int) -> None:
+    """Forget the VM of an inferior that has ended."""
+    _sessions.pop(number, None)
+
+
+def forget_all() -> None:
+    """Some target has run."""
+    for session in _sessions.values():
+        session.forget()
+
+
+def _byteorder() -> ByteOrder:
+    return "big" if "big endian" in gdb.execute("show endian", to_string=True) else "little"
+
+
+def _new_node() -> Node:
+    word_size = gdb.lookup_type("long").pointer().sizeof
+    memory = CachedMemory(InferiorMemory(word_size, _byteorder()))
+    addresses: dict[str, int | None] = {}
+
+    def symbol(name: str) -> int | None:
+        if name not in addresses:
+            addresses[name] = address_of(name)
+        return addresses[name]
+
+    identity = read_identity(memory.read, symbol)
+    layout: Layout | None = None
+    reason = ""
+    try:
+        types = GdbTypes()
+        if types.struct("Process") is not None:
+            resolution = resolve(types)
+            layout = from_resolution(resolution, identity, "debug information")
+        else:
+            layout = for_identity(identity)
+    except (NoLayout, ValueError) as error:
+        reason = str(error)
+    return Node(memory, symbol, identity, layout, reason)

@@ -1,0 +1,117 @@
+"""Gives GDB symbol files for the code that BeamAsm has made, and takes them back."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gdb
+
+from beamgdb.beamasm import symbol_file
+from beamgdb.beamasm.registrations import Module
+from beamgdb.gdbext import session, source_files
+
+MAX_FILES = 16
+"""Symbol files at a time; when modules trickle in one by one, they are put together into one again."""
+
+
+@dataclass
+class _File:
+    path: Path
+    modules: frozenset[Module]
+
+
+@dataclass
+class _State:
+    """Symbol files of one inferior."""
+
+    files: list[_File] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def described(self) -> set[Module]:
+        return {module for file in self.files for module in file.modules}
+
+
+_states: dict[int, _State] = {}
+_folder: Path | None = None
+_numbers = iter(range(1, 1 << 62))
+
+
+def state() -> _State:
+    """What GDB was given for the selected inferior."""
+    return _states.setdefault(gdb.selected_inferior().num, _State())
+
+
+def sync() -> None:
+    """Make GDB's symbols agree with the code that is loaded now. Not for unwinders: it invalidates frames."""
+    current = session.find()
+    if current is None:
+        return
+    current.refresh_code()
+    machine = current.node.machine
+    if machine is None:
+        return
+    mine = state()
+    loaded = set(current.node.code)
+    described = mine.described()
+    if loaded == described:
+        return
+    start = time.perf_counter()
+    kept = [file for file in mine.files if file.modules <= loaded]
+    new = loaded - {module for file in kept for module in file.modules}
+    if len(kept) >= MAX_FILES:
+        kept, new = [], loaded
+    for file in mine.files:
+        if file not in kept:
+            _remove(file)
+    mine.files = kept
+    if new:
+        locate = source_files.locator(current.node)
+        data = symbol_file.write(sorted(new, key=lambda module: module.base), machine, locate)
+        mine.files.append(_add(data, new))
+    mine.seconds += time.perf_counter() - start
+
+
+def withdraw(number: int) -> None:
+    """Take back the symbol files of an inferior that has ended."""
+    for file in _states.pop(number, _State()).files:
+        _remove(file)
+
+
+def clean_up() -> None:
+    """GDB ends: remove the files from disk."""
+    if _folder is not None:
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+def _add(data: bytes, modules: Iterable[Module]) -> _File:
+    global _folder
+    if _folder is None:
+        _folder = Path(tempfile.mkdtemp(prefix="beamgdb-"))
+    path = _folder / f"erlang-{next(_numbers)}.elf"
+    path.write_bytes(data)
+    _quietly(lambda: gdb.execute(f"add-symbol-file {path}", to_string=True))
+    return _File(path, frozenset(modules))
+
+
+def _remove(file: _File) -> None:
+    # GDB may have dropped it by itself, when it forgot all symbols.
+    if any(objfile.filename == str(file.path) for objfile in gdb.objfiles()):
+        _quietly(lambda: gdb.execute(f"remove-symbol-file {file.path}", to_string=True))
+    file.path.unlink(missing_ok=True)
+
+
+def _quietly(change: Callable[[], object]) -> None:
+    """Questions that GDB would ask a user are not for one here."""
+    confirm = gdb.parameter("confirm")
+    if confirm:
+        gdb.execute("set confirm off", to_string=True)
+    try:
+        change()
+    finally:
+        if confirm:
+            gdb.execute("set confirm on", to_string=True)

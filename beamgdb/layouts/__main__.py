@@ -1,0 +1,33 @@
+"""`python -m beamgdb.layouts BEAM`: add the layout table of a release."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from beamgdb.layouts.extract import CannotExtract, extract, write_table
+from beamgdb.layouts.layout import TABLES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m beamgdb.layouts",
+        description="Write the table of field offsets of an Erlang VM, from the debug information of its beam.smp.",
+    )
+    parser.add_argument("beam", type=Path, help="beam.smp with debug information, or its separate debug file")
+    parser.add_argument("--binary", type=Path, help="the stripped beam.smp that a separate debug file belongs to")
+    parser.add_argument("--otp", metavar="VERSION", help="patch release of OTP, as 25.2.3 (default: from OTP_VERSION)")
+    parser.add_argument("-o", "--output", type=Path, default=TABLES, metavar="DIR", help="default: the built-in tables")
+    options = parser.parse_args(arguments)
+    try:
+        print(write_table(extract(options.beam, options.binary, options.otp), options.output))
+    except CannotExtract as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Make a layout table from a beam.smp that has debug information: the one command that adds a release."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from beamgdb.layouts.dwarf import NoDebugInfo, open_types
+from beamgdb.layouts.executable import BadExecutable, Executable
+from beamgdb.layouts.identity import Identity, read_identity
+from beamgdb.layouts.layout import NEEDED, Layout, TableKey, from_resolution, to_json
+from beamgdb.layouts.resolve import resolve
+from beamgdb.layouts.wanted import all_c_names
+
+OTP_VERSION = re.compile(r"\d{1,3}(\.\d{1,4}){1,5}")
+
+
+class CannotExtract(Exception):
+    """A table cannot be made; the message is one line that names what is missing."""
+
+
+def extract(debug_file: Path, binary: Path | None = None, otp: str | None = None) -> Layout:
+    """The layout of the VM in `debug_file`: an unstripped beam.smp, or a separate debug file beside its `binary`.
+
+    `otp` is the patch release ("25.2.3"); without it, the OTP_VERSION file of the tree around the file is asked.
+    Raises CannotExtract.
+    """
+    try:
+        identity = _identity(debug_file, binary)
+        types = open_types(debug_file, all_c_names())
+    except (BadExecutable, NoDebugInfo) as error:
+        raise CannotExtract(f"{debug_file}: {error}" if isinstance(error, NoDebugInfo) else str(error)) from error
+    except OSError as error:
+        raise CannotExtract(f"{error.filename}: {error.strerror}") from error
+    if types.word_size != identity.word_size:
+        raise CannotExtract(f"{debug_file}: its words have {types.word_size} bytes, the VM's {identity.word_size}")
+    resolution = resolve(types)
+    if resolution.missing:
+        raise CannotExtract(f"{debug_file}: not in its DWARF: {', '.join(resolution.missing)}")
+    release = otp or find_otp_version(debug_file, identity)
+    return from_resolution(resolution, identity, f"DWARF of {debug_file.name}", release)
+
+
+def write_table(layout: Layout, directory: Path) -> Path:
+    """Write the layout's table into `directory`, whole or not at all. Raises CannotExtract."""
+    path = directory / TableKey(layout.erts_version, layout.arch, layout.flavour).file_name
+    temporary = directory / f".{path.name}.{os.getpid()}"
+    try:
+        temporary.write_text(to_json(layout), "ascii")
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise CannotExtract(f"{directory}: {error.strerror}") from error
+    return path
+
+
+def find_otp_version(beam: Path, identity: Identity) -> str:
+    """The patch release of OTP, from the OTP_VERSION file of a source tree or installation around `beam`."""
+    for directory in beam.resolve().parents:
+        installed = directory / "releases" / str(identity.otp_release)
+        for candidate in (directory / "OTP_VERSION", installed / "OTP_VERSION"):
+            if candidate.is_file():
+                version = candidate.read_text("ascii", "replace").strip()
+                if OTP_VERSION.fullmatch(version) and version.split(".")[0] == identity.otp_release:
+                    return version
+    raise CannotExtract(f"{beam}: no OTP_VERSION file for release {identity.otp_release} around it; give --otp")
+
+
+def _identity(debug_file: Path, binary: Path | None) -> Identity:
+    executable = Executable(binary or debug_file)
+    if binary is not None:
+        theirs = Executable(debug_file).build_id
+        if executable.build_id != theirs or theirs is None:
+            raise CannotExtract(f"{debug_file}: build-id {theirs}, but that of {binary} is {executable.build_id}")
+    identity = read_identity(executable.read, executable.symbol)
+    for name in ("otp_release", *NEEDED):
+        if getattr(identity, name) is None:
+            raise CannotExtract(f"{binary or debug_file}: {name} unknown: {identity.unknown[name]}")
+    if identity.build != "opt":
+        raise CannotExtract(f"{binary or debug_file}: a {identity.build} build; its structures are not those in use")
+    return identity

@@ -1,0 +1,69 @@
+"""What GDB runs to load this extension: `source .../beamgdb/loader.py`, or `gdb -ix .../beamgdb/loader.py`.
+
+It makes this package and the packages it needs importable in the Python that GDB embeds, and installs the commands.
+It runs in the user's `__main__`, so it leaves no name there; and the syntax up to the version check must stay
+readable to any Python 3.
+"""
+# ruff: noqa: F821 - the names are deleted at the end, but not before the last call
+
+import sys
+
+
+def _complain(problem: str) -> None:
+    import gdb
+
+    gdb.write("beamgdb: " + problem + "\n", gdb.STDERR)
+
+
+def _dependency_folders(home: str) -> "list[str]":
+    """Existing site-packages that may hold our dependencies, best first; *home* is the folder of this package.
+
+    GDB embeds the system's Python, the dependencies are often in a virtual environment of another minor version.
+    That is acceptable, being Python and ctypes only; the same version is preferred.
+    """
+    import os
+    from pathlib import Path
+
+    same = "python{}.{}".format(*sys.version_info[:2])
+    environments = [Path(home) / ".venv", *(Path(path) for path in [os.environ.get("VIRTUAL_ENV")] if path)]
+    found = [folder for venv in environments for folder in sorted(venv.glob("lib/python3*/site-packages"))]
+    return [str(folder) for folder in sorted(found, key=lambda folder: folder.parent.name != same)]
+
+
+def _make_importable() -> None:
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    home = str(Path(__file__).resolve().parent.parent)
+    if home not in sys.path:
+        sys.path.insert(0, home)
+    missing = [name for name in ("capstone", "elftools") if find_spec(name) is None]
+    if not missing:
+        return
+    for folder in _dependency_folders(home):
+        if all((Path(folder) / name).is_dir() for name in missing):
+            # At the end: nothing of the environment may take the place of what GDB's own Python has.
+            sys.path.append(folder)
+            return
+    _complain("Python packages not found: " + ", ".join(missing) + " (pip install capstone pyelftools)")
+
+
+def _load() -> None:
+    import os
+
+    if sys.version_info < (3, 11):  # noqa: UP036 - GDB's Python is whatever its builder had
+        _complain("needs a GDB with Python 3.11 or later; this one has {}.{}".format(*sys.version_info[:2]))
+        return
+    try:
+        _make_importable()
+        from beamgdb import gdbext
+
+        gdbext.install()
+    except Exception as error:
+        if os.environ.get("BEAMGDB_DEBUG") == "1":
+            raise
+        _complain(f"not loaded: {type(error).__name__}: {error} (BEAMGDB_DEBUG=1 shows where)")
+
+
+_load()
+del _load, _make_importable, _dependency_folders, _complain

@@ -1,0 +1,1 @@
+"""Erlang terms in target memory: tagged words -> values (`decode`) -> Erlang syntax (`text`)."""

@@ -1,0 +1,62 @@
+"""Funs, local and external (erl_fun.h and export.h of OTP 25 and 27)."""
+
+from beamgdb.terms.source import Malformed, Source
+from beamgdb.terms.tags import FUN_ARITY_SHIFT, FUN_ENV_SHIFT, MAX_FUN_ARITY, Kind
+from beamgdb.terms.things import ErlFunThing25, ErlFunThing27
+from beamgdb.terms.values import Atom, ExternalFun, Fun, LayoutUnknown, UnknownBoxed, Value
+
+
+def fun_25(source: Source, address: int, header: int) -> Value:
+    """The creator is a pid for a local fun and the atom `external` for an external one."""
+    source.expect_arity(address, header, ErlFunThing25.ARITY)
+    words = source.memory.words(address, ErlFunThing25.WORDS)
+    counts = words[ErlFunThing25.COUNTS].to_bytes(source.tags.word_size, source.memory.byteorder)
+    entry = words[ErlFunThing25.ENTRY]
+    if source.atom_of(words[ErlFunThing25.CREATOR]):
+        return _external(source, address, entry)
+    arity, free = counts[ErlFunThing25.ARITY_BYTE], counts[ErlFunThing25.NUM_FREE_BYTE]
+    return _local(source, address, entry, arity, free)
+
+
+def fun_27(source: Source, address: int, header: int) -> Value:
+    """Arity and environment size are in the header; the environment of a local fun ends with its fun ref."""
+    entry = source.memory.word(address + ErlFunThing27.ENTRY * source.tags.word_size)
+    environment = header >> FUN_ENV_SHIFT
+    if environment > MAX_FUN_ARITY + 1:
+        raise Malformed(UnknownBoxed(address, header, "impossible size"))
+    if not environment:
+        return _external(source, address, entry)
+    return _local(source, address, entry, header >> FUN_ARITY_SHIFT & 0xFF, environment - 1)
+
+
+def _local(source: Source, address: int, entry: int, arity: int, free: int) -> Value:
+    offset = source.layout.offset
+    try:
+        module = entry + offset("ErlFunEntry", "module")
+        index = entry + offset("ErlFunEntry", "old_index")
+        uniq = entry + offset("ErlFunEntry", "old_uniq")
+    except KeyError:
+        return LayoutUnknown(Kind.FUN, address)
+    name = _atom(source, module, address)
+    return Fun(name, source.memory.s32(index), source.memory.s32(uniq), arity, free)
+
+
+def _external(source: Source, address: int, export: int) -> Value:
+    offset = source.layout.offset
+    try:
+        module = export + offset("Export", "info.mfa.module")
+        function = export + offset("Export", "info.mfa.function")
+        arity = export + offset("Export", "info.mfa.arity")
+    except KeyError:
+        return LayoutUnknown(Kind.FUN, address)
+    count = source.memory.word(arity)
+    if count > MAX_FUN_ARITY:
+        raise Malformed(UnknownBoxed(address, 0, "fun with an impossible arity"))
+    return ExternalFun(_atom(source, module, address), _atom(source, function, address), count)
+
+
+def _atom(source: Source, field: int, address: int) -> Atom:
+    atom = source.atom_of(source.memory.word(field))
+    if atom is None:
+        raise Malformed(UnknownBoxed(address, 0, "fun without a name"))
+    return atom

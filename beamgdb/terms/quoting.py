@@ -1,0 +1,68 @@
+"""Atoms and strings as Erlang writes them.
+
+Source: `io_lib.erl` and `erl_scan.erl` for what `~p` writes; `erl_printf_term.c` for names inside `fun m:f/a`, which
+the runtime system writes by simpler rules. Control characters are always escaped, also where Erlang would not.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_RESERVED: Final = frozenset(
+    {
+        "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case", "catch", "cond", "div",
+        "end", "fun", "if", "let", "not", "of", "or", "orelse", "receive", "rem", "try", "when", "xor",
+    }
+)  # fmt: skip
+#: Added by the feature `maybe_expr`, which is on by default from OTP 27.
+_RESERVED_27: Final = _RESERVED | {"maybe", "else"}
+
+_PLAIN_ATOM: Final = re.compile(r"[a-zß-öø-ÿ][a-zA-Z0-9_@ß-öø-ÿÀ-ÖØ-Þ]*", re.ASCII)
+_PLAIN_NAME: Final = re.compile(r"[a-zß-öø-ÿ][a-zA-Z0-9_ß-öø-ÿÀ-ÖØ-Þ]*", re.ASCII)
+
+_RUNTIME_ESCAPES: Final = {
+    "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\b": "\\b", "\f": "\\f", "\\": "\\\\",
+}  # fmt: skip
+_ESCAPES: Final = _RUNTIME_ESCAPES | {"\x1b": "\\e", "\x7f": "\\d"}
+
+#: Control characters, and surrogates, which stand for bytes that are no text.
+_MUST_ESCAPE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+
+_PRINTABLE_LATIN1: Final = re.compile(r"[\n\r\t\v\b\f\x1b -~\xa0-\xff]*")
+_PRINTABLE_UNICODE: Final = re.compile("[\n\r\t\v\b\f\x1b -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+
+
+def printable(text: str, unicode: bool) -> bool:
+    """Whether Erlang shows a list of these characters as a string (`+pc unicode`, or the default `+pc latin1`)."""
+    return bool((_PRINTABLE_UNICODE if unicode else _PRINTABLE_LATIN1).fullmatch(text))
+
+
+def quoted(text: str, quote: str) -> str:
+    """`text` between quotes, with Erlang's escapes."""
+    return quote + _escaped(text, _ESCAPES).replace(quote, "\\" + quote) + quote
+
+
+def atom(name: str, release: int) -> str:
+    """An atom as `~tp` writes it in an OTP release."""
+    reserved = _RESERVED_27 if release >= 27 else _RESERVED
+    return name if _PLAIN_ATOM.fullmatch(name) and name not in reserved else quoted(name, "'")
+
+
+def runtime_atom(name: str) -> str:
+    """An atom as the runtime system writes it within a fun: reserved words are bare, `@` asks for quotes."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    return "'" + _escaped(name, _RUNTIME_ESCAPES).replace("'", "\\'") + "'"
+
+
+def bare(name: str) -> str:
+    """A name without quotes, for `#Fun<module.index.uniq>`; only control characters are escaped."""
+    return _escaped(name, _ESCAPES)
+
+
+def _escaped(text: str, named: Mapping[str, str]) -> str:
+    return _MUST_ESCAPE.sub(lambda match: named.get(match.group()) or _code_escape(ord(match.group())), text)
+
+
+def _code_escape(code: int) -> str:
+    return f"\\{code:03o}" if code < 0x100 else f"\\x{{{code:X}}}"

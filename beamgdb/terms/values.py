@@ -1,0 +1,219 @@
+"""Erlang values as a debugger sees them: terms, and the words found where terms are expected.
+
+An integer is a Python int and a float a Python float; everything else is a small frozen class. A container that was
+not followed to its end says so in `rest` (or `tail`): usually `ELIDED`, else the trouble that ended it.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from beamgdb.terms.tags import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """`index` into the atom table; `name` is its text, None when the table does not tell."""
+
+    index: int
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """`tail` is None for a proper list; for an improper list the term after the bar."""
+
+    elements: tuple["Value", ...]
+    tail: "Value | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    elements: tuple["Value", ...]
+    rest: "Value | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """`size` is what the map says of itself, also when not all `pairs` were followed."""
+
+    pairs: tuple[tuple["Value", "Value"], ...]
+    size: int
+    rest: "Value | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bitstring:
+    """`bits` in all, the first of them in `data` (left-aligned; unused low bits of the last byte are zero).
+
+    `storage` is where the bytes live: heap, refc, writable, or sub (a part of another one).
+    """
+
+    data: bytes
+    bits: int
+    storage: str
+
+    @property
+    def elided(self) -> bool:
+        return 8 * len(self.data) < self.bits
+
+
+@dataclass(frozen=True, slots=True)
+class MatchContext:
+    """A binary being matched: `rest` is what is left from bit `position` of the underlying bytes on."""
+
+    rest: Bitstring
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class HugeInteger:
+    """A bignum too long to print: `bits` long at most."""
+
+    negative: bool
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The node of an external identifier."""
+
+    name: Atom
+    creation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pid:
+    """`node` is None for a pid of this node."""
+
+    number: int
+    serial: int
+    node: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    number: int
+    node: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`numbers` lowest first, as stored. `magic` is the address of the magic binary of a magic reference."""
+
+    numbers: tuple[int, ...]
+    node: Node | None = None
+    magic: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fun:
+    """A local fun. `index` and `uniq` are the ones `fun_to_list/1` prints; `free` counts its environment."""
+
+    module: Atom
+    index: int
+    uniq: int
+    arity: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalFun:
+    """`fun module:function/arity`."""
+
+    module: Atom
+    function: Atom
+    arity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """A catch tag on a stack: an index into the catch table. `where` describes the handler's code."""
+
+    index: int
+    where: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuationPointer:
+    address: int
+    where: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header word met where a term was expected."""
+
+    word: int
+    kind: Kind
+    arity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """An object that only the VM sees, such as a binary ref."""
+
+    kind: Kind
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class NonValue:
+    """THE_NON_VALUE: an empty slot, or the mark of a function that failed or trapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The object at `address` has been moved by a garbage collection that is under way; `target` is the new term."""
+
+    address: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableTerm:
+    """Memory at `address` cannot be read."""
+
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownWord:
+    """A word that is no term of this release."""
+
+    word: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownBoxed:
+    """A boxed pointer to something that is no object of this release, or a broken one: `why` says what is wrong."""
+
+    address: int
+    header: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutUnknown:
+    """A `kind` of object at `address` that leads to C structures whose layout is not known."""
+
+    kind: Kind
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elided:
+    """Something left out because of a limit."""
+
+
+Term: TypeAlias = (
+    int | float | Atom | List | Tuple | Map | Bitstring | HugeInteger | Pid | Port | Reference | Fun | ExternalFun
+)
+NotTerm: TypeAlias = (
+    MatchContext | Catch | ContinuationPointer | Header | Internal | NonValue | Moved
+    | UnreadableTerm | UnknownWord | UnknownBoxed | LayoutUnknown | Elided
+)  # fmt: skip
+Value: TypeAlias = Term | NotTerm
+
+NIL: Final = List(())
+NON_VALUE: Final = NonValue()
+ELIDED: Final = Elided()

@@ -1,0 +1,94 @@
+"""Which Erlang function an address belongs to."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from beamgdb.beamasm.registrations import Module, Range
+
+GLOBAL = "global"
+"""Name under which BeamAsm registers its shared fragments."""
+
+INTERNAL = "erts_beamasm"
+"""The module of BeamAsm's own entry points, such as `normal_exit`."""
+
+
+class Place(NamedTuple):
+    """Code at an address."""
+
+    module: Module
+    code: Range
+
+    @property
+    def is_fragment(self) -> bool:
+        """Shared fragments run on behalf of the function that calls them."""
+        return self.module.name == GLOBAL
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Source position of an address; `file` as the module's line table names it."""
+
+    file: str
+    line: int
+
+
+class CodeIndex:
+    """Loaded code by address."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        """`modules` newest first. One that overlaps a newer one has been unloaded, and its memory used again: OTP 25
+        does not take back the registrations of code that it purges."""
+        self._starts: list[int] = []
+        self._modules: list[Module] = []
+        self._ranges: dict[int, tuple[list[int], tuple[Range, ...]]] = {}
+        for module in modules:
+            self._insert(module)
+
+    def _insert(self, module: Module) -> None:
+        position = bisect_right(self._starts, module.base)
+        if position and self._modules[position - 1].stop > module.base:
+            return
+        if position < len(self._starts) and self._starts[position] < module.stop:
+            return
+        self._starts.insert(position, module.base)
+        self._modules.insert(position, module)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def find(self, address: int) -> Place | None:
+        """The code at `address`, None where no module is."""
+        position = bisect_right(self._starts, address) - 1
+        if position < 0 or address >= self._modules[position].stop:
+            return None
+        module = self._modules[position]
+        cached = self._ranges.get(module.base)
+        if cached is None:
+            cached = self._ranges[module.base] = ([code.start for code in module.ranges], module.ranges)
+        starts, ranges = cached
+        at = bisect_right(starts, address) - 1
+        return Place(module, ranges[at]) if at >= 0 and address < ranges[at].stop else None
+
+    def describe(self, address: int) -> str | None:
+        """`module:function/arity+offset` of an address inside code, else None."""
+        place = self.find(address)
+        if place is None:
+            return None
+        offset = address - place.code.start
+        return f"{place.code.name}+{offset}" if offset else place.code.name
+
+    def where(self, address: int) -> Where | None:
+        """Source position of the instruction at `address`, None where the module does not tell."""
+        place = self.find(address)
+        if place is None or not place.code.lines or address < place.code.lines[0][0]:
+            return None
+        at = bisect_right(place.code.lines, address, key=lambda line: line[0]) - 1
+        _, file, number = place.code.lines[at]
+        return Where(file, number)

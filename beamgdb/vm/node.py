@@ -1,0 +1,149 @@
+"""One VM: its memory, what is known of it, and the parts of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from beamgdb.beamasm import registrations
+from beamgdb.beamasm.machines import MACHINES, Machine
+from beamgdb.beamasm.registrations import CorruptRegistration, Emulator, FrameLayout, Module
+from beamgdb.layouts.identity import Identity
+from beamgdb.layouts.layout import Layout
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.source import Limits
+from beamgdb.terms.tags import TagScheme, tag_scheme
+from beamgdb.terms.text import Style, term_text
+from beamgdb.vm.atoms import AtomTable
+from beamgdb.vm.code import CodeIndex
+from beamgdb.vm.processes import ProcessTable
+from beamgdb.vm.record import Record
+from beamgdb.vm.schedulers import Schedulers
+from beamgdb.vm.stack import StackReader
+
+
+class Unavailable(Exception):
+    """Something of this VM cannot be shown; the text is one line that says what and why."""
+
+
+class Node:
+    """A VM under the debugger.
+
+    `symbol` gives the address of a C symbol, or None. `layout` is None, and `no_layout` says why, when the release is
+    not known: then names, lines and raw registers still work, terms and processes raise `Unavailable`.
+    """
+
+    def __init__(
+        self,
+        memory: CachedMemory,
+        symbol: Callable[[str], int | None],
+        identity: Identity,
+        layout: Layout | None,
+        no_layout: str = "",
+    ) -> None:
+        self.memory = memory
+        self.symbol = symbol
+        self.identity = identity
+        self.no_layout = no_layout
+        self.machine: Machine | None = MACHINES.get(identity.arch or "")
+        self.code = CodeIndex()
+        self.emulator: Emulator | None = None
+        self._layout = layout
+        self._modules: dict[tuple[int, int, int], Module] = {}
+
+    @property
+    def layout(self) -> Layout:
+        """Where fields lie; raises `Unavailable`."""
+        if self._layout is None:
+            raise Unavailable(self.no_layout or "the layout of this VM is not known")
+        return self._layout
+
+    @property
+    def has_layout(self) -> bool:
+        return self._layout is not None
+
+    def record(self, struct: str, address: int) -> Record:
+        """The `struct` at `address`; raises `Unavailable`."""
+        return Record(self.memory, self.layout, struct, address)
+
+    def _global(self, name: str) -> int:
+        address = self.symbol(name)
+        if address is None:
+            raise Unavailable(f"this beam.smp exports no symbol {name}")
+        return address
+
+    @cached_property
+    def tags(self) -> TagScheme:
+        """The tag scheme; raises `Unavailable` for a release whose terms are not known."""
+        release = self.identity.otp_release or "unknown"
+        try:
+            return tag_scheme(
+                int(release.partition("-")[0]), self.memory.word_size, debug=self.identity.build == "debug"
+            )
+        except (LookupError, ValueError):
+            raise Unavailable(f"the format of terms in OTP {release} is not known") from None
+
+    @cached_property
+    def atoms(self) -> AtomTable:
+        """The atom table; raises `Unavailable`."""
+        return AtomTable(self.record("IndexTable", self._global("erts_atom_table")))
+
+    @cached_property
+    def processes(self) -> ProcessTable:
+        """The process table; raises `Unavailable`."""
+        return ProcessTable(self.record("ErtsPTab", self._global("erts_proc")), self.tags)
+
+    @cached_property
+    def schedulers(self) -> Schedulers:
+        """The scheduler threads; raises `Unavailable`."""
+        return Schedulers(self.record, self.symbol)
+
+    @property
+    def frame_layout(self) -> FrameLayout:
+        """What frames on Erlang stacks look like."""
+        return self.emulator.frame_layout if self.emulator else FrameLayout.RETURN_ADDRESS
+
+    def stack(self) -> StackReader:
+        """A reader of Erlang stacks, for the code that is loaded now."""
+        return StackReader(self.memory, self.code, self.frame_layout)
+
+    @cached_property
+    def _decoder(self) -> TermDecoder:
+        return TermDecoder(self.memory, self.tags, self.layout, self.atoms, self)
+
+    def describe(self, address: int) -> str | None:
+        """`module:function/arity+offset` of an address inside Erlang code."""
+        return self.code.describe(address)
+
+    def term(self, word: int, limits: Limits | None = None) -> str:
+        """The text of a term, in Erlang syntax. Raises `Unavailable`, never anything else."""
+        value = self._decoder.decode(word, limits or Limits())
+        return term_text(value, Style(self.tags.release))
+
+    def update_code(self) -> bool:
+        """Read BeamAsm's registrations again; whether anything has changed since the last time."""
+        descriptor = self.symbol("__jit_debug_descriptor")
+        if descriptor is None:
+            return False
+        modules: dict[tuple[int, int, int], Module] = {}
+        for entry in registrations.entries(self.memory, descriptor):
+            key = (entry.address, entry.symfile, entry.size)
+            known = self._modules.get(key)
+            if known is not None:
+                modules[key] = known
+                continue
+            try:
+                raw = self.memory.memory.read(entry.symfile, min(entry.size, registrations.MAX_REGISTRATION_SIZE))
+                parsed = registrations.parse(raw, self.memory.word_size, self.memory.byteorder)
+            except (Unreadable, CorruptRegistration):
+                continue
+            if isinstance(parsed, Module):
+                modules[key] = parsed
+            else:
+                self.emulator = parsed
+        if modules.keys() == self._modules.keys():
+            return False
+        self._modules = modules
+        self.code = CodeIndex(modules.values())
+        return True

@@ -1,0 +1,145 @@
+"""Erlang processes (erl_process.h, erl_ptab.h)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.terms.tags import IMMED1_BITS, IMMED1_MASK, PID, TagScheme
+from beamgdb.vm.record import Record
+
+MAX_TABLE = 1 << 27
+"""Slots of a process table at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
+
+_ZERO_BIT = 6
+"""`ERTS_PSFLGS_ZERO_BIT_OFFSET`: three priorities of two bits each come before the flags (erl_process.h)."""
+
+FLAGS = {
+    "FREE": 1 << _ZERO_BIT + 4,
+    "EXITING": 1 << _ZERO_BIT + 5,
+    "RUNNING": 1 << _ZERO_BIT + 9,
+    "SUSPENDED": 1 << _ZERO_BIT + 10,
+    "GC": 1 << _ZERO_BIT + 11,
+    "IN_RUNQ": 1 << _ZERO_BIT + 8,
+    "RUNNING_SYS": 1 << _ZERO_BIT + 15,
+    "DIRTY_RUNNING": 1 << _ZERO_BIT + 23,
+    "DIRTY_RUNNING_SYS": 1 << _ZERO_BIT + 24,
+}
+"""`ERTS_PSFLG_*` bits of `Process.state`: the same in OTP 25 to 27."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The process whose `Process` structure is at `record.address`."""
+
+    record: Record
+    tags: TagScheme
+
+    @property
+    def address(self) -> int:
+        return self.record.address
+
+    @property
+    def id(self) -> int:
+        """The pid, as a term."""
+        return self.record["common.id"]
+
+    def is_plausible(self) -> bool:
+        """Whether this memory can be a process at all: its pid is one, and its stack lies inside its heap."""
+        try:
+            return self.id & IMMED1_MASK == PID and self.record["heap"] <= self.record["stop"] <= self.record["hend"]
+        except Unreadable:
+            return False
+
+    def has(self, flag: str) -> bool:
+        """Whether the flag of `FLAGS` is set in the process's state."""
+        return bool(self.record["state"] & FLAGS[flag])
+
+    def status(self) -> str:
+        """As `process_info(P, status)` says: exiting, garbage_collecting, running, suspended, runnable or waiting."""
+        rules = (
+            (("FREE",), "free"),
+            (("EXITING",), "exiting"),
+            (("GC",), "garbage_collecting"),
+            (("RUNNING", "RUNNING_SYS", "DIRTY_RUNNING", "DIRTY_RUNNING_SYS"), "running"),
+            (("SUSPENDED",), "suspended"),
+            (("IN_RUNQ",), "runnable"),
+        )
+        return next((name for flags, name in rules if any(map(self.has, flags))), "waiting")
+
+    def registered_name(self) -> int | None:
+        """The name it is registered under as a term, None without."""
+        registration = self.record["common.u.alive.reg"]
+        if not registration or self.has("FREE"):
+            return None
+        return Record(self.record.memory, self.record.layout, "RegProc", registration)["name"]
+
+    def initial_call(self) -> tuple[int, int, int]:
+        """Module and function as terms, and arity."""
+        call = self.record
+        return call["u.initial.module"], call["u.initial.function"], call["u.initial.arity"]
+
+    def current_call(self) -> tuple[int, int, int] | None:
+        """The function that the VM noted last for a process that is not running, as `initial_call` gives it."""
+        noted = self.record["current"]
+        if not noted:
+            return None
+        call = Record(self.record.memory, self.record.layout, "ErtsCodeMFA", noted)
+        return call["module"], call["function"], call["arity"]
+
+
+class ProcessTable:
+    """The VM's process table `erts_proc`."""
+
+    def __init__(self, table: Record, tags: TagScheme) -> None:
+        self._table = table
+        self._tags = tags
+
+    @property
+    def _memory(self) -> CachedMemory:
+        return self._table.memory
+
+    def count(self) -> int:
+        """Number of processes, exiting ones included."""
+        return self._table["vola.tile.count"]
+
+    def at(self, address: int) -> Process:
+        """The process whose structure is at `address`; nothing is checked."""
+        return Process(Record(self._memory, self._table.layout, "Process", address), self._tags)
+
+    def __iter__(self) -> Iterator[Process]:
+        """All processes, in order of their slots. Raises `Unreadable` when the table is."""
+        size = min(self._table["r.o.max"], MAX_TABLE)
+        vacant = (0, self._table["r.o.invalid_element"])
+        word = self._memory.word_size
+        raw = self._memory.read(self._table["r.o.tab"], size * word)
+        order = "<" if self._memory.byteorder == "little" else ">"
+        for address in struct.unpack(f"{order}{size}{'Q' if word == 8 else 'I'}", raw):
+            if address not in vacant:
+                yield self.at(address)
+
+    def lookup(self, number: int, serial: int) -> Process | None:
+        """The process with pid `<0.number.serial>`, None where there is none."""
+        data = serial << self._tags.pid_number_bits | number
+        slot = (data & self._table["r.o.pix_cl_mask"]) << self._table["r.o.pix_cl_shift"]
+        slot += (data >> self._table["r.o.pix_cli_shift"]) & self._table["r.o.pix_cli_mask"]
+        if slot >= self._table["r.o.max"]:
+            return None
+        address = self._memory.word(self._table["r.o.tab"] + slot * self._memory.word_size)
+        if address in (0, self._table["r.o.invalid_element"]):
+            return None
+        process = self.at(address)
+        mask = (1 << self._tags.id_bits) - 1
+        return process if process.id >> IMMED1_BITS & mask == data & mask else None
+
+    def registered(self, name: int) -> Process | None:
+        """The process registered under the name, a term."""
+        for process in self:
+            try:
+                if process.registered_name() == name:
+                    return process
+            except Unreadable:
+                continue
+        return None

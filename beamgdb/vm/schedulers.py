@@ -1,0 +1,74 @@
+"""Scheduler threads (erl_process.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from beamgdb.memory import Unreadable
+from beamgdb.vm.record import Record
+
+MAX_SCHEDULERS = 1024
+"""`ERTS_MAX_NO_OF_SCHEDULERS`; there are as many dirty CPU and dirty I/O schedulers at most."""
+
+KINDS = (
+    ("normal", "erts_aligned_scheduler_data", "erts_no_schedulers"),
+    ("dirty CPU", "erts_aligned_dirty_cpu_scheduler_data", "erts_no_dirty_cpu_schedulers"),
+    ("dirty I/O", "erts_aligned_dirty_io_scheduler_data", "erts_no_dirty_io_schedulers"),
+)
+"""Kind, and the symbols of the pointer to the first `ErtsAlignedSchedulerData` and of their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """A scheduler thread. `number` counts from 1 within its kind."""
+
+    kind: str
+    number: int
+    record: Record
+
+    @property
+    def current_process(self) -> int:
+        """Address of the process that it runs, 0 without one."""
+        return self.record["current_process"]
+
+    @property
+    def registers(self) -> int:
+        """Address of its `ErtsSchedulerRegisters`, 0 for a dirty one."""
+        return self.record["registers"]
+
+    @property
+    def thread(self) -> int:
+        """Its `pthread_t`."""
+        return self.record["tid"]
+
+
+class Schedulers:
+    """All scheduler threads of a VM."""
+
+    def __init__(self, record: Callable[[str, int], Record], symbol: Callable[[str], int | None]) -> None:
+        self._record = record
+        self._symbol = symbol
+
+    def count(self, kind: str) -> int | None:
+        """Number of schedulers of a kind, None where the VM does not tell."""
+        counter = next((symbol for name, _, symbol in KINDS if name == kind), None)
+        address = self._symbol(counter) if counter else None
+        if address is None:
+            return None
+        memory = self._record("ErtsSchedulerData", 0).memory
+        try:
+            number = memory.u32(address)
+        except Unreadable:
+            return None
+        return number if number <= MAX_SCHEDULERS else None
+
+    def __iter__(self) -> Iterator[Scheduler]:
+        for kind, array_symbol, _ in KINDS:
+            array, count = self._symbol(array_symbol), self.count(kind)
+            if array is None or not count:
+                continue
+            first = self._record("ErtsAlignedSchedulerData", 0)
+            base, step = first.memory.word(array), first.layout.size("ErtsAlignedSchedulerData")
+            for index in range(count):
+                yield Scheduler(kind, index + 1, self._record("ErtsSchedulerData", base + index * step))

@@ -1,0 +1,1 @@
+"""Writers of ELF object files and DWARF debugging information for any machine."""

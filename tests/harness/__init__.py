@@ -1,0 +1,1 @@
+"""What the tests that run real programs share: Erlang nodes, GDB sessions and cores."""

@@ -1,0 +1,231 @@
+"""A GDB that a test talks to as a user would, through GDB/MI; and GDB run once over given arguments."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pygdbmi.gdbmiparser import parse_response
+
+from tests.harness.erl import PATIENCE
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+GDBINIT = REPOSITORY / "gdbinit"
+
+#: How the extension is loaded: by `-ix` (before GDB attaches or reads a core), by `-x` (after), or not at all.
+Load = Literal["-ix", "-x", None]
+
+_SETTINGS = ("confirm off", "pagination off", "width 0", "height 0", "debuginfod enabled off", "auto-load no")
+
+Record = dict[str, Any]
+
+
+class GdbError(Exception):
+    """GDB answered a command with an error."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The target has stopped. `text` is what GDB printed on the way; `results` are those of the MI record."""
+
+    reason: str
+    text: str
+    results: Mapping[str, Any]
+
+
+def arguments(gdb: str, load: Load, *rest: str) -> list[str]:
+    """A command line of GDB that reads no one's init files."""
+    settings = [word for setting in _SETTINGS for word in ("-iex", f"set {setting}")]
+    return [gdb, "-nx", "-q", *settings, *([load, str(GDBINIT)] if load else []), *rest]
+
+
+def batch(
+    *rest: str,
+    gdb: str = "gdb-multiarch",
+    load: Load = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> str:
+    """What `gdb -batch` with these further arguments prints, errors included."""
+    done = subprocess.run(
+        arguments(gdb, load, "-batch", *rest),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        cwd=folder,
+        text=True,
+        errors="replace",
+        timeout=2 * PATIENCE,
+    )
+    return done.stdout
+
+
+class Gdb:
+    """One GDB session. It ends, leaving nothing stopped, with `close` or at the end of a `with` block."""
+
+    def __init__(
+        self,
+        *rest: str,
+        gdb: str = "gdb-multiarch",
+        load: Load = "-ix",
+        environment: Mapping[str, str] | None = None,
+        timeout: float = PATIENCE,
+    ) -> None:
+        self.timeout = timeout
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the session
+        self._process = subprocess.Popen(
+            arguments(gdb, load, "--interpreter=mi3", *rest),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env=environment,
+            start_new_session=True,  # a Ctrl-C for the tests is not one for this GDB
+        )
+        self._partial = b""
+        self._records: list[Record] = []
+        self._stops: list[Stop] = []
+        self._text: list[str] = []
+        self._token = 0
+        self.running = False
+        #: What GDB printed while it started.
+        self.greeting = self.cmd("echo")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def cmd(self, command: str, *, timeout: float | None = None, check: bool = True) -> str:
+        """What a CLI command prints. Raises GdbError if it fails, or with `check` false adds the error to the text.
+
+        A command that resumes the target returns at once; `go` waits.
+        """
+        quoted = command.replace("\\", "\\\\").replace('"', '\\"')
+        answer = self._ask(f'-interpreter-exec console "{quoted}"', timeout)
+        text = self._take_text()
+        if answer["message"] != "error":
+            return text
+        message = answer["payload"].get("msg", "")
+        if check:
+            raise GdbError(f"{command}: {message}\n{text}")
+        # GDB prints the error besides returning it, for some commands.
+        return text if message in text else f"{text}{message}\n"
+
+    def mi(self, command: str, *, timeout: float | None = None) -> Any:
+        """The results of an MI command, as lists and dicts. Raises GdbError."""
+        answer = self._ask(command, timeout)
+        if answer["message"] == "error":
+            raise GdbError(f"{command}: {answer['payload'].get('msg', '')}")
+        return answer["payload"]
+
+    def go(self, command: str, *, timeout: float | None = None) -> Stop:
+        """Give a command that resumes the target, and wait until it stops."""
+        text = self.cmd(command, timeout=timeout)
+        stop = self.wait_stop(timeout=timeout)
+        return Stop(stop.reason, text + stop.text, stop.results)
+
+    def attach(self, pid: int) -> str:
+        """Attach to a process; the text that GDB prints."""
+        # GDB/MI answers before the target has stopped and its symbols are read.
+        return self.go(f"attach {pid}").text
+
+    def interrupt(self) -> Stop:
+        """Stop the running target, as Ctrl-C does."""
+        # GDB that runs a target in the foreground reads no command, but heeds the signal.
+        os.kill(self._process.pid, signal.SIGINT)
+        return self.wait_stop()
+
+    def wait_stop(self, *, timeout: float | None = None) -> Stop:
+        """Wait until the target stops or ends; stops are taken in order. Raises TimeoutError."""
+        deadline = self._deadline(timeout)
+        while not self._stops:
+            self._take(self._next_record(deadline))
+        stop = self._stops.pop(0)
+        return Stop(stop.reason, stop.text + self._take_text(), stop.results)
+
+    def close(self) -> None:
+        """End GDB. It lets go of what it attached to and kills what it started."""
+        process = self._process
+        try:
+            if process.poll() is None:
+                if self.running:
+                    self.interrupt()
+                self._write("-gdb-exit")
+                process.wait(PATIENCE / 4)
+        except (OSError, EOFError, TimeoutError, subprocess.TimeoutExpired):
+            pass
+        finally:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, self._said):
+                if stream:
+                    stream.close()
+
+    def _deadline(self, timeout: float | None) -> float:
+        return time.monotonic() + (self.timeout if timeout is None else timeout)
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _ask(self, command: str, timeout: float | None) -> Record:
+        """Send an MI command; its result record."""
+        self._token += 1
+        self._write(f"{self._token}{command}")
+        deadline = self._deadline(timeout)
+        while True:
+            record = self._next_record(deadline)
+            if record["type"] == "result" and record.get("token") == self._token:
+                self.running = self.running or record["message"] == "running"
+                return record
+            self._take(record)
+
+    def _take(self, record: Record) -> None:
+        kind, payload = record["type"], record["payload"]
+        if kind in ("console", "log", "target", "output"):
+            self._text.append(payload or "")
+        elif record["message"] == "running":
+            self.running = True
+        elif record["message"] == "stopped":
+            self.running = False
+            results = payload or {}
+            self._stops.append(Stop(results.get("reason", ""), self._take_text(), results))
+
+    def _take_text(self) -> str:
+        text = "".join(self._text)
+        self._text.clear()
+        return text
+
+    def _next_record(self, deadline: float) -> Record:
+        while not self._records:
+            *lines, self._partial = (self._partial + self._read(deadline)).split(b"\n")
+            texts = (line.decode(errors="replace") for line in lines)
+            self._records += [parse_response(text) for text in texts if text.strip() not in ("", "(gdb)")]
+        return self._records.pop(0)
+
+    def _read(self, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            raise TimeoutError(f"GDB gave no answer in time; it printed {self._take_text()!r}")
+        chunk = os.read(self._process.stdout.fileno(), 1 << 16)
+        if not chunk:
+            self._said.seek(0)
+            raise EOFError(f"GDB ended; it said {self._said.read().decode(errors='replace')!r}")
+        return chunk
+
+
+def command_line(program: Path, program_arguments: Sequence[str]) -> list[str]:
+    """The arguments of GDB that debug `program` with its arguments; they come last."""
+    return ["--args", str(program), *program_arguments]

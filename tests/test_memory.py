@@ -1,0 +1,124 @@
+"""The cached reader must give exactly what plain reads give, with fewer of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beamgdb.memory import READ_LIMIT, BytesMemory, CachedMemory, Unreadable
+
+BASE = 0x1000
+
+
+def outcome(read, *arguments):
+    """The result of a read, or the fact that it was refused."""
+    try:
+        return read(*arguments)
+    except Unreadable:
+        return Unreadable
+
+
+@given(
+    segments=st.dictionaries(st.integers(0, 12).map(lambda i: BASE + 16 * i), st.binary(min_size=1, max_size=16)),
+    reads=st.lists(st.tuples(st.integers(BASE - 20, BASE + 230), st.integers(0, 80)), max_size=30),
+)
+def test_cached_reads_equal_plain_ones_around_holes(segments, reads) -> None:
+    plain = BytesMemory(segments)
+    cached = CachedMemory(plain, block=32)
+    for address, size in reads:
+        assert outcome(cached.read, address, size) == outcome(plain.read, address, size)
+
+
+@given(
+    data=st.binary(min_size=200, max_size=300),
+    offset=st.integers(0, 150),
+    word_size=st.sampled_from([4, 8]),
+    byteorder=st.sampled_from(["little", "big"]),
+)
+def test_integers(data, offset, word_size, byteorder) -> None:
+    memory = CachedMemory(BytesMemory({BASE: data}, word_size, byteorder), block=32)
+    at = BASE + offset
+
+    def plain(size: int, signed: bool = False, skip: int = 0) -> int:
+        return int.from_bytes(data[offset + skip :][:size], byteorder, signed=signed)
+
+    for _ in range(2):  # first from memory, then from the cache
+        assert memory.word(at) == plain(word_size)
+        assert memory.pair(at) == (plain(word_size), plain(word_size, skip=word_size))
+        assert memory.words(at, 3) == tuple(plain(word_size, skip=i * word_size) for i in range(3))
+        assert (memory.u8(at), memory.u16(at), memory.u32(at), memory.u64(at)) == tuple(map(plain, (1, 2, 4, 8)))
+        assert memory.s32(at) == plain(4, signed=True)
+
+
+def test_neighbouring_reads_cost_one_request_until_forgotten() -> None:
+    source = bytearray(range(256)) * 32
+    below = BytesMemory({0x10000: bytes(source)})
+    memory = CachedMemory(below)
+    for offset in range(0, 4000, 8):
+        memory.word(0x10000 + offset)
+    assert memory.reads == 1
+    memory.read(0x10000, 8192)
+    assert memory.reads == 2
+    memory.forget()
+    memory.word(0x10000)
+    assert memory.reads == 3
+
+
+def test_a_changed_target_shows_after_forget() -> None:
+    below = BytesMemory({0: bytes(4096)})
+    memory = CachedMemory(below)
+    assert memory.word(8) == 0
+    memory.memory = BytesMemory({0: b"\1" * 4096})
+    assert memory.word(8) == 0
+    memory.forget()
+    assert memory.word(8) == 0x0101010101010101
+
+
+def test_repeated_refusals_are_remembered() -> None:
+    memory = CachedMemory(BytesMemory({}))
+    for _ in range(100):
+        with pytest.raises(Unreadable):
+            memory.word(0xDEAD0)
+    assert memory.reads == 2
+
+
+@pytest.mark.parametrize(("address", "size"), [(0, -1), (0, READ_LIMIT + 1), ((1 << 64) - 4, 8)])
+def test_absurd_requests_never_reach_memory(address, size) -> None:
+    memory = CachedMemory(BytesMemory({0: bytes(64)}))
+    with pytest.raises(Unreadable):
+        memory.read(address, size)
+    assert memory.reads == 0
+    with pytest.raises(Unreadable):
+        memory.words(0, READ_LIMIT)
+
+
+def test_addresses_wrap_as_pointers_do() -> None:
+    memory = CachedMemory(BytesMemory({16: b"abcd"}, word_size=4))
+    assert memory.read((1 << 32) + 16, 4) == b"abcd"
+    assert memory.read(16 - (1 << 32), 4) == b"abcd"
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 63, 100])
+def test_cstrings_of_any_length(length) -> None:
+    memory = CachedMemory(BytesMemory({BASE + 5: b"x" * length + b"\0rest"}), block=32)
+    assert memory.cstring(BASE + 5) == b"x" * length
+    assert memory.cstring(BASE + 5, limit=40) == b"x" * min(length, 40)
+
+
+def test_a_cstring_that_ends_just_before_a_hole() -> None:
+    memory = CachedMemory(BytesMemory({BASE + 30: b"abc\0"}), block=32)
+    assert memory.cstring(BASE + 30) == b"abc"
+    memory = CachedMemory(BytesMemory({BASE + 30: b"abcd"}), block=32)
+    with pytest.raises(Unreadable) as trouble:
+        memory.cstring(BASE + 30)
+    assert trouble.value.address == BASE + 34
+
+
+def test_a_large_read_is_passed_on_whole() -> None:
+    memory = CachedMemory(BytesMemory({0: bytes(1 << 20)}))
+    assert memory.read(100, 1_000_000) == bytes(1_000_000)
+    assert memory.reads == 1
+
+
+def test_block_sizes_are_checked() -> None:
+    with pytest.raises(ValueError, match="power of two"):
+        CachedMemory(BytesMemory({}), block=100)

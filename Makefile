@@ -41,7 +41,7 @@ packages:
 	echo "==> setup: installing Debian packages:$$missing"; \
 	if [ "$$(id -u)" -eq 0 ]; then as_root=; else as_root=sudo; fi; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
-	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $$missing
 
 # The system's Python is the one that GDB embeds.
 $(READY): setup.cfg pyproject.toml

@@ -151,7 +151,7 @@ def test_through_a_link_in_the_home_folder(checkout: Path, tmp_path: Path) -> No
 
 
 def test_a_copied_script_needs_to_be_told_where_the_rest_is(tmp_path: Path) -> None:
-    copy = shutil.copy(GDBINIT, tmp_path)
+    copy = str(shutil.copy(GDBINIT, tmp_path))
     lost = batch("-x", copy, folder=tmp_path, environment=environment())
     assert re.fullmatch(r"beamgdb: .*BEAMGDB_HOME.*\n", lost)
     told = environment(BEAMGDB_HOME=str(REPOSITORY))
@@ -348,7 +348,7 @@ def test_the_reader_on_this_machine(quiet: ModuleType, tmp_path: Path) -> None:
     assert (funcs.reader_version, funcs.priv_data) == (1, None)
     assert funcs.read(None, None, b"\x7fELF and more", 13) == fail
     assert funcs.read(None, None, b"\x7fELG", 4) == success
-    assert funcs.read(None, None, b"\x7fELF", 3) == success  # an ELF file is longer; the fourth byte is not ours to read
+    assert funcs.read(None, None, b"\x7fELF", 3) == success  # the fourth byte is not ours to read
     assert funcs.read(None, None, b"", 0) == success
     assert funcs.unwind(None, None) == fail
     funcs.destroy(None)

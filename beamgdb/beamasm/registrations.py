@@ -41,6 +41,18 @@ class FrameLayout(IntEnum):
     """The caller's frame pointer, then the return address (`+JPperf true`)."""
 
 
+GLOBAL = "global"
+"""Module name under which the shared fragments are registered."""
+
+INTERNAL = "erts_beamasm"
+"""The module of BeamAsm's own entry points, such as `normal_exit`. They have no breakpoint prologue."""
+
+PROLOGUE = "-CodeInfoPrologue"
+"""Suffix of the range before each function: its `ErtsCodeInfo`, and the few instructions that tracing and NIFs patch."""
+
+NO_CODE = ("::codeHeader", "::codeFooter")
+"""Suffixes of ranges that hold data."""
+
 Line = tuple[int, str, int]
 """Address, file name, line number."""
 
@@ -69,6 +81,12 @@ class Range:
     stop: int
     name: str
     lines: tuple[Line, ...]
+
+    @property
+    def arity(self) -> int | None:
+        """Arity in a function's name, `module:function/arity`; None for a shared fragment."""
+        digits = self.name.rpartition("/")[2]
+        return int(digits) if digits.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ of type `Eterm` in the scheduler's register array.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from beamgdb.beamasm.machines import Machine
-from beamgdb.beamasm.registrations import Module, Range
+from beamgdb.beamasm.registrations import INTERNAL, NO_CODE, PROLOGUE, Module, Range
 from jit.object import dwarf_expression
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
@@ -36,10 +37,6 @@ _FUNCTION_COLUMNS = (
 )
 _FRAGMENT_COLUMNS = _FUNCTION_COLUMNS[:3]
 
-_NO_CODE = ("::codeHeader", "::codeFooter")
-_PROLOGUE = "-CodeInfoPrologue"
-"""Before each function: its `ErtsCodeInfo`, and the few instructions that tracing and NIFs patch."""
-
 
 def write(modules: Sequence[Module], machine: Machine, locate: Locate) -> bytes:
     """The ELF object that describes `modules`, which must not overlap."""
@@ -56,8 +53,9 @@ def _add_symbols(elf: ElfFile, module: Module) -> None:
     section = elf.add_section(
         f".text.{module.name}", SHT.NOBITS, SHF.ALLOC | SHF.EXECINSTR, address=module.base, size=module.size, align=8
     )
-    code = [r for r in module.ranges if not r.name.endswith(_NO_CODE)]
-    data = [r for r in module.ranges if r.name.endswith(_NO_CODE)]
+    code = list(_functions(module))
+    code += [r for r in module.ranges if r.name.endswith(PROLOGUE) and module.name != INTERNAL]
+    data = [r for r in module.ranges if r.name.endswith(NO_CODE)]
     elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in code), section=section, type=STT.FUNC)
     elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in data), section=section, type=STT.OBJECT)
 
@@ -104,8 +102,7 @@ class _UnitWriter:
 
     def _add_functions(self, unit: Unit, module: Module, files: _Files) -> None:
         """Subprograms, in groups whose entries differ by their columns only."""
-        code = [r for r in module.ranges if not r.name.endswith((*_NO_CODE, _PROLOGUE))]
-        code.sort(key=_shape)
+        code = sorted(_functions(module), key=_shape)
         for (variables, has_lines), group in groupby(code, key=_shape):
             columns = _FUNCTION_COLUMNS if has_lines else _FRAGMENT_COLUMNS
             unit.add_rows(
@@ -139,15 +136,24 @@ class _UnitWriter:
         return known
 
 
-def arity(name: str) -> int | None:
-    """Arity in the name of a range, `module:function/arity`; None for a shared fragment."""
-    digits = name.rpartition("/")[2]
-    return int(digits) if digits.isdecimal() and ":" in name else None
+def _functions(module: Module) -> Iterator[Range]:
+    """Ranges that are functions or shared fragments.
+
+    BeamAsm's own entry points are return addresses at the base of every stack, where a debugger looks up the byte
+    before: so they are said to begin with their `ErtsCodeInfo`.
+    """
+    start = 0
+    for code in module.ranges:
+        if module.name == INTERNAL and code.name.endswith(PROLOGUE):
+            start = code.start
+        elif not code.name.endswith((*NO_CODE, PROLOGUE)):
+            yield replace(code, start=start) if start else code
+            start = 0
 
 
 def _shape(code: Range) -> tuple[int, bool]:
     """What decides how a range's subprogram is encoded: number of x variables, whether it has a source line."""
-    return max(X_VARIABLES, arity(code.name) or 0), bool(code.lines)
+    return max(X_VARIABLES, code.arity or 0), bool(code.lines)
 
 
 def _row(code: Range, files: _Files) -> tuple[str | int, ...]:

@@ -124,12 +124,19 @@ class _Reader:
         self.opaque = False
         self.taken: dict[str, tuple[int, int]] = {}
         """Register -> (number of instruction, address outside of the code that it was set to)."""
+        self.compared = (0, "", 0)
+        """Number of the last comparison with a number, register, number."""
+        self.condition = ""
+        """The condition of the last instruction, if it was a conditional jump."""
 
     def instruction(self, at: int, end: int, mnemonic: str, operands: str) -> None:
         control, targets, resumption = Control.NEXT, (), None
         operations: tuple[Operation, ...] = ()
+        condition, self.condition = self.condition, ""
         if mnemonic[0] == "j":
-            control, targets = self._jump(mnemonic, operands)
+            control, targets = self._jump(mnemonic, operands, condition)
+        elif mnemonic == "cmp":
+            self._compare(operands)
         elif mnemonic == "call":
             control = Control.RAISE if self._called(end, operands) in self.code.raising else Control.CALL
         elif mnemonic == "ret":
@@ -144,8 +151,17 @@ class _Reader:
                 (self.landings if mnemonic == "dec" else self.tries).append(at)
         self.steps.append(Step(at, end, operations, control, targets, resumption))
 
-    def _jump(self, mnemonic: str, operands: str) -> tuple[Control, tuple[int, ...]]:
-        control = Control.JUMP if mnemonic == "jmp" else Control.BRANCH
+    def _compare(self, operands: str) -> None:
+        register, _, number = operands.partition(", ")
+        if number[0].isdigit():
+            self.compared = len(self.steps), register, int(number, 0)
+
+    def _jump(self, mnemonic: str, operands: str, last: str) -> tuple[Control, tuple[int, ...]]:
+        """`last`: condition of the jump just before, if it was one. Between `je` and `jne` BeamAsm never puts a label
+        (`emit_linear_search`), so that such a pair has no way on."""
+        always = mnemonic == "jmp" or {mnemonic, last} == {"je", "jne"}
+        control = Control.JUMP if always else Control.BRANCH
+        self.condition = mnemonic
         if operands[0] in "0123456789":
             target = int(operands, 0)
             return control, (target,) if self.code.inside(target) else ()
@@ -169,16 +185,18 @@ class _Reader:
         number, table = self.taken.get(memory[1], (-_TABLE_REACH, 0))
         if len(self.steps) - number >= _TABLE_REACH:
             return ()
-        targets = self._table_entries(table + memory[3])
+        compared, register, size = self.compared
+        bounded = register in memory[2] and len(self.steps) - compared <= _TABLE_REACH
+        targets = self._table_entries(table + memory[3], size if bounded else _TABLE_LIMIT)
         self.opaque |= not targets
         return targets
 
-    def _table_entries(self, table: int) -> tuple[int, ...]:
-        """Entries of the table, up to the first that leads out of the code: it may run on into the next one."""
+    def _table_entries(self, table: int, size: int) -> tuple[int, ...]:
+        """Entries of the table, at most up to the first that leads out of the code: it may run on into the next one."""
         targets: list[int] = []
-        for position in range(0, _TABLE_LIMIT, _TABLE_CHUNK):
+        for position in range(0, min(size, _TABLE_LIMIT), _TABLE_CHUNK):
             raw = self.code.read(table + position * WORD, _TABLE_CHUNK * WORD) if self.code.read else None
-            for i in range(0, len(raw or b"") - WORD + 1, WORD):
+            for i in range(0, min(len(raw or b"") // WORD, size - position) * WORD, WORD):
                 target = int.from_bytes((raw or b"")[i : i + WORD], "little") - self.code.address
                 if not self.code.inside(target):
                     return tuple(dict.fromkeys(targets))

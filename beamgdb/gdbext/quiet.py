@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from jit.object.elf import ElfFile
+from jit.object.elf import ElfFile, Section
 from jit.object.elf_constants import EM, ET, PF, PT, SHF, SHT, STB, STT
 from jit.object.target import Target
 
@@ -146,47 +146,58 @@ def _code(host: Host) -> tuple[bytes, dict[str, int]]:
 
 
 def _exports(target: Target, addresses: dict[str, int]) -> tuple[bytes, bytes, bytes]:
-    """The contents of .dynsym, .hash and .dynstr that export what GDB looks up (System V ABI, chapters 4 and 5)."""
+    """The contents of .dynstr, .dynsym and .hash that export what GDB looks up (System V ABI, chapters 4 and 5)."""
     exported = (_INIT_READER, _GPL_COMPATIBLE)
-    symbols, names = bytes(_SYMBOL_SIZE), b"\0"
+    names, symbols = b"\0", bytes(_SYMBOL_SIZE)
     for name in exported:
         symbols += target.pack("IBBHQQ", len(names), STB.GLOBAL << 4 | STT.FUNC, 0, _CODE_NUMBER, addresses[name], 0)
         names += name.encode() + b"\0"
     # A hash table of one bucket needs no hash function: its chain runs through all symbols.
     chain = (0, *range(2, len(exported) + 1), 0)
-    return symbols, target.pack(f"{3 + len(chain)}I", 1, len(chain), 1, *chain), names
+    hashes = target.pack(f"{3 + len(chain)}I", 1, len(chain), 1, *chain)
+    return names + bytes(-len(names) % 8), symbols, hashes
+
+
+def _dynamic(dynstr: Section, dynsym: Section, hashes: Section) -> bytes:
+    """The contents of .dynamic."""
+    entries = (
+        (_DT_HASH, hashes.address),
+        (_DT_STRTAB, dynstr.address),
+        (_DT_SYMTAB, dynsym.address),
+        (_DT_STRSZ, dynstr.size),
+        (_DT_SYMENT, _SYMBOL_SIZE),
+        (_DT_NULL, 0),
+    )
+    return b"".join(struct.pack("<QQ", *entry) for entry in entries)
 
 
 def reader_image(host: Host) -> bytes:
     """The reader as an ELF shared object for `host`. It has no relocations: gdb_init_reader fills in the pointers."""
     elf = ElfFile(Target(8, "little", host.machine), ET.DYN)
+    add = elf.add_section
     code, addresses = _code(host)
-    symbols, hashes, names = _exports(elf.target, addresses)
-    symbols_at, hashes_at, names_at, _ = accumulate(map(len, (symbols, hashes, names)), initial=_READ_ONLY_AT)
+    exports = _exports(elf.target, addresses)
+    names_at, symbols_at, hashes_at, _ = accumulate(map(len, exports), initial=_READ_ONLY_AT)
+    names, symbols, hashes = exports
     funcs = struct.pack(_FUNCS_LAYOUT, _INTERFACE_VERSION, 0, 0, 0, 0, 0)
-    entries = (
-        (_DT_HASH, hashes_at), (_DT_STRTAB, names_at), (_DT_SYMTAB, symbols_at),
-        (_DT_STRSZ, len(names)), (_DT_SYMENT, _SYMBOL_SIZE), (_DT_NULL, 0),
-    )  # fmt: skip
-    dynamic = b"".join(elf.target.pack("QQ", *entry) for entry in entries)
 
-    # The numbers given as link are those of the sections in this order, from 1.
-    read_only = [
-        elf.add_section(".dynsym", SHT.DYNSYM, SHF.ALLOC, address=symbols_at, data=symbols, link=3, info=1, align=8,
-                        entsize=_SYMBOL_SIZE),
-        elf.add_section(".hash", SHT.HASH, SHF.ALLOC, address=hashes_at, data=hashes, link=1, align=8, entsize=4),
-        elf.add_section(".dynstr", SHT.STRTAB, SHF.ALLOC, address=names_at, data=names),
-    ]  # fmt: skip
-    text = elf.add_section(".text", flags=SHF.ALLOC | SHF.EXECINSTR, address=_CODE_AT, data=code, align=16)
-    writable = SHF.ALLOC | SHF.WRITE
-    data = elf.add_section(".data", flags=writable, address=_FUNCS_AT, data=funcs, align=8)
-    dynamic_section = elf.add_section(
-        ".dynamic", SHT.DYNAMIC, writable, address=_FUNCS_AT + len(funcs), data=dynamic, link=3, align=8, entsize=16
+    tables, writable = {"flags": SHF.ALLOC, "align": 8}, {"flags": SHF.ALLOC | SHF.WRITE, "align": 8}
+    dynstr = add(".dynstr", SHT.STRTAB, address=names_at, data=names, **tables)
+    dynsym = add(
+        ".dynsym", SHT.DYNSYM, address=symbols_at, data=symbols, link=dynstr, info=1, entsize=_SYMBOL_SIZE, **tables
     )
-    elf.add_segment(PT.LOAD, PF.R, read_only, align=_PAGE)
+    hash_ = add(".hash", SHT.HASH, address=hashes_at, data=hashes, link=dynsym, entsize=4, **tables)
+    text = add(".text", flags=SHF.ALLOC | SHF.EXECINSTR, address=_CODE_AT, data=code, align=_FUNCTION_ALIGN)
+    data = add(".data", address=_FUNCS_AT, data=funcs, **writable)
+    entries = _dynamic(dynstr, dynsym, hash_)
+    dynamic = add(
+        ".dynamic", SHT.DYNAMIC, address=_FUNCS_AT + len(funcs), data=entries, link=dynstr, entsize=16, **writable
+    )
+
+    elf.add_segment(PT.LOAD, PF.R, [dynstr, dynsym, hash_], align=_PAGE)
     elf.add_segment(PT.LOAD, PF.R | PF.X, [text], align=_PAGE)
-    elf.add_segment(PT.LOAD, PF.R | PF.W, [data, dynamic_section], align=_PAGE)
-    elf.add_segment(PT.DYNAMIC, PF.R | PF.W, [dynamic_section], align=8)
+    elf.add_segment(PT.LOAD, PF.R | PF.W, [data, dynamic], align=_PAGE)
+    elf.add_segment(PT.DYNAMIC, PF.R | PF.W, [dynamic], align=8)
     elf.add_segment(PT.GNU_STACK, PF.R | PF.W)  # without it, loading asks for an executable stack
     return elf.to_bytes()
 

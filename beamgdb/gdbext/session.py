@@ -31,6 +31,8 @@ class Session:
     code_is_stale: bool = True
     per_stop: dict[str, object] = field(default_factory=dict)
     """Whatever others derive from the state of the stopped target."""
+    per_code: dict[str, object] = field(default_factory=dict)
+    """Whatever others derive from the code that is loaded."""
 
     def forget(self) -> None:
         """The target has run or was written to."""
@@ -44,6 +46,8 @@ class Session:
         start = time.perf_counter()
         changed = self.node.update_code()
         self.code_is_stale = False
+        if changed:
+            self.per_code.clear()
         self.code_seconds += time.perf_counter() - start
         return changed
 

@@ -83,7 +83,7 @@ class DwarfTypes:
 
     def _index_unit(self, unit: CompileUnit, left: set[str]) -> set[str]:
         found = set()
-        for die in unit.iter_DIE_children(unit.get_top_DIE()):
+        for die in _children(unit.get_top_DIE()):
             name = _name(die)
             if die.tag == "DW_TAG_enumeration_type":
                 found |= self._index_enumerators(die, left)
@@ -101,7 +101,7 @@ class DwarfTypes:
 
     def _index_enumerators(self, enumeration: DIE, left: set[str]) -> set[str]:
         found = set()
-        for die in enumeration.iter_children():
+        for die in _children(enumeration):
             name = _name(die)
             if name in left:
                 self._constants.setdefault(name, int(die.attributes["DW_AT_const_value"].value))
@@ -125,7 +125,7 @@ class DwarfTypes:
     def _struct(self, die: DIE) -> StructType:
         known = self._structs.get(die.offset)
         if known is None:
-            members = flattened(self._member(d) for d in die.iter_children() if d.tag == "DW_TAG_member")
+            members = flattened(self._member(d) for d in _children(die) if d.tag == "DW_TAG_member")
             known = self._structs[die.offset] = StructType(_number(die, "DW_AT_byte_size"), members)
         return known
 
@@ -185,6 +185,16 @@ def _units_in_order(info: DWARFInfo, preferred: str) -> Iterator[CompileUnit]:
     yield from later
 
 
+def _children(die: DIE) -> Iterator[DIE]:
+    """The children of an entry. A damaged DW_AT_sibling may lead backwards, and for ever."""
+    last = die.offset
+    for child in die.iter_children():
+        if child.offset <= last:
+            raise NoDebugInfo(f"sibling of {last:#x} is {child.offset:#x}")
+        last = child.offset
+        yield child
+
+
 def _name(die: DIE) -> str:
     attribute = die.attributes.get("DW_AT_name")
     return attribute.value.decode() if attribute is not None else ""
@@ -198,7 +208,7 @@ def _number(die: DIE, attribute: str, default: int = 0) -> int:
 def _element_count(array: DIE) -> int:
     """Elements of all dimensions of an array together; 0 for a flexible array member, which has no bound."""
     count = 1
-    for dimension in array.iter_children():
+    for dimension in _children(array):
         if dimension.tag == "DW_TAG_subrange_type":
             bound = _number(dimension, "DW_AT_upper_bound", -1) + 1
             count *= _number(dimension, "DW_AT_count", bound)

@@ -70,8 +70,9 @@ def sub_bits(source: Source, address: int, header: int, limit: int) -> Value:
 
 
 def _on_heap(source: Source, address: int, header: int, bits: int, limit: int) -> Bitstring:
-    data_words = (header >> ARITY_SHIFT) + 1 - ErlHeapBin.DATA
-    if not 0 <= bits <= 8 * data_words * source.tags.word_size:
+    arity = header >> ARITY_SHIFT
+    room = (arity + 1 - ErlHeapBin.DATA) * source.tags.word_size
+    if arity > ErlHeapBin.MAX_ARITY or bits > 8 * room:
         raise Malformed(UnknownBoxed(address, header, "impossible size"))
     return _bits(source, address + ErlHeapBin.DATA * source.tags.word_size, 0, bits, limit, "heap")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from beamgdb.memory import CachedMemory, Memory, Unreadable
 from beamgdb.terms import bitstrings, funs, identifiers, maps
 from beamgdb.terms.headers import believable_arity
+from beamgdb.terms.quoting import printable
 from beamgdb.terms.source import MAX_DEPTH, Atoms, CatchTable, Code, Layout, Limits, Malformed, Source
 from beamgdb.terms.tags import (
     ARITY_SHIFT,
@@ -32,6 +33,7 @@ from beamgdb.terms.tags import (
 from beamgdb.terms.things import Float
 from beamgdb.terms.values import (
     ELIDED,
+    ELIDED_STRING,
     NON_VALUE,
     Catch,
     ContinuationPointer,
@@ -183,12 +185,19 @@ class _Walk:
         """
         if depth <= 0:
             return ELIDED
-        limit = min(max(self.limits.width, self.limits.bytes), self.left)
+        width = self.limits.width
+        limit = min(max(width, self.limits.bytes), self.left)
         word = self._characters(word, elements, limit)
-        if word & PRIMARY_MASK == CONS and len(elements) < limit:
-            if len(elements) > self.limits.width:
-                del elements[self.limits.width :]
-                return ELIDED
+        in_list = word & PRIMARY_MASK == CONS
+        if in_list and len(elements) >= limit:
+            if elements and _is_string(elements):
+                return ELIDED_STRING
+            del elements[width:]
+            return ELIDED
+        if len(elements) > width and (word != NIL or not _is_string(elements)):
+            del elements[width:]
+            return ELIDED
+        if in_list:
             word = self._terms(word, depth, elements)
         if word & PRIMARY_MASK == CONS:
             return ELIDED
@@ -301,3 +310,7 @@ class _Walk:
         for digit in reversed(self.memory.words(address + self.tags.word_size, count)):
             number = number << self.tags.word_bits | digit
         return -number if negative else number
+
+
+def _is_string(characters: list[Value]) -> bool:
+    return printable("".join(map(chr, characters)), unicode=True)  # type: ignore[arg-type]

@@ -15,7 +15,19 @@ from beamgdb.terms.tags import (
     Kind,
     TagScheme,
 )
-from beamgdb.terms.things import BinRef, ErlFunThing25, ErlSubBin, ErlSubBits, ExternalThing, Float, FunRef, ProcBin
+from beamgdb.terms.things import (
+    BinRef,
+    ErlFunThing25,
+    ErlHeapBin,
+    ErlHeapBits,
+    ErlSubBin,
+    ErlSubBits,
+    ExternalThing,
+    Float,
+    FunRef,
+    ProcBin,
+    RefThing,
+)  # fmt: skip
 
 #: A header of these kinds has one size only, per word size.
 _FIXED_ARITY: dict[Kind, dict[int, int]] = {
@@ -29,13 +41,13 @@ _FIXED_ARITY: dict[Kind, dict[int, int]] = {
     Kind.EXTERNAL_PORT: ExternalThing.PORT_ARITY,
 }
 
-#: Largest believable size of the other kinds, in words: heap binaries hold 64 bytes, references a few numbers.
+#: Largest believable size of the other kinds, in words.
 _MAX_ARITY: dict[Kind, int] = {
     Kind.TUPLE: MAX_TUPLE_ARITY,
-    Kind.REF: 4,
+    Kind.REF: max(RefThing.PID_ARITY.values()),
     Kind.EXTERNAL_REF: 8,
-    Kind.HEAP_BIN: 32,
-    Kind.HEAP_BITS: 32,
+    Kind.HEAP_BIN: ErlHeapBin.MAX_ARITY,
+    Kind.HEAP_BITS: ErlHeapBits.MAX_ARITY,
     Kind.MATCH_STATE: 1024,
 }
 

@@ -26,7 +26,8 @@ _RUNTIME_ESCAPES: Final = {
 _ESCAPES: Final = _RUNTIME_ESCAPES | {"\x1b": "\\e", "\x7f": "\\d"}
 
 #: Control characters, and surrogates, which stand for bytes that are no text.
-_MUST_ESCAPE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL_OR_BACKSLASH: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 
 _PRINTABLE_LATIN1: Final = re.compile(r"[\n\r\t\v\b\f\x1b -~\xa0-\xff]*")
 _PRINTABLE_UNICODE: Final = re.compile("[\n\r\t\v\b\f\x1b -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
@@ -56,12 +57,12 @@ def runtime_atom(name: str) -> str:
 
 
 def bare(name: str) -> str:
-    """A name without quotes, for `#Fun<module.index.uniq>`; only control characters are escaped."""
-    return _escaped(name, _ESCAPES)
+    """Text that is not to be quoted, or is already: only control characters are escaped."""
+    return _escaped(name, _ESCAPES, _CONTROL)
 
 
-def _escaped(text: str, named: Mapping[str, str]) -> str:
-    return _MUST_ESCAPE.sub(lambda match: named.get(match.group()) or _code_escape(ord(match.group())), text)
+def _escaped(text: str, named: Mapping[str, str], which: re.Pattern[str] = _CONTROL_OR_BACKSLASH) -> str:
+    return which.sub(lambda match: named.get(match.group()) or _code_escape(ord(match.group())), text)
 
 
 def _code_escape(code: int) -> str:

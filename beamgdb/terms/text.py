@@ -10,6 +10,7 @@ from typing import Any, Final
 from beamgdb.terms.numbers import float_text, integer_text
 from beamgdb.terms.quoting import atom, bare, printable, quoted, runtime_atom
 from beamgdb.terms.values import (
+    ELIDED_STRING,
     Atom,
     Bitstring,
     Catch,
@@ -61,7 +62,7 @@ def _atom(value: Atom, style: Style) -> str:
 
 
 def _list(value: List, style: Style) -> str:
-    elided = value.tail.__class__ is Elided
+    elided = value.tail == ELIDED_STRING
     if value.elements and (elided or value.tail is None):
         string = _string(value.elements, style)
         if string is not None:

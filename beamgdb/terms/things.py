@@ -25,6 +25,7 @@ class HashMap:
 
 
 class ErlHeapBin:  # OTP 25
+    MAX_ARITY: Final = 32  # at most 64 bytes of data (ERL_ONHEAP_BIN_LIMIT), and then some
     SIZE: Final = 1  # bytes
     DATA: Final = 2
 
@@ -59,6 +60,7 @@ class ErlBinMatchState:  # OTP 25
 
 
 class ErlHeapBits:  # OTP 27
+    MAX_ARITY: Final = 32
     SIZE: Final = 1  # bits
     DATA: Final = 2
 

@@ -202,7 +202,9 @@ class LayoutUnknown:
 
 @dataclass(frozen=True, slots=True)
 class Elided:
-    """Something left out because of a limit."""
+    """Something left out because of a limit. `string`: it is the rest of a list that is a string so far."""
+
+    string: bool = False
 
 
 Term: TypeAlias = (
@@ -217,3 +219,4 @@ Value: TypeAlias = Term | NotTerm
 NIL: Final = List(())
 NON_VALUE: Final = NonValue()
 ELIDED: Final = Elided()
+ELIDED_STRING: Final = Elided(string=True)

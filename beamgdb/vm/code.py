@@ -7,14 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from beamgdb.beamasm.registrations import Module, Range
-
-GLOBAL = "global"
-"""Name under which BeamAsm registers its shared fragments."""
-
-INTERNAL = "erts_beamasm"
-"""The module of BeamAsm's own entry points, such as `normal_exit`."""
-
+from beamgdb.beamasm.registrations import GLOBAL, PROLOGUE, Module, Range
 
 class Place(NamedTuple):
     """Code at an address."""
@@ -26,6 +19,11 @@ class Place(NamedTuple):
     def is_fragment(self) -> bool:
         """Shared fragments run on behalf of the function that calls them."""
         return self.module.name == GLOBAL
+
+    @property
+    def is_prologue(self) -> bool:
+        """Before the code of a function: its `ErtsCodeInfo` and the breakpoint prologue, at which calls aim."""
+        return self.code.name.endswith(PROLOGUE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from beamgdb.terms.decode import Limits, TermDecoder
 from beamgdb.terms.tags import tag_scheme
 from beamgdb.terms.text import term_text
+from beamgdb.terms.values import Bitstring, ExternalFun, Fun, List, Map, Node, Pid, Port, Reference, Tuple
 from tests.terms.heap_encoder import FIELDS, AtomTable, Heap, TestLayout
 
 SEED = int(os.environ.get("BEAMGDB_FUZZ_SEED", "1"))
@@ -84,8 +85,6 @@ def test_bit_flips_in_sound_heaps(release) -> None:
     rng = random.Random(f"{SEED} flips {release}")
     heap = Heap(release)
     atom = heap.atoms.make("ok")
-    from beamgdb.terms.values import Bitstring, ExternalFun, Fun, List, Map, Node, Pid, Port, Reference, Tuple
-
     node = Node(atom, 7)
     value = Tuple((
         atom, 1 << 100, -1.5, List(tuple(b"text")), List((1, atom), 2), Bitstring(b"bytes", 40, "refc"),

@@ -21,7 +21,7 @@ ALL = Limits(depth=100, width=10_000, bytes=100_000, nodes=1_000_000)
 ATOMS = (
     "ok undefined and after maybe else Elixir.Foo foo@bar foo_1 a.b X _x 1 ß öäü Öä ÷a a÷ € 漢字 when xor fun cond let"
 ).split() + ["", " ", "a b", "it's", "back\\slash", "\n", "\x00", "\x1b[0m", "\x7f", "\x80", "\xa0", "ÿ", "😀"]
-CHARACTERS = "abcXYZ 0\"'\\\n\r\t\v\b\f\x1b\x7f\x00\x01\x80\x9f\xa0\xffÄ\u0100€漢\ud7ff\ue000\ufffd\ufffe\uffff😀\U0010ffff"
+CHARACTERS = "abXYZ 0\"'\\\n\r\t\v\b\f\x1b\x7f\x00\x01\x80\x9f\xa0\xffÄ\u0100\ud7ff\ue000\ufffd\ufffe\uffff😀\U0010ffff"
 
 #: Reads lines of base64 of the external format, writes lines of base64 of the text in UTF-8.
 ECHO = """
@@ -143,8 +143,8 @@ def test_text_is_what_erlang_writes(printable, tmp_path) -> None:
     release, texts = erlang_texts(values, tmp_path, printable)
     assert len(texts) == len(values)
     style = Style(release, printable == "unicode")
-    wrong = [(text, ours) for value, text in zip(values, texts, strict=True) if (ours := term_text(value, style)) != text]
-    assert not wrong
+    for value, text in zip(values, texts, strict=True):
+        assert term_text(value, style) == text
     decoded = [heap.decoded(heap.term(value), ALL) for value in values]
     assert [repr(value) for value in decoded] == [repr(value) for value in values]
 

@@ -1,0 +1,104 @@
+"""Takes GDB through the frames of Erlang code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gdb
+from gdb.unwinder import Unwinder as GdbUnwinder
+
+from beamgdb.gdbext import session
+from beamgdb.memory import Unreadable
+from beamgdb.vm.node import Unavailable
+from beamgdb.vm.unwind import ErlangFrame, ReadRegister, Unwinder
+
+
+@dataclass(frozen=True)
+class _FrameId:
+    """What `PendingFrame.create_unwind_info` wants."""
+
+    sp: gdb.Value
+    pc: gdb.Value
+    special: gdb.Value
+
+
+def unwinder_of(current: session.Session) -> Unwinder | None:
+    """The unwinder of the session's VM, None for an architecture without one."""
+    if current.node.machine is None:
+        return None
+    current.refresh_code()
+    kept = current.per_code.get("unwinder")
+    if kept is None:
+        kept = current.per_code["unwinder"] = Unwinder(current.node, current.node.machine)
+    assert isinstance(kept, Unwinder)
+    return kept
+
+
+def register_reader(frame: Any) -> ReadRegister:
+    """Registers of a GDB frame, pending or not; what the frame does not know is None."""
+
+    def read(name: str) -> int | None:
+        try:
+            value = frame.read_register(name)
+            if value.is_optimized_out:
+                return None
+            return int(value.cast(_pointer_sized())) & _mask()
+        except (gdb.error, ValueError):
+            return None
+
+    return read
+
+
+def erlang_frame(frame: gdb.Frame) -> ErlangFrame | None:
+    """What is known of a frame if it is one of Erlang code."""
+    current = session.find()
+    unwinder = unwinder_of(current) if current else None
+    if unwinder is None:
+        return None
+    newer = frame.newer()
+    innermost = newer is None or newer.type() == gdb.SIGTRAMP_FRAME
+    return unwinder.frame(register_reader(frame), innermost)
+
+
+class ErlangUnwinder(GdbUnwinder):
+    """Registered with GDB; answers for frames in code that BeamAsm has made."""
+
+    def __init__(self) -> None:
+        super().__init__("beamgdb")
+
+    def __call__(self, pending: gdb.PendingFrame) -> gdb.UnwindInfo | None:
+        current = session.known()
+        if current is None:
+            return None
+        try:
+            unwinder = unwinder_of(current)
+            found = unwinder.unwind(register_reader(pending), pending.level() == 0) if unwinder else None
+        except (Unreadable, Unavailable, KeyError):
+            return None
+        if found is None:
+            return None
+        kind = _pointer_sized()
+
+        def value(number: int) -> gdb.Value:
+            return gdb.Value(number & _mask()).cast(kind)
+
+        info = pending.create_unwind_info(
+            _FrameId(value(found.id_stack), value(found.id_code), value(found.id_special))
+        )
+        for name, content in found.registers.items():
+            info.add_saved_register(name, value(content))
+        return info
+
+
+def _pointer_sized() -> gdb.Type:
+    return gdb.lookup_type("unsigned long")
+
+
+def _mask() -> int:
+    return (1 << 8 * _pointer_sized().sizeof) - 1
+
+
+def install() -> None:
+    """Register the unwinder for all programs; it answers only for a known VM."""
+    gdb.unwinder.register_unwinder(None, ErlangUnwinder(), replace=True)

@@ -1,0 +1,309 @@
+"""From one frame of BeamAsm's code to the one that called it.
+
+The frames of a scheduler thread lie on two stacks. Erlang functions and shared fragments run on the stack of the Erlang
+process, in its heap. When they call C, they switch to the thread's own stack, where `process_main` left off; so below
+(in GDB's sense: outside) a C function there is Erlang code, and outside the process's first function `process_main`.
+
+Frame ids must stay the same while a frame lives, although a garbage collection may move the whole Erlang stack, and ids
+must not go inwards from caller to callee, although the two stacks may lie in any order. So the stack address of an id is that
+of the scheduler's x registers, which are in the frame of `process_main`; and what tells the frames of processes apart
+is the process's number and the distance of the frame from the base of the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from beamgdb.beamasm.machines import Machine
+from beamgdb.beamasm.registrations import INTERNAL, FrameLayout, Range
+from beamgdb.frames import x86_64
+from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow
+from beamgdb.memory import Unreadable
+from beamgdb.terms.tags import IMMED1_BITS
+from beamgdb.vm.code import Place
+from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.processes import Process
+
+ReadRegister = Callable[[str], int | None]
+"""A CPU register's value in a frame, None where the frame does not know it."""
+
+PROCESS_MAIN = "global::process_main"
+
+CACHE_LINE = 64
+"""`process_main` aligns its `ErtsSchedulerRegisters` to this (process_main.cpp)."""
+
+MAX_CODE = 1 << 20
+"""Bytes of a function that is analysed; frames of a larger one are found by scanning the stack."""
+
+FRAME_BITS = 36
+"""Bits of a frame id's distance from the base of the stack; the process's number comes above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwound:
+    """The id of a frame, and the registers of its caller that are known. A caller with pc 0: there is none."""
+
+    id_stack: int
+    id_code: int
+    id_special: int
+    registers: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ErlangFrame:
+    """A frame of BeamAsm's code.
+
+    `top` is the Erlang stack pointer in it (y0), `return_slot` where its return address lies, `cfa` the address above;
+    both None where the frame's end was not found. `state` is what the code tells about this point.
+    """
+
+    place: Place
+    pc: int
+    process: Process | None
+    top: int
+    return_slot: int | None
+    caller_frame_pointer: int | None
+    state: FlowState | None
+    x_registers: int | None
+    """Address of x0, None in a frame whose x registers now belong to a callee."""
+
+
+class Unwinder:
+    """Unwinds frames of one VM. Kept as long as its code is loaded: it remembers what it has analysed."""
+
+    def __init__(self, node: Node, machine: Machine) -> None:
+        self._node = node
+        self._machine = machine
+        self._flows: dict[Range, FunctionFlow | None] = {}
+
+    @property
+    def _word(self) -> int:
+        return self._machine.target.address_size
+
+    def frame(self, read: ReadRegister, innermost: bool) -> ErlangFrame | None:
+        """The frame with these registers, None where its pc is in no Erlang code.
+
+        `innermost`: its pc is the next instruction; else a return address.
+        """
+        pc, sp = read(self._machine.pc), read(self._machine.sp)
+        if pc is None or sp is None:
+            return None
+        place = self._place(pc, innermost)
+        if place is None:
+            return None
+        process = self.process(read)
+        if place.code.name == PROCESS_MAIN:
+            return ErlangFrame(place, pc, None, sp, None, None, None, None)
+        state = self._state(place, pc, innermost, read, sp)
+        top = self._stack_pointer(read, state, process, sp)
+        slot, frame_pointer = self._return_slot(place, state, read, top, process)
+        x_registers = read(self._machine.registers)
+        if x_registers is not None:
+            x_registers += self._machine.registers_bias
+        return ErlangFrame(place, pc, process, top, slot, frame_pointer, state, x_registers)
+
+    def unwind(self, read: ReadRegister, innermost: bool) -> Unwound | None:
+        """One step outwards from the frame with these registers, None where it is not of Erlang code."""
+        frame = self.frame(read, innermost)
+        if frame is None:
+            return None
+        if frame.place.code.name == PROCESS_MAIN:
+            return self._out_of_process_main(frame, read)
+        if frame.return_slot is None:
+            return self._end(frame)
+        return self._to_caller(frame, read)
+
+    def process(self, read: ReadRegister) -> Process | None:
+        """The process that code with these registers runs, None if the register holds none."""
+        address = read(self._machine.process)
+        if not address:
+            return None
+        try:
+            process = self._node.processes.at(address)
+        except Unavailable:
+            return None
+        return process if process.is_plausible() else None
+
+    def flow(self, code: Range, entry: Entry = Entry.CALLED) -> FunctionFlow | None:
+        """The analysis of a function or fragment, None where there is none."""
+        key = code if entry is Entry.CALLED else Range(code.start, code.stop, code.name + "+framed", ())
+        if key not in self._flows:
+            self._flows[key] = self._analyse(code, entry)
+        return self._flows[key]
+
+    def _analyse(self, code: Range, entry: Entry) -> FunctionFlow | None:
+        size = code.stop - code.start
+        if size > MAX_CODE or not self._node.has_layout:
+            return None
+        try:
+            raw = self._node.memory.read(code.start, size)
+        except Unreadable:
+            return None
+        stop = self._node.layout.offset("Process", "stop")
+        arity = code.arity if code.arity is not None else 0
+        return x86_64.analyse(raw, code.start, arity=arity, stop_offset=stop, entry=entry, read=self._read)
+
+    def _read(self, address: int, size: int) -> bytes | None:
+        try:
+            return self._node.memory.read(address, size)
+        except Unreadable:
+            return None
+
+    def _place(self, pc: int, innermost: bool) -> Place | None:
+        """The code of a frame. The byte before a return address tells it, for the call may be the last instruction; but
+        BeamAsm also makes stacks that return to the beginning of its own entry points."""
+        place = self._node.code.find(pc)
+        if innermost or (place is not None and place.module.name == INTERNAL):
+            return place
+        return self._node.code.find(pc - 1)
+
+    def _state(self, place: Place, pc: int, innermost: bool, read: ReadRegister, sp: int) -> FlowState | None:
+        flow = self.flow(place.code, self._entry(place, read, sp))
+        if flow is None:
+            return None
+        offset = pc - place.code.start
+        return flow.before(offset) if innermost else flow.during_call(offset)
+
+    def _entry(self, place: Place, read: ReadRegister, sp: int) -> Entry:
+        """How a fragment was entered, with frame pointers: by a call, or by a jump out of a frame set up already."""
+        if not place.is_fragment or self._node.frame_layout is not FrameLayout.FRAME_POINTER:
+            return Entry.CALLED
+        frame_pointer = read(self._machine.frame_pointer)
+        return Entry.FRAMED if frame_pointer is not None and frame_pointer == sp else Entry.CALLED
+
+    def _stack_pointer(self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int) -> int:
+        """The Erlang stack pointer of a frame, which may be running C on the thread's stack."""
+        if state is not None and state.stack is not None:
+            found = self._base(state.stack.base, read, process, sp)
+            if found is not None:
+                return found
+        if process is None:
+            return sp
+        low, high = process.record["heap"], process.record["hend"]
+        saved = read(self._machine.saved_stack)
+        return next((one for one in (sp, saved) if one is not None and low <= one <= high), process.record["stop"])
+
+    def _base(self, base: Base, read: ReadRegister, process: Process | None, sp: int) -> int | None:
+        if base is Base.SP:
+            return sp
+        if base is Base.SAVED:
+            return read(self._machine.saved_stack)
+        return process.record["stop"] if process is not None else None
+
+    def _return_slot(
+        self, place: Place, state: FlowState | None, read: ReadRegister, top: int, process: Process | None
+    ) -> tuple[int | None, int | None]:
+        """Where the return address lies, and the caller's frame pointer if known."""
+        memory, word = self._node.memory, self._word
+        try:
+            if state is not None and state.stack is not None:
+                slot = top + state.stack.to_cfa - word
+                if self._node.code.find(memory.word(slot)) is not None:
+                    saved = state.stack.saved_fp
+                    pointer = memory.word(slot + word + saved) if saved is not None else None
+                    unchanged = read(self._machine.frame_pointer) if saved is None and self._has_fp else None
+                    return slot, pointer if pointer is not None else unchanged
+            end = process.record["hend"] if process is not None else top + MAX_CODE
+            scanned = self._node.stack().next_return_address(top, end)
+            pointer = memory.word(scanned - word) if scanned is not None and self._has_fp else None
+            return scanned, pointer
+        except Unreadable:
+            return None, None
+
+    @property
+    def _has_fp(self) -> bool:
+        return self._node.frame_layout is FrameLayout.FRAME_POINTER
+
+    def _to_caller(self, frame: ErlangFrame, read: ReadRegister) -> Unwound:
+        machine, slot = self._machine, frame.return_slot
+        assert slot is not None
+        return_address = self._node.memory.word(slot)
+        registers = {machine.pc: return_address, machine.sp: slot + self._word}
+        if frame.place.is_fragment and self._calls_fragment(return_address):
+            registers |= {name: value for name in machine.preserved if (value := read(name)) is not None}
+        elif frame.process is not None:
+            registers[machine.process] = frame.process.address
+        if frame.caller_frame_pointer is not None:
+            registers[machine.frame_pointer] = frame.caller_frame_pointer
+        return self._unwound(frame, slot + self._word, registers)
+
+    def _calls_fragment(self, return_address: int) -> bool:
+        """Whether the call before a return address is one to a shared fragment, which runs as part of its caller. Calls
+        to functions go to the prologue of one, or through an export entry or a fun."""
+        code = self._read(return_address - 6, 6)
+        if code is None:
+            return False
+        if code[1] == 0xE8:  # call rel32
+            target = return_address + int.from_bytes(code[2:], "little", signed=True)
+        elif code[:2] == b"\xff\x15":  # call [rip + disp32]
+            address = self._read(return_address + int.from_bytes(code[2:], "little", signed=True), self._word)
+            target = int.from_bytes(address or b"", "little")
+        else:
+            return False
+        place = self._node.code.find(target)
+        return place is not None and not place.is_prologue
+
+    def _unwound(self, frame: ErlangFrame, cfa: int, registers: dict[str, int]) -> Unwound:
+        if frame.process is None:
+            return Unwound(cfa, frame.place.code.start, 0, registers)
+        stack = self._x_registers(frame.process)
+        number = frame.process.id >> IMMED1_BITS & 0xFFFFFFF
+        distance = (frame.process.record["hend"] - cfa) & ((1 << FRAME_BITS) - 1)
+        return Unwound(stack or cfa, frame.place.code.start, number << FRAME_BITS | distance, registers)
+
+    def _x_registers(self, process: Process) -> int | None:
+        """Address of the x registers of the scheduler that runs the process."""
+        scheduler = process.record["scheduler_data"]
+        if not scheduler:
+            return None
+        registers = self._node.record("ErtsSchedulerData", scheduler)["registers"]
+        return self._node.record("ErtsSchedulerRegisters", registers).field_address("x_reg_array.d") if registers else None
+
+    def _end(self, frame: ErlangFrame) -> Unwound:
+        """The process's first function returns to `normal_exit`, whose own frame is empty: outside is `process_main`."""
+        machine = self._machine
+        base = frame.process.record["hend"] if frame.process is not None else None
+        at_base = base is not None and frame.top >= base
+        x_registers = self._x_registers(frame.process) if frame.process is not None and at_base else None
+        main = self._process_main
+        if x_registers is None or main is None:
+            return self._unwound(frame, frame.top, {machine.pc: 0, machine.sp: frame.top})
+        return self._unwound(
+            frame,
+            frame.top,
+            {machine.pc: main, machine.sp: x_registers, machine.registers: x_registers - machine.registers_bias},
+        )
+
+    @cached_property
+    def _process_main(self) -> int | None:
+        """An address in `process_main`, where it waits for the Erlang code that it has jumped to."""
+        for module in self._node.code:
+            for code in module.ranges:
+                if code.name == PROCESS_MAIN:
+                    return code.start + 1
+        return None
+
+    def _out_of_process_main(self, frame: ErlangFrame, read: ReadRegister) -> Unwound:
+        """`process_main` saves nothing: it never returns. It makes room for the scheduler's registers, aligned, right
+        below its return address, so that one is found by what must be there: a call of `process_main`."""
+        machine, word = self._machine, self._word
+        registers = read(machine.registers)
+        nothing = Unwound(frame.top, frame.place.code.start, 0, {machine.pc: 0, machine.sp: frame.top})
+        target = self._node.symbol("process_main")
+        if registers is None or target is None or not self._node.has_layout:
+            return nothing
+        layout = self._node.layout
+        bottom = registers + machine.registers_bias - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
+        end = bottom + layout.size("ErtsSchedulerRegisters") + CACHE_LINE
+        for slot in range(end, end + CACHE_LINE, word):
+            value = self._read(slot, word)
+            return_address = int.from_bytes(value or b"", "little")
+            call = self._read(return_address - 5, 5) if return_address > 5 else None
+            if call is None or call[0] != 0xE8:
+                continue
+            if return_address + int.from_bytes(call[1:], "little", signed=True) == target:
+                cfa = slot + word
+                return Unwound(cfa, frame.place.code.start, 0, {machine.pc: return_address, machine.sp: cfa})
+        return nothing

@@ -1,0 +1,102 @@
+"""Runs inside GDB, attached to a node: prints as JSON what a layout table lets one read of it."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import gdb
+
+from beamgdb.layouts.identity import read_identity
+from beamgdb.layouts.layout import for_identity
+
+SEGMENT = 1024  # index.h: INDEX_PAGE_SIZE, entries of one segment of an index table
+
+inferior = gdb.selected_inferior()
+
+
+def read(address: int, size: int) -> bytes:
+    return bytes(inferior.read_memory(address, size))
+
+
+def symbol(name: str) -> int | None:
+    try:
+        return int(gdb.parse_and_eval(f"(unsigned long) &{name}"))
+    except gdb.error:
+        return None
+
+
+def word(address: int) -> int:
+    return int.from_bytes(read(address, 8), "little")
+
+
+LAYOUT = for_identity(read_identity(read, symbol))
+
+
+def get(address: int, name: str, path: str) -> int:
+    field = LAYOUT.field(name, path)
+    return int.from_bytes(read(address + field.offset, field.width), "little")
+
+
+def atom(term: int) -> str:
+    index = term >> 6
+    segments = get(symbol("erts_atom_table"), "IndexTable", "seg_table")
+    entry = word(word(segments + 8 * (index // SEGMENT)) + 8 * (index % SEGMENT))
+    assert get(entry, "Atom", "slot.index") == index
+    return read(get(entry, "Atom", "name"), get(entry, "Atom", "len")).decode()
+
+
+def process(p: int) -> dict[str, object]:
+    registered = get(p, "Process", "common.u.alive.reg")
+    dictionary = get(p, "Process", "dictionary")
+    queue_length = "sig_qs.len" if LAYOUT.has("Process", "sig_qs.len") else "sig_qs.mq_len"
+    plain = ("htop", "stop", "heap", "hend", "heap_sz", "old_heap", "old_htop", "old_hend", "max_arg_reg")
+    return {path: get(p, "Process", path) for path in plain} | {
+        "address": p,
+        "id": get(p, "Process", "common.id"),
+        "name": atom(get(registered, "RegProc", "name")) if registered else None,
+        "registered_owner": get(registered, "RegProc", "p") if registered else 0,
+        "initial": [
+            atom(get(p, "Process", "u.initial.module")),
+            atom(get(p, "Process", "u.initial.function")),
+            get(p, "Process", "u.initial.arity"),
+        ],
+        "dictionary_size": get(dictionary, "ProcDict", "numElements") if dictionary else 0,
+        "messages": get(p, "Process", queue_length),
+    }
+
+
+def scheduler(data: int) -> dict[str, int]:
+    queue = get(data, "ErtsSchedulerData", "run_queue")
+    return {
+        "address": data,
+        "no": get(data, "ErtsSchedulerData", "no"),
+        "run_queue_owner": get(queue, "ErtsRunQueue", "scheduler"),
+    }
+
+
+def tables(data: int) -> list[str]:
+    """Names of the ETS tables that a scheduler made: a ring."""
+    names, first = [], get(data, "ErtsSchedulerData", "u.ets_tables.clist")
+    table = first
+    for _ in range(get(data, "ErtsSchedulerData", "u.ets_tables.count")):
+        names.append(atom(get(table, "DbTableCommon", "the_name")))
+        table = get(table, "DbTableCommon", "all.next")
+    assert table == first
+    return names
+
+
+erts_proc = symbol("erts_proc")
+size = get(erts_proc, "ErtsPTab", "r.o.max")
+slots = struct.unpack(f"<{size}Q", read(get(erts_proc, "ErtsPTab", "r.o.tab"), 8 * size))
+empty = (0, get(erts_proc, "ErtsPTab", "r.o.invalid_element"))
+first_scheduler = word(symbol("erts_aligned_scheduler_data"))
+schedulers = [first_scheduler + i * LAYOUT.size("ErtsAlignedSchedulerData") for i in range(2)]
+found = {
+    "processes": [process(p) for p in slots if p not in empty],
+    "count": get(erts_proc, "ErtsPTab", "vola.tile.count"),
+    "schedulers": [scheduler(s) for s in schedulers],
+    "node": atom(get(word(symbol("erts_this_node")), "ErlNode", "sysname")),
+    "tables": [name for s in schedulers for name in tables(s)],
+}
+print("\n" + json.dumps(found))

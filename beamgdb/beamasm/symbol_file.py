@@ -25,6 +25,9 @@ from jit.object.elf_constants import ET, SHF, SHT, STT
 X_VARIABLES = 16
 """x registers that every function shows as variables; a function of higher arity shows as many as it has arguments."""
 
+NOT_AVAILABLE_TYPE = "Eterm_not_available"
+"""Type of values that stand for a term which is not known: GDB's Python cannot make such a value by itself."""
+
 Locate = Callable[[str, str], tuple[str, str]]
 """From a module and a file name in its line table to (directory, file name) of the source."""
 
@@ -73,7 +76,8 @@ class _UnitWriter:
             {DW_AT.name: "unsigned long", DW_AT.byte_size: size, DW_AT.encoding: DW_ATE.unsigned},
         )
         self._eterm = Die(DW_TAG.typedef, {DW_AT.name: "Eterm", DW_AT.type: word})
-        self._types = (word, self._eterm)
+        unknown = Die(DW_TAG.typedef, {DW_AT.name: NOT_AVAILABLE_TYPE, DW_AT.type: word})
+        self._types = (word, self._eterm, unknown)
         self._encoded_types: Fragment | None = None
         self._x_registers: dict[int, Fragment] = {}
 

@@ -263,10 +263,10 @@ class FunctionFlow:
         if found is None:
             return None
         base, at = found
-        saved = [location for location, value in now.items() if value[0] == CALLER_FRAME_POINTER]
-        pushed = [at for at in saved if not isinstance(at, str) and at[0] == STACK]
-        in_register = self.architecture.saved_stack_pointer in saved
-        return StackState(base, -at, pushed[0][1] if pushed and not in_register else None)
+        for location, value in now.items():
+            if value[0] == CALLER_FRAME_POINTER and not isinstance(location, str) and location[0] == STACK:
+                return StackState(base, -at, location[1])
+        return StackState(base, -at, None)
 
 
 def erlang_stack_pointer(architecture: Architecture, stop_offset: int, now: Facts) -> tuple[Base, int] | None:
@@ -541,7 +541,8 @@ def _balances(flow: FunctionFlow, start: int, depth: int) -> bool:
                 return False
             todo += [(target, dict(now)) for target in step.targets]
             step = flow.steps.get(step.end) if step.control not in ENDS else None
-        if step is not None and step.offset in flow.heads and _depth(flow, flow.heads[step.offset]) != _depth(flow, now):
+        met = flow.heads.get(step.offset) if step is not None else None
+        if met is not None and _depth(flow, met) != _depth(flow, now):
             return False
     return True
 

@@ -56,9 +56,13 @@ def erlang_frame(frame: gdb.Frame) -> ErlangFrame | None:
     unwinder = unwinder_of(current) if current else None
     if unwinder is None:
         return None
+    return unwinder.frame(register_reader(frame), is_innermost(frame))
+
+
+def is_innermost(frame: gdb.Frame) -> bool:
+    """Whether the frame's pc is its next instruction, not a return address."""
     newer = frame.newer()
-    innermost = newer is None or newer.type() == gdb.SIGTRAMP_FRAME
-    return unwinder.frame(register_reader(frame), innermost)
+    return newer is None or newer.type() == gdb.SIGTRAMP_FRAME
 
 
 class ErlangUnwinder(GdbUnwinder):

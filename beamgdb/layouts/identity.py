@@ -141,19 +141,23 @@ class _Constants:
         return None
 
     def _until_nul(self, address: int, limit: int, page: int) -> bytes:
-        """Bytes before the first NUL, read up to page boundaries; what could be read if there is none."""
+        """Bytes before the first NUL; what could be read if there is none. Reads end at page boundaries, or sooner
+        where memory does."""
         data = bytearray()
-        while len(data) < limit:
+        step = page
+        while step and len(data) < limit:
             at = address + len(data)
             try:
-                part = self._read(at, page - at % page)
+                part = self._read(at, min(step, page - at % page))
             except Unreadable:
-                return bytes(data)
-            end = part.find(b"\0")
-            if end >= 0 or not part:
-                return bytes(data + part[: max(end, 0)])
+                part = b""
+            if not part:
+                step //= 2
+                continue
             data += part
-        return bytes(data)
+            if b"\0" in part:
+                break
+        return bytes(data).partition(b"\0")[0]
 
 
 def read_identity(read: Read, symbol: Symbol) -> Identity:

@@ -116,7 +116,7 @@ PROCESSES = (
 )  # fmt: skip
 
 SIGNALS = (
-    _struct("ErtsMessage", "erl_message.h: a message or other signal in a queue; m = message, token, sender's DT tag",
+    _struct("ErtsMessage", "erl_message.h: a message or other signal in a queue; m holds message, token, sender",
             "next data.heap_frag data.attached m hfrag hfrag.used_size hfrag.mem", c_names="erl_mesg"),
     _struct("ErtsMessageRef", "erl_message.h: the head that every queued message shares",
             "next data.heap_frag data.attached m"),
@@ -125,7 +125,7 @@ SIGNALS = (
     _struct("ErtsRecvMarker", "erl_message.h: a place in the message queue, itself queued as a signal",
             "prev_next in_sigq in_msgq"),
     _struct("ErtsRecvMarkerBlock", "erl_message.h: receive markers of a process", "ref marker free_ix used_ix"),
-    _struct("ErtsSignalInQueueBufferArray", "erl_message.h: incoming signals under {message_queue_data, ..} contention",
+    _struct("ErtsSignalInQueueBufferArray", "erl_message.h: incoming signals, under contention",
             "slots nonempty_slots alive"),
     _struct("ErtsSignalInQueueBuffer", "erl_message.h: one such buffer", "b.queue.first b.queue.last b.alive",
             c_names="ErtsSignalInQueueBuffer_"),

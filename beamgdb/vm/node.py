@@ -121,6 +121,11 @@ class Node:
         value = self._decoder.decode(word, limits or Limits())
         return term_text(value, Style(self.tags.release))
 
+    def boxed(self, address: int, limits: Limits | None = None) -> str:
+        """The text of the heap object whose header word is at `address`. Raises `Unavailable`, never anything else."""
+        value = self._decoder.boxed_at(address, limits or Limits())
+        return term_text(value, Style(self.tags.release))
+
     def update_code(self) -> bool:
         """Read BeamAsm's registrations again; whether anything has changed since the last time."""
         descriptor = self.symbol("__jit_debug_descriptor")

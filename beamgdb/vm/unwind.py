@@ -13,13 +13,14 @@ is the process's number and the distance of the frame from the base of the stack
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from beamgdb.beamasm.machines import Machine
 from beamgdb.beamasm.registrations import INTERNAL, FrameLayout, Range
 from beamgdb.frames import x86_64
-from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow
+from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, Slot, XReg
+from beamgdb.frames.flow import Place as FlowPlace
 from beamgdb.memory import Unreadable
 from beamgdb.terms.tags import IMMED1_BITS
 from beamgdb.vm.code import Place
@@ -36,6 +37,9 @@ CACHE_LINE = 64
 
 MAX_CODE = 1 << 20
 """Bytes of a function that is analysed; frames of a larger one are found by scanning the stack."""
+
+FRAGMENT_ARGUMENTS = 16
+"""x registers whose fate in a shared fragment is followed."""
 
 FRAME_BITS = 36
 """Bits of a frame id's distance from the base of the stack; the process's number comes above."""
@@ -142,8 +146,43 @@ class Unwinder:
         except Unreadable:
             return None
         stop = self._node.layout.offset("Process", "stop")
-        arity = code.arity if code.arity is not None else 0
+        # A fragment has no arguments, but may pass on or overwrite those of the function on whose behalf it runs.
+        arity = code.arity if code.arity is not None else FRAGMENT_ARGUMENTS
         return x86_64.analyse(raw, code.start, arity=arity, stop_offset=stop, entry=entry, read=self._read)
+
+    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
+        """Arguments of the function in this frame, None for those that are nowhere any more.
+
+        `frame.x_registers` says whether x registers count, which are the callee's in a frame that has called another function.
+        """
+        state = frame.state
+        if not innermost and frame.x_registers is not None:
+            # C code and shared fragments run with the x registers as they were at the call.
+            state = self._before_call(frame) or state
+        if state is None:
+            return [None] * (frame.place.code.arity or 0)
+        return [self._argument(frame, places, read) for places in state.arguments]
+
+    def _before_call(self, frame: ErlangFrame) -> FlowState | None:
+        flow = self.flow(frame.place.code)
+        offset = frame.pc - frame.place.code.start
+        call = next((at for at, step in flow.steps.items() if step.end == offset), None) if flow else None
+        return flow.before(call) if flow and call is not None else None
+
+    def _argument(self, frame: ErlangFrame, places: tuple[FlowPlace, ...], read: ReadRegister) -> int | None:
+        """The value of an argument from the first of its places that can be read here."""
+        memory, word = self._node.memory, self._word
+        for place in places:
+            try:
+                if isinstance(place, Slot) and frame.return_slot is not None:
+                    return memory.word(frame.return_slot + word + place.offset)
+                if isinstance(place, XReg) and frame.x_registers is not None:
+                    return memory.word(frame.x_registers + word * place.index)
+                if isinstance(place, HostReg) and (value := read(place.name)) is not None:
+                    return value
+            except Unreadable:
+                continue
+        return None
 
     def _read(self, address: int, size: int) -> bytes | None:
         try:

@@ -10,6 +10,10 @@ import json
 import os
 import sys
 import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
 
 import gdb
 
@@ -19,22 +23,22 @@ from beamgdb.beamasm import registrations  # noqa: E402
 from beamgdb.frames import flow, x86_64  # noqa: E402
 from beamgdb.memory import Unreadable  # noqa: E402
 
-PROCESS = json.load(open(os.environ["STEP_LAYOUT"]))["structs"]["Process"]["fields"]
+PROCESS = json.loads(Path(os.environ["STEP_LAYOUT"]).read_text())["structs"]["Process"]["fields"]
 STOP, HEND, HEAP = (PROCESS[name][0] for name in ("stop", "hend", "heap"))
 X_KEPT = 24
 
 
 class Target:
     word_size = 8
-    byteorder = "little"
+    byteorder: Literal["little"] = "little"
 
-    def read(self, address, size):
+    def read(self, address: int, size: int) -> bytes:
         try:
             return bytes(gdb.selected_inferior().read_memory(address, size))
         except gdb.MemoryError:
             raise Unreadable(address, size) from None
 
-    def words(self, address, count):
+    def words(self, address: int, count: int) -> list[int]:
         raw = self.read(address, 8 * count)
         return [int.from_bytes(raw[i : i + 8], "little") for i in range(0, len(raw), 8)]
 
@@ -43,11 +47,11 @@ class Activation:
     """One entry of a function: where its frame is (distance of the CFA from the end of the heap block, since garbage
     collection moves the stack), and what x registers held."""
 
-    def __init__(self, of, cfa, hend, heap, x):
+    def __init__(self, of: registrations.Range, cfa: int, hend: int, heap: int, x: list[int]) -> None:
         self.of, self.depth, self.heap, self.x = of, hend - cfa, heap, x
 
 
-def registered(memory):
+def registered(memory: Target) -> Iterator[registrations.Range]:
     at = int(gdb.parse_and_eval("(unsigned long)&__jit_debug_descriptor"))
     for entry in registrations.entries(memory, at):
         parsed = registrations.parse(memory.read(entry.symfile, entry.size), 8)
@@ -56,22 +60,24 @@ def registered(memory):
 
 
 class Stepper:
-    def __init__(self):
+    def __init__(self) -> None:
         self.memory = Target()
+        self.called = True
+        """The last instruction was a call."""
         self.ranges = sorted(registered(self.memory), key=lambda r: r.start)
         self.starts = {r.start: r for r in self.ranges if not r.name.endswith(("-CodeInfoPrologue", "::codeHeader"))}
         self.low, self.high = self.ranges[0].start, max(r.stop for r in self.ranges)
         self.raising = {
             r.start for r in self.ranges if r.name.startswith("global::") and r.name[8:] in x86_64.RAISING_FRAGMENTS
         }
-        self.flows = {}
-        self.stacks = collections.defaultdict(list)
-        self.count = collections.Counter()
-        self.wrong = []
-        self.silent = collections.Counter()
-        self.functions = set()
+        self.flows: dict[int, flow.FunctionFlow] = {}
+        self.stacks: dict[int, list[Activation]] = collections.defaultdict(list)
+        self.count: collections.Counter[str] = collections.Counter()
+        self.wrong: list[str] = []
+        self.silent: collections.Counter[str] = collections.Counter()
+        self.functions: set[str] = set()
 
-    def find(self, pc):
+    def find(self, pc: int) -> registrations.Range | None:
         low, high = 0, len(self.ranges)
         while low < high:
             middle = (low + high) // 2
@@ -83,7 +89,7 @@ class Stepper:
             return self.ranges[low - 1]
         return None
 
-    def flow_of(self, r):
+    def flow_of(self, r: registrations.Range) -> flow.FunctionFlow:
         if r.start not in self.flows:
             arity = r.name.rpartition("/")[2]
             self.flows[r.start] = x86_64.analyse(
@@ -96,13 +102,13 @@ class Stepper:
             )
         return self.flows[r.start]
 
-    def read(self, address, size):
+    def read(self, address: int, size: int) -> bytes | None:
         try:
             return self.memory.read(address, size)
         except Unreadable:
             return None
 
-    def step(self):
+    def step(self) -> None:
         """One instruction; what is not JIT code is run through to the return into it."""
         gdb.execute("stepi", to_string=True)
         pc = self.register("rip")
@@ -114,15 +120,15 @@ class Stepper:
                 raise RuntimeError(f"left JIT code from {pc:#x}, expected at {back:#x}")
             self.count["calls of C"] += 1
 
-    def register(self, name):
+    def register(self, name: str) -> int:
         return int(gdb.newest_frame().read_register(name)) & (2**64 - 1)
 
-    def look(self):
+    def look(self) -> None:
         pc = self.register("rip")
         r = self.find(pc)
         sp, fp, c_p, x_array = (self.register(name) for name in ("rsp", "rbp", "r13", "rbx"))
         heap_words = self.read(c_p, max(HEND, HEAP) + 8)
-        if heap_words is None:
+        if r is None or heap_words is None:
             return
         hend, heap = (int.from_bytes(heap_words[at : at + 8], "little") for at in (HEND, HEAP))
         stack = self.stacks[c_p]
@@ -149,7 +155,7 @@ class Stepper:
         values = {"rsp": sp, "rbp": fp, "r13": c_p, "rbx": x_array}
         self.check(state, stack[-1], where, values, hend, heap, function)
 
-    def check_caller(self, stack, cfa, hend, heap, sp):
+    def check_caller(self, stack: list[Activation], cfa: int, hend: int, heap: int, sp: int) -> None:
         if not self.called or not stack:
             return
         back = self.memory.words(sp, 1)[0]
@@ -161,7 +167,10 @@ class Stepper:
         self.count["callers"] += 1
         self.check(state, stack[-1], f"during call to return to {r.name}+{back - r.start}", values, hend, heap, False)
 
-    def check(self, state, activation, where, values, hend, heap, function):
+    def check(
+        self, state: flow.FlowState | None, activation: Activation, where: str, values: dict[str, int], hend: int,
+        heap: int, function: bool,
+    ) -> None:  # fmt: skip
         self.count["compared"] += 1
         self.count["compared in functions"] += function
         if state is None or state.stack is None:
@@ -187,18 +196,18 @@ class Stepper:
                 else:
                     self.count["places moved by garbage collection"] += 1
 
-    def base(self, base, values):
+    def base(self, base: flow.Base, values: dict[str, int]) -> int:
         if base is flow.Base.PROCESS:
             return self.memory.words(values["r13"] + STOP, 1)[0]
         return values["rsp" if base is flow.Base.SP else "rbp"]
 
-    def value(self, place, cfa, values):
+    def value(self, place: flow.Place, cfa: int, values: dict[str, int]) -> int:
         if isinstance(place, flow.HostReg):
             return self.register(place.name)
         at = cfa + place.offset if isinstance(place, flow.Slot) else values["rbx"] + 8 * place.index
         return self.memory.words(at, 1)[0]
 
-    def run(self, steps):
+    def run(self, steps: int) -> dict[str, Any]:
         started = time.time()
         for _ in range(steps):
             self.called = self.is_call(self.register("rip"))
@@ -214,33 +223,30 @@ class Stepper:
             "seconds": time.time() - started,
         }
 
-    def is_call(self, pc):
+    def is_call(self, pc: int) -> bool:
         raw = self.memory.read(pc, 3)
         prefixed = raw[1:] if 0x40 <= raw[0] <= 0x4F else raw
         return prefixed[0] == 0xE8 or (prefixed[0] == 0xFF and prefixed[1] >> 3 & 7 == 2)
 
 
-def main():
-    for line in ("set pagination off", "set confirm off", "handle all nostop noprint pass", "set can-use-hw-watchpoints 0",
-                 "handle SIGTRAP SIGINT stop"):  # fmt: skip
-        gdb.execute(line, to_string=True)
+def main() -> dict[str, Any]:
+    for line in ("pagination off", "confirm off"):
+        gdb.execute(f"set {line}", to_string=True)
+    gdb.execute("handle all nostop noprint pass", to_string=True)
+    gdb.execute("handle SIGTRAP SIGINT stop", to_string=True)
     stepper = Stepper()
     start = next(r.start for r in stepper.ranges if r.name == os.environ["STEP_START"])
+    # Only hardware breakpoints: the code is a shared mapping, into which a debugger cannot write.
     gdb.execute(f"thbreak *{start}", to_string=True)
     gdb.execute("continue", to_string=True)
     gdb.execute("set scheduler-locking on", to_string=True)
-    stepper.called = True
     stepper.look()
-    result = stepper.run(int(os.environ["STEP_COUNT"]))
-    with open(os.environ["STEP_RESULT"], "w") as file:
-        json.dump(result, file)
+    return stepper.run(int(os.environ["STEP_COUNT"]))
 
 
 try:
-    main()
-except Exception as error:
-    import traceback
-
-    with open(os.environ["STEP_RESULT"], "w") as file:
-        json.dump({"failed": traceback.format_exc()}, file)
+    outcome = main()
+except Exception:
+    outcome = {"failed": traceback.format_exc()}
+Path(os.environ["STEP_RESULT"]).write_text(json.dumps(outcome))
 gdb.execute("detach", to_string=True)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from beamgdb.layouts.wanted import CONSTANTS, STRUCTS, WantedStruct
 
+Tree = dict[str, "Tree"]
+
 
 class Truth(NamedTuple):
     """What the compiler says of a field: offset and size in bytes, of an array as a whole."""
@@ -35,7 +37,7 @@ def printing_main(questions: Iterable[tuple[str, str]]) -> str:
         else:
             expressions = f"(size_t)0, sizeof({struct})"
         lines.append(f'printf("%zu %zu\\n", {expressions});')
-    return "#include <stdio.h>\n#include <stddef.h>\nint main(void) {\n" + "\n".join(lines) + "\nreturn 0; }\n"
+    return "\n#include <stdio.h>\n#include <stddef.h>\nint main(void) {\n" + "\n".join(lines) + "\nreturn 0; }\n"
 
 
 def answers(program: Path) -> list[Truth]:
@@ -58,7 +60,7 @@ def always_wanted() -> list[tuple[str, str]]:
 
 
 def _declaration(wanted: WantedStruct) -> str:
-    tree: dict[str, dict] = {}  # type: ignore[type-arg]
+    tree: Tree = {}
     for field in wanted.fields:
         if not field.optional:
             at = tree
@@ -67,9 +69,10 @@ def _declaration(wanted: WantedStruct) -> str:
     return f"typedef struct {{ {_members(tree)} }} {wanted.name};"
 
 
-def _members(tree: dict[str, dict]) -> str:  # type: ignore[type-arg]
+def _members(tree: Tree) -> str:
     """Members of alternating width, so that padding matters."""
     parts = []
     for i, (name, inner) in enumerate(tree.items()):
-        parts.append(f"struct {{ {_members(inner)} }} {name};" if inner else f"{('char', 'long', 'short')[i % 3]} {name};")
+        kind = f"struct {{ {_members(inner)} }}" if inner else ("char", "long", "short")[i % 3]
+        parts.append(f"{kind} {name};")
     return " ".join(parts)

@@ -6,12 +6,12 @@ import io
 from pathlib import Path
 
 import pytest
-from tests.layouts.c_programs import answers, build, printing_main
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beamgdb.layouts.dwarf import NoDebugInfo, open_types
 from beamgdb.layouts.resolve import Field, find_field
+from tests.layouts.c_programs import answers, build, printing_main
 
 STRUCTURES = """
 #include <stdint.h>
@@ -36,8 +36,8 @@ outer_t *use_outer; union bare use_bare;
 QUESTIONS = [
     ("outer_t", path)
     for path in (
-        "first embedded embedded.tag embedded.value embedded.real a b in in.d list list[0].x list[0].node.flags link grid "
-        "callback colour constant constant.name"
+        "first embedded embedded.tag embedded.value embedded.real a b in in.d list list[0].x list[0].node.flags link "
+        "grid callback colour constant constant.name"
     ).split()
 ]
 
@@ -121,7 +121,9 @@ def test_a_truncated_file(tmp_path: Path) -> None:
 SCALARS = st.sampled_from(["char", "short", "int", "long", "double", "void *", "unsigned long long"])
 SHAPES = st.recursive(
     st.tuples(SCALARS, st.sampled_from([0, 0, 2, 7])),
-    lambda inner: st.tuples(st.sampled_from(["struct", "union"]), st.booleans(), st.lists(inner, min_size=1, max_size=4)),
+    lambda inner: st.tuples(
+        st.sampled_from(["struct", "union"]), st.booleans(), st.lists(inner, min_size=1, max_size=4)
+    ),
     max_leaves=12,
 )
 

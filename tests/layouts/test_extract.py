@@ -29,6 +29,7 @@ def vm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def failure(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one line that the command ends with."""
+    capsys.readouterr()
     assert main([str(a) for a in arguments]) == 1
     said = capsys.readouterr()
     assert said.out == ""
@@ -42,7 +43,7 @@ def test_from_debug_information_to_a_layout(vm: Path, tmp_path: Path, capsys: py
     assert [path.name for path in tmp_path.iterdir()] == ["erts-77.1-x86_64-jit.json"]
     layout = load_table("77.1", "x86_64", "jit", tmp_path)
     assert layout is not None
-    assert (layout.release, layout.word_size, layout.options) == ("99.3", 8, {"extra-msacc"})
+    assert (layout.release, layout.word_size, layout.options) == ("99.3", 8, frozenset({"extra-msacc"}))
     for (struct, path), truth in zip(always_wanted(), answers(vm), strict=True):
         assert (layout.offset(struct, path), layout.width(struct, path)) == truth
     assert layout.constant("ERTS_SCHED_DIRTY_IO") == 2

@@ -19,11 +19,8 @@ def read(address: int, size: int) -> bytes:
     return bytes(inferior.read_memory(address, size))
 
 
-def symbol(name: str) -> int | None:
-    try:
-        return int(gdb.parse_and_eval(f"(unsigned long) &{name}"))
-    except gdb.error:
-        return None
+def symbol(name: str) -> int:
+    return int(gdb.parse_and_eval(f"(unsigned long) &{name}"))
 
 
 def word(address: int) -> int:

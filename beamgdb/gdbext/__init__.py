@@ -1,0 +1,22 @@
+"""The extension inside GDB: the only part of beamgdb that imports gdb."""
+
+
+def install() -> None:
+    """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
+    from beamgdb.gdbext import commands, errors, events, frames, functions, printers, quiet, unwinder
+
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    quiet.silence()
+    errors.install()
+    commands.install()
+    functions.install()
+    printers.install()
+    frames.install()
+    unwinder.install()
+    events.install()
+
+
+_installed = False

@@ -1,0 +1,64 @@
+"""Tells GDB that it cannot write breakpoints into BeamAsm's code.
+
+BeamAsm maps its code twice: writable at one address, executable at another, both shared. The kernel lets no debugger
+write through the executable one, so GDB's software breakpoints fail there. Declared as read-only to GDB, the same
+breakpoints become hardware ones by themselves. With `+JPperf true` code is mapped once, and software breakpoints work.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gdb
+
+from beamgdb.gdbext import session
+
+_protected: set[tuple[int, int]] = set()
+
+
+def protect() -> None:
+    """Declare new mappings of code to GDB. Only for a live process on this machine: a stub has its own ways."""
+    current = session.known()
+    if current is None or not _is_native():
+        return
+    bounds = current.per_code.get("bounds")
+    modules = list(current.node.code)
+    if bounds == len(modules) or not modules:
+        return
+    current.per_code["bounds"] = len(modules)
+    for start, stop in _read_only_shared(gdb.selected_inferior().pid):
+        holds_code = any(start <= module.base < stop for module in modules)
+        if holds_code and (start, stop) not in _protected:
+            if not _protected:
+                # Without this, memory outside of all declared regions would be out of reach.
+                gdb.execute("set mem inaccessible-by-default off", to_string=True)
+            gdb.execute(f"mem {start:#x} {stop:#x} ro", to_string=True)
+            _protected.add((start, stop))
+
+
+def release() -> None:
+    """The process has ended: its mappings mean nothing any more."""
+    if _protected:
+        _protected.clear()
+        gdb.execute("mem auto", to_string=True)
+        gdb.execute("set mem inaccessible-by-default on", to_string=True)
+
+
+def _is_native() -> bool:
+    connection = gdb.selected_inferior().connection
+    return connection is not None and connection.type == "native"
+
+
+def _read_only_shared(pid: int) -> list[tuple[int, int]]:
+    """Executable shared mappings that are not writable (proc(5), maps)."""
+    try:
+        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        bounds, permissions = line.split(maxsplit=2)[:2]
+        if permissions == "r-xs":
+            start, stop = bounds.split("-")
+            found.append((int(start, 16), int(stop, 16)))
+    return found

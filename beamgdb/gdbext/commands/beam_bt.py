@@ -1,0 +1,213 @@
+"""The command `beam-bt`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+
+import gdb
+
+from beamgdb.gdbext import current_frame, session, term_printing
+from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.commands.eterm import integer
+from beamgdb.gdbext.progress import Progress
+from beamgdb.gdbext.style import function, heading, source
+from beamgdb.memory import Unreadable
+from beamgdb.terms.tags import CATCH, IMMED2_MASK
+from beamgdb.vm import backtrace, calls
+from beamgdb.vm.backtrace import Level
+from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.processes import Process
+
+PID = re.compile(r"<?(?:0\.)?(\d+)\.(\d+)>?")
+MAX_LEVELS = 1_000_000
+
+
+class BeamBt(Command):
+    """Print the Erlang stack of a process, with its y registers as terms.
+
+    PROCESS is a pid (<0.80.0> or 0.80.0), a registered name, or the address of a Process structure; without it, the
+    process that the selected thread runs. `all` prints the stacks of all processes. The process may be running,
+    waiting or exiting; a process that runs on a scheduler is shown as that scheduler's thread has it.
+
+    -limit N stops after N frames of each process. A y register that holds a catch shows the code that handles it."""
+
+    name = "beam-bt"
+    completer = None
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-limit", metavar="N", type=int, default=MAX_LEVELS)
+        parser.add_argument("process", metavar="PROCESS | all", nargs="?")
+
+    def split(self, text: str) -> list[str]:
+        """A pid's angle brackets mean nothing else here, and a quoted atom keeps its quotes."""
+        return text.split(None, 2) if text.startswith("-limit") else text.split(None, 0) if text.strip() else []
+
+    def complete(self, text: str, word: str) -> list[str]:
+        current = session.find()
+        if current is None:
+            return []
+        names = ["all"]
+        for process in current.node.processes:
+            try:
+                name = process.registered_name()
+                names.append(current.node.term(name if name else process.id))
+            except Unreadable:
+                continue
+        return [name for name in names if name.startswith(text)]
+
+    def run(self, arguments: argparse.Namespace) -> None:
+        node = session.require().node
+        running = Running(node)
+        if arguments.process is None:
+            self._selected(node, running, arguments.limit)
+        elif arguments.process == "all":
+            self._all(node, running, arguments.limit)
+        else:
+            process = find_process(node, arguments.process)
+            show(node, process, running.levels(process), running.where(process), arguments.limit)
+
+    def _selected(self, node: Node, running: Running, limit: int) -> None:
+        process = running.selected()
+        if process is None:
+            raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
+        show(node, process, running.levels(process), running.where(process), limit)
+
+    def _all(self, node: Node, running: Running, limit: int) -> None:
+        with Progress("processes", node.processes.count()) as progress:
+            for process in node.processes:
+                try:
+                    show(node, process, running.levels(process), running.where(process), limit)
+                except (Unreadable, Unavailable) as error:
+                    gdb.write(f"Process at {process.address:#x}: {error}\n")
+                gdb.write("\n")
+                progress.advance()
+
+
+class Running:
+    """The processes that scheduler threads run now: GDB's frames know where they are, the VM's own notes do not."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._found: dict[int, tuple[gdb.InferiorThread, Level, int] | None] | None = None
+
+    def selected(self) -> Process | None:
+        """The process that the selected thread runs."""
+        thread = gdb.selected_thread()
+        if thread is None or not thread.is_valid():
+            return None
+        process = current_frame.process(gdb.newest_frame())
+        return process or self._by_scheduler(thread)
+
+    def _by_scheduler(self, thread: gdb.InferiorThread) -> Process | None:
+        """Dirty schedulers run no Erlang code: their data tells whom they work for."""
+        handle = int.from_bytes(thread.handle(), self._node.memory.byteorder)
+        for scheduler in self._node.schedulers:
+            if scheduler.thread == handle and scheduler.current_process:
+                return self._node.processes.at(scheduler.current_process)
+        return None
+
+    def levels(self, process: Process) -> Iterator[Level]:
+        """The stack of a process, running or not."""
+        entry = self._threads().get(process.address)
+        if entry is None:
+            return backtrace.of_waiting(self._node, process)
+        _, level, top = entry
+        return backtrace.levels(self._node, process, level.pc, top, level.calling)
+
+    def where(self, process: Process) -> str:
+        """On which thread it runs, empty for a process that does not."""
+        entry = self._threads().get(process.address)
+        return f" on thread {entry[0].num} ({entry[0].name})" if entry else ""
+
+    def _threads(self) -> dict[int, tuple[gdb.InferiorThread, Level, int]]:
+        if self._found is None:
+            self._found = dict(_running_erlang())
+        return {address: entry for address, entry in self._found.items() if entry is not None}
+
+
+def _running_erlang() -> Iterator[tuple[int, tuple[gdb.InferiorThread, Level, int]]]:
+    """Threads in Erlang code: address of the process, thread, innermost Erlang function and the top of its frame."""
+    before, frame = gdb.selected_thread(), _selected_frame()
+    try:
+        for thread in gdb.selected_inferior().threads():
+            if not (thread.name or "").endswith("_scheduler") and thread != before:
+                continue
+            thread.switch()
+            found = current_frame.first_erlang(gdb.newest_frame())
+            if found is not None and found.erlang.process is not None:
+                innermost = found.gdb_frame.newer() is None
+                level = Level(found.erlang.pc, not innermost, found.erlang.place, ())
+                yield found.erlang.process.address, (thread, level, found.erlang.top)
+    finally:
+        if before is not None and before.is_valid():
+            before.switch()
+        if frame is not None and frame.is_valid():
+            frame.select()
+
+
+def _selected_frame() -> gdb.Frame | None:
+    try:
+        return gdb.selected_frame()
+    except gdb.error:
+        return None
+
+
+def find_process(node: Node, text: str) -> Process:
+    """The process that a user means; raises `Unavailable`."""
+    pid = PID.fullmatch(text)
+    if pid is not None:
+        process = node.processes.lookup(int(pid[1]), int(pid[2]))
+        if process is None:
+            raise Unavailable(f"no process {text}: it has ended, or never was")
+        return process
+    for process in node.processes:
+        name = process.registered_name()
+        if name and node.term(name) in (text, f"'{text}'"):
+            return process
+    return _process_at(node, text)
+
+
+def _process_at(node: Node, text: str) -> Process:
+    try:
+        address = integer(gdb.parse_and_eval(text))
+    except gdb.error:
+        raise Unavailable(f"no process is registered as {text}, and it is no pid or address") from None
+    process = node.processes.at(address & node.memory.address_mask)
+    if not process.is_plausible():
+        raise Unavailable(f"there is no process at {address:#x}")
+    return process
+
+
+def show(node: Node, process: Process, stack: Iterator[Level], where: str, limit: int) -> None:
+    """Print a process and its stack."""
+    gdb.write(heading(f"{calls.spawned_as(node, process).capitalize()}: {process.status()}{where}") + "\n")
+    arguments = [] if where else backtrace.saved_arguments(process)
+    for number, level in enumerate(stack):
+        if number >= limit:
+            gdb.write(f"(more frames follow: -limit {limit})\n")
+            return
+        gdb.write(f"#{number:<3}{_position(node, level)}\n")
+        for index, word in enumerate(arguments if number == 0 else ()):
+            gdb.write(f"      x{index} = {term_printing.text(node, word)}\n")
+        for index, word in enumerate(level.y_registers):
+            gdb.write(f"      y{index} = {_y_register(node, word)}\n")
+
+
+def _position(node: Node, level: Level) -> str:
+    if level.place is None:
+        return f"{level.pc:#x} <unknown code>"
+    text = f"{level.pc:#x} in {function(level.place.code.name)}+{level.pc - level.place.code.start}"
+    where = node.code.where(level.lookup)
+    return f"{text} at {source(where.file, where.line)}" if where else text
+
+
+def _y_register(node: Node, word: int) -> str:
+    text = term_printing.text(node, word)
+    return f"{text} (catch)" if word & IMMED2_MASK == CATCH and "catch" not in text else text
+
+
+def install() -> None:
+    """Define the command."""
+    BeamBt()

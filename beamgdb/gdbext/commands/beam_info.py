@@ -1,0 +1,86 @@
+"""The command `beam-info`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import argparse
+
+import gdb
+
+from beamgdb.beamasm.registrations import FrameLayout
+from beamgdb.gdbext import session, symbols
+from beamgdb.gdbext.commands.command import Command
+from beamgdb.memory import Unreadable
+from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.schedulers import KINDS
+
+
+class BeamInfo(Command):
+    """Show which Erlang VM this is, and what beamgdb knows of it.
+
+    Release, flavour and architecture, schedulers, counts of processes, atoms and loaded code; where field offsets and
+    symbols came from and how long it took. What is not known is said, with the reason."""
+
+    name = "beam-info"
+    category = gdb.COMMAND_STATUS
+
+    def run(self, arguments: argparse.Namespace) -> None:
+        current = session.require()
+        rows = [*_identity(current.node), *_model(current.node), *_symbols(current)]
+        width = max(len(name) for name, _ in rows) + 1
+        for name, text in rows:
+            gdb.write(f"{name + ':':<{width}} {text}\n")
+
+
+def _identity(node: Node) -> Iterator[tuple[str, str]]:
+    identity = node.identity
+    flavours = {"jit": "JIT (BeamAsm)", "emu": "interpreter"}
+
+    def known(name: str) -> str:
+        value = getattr(identity, name)
+        return str(value) if value is not None else f"unknown ({identity.unknown.get(name, 'no reason known')})"
+
+    yield "Erlang/OTP", f"{known('otp_release')}, erts {known('erts_version')}"
+    yield "flavour", flavours.get(identity.flavour or "", known("flavour")) + _build(identity.build)
+    yield "architecture", f"{known('arch')}, {8 * (identity.word_size or node.memory.word_size)} bits"
+
+
+def _build(build: str | None) -> str:
+    return "" if build in (None, "opt") else f", {build} build"
+
+
+def _model(node: Node) -> Iterator[tuple[str, str]]:
+    def asked(question: Callable[[], object]) -> str:
+        try:
+            return str(question())
+        except (Unreadable, Unavailable, KeyError) as error:
+            return f"unknown ({error})"
+
+    counts = [(kind, node.schedulers.count(kind)) for kind, _, _ in KINDS]
+    yield "schedulers", ", ".join(f"{count if count is not None else '?'} {kind}" for kind, count in counts)
+    yield "processes", asked(lambda: node.processes.count())
+    yield "atoms", asked(lambda: node.atoms.count())
+    yield "layouts", node.layout.origin if node.has_layout else f"none: {node.no_layout}"
+
+
+def _symbols(current: session.Session) -> Iterator[tuple[str, str]]:
+    node = current.node
+    functions = sum(1 for module in node.code for code in module.ranges if code.arity is not None and code.lines)
+    if not len(node.code):
+        yield "code", "none registered with GDB's JIT interface"
+        return
+    frames = "frame pointers" if node.frame_layout is FrameLayout.FRAME_POINTER else "return addresses only"
+    mine = symbols.state()
+    yield "code", f"{len(node.code)} modules, {functions} functions with lines"
+    yield "frames", frames
+    yield (
+        "symbols",
+        f"from BeamAsm's registrations, {len(mine.files)} symbol file(s): "
+        f"read in {current.code_seconds:.2f} s, made in {mine.seconds:.2f} s",
+    )
+
+
+def install() -> None:
+    """Define the command."""
+    BeamInfo()

@@ -1,0 +1,152 @@
+"""The Erlang frame that commands mean: the selected one, or for a frame of C or of a shared fragment the Erlang function
+on whose behalf it runs."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import gdb
+
+from beamgdb.beamasm.registrations import INTERNAL
+from beamgdb.gdbext import session
+from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
+from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.processes import Process
+from beamgdb.vm.unwind import ErlangFrame
+
+MAX_C_FRAMES = 4096
+"""C frames that are passed over in search of Erlang ones: a recursion in C that is deeper has destroyed the stack."""
+
+MAX_X = 1024
+"""x registers that there are (`MAX_REG`, beam_opcodes.h)."""
+
+MAX_Y = 1024
+"""y registers of a frame at most."""
+
+FLOAT_REGISTERS = 16
+"""Float registers that the compiler uses (`MAX_REG` are allocated)."""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """An Erlang frame of the program, with GDB's frame and the VM."""
+
+    node: Node
+    gdb_frame: gdb.Frame
+    erlang: ErlangFrame
+
+    def words(self) -> list[int]:
+        """y registers, y0 first. Raises `Unavailable` where the frame's end is not known."""
+        slot = self.erlang.return_slot
+        if slot is None:
+            raise Unavailable("the end of this frame is not known: its stack is corrupt or its code could not be read")
+        return list(self.node.memory.words(self.erlang.top, slots_of(self.node, self.erlang)))
+
+    def arguments(self) -> list[int | None]:
+        """Arguments of the function as they were at its entry, None for those that are not known any more."""
+        current = session.require()
+        unwinder = unwinder_of(current)
+        assert unwinder is not None
+        erlang, newer = self.erlang, self.gdb_frame.newer()
+        found = unwinder.arguments(erlang, register_reader(self.gdb_frame), is_innermost(self.gdb_frame))
+        if newer is None or not is_innermost(newer):
+            return found
+        # The next instruction is one of a shared fragment, which may have overwritten x registers on its way.
+        fragment = erlang_frame(newer)
+        if fragment is None or not fragment.place.is_fragment or erlang.x_registers is None:
+            return found
+        kept = fragment.state.arguments if fragment.state else ()
+        without = unwinder.arguments(_without_x(erlang), register_reader(self.gdb_frame), innermost=False)
+        return [one if n < len(kept) and kept[n] else other for n, (one, other) in enumerate(zip(found, without))]
+
+
+def slots_of(node: Node, frame: ErlangFrame) -> int:
+    """Number of y registers in a frame whose end is known."""
+    assert frame.return_slot is not None
+    return min(node.stack().frame(frame.top, frame.return_slot).slots, MAX_Y)
+
+
+def _without_x(frame: ErlangFrame) -> ErlangFrame:
+    return replace(frame, x_registers=None)
+
+
+def outwards(frame: gdb.Frame | None) -> Iterator[gdb.Frame]:
+    """`frame` and those outside of it."""
+    for _ in range(MAX_C_FRAMES):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.older()
+
+
+def selected() -> Selected:
+    """The Erlang frame that the selected frame belongs to; raises `Unavailable`."""
+    try:
+        frame: gdb.Frame | None = gdb.selected_frame()
+    except gdb.error:
+        frame = None
+    found = first_erlang(frame)
+    if found is None:
+        raise Unavailable("the selected frame belongs to no Erlang function (try `beam-bt all`, or another thread)")
+    return found
+
+
+def first_erlang(frame: gdb.Frame | None) -> Selected | None:
+    """The first frame of an Erlang function from `frame` on outwards."""
+    current = session.require()
+    for one in outwards(frame):
+        erlang = erlang_frame(one)
+        if erlang is not None and not erlang.place.is_fragment and erlang.place.module.name != INTERNAL:
+            return Selected(current.node, one, erlang)
+    return None
+
+
+def process(frame: gdb.Frame | None) -> Process | None:
+    """The process that the thread of `frame` runs Erlang code of."""
+    for one in outwards(frame):
+        erlang = erlang_frame(one)
+        if erlang is not None:
+            return erlang.process
+    return None
+
+
+def x_array() -> int:
+    """Address of the x registers of the selected frame; raises `Unavailable`."""
+    frame = selected()
+    if frame.erlang.x_registers is None:
+        name = frame.erlang.place.code.name
+        raise Unavailable(f"x registers are not available in {name}: it has called another function, which uses them")
+    return frame.erlang.x_registers
+
+
+def x_register(number: int) -> int:
+    """The word in x register `number`; raises `Unavailable`."""
+    if not 0 <= number < MAX_X:
+        raise Unavailable(f"there is no x register {number}: they are x0 to x{MAX_X - 1}")
+    node = session.require().node
+    return node.memory.word(x_array() + number * node.memory.word_size)
+
+
+def y_register(number: int) -> int:
+    """The word in y register `number`; raises `Unavailable`."""
+    words = selected().words()
+    if not 0 <= number < len(words):
+        has = f"y0 to y{len(words) - 1}" if words else "none"
+        raise Unavailable(f"there is no y register {number} in this frame: it has {has}")
+    return words[number]
+
+
+def f_register(number: int) -> float:
+    """Float register `number`; raises `Unavailable`."""
+    if not 0 <= number < FLOAT_REGISTERS:
+        raise Unavailable(f"there is no float register {number}: they are f0 to f{FLOAT_REGISTERS - 1}")
+    node = session.require().node
+    layout = node.layout
+    start = x_array() - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
+    address = start + layout.offset("ErtsSchedulerRegisters", "f_reg_array.d") + 8 * number
+    order = "<" if node.memory.byteorder == "little" else ">"
+    (number_value,) = struct.unpack(order + "d", node.memory.read(address, 8))
+    return float(number_value)
+

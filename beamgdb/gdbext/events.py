@@ -1,0 +1,98 @@
+"""Keeps the session, the symbols and the breakpoints right while the target runs, stops, loads code and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gdb
+
+from beamgdb.gdbext import code_memory, errors, session, symbols
+
+REGISTER_CODE = "__jit_debug_register_code"
+
+
+class _CodeChanged(gdb.Breakpoint):
+    """BeamAsm has registered code, or takes a registration back.
+
+    The new symbols are wanted at once only where a breakpoint waits for them; else they are made when the target stops.
+    """
+
+    def stop(self) -> bool:
+        current = session.known()
+        if current is not None:
+            current.node.memory.forget()
+            current.code_is_stale = True
+        if any(breakpoint.pending for breakpoint in gdb.breakpoints()):
+            errors.guarded(symbols.sync)
+        return False
+
+
+_watch: _CodeChanged | None = None
+
+
+def watch_code() -> None:
+    """Notice when code is loaded or unloaded, in a program that is a beam.smp with a JIT."""
+    global _watch
+    if (_watch is None or not _watch.is_valid()) and session.address_of(REGISTER_CODE) is not None:
+        _watch = _CodeChanged(f"*&'{REGISTER_CODE}'", internal=True)
+        _watch.silent = True
+
+
+def catch_up() -> None:
+    """Bring everything up to the present state of a stopped target. Quick when nothing has changed."""
+    if session.find() is None:
+        return
+    watch_code()
+    symbols.sync()
+    code_memory.protect()
+
+
+def _on_stop(_: Any) -> None:
+    session.forget_all()
+    errors.guarded(catch_up)
+
+
+def _on_change(_: Any) -> None:
+    session.forget_all()
+
+
+def _on_new_objfile(_: Any) -> None:
+    # While GDB attaches or loads a core file, libraries are the first sign of the process.
+    session.forget_all()
+    errors.guarded(_new_program)
+
+
+def _new_program() -> None:
+    if session.is_beam():
+        watch_code()
+
+
+def _on_exit(_: Any) -> None:
+    number = gdb.selected_inferior().num
+    session.drop(number)
+    errors.guarded(lambda: symbols.withdraw(number))
+    errors.guarded(code_memory.release)
+
+
+def _before_prompt() -> None:
+    errors.guarded(catch_up)
+
+
+def install() -> None:
+    """Connect to GDB's events."""
+    connections: tuple[tuple[Any, Callable[..., None]], ...] = (
+        (gdb.events.stop, _on_stop),
+        (gdb.events.cont, _on_change),
+        (gdb.events.memory_changed, _on_change),
+        (gdb.events.register_changed, _on_change),
+        (gdb.events.inferior_call, _on_change),
+        (gdb.events.new_objfile, _on_new_objfile),
+        (gdb.events.exited, _on_exit),
+        (gdb.events.before_prompt, _before_prompt),
+        (gdb.events.gdb_exiting, lambda _: symbols.clean_up()),
+    )
+    for registry, handler in connections:
+        registry.connect(handler)
+    errors.guarded(_new_program)
+    errors.guarded(catch_up)

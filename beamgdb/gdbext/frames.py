@@ -1,0 +1,119 @@
+"""How `bt` shows Erlang frames: arguments as terms where they are known, y registers as locals, and for frames of the
+VM's own code what it does and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import gdb
+from gdb.FrameDecorator import FrameDecorator
+
+from beamgdb.beamasm.registrations import INTERNAL
+from beamgdb.beamasm.symbol_file import NOT_AVAILABLE_TYPE
+from beamgdb.gdbext import errors, session, term_printing
+from beamgdb.gdbext.current_frame import Selected
+from beamgdb.gdbext.printers import NOT_AVAILABLE
+from beamgdb.gdbext.unwinder import erlang_frame
+from beamgdb.memory import Unreadable
+from beamgdb.vm import calls
+from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.unwind import ErlangFrame
+
+
+@dataclass(frozen=True)
+class _Variable:
+    """A frame's variable, as a frame decorator gives it."""
+
+    name: str
+    content: gdb.Value | str
+
+    def symbol(self) -> str:
+        return self.name
+
+    def value(self) -> gdb.Value | str:
+        return self.content
+
+
+class ErlangFrameDecorator(FrameDecorator):
+    """Decorates a frame of Erlang code."""
+
+    def __init__(self, base: FrameDecorator, node: Node, frame: ErlangFrame) -> None:
+        super().__init__(base)
+        self._node = node
+        self._frame = frame
+        self._selected = Selected(node, self.inferior_frame(), frame)
+
+    def function(self) -> str:
+        """The function's name, and for code of the VM what it runs."""
+        name = self._frame.place.code.name
+        try:
+            note = calls.note(self._node, self._frame)
+        except (Unreadable, Unavailable, KeyError):
+            note = None
+        return f"{name} [{note}]" if note else name
+
+    def frame_args(self) -> Iterable[_Variable] | None:
+        """Arguments as terms."""
+        if self._frame.place.is_fragment or self._frame.place.module.name == INTERNAL:
+            return None
+        try:
+            arguments = self._selected.arguments()
+        except (Unreadable, Unavailable, KeyError, gdb.error):
+            arguments = [None] * (self._frame.place.code.arity or 0)
+        return [_Variable(f"x{number}", _content(word)) for number, word in enumerate(arguments)]
+
+    def frame_locals(self) -> Iterable[_Variable] | None:
+        """y registers."""
+        if self._frame.place.is_fragment:
+            return None
+        try:
+            words = self._selected.words()
+        except (Unreadable, Unavailable, KeyError):
+            return None
+        return [_Variable(f"y{number}", term_printing.value(word)) for number, word in enumerate(words)]
+
+
+def _content(word: int | None) -> gdb.Value | str:
+    if word is not None:
+        return term_printing.value(word)
+    try:
+        return gdb.Value(0).cast(gdb.lookup_type(NOT_AVAILABLE_TYPE))
+    except gdb.error:
+        return NOT_AVAILABLE
+
+
+class ErlangFrameFilter:
+    """The frame filter, for all programs: frames that are not of Erlang code pass as they are."""
+
+    name = "beamgdb"
+    enabled = True
+    priority = 100
+
+    def filter(self, frames: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:
+        """Decorated frames, lazily: GDB asks for as many as it prints."""
+        current = session.find()
+        if current is None:
+            return frames
+        node = current.node
+        return filter(None, (self._decorated(node, frame) for frame in frames))
+
+    def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:
+        frame = decorator.inferior_frame()
+        if frame.level() > 0 and frame.pc() == 0:
+            # The unwinder's way to say that nothing is known of what is outside.
+            return None
+        try:
+            erlang = erlang_frame(frame)
+        except (Unreadable, Unavailable, KeyError, gdb.error) as error:
+            if errors.debugging():
+                raise
+            gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+            erlang = None
+        return ErlangFrameDecorator(decorator, node, erlang) if erlang is not None else decorator
+
+
+def install() -> None:
+    """Register the filter."""
+    gdb.frame_filters[ErlangFrameFilter.name] = ErlangFrameFilter()
+

@@ -1,0 +1,59 @@
+"""Convenience functions for GDB expressions and breakpoint conditions."""
+
+from __future__ import annotations
+
+import gdb
+
+from beamgdb.gdbext import current_frame, errors, session, term_printing
+
+
+class _Function(gdb.Function):
+    """A function whose errors are one line."""
+
+    def invoke(self, *arguments: gdb.Value) -> gdb.Value | str:
+        try:
+            return self.answer(*(int(argument) for argument in arguments))
+        except TypeError:
+            raise gdb.GdbError(f"usage: {self.__doc__}".splitlines()[0]) from None
+        except (gdb.GdbError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if errors.debugging():
+                raise
+            raise gdb.GdbError(errors.one_line(error)) from None
+
+    def answer(self, number: int) -> gdb.Value | str:
+        raise NotImplementedError
+
+
+class XRegister(_Function):
+    """$_xreg(N): x register N of the selected frame, as a term.
+
+    An error where the frame's x registers are not known, because it has called another Erlang function."""
+
+    def answer(self, number: int) -> gdb.Value:
+        return term_printing.value(current_frame.x_register(number))
+
+
+class YRegister(_Function):
+    """$_yreg(N): y register N of the selected frame, or of the next Erlang frame outside of it, as a term."""
+
+    def answer(self, number: int) -> gdb.Value:
+        return term_printing.value(current_frame.y_register(number))
+
+
+class TermText(_Function):
+    """$_eterm(WORD): the text of a tagged word in Erlang syntax, as a string.
+
+    For conditions as in: break -function m:f/1 if $_streq($_eterm(x0), "ok")"""
+
+    def answer(self, number: int) -> str:
+        node = session.require().node
+        return term_printing.text(node, number & node.memory.address_mask)
+
+
+def install() -> None:
+    """Define the functions."""
+    XRegister("_xreg")
+    YRegister("_yreg")
+    TermText("_eterm")

@@ -1,0 +1,45 @@
+"""Says how far a long command has come, on a terminal and only after a while."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+import gdb
+
+QUIET_SECONDS = 2.0
+"""Commands that are done sooner say nothing."""
+
+STEP_SECONDS = 0.5
+
+
+class Progress:
+    """`with Progress("processes", 10042) as progress: ... progress.advance()`."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._next = time.monotonic() + QUIET_SECONDS
+        self._shown = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def advance(self) -> None:
+        """One more is done. Raises KeyboardInterrupt when the user has pressed Ctrl-C."""
+        self._done += 1
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + STEP_SECONDS
+            if sys.__stderr__ is not None and sys.__stderr__.isatty():
+                self._shown = True
+                gdb.write(f"\r{self._done} of {self._total} {self._what}", gdb.STDERR)
+                gdb.flush(gdb.STDERR)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown:
+            gdb.write("\r\033[K", gdb.STDERR)

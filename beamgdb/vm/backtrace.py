@@ -1,0 +1,73 @@
+"""The Erlang stack of one process, from where it is to its first function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from beamgdb.beamasm.registrations import INTERNAL
+from beamgdb.memory import Unreadable
+from beamgdb.vm.code import Place
+from beamgdb.vm.node import Node
+from beamgdb.vm.processes import Process
+
+MAX_ARGUMENTS = 256
+"""Arguments of a function at most (`MAX_ARG`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One function on the stack.
+
+    `pc` is where it goes on; `calling` whether that is the return address of a call. `place` is None for code that is
+    unknown. `y_registers` lists the words of its frame, y0 first.
+    """
+
+    pc: int
+    calling: bool
+    place: Place | None
+    y_registers: tuple[int, ...]
+
+    @property
+    def lookup(self) -> int:
+        """Address that belongs to the instruction in progress: for a return address one inside of the call."""
+        return self.pc - 1 if self.calling else self.pc
+
+
+def levels(node: Node, process: Process, pc: int, top: int, calling: bool = False) -> Iterator[Level]:
+    """The functions of a process that continues at `pc` with its stack pointer at `top`.
+
+    Ends at the first function of the process, or where the stack cannot be read any further.
+    """
+    reader = node.stack()
+    for frame in reader.frames(top, process.record["hend"]):
+        words = node.memory.words(frame.address, frame.slots)
+        yield Level(pc, calling, _place(node, pc, calling), words)
+        pc, calling = frame.return_address, True
+        place = node.code.find(pc)
+        if place is not None and place.module.name == INTERNAL:
+            return
+    if pc:
+        yield Level(pc, calling, _place(node, pc, calling), ())
+
+
+def _place(node: Node, pc: int, calling: bool) -> Place | None:
+    place = node.code.find(pc)
+    if not calling or (place is not None and place.module.name == INTERNAL):
+        return place
+    return node.code.find(pc - 1)
+
+
+def of_waiting(node: Node, process: Process) -> Iterator[Level]:
+    """The stack of a process that no scheduler runs now: the VM has saved where it goes on."""
+    return levels(node, process, process.record["i"], process.record["stop"])
+
+
+def saved_arguments(process: Process) -> list[int]:
+    """x registers that the VM saved when the process was scheduled out."""
+    count = min(process.record["arity"], MAX_ARGUMENTS)
+    where = process.record["arg_reg"]
+    try:
+        return list(process.record.memory.words(where, count)) if where else []
+    except Unreadable:
+        return []

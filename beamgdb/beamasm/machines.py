@@ -15,6 +15,8 @@ class Machine:
     `registers` holds the address of x0 plus `registers_bias` in all Erlang code and shared fragments, and over calls
     from them to C; so does `process` the `Process`. `saved_stack` keeps the Erlang stack pointer while C code runs, if
     `Process.stop` does not. `preserved` are all registers that a shared fragment leaves to its caller as they were.
+    `prologue` is the size in bytes of what comes first in each function, for tracing and NIFs to patch
+    (`BEAM_ASM_FUNC_PROLOGUE_SIZE`, beam_asm.h).
     """
 
     target: Target
@@ -27,6 +29,7 @@ class Machine:
     saved_stack: str
     frame_pointer: str
     preserved: tuple[str, ...]
+    prologue: int
 
 
 MACHINES = {
@@ -42,6 +45,7 @@ MACHINES = {
         saved_stack="rbp",
         frame_pointer="rbp",
         preserved=("rbx", "r12", "r13", "r14", "r15"),
+        prologue=8,
     ),
 }
 """By architecture, as `Identity.arch` names it."""

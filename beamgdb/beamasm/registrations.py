@@ -47,7 +47,7 @@ GLOBAL = "global"
 INTERNAL = "erts_beamasm"
 """The module of BeamAsm's own entry points, such as `normal_exit`. They have no breakpoint prologue."""
 
-PROLOGUE = "-CodeInfoPrologue"
+CODE_INFO = "-CodeInfoPrologue"
 """Suffix of the range before each function: its `ErtsCodeInfo`, and the few instructions that tracing and NIFs patch."""
 
 NO_CODE = ("::codeHeader", "::codeFooter")
@@ -206,6 +206,26 @@ def _own_lines(start: int, lines: list[Line], earlier: list[Range]) -> tuple[Lin
     if before is not None and earlier[before].lines[-1] == head and len(earlier[before].lines) > 1:
         earlier[before] = replace(earlier[before], lines=earlier[before].lines[:-1])
     return ((start, *head[1:]), *lines[1:]) if head[0] < start else tuple(lines)
+
+
+def with_prologues(module: Module, size: int) -> Module:
+    """The module with the prologue of `size` bytes at the start of each function, where calls enter it, instead of at
+    the end of its `ErtsCodeInfo`.
+
+    BeamAsm's own entry points have no prologue. They are return addresses at the base of every stack, where a debugger
+    looks up the byte before: so they are said to begin with their `ErtsCodeInfo`.
+    """
+    ranges: list[Range] = []
+    for code in module.ranges:
+        before = ranges[-1] if ranges else None
+        if before is not None and before.name == code.name + CODE_INFO:
+            start = before.start if module.name == INTERNAL else max(before.start, before.stop - size)
+            ranges[-1] = replace(before, stop=start)
+            head = code.lines[:1]
+            moved = tuple((start, *line[1:]) for line in head if line[0] == code.start)
+            code = replace(code, start=start, lines=moved + code.lines[len(moved) :])
+        ranges.append(code)
+    return replace(module, ranges=tuple(r for r in ranges if r.start < r.stop))
 
 
 def _text(raw: bytes, start: int, length: int) -> str:

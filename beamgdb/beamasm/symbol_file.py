@@ -8,12 +8,11 @@ of type `Eterm` in the scheduler's register array.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from beamgdb.beamasm.machines import Machine
-from beamgdb.beamasm.registrations import INTERNAL, NO_CODE, PROLOGUE, Module, Range
+from beamgdb.beamasm.registrations import CODE_INFO, NO_CODE, Module, Range
 from jit.object import dwarf_expression
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
@@ -56,9 +55,8 @@ def _add_symbols(elf: ElfFile, module: Module) -> None:
     section = elf.add_section(
         f".text.{module.name}", SHT.NOBITS, SHF.ALLOC | SHF.EXECINSTR, address=module.base, size=module.size, align=8
     )
-    code = list(_functions(module))
-    code += [r for r in module.ranges if r.name.endswith(PROLOGUE) and module.name != INTERNAL]
-    data = [r for r in module.ranges if r.name.endswith(NO_CODE)]
+    code = _functions(module)
+    data = [r for r in module.ranges if r.name.endswith((*NO_CODE, CODE_INFO))]
     elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in code), section=section, type=STT.FUNC)
     elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in data), section=section, type=STT.OBJECT)
 
@@ -93,7 +91,7 @@ class _UnitWriter:
                 DW_AT.name: files.entries[0][0],
                 DW_AT.comp_dir: files.directories[0],
                 DW_AT.producer: "BeamAsm",
-                DW_AT.language: DW_LANG.C11,
+                DW_AT.language: DW_LANG.Mips_Assembler,
                 DW_AT.stmt_list: self._dwarf.add_line_table(table),
             },
             ranges=[(module.base, module.size)],
@@ -140,19 +138,9 @@ class _UnitWriter:
         return known
 
 
-def _functions(module: Module) -> Iterator[Range]:
-    """Ranges that are functions or shared fragments.
-
-    BeamAsm's own entry points are return addresses at the base of every stack, where a debugger looks up the byte
-    before: so they are said to begin with their `ErtsCodeInfo`.
-    """
-    start = 0
-    for code in module.ranges:
-        if module.name == INTERNAL and code.name.endswith(PROLOGUE):
-            start = code.start
-        elif not code.name.endswith((*NO_CODE, PROLOGUE)):
-            yield replace(code, start=start) if start else code
-            start = 0
+def _functions(module: Module) -> list[Range]:
+    """Ranges that are functions or shared fragments."""
+    return [code for code in module.ranges if not code.name.endswith((*NO_CODE, CODE_INFO))]
 
 
 def _shape(code: Range) -> tuple[int, bool]:

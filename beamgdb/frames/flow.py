@@ -147,7 +147,7 @@ ReadMemory = Callable[[int, int], "bytes | None"]
 class Code:
     """Code to analyse, which lies at `address`, and what must be known of its surroundings.
 
-    `raising`: addresses of shared fragments that a call to never returns from.
+    `raising`: addresses of shared fragments and of C functions of BIFs that never return.
     """
 
     code: bytes
@@ -299,8 +299,9 @@ def analyse(
 
     `arity`: x registers that hold arguments at entry. `stop_offset`: of `stop` in `Process`, in bytes. `read` is asked
     for jump tables; without it, or where it answers None, no argument is claimed to be anywhere in such a function.
-    `raising`: addresses of the shared fragments that raise exceptions; without it, much less is known after calls of
-    them. `budget`: instructions; beyond it nothing is claimed at all.
+    `raising`: addresses of the shared fragments that raise exceptions, and of the C functions of BIFs that do; without
+    it, much less is known, as what follows such calls seems reachable from them. `budget`:
+    instructions; beyond it nothing is claimed at all.
     """
     flow = FunctionFlow(architecture, arity, stop_offset)
     surrounded = Code(code, address, stop_offset, read, raising)

@@ -55,9 +55,16 @@ RAISING_FRAGMENTS: Final = frozenset(
     " i_func_info_shared".split()
 )
 """Shared fragments, as BeamAsm registers them after `global::`, that are called and do not return."""
+FRAMED_FRAGMENTS: Final = frozenset("call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared".split())
+"""Shared fragments that functions jump to after entering their frame: with frame pointers to be analysed with
+`Entry.FRAMED`, and the frame is that of the function."""
+RAISING_BIFS: Final = ("error_1", "error_2", "error_3", "exit_1", "throw_1", "halt_2")
+"""C functions of BIFs after which the compiler of OTP 27 leaves no code (`erl_bifs:is_exit_bif/3`)."""
 _ADDRESSES: Final = (1 << 64) - 1
 _TABLE_REACH: Final = 4
 """Instructions between taking the address of a jump table and the jump (`emit_i_jump_on_val` has none)."""
+_BIF_REACH: Final = 4
+"""Instructions between loading the address of a BIF and the call of `call_light_bif_shared`, with padding."""
 _TABLE_LIMIT: Final = 4096
 """Entries read of a jump table."""
 _TABLE_CHUNK: Final = 64
@@ -67,6 +74,10 @@ _CACHE_LIMIT: Final = 100_000
 
 _MEMORY: Final = re.compile(r"(?:(\w+) ptr )?(?:[c-gs]s:)?\[(.+)\](?: ?\{.*\})?")
 _TERM: Final = re.compile(r"([+-])? ?(?:(0x[0-9a-f]+|\d+)|([a-z]\w*)(\*\d)?)")
+_JUMP_NEAR: Final = b"\xe9"
+_JUMP: Final = re.compile(b"[\x40-\x4f]?(" + _JUMP_NEAR + b"|\xff\x25)(.{4})", re.DOTALL)
+"""`jmp` to, or through, a position-relative address."""
+_CLOBBER_RAX: Final[tuple[Operation, ...]] = ((known.clobber, ("rax",)),)
 
 Memory = tuple[int, "str | None", tuple[str, ...], int]
 """Size in bytes, base register, index registers, displacement."""
@@ -124,21 +135,29 @@ class _Reader:
         self.opaque = False
         self.taken: dict[str, tuple[int, int]] = {}
         """Register -> (number of instruction, address outside of the code that it was set to)."""
+        self.raises: dict[int, bool] = {}
+        """Address called -> whether nothing comes back from there."""
+        self.bif = (-_BIF_REACH - 1, 0)
+        """Number of the last instruction that loaded a long constant into rax (`call_light_bif`), constant."""
         self.compared = (0, "", 0)
         """Number of the last comparison with a number, register, number."""
         self.condition = ""
         """The condition of the last instruction, if it was a conditional jump."""
 
     def instruction(self, at: int, end: int, mnemonic: str, operands: str) -> None:
-        control, targets, resumption = Control.NEXT, (), None
+        control, resumption = Control.NEXT, None
+        targets: tuple[int, ...] = ()
         operations: tuple[Operation, ...] = ()
         condition, self.condition = self.condition, ""
         if mnemonic[0] == "j":
             control, targets = self._jump(mnemonic, operands, condition)
         elif mnemonic == "cmp":
             self._compare(operands)
+        elif mnemonic == "movabs" and operands.startswith("rax, "):
+            self.bif = len(self.steps), int(operands[5:], 0)
+            operations = _CLOBBER_RAX
         elif mnemonic == "call":
-            control = Control.RAISE if self._called(end, operands) in self.code.raising else Control.CALL
+            control = Control.RAISE if self._raises(end, operands) else Control.CALL
         elif mnemonic == "ret":
             control = Control.RETURN
         elif mnemonic in ("ud2", "hlt"):
@@ -167,15 +186,36 @@ class _Reader:
             return control, (target,) if self.code.inside(target) else ()
         return control, self._jump_table(operands)
 
-    def _called(self, end: int, operands: str) -> int | None:
-        """The address called: plainly, or through a table of addresses after the code of the module."""
+    def _raises(self, end: int, operands: str) -> bool:
+        """The call is of a BIF or fragment that never returns: plainly, through the module's table of addresses, or
+        through the module's own jump to the fragment (`resolve_fragment`, OTP 27)."""
         if operands[0].isdigit():
-            return (self.code.address + int(operands, 0)) & _ADDRESSES
-        memory = _memory(operands)
-        if memory is None or memory[1] != "rip" or self.code.read is None:
-            return None
-        raw = self.code.read(self.code.address + end + memory[3], WORD)
+            called: int | None = (self.code.address + int(operands, 0)) & _ADDRESSES
+        else:
+            memory = _memory(operands)
+            plain = memory is not None and memory[1] == "rip" and not memory[2]
+            called = self._word(self.code.address + end + memory[3]) if memory and plain else None
+        if called is None:
+            return False
+        number, function = self.bif
+        if len(self.steps) - number <= _BIF_REACH and function in self.code.raising:
+            return True
+        if called not in self.raises:
+            self.raises[called] = called in self.code.raising or self._jump_at(called) in self.code.raising
+        return self.raises[called]
+
+    def _word(self, address: int) -> int | None:
+        raw = self.code.read(address, WORD) if self.code.read else None
         return int.from_bytes(raw, "little") if raw else None
+
+    def _jump_at(self, address: int) -> int | None:
+        """Where the unconditional jump at `address` leads; None if there is none."""
+        raw = self.code.read(address, WORD) if self.code.read else None
+        found = _JUMP.match(raw or b"")
+        if found is None:
+            return None
+        target = (address + found.end() + int.from_bytes(found[2], "little", signed=True)) & _ADDRESSES
+        return target if found[1] == _JUMP_NEAR else self._word(target)
 
     def _jump_table(self, operands: str) -> tuple[int, ...]:
         """Targets of `jmp [table + 8 * index]`, where `table` was just set by a position-relative `lea`."""

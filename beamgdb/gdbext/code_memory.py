@@ -45,8 +45,10 @@ def release() -> None:
 
 
 def _is_native() -> bool:
-    connection = gdb.selected_inferior().connection
-    return connection is not None and connection.type == "native"
+    """Whether GDB itself controls the process. (`Inferior.connection` would tell, but GDB 13 aborts when it quits while
+    Python still holds such an object.)"""
+    connections = gdb.execute("info connections", to_string=True).splitlines()
+    return any(line.startswith("*") and " native" in line for line in connections)
 
 
 def _read_only_shared(pid: int) -> list[tuple[int, int]]:

@@ -35,7 +35,7 @@ def watch_code() -> None:
     """Notice when code is loaded or unloaded, in a program that is a beam.smp with a JIT."""
     global _watch
     if (_watch is None or not _watch.is_valid()) and session.address_of(REGISTER_CODE) is not None:
-        _watch = _CodeChanged(f"*&'{REGISTER_CODE}'", internal=True)
+        _watch = _CodeChanged(f"-function {REGISTER_CODE}", internal=True)
         _watch.silent = True
 
 
@@ -64,7 +64,8 @@ def _on_new_objfile(_: Any) -> None:
 
 
 def _new_program() -> None:
-    if session.is_beam():
+    """A program was loaded that may be run. With a process, GDB may not have relocated it yet: `catch_up` comes later."""
+    if not session.has_process() and session.is_beam():
         watch_code()
 
 

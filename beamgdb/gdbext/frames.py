@@ -83,6 +83,13 @@ def _content(word: int | None) -> gdb.Value | str:
         return NOT_AVAILABLE
 
 
+class _UnnamedFrameDecorator(FrameDecorator):
+    """A frame of a function without a name: once a frame filter is there, GDB leaves out its usual question marks."""
+
+    def function(self) -> str:
+        return "??"
+
+
 class ErlangFrameFilter:
     """The frame filter, for all programs: frames that are not of Erlang code pass as they are."""
 
@@ -110,7 +117,9 @@ class ErlangFrameFilter:
                 raise
             gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
             erlang = None
-        return ErlangFrameDecorator(decorator, node, erlang) if erlang is not None else decorator
+        if erlang is not None:
+            return ErlangFrameDecorator(decorator, node, erlang)
+        return decorator if frame.name() else _UnnamedFrameDecorator(decorator)
 
 
 def install() -> None:

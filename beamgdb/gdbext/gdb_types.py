@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
 import gdb
 
-from beamgdb.layouts.resolve import Field, Member, StructType, flattened
+from beamgdb.layouts.resolve import Field, Member, StructLayout, StructType, flattened, resolve
+from beamgdb.layouts.wanted import CONSTANTS, STRUCTS
 
 _STRUCTS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 MAX_NESTING = 16
+_Known = TypeVar("_Known")
 
 
 class GdbTypes:
@@ -31,8 +36,51 @@ class GdbTypes:
             return None
 
 
+class OnDemand(Mapping[str, _Known]):
+    """What is wanted of a VM, asked of GDB when it is needed: all at once would take GDB seconds of reading DWARF."""
+
+    def __init__(self, names: frozenset[str], ask: Callable[[str], _Known | None]) -> None:
+        self._names = names
+        self._ask = ask
+        self._known: dict[str, _Known | None] = {}
+
+    def __getitem__(self, name: str) -> _Known:
+        if name not in self._known:
+            self._known[name] = self._ask(name) if name in self._names else None
+        found = self._known[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def structs() -> Mapping[str, StructLayout]:
+    """The wanted structs, by name."""
+    wanted = {struct.name: struct for struct in STRUCTS}
+
+    def ask(name: str) -> StructLayout | None:
+        return resolve(GdbTypes(), [wanted[name]], []).structs.get(name)
+
+    return OnDemand(frozenset(wanted), ask)
+
+
+def constants() -> Mapping[str, int]:
+    """The wanted enumerators, by name."""
+    wanted = {constant.name: constant for constant in CONSTANTS}
+
+    def ask(name: str) -> int | None:
+        return resolve(GdbTypes(), [], [wanted[name]]).constants.get(name)
+
+    return OnDemand(frozenset(wanted), ask)
+
+
 def _struct(found: gdb.Type, nesting: int) -> StructType:
-    return StructType(found.sizeof, flattened(_member(f, nesting) for f in found.fields() if hasattr(f, "bitpos")))
+    return StructType(found.sizeof, flattened(_member(f, nesting) for f in found.fields() if getattr(f, "bitpos", None) is not None))
 
 
 def _member(field: gdb.Field, nesting: int) -> tuple[str | None, Member]:
@@ -40,7 +88,9 @@ def _member(field: gdb.Field, nesting: int) -> tuple[str | None, Member]:
     elements = None
     while kind is not None and kind.code == gdb.TYPE_CODE_ARRAY:
         low, high = kind.range()
-        elements = max(0, high - low + 1) * (1 if elements is None else elements)
+        # GDB gives a flexible array member the bounds 0 and -1, or an upper bound of 0 where it has none.
+        count = 0 if kind.sizeof == 0 else max(0, high - low + 1)
+        elements = count * (1 if elements is None else elements)
         kind = kind.target().strip_typedefs()
     width = kind.sizeof if kind is not None else 0
     inner = _struct(kind, nesting - 1) if kind is not None and kind.code in _STRUCTS and nesting else None

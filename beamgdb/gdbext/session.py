@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import gdb
 
-from beamgdb.gdbext.gdb_types import GdbTypes
+from beamgdb.gdbext import gdb_types
 from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.layouts.identity import read_identity
-from beamgdb.layouts.layout import Layout, NoLayout, for_identity, from_resolution
-from beamgdb.layouts.resolve import resolve
+from beamgdb.layouts.layout import Layout, NoLayout, for_identity, of_identity
 from beamgdb.memory import ByteOrder, CachedMemory
 from beamgdb.vm.node import Node, Unavailable
 
@@ -131,10 +130,9 @@ def _new_node() -> Node:
     layout: Layout | None = None
     reason = ""
     try:
-        types = GdbTypes()
-        if types.struct("Process") is not None:
-            resolution = resolve(types)
-            layout = from_resolution(resolution, identity, "debug information")
+        if gdb_types.GdbTypes().struct("Process") is not None:
+            origin = "debug information of the program"
+            layout = of_identity(gdb_types.structs(), gdb_types.constants(), identity, origin)
         else:
             layout = for_identity(identity)
     except (NoLayout, ValueError) as error:

@@ -75,6 +75,10 @@ class ErlangUnwinder(GdbUnwinder):
         current = session.known()
         if current is None:
             return None
+        if pending.level() == 0:
+            # GDB unwinds a thread anew whenever it may have run: also where no event says so, as when it steps over a
+            # call or evaluates the condition of a breakpoint.
+            current.forget()
         try:
             unwinder = unwinder_of(current)
             found = unwinder.unwind(register_reader(pending), pending.level() == 0) if unwinder else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from beamgdb.layouts.dwarf import NoDebugInfo, open_types
 from beamgdb.layouts.executable import BadExecutable, Executable
 from beamgdb.layouts.identity import Identity, read_identity
-from beamgdb.layouts.layout import NEEDED, Layout, TableKey, from_resolution, to_json
+from beamgdb.layouts.layout import NEEDED, Layout, TableKey, of_identity, to_json
 from beamgdb.layouts.resolve import resolve
 from beamgdb.layouts.wanted import all_c_names
 
@@ -40,7 +40,7 @@ def extract(debug_file: Path, binary: Path | None = None, otp: str | None = None
     if resolution.missing:
         raise CannotExtract(f"{debug_file}: not in its DWARF: {', '.join(resolution.missing)}")
     release = otp or find_otp_version(debug_file, identity)
-    return from_resolution(resolution, identity, f"DWARF of {debug_file.name}", release)
+    return of_identity(resolution.structs, resolution.constants, identity, f"DWARF of {debug_file.name}", release)
 
 
 def write_table(layout: Layout, directory: Path) -> Path:

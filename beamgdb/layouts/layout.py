@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from beamgdb.layouts.identity import Identity
-from beamgdb.layouts.resolve import Field, Resolution, StructLayout
+from beamgdb.layouts.resolve import Field, StructLayout
 
 TABLES = Path(__file__).with_name("tables")
 
@@ -93,8 +93,14 @@ class Layout:
         return self.constants[name]
 
 
-def from_resolution(resolution: Resolution, identity: Identity, origin: str, release: str | None = None) -> Layout:
-    """The layout of an identified VM from what a source of types gave. What is unknown of the VM is "unknown"; where
+def of_identity(
+    structs: Mapping[str, StructLayout],
+    constants: Mapping[str, int],
+    identity: Identity,
+    origin: str,
+    release: str | None = None,
+) -> Layout:
+    """The layout of an identified VM, from what a source of types gave. What is unknown of the VM is "unknown"; where
     its word size is, ValueError. `release` is OTP's patch release if known."""
     if identity.word_size is None:
         raise ValueError(f"word size unknown: {identity.unknown.get('word_size')}")
@@ -106,8 +112,8 @@ def from_resolution(resolution: Resolution, identity: Identity, origin: str, rel
         flavour=identity.flavour or "unknown",
         word_size=identity.word_size,
         options=identity.options or frozenset(),
-        structs=resolution.structs,
-        constants=resolution.constants,
+        structs=structs,
+        constants=constants,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from beamgdb.beamasm.registrations import GLOBAL, PROLOGUE, Module, Range
+from beamgdb.beamasm.registrations import GLOBAL, Module, Range
 
 class Place(NamedTuple):
     """Code at an address."""
@@ -19,11 +19,6 @@ class Place(NamedTuple):
     def is_fragment(self) -> bool:
         """Shared fragments run on behalf of the function that calls them."""
         return self.module.name == GLOBAL
-
-    @property
-    def is_prologue(self) -> bool:
-        """Before the code of a function: its `ErtsCodeInfo` and the breakpoint prologue, at which calls aim."""
-        return self.code.name.endswith(PROLOGUE)
 
 
 @dataclass(frozen=True, slots=True)

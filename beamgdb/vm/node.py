@@ -144,7 +144,7 @@ class Node:
             except (Unreadable, CorruptRegistration):
                 continue
             if isinstance(parsed, Module):
-                modules[key] = parsed
+                modules[key] = registrations.with_prologues(parsed, self.machine.prologue if self.machine else 0)
             else:
                 self.emulator = parsed
         if modules.keys() == self._modules.keys():

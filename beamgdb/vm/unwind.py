@@ -138,17 +138,18 @@ class Unwinder:
         return self._flows[key]
 
     def _analyse(self, code: Range, entry: Entry) -> FunctionFlow | None:
-        size = code.stop - code.start
-        if size > MAX_CODE or not self._node.has_layout:
+        start = code.start + self._prologue(code)
+        size = code.stop - start
+        if not 0 < size <= MAX_CODE or not self._node.has_layout:
             return None
         try:
-            raw = self._node.memory.read(code.start, size)
+            raw = self._node.memory.read(start, size)
         except Unreadable:
             return None
         stop = self._node.layout.offset("Process", "stop")
         # A fragment has no arguments, but may pass on or overwrite those of the function on whose behalf it runs.
         arity = code.arity if code.arity is not None else FRAGMENT_ARGUMENTS
-        return x86_64.analyse(raw, code.start, arity=arity, stop_offset=stop, entry=entry, read=self._read)
+        return x86_64.analyse(raw, start, arity=arity, stop_offset=stop, entry=entry, read=self._read)
 
     def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more.
@@ -165,7 +166,7 @@ class Unwinder:
 
     def _before_call(self, frame: ErlangFrame) -> FlowState | None:
         flow = self.flow(frame.place.code)
-        offset = frame.pc - frame.place.code.start
+        offset = frame.pc - frame.place.code.start - self._prologue(frame.place.code)
         call = next((at for at, step in flow.steps.items() if step.end == offset), None) if flow else None
         return flow.before(call) if flow and call is not None else None
 
@@ -202,8 +203,15 @@ class Unwinder:
         flow = self.flow(place.code, self._entry(place, read, sp))
         if flow is None:
             return None
-        offset = pc - place.code.start
+        offset = pc - place.code.start - self._prologue(place.code)
+        # Nothing has happened yet in the prologue, nor in what it calls when it is patched.
+        if offset < 0 or (offset == 0 and not innermost):
+            return flow.before(0)
         return flow.before(offset) if innermost else flow.during_call(offset)
+
+    def _prologue(self, code: Range) -> int:
+        """Bytes at the start of a function that are no part of its flow. Fragments have none."""
+        return self._machine.prologue if code.arity is not None and not code.name.startswith(INTERNAL + ":") else 0
 
     def _entry(self, place: Place, read: ReadRegister, sp: int) -> Entry:
         """How a fragment was entered, with frame pointers: by a call, or by a jump out of a frame set up already."""
@@ -270,7 +278,7 @@ class Unwinder:
 
     def _calls_fragment(self, return_address: int) -> bool:
         """Whether the call before a return address is one to a shared fragment, which runs as part of its caller. Calls
-        to functions go to the prologue of one, or through an export entry or a fun."""
+        to functions go to the start of one, or through an export entry or a fun."""
         code = self._read(return_address - 6, 6)
         if code is None:
             return False
@@ -282,7 +290,7 @@ class Unwinder:
         else:
             return False
         place = self._node.code.find(target)
-        return place is not None and not place.is_prologue
+        return place is not None and (place.is_fragment or target != place.code.start)
 
     def _unwound(self, frame: ErlangFrame, cfa: int, registers: dict[str, int]) -> Unwound:
         if frame.process is None:

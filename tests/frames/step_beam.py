@@ -51,12 +51,10 @@ class Activation:
         self.of, self.depth, self.heap, self.x = of, hend - cfa, heap, x
 
 
-def registered(memory: Target) -> Iterator[registrations.Range]:
+def registered(memory: Target) -> Iterator[registrations.Emulator | registrations.Module]:
     at = int(gdb.parse_and_eval("(unsigned long)&__jit_debug_descriptor"))
     for entry in registrations.entries(memory, at):
-        parsed = registrations.parse(memory.read(entry.symfile, entry.size), 8)
-        if isinstance(parsed, registrations.Module):
-            yield from parsed.ranges
+        yield registrations.parse(memory.read(entry.symfile, entry.size), 8)
 
 
 class Stepper:
@@ -64,12 +62,17 @@ class Stepper:
         self.memory = Target()
         self.called = True
         """The last instruction was a call."""
-        self.ranges = sorted(registered(self.memory), key=lambda r: r.start)
+        all_registered = list(registered(self.memory))
+        modules = [each for each in all_registered if isinstance(each, registrations.Module)]
+        self.ranges = sorted((r for module in modules for r in module.ranges), key=lambda r: r.start)
+        emulator = next(each for each in all_registered if isinstance(each, registrations.Emulator))
+        framed = emulator.frame_layout is registrations.FrameLayout.FRAME_POINTER
+        self.jumped = flow.Entry.FRAMED if framed else flow.Entry.CALLED
         self.starts = {r.start: r for r in self.ranges if not r.name.endswith(("-CodeInfoPrologue", "::codeHeader"))}
-        self.low, self.high = self.ranges[0].start, max(r.stop for r in self.ranges)
         self.raising = {
             r.start for r in self.ranges if r.name.startswith("global::") and r.name[8:] in x86_64.RAISING_FRAGMENTS
         }
+        self.raising |= {int(gdb.parse_and_eval(f"(unsigned long)&{name}")) for name in x86_64.RAISING_BIFS}
         self.flows: dict[int, flow.FunctionFlow] = {}
         self.stacks: dict[int, list[Activation]] = collections.defaultdict(list)
         self.count: collections.Counter[str] = collections.Counter()
@@ -92,10 +95,12 @@ class Stepper:
     def flow_of(self, r: registrations.Range) -> flow.FunctionFlow:
         if r.start not in self.flows:
             arity = r.name.rpartition("/")[2]
+            fragment = r.name.removeprefix("global::")
             self.flows[r.start] = x86_64.analyse(
                 self.memory.read(r.start, r.stop - r.start),
                 r.start,
                 arity=int(arity) if arity.isdigit() else 0,
+                entry=self.jumped if fragment in x86_64.FRAMED_FRAGMENTS else flow.Entry.CALLED,
                 stop_offset=STOP,
                 read=self.read,
                 raising=self.raising,
@@ -146,7 +151,9 @@ class Stepper:
         function = "/" in r.name and "::" not in r.name and not r.name.endswith("-CodeInfoPrologue")
         if not function:
             self.count["steps outside of functions"] += 1
-        if not stack or stack[-1].of is not r:
+        shares_frame = r.name.removeprefix("global::") in x86_64.FRAMED_FRAGMENTS
+        self.count["steps in fragments that share a frame"] += shares_frame
+        if not stack or (stack[-1].of is not r and not shares_frame):
             self.count["steps of unknown activation" if function else "steps outside, of unknown activation"] += 1
             return
         self.functions.add(r.name)

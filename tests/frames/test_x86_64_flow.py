@@ -405,6 +405,29 @@ def test_raising_fragment_through_the_table_of_addresses() -> None:
     assert code.flow.before(6) is None
 
 
+def test_raising_fragment_through_a_jump_of_the_module() -> None:
+    thunk, table, fragment = ADDRESS + 5 + 0x100000, ADDRESS + 0x200000, ADDRESS + 0x300000
+
+    def near(address: int, size: int) -> bytes | None:
+        return b"\xe9" + (fragment - thunk - 5).to_bytes(4, "little") + bytes(3) if address == thunk else None
+
+    def through_table(address: int, size: int) -> bytes | None:
+        jump = b"\xff\x25" + (table - thunk - 6).to_bytes(4, "little") + bytes(2)
+        return {thunk: jump, table: fragment.to_bytes(8, "little")}.get(address)
+
+    for read in (near, through_table):
+        assert Assembled(CALL_FAR, NOP, raising={fragment}, read=read).flow.before(5) is None
+        assert Assembled(CALL_FAR, NOP, raising={table}, read=read).stack(1) == (Base.SP, 8)
+
+
+def test_raising_bif() -> None:
+    """`call_light_bif`: movabs rax, BIF; lea rdx, [rip - 17]; call."""
+    bif = 0x5500_1234_5678
+    call = ("48 b8 " + bif.to_bytes(8, "little").hex(), "48 8d 15 ef ff ff ff", CALL_FAR, NOP)
+    assert Assembled(*call, raising={bif}).flow.before(22) is None
+    assert Assembled(*call).stack(3) == (Base.SP, 8)
+
+
 def test_budget() -> None:
     flow = analyse(b"\x90" * 1000, ADDRESS, arity=1, stop_offset=STOP, budget=999)
     assert not flow.finished

@@ -1,18 +1,20 @@
 """The cached reader must give exactly what plain reads give, with fewer of them."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamgdb.memory import READ_LIMIT, BytesMemory, CachedMemory, Unreadable
+from beamgdb.memory import READ_LIMIT, ByteOrder, BytesMemory, CachedMemory, Unreadable
 
 BASE = 0x1000
 
 
-def outcome(read, *arguments):
+def outcome(read: Callable[[int, int], bytes], address: int, size: int) -> bytes | type[Unreadable]:
     """The result of a read, or the fact that it was refused."""
     try:
-        return read(*arguments)
+        return read(address, size)
     except Unreadable:
         return Unreadable
 
@@ -21,7 +23,7 @@ def outcome(read, *arguments):
     segments=st.dictionaries(st.integers(0, 12).map(lambda i: BASE + 16 * i), st.binary(min_size=1, max_size=16)),
     reads=st.lists(st.tuples(st.integers(BASE - 20, BASE + 230), st.integers(0, 80)), max_size=30),
 )
-def test_cached_reads_equal_plain_ones_around_holes(segments, reads) -> None:
+def test_cached_reads_equal_plain_ones_around_holes(segments: dict[int, bytes], reads: list[tuple[int, int]]) -> None:
     plain = BytesMemory(segments)
     cached = CachedMemory(plain, block=32)
     for address, size in reads:
@@ -34,7 +36,7 @@ def test_cached_reads_equal_plain_ones_around_holes(segments, reads) -> None:
     word_size=st.sampled_from([4, 8]),
     byteorder=st.sampled_from(["little", "big"]),
 )
-def test_integers(data, offset, word_size, byteorder) -> None:
+def test_integers(data: bytes, offset: int, word_size: int, byteorder: ByteOrder) -> None:
     memory = CachedMemory(BytesMemory({BASE: data}, word_size, byteorder), block=32)
     at = BASE + offset
 
@@ -82,7 +84,7 @@ def test_repeated_refusals_are_remembered() -> None:
 
 
 @pytest.mark.parametrize(("address", "size"), [(0, -1), (0, READ_LIMIT + 1), ((1 << 64) - 4, 8)])
-def test_absurd_requests_never_reach_memory(address, size) -> None:
+def test_absurd_requests_never_reach_memory(address: int, size: int) -> None:
     memory = CachedMemory(BytesMemory({0: bytes(64)}))
     with pytest.raises(Unreadable):
         memory.read(address, size)
@@ -98,7 +100,7 @@ def test_addresses_wrap_as_pointers_do() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 63, 100])
-def test_cstrings_of_any_length(length) -> None:
+def test_cstrings_of_any_length(length: int) -> None:
     memory = CachedMemory(BytesMemory({BASE + 5: b"x" * length + b"\0rest"}), block=32)
     assert memory.cstring(BASE + 5) == b"x" * length
     assert memory.cstring(BASE + 5, limit=40) == b"x" * min(length, 40)

@@ -17,17 +17,21 @@ Paths that are not plain in the code, all from BeamAsm (erts/emulator/beam/jit, 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from beamgdb.frames import facts as known
-from beamgdb.frames.facts import ARGUMENT, CALLER_FRAME_POINTER, PROCESS, STACK, WORD, Facts, Operation, X
+from beamgdb.frames.facts import ARGUMENT, CALLER_FRAME_POINTER, CONSTANT, PROCESS, STACK, WORD, Facts, Operation, X
 
 INSTRUCTION_BUDGET = 300_000
 """Instructions decoded for one function. The largest function of OTP 27 has 50,000."""
+
+MAX_X = 1024
+"""x registers that there are (`MAX_REG`)."""
 
 VISIT_BUDGET = 8
 """Times that the whole code may be walked over, on average, until nothing changes any more."""
@@ -111,6 +115,15 @@ class Control(IntEnum):
     """A call that never comes back."""
 
 
+class Kept(IntEnum):
+    """x registers that hold the same terms after a call as before."""
+
+    NONE = 0
+    LIVE = 1
+    """As many as `Architecture.live_count` says: a garbage collection."""
+    ALL = 2
+
+
 class Step(NamedTuple):
     """One instruction: `offset` up to `end`, in the code given."""
 
@@ -122,6 +135,8 @@ class Step(NamedTuple):
     """Offsets in the code where a branch, jump or jump table may lead."""
     resumption: int | None
     """Offset in the code whose address this instruction takes."""
+    kept: Kept = Kept.NONE
+    """For a call: which x registers the callee leaves as they are."""
 
 
 class Decoded(NamedTuple):
@@ -147,7 +162,8 @@ ReadMemory = Callable[[int, int], "bytes | None"]
 class Code:
     """Code to analyse, which lies at `address`, and what must be known of its surroundings.
 
-    `raising`: addresses of shared fragments and of C functions of BIFs that never return.
+    `raising`: addresses of shared fragments and of C functions of BIFs that never return. `keeping`: addresses of shared
+    fragments that leave x registers as they are, and which.
     """
 
     code: bytes
@@ -155,6 +171,7 @@ class Code:
     stop_offset: int
     read: ReadMemory | None
     raising: Container[int]
+    keeping: Mapping[int, Kept]
 
     def inside(self, offset: int) -> bool:
         return 0 <= offset < len(self.code)
@@ -169,6 +186,8 @@ class Architecture(Protocol):
     process: str
     host_registers: frozenset[str]
     """Registers that can be named as places; names of other locations (vector lanes) are not among them."""
+    live_count: str
+    """Register that tells `garbage_collect` how many x registers are live."""
     entry_depth: int
     """Bytes between the stack pointer and the CFA at entry."""
     frame_pointer_offset: int
@@ -293,6 +312,7 @@ def analyse(
     entry: Entry = Entry.CALLED,
     read: ReadMemory | None = None,
     raising: Container[int] = (),
+    keeping: Mapping[int, Kept] = MappingProxyType({}),
     budget: int = INSTRUCTION_BUDGET,
 ) -> FunctionFlow:
     """The flow through `code`, which lies at `address`, from `entries` (offsets) on.
@@ -300,11 +320,12 @@ def analyse(
     `arity`: x registers that hold arguments at entry. `stop_offset`: of `stop` in `Process`, in bytes. `read` is asked
     for jump tables; without it, or where it answers None, no argument is claimed to be anywhere in such a function.
     `raising`: addresses of the shared fragments that raise exceptions, and of the C functions of BIFs that do; without
-    it, much less is known, as what follows such calls seems reachable from them. `budget`:
+    it, much less is known, as what follows such calls seems reachable from them. `keeping`: addresses of shared fragments
+    that keep x registers; any other call is taken to change them all. `budget`:
     instructions; beyond it nothing is claimed at all.
     """
     flow = FunctionFlow(architecture, arity, stop_offset)
-    surrounded = Code(code, address, stop_offset, read, raising)
+    surrounded = Code(code, address, stop_offset, read, raising, keeping)
     landings, tries, heads = _decode(flow, surrounded, entries, budget)
     if len(flow.steps) > budget:
         return flow
@@ -469,20 +490,33 @@ def _execute(flow: FunctionFlow, now: Facts, step: Step) -> None:
     for operation, arguments in step.operations:
         operation(now, *arguments)
     if step.control in (Control.CALL, Control.RAISE):
-        _call(flow, now)
+        _call(flow, now, step.kept)
 
 
-def _call(flow: FunctionFlow, now: Facts) -> None:
+def _call(flow: FunctionFlow, now: Facts, kept_x: Kept = Kept.NONE) -> None:
     """A call, to Erlang code or a shared fragment on the Erlang stack, to C on the stack of the scheduler thread."""
     architecture = flow.architecture
+    live = _live(flow, now, kept_x)
     stack_pointer = now.get(architecture.stack_pointer, (STACK, None))
-    kept = {at: value for at, value in now.items() if at[0] == STACK}
+    kept = {at: value for at, value in now.items() if at[0] == STACK or (live and _is_live(at, live))}
     kept[architecture.stack_pointer] = stack_pointer
     _keep_roots(flow, now, kept)
     if stack_pointer[0] == X:
         _keep_saved_stack_pointer(flow, now, kept)
     now.clear()
     now.update(kept)
+
+
+def _live(flow: FunctionFlow, now: Facts, kept: Kept) -> int:
+    """Bytes of the x array that a call leaves as they are."""
+    if kept is Kept.ALL:
+        return MAX_X * WORD
+    count = now.get(flow.architecture.live_count) if kept is Kept.LIVE else None
+    return count[1] * WORD if count is not None and count[0] == CONSTANT and count[1] is not None else 0
+
+
+def _is_live(location: known.Location, live: int) -> bool:
+    return location[0] == X and isinstance(location[1], int) and 0 <= location[1] < live
 
 
 def _keep_saved_stack_pointer(flow: FunctionFlow, now: Facts, kept: Facts) -> None:

@@ -12,7 +12,8 @@ latter. The prologue leaves frame and registers as they are, so its entry state 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import capstone
@@ -20,7 +21,7 @@ import capstone
 from beamgdb.frames import facts as known
 from beamgdb.frames import flow
 from beamgdb.frames.facts import WORD, Operation
-from beamgdb.frames.flow import Code, Control, Decoded, Entry, FunctionFlow, ReadMemory, Step
+from beamgdb.frames.flow import Code, Control, Decoded, Entry, FunctionFlow, Kept, ReadMemory, Step
 
 _WIDE: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 _PARTS: Final = {
@@ -55,6 +56,23 @@ RAISING_FRAGMENTS: Final = frozenset(
     " i_func_info_shared".split()
 )
 """Shared fragments, as BeamAsm registers them after `global::`, that are called and do not return."""
+KEEPING_FRAGMENTS: Final = MappingProxyType(
+    dict.fromkeys(
+        "arith_compare_shared arith_eq_shared bif_element_shared bs_size_check_shared check_float_error fconv_shared"
+        " get_sint64_shared i_band_body_shared i_band_guard_shared i_bif_body_shared i_bif_guard_shared"
+        " i_bnot_body_shared i_bnot_guard_shared i_bor_body_shared i_bor_guard_shared i_bsl_body_shared"
+        " i_bsl_guard_shared i_bsr_body_shared i_bsr_guard_shared i_bxor_body_shared i_bxor_guard_shared"
+        " i_get_map_element_hash_shared i_get_map_element_shared increment_body_shared int_div_rem_body_shared"
+        " int_div_rem_guard_shared internal_hash_helper is_eq_exact_list_shared is_eq_exact_shallow_boxed_shared"
+        " is_ge_lt_shared is_in_range_shared minus_body_shared minus_guard_shared mul_add_body_shared"
+        " mul_add_guard_shared mul_body_shared mul_guard_shared plus_body_shared plus_guard_shared"
+        " times_body_shared times_guard_shared unary_minus_body_shared unary_minus_guard_shared".split(),
+        Kept.ALL,
+    )
+    | {"garbage_collect": Kept.LIVE}
+)
+"""Shared fragments that come back with x registers as they were; a garbage collection updates the live ones, and what is
+beyond them is left to rot. Fragments that call BIFs, funs or NIFs are not among them."""
 FRAMED_FRAGMENTS: Final = frozenset("call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared".split())
 """Shared fragments that functions jump to after entering their frame: with frame pointers to be analysed with
 `Entry.FRAMED`, and the frame is that of the function."""
@@ -91,6 +109,7 @@ class X86_64:
     x_array = "rbx"
     process = "r13"
     host_registers = frozenset((*_WIDE, *(f"r{n}" for n in range(8, 16))))
+    live_count = "rcx"
     entry_depth = WORD
     frame_pointer_offset = -2 * WORD
 
@@ -135,8 +154,8 @@ class _Reader:
         self.opaque = False
         self.taken: dict[str, tuple[int, int]] = {}
         """Register -> (number of instruction, address outside of the code that it was set to)."""
-        self.raises: dict[int, bool] = {}
-        """Address called -> whether nothing comes back from there."""
+        self.jumps: dict[int, int | None] = {}
+        """Address called -> where the jump that is there leads."""
         self.bif = (-_BIF_REACH - 1, 0)
         """Number of the last instruction that loaded a long constant into rax (`call_light_bif`), constant."""
         self.compared = (0, "", 0)
@@ -145,7 +164,7 @@ class _Reader:
         """The condition of the last instruction, if it was a conditional jump."""
 
     def instruction(self, at: int, end: int, mnemonic: str, operands: str) -> None:
-        control, resumption = Control.NEXT, None
+        control, resumption, kept = Control.NEXT, None, Kept.NONE
         targets: tuple[int, ...] = ()
         operations: tuple[Operation, ...] = ()
         condition, self.condition = self.condition, ""
@@ -157,7 +176,9 @@ class _Reader:
             self.bif = len(self.steps), int(operands[5:], 0)
             operations = _CLOBBER_RAX
         elif mnemonic == "call":
-            control = Control.RAISE if self._raises(end, operands) else Control.CALL
+            called = self._called(end, operands)
+            control = Control.RAISE if self._raises(called) else Control.CALL
+            kept = self._keeps(called)
         elif mnemonic == "ret":
             control = Control.RETURN
         elif mnemonic in ("ud2", "hlt"):
@@ -168,7 +189,7 @@ class _Reader:
             operations = self.machine.operations(mnemonic, operands, self.code.stop_offset)
             if mnemonic in ("dec", "inc") and operands.startswith("qword ptr [r13 + "):
                 (self.landings if mnemonic == "dec" else self.tries).append(at)
-        self.steps.append(Step(at, end, operations, control, targets, resumption))
+        self.steps.append(Step(at, end, operations, control, targets, resumption, kept))
 
     def _compare(self, operands: str) -> None:
         register, _, number = operands.partition(", ")
@@ -186,23 +207,34 @@ class _Reader:
             return control, (target,) if self.code.inside(target) else ()
         return control, self._jump_table(operands)
 
-    def _raises(self, end: int, operands: str) -> bool:
-        """The call is of a BIF or fragment that never returns: plainly, through the module's table of addresses, or
-        through the module's own jump to the fragment (`resolve_fragment`, OTP 27)."""
+    def _called(self, end: int, operands: str) -> int | None:
+        """The address that a call calls: plainly, or through the module's table of addresses. None where it varies."""
         if operands[0].isdigit():
-            called: int | None = (self.code.address + int(operands, 0)) & _ADDRESSES
-        else:
-            memory = _memory(operands)
-            plain = memory is not None and memory[1] == "rip" and not memory[2]
-            called = self._word(self.code.address + end + memory[3]) if memory and plain else None
+            return (self.code.address + int(operands, 0)) & _ADDRESSES
+        memory = _memory(operands)
+        plain = memory is not None and memory[1] == "rip" and not memory[2]
+        return self._word(self.code.address + end + memory[3]) if memory and plain else None
+
+    def _raises(self, called: int | None) -> bool:
+        """The call is of a BIF or fragment that never returns."""
         if called is None:
             return False
         number, function = self.bif
         if len(self.steps) - number <= _BIF_REACH and function in self.code.raising:
             return True
-        if called not in self.raises:
-            self.raises[called] = called in self.code.raising or self._jump_at(called) in self.code.raising
-        return self.raises[called]
+        return called in self.code.raising or self._beyond(called) in self.code.raising
+
+    def _keeps(self, called: int | None) -> Kept:
+        """The x registers that a called fragment leaves as they are."""
+        if called is None or not self.code.keeping:
+            return Kept.NONE
+        return self.code.keeping.get(called) or self.code.keeping.get(self._beyond(called) or 0, Kept.NONE)
+
+    def _beyond(self, called: int) -> int | None:
+        """Where the module's own jump to a fragment leads (`resolve_fragment`, OTP 27), if a call goes to one."""
+        if called not in self.jumps:
+            self.jumps[called] = self._jump_at(called)
+        return self.jumps[called]
 
     def _word(self, address: int) -> int | None:
         raw = self.code.read(address, WORD) if self.code.read else None
@@ -460,10 +492,11 @@ def analyse(
     entry: Entry = Entry.CALLED,
     read: ReadMemory | None = None,
     raising: Container[int] = (),
+    keeping: Mapping[int, Kept] = MappingProxyType({}),
     budget: int = flow.INSTRUCTION_BUDGET,
 ) -> FunctionFlow:
     """`flow.analyse` for x86-64."""
     return flow.analyse(
         MACHINE, code, address, arity=arity, stop_offset=stop_offset, entries=entries, entry=entry, read=read,
-        raising=raising, budget=budget,
+        raising=raising, keeping=keeping, budget=budget,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from beamgdb.memory import CachedMemory, Memory, Unreadable
 from beamgdb.terms import bitstrings, funs, identifiers, maps
 from beamgdb.terms.headers import believable_arity
 from beamgdb.terms.quoting import printable
+from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import MAX_DEPTH, Atoms, CatchTable, Code, Layout, Limits, Malformed, Source
 from beamgdb.terms.tags import (
     ARITY_SHIFT,
@@ -76,7 +77,10 @@ _LEAVES: dict[Kind, Callable[[Source, int, int], Value]] = {
 
 
 class TermDecoder:
-    """Decodes terms of one target. A memory that is not cached is given a cache: see `memory.forget`."""
+    """Decodes terms of one target. A memory that is not cached is given a cache: see `memory.forget`.
+
+    Without `process_slots` and `port_slots` the numbers of local pids and ports can only be told on 64-bit OTP 25.
+    """
 
     def __init__(
         self,
@@ -86,10 +90,12 @@ class TermDecoder:
         atoms: Atoms,
         code: Code | None = None,
         catches: CatchTable | None = None,
+        process_slots: SlotOrder | None = None,
+        port_slots: SlotOrder | None = None,
     ) -> None:
         self.memory = memory if isinstance(memory, CachedMemory) else CachedMemory(memory)
         self.tags = tags
-        self._source = Source(self.memory, tags, layout, atoms, code, catches)
+        self._source = Source(self.memory, tags, layout, atoms, code, catches, process_slots, port_slots)
 
     def decode(self, word: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of a tagged word. Never raises: what is wrong with a term is part of the value."""

@@ -1,19 +1,30 @@
 """Pids, ports and references, local and external (erl_term.h and erl_node_container_utils.h of OTP 25 and 27)."""
 
+from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.tags import ARITY_SHIFT, IMMED1_BITS, Kind
 from beamgdb.terms.things import ExternalThing, RefThing
-from beamgdb.terms.values import LayoutUnknown, Node, Pid, Port, Reference, UnknownBoxed, Value
+from beamgdb.terms.values import LayoutUnknown, Node, Pid, Port, Reference, UnknownBoxed, UnresolvedId, Value
 
 
-def local_pid(source: Source, word: int) -> Pid:
-    data = word >> IMMED1_BITS & ((1 << source.tags.id_bits) - 1)
+def local_pid(source: Source, word: int) -> Value:
+    data = _id_data(source, word, source.process_slots)
+    if data is None:
+        return UnresolvedId(word, True)
     bits = source.tags.pid_number_bits
     return Pid(data & ((1 << bits) - 1), data >> bits)
 
 
-def local_port(source: Source, word: int) -> Port:
-    return Port(word >> IMMED1_BITS & ((1 << source.tags.id_bits) - 1))
+def local_port(source: Source, word: int) -> Value:
+    data = _id_data(source, word, source.port_slots)
+    return UnresolvedId(word, False) if data is None else Port(data)
+
+
+def _id_data(source: Source, word: int, slots: SlotOrder | None) -> int | None:
+    data = word >> IMMED1_BITS & ((1 << source.tags.id_bits) - 1)
+    if not source.tags.ids_by_slot:
+        return data
+    return slots.number_of(data) if slots else None
 
 
 def external_pid(source: Source, address: int, header: int) -> Value:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from beamgdb.memory import CachedMemory
+from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.tags import (
     ARITY_SHIFT,
     ATOM,
@@ -82,12 +83,16 @@ class Source:
         atoms: Atoms,
         code: Code | None,
         catches: CatchTable | None,
+        process_slots: SlotOrder | None,
+        port_slots: SlotOrder | None,
     ) -> None:
         self.memory = memory
         self.tags = tags
         self.layout = layout
         self.code = code
         self.catches = catches
+        self.process_slots = process_slots
+        self.port_slots = port_slots
         self._atoms = atoms
         self._known_atoms: dict[int, Atom] = {}
         self._pointer_strip = ~(PRIMARY_MASK | tags.literal_bit)

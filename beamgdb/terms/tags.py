@@ -119,6 +119,8 @@ class TagScheme:
     non_value: int
     literal_bit: int
     id_bits: int
+    #: Local pids and ports hold a table slot instead of a plain number; see `slots`.
+    ids_by_slot: bool
     pid_number_bits: int
     max_big_words: int
     #: Numbers of a reference that carries a pid (an alias) as `ref_to_list/1` prints them.
@@ -151,6 +153,7 @@ def tag_scheme(release: int, word_size: int, *, debug: bool = False, literal_bit
         non_value=_SUBTAGS[release].index(Kind.FLOAT) << SUBTAG_SHIFT if debug else HEADER,
         literal_bit=4 if literal_bit and word_size == 8 else 0,
         id_bits=id_bits,
+        ids_by_slot=(release, word_size) != (25, 8),
         pid_number_bits=pid_number_bits,
         max_big_words=_MAX_BIG_WORDS[release, word_size],
         pid_ref_shown=pid_ref_numbers if release >= 27 else 3,

@@ -35,6 +35,7 @@ from beamgdb.terms.values import (
     UnknownBoxed,
     UnknownWord,
     UnreadableTerm,
+    UnresolvedId,
     Value,
 )
 
@@ -205,6 +206,10 @@ def _layout_unknown(value: LayoutUnknown, _: Style) -> str:
     return f"<{value.kind.value} {value.address:#x}: layout unknown>"
 
 
+def _unresolved_id(value: UnresolvedId, _: Style) -> str:
+    return f"<{'pid' if value.is_pid else 'port'} {value.word:#x}: number unknown>"
+
+
 _WRITERS: Final[dict[type, Callable[[Any, Style], str]]] = {
     float: lambda value, _: float_text(value),
     Atom: _atom,
@@ -229,5 +234,6 @@ _WRITERS: Final[dict[type, Callable[[Any, Style], str]]] = {
     UnknownWord: _unknown_word,
     UnknownBoxed: _unknown_boxed,
     LayoutUnknown: _layout_unknown,
+    UnresolvedId: _unresolved_id,
     Elided: lambda _value, _style: "...",
 }

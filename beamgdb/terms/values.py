@@ -201,6 +201,14 @@ class LayoutUnknown:
 
 
 @dataclass(frozen=True, slots=True)
+class UnresolvedId:
+    """A local pid or port whose number cannot be told, the process or port table being unknown."""
+
+    word: int
+    is_pid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Elided:
     """Something left out because of a limit. `string`: it is the rest of a list that is a string so far."""
 
@@ -212,7 +220,7 @@ Term: TypeAlias = (
 )
 NotTerm: TypeAlias = (
     MatchContext | Catch | ContinuationPointer | Header | Internal | NonValue | Moved
-    | UnreadableTerm | UnknownWord | UnknownBoxed | LayoutUnknown | Elided
+    | UnreadableTerm | UnknownWord | UnknownBoxed | LayoutUnknown | UnresolvedId | Elided
 )  # fmt: skip
 Value: TypeAlias = Term | NotTerm
 

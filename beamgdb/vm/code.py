@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from beamgdb.beamasm.registrations import GLOBAL, Module, Range
+from beamgdb.beamasm.registrations import Module, Range
 
 class Place(NamedTuple):
     """Code at an address."""
@@ -17,8 +17,8 @@ class Place(NamedTuple):
 
     @property
     def is_fragment(self) -> bool:
-        """Shared fragments run on behalf of the function that calls them."""
-        return self.module.name == GLOBAL
+        """Shared fragments, and a module's own trampolines to them, run on behalf of the function that calls them."""
+        return self.code.arity is None
 
 
 @dataclass(frozen=True, slots=True)

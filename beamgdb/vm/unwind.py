@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from types import ModuleType
 
 from beamgdb.beamasm.machines import Machine
-from beamgdb.beamasm.registrations import INTERNAL, FrameLayout, Range
-from beamgdb.frames import x86_64
-from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, Slot, XReg
+from beamgdb.beamasm.registrations import GLOBAL, INTERNAL, FrameLayout, Range
+from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, Kept, Slot, XReg
 from beamgdb.frames.flow import Place as FlowPlace
 from beamgdb.memory import Unreadable
 from beamgdb.terms.tags import IMMED1_BITS
@@ -30,7 +31,10 @@ from beamgdb.vm.processes import Process
 ReadRegister = Callable[[str], int | None]
 """A CPU register's value in a frame, None where the frame does not know it."""
 
-PROCESS_MAIN = "global::process_main"
+FRAGMENT = "global::"
+"""How names of shared fragments begin."""
+
+PROCESS_MAIN = FRAGMENT + "process_main"
 
 CACHE_LINE = 64
 """`process_main` aligns its `ErtsSchedulerRegisters` to this (process_main.cpp)."""
@@ -80,7 +84,7 @@ class Unwinder:
     def __init__(self, node: Node, machine: Machine) -> None:
         self._node = node
         self._machine = machine
-        self._flows: dict[Range, FunctionFlow | None] = {}
+        self._flows: dict[int, FunctionFlow | None] = {}
 
     @property
     def _word(self) -> int:
@@ -100,7 +104,7 @@ class Unwinder:
         process = self.process(read)
         if place.code.name == PROCESS_MAIN:
             return ErlangFrame(place, pc, None, sp, None, None, None, None)
-        state = self._state(place, pc, innermost, read, sp)
+        state = self._state(place, pc, innermost)
         top = self._stack_pointer(read, state, process, sp)
         slot, frame_pointer = self._return_slot(place, state, read, top, process)
         x_registers = read(self._machine.registers)
@@ -130,12 +134,11 @@ class Unwinder:
             return None
         return process if process.is_plausible() else None
 
-    def flow(self, code: Range, entry: Entry = Entry.CALLED) -> FunctionFlow | None:
+    def flow(self, code: Range) -> FunctionFlow | None:
         """The analysis of a function or fragment, None where there is none."""
-        key = code if entry is Entry.CALLED else Range(code.start, code.stop, code.name + "+framed", ())
-        if key not in self._flows:
-            self._flows[key] = self._analyse(code, entry)
-        return self._flows[key]
+        if code.start not in self._flows:
+            self._flows[code.start] = self._analyse(code, self._entry(code))
+        return self._flows[code.start]
 
     def _analyse(self, code: Range, entry: Entry) -> FunctionFlow | None:
         start = code.start + self._prologue(code)
@@ -149,7 +152,34 @@ class Unwinder:
         stop = self._node.layout.offset("Process", "stop")
         # A fragment has no arguments, but may pass on or overwrite those of the function on whose behalf it runs.
         arity = code.arity if code.arity is not None else FRAGMENT_ARGUMENTS
-        return x86_64.analyse(raw, start, arity=arity, stop_offset=stop, entry=entry, read=self._read)
+        return self._analysis.analyse(
+            raw, start, arity=arity, stop_offset=stop, entry=entry, read=self._read,
+            raising=self._raising, keeping=self._keeping,
+        )  # fmt: skip
+
+    @cached_property
+    def _analysis(self) -> ModuleType:
+        """The analysis for this architecture. Imported on first use: the disassembler takes time to load."""
+        return import_module("beamgdb.frames.x86_64")
+
+    @cached_property
+    def _fragments(self) -> dict[str, int]:
+        """Address of each shared fragment by its name, without `global::`."""
+        ranges = (code for module in self._node.code if module.name == GLOBAL for code in module.ranges)
+        return {code.name.removeprefix(FRAGMENT): code.start for code in ranges if code.name.startswith(FRAGMENT)}
+
+    @cached_property
+    def _raising(self) -> frozenset[int]:
+        """Addresses of code that never returns."""
+        bifs = (self._node.symbol(name) for name in self._analysis.RAISING_BIFS)
+        fragments = (self._fragments.get(name) for name in self._analysis.RAISING_FRAGMENTS)
+        return frozenset(address for address in (*bifs, *fragments) if address is not None)
+
+    @cached_property
+    def _keeping(self) -> dict[int, Kept]:
+        """Addresses of shared fragments that keep x registers."""
+        known = self._analysis.KEEPING_FRAGMENTS.items()
+        return {self._fragments[name]: kept for name, kept in known if name in self._fragments}
 
     def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more.
@@ -199,8 +229,8 @@ class Unwinder:
             return place
         return self._node.code.find(pc - 1)
 
-    def _state(self, place: Place, pc: int, innermost: bool, read: ReadRegister, sp: int) -> FlowState | None:
-        flow = self.flow(place.code, self._entry(place, read, sp))
+    def _state(self, place: Place, pc: int, innermost: bool) -> FlowState | None:
+        flow = self.flow(place.code)
         if flow is None:
             return None
         offset = pc - place.code.start - self._prologue(place.code)
@@ -213,12 +243,10 @@ class Unwinder:
         """Bytes at the start of a function that are no part of its flow. Fragments have none."""
         return self._machine.prologue if code.arity is not None and not code.name.startswith(INTERNAL + ":") else 0
 
-    def _entry(self, place: Place, read: ReadRegister, sp: int) -> Entry:
-        """How a fragment was entered, with frame pointers: by a call, or by a jump out of a frame set up already."""
-        if not place.is_fragment or self._node.frame_layout is not FrameLayout.FRAME_POINTER:
-            return Entry.CALLED
-        frame_pointer = read(self._machine.frame_pointer)
-        return Entry.FRAMED if frame_pointer is not None and frame_pointer == sp else Entry.CALLED
+    def _entry(self, code: Range) -> Entry:
+        """How control comes to the code: with frame pointers, some fragments run in the frame of the function."""
+        framed = self._has_fp and code.name.removeprefix(FRAGMENT) in self._analysis.FRAMED_FRAGMENTS
+        return Entry.FRAMED if framed else Entry.CALLED
 
     def _stack_pointer(self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int) -> int:
         """The Erlang stack pointer of a frame, which may be running C on the thread's stack."""

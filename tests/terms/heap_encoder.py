@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from beamgdb.memory import BytesMemory, CachedMemory
-from beamgdb.terms.decode import DEFAULT_LIMITS, Limits, TermDecoder
+from beamgdb.terms.decode import DEFAULT_LIMITS, TermDecoder
+from beamgdb.terms.slots import SlotOrder
+from beamgdb.terms.source import Limits
 from beamgdb.terms.tags import tag_scheme
 from beamgdb.terms.values import (
     Atom,
@@ -100,7 +102,14 @@ class Heap:
 
     def decoder(self, layout: TestLayout | None = None) -> TermDecoder:
         scheme = tag_scheme(self.release, self.word_size)
-        return TermDecoder(CachedMemory(self.memory()), scheme, layout or TestLayout(), self.atoms)
+        return TermDecoder(
+            CachedMemory(self.memory()),
+            scheme,
+            TestLayout() if layout is None else layout,
+            self.atoms,
+            process_slots=self.slots(15),
+            port_slots=self.slots(16),
+        )
 
     def decoded(self, word: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """What the decoder makes of `word`, with the heap as it is now."""
@@ -274,7 +283,7 @@ class Heap:
     def pid(self, value: Pid) -> int:
         if value.node is None:
             shift = 15 if self.release == 25 else 28
-            return (value.serial << shift | value.number) << 4 | 0x3
+            return self.local_id(value.serial << shift | value.number, 15) << 4 | 0x3
         arity = 2 + 8 // self.word_size
         return self.boxed(
             header(arity, EXTERNAL_PID), self.node(value.node), 0, raw=self.u32s(value.number, value.serial)
@@ -282,10 +291,26 @@ class Heap:
 
     def port(self, value: Port) -> int:
         if value.node is None:
-            return value.number << 4 | 0x7
+            return self.local_id(value.number, 16) << 4 | 0x7
         arity = 2 + 8 // self.word_size
         words = (value.number,) if self.word_size == 8 else (value.number & 0xFFFFFFFF, value.number >> 32)
         return self.boxed(header(arity, EXTERNAL_PORT), self.node(value.node), 0, *words)
+
+    def local_id(self, data: int, table_bits: int) -> int:
+        """As in a word: consecutive numbers lie a cache line of 64 bytes apart in the table."""
+        if (self.release, self.word_size) == (25, 8):
+            return data
+        per_line = 64 // self.word_size
+        lines = (1 << table_bits) // per_line
+        index = data % (1 << table_bits)
+        return data - index + index % lines * per_line + index // lines
+
+    def slots(self, table_bits: int) -> SlotOrder:
+        per_line_bits = 3 if self.word_size == 8 else 4
+        lines_bits = table_bits - per_line_bits
+        return SlotOrder(
+            (1 << table_bits) - 1, (1 << lines_bits) - 1, per_line_bits, (1 << per_line_bits) - 1, lines_bits
+        )
 
     def node(self, node: Node) -> int:
         return self.struct("ErlNode", sysname=self.pack(self.term(node.name)), creation=self.u32s(node.creation))

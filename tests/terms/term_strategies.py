@@ -1,5 +1,7 @@
 """Hypothesis strategies for Erlang values."""
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from beamgdb.terms.values import (
@@ -68,7 +70,7 @@ def funs(heap: Heap) -> st.SearchStrategy[Value]:
     return st.one_of(st.builds(Fun, names, int32, int32, small, small), st.builds(ExternalFun, names, names, small))
 
 
-def _map(pairs: list[tuple[Value, Value]]) -> Map:
+def _map(pairs: Sequence[tuple[Value, Value]]) -> Map:
     return Map(tuple(pairs), len(pairs))
 
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from beamgdb.terms.decode import Limits, TermDecoder
+from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.source import Limits
 from beamgdb.terms.tags import tag_scheme
 from beamgdb.terms.text import term_text
 from beamgdb.terms.values import Bitstring, ExternalFun, Fun, List, Map, Node, Pid, Port, Reference, Tuple
@@ -50,7 +51,7 @@ def random_heap(rng: random.Random, release: int, word_size: int) -> tuple[Heap,
 
 @pytest.mark.parametrize("release", [25, 27])
 @pytest.mark.parametrize("word_size", [4, 8])
-def test_random_heaps(release, word_size) -> None:
+def test_random_heaps(release: int, word_size: int) -> None:
     rng = random.Random(f"{SEED} {release} {word_size}")
     for _ in range(ROUNDS):
         heap, decoder = random_heap(rng, release, word_size)
@@ -71,7 +72,7 @@ def check(decoder: TermDecoder, word: int) -> None:
 
 @pytest.mark.parametrize("release", [25, 27])
 @pytest.mark.parametrize("word_size", [4, 8])
-def test_random_words_without_memory(release, word_size) -> None:
+def test_random_words_without_memory(release: int, word_size: int) -> None:
     rng = random.Random(f"{SEED} words {release} {word_size}")
     memory = Heap(release, word_size).memory()
     decoder = TermDecoder(memory, tag_scheme(release, word_size), TestLayout(), AtomTable())
@@ -80,7 +81,7 @@ def test_random_words_without_memory(release, word_size) -> None:
 
 
 @pytest.mark.parametrize("release", [25, 27])
-def test_bit_flips_in_sound_heaps(release) -> None:
+def test_bit_flips_in_sound_heaps(release: int) -> None:
     """A sound heap with one broken bit, read through all its boxed and list pointers."""
     rng = random.Random(f"{SEED} flips {release}")
     heap = Heap(release)

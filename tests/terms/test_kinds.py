@@ -3,8 +3,12 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from beamgdb.terms.decode import Limits, TermDecoder
+from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.slots import SlotOrder
+from beamgdb.terms.source import Limits
 from beamgdb.terms.tags import tag_scheme
 from beamgdb.terms.text import Style, term_text
 from beamgdb.terms.values import (
@@ -53,7 +57,7 @@ def with_code(heap: Heap) -> TermDecoder:
 
 
 @FLAVOURS
-def test_the_empty_list_and_the_non_value(release, word_size) -> None:
+def test_the_empty_list_and_the_non_value(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     assert heap.decoded(0x3B) == NIL
     assert show(heap, 0x3B) == "[]"
@@ -67,7 +71,7 @@ def test_the_non_value_of_a_debug_emulator() -> None:
 
 
 @RELEASES
-def test_catch_tags(release) -> None:
+def test_catch_tags(release: int) -> None:
     heap = Heap(release)
     assert show(heap, 12 << 6 | 0x1B) == "<catch 12>"
     decoder = with_code(heap)
@@ -76,7 +80,7 @@ def test_catch_tags(release) -> None:
 
 
 @RELEASES
-def test_continuation_pointers(release) -> None:
+def test_continuation_pointers(release: int) -> None:
     decoder = with_code(Heap(release))
     assert term_text(decoder.decode(0x7018)) == "<cp lists:map/2+24>"
     assert decoder.decode(0x7F1234567890) == ContinuationPointer(0x7F1234567890, None)
@@ -93,12 +97,12 @@ def test_continuation_pointers(release) -> None:
         (25, 0xB << 2, "<cp 0x2c>"),  # a subtag that OTP 25 does not use
     ],
 )
-def test_header_words(release, word, text) -> None:
+def test_header_words(release: int, word: int, text: str) -> None:
     assert show(Heap(release), word) == text
 
 
 @RELEASES
-def test_an_immediate_that_no_release_uses(release) -> None:
+def test_an_immediate_that_no_release_uses(release: int) -> None:
     assert show(Heap(release), 0x2B) == "<unknown 0x2b>"
 
 
@@ -111,7 +115,7 @@ def test_an_atom_that_the_table_does_not_know() -> None:
 
 @FLAVOURS
 @pytest.mark.parametrize("tag", [1, 2])
-def test_pointers_to_nowhere(release, word_size, tag) -> None:
+def test_pointers_to_nowhere(release: int, word_size: int, tag: int) -> None:
     heap = Heap(release, word_size)
     assert heap.decoded(0x1230 | tag) == UnreadableTerm(0x1230)
     assert show(heap, 0x1230 | tag) == "<unreadable 0x1230>"
@@ -129,7 +133,7 @@ def test_a_literal_pointer_where_those_are_tagged() -> None:
 
 
 @FLAVOURS
-def test_a_boxed_object_that_a_collection_has_moved(release, word_size) -> None:
+def test_a_boxed_object_that_a_collection_has_moved(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     there = heap.term(Tuple((1, 2)))
     here = heap.put_words(there, 0) | 2
@@ -138,7 +142,7 @@ def test_a_boxed_object_that_a_collection_has_moved(release, word_size) -> None:
 
 
 @FLAVOURS
-def test_a_cons_cell_that_a_collection_has_moved(release, word_size) -> None:
+def test_a_cons_cell_that_a_collection_has_moved(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     there = heap.term(List((1000, 2)))
     gone = heap.put_words(0, there) | 1
@@ -148,7 +152,7 @@ def test_a_cons_cell_that_a_collection_has_moved(release, word_size) -> None:
 
 
 @RELEASES
-def test_a_flatmap_whose_keys_moved_first_still_shows(release) -> None:
+def test_a_flatmap_whose_keys_moved_first_still_shows(release: int) -> None:
     heap = Heap(release)
     keys = heap.term(Tuple((1, 2)))
     forwarded = heap.put_words(keys, 0, 0) | 2
@@ -157,7 +161,7 @@ def test_a_flatmap_whose_keys_moved_first_still_shows(release) -> None:
 
 
 @RELEASES
-def test_a_flatmap_with_the_wrong_keys(release) -> None:
+def test_a_flatmap_with_the_wrong_keys(release: int) -> None:
     heap = Heap(release)
     keys = heap.term(Tuple((1, 2, 3)))
     word = heap.boxed(heap.map_header(0, 1, 0), 2, keys, heap.term(3), heap.term(4))
@@ -165,7 +169,7 @@ def test_a_flatmap_with_the_wrong_keys(release) -> None:
 
 
 @RELEASES
-def test_a_hash_map_with_a_broken_node_keeps_what_is_good(release) -> None:
+def test_a_hash_map_with_a_broken_node_keeps_what_is_good(release: int) -> None:
     heap = Heap(release)
     leaf = heap.put_words(heap.term(1), heap.term(2)) | 1
     word = heap.boxed(heap.map_header(3, 1, 0b111), 3, leaf, 0x9990 | 2, leaf)
@@ -199,7 +203,7 @@ def test_a_list_that_runs_into_unreadable_memory() -> None:
 
 @RELEASES
 @pytest.mark.parametrize("subtag", range(16))
-def test_every_subtag_with_an_impossible_size_says_something(release, subtag) -> None:
+def test_every_subtag_with_an_impossible_size_says_something(release: int, subtag: int) -> None:
     heap = Heap(release)
     word = heap.boxed((1 << 40) | subtag << 2, *range(20))
     assert show(heap, word).startswith(("<unknown boxed", "<integer of", "<unreadable", "#{", "#Fun", "fun"))
@@ -209,7 +213,7 @@ def test_every_subtag_with_an_impossible_size_says_something(release, subtag) ->
 
 
 @FLAVOURS
-def test_magic_references(release, word_size) -> None:
+def test_magic_references(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     word, binary = heap.magic_reference(1, 2, 3)
     assert heap.decoded(word) == Reference((1, 2, 3), magic=binary)
@@ -225,13 +229,13 @@ def test_magic_references(release, word_size) -> None:
         (27, 4, (1, 2, 3, 4), "#Ref<0.4.3.2.1>"),
     ],
 )
-def test_references_that_carry_a_pid(release, word_size, numbers, text) -> None:
+def test_references_that_carry_a_pid(release: int, word_size: int, numbers: tuple[int, ...], text: str) -> None:
     heap = Heap(release, word_size)
     assert show(heap, heap.local_reference(*numbers)) == text
 
 
 @FLAVOURS
-def test_identifiers_as_erlang_prints_them(release, word_size) -> None:
+def test_identifiers_as_erlang_prints_them(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     for name in ("zero", "one", "two", "a@b"):
         heap.atoms.make(name)
@@ -243,13 +247,40 @@ def test_identifiers_as_erlang_prints_them(release, word_size) -> None:
     assert show(heap, heap.term(Reference((7, 8, 9), node))) == "#Ref<3.9.8.7>"
 
 
-def test_how_pid_serials_wrap() -> None:
+def test_pid_words_seen_in_real_nodes() -> None:
+    """`<0.10.0>` of a 64-bit OTP 27 was the word 0x503: eight slots share a cache line."""
+    assert Heap(27).decoded(0x503) == Pid(10, 0)
+    assert Heap(27).decoded(3 << 32 | 0x503) == Pid(10, 3)
+    assert Heap(25).decoded(0x7F0000000093) == Pid(9, 0)
     assert Heap(25).decoded((3 << 15 | 7) << 4 | 3) == Pid(7, 3)
-    assert Heap(27).decoded((3 << 28 | 7) << 4 | 3) == Pid(7, 3)
 
 
 @FLAVOURS
-def test_funs(release, word_size) -> None:
+def test_pids_and_ports_without_the_tables_do_not_lie(release: int, word_size: int) -> None:
+    decoder = TermDecoder(Heap().memory(), tag_scheme(release, word_size), TestLayout(), Heap().atoms)
+    texts = [term_text(decoder.decode(word)) for word in (0x503, 0x507)]
+    if (release, word_size) == (25, 8):
+        assert texts == ["<0.80.0>", "#Port<0.80>"]
+    else:
+        assert texts == ["<pid 0x503: number unknown>", "<port 0x507: number unknown>"]
+
+
+def test_a_corrupt_table_gives_no_order() -> None:
+    assert SlotOrder.of(lambda field: 0xFFFFFFFF) is None
+    assert SlotOrder.of(lambda field: 3) == SlotOrder(3, 3, 3, 3, 3)
+
+
+@given(st.integers(0, (1 << 60) - 1), st.integers(4, 27))
+def test_slots_there_and_back(data: int, bits: int) -> None:
+    heap = Heap(27)
+    order = heap.slots(bits)
+    assert order.slotted(data) == heap.local_id(data, bits)
+    assert order.number_of(order.slotted(data)) == data
+    assert order.slot_of(data) == order.slotted(data) % (1 << bits)
+
+
+@FLAVOURS
+def test_funs(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     module = heap.atoms.make("Elixir.Foo")
     fun = Fun(module, 44, -5, 2, 3)
@@ -260,7 +291,7 @@ def test_funs(release, word_size) -> None:
 
 
 @FLAVOURS
-def test_without_a_layout_the_value_says_so(release, word_size) -> None:
+def test_without_a_layout_the_value_says_so(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     atom = heap.atoms.make("m")
     words = [
@@ -291,7 +322,7 @@ def test_the_layout_is_what_counts() -> None:
 
 @FLAVOURS
 @pytest.mark.parametrize("position", [0, 3, 8, 21, 40])
-def test_match_contexts(release, word_size, position) -> None:
+def test_match_contexts(release: int, word_size: int, position: int) -> None:
     heap = Heap(release, word_size)
     data = b"\x12\x34\x56\x78\x9a"
     left = 40 - position
@@ -325,7 +356,7 @@ def test_a_sub_binary_that_runs_out_of_its_binary() -> None:
         (Bitstring(b"", 801, "heap"), "<<...>>"),
     ],
 )
-def test_bitstring_texts(value, text) -> None:
+def test_bitstring_texts(value: Value, text: str) -> None:
     assert term_text(value) == text
 
 
@@ -333,7 +364,7 @@ def test_bitstring_texts(value, text) -> None:
 
 
 @FLAVOURS
-def test_limits_elide(release, word_size) -> None:
+def test_limits_elide(release: int, word_size: int) -> None:
     heap = Heap(release, word_size)
     atom = heap.atoms.make("a")
     limits = Limits(depth=2, width=3, bytes=4, nodes=1000)
@@ -384,7 +415,7 @@ def test_words_of_future_releases_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("name", "r25", "r27"), [("maybe", "maybe", "'maybe'"), ("else", "else", "'else'")])
-def test_words_that_became_reserved(name, r25, r27) -> None:
+def test_words_that_became_reserved(name: str, r25: str, r27: str) -> None:
     assert (term_text(Atom(0, name), Style(25)), term_text(Atom(0, name), Style(27))) == (r25, r27)
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beamgdb.terms.decode import Limits
+from beamgdb.memory import ByteOrder
+from beamgdb.terms.source import Limits
 from beamgdb.terms.values import List, Map, Tuple, Value
 from tests.terms.heap_encoder import Heap
 from tests.terms.term_strategies import terms
@@ -21,7 +22,7 @@ def same(a: Value, b: Value) -> bool:
 @pytest.mark.parametrize(("release", "word_size", "byteorder"), FLAVOURS)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_terms_round_trip(release, word_size, byteorder, data) -> None:
+def test_terms_round_trip(release: int, word_size: int, byteorder: ByteOrder, data: st.DataObject) -> None:
     heap = Heap(release, word_size, byteorder)
     value = data.draw(terms(heap))
     assert same(heap.decoded(heap.term(value), ALL), value)
@@ -29,14 +30,14 @@ def test_terms_round_trip(release, word_size, byteorder, data) -> None:
 
 @pytest.mark.parametrize(("release", "word_size", "byteorder"), FLAVOURS)
 @pytest.mark.parametrize("size", [0, 1, 32, 33, 100, 256, 3000])
-def test_maps_of_all_sizes_keep_their_order(release, word_size, byteorder, size) -> None:
+def test_maps_of_all_sizes_keep_their_order(release: int, word_size: int, byteorder: ByteOrder, size: int) -> None:
     heap = Heap(release, word_size, byteorder)
     value = Map(tuple((i, List((i, -i))) for i in range(size)), size)
     assert heap.decoded(heap.term(value), ALL) == value
 
 
 @pytest.mark.parametrize("release", [25, 27])
-def test_a_term_as_deep_as_the_limit(release) -> None:
+def test_a_term_as_deep_as_the_limit(release: int) -> None:
     heap = Heap(release)
     value: Value = 1
     for _ in range(99):

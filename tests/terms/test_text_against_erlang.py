@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.terms.decode import Limits
+from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
 from beamgdb.terms.values import Atom, Bitstring, ExternalFun, List, Map, Tuple, Value
 from tests.terms.external_format import external
@@ -109,9 +109,10 @@ class Generator:
 
     def fun_name(self) -> Atom:
         """Of plain characters: for others `fun_to_list/1` gives bytes of UTF-8 and a raw DEL, where we give text."""
-        while not (atom := self.atom()).name.isascii() or "\x7f" in atom.name:  # type: ignore[union-attr]
-            pass
-        return atom
+        while True:
+            atom = self.atom()
+            if atom.name is not None and atom.name.isascii() and "\x7f" not in atom.name:
+                return atom
 
     def term(self, depth: int) -> Value:
         rng = self.rng
@@ -130,7 +131,7 @@ class Generator:
 
 
 @pytest.mark.parametrize("printable", ["unicode", "latin1"])
-def test_text_is_what_erlang_writes(printable, tmp_path) -> None:
+def test_text_is_what_erlang_writes(printable: str, tmp_path: Path) -> None:
     heap = Heap(25)
     generator = Generator(f"text {printable}", heap)
     values: list[Value] = [heap.atoms.make(name) for name in ATOMS]

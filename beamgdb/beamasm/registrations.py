@@ -48,7 +48,7 @@ INTERNAL = "erts_beamasm"
 """The module of BeamAsm's own entry points, such as `normal_exit`. They have no breakpoint prologue."""
 
 CODE_INFO = "-CodeInfoPrologue"
-"""Suffix of the range before each function: its `ErtsCodeInfo`, and the few instructions that tracing and NIFs patch."""
+"""Suffix of the range before each function: its `ErtsCodeInfo`, and the instructions that tracing and NIFs patch."""
 
 NO_CODE = ("::codeHeader", "::codeFooter")
 """Suffixes of ranges that hold data."""

@@ -162,8 +162,8 @@ ReadMemory = Callable[[int, int], "bytes | None"]
 class Code:
     """Code to analyse, which lies at `address`, and what must be known of its surroundings.
 
-    `raising`: addresses of shared fragments and of C functions of BIFs that never return. `keeping`: addresses of shared
-    fragments that leave x registers as they are, and which.
+    `raising`: addresses of shared fragments and of C functions of BIFs that never return. `keeping`: addresses of
+    shared fragments that leave x registers as they are, and which.
     """
 
     code: bytes
@@ -320,8 +320,8 @@ def analyse(
     `arity`: x registers that hold arguments at entry. `stop_offset`: of `stop` in `Process`, in bytes. `read` is asked
     for jump tables; without it, or where it answers None, no argument is claimed to be anywhere in such a function.
     `raising`: addresses of the shared fragments that raise exceptions, and of the C functions of BIFs that do; without
-    it, much less is known, as what follows such calls seems reachable from them. `keeping`: addresses of shared fragments
-    that keep x registers; any other call is taken to change them all. `budget`:
+    it, much less is known, as what follows such calls seems reachable from them. `keeping`: addresses of shared
+    fragments that keep x registers; any other call is taken to change them all. `budget`:
     instructions; beyond it nothing is claimed at all.
     """
     flow = FunctionFlow(architecture, arity, stop_offset)

@@ -3,7 +3,8 @@
 
 def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
-    from beamgdb.gdbext import commands, errors, events, frames, functions, printers, quiet, unwinder
+    from beamgdb.gdbext import errors, events, frames, functions, printers, quiet, unwinder
+    from beamgdb.gdbext.commands import beam_bt, beam_info, eterm, registers
 
     global _installed
     if _installed:
@@ -11,7 +12,8 @@ def install() -> None:
     _installed = True
     quiet.silence()
     errors.install()
-    commands.install()
+    for module in (beam_bt, beam_info, eterm, registers):
+        module.install()
     functions.install()
     printers.install()
     frames.install()

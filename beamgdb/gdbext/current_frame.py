@@ -1,5 +1,5 @@
-"""The Erlang frame that commands mean: the selected one, or for a frame of C or of a shared fragment the Erlang function
-on whose behalf it runs."""
+"""The Erlang frame that commands mean: the selected one, or for a frame of C or of a shared fragment the Erlang
+function on whose behalf it runs."""
 
 from __future__ import annotations
 

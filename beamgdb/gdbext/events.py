@@ -57,16 +57,27 @@ def _on_change(_: Any) -> None:
     session.forget_all()
 
 
-def _on_new_objfile(_: Any) -> None:
-    # While GDB attaches or loads a core file, libraries are the first sign of the process.
+def _on_new_objfile(event: Any) -> None:
+    if symbols.is_ours(event.new_objfile):
+        return
     session.forget_all()
-    errors.guarded(_new_program)
+    errors.guarded(_new_program if not session.has_process() else _new_process)
 
 
 def _new_program() -> None:
-    """A program was loaded that may be run. With a process, GDB may not have relocated it yet: `catch_up` comes later."""
-    if not session.has_process() and session.is_beam():
+    """A program was loaded that may be run."""
+    if session.is_beam():
         watch_code()
+
+
+def _new_process() -> None:
+    """GDB attaches, or has loaded a core file. There may be no stop or prompt before the user's first command, so this
+    is done as soon as the program is relocated, which the VM's own description tells by being readable."""
+    current = session.find()
+    if current is None or current.node.identity.otp_release is None:
+        session.drop(gdb.selected_inferior().num)
+    else:
+        catch_up()
 
 
 def _on_exit(_: Any) -> None:

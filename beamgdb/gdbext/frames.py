@@ -3,8 +3,9 @@ VM's own code what it does and for whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import gdb
 from gdb.FrameDecorator import FrameDecorator
@@ -19,7 +20,6 @@ from beamgdb.memory import Unreadable
 from beamgdb.vm import calls
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.unwind import ErlangFrame
-
 
 @dataclass(frozen=True)
 class _Variable:
@@ -53,7 +53,7 @@ class ErlangFrameDecorator(FrameDecorator):
             note = None
         return f"{name} [{note}]" if note else name
 
-    def frame_args(self) -> Iterable[_Variable] | None:
+    def frame_args(self) -> Iterator[_Variable] | None:
         """Arguments as terms."""
         if self._frame.place.is_fragment or self._frame.place.module.name == INTERNAL:
             return None
@@ -61,9 +61,9 @@ class ErlangFrameDecorator(FrameDecorator):
             arguments = self._selected.arguments()
         except (Unreadable, Unavailable, KeyError, gdb.error):
             arguments = [None] * (self._frame.place.code.arity or 0)
-        return [_Variable(f"x{number}", _content(word)) for number, word in enumerate(arguments)]
+        return iter([_Variable(f"x{number}", _content(word)) for number, word in enumerate(arguments)])
 
-    def frame_locals(self) -> Iterable[_Variable] | None:
+    def frame_locals(self) -> Iterator[_Variable] | None:
         """y registers."""
         if self._frame.place.is_fragment:
             return None
@@ -71,7 +71,7 @@ class ErlangFrameDecorator(FrameDecorator):
             words = self._selected.words()
         except (Unreadable, Unavailable, KeyError):
             return None
-        return [_Variable(f"y{number}", term_printing.value(word)) for number, word in enumerate(words)]
+        return iter([_Variable(f"y{number}", term_printing.value(word)) for number, word in enumerate(words)])
 
 
 def _content(word: int | None) -> gdb.Value | str:
@@ -97,13 +97,13 @@ class ErlangFrameFilter:
     enabled = True
     priority = 100
 
-    def filter(self, frames: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:
+    def filter(self, iterator: Iterator[Any]) -> Iterator[Any]:
         """Decorated frames, lazily: GDB asks for as many as it prints."""
         current = session.find()
         if current is None:
-            return frames
+            return iterator
         node = current.node
-        return filter(None, (self._decorated(node, frame) for frame in frames))
+        return filter(None, (self._decorated(node, frame) for frame in iterator))
 
     def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:
         frame = decorator.inferior_frame()

@@ -80,10 +80,12 @@ def constants() -> Mapping[str, int]:
 
 
 def _struct(found: gdb.Type, nesting: int) -> StructType:
-    return StructType(found.sizeof, flattened(_member(f, nesting) for f in found.fields() if getattr(f, "bitpos", None) is not None))
+    # Static members and enumerators have no position.
+    placed = [(f, at) for f in found.fields() if (at := getattr(f, "bitpos", None)) is not None]
+    return StructType(found.sizeof, flattened(_member(f, at, nesting) for f, at in placed))
 
 
-def _member(field: gdb.Field, nesting: int) -> tuple[str | None, Member]:
+def _member(field: gdb.Field, bitpos: int, nesting: int) -> tuple[str | None, Member]:
     kind = field.type.strip_typedefs() if field.type else None
     elements = None
     while kind is not None and kind.code == gdb.TYPE_CODE_ARRAY:
@@ -94,4 +96,4 @@ def _member(field: gdb.Field, nesting: int) -> tuple[str | None, Member]:
         kind = kind.target().strip_typedefs()
     width = kind.sizeof if kind is not None else 0
     inner = _struct(kind, nesting - 1) if kind is not None and kind.code in _STRUCTS and nesting else None
-    return field.name or None, Member(Field(field.bitpos // 8, width, elements), inner)
+    return field.name or None, Member(Field(bitpos // 8, width, elements), inner)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import gdb
 
@@ -15,13 +15,15 @@ from beamgdb.vm import compile_info
 from beamgdb.vm.node import Node, Unavailable
 
 MAX_DEPTH = 4
-"""Folders below an application's `src` that are searched."""
+"""Levels of folders below an application's `src` that are searched."""
+
+_SOURCES = (".erl", ".hrl", ".yrl", ".xrl", ".ex")
 
 
 def locator(node: Node) -> Locate:
     """A function that tells a module's source folder.
 
-    First what the module's compile info says, if that file is here; else the sources installed beside the running
+    First where the module's compile info says, if the file is there; else among the sources installed with the running
     system (`lib/APP-VERSION/src`); else what the compile info says, for `set substitute-path`.
     """
     root = _root()
@@ -29,67 +31,55 @@ def locator(node: Node) -> Locate:
     modules = {module.name: module for module in node.code}
 
     def locate(module: str, file: str) -> tuple[str, str]:
-        name = os.path.basename(file)
+        name = PurePosixPath(file).name
         compiled = _compiled_from(node, modules.get(module))
-        if compiled:
-            beside = os.path.normpath(os.path.join(os.path.dirname(compiled), name))
-            if os.path.basename(compiled) == name and os.path.isfile(compiled):
-                return os.path.dirname(compiled), name
-            if os.path.isfile(beside):
-                return os.path.dirname(beside), name
-        found = installed.get(name)
-        if found:
-            return found, name
-        if os.path.isabs(file):
-            return os.path.dirname(file), name
-        return (os.path.dirname(compiled) if compiled else "."), file
+        folders = [compiled.parent] if compiled else []
+        if PurePosixPath(file).is_absolute():
+            folders.insert(0, PurePosixPath(file).parent)
+        here = next((folder for folder in folders if Path(folder, name).is_file()), None)
+        found = str(here) if here else installed.get(name)
+        return (found, name) if found else (str(folders[0]) if folders else ".", name)
 
     return locate
 
 
-def _compiled_from(node: Node, module: Module | None) -> str | None:
+def _compiled_from(node: Node, module: Module | None) -> PurePosixPath | None:
     """The path in a module's compile info."""
     if module is None:
         return None
     try:
-        return compile_info.source(node, module)
+        path = compile_info.source(node, module)
     except (Unreadable, Unavailable, KeyError):
         return None
+    return PurePosixPath(path) if path else None
 
 
-def _root() -> str | None:
-    """ROOT of the running system: its beam.smp is ROOT/erts-VERSION/bin/beam.smp."""
-    program = gdb.current_progspace().filename
-    if not program:
+def _root() -> Path | None:
+    """ROOT of the running system, whose beam.smp is ROOT/erts-VERSION/bin/beam.smp."""
+    space = gdb.current_progspace()
+    if space is None or not space.filename:
         return None
-    folder = Path(program).resolve().parent
-    for ancestor in folder.parents:
-        if (ancestor / "lib").is_dir() and any(ancestor.glob("lib/stdlib-*")):
-            return str(ancestor)
-    return None
+    program = Path(space.filename).resolve()
+    return next((folder for folder in program.parents if any(folder.glob("lib/stdlib-*"))), None)
 
 
 @cache
-def _installed_sources(root: str) -> dict[str, str]:
+def _installed_sources(root: Path) -> dict[str, str]:
     """File name to folder of all sources in ROOT/lib/*/src."""
     found: dict[str, str] = {}
-    try:
-        applications = sorted(os.scandir(os.path.join(root, "lib")), key=lambda entry: entry.name)
-    except OSError:
-        return found
-    for application in applications:
-        for folder in ("src", "include"):
-            _collect(os.path.join(application.path, folder), MAX_DEPTH, found)
+    for application in sorted(root.glob("lib/*")):
+        for file in (*_files(application / "src", MAX_DEPTH), *_files(application / "include", 0)):
+            found.setdefault(file.name, str(file.parent))
     return found
 
 
-def _collect(folder: str, depth: int, found: dict[str, str]) -> None:
+def _files(folder: Path, depth: int) -> Iterator[Path]:
     try:
-        entries = list(os.scandir(folder))
+        entries = list(folder.iterdir())
     except OSError:
         return
     for entry in entries:
-        if entry.name.endswith((".erl", ".hrl", ".yrl", ".xrl", ".ex")):
-            found.setdefault(entry.name, folder)
-        elif depth and entry.is_dir(follow_symlinks=False):
-            _collect(entry.path, depth - 1, found)
+        if entry.suffix in _SOURCES:
+            yield entry
+        elif depth and not entry.suffix and entry.is_dir() and not entry.is_symlink():
+            yield from _files(entry, depth - 1)

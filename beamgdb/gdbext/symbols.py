@@ -76,6 +76,11 @@ def sync() -> None:
     mine.seconds += time.perf_counter() - start
 
 
+def is_ours(objfile: gdb.Objfile) -> bool:
+    """Whether GDB has an object file from here."""
+    return _folder is not None and Path(objfile.filename or "").parent == _folder
+
+
 def withdraw(number: int) -> None:
     """Take back the symbol files of an inferior that has ended."""
     for file in _states.pop(number, _State()).files:

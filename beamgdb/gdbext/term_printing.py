@@ -23,8 +23,13 @@ class _Limit(gdb.Parameter):
         self._most = most
 
     def get_set_string(self) -> str:
-        self.value = min(self.value, self._most)
+        self.value = min(self.limit, self._most)
         return ""
+
+    @property
+    def limit(self) -> int:
+        """The number in force."""
+        return self.value if isinstance(self.value, int) else self._most
 
     def get_show_string(self, value: str) -> str:
         return f"At most {value}."
@@ -47,7 +52,7 @@ def limits() -> Limits:
     """The limits in force."""
     if not _limits:
         return _DEFAULTS
-    depth, width, size = (int(limit.value) for limit in _limits)
+    depth, width, size = (limit.limit for limit in _limits)
     return Limits(depth=depth, width=width, bytes=size, nodes=max(_DEFAULTS.nodes, width))
 
 

@@ -71,17 +71,17 @@ class ErlangUnwinder(GdbUnwinder):
     def __init__(self) -> None:
         super().__init__("beamgdb")
 
-    def __call__(self, pending: gdb.PendingFrame) -> gdb.UnwindInfo | None:
+    def __call__(self, pending_frame: gdb.PendingFrame) -> gdb.UnwindInfo | None:
         current = session.known()
         if current is None:
             return None
-        if pending.level() == 0:
+        if pending_frame.level() == 0:
             # GDB unwinds a thread anew whenever it may have run: also where no event says so, as when it steps over a
             # call or evaluates the condition of a breakpoint.
             current.forget()
         try:
             unwinder = unwinder_of(current)
-            found = unwinder.unwind(register_reader(pending), pending.level() == 0) if unwinder else None
+            found = unwinder.unwind(register_reader(pending_frame), pending_frame.level() == 0) if unwinder else None
         except (Unreadable, Unavailable, KeyError):
             return None
         if found is None:
@@ -91,7 +91,7 @@ class ErlangUnwinder(GdbUnwinder):
         def value(number: int) -> gdb.Value:
             return gdb.Value(number & _mask()).cast(kind)
 
-        info = pending.create_unwind_info(
+        info = pending_frame.create_unwind_info(
             _FrameId(value(found.id_stack), value(found.id_code), value(found.id_special))
         )
         for name, content in found.registers.items():

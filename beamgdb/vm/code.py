@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from beamgdb.beamasm.registrations import Module, Range
 
+
 class Place(NamedTuple):
     """Code at an address."""
 

@@ -28,7 +28,7 @@ _PAIR = b"h\x02"
 
 
 def source(node: Node, module: Module) -> str | None:
-    """Path of the source file that the module was compiled from, None where it does not tell. May raise `Unreadable`."""
+    """Path of the file that the module was compiled from, None where it does not tell. May raise `Unreadable`."""
     header = node.record("BeamCodeHeader", module.base)
     size = header["compile_size"]
     if not 0 < size <= MAX_SIZE:

@@ -12,6 +12,7 @@ from beamgdb.layouts.identity import Identity
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.tags import TagScheme, tag_scheme
 from beamgdb.terms.text import Style, term_text
@@ -110,7 +111,14 @@ class Node:
 
     @cached_property
     def _decoder(self) -> TermDecoder:
-        return TermDecoder(self.memory, self.tags, self.layout, self.atoms, self)
+        return TermDecoder(
+            self.memory, self.tags, self.layout, self.atoms, self,
+            process_slots=self._slots("erts_proc"), port_slots=self._slots("erts_port"),
+        )  # fmt: skip
+
+    def _slots(self, table: str) -> SlotOrder | None:
+        """How the words of local pids or ports lead to their slots in a table."""
+        return SlotOrder.of(self.record("ErtsPTab", self._global(table)).__getitem__)
 
     def describe(self, address: int) -> str | None:
         """`module:function/arity+offset` of an address inside Erlang code."""

@@ -4,10 +4,10 @@ The frames of a scheduler thread lie on two stacks. Erlang functions and shared 
 process, in its heap. When they call C, they switch to the thread's own stack, where `process_main` left off; so below
 (in GDB's sense: outside) a C function there is Erlang code, and outside the process's first function `process_main`.
 
-Frame ids must stay the same while a frame lives, although a garbage collection may move the whole Erlang stack, and ids
-must not go inwards from caller to callee, although the two stacks may lie in any order. So the stack address of an id is that
-of the scheduler's x registers, which are in the frame of `process_main`; and what tells the frames of processes apart
-is the process's number and the distance of the frame from the base of the stack.
+Frame ids must stay the same while a frame lives, although a garbage collection may move the whole Erlang stack. And
+their stack addresses must not go inwards from callee to caller, although the two stacks may lie in any order. So the
+stack address of an id is that of the scheduler's x registers, which are in the frame of `process_main`; and what tells
+the frames of processes apart is the process's number and the distance of the frame from the base of the stack.
 """
 
 from __future__ import annotations
@@ -152,10 +152,11 @@ class Unwinder:
         stop = self._node.layout.offset("Process", "stop")
         # A fragment has no arguments, but may pass on or overwrite those of the function on whose behalf it runs.
         arity = code.arity if code.arity is not None else FRAGMENT_ARGUMENTS
-        return self._analysis.analyse(
+        found: FunctionFlow = self._analysis.analyse(
             raw, start, arity=arity, stop_offset=stop, entry=entry, read=self._read,
             raising=self._raising, keeping=self._keeping,
         )  # fmt: skip
+        return found
 
     @cached_property
     def _analysis(self) -> ModuleType:
@@ -184,7 +185,7 @@ class Unwinder:
     def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more.
 
-        `frame.x_registers` says whether x registers count, which are the callee's in a frame that has called another function.
+        `frame.x_registers` says whether x registers count: they are the callee's once another function was called.
         """
         state = frame.state
         if not innermost and frame.x_registers is not None:
@@ -334,10 +335,12 @@ class Unwinder:
         if not scheduler:
             return None
         registers = self._node.record("ErtsSchedulerData", scheduler)["registers"]
-        return self._node.record("ErtsSchedulerRegisters", registers).field_address("x_reg_array.d") if registers else None
+        if not registers:
+            return None
+        return self._node.record("ErtsSchedulerRegisters", registers).field_address("x_reg_array.d")
 
     def _end(self, frame: ErlangFrame) -> Unwound:
-        """The process's first function returns to `normal_exit`, whose own frame is empty: outside is `process_main`."""
+        """The first function returns to `normal_exit`, whose own frame is empty: outside of it is `process_main`."""
         machine = self._machine
         base = frame.process.record["hend"] if frame.process is not None else None
         at_base = base is not None and frame.top >= base

@@ -52,11 +52,12 @@ class Release:
 
 @dataclass(frozen=True)
 class Node:
-    """A running node: `pid` is the process id of its emulator."""
+    """A running node: `pid` is the process id of its emulator, `said` what it printed before it was ready."""
 
     pid: int
     release: Release
     ebin: Path
+    said: str = ""
 
 
 @cache
@@ -89,14 +90,14 @@ def running_node(ebin: Path, expression: str, *flags: str) -> Iterator[Node]:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | _SETTINGS
     ) as process:
         try:
-            _await_ready(process)
+            said = _await_ready(process)
             # `erl` and `erlexec` have become the emulator by exec: the process is still the one started here.
-            yield Node(process.pid, installed_release(), ebin)
+            yield Node(process.pid, installed_release(), ebin, said)
         finally:
             process.kill()
 
 
-def _await_ready(process: subprocess.Popen[bytes]) -> None:
+def _await_ready(process: subprocess.Popen[bytes]) -> str:
     assert process.stdout is not None
     text, deadline = b"", time.monotonic() + PATIENCE
     while READY.encode() not in text:
@@ -105,6 +106,7 @@ def _await_ready(process: subprocess.Popen[bytes]) -> None:
         if not chunk:
             raise RuntimeError(f"the node ended or was not ready in {PATIENCE} s; it said: {text.decode()!r}")
         text += chunk
+    return text.decode().partition(READY)[0]
 
 
 def _succeed(command: Sequence[str]) -> None:

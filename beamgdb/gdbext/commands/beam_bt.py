@@ -119,7 +119,11 @@ class Running:
     def where(self, process: Process) -> str:
         """On which thread it runs, empty for a process that does not."""
         entry = self._threads().get(process.address)
-        return f" on thread {entry[0].num} ({entry[0].name})" if entry else ""
+        if entry is None:
+            return ""
+        thread = entry[0]
+        # Threads of a core file have no names.
+        return f" on thread {thread.num}" + (f" ({thread.name})" if thread.name else "")
 
     def _threads(self) -> dict[int, tuple[gdb.InferiorThread, Level, int]]:
         if self._found is None:
@@ -132,7 +136,7 @@ def _running_erlang() -> Iterator[tuple[int, tuple[gdb.InferiorThread, Level, in
     before, frame = gdb.selected_thread(), _selected_frame()
     try:
         for thread in gdb.selected_inferior().threads():
-            if not (thread.name or "").endswith("_scheduler") and thread != before:
+            if thread.name and not thread.name.endswith("_scheduler") and thread != before:
                 continue
             thread.switch()
             found = current_frame.first_erlang(gdb.newest_frame())

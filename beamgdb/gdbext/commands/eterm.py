@@ -50,7 +50,7 @@ def integer(value: gdb.Value) -> int:
         raise gdb.GdbError("the value is not available in this frame")
     kind = value.type.strip_typedefs()
     if kind.code == gdb.TYPE_CODE_FUNC:
-        return int(value.address)
+        return int(value.address or 0)
     if kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FLT):
         raise gdb.GdbError(f"a value of type {value.type} is no machine word")
     return int(value)

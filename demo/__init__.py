@@ -1,0 +1,1 @@
+"""`python -m demo`: a busy stock Erlang node, looked at with GDB and this extension."""

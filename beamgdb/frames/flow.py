@@ -8,7 +8,8 @@ Paths that are not plain in the code, all from BeamAsm (erts/emulator/beam/jit, 
 
 - *Resumption*: a process that yields or waits continues at an address that the code took with a position-relative
   instruction (`i_test_yield`, `call_light_bif`, `wait_timeout` ...), in the frame it had there. The x registers are
-  then those saved by the scheduler: all arguments at the entry of a function, an unknown number elsewhere.
+  then those saved by the scheduler: all arguments at the entry of a function, the live ones at a `length/1` that is
+  interrupted, an unknown number elsewhere.
 - *Landing*: an exception continues in a handler, which begins by decrementing `Process.catches` (`try_case`,
   `catch_end`), in the frame that made the throwing call.
 - *Jump tables* (`i_jump_on_val`) lie outside of the function's code and are read through `read`.
@@ -29,6 +30,9 @@ from beamgdb.frames.facts import ARGUMENT, CALLER_FRAME_POINTER, CONSTANT, PROCE
 
 INSTRUCTION_BUDGET = 300_000
 """Instructions decoded for one function. The largest function of OTP 27 has 50,000."""
+
+ALL_X = "all"
+"""Instead of a register with the number of x registers: all of them."""
 
 MAX_X = 1024
 """x registers that there are (`MAX_REG`)."""
@@ -115,15 +119,6 @@ class Control(IntEnum):
     """A call that never comes back."""
 
 
-class Kept(IntEnum):
-    """x registers that hold the same terms after a call as before."""
-
-    NONE = 0
-    LIVE = 1
-    """As many as `Architecture.live_count` says: a garbage collection."""
-    ALL = 2
-
-
 class Step(NamedTuple):
     """One instruction: `offset` up to `end`, in the code given."""
 
@@ -135,8 +130,9 @@ class Step(NamedTuple):
     """Offsets in the code where a branch, jump or jump table may lead."""
     resumption: int | None
     """Offset in the code whose address this instruction takes."""
-    kept: Kept = Kept.NONE
-    """For a call: which x registers the callee leaves as they are."""
+    kept: str = ""
+    """For a call or a resumption: the register with the number of x registers that hold the same terms after it, or
+    `ALL_X`."""
 
 
 class Decoded(NamedTuple):
@@ -163,7 +159,7 @@ class Code:
     """Code to analyse, which lies at `address`, and what must be known of its surroundings.
 
     `raising`: addresses of shared fragments and of C functions of BIFs that never return. `keeping`: addresses of
-    shared fragments that leave x registers as they are, and which.
+    shared fragments that leave x registers as they are, and how many (`Step.kept`).
     """
 
     code: bytes
@@ -171,7 +167,7 @@ class Code:
     stop_offset: int
     read: ReadMemory | None
     raising: Container[int]
-    keeping: Mapping[int, Kept]
+    keeping: Mapping[int, str]
 
     def inside(self, offset: int) -> bool:
         return 0 <= offset < len(self.code)
@@ -186,8 +182,6 @@ class Architecture(Protocol):
     process: str
     host_registers: frozenset[str]
     """Registers that can be named as places; names of other locations (vector lanes) are not among them."""
-    live_count: str
-    """Register that tells `garbage_collect` how many x registers are live."""
     entry_depth: int
     """Bytes between the stack pointer and the CFA at entry."""
     frame_pointer_offset: int
@@ -312,7 +306,7 @@ def analyse(
     entry: Entry = Entry.CALLED,
     read: ReadMemory | None = None,
     raising: Container[int] = (),
-    keeping: Mapping[int, Kept] = MappingProxyType({}),
+    keeping: Mapping[int, str] = MappingProxyType({}),
     budget: int = INSTRUCTION_BUDGET,
 ) -> FunctionFlow:
     """The flow through `code`, which lies at `address`, from `entries` (offsets) on.
@@ -450,6 +444,8 @@ class _Walk:
         at_entry = self.flow.architecture.at_entry
         if any(at_entry(step.offset, entry) for entry in self.entries):
             frame.update((at, value) for at, value in now.items() if at[0] == X)
+        elif live := _live(now, step.kept):
+            frame.update((at, value) for at, value in now.items() if _is_live(at, live))
         self.arrive(step.resumption, frame)
 
 
@@ -493,10 +489,10 @@ def _execute(flow: FunctionFlow, now: Facts, step: Step) -> None:
         _call(flow, now, step.kept)
 
 
-def _call(flow: FunctionFlow, now: Facts, kept_x: Kept = Kept.NONE) -> None:
+def _call(flow: FunctionFlow, now: Facts, kept_x: str = "") -> None:
     """A call, to Erlang code or a shared fragment on the Erlang stack, to C on the stack of the scheduler thread."""
     architecture = flow.architecture
-    live = _live(flow, now, kept_x)
+    live = _live(now, kept_x)
     stack_pointer = now.get(architecture.stack_pointer, (STACK, None))
     kept = {at: value for at, value in now.items() if at[0] == STACK or (live and _is_live(at, live))}
     kept[architecture.stack_pointer] = stack_pointer
@@ -507,11 +503,11 @@ def _call(flow: FunctionFlow, now: Facts, kept_x: Kept = Kept.NONE) -> None:
     now.update(kept)
 
 
-def _live(flow: FunctionFlow, now: Facts, kept: Kept) -> int:
+def _live(now: Facts, kept: str) -> int:
     """Bytes of the x array that a call leaves as they are."""
-    if kept is Kept.ALL:
+    if kept == ALL_X:
         return MAX_X * WORD
-    count = now.get(flow.architecture.live_count) if kept is Kept.LIVE else None
+    count = now.get(kept)
     return count[1] * WORD if count is not None and count[0] == CONSTANT and count[1] is not None else 0
 
 

@@ -21,7 +21,7 @@ import capstone
 from beamgdb.frames import facts as known
 from beamgdb.frames import flow
 from beamgdb.frames.facts import WORD, Operation
-from beamgdb.frames.flow import Code, Control, Decoded, Entry, FunctionFlow, Kept, ReadMemory, Step
+from beamgdb.frames.flow import Code, Control, Decoded, Entry, FunctionFlow, ReadMemory, Step
 
 _WIDE: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 _PARTS: Final = {
@@ -56,6 +56,8 @@ RAISING_FRAGMENTS: Final = frozenset(
     " i_func_info_shared".split()
 )
 """Shared fragments, as BeamAsm registers them after `global::`, that are called and do not return."""
+_LENGTH_LIVE: Final = "rsi"
+"""Register with the number of live x registers in a call of `i_length_*_shared`, which may yield and come back."""
 KEEPING_FRAGMENTS: Final = MappingProxyType(
     dict.fromkeys(
         "arith_compare_shared arith_eq_shared bif_element_shared bs_size_check_shared check_float_error fconv_shared"
@@ -67,12 +69,12 @@ KEEPING_FRAGMENTS: Final = MappingProxyType(
         " is_ge_lt_shared is_in_range_shared minus_body_shared minus_guard_shared mul_add_body_shared"
         " mul_add_guard_shared mul_body_shared mul_guard_shared plus_body_shared plus_guard_shared"
         " times_body_shared times_guard_shared unary_minus_body_shared unary_minus_guard_shared".split(),
-        Kept.ALL,
+        flow.ALL_X,
     )
-    | {"garbage_collect": Kept.LIVE}
+    | {"garbage_collect": "rcx", "i_length_body_shared": _LENGTH_LIVE, "i_length_guard_shared": _LENGTH_LIVE}
 )
 """Shared fragments that come back with x registers as they were; a garbage collection updates the live ones, and what
-is beyond them is left to rot. Fragments that call BIFs, funs or NIFs are not among them."""
+is beyond them is left to rot; `length/1` keeps its state there. Fragments that call BIFs, funs or NIFs are not among them."""
 FRAMED_FRAGMENTS: Final = frozenset("call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared".split())
 """Shared fragments that functions jump to after entering their frame: with frame pointers to be analysed with
 `Entry.FRAMED`, and the frame is that of the function."""
@@ -109,7 +111,6 @@ class X86_64:
     x_array = "rbx"
     process = "r13"
     host_registers = frozenset((*_WIDE, *(f"r{n}" for n in range(8, 16))))
-    live_count = "rcx"
     entry_depth = WORD
     frame_pointer_offset = -2 * WORD
 
@@ -164,7 +165,7 @@ class _Reader:
         """The condition of the last instruction, if it was a conditional jump."""
 
     def instruction(self, at: int, end: int, mnemonic: str, operands: str) -> None:
-        control, resumption, kept = Control.NEXT, None, Kept.NONE
+        control, resumption, kept = Control.NEXT, None, ""
         targets: tuple[int, ...] = ()
         operations: tuple[Operation, ...] = ()
         condition, self.condition = self.condition, ""
@@ -179,6 +180,8 @@ class _Reader:
             called = self._called(end, operands)
             control = Control.RAISE if self._raises(called) else Control.CALL
             kept = self._keeps(called)
+            if kept == _LENGTH_LIVE and self.steps and self.steps[-1].resumption is not None:
+                self.steps[-1] = self.steps[-1]._replace(kept=kept)
         elif mnemonic == "ret":
             control = Control.RETURN
         elif mnemonic in ("ud2", "hlt"):
@@ -224,11 +227,11 @@ class _Reader:
             return True
         return called in self.code.raising or self._beyond(called) in self.code.raising
 
-    def _keeps(self, called: int | None) -> Kept:
-        """The x registers that a called fragment leaves as they are."""
+    def _keeps(self, called: int | None) -> str:
+        """The x registers that a called fragment leaves as they are, as `Step.kept`."""
         if called is None or not self.code.keeping:
-            return Kept.NONE
-        return self.code.keeping.get(called) or self.code.keeping.get(self._beyond(called) or 0, Kept.NONE)
+            return ""
+        return self.code.keeping.get(called) or self.code.keeping.get(self._beyond(called) or 0, "")
 
     def _beyond(self, called: int) -> int | None:
         """Where the module's own jump to a fragment leads (`resolve_fragment`, OTP 27), if a call goes to one."""
@@ -492,7 +495,7 @@ def analyse(
     entry: Entry = Entry.CALLED,
     read: ReadMemory | None = None,
     raising: Container[int] = (),
-    keeping: Mapping[int, Kept] = MappingProxyType({}),
+    keeping: Mapping[int, str] = MappingProxyType({}),
     budget: int = flow.INSTRUCTION_BUDGET,
 ) -> FunctionFlow:
     """`flow.analyse` for x86-64."""

@@ -72,9 +72,10 @@ def _new_program() -> None:
 
 def _new_process() -> None:
     """GDB attaches, or has loaded a core file. There may be no stop or prompt before the user's first command, so this
-    is done as soon as the program is relocated, which the VM's own description tells by being readable."""
+    is done as soon as the VM's own description can be read. Before the dynamic linker has relocated the program, that
+    is not so: what was found out until then is forgotten."""
     current = session.find()
-    if current is None or current.node.identity.otp_release is None:
+    if current is None or not current.node.has_layout:
         session.drop(gdb.selected_inferior().num)
     else:
         catch_up()

@@ -198,6 +198,9 @@ CODE = (
             c_names="ErtsDispatchable_"),
     _struct("Range", "beam_ranges.c: one loaded module's code", "start end"),
     _struct("ranges", "beam_ranges.c: element of the static r, by code index", "modules n allocated mid"),
+    _struct("bc_pool", "beam_catches.c: element of the static bccix, by code index", "high_mark tabsize beam_catches",
+            optional=True),
+    _struct("beam_catch_t", "beam_catches.c: where a catch goes on, by the index in its tag", "cp cdr", optional=True),
     _struct("Export", "export.h: an exported function, and stubs for those not loaded",
             """dispatch.addresses bif_number info info.mfa.module info.mfa.function info.mfa.arity
             trampoline trampoline.common.op trampoline.breakpoint.address""",

@@ -20,7 +20,7 @@ from types import ModuleType
 
 from beamgdb.beamasm.machines import Machine
 from beamgdb.beamasm.registrations import GLOBAL, INTERNAL, FrameLayout, Range
-from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, Kept, Slot, XReg
+from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, Slot, XReg
 from beamgdb.frames.flow import Place as FlowPlace
 from beamgdb.memory import Unreadable
 from beamgdb.terms.tags import IMMED1_BITS
@@ -177,7 +177,7 @@ class Unwinder:
         return frozenset(address for address in (*bifs, *fragments) if address is not None)
 
     @cached_property
-    def _keeping(self) -> dict[int, Kept]:
+    def _keeping(self) -> dict[int, str]:
         """Addresses of shared fragments that keep x registers."""
         known = self._analysis.KEEPING_FRAGMENTS.items()
         return {self._fragments[name]: kept for name, kept in known if name in self._fragments}

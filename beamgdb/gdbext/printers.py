@@ -10,6 +10,9 @@ from beamgdb.gdbext import errors, term_printing
 
 NOT_AVAILABLE = "<not available>"
 
+TERM_TYPES = ("Eterm", "ERL_NIF_TERM")
+"""Names of the C types of terms, in the VM (sys.h) and in NIFs (erl_nif.h)."""
+
 
 class _Text:
     """Prints a text as it is."""
@@ -28,20 +31,16 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
         super().__init__("beamgdb")
 
     def __call__(self, value: gdb.Value) -> _Text | None:
-        name = _unqualified(value.type).name
+        name = value.type.unqualified().name
         if name == NOT_AVAILABLE_TYPE:
             return _Text(NOT_AVAILABLE)
-        if name != "Eterm":
+        if name not in TERM_TYPES:
             return None
         try:
             text = NOT_AVAILABLE if value.is_optimized_out else term_printing.of_current(int(value))
         except (gdb.error, ValueError) as error:
             text = f"<{errors.one_line(error)}>"
         return _Text(text) if text is not None else None
-
-
-def _unqualified(kind: gdb.Type) -> gdb.Type:
-    return kind.unqualified()
 
 
 def install() -> None:

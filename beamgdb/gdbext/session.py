@@ -28,6 +28,9 @@ class Session:
     code_seconds: float = 0.0
     """Time that reading BeamAsm's registrations took, in all."""
     code_is_stale: bool = True
+    """BeamAsm has registered code, or taken a registration back."""
+    code_is_checked: bool = False
+    """Whether it is known that no code was purged since: OTP 25 does that silently."""
     per_stop: dict[str, object] = field(default_factory=dict)
     """Whatever others derive from the state of the stopped target."""
     per_code: dict[str, object] = field(default_factory=dict)
@@ -40,11 +43,12 @@ class Session:
 
     def refresh_code(self) -> bool:
         """Make `node.code` current; whether it changed. Only reads memory: safe inside an unwinder."""
-        if not self.code_is_stale:
+        if not self.code_is_stale and (self.code_is_checked or self.node.is_code_current()):
+            self.code_is_checked = True
             return False
         start = time.perf_counter()
         changed = self.node.update_code()
-        self.code_is_stale = False
+        self.code_is_stale, self.code_is_checked = False, True
         if changed:
             self.per_code.clear()
         self.code_seconds += time.perf_counter() - start
@@ -110,6 +114,7 @@ def forget_all() -> None:
     """Some target has run."""
     for session in _sessions.values():
         session.forget()
+        session.code_is_checked = False
 
 
 def _byteorder() -> ByteOrder:

@@ -26,10 +26,12 @@ def mfa(node: Node, module: int, function: int, arity: int) -> str:
 
 
 def spawned_as(node: Node, process: Process) -> str:
-    """The process and its first function."""
+    """The process and its first function, which an exiting process no longer knows (`Process.u` is a union)."""
     name = process.registered_name()
     registered = f" {node.term(name)}" if name else ""
-    return f"process {node.term(process.id)}{registered}, spawned as {mfa(node, *process.initial_call())}"
+    call = process.initial_call()
+    spawned = f", spawned as {mfa(node, *call)}" if call else ""
+    return f"process {node.term(process.id)}{registered}{spawned}"
 
 
 def note(node: Node, frame: ErlangFrame) -> str | None:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from beamgdb.beamasm import registrations
 from beamgdb.beamasm.machines import MACHINES, Machine
-from beamgdb.beamasm.registrations import CorruptRegistration, Emulator, FrameLayout, Module
+from beamgdb.beamasm.registrations import CorruptRegistration, Emulator, Entry, FrameLayout, Module
 from beamgdb.layouts.identity import Identity
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
@@ -16,9 +16,12 @@ from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.tags import TagScheme, tag_scheme
 from beamgdb.terms.text import Style, term_text
+from beamgdb.vm import catches, ranges
 from beamgdb.vm.atoms import AtomTable
+from beamgdb.vm.catches import Catches
 from beamgdb.vm.code import CodeIndex
 from beamgdb.vm.processes import ProcessTable
+from beamgdb.vm.ranges import CodeRanges
 from beamgdb.vm.record import Record
 from beamgdb.vm.schedulers import Schedulers
 from beamgdb.vm.stack import StackReader
@@ -51,7 +54,11 @@ class Node:
         self.code = CodeIndex()
         self.emulator: Emulator | None = None
         self._layout = layout
-        self._modules: dict[tuple[int, int, int], Module] = {}
+        self._registered: dict[Entry, Module] = {}
+        self._loaded_modules: list[Module] = []
+        self._ranges: CodeRanges | None = None
+        self._range_words: tuple[int, ...] | None = None
+        self._catches: Catches | None = None
 
     @property
     def layout(self) -> Layout:
@@ -134,29 +141,57 @@ class Node:
         value = self._decoder.boxed_at(address, limits or Limits())
         return term_text(value, Style(self.tags.release))
 
+    def catch_handler(self, index: int) -> int | None:
+        """The address where the catch with this index goes on, None where that is not known."""
+        if self._catches is None and self._layout is not None:
+            self._catches = catches.find(
+                self.memory, self._layout, self.symbol, self.identity.arch or "", self._is_code
+            )
+        return self._catches.handler(index) if self._catches else None
+
+    def _is_code(self, address: int) -> bool:
+        return self.code.find(address) is not None
+
+    def is_code_current(self) -> bool:
+        """Whether code that `update_code` has found is still loaded. Quick; code that is new, BeamAsm tells a debugger."""
+        return self._ranges is None or self._ranges.words() == self._range_words
+
     def update_code(self) -> bool:
         """Read BeamAsm's registrations again; whether anything has changed since the last time."""
         descriptor = self.symbol("__jit_debug_descriptor")
         if descriptor is None:
             return False
-        modules: dict[tuple[int, int, int], Module] = {}
-        for entry in registrations.entries(self.memory, descriptor):
-            key = (entry.address, entry.symfile, entry.size)
-            known = self._modules.get(key)
-            if known is not None:
-                modules[key] = known
-                continue
-            try:
-                raw = self.memory.memory.read(entry.symfile, min(entry.size, registrations.MAX_REGISTRATION_SIZE))
-                parsed = registrations.parse(raw, self.memory.word_size, self.memory.byteorder)
-            except (Unreadable, CorruptRegistration):
-                continue
-            if isinstance(parsed, Module):
-                modules[key] = registrations.with_prologues(parsed, self.machine.prologue if self.machine else 0)
-            else:
-                self.emulator = parsed
-        if modules.keys() == self._modules.keys():
+        before, registered = self._registered, registrations.entries(self.memory, descriptor)
+        modules = {entry: before.get(entry) or self._parsed(entry) for entry in registered}
+        self._registered = {entry: module for entry, module in modules.items() if module is not None}
+        loaded = self._loaded(list(self._registered.values()))
+        if loaded == self._loaded_modules:
             return False
-        self._modules = modules
-        self.code = CodeIndex(modules.values())
+        self._loaded_modules = loaded
+        self.code = CodeIndex(loaded)
         return True
+
+    def _parsed(self, entry: Entry) -> Module | None:
+        """The module that was registered, None for what is no module."""
+        try:
+            raw = self.memory.memory.read(entry.symfile, min(entry.size, registrations.MAX_REGISTRATION_SIZE))
+            parsed = registrations.parse(raw, self.memory.word_size, self.memory.byteorder)
+        except (Unreadable, CorruptRegistration):
+            return None
+        if isinstance(parsed, Module):
+            return registrations.with_prologues(parsed, self.machine.prologue if self.machine else 0)
+        self.emulator = parsed
+        return None
+
+    def _loaded(self, modules: list[Module]) -> list[Module]:
+        """Those of `modules` whose code has not been purged; all, where that cannot be told."""
+        if self._ranges is None and self._layout is not None:
+            bases = {module.base for module in modules}
+            self._ranges = ranges.find(self.memory, self._layout, self.symbol, self.identity.arch or "", bases)
+        if self._ranges is None:
+            return modules
+        self._range_words = self._ranges.words()
+        if self._range_words is None:
+            return modules
+        loaded = self._ranges.bases(self._range_words)
+        return [module for module in modules if module.base in loaded or ranges.is_permanent(module)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.terms.tags import IMMED1_BITS, IMMED1_MASK, PID, TagScheme
+from beamgdb.terms.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID, TagScheme
 from beamgdb.vm.record import Record
 
 MAX_TABLE = 1 << 27
@@ -76,10 +76,13 @@ class Process:
             return None
         return Record(self.record.memory, self.record.layout, "RegProc", registration)["name"]
 
-    def initial_call(self) -> tuple[int, int, int]:
-        """Module and function as terms, and arity."""
+    def initial_call(self) -> tuple[int, int, int] | None:
+        """Module and function as terms, and arity. None once the process exits, and the place is used otherwise."""
         call = self.record
-        return call["u.initial.module"], call["u.initial.function"], call["u.initial.arity"]
+        module, function = call["u.initial.module"], call["u.initial.function"]
+        if not module & IMMED2_MASK == function & IMMED2_MASK == ATOM:
+            return None
+        return module, function, call["u.initial.arity"]
 
     def current_call(self) -> tuple[int, int, int] | None:
         """The function that the VM noted last for a process that is not running, as `initial_call` gives it."""

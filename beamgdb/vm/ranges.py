@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from beamgdb.beamasm.registrations import INTERNAL, NO_CODE, Module
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.vm.record import Record
@@ -29,18 +30,20 @@ class CodeRanges:
     write_ptr: int
     symbol: Symbol
 
-    def raw(self) -> tuple[int, ...] | None:
-        """Words of all ranges: of the code in use, then of what is just being loaded. Equal only if nothing was loaded
-        or purged in between. None when they cannot be read, or make no sense."""
+    def words(self) -> tuple[int, ...] | None:
+        """All ranges, as words: of the code in use, then of what is just being loaded. Equal to earlier ones only if
+        nothing was loaded or purged in between. None when they cannot be read, or make no sense."""
         try:
             return (*self._active(), *self._staged())
         except Unreadable:
             return None
 
-    def bases(self) -> frozenset[int] | None:
-        """Start of each module's code: of current and old code, and of what is just being loaded. None as in `raw`."""
-        words = self.raw()
-        return None if words is None else frozenset(_bases(self.first.layout, words))
+    def bases(self, words: tuple[int, ...]) -> frozenset[int]:
+        """Start of each module's code that is in the `words`, and not purged: purging makes a range's end its start."""
+        layout = self.first.layout
+        return frozenset(
+            start for start, end in zip(_field(layout, "start", words), _field(layout, "end", words), strict=True) if start < end
+        )
 
     def _table(self, which: str) -> Record:
         index = code_index(self.first.memory, self.symbol, which)
@@ -59,6 +62,12 @@ class CodeRanges:
         size = table.layout.size("Range")
         count, rest = divmod(table.memory.word(self.write_ptr) - table["modules"], size)
         return _words(table, count) if not rest and 0 < count <= table["allocated"] else ()
+
+
+def is_permanent(module: Module) -> bool:
+    """Whether a registered module is BeamAsm's own code, which is in no table: its shared fragments have no
+    `BeamCodeHeader` (but the Erlang module called `global` too has one), its entry points have a name of their own."""
+    return module.name == INTERNAL or not (module.ranges and module.ranges[0].name.endswith(NO_CODE))
 
 
 def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, modules: Collection[int]) -> CodeRanges | None:
@@ -83,7 +92,7 @@ def _is_table(table: Record, modules: Collection[int]) -> bool:
     count = table["n"]
     if not 0 < count <= table["allocated"] <= MAX_RANGES:
         return False
-    starts = _starts(table.layout, _words(table, count))
+    starts = _field(table.layout, "start", _words(table, count))
     known = sum(1 for start in starts if start in modules)
     return 2 * known > count and all(one < other for one, other in zip(starts, starts[1:], strict=False))
 
@@ -112,12 +121,6 @@ def _words(table: Record, count: int) -> tuple[int, ...]:
     return table.memory.words(table["modules"], count * table.layout.size("Range") // table.memory.word_size)
 
 
-def _starts(layout: Layout, words: tuple[int, ...]) -> tuple[int, ...]:
-    return words[layout.offset("Range", "start") // layout.word_size :: layout.size("Range") // layout.word_size]
-
-
-def _bases(layout: Layout, words: tuple[int, ...]) -> list[int]:
-    """Starts of ranges that are not empty: purging makes a range's end its start."""
-    step = layout.size("Range") // layout.word_size
-    ends = words[layout.offset("Range", "end") // layout.word_size :: step]
-    return [start for start, end in zip(_starts(layout, words), ends, strict=True) if start < end]
+def _field(layout: Layout, name: str, words: tuple[int, ...]) -> tuple[int, ...]:
+    """A field of all ranges in `words`."""
+    return words[layout.offset("Range", name) // layout.word_size :: layout.size("Range") // layout.word_size]

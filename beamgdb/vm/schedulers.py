@@ -11,8 +11,11 @@ from beamgdb.vm.record import Record
 MAX_SCHEDULERS = 1024
 """`ERTS_MAX_NO_OF_SCHEDULERS`; there are as many dirty CPU and dirty I/O schedulers at most."""
 
+NORMAL = "normal"
+"""The schedulers that run Erlang code."""
+
 KINDS = (
-    ("normal", "erts_aligned_scheduler_data", "erts_no_schedulers"),
+    (NORMAL, "erts_aligned_scheduler_data", "erts_no_schedulers"),
     ("dirty CPU", "erts_aligned_dirty_cpu_scheduler_data", "erts_no_dirty_cpu_schedulers"),
     ("dirty I/O", "erts_aligned_dirty_io_scheduler_data", "erts_no_dirty_io_schedulers"),
 )

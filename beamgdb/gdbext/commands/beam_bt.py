@@ -19,8 +19,10 @@ from beamgdb.vm import backtrace, calls
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.processes import Process
+from beamgdb.vm.schedulers import NORMAL
 
 PID = re.compile(r"<?(?:0\.)?(\d+)\.(\d+)>?")
+LIMIT = re.compile(r"(^|(?<=\s))-limit\s+\S+")
 MAX_LEVELS = 1_000_000
 
 
@@ -31,7 +33,7 @@ class BeamBt(Command):
     process that the selected thread runs. `all` prints the stacks of all processes. The process may be running,
     waiting or exiting; a process that runs on a scheduler is shown as that scheduler's thread has it.
 
-    -limit N stops after N frames of each process. A y register that holds a catch shows the code that handles it."""
+    -limit N, before or after PROCESS, stops after N frames of each process. A y register that holds a catch shows the code that handles it."""
 
     name = "beam-bt"
     completer = None
@@ -41,8 +43,10 @@ class BeamBt(Command):
         parser.add_argument("process", metavar="PROCESS | all", nargs="?")
 
     def split(self, text: str) -> list[str]:
-        """A pid's angle brackets mean nothing else here, and a quoted atom keeps its quotes."""
-        return text.split(None, 2) if text.startswith("-limit") else text.split(None, 0) if text.strip() else []
+        """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
+        option = LIMIT.search(text)
+        process = LIMIT.sub("", text).strip()
+        return [*(option[0].split() if option else ()), *([process] if process else ())]
 
     def complete(self, text: str, word: str) -> list[str]:
         current = session.find()
@@ -66,19 +70,19 @@ class BeamBt(Command):
             self._all(node, running, arguments.limit)
         else:
             process = find_process(node, arguments.process)
-            show(node, process, running.levels(process), running.where(process), arguments.limit)
+            show(node, process, running, arguments.limit)
 
     def _selected(self, node: Node, running: Running, limit: int) -> None:
         process = running.selected()
         if process is None:
             raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
-        show(node, process, running.levels(process), running.where(process), limit)
+        show(node, process, running, limit)
 
     def _all(self, node: Node, running: Running, limit: int) -> None:
         with Progress("processes", node.processes.count()) as progress:
             for process in node.processes:
                 try:
-                    show(node, process, running.levels(process), running.where(process), limit)
+                    show(node, process, running, limit)
                 except (Unreadable, Unavailable) as error:
                     gdb.write(f"Process at {process.address:#x}: {error}\n")
                 gdb.write("\n")
@@ -90,7 +94,7 @@ class Running:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._found: dict[int, tuple[gdb.InferiorThread, Level, int] | None] | None = None
+        self._found: dict[int, tuple[gdb.InferiorThread, Level, int]] | None = None
 
     def selected(self) -> Process | None:
         """The process that the selected thread runs."""
@@ -98,15 +102,19 @@ class Running:
         if thread is None or not thread.is_valid():
             return None
         process = current_frame.process(gdb.newest_frame())
-        return process or self._by_scheduler(thread)
+        if process is not None:
+            return process
+        return next((self._node.processes.at(at) for at, one in self._dirty().items() if one == thread), None)
 
-    def _by_scheduler(self, thread: gdb.InferiorThread) -> Process | None:
-        """Dirty schedulers run no Erlang code: their data tells whom they work for."""
-        handle = int.from_bytes(thread.handle(), self._node.memory.byteorder)
-        for scheduler in self._node.schedulers:
-            if scheduler.thread == handle and scheduler.current_process:
-                return self._node.processes.at(scheduler.current_process)
-        return None
+    def _dirty(self) -> dict[int, gdb.InferiorThread]:
+        """Threads of dirty schedulers that work for a process, by its address. They run no Erlang code: it is their
+        data that tells whom they work for."""
+        threads = {_handle(thread, self._node): thread for thread in gdb.selected_inferior().threads()}
+        return {
+            scheduler.current_process: threads[scheduler.thread]
+            for scheduler in self._node.schedulers
+            if scheduler.kind != NORMAL and scheduler.current_process and scheduler.thread in threads
+        }
 
     def levels(self, process: Process) -> Iterator[Level]:
         """The stack of a process, running or not."""
@@ -119,16 +127,28 @@ class Running:
     def where(self, process: Process) -> str:
         """On which thread it runs, empty for a process that does not."""
         entry = self._threads().get(process.address)
-        if entry is None:
+        thread = entry[0] if entry else self._dirty().get(process.address)
+        if thread is None:
             return ""
-        thread = entry[0]
         # Threads of a core file have no names.
         return f" on thread {thread.num}" + (f" ({thread.name})" if thread.name else "")
+
+    def in_erlang(self, process: Process) -> bool:
+        """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
+        return process.address in self._threads()
 
     def _threads(self) -> dict[int, tuple[gdb.InferiorThread, Level, int]]:
         if self._found is None:
             self._found = dict(_running_erlang())
-        return {address: entry for address, entry in self._found.items() if entry is not None}
+        return self._found
+
+
+def _handle(thread: gdb.InferiorThread, node: Node) -> int:
+    """The thread's `pthread_t`, 0 where GDB cannot tell."""
+    try:
+        return int.from_bytes(thread.handle(), node.memory.byteorder)
+    except (gdb.error, NotImplementedError):
+        return 0
 
 
 def _running_erlang() -> Iterator[tuple[int, tuple[gdb.InferiorThread, Level, int]]]:
@@ -184,24 +204,27 @@ def _process_at(node: Node, text: str) -> Process:
     return process
 
 
-def show(node: Node, process: Process, stack: Iterator[Level], where: str, limit: int) -> None:
+def show(node: Node, process: Process, running: Running, limit: int) -> None:
     """Print a process and its stack."""
-    gdb.write(heading(f"{calls.spawned_as(node, process).capitalize()}: {process.status()}{where}") + "\n")
-    arguments = [] if where else backtrace.saved_arguments(process)
-    for number, level in enumerate(stack):
+    title = calls.spawned_as(node, process).removeprefix("p")
+    gdb.write(heading(f"P{title}: {process.status()}{running.where(process)}") + "\n")
+    arguments = [] if running.in_erlang(process) else backtrace.saved_arguments(process)
+    for number, level in enumerate(running.levels(process)):
         if number >= limit:
             gdb.write(f"(more frames follow: -limit {limit})\n")
             return
-        gdb.write(f"#{number:<3}{_position(node, level)}\n")
+        gdb.write(f"#{number:<3}{_position(node, level, process)}\n")
         for index, word in enumerate(arguments if number == 0 else ()):
             gdb.write(f"      x{index} = {term_printing.text(node, word)}\n")
         for index, word in enumerate(level.y_registers):
             gdb.write(f"      y{index} = {_y_register(node, word)}\n")
 
 
-def _position(node: Node, level: Level) -> str:
+def _position(node: Node, level: Level, process: Process) -> str:
     if level.place is None:
-        return f"{level.pc:#x} <unknown code>"
+        # A scheduled NIF or BIF goes on in a few words made for it, and the VM has noted which it is.
+        call = process.current_call() if not level.calling else None
+        return f"{level.pc:#x} in {function(calls.mfa(node, *call)) if call else '<unknown code>'}"
     text = f"{level.pc:#x} in {function(level.place.code.name)}+{level.pc - level.place.code.start}"
     where = node.code.where(level.lookup)
     return f"{text} at {source(where.file, where.line)}" if where else text

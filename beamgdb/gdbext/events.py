@@ -9,6 +9,9 @@ import gdb
 
 from beamgdb.gdbext import code_memory, errors, session, symbols
 
+WITHOUT_LAYOUT = "names, lines and code work, frames as far as the stack shows them; terms and processes do not"
+"""What can be done with a VM whose structures are not known."""
+
 REGISTER_CODE = "__jit_debug_register_code"
 
 
@@ -41,11 +44,15 @@ def watch_code() -> None:
 
 def catch_up() -> None:
     """Bring everything up to the present state of a stopped target. Quick when nothing has changed."""
-    if session.find() is None:
+    current = session.find()
+    if current is None:
         return
     watch_code()
     symbols.sync()
     code_memory.protect()
+    if current.is_settled and not current.node.has_layout and not current.told:
+        current.told = True
+        gdb.write(f"beamgdb: {current.node.no_layout}; {WITHOUT_LAYOUT}\n", gdb.STDERR)
 
 
 def _on_stop(_: Any) -> None:
@@ -72,12 +79,9 @@ def _new_program() -> None:
 
 def _new_process() -> None:
     """GDB attaches, or has loaded a core file. There may be no stop or prompt before the user's first command, so this
-    is done as soon as the VM's own description can be read. Before the dynamic linker has relocated the program, that
-    is not so: what was found out until then is forgotten."""
+    is done as soon as the VM's own description can be read, which is when the program is relocated."""
     current = session.find()
-    if current is None or not current.node.has_layout:
-        session.drop(gdb.selected_inferior().num)
-    else:
+    if current is not None and current.is_settled:
         catch_up()
 
 

@@ -10,7 +10,7 @@ import gdb
 from beamgdb.gdbext import gdb_types
 from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.layouts.identity import read_identity
-from beamgdb.layouts.layout import Layout, NoLayout, for_identity, of_identity
+from beamgdb.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
 from beamgdb.memory import ByteOrder, CachedMemory
 from beamgdb.vm.node import Node, Unavailable
 
@@ -28,6 +28,8 @@ class Session:
     code_seconds: float = 0.0
     """Time that reading BeamAsm's registrations took, in all."""
     code_is_stale: bool = True
+    told: bool = False
+    """Whether the user has been told of what does not work with this VM."""
     """BeamAsm has registered code, or taken a registration back."""
     code_is_checked: bool = False
     """Whether it is known that no code was purged since: OTP 25 does that silently."""
@@ -35,6 +37,11 @@ class Session:
     """Whatever others derive from the state of the stopped target."""
     per_code: dict[str, object] = field(default_factory=dict)
     """Whatever others derive from the code that is loaded."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the VM has said all of what it is, as it does from the moment that it is relocated."""
+        return all(getattr(self.node.identity, name) is not None for name in NEEDED)
 
     def forget(self) -> None:
         """The target has run or was written to."""
@@ -111,9 +118,11 @@ def drop(number: int) -> None:
 
 
 def forget_all() -> None:
-    """Some target has run."""
-    for session in _sessions.values():
+    """Some target has run. What is not known yet of a VM may be known now."""
+    for number, session in list(_sessions.items()):
         session.forget()
+        if not session.is_settled:
+            drop(number)
         session.code_is_checked = False
 
 

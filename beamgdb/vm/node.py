@@ -119,7 +119,7 @@ class Node:
     @cached_property
     def _decoder(self) -> TermDecoder:
         return TermDecoder(
-            self.memory, self.tags, self.layout, self.atoms, self,
+            self.memory, self.tags, self.layout, self.atoms, self, self.catch_handler,
             process_slots=self._slots("erts_proc"), port_slots=self._slots("erts_port"),
         )  # fmt: skip
 
@@ -153,7 +153,7 @@ class Node:
         return self.code.find(address) is not None
 
     def is_code_current(self) -> bool:
-        """Whether code that `update_code` has found is still loaded. Quick; code that is new, BeamAsm tells a debugger."""
+        """Whether code that `update_code` has found is still loaded. Quick; of new code, BeamAsm tells a debugger."""
         return self._ranges is None or self._ranges.words() == self._range_words
 
     def update_code(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID, TagScheme
 from beamgdb.vm.record import Record
 
@@ -126,16 +127,16 @@ class ProcessTable:
     def lookup(self, number: int, serial: int) -> Process | None:
         """The process with pid `<0.number.serial>`, None where there is none."""
         data = serial << self._tags.pid_number_bits | number
-        slot = (data & self._table["r.o.pix_cl_mask"]) << self._table["r.o.pix_cl_shift"]
-        slot += (data >> self._table["r.o.pix_cli_shift"]) & self._table["r.o.pix_cli_mask"]
-        if slot >= self._table["r.o.max"]:
+        order = SlotOrder.of(self._table.__getitem__)
+        if order is None or (slot := order.slot_of(data)) >= self._table["r.o.max"]:
             return None
         address = self._memory.word(self._table["r.o.tab"] + slot * self._memory.word_size)
         if address in (0, self._table["r.o.invalid_element"]):
             return None
         process = self.at(address)
+        wanted = order.slotted(data) if self._tags.ids_by_slot else data
         mask = (1 << self._tags.id_bits) - 1
-        return process if process.id >> IMMED1_BITS & mask == data & mask else None
+        return process if process.id >> IMMED1_BITS & mask == wanted & mask else None
 
     def registered(self, name: int) -> Process | None:
         """The process registered under the name, a term."""

@@ -1,4 +1,5 @@
-"""Which code is loaded now: the VM's own table of address ranges, one per module's code, current or old (beam_ranges.c).
+"""Which code is loaded now: the VM's own table of address ranges, one for each module's code, current or old
+(beam_ranges.c).
 
 BeamAsm in OTP 25 never takes back the registration of code that it purges, and its memory is used again; so this table
 is what tells whether a registration is still true. It has no symbol: see `statics`.
@@ -40,10 +41,8 @@ class CodeRanges:
 
     def bases(self, words: tuple[int, ...]) -> frozenset[int]:
         """Start of each module's code that is in the `words`, and not purged: purging makes a range's end its start."""
-        layout = self.first.layout
-        return frozenset(
-            start for start, end in zip(_field(layout, "start", words), _field(layout, "end", words), strict=True) if start < end
-        )
+        starts, ends = (_field(self.first.layout, name, words) for name in ("start", "end"))
+        return frozenset(start for start, end in zip(starts, ends, strict=True) if start < end)
 
     def _table(self, which: str) -> Record:
         index = code_index(self.first.memory, self.symbol, which)
@@ -70,8 +69,8 @@ def is_permanent(module: Module) -> bool:
     return module.name == INTERNAL or not (module.ranges and module.ranges[0].name.endswith(NO_CODE))
 
 
-def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, modules: Collection[int]) -> CodeRanges | None:
-    """The table, None where it is not found. `modules`: addresses of the code that BeamAsm has registered."""
+def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, bases: Collection[int]) -> CodeRanges | None:
+    """The table, None where it is not found. `bases`: addresses of the code that BeamAsm has registered."""
     active = code_index(memory, symbol, "active")
     if active is None or not layout.has("ranges") or not layout.has("Range"):
         return None
@@ -79,7 +78,7 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, module
     for address in candidates:
         first = Record(memory, layout, "ranges", address)
         try:
-            if _is_table(element(first, active), modules):
+            if _is_table(element(first, active), bases):
                 pointer = _write_ptr(first, candidates)
                 return CodeRanges(first, pointer, symbol) if pointer is not None else None
         except Unreadable:
@@ -87,13 +86,13 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, module
     return None
 
 
-def _is_table(table: Record, modules: Collection[int]) -> bool:
+def _is_table(table: Record, bases: Collection[int]) -> bool:
     """Whether this can only be the table in use: sorted ranges, and most of them of modules that we know."""
     count = table["n"]
     if not 0 < count <= table["allocated"] <= MAX_RANGES:
         return False
     starts = _field(table.layout, "start", _words(table, count))
-    known = sum(1 for start in starts if start in modules)
+    known = sum(1 for start in starts if start in bases)
     return 2 * known > count and all(one < other for one, other in zip(starts, starts[1:], strict=False))
 
 

@@ -39,6 +39,12 @@ PROCESS_MAIN = FRAGMENT + "process_main"
 CACHE_LINE = 64
 """`process_main` aligns its `ErtsSchedulerRegisters` to this (process_main.cpp)."""
 
+THREAD_STACK = 64 << 10
+"""Bytes of a thread's stack around the scheduler's x registers, at least."""
+
+NO_FIELD = -1
+"""Offset of `Process.stop` where it is not known: one that no code uses."""
+
 MAX_CODE = 1 << 20
 """Bytes of a function that is analysed; frames of a larger one are found by scanning the stack."""
 
@@ -106,6 +112,8 @@ class Unwinder:
             return ErlangFrame(place, pc, None, sp, None, None, None, None)
         state = self._state(place, pc, innermost)
         top = self._stack_pointer(read, state, process, sp)
+        if top is None:
+            return ErlangFrame(place, pc, process, sp, None, None, state, None)
         slot, frame_pointer = self._return_slot(place, state, read, top, process)
         x_registers = read(self._machine.registers)
         if x_registers is not None:
@@ -119,7 +127,9 @@ class Unwinder:
             return None
         if frame.place.code.name == PROCESS_MAIN:
             return self._out_of_process_main(frame, read)
-        if frame.return_slot is None:
+        # Where the base of the stack is not known, BeamAsm's entry point at its end shows it.
+        at_end = frame.process is None and frame.place.module.name == INTERNAL
+        if frame.return_slot is None or at_end:
             return self._end(frame)
         return self._to_caller(frame, read)
 
@@ -143,13 +153,13 @@ class Unwinder:
     def _analyse(self, code: Range, entry: Entry) -> FunctionFlow | None:
         start = code.start + self._prologue(code)
         size = code.stop - start
-        if not 0 < size <= MAX_CODE or not self._node.has_layout:
+        if not 0 < size <= MAX_CODE:
             return None
         try:
             raw = self._node.memory.read(start, size)
         except Unreadable:
             return None
-        stop = self._node.layout.offset("Process", "stop")
+        stop = self._node.layout.offset("Process", "stop") if self._node.has_layout else NO_FIELD
         # A fragment has no arguments, but may pass on or overwrite those of the function on whose behalf it runs.
         arity = code.arity if code.arity is not None else FRAGMENT_ARGUMENTS
         found: FunctionFlow = self._analysis.analyse(
@@ -249,14 +259,16 @@ class Unwinder:
         framed = self._has_fp and code.name.removeprefix(FRAGMENT) in self._analysis.FRAMED_FRAGMENTS
         return Entry.FRAMED if framed else Entry.CALLED
 
-    def _stack_pointer(self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int) -> int:
-        """The Erlang stack pointer of a frame, which may be running C on the thread's stack."""
+    def _stack_pointer(self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int) -> int | None:
+        """The Erlang stack pointer of a frame, which may be running C on the thread's stack. None if it is not known."""
         if state is not None and state.stack is not None:
             found = self._base(state.stack.base, read, process, sp)
             if found is not None:
                 return found
         if process is None:
-            return sp
+            # Where nothing is known of processes: C code runs on the stack that the x registers are on.
+            registers = read(self._machine.registers)
+            return None if registers is not None and abs(sp - registers) < THREAD_STACK else sp
         low, high = process.record["heap"], process.record["hend"]
         saved = read(self._machine.saved_stack)
         return next((one for one in (sp, saved) if one is not None and low <= one <= high), process.record["stop"])
@@ -323,7 +335,8 @@ class Unwinder:
 
     def _unwound(self, frame: ErlangFrame, cfa: int, registers: dict[str, int]) -> Unwound:
         if frame.process is None:
-            return Unwound(cfa, frame.place.code.start, 0, registers)
+            # Without knowledge of the process, frames are told apart by where they are now, outside of all others.
+            return Unwound(1 << 8 * self._word - 2, frame.place.code.start, cfa, registers)
         stack = self._x_registers(frame.process)
         number = frame.process.id >> IMMED1_BITS & 0xFFFFFFF
         distance = (frame.process.record["hend"] - cfa) & ((1 << FRAME_BITS) - 1)

@@ -23,7 +23,11 @@ from beamgdb.vm.schedulers import NORMAL
 
 PID = re.compile(r"<?(?:0\.)?(\d+)\.(\d+)>?")
 LIMIT = re.compile(r"(^|(?<=\s))-limit\s+\S+")
+SCHEDULER = "sched"
+"""In the names of normal schedulers' threads: `1_scheduler` in OTP 25, `erts_sched_1` in 27."""
+
 MAX_LEVELS = 1_000_000
+"""Frames of one process at most."""
 
 
 class BeamBt(Command):
@@ -147,7 +151,7 @@ def _handle(thread: gdb.InferiorThread, node: Node) -> int:
     """The thread's `pthread_t`, 0 where GDB cannot tell."""
     try:
         return int.from_bytes(thread.handle(), node.memory.byteorder)
-    except (gdb.error, NotImplementedError):
+    except (gdb.error, RuntimeError):
         return 0
 
 
@@ -156,7 +160,7 @@ def _running_erlang() -> Iterator[tuple[int, tuple[gdb.InferiorThread, Level, in
     before, frame = gdb.selected_thread(), _selected_frame()
     try:
         for thread in gdb.selected_inferior().threads():
-            if thread.name and not thread.name.endswith("_scheduler") and thread != before:
+            if thread.name and SCHEDULER not in thread.name and thread != before:
                 continue
             thread.switch()
             found = current_frame.first_erlang(gdb.newest_frame())

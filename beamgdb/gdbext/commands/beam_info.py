@@ -56,8 +56,11 @@ def _model(node: Node) -> Iterator[tuple[str, str]]:
         except (Unreadable, Unavailable, KeyError) as error:
             return f"unknown ({error})"
 
-    counts = [(kind, node.schedulers.count(kind)) for kind, _, _ in KINDS]
-    yield "schedulers", ", ".join(f"{count if count is not None else '?'} {kind}" for kind, count in counts)
+    def schedulers() -> str:
+        counts = ((kind, node.schedulers.count(kind)) for kind, _, _ in KINDS)
+        return ", ".join(f"{'unknown' if count is None else count} {kind}" for kind, count in counts)
+
+    yield "schedulers", asked(schedulers)
     yield "processes", asked(lambda: node.processes.count())
     yield "atoms", asked(lambda: node.atoms.count())
     yield "layouts", node.layout.origin if node.has_layout else f"none: {node.no_layout}"

@@ -3,7 +3,7 @@
 # make bench   timings
 # make clean   remove what the others made here (Debian packages stay installed)
 
-PACKAGES := gdb gdb-multiarch erlang-base erlang-dev gcc libc6-dev binutils llvm python3 python3-venv
+PACKAGES := gdb gdb-multiarch erlang-base erlang-dev erlang-src gcc libc6-dev binutils llvm procps python3 python3-venv
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 READY    := $(VENV)/.ready
@@ -18,6 +18,7 @@ demo: setup
 test: lint types
 	@echo "==> test: the whole suite"
 	@$(PYTHON) -m pytest
+	@echo "==> test: lint, types and the whole suite have passed"
 
 bench: setup
 	@for script in bench/*.py; do echo "==> bench: $$script"; PYTHONPATH=. $(PYTHON) "$$script" || exit 1; done
@@ -33,13 +34,19 @@ types: setup
 setup: packages $(READY)
 
 packages:
-	@missing=; \
+	@if ! command -v dpkg-query >/dev/null; then \
+	    echo "==> setup: not a Debian system; these packages of Debian are needed: $(PACKAGES)"; exit 0; \
+	fi; \
+	missing=; \
 	for package in $(PACKAGES); do \
 	    dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
 	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "==> setup: installing Debian packages:$$missing"; \
 	if [ "$$(id -u)" -eq 0 ]; then as_root=; else as_root=sudo; fi; \
+	if [ -n "$$as_root" ] && ! command -v sudo >/dev/null; then \
+	    echo "There is no sudo here: as root, run  apt-get install$$missing" >&2; exit 1; \
+	fi; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $$missing
 

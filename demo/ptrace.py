@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
+SETTING = "kernel.yama.ptrace_scope"
 
 
 def scope() -> int | None:
@@ -18,9 +19,7 @@ def scope() -> int | None:
 def advice(scope: int | None) -> str:
     """How to make ptrace possible; `scope` is the setting in force."""
     if scope == 3:
-        return f"{SCOPE} is 3: nobody may attach to a process until the machine has started again with a lower setting."
+        return f"{SCOPE} is 3: no process may attach to another one until the next boot of this machine."
     if scope == 2:
-        return f"{SCOPE} is 2: only root may attach. Run `sudo make demo`, or first `sudo sysctl kernel.yama.ptrace_scope=1`."
-    return (
-        "The system forbids it, as containers do: start the container with --cap-add=SYS_PTRACE, or run this outside of it."
-    )
+        return f"{SCOPE} is 2: only root may attach. Try `sudo make demo`, or lower it by `sudo sysctl {SETTING}=1`."
+    return "Containers often forbid it: start this one with --cap-add=SYS_PTRACE, or run the demo outside of it."

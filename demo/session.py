@@ -33,8 +33,9 @@ def main(gdb: str, ebin: str) -> None:
 def start_node(ebin: str) -> int:
     """The process id of a node whose shop is open; exits with a message if there will be none."""
     environment = {**os.environ, "ERL_CRASH_DUMP": "/dev/null", "ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
+    command = [*NODE, "-pa", ebin]
     node = subprocess.Popen(
-        [*NODE, "-pa", ebin], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
     )
     assert node.stdout is not None
     said = b""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import gdb
 
+# GDB's Python does not look in the folder of the script that it runs.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from demo import ptrace  # noqa: E402 - GDB's Python does not look in the folder of the script that it runs
+from demo import ptrace
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def run() -> int:
     if gdb.selected_inferior().pid == 0:
         gdb.write(f"demo: GDB could not attach to the node. {ptrace.advice(ptrace.scope())}\n", gdb.STDERR)
         return 1
+    gdb.execute("set confirm off")
     gdb.execute("set print frame-info auto")
     if sys.__stdout__ is not None and sys.__stdout__.isatty():
         gdb.execute("set style enabled on")  # -batch has turned it off

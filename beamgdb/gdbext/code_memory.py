@@ -13,19 +13,21 @@ import gdb
 
 from beamgdb.gdbext import session
 
+_CHECKED = "code memory is checked"
+"""Key in what a session keeps for the code that is loaded."""
+
 _protected: set[tuple[int, int]] = set()
 
 
 def protect() -> None:
     """Declare new mappings of code to GDB. Only for a live process on this machine: a stub has its own ways."""
     current = session.known()
-    if current is None or not _is_native():
+    if current is None or not len(current.node.code) or current.per_code.get(_CHECKED):
         return
-    bounds = current.per_code.get("bounds")
+    current.per_code[_CHECKED] = True
+    if not _is_native():
+        return
     modules = list(current.node.code)
-    if bounds == len(modules) or not modules:
-        return
-    current.per_code["bounds"] = len(modules)
     for start, stop in _read_only_shared(gdb.selected_inferior().pid):
         holds_code = any(start <= module.base < stop for module in modules)
         if holds_code and (start, stop) not in _protected:

@@ -1,4 +1,8 @@
-"""Keeps the session, the symbols and the breakpoints right while the target runs, stops, loads code and ends."""
+"""Keeps the session, the symbols and the breakpoints right while the target runs, stops, loads code and ends.
+
+Nothing is done before each prompt: GDB shows one also while the target runs, and loses a Ctrl-C that comes while Python
+code is active then. For the same reason nothing is done when the target is resumed.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,13 @@ def watch_code() -> None:
 
 
 def catch_up() -> None:
-    """Bring everything up to the present state of a stopped target. Quick when nothing has changed."""
+    """Bring everything up to the present state of a stopped target. Quick when nothing has changed.
+
+    Nothing is done while the target runs: there is nothing to read, and a Ctrl-C that comes now is for the target.
+    """
+    thread = gdb.selected_thread()
+    if thread is not None and thread.is_valid() and thread.is_running():
+        return
     current = session.find()
     if current is None:
         return
@@ -92,21 +102,15 @@ def _on_exit(_: Any) -> None:
     errors.guarded(code_memory.release)
 
 
-def _before_prompt() -> None:
-    errors.guarded(catch_up)
-
-
 def install() -> None:
     """Connect to GDB's events."""
     connections: tuple[tuple[Any, Callable[..., None]], ...] = (
         (gdb.events.stop, _on_stop),
-        (gdb.events.cont, _on_change),
         (gdb.events.memory_changed, _on_change),
         (gdb.events.register_changed, _on_change),
         (gdb.events.inferior_call, _on_change),
         (gdb.events.new_objfile, _on_new_objfile),
         (gdb.events.exited, _on_exit),
-        (gdb.events.before_prompt, _before_prompt),
         (gdb.events.gdb_exiting, lambda _: symbols.clean_up()),
     )
     for registry, handler in connections:

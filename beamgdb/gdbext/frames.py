@@ -91,7 +91,7 @@ class _UnnamedFrameDecorator(FrameDecorator):
 
 
 class ErlangFrameFilter:
-    """The frame filter, for all programs: frames that are not of Erlang code pass as they are."""
+    """The frame filter, for all programs: frames that are not of Erlang code look as ever."""
 
     name = "beamgdb"
     enabled = True
@@ -100,13 +100,13 @@ class ErlangFrameFilter:
     def filter(self, iterator: Iterator[Any]) -> Iterator[Any]:
         """Decorated frames, lazily: GDB asks for as many as it prints."""
         current = session.find()
-        if current is None:
-            return iterator
-        node = current.node
+        node = current.node if current else None
         return filter(None, (self._decorated(node, frame) for frame in iterator))
 
-    def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:
+    def _decorated(self, node: Node | None, decorator: FrameDecorator) -> FrameDecorator | None:
         frame = decorator.inferior_frame()
+        if node is None:
+            return decorator if frame.name() else _UnnamedFrameDecorator(decorator)
         if frame.level() > 0 and frame.pc() == 0:
             # The unwinder's way to say that nothing is known of what is outside.
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import gdb
 
 _FUNCTION = "33"
@@ -10,14 +12,8 @@ _HEADING = "1"
 
 
 def _styled(text: str, code: str) -> str:
-    enabled = bool(gdb.parameter("style enabled")) and _on_terminal()
-    return f"\033[{code}m{text}\033[m" if enabled else text
-
-
-def _on_terminal() -> bool:
-    import sys
-
-    return sys.__stdout__ is not None and sys.__stdout__.isatty()
+    on_terminal = sys.__stdout__ is not None and sys.__stdout__.isatty()
+    return f"\033[{code}m{text}\033[m" if on_terminal and gdb.parameter("style enabled") else text
 
 
 def function(name: str) -> str:

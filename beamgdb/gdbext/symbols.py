@@ -14,6 +14,7 @@ import gdb
 from beamgdb.beamasm import symbol_file
 from beamgdb.beamasm.registrations import Module
 from beamgdb.gdbext import session, source_files
+from beamgdb.vm.code import CodeIndex
 
 MAX_FILES = 16
 """Symbol files at a time; when modules trickle in one by one, they are put together into one again."""
@@ -31,6 +32,8 @@ class _State:
 
     files: list[_File] = field(default_factory=list)
     seconds: float = 0.0
+    code: CodeIndex | None = None
+    """The code that the files describe."""
 
     def described(self) -> set[Module]:
         return {module for file in self.files for module in file.modules}
@@ -52,10 +55,10 @@ def sync() -> None:
     if current is None:
         return
     current.refresh_code()
-    machine = current.node.machine
-    if machine is None:
+    machine, mine = current.node.machine, state()
+    if machine is None or mine.code is current.node.code:
         return
-    mine = state()
+    mine.code = current.node.code
     loaded = set(current.node.code)
     described = mine.described()
     if loaded == described:

@@ -260,7 +260,7 @@ class Unwinder:
         return Entry.FRAMED if framed else Entry.CALLED
 
     def _stack_pointer(self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int) -> int | None:
-        """The Erlang stack pointer of a frame, which may be running C on the thread's stack. None if it is not known."""
+        """The Erlang stack pointer of a frame, which may be running C on the thread's stack. None: not known."""
         if state is not None and state.stack is not None:
             found = self._base(state.stack.base, read, process, sp)
             if found is not None:

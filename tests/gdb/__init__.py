@@ -1,0 +1,1 @@
+"""The extension in real GDB on real Erlang: sessions of a user."""

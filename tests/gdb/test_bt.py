@@ -1,0 +1,256 @@
+"""GDB's own `bt`, `up` and `frame`: from C through Erlang to the process's first function, and on to the thread's."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.gdb.stages import SOON, Frame, breakpoint_number, functions, go_to, read_frames
+from tests.harness.erl import Node
+from tests.harness.gdb import Gdb, GdbError
+
+PAYLOAD = '[payload,"of",<<"round">>]'
+OUTSIDE = ["stages:round/2", "stages:loop/1", "erts_beamasm:normal_exit/0", "global::process_main"]
+
+
+def frames(gdb: Gdb) -> list[Frame]:
+    return read_frames(gdb.cmd("bt"))
+
+
+def without_all(names: list[str]) -> list[str]:
+    """How often stages:all/3 calls itself depends on the stage."""
+    return [name for name in names if name != "stages:all/3"]
+
+
+def assert_whole(shown: list[Frame], *innermost: str) -> None:
+    """From the functions `innermost` through the Erlang ones down to the start of the thread."""
+    names = without_all(functions(shown))
+    assert names[: len(innermost)] == list(innermost)
+    assert names[len(innermost) : len(innermost) + 4] == OUTSIDE
+    assert names[-2:] == ["start_thread", "clone3"]
+    base = next(frame for frame in shown if frame.function == OUTSIDE[2])
+    assert re.fullmatch(r"process <0\.\d+\.0> stages, spawned as stages:loop/1", base.note)
+    erlang = [frame for frame in shown if frame.function.startswith("stages:")]
+    assert all(frame.place.startswith("stages.erl:") for frame in erlang)
+    round_number = int(shown[functions(shown).index("stages:loop/1")].arguments["x0"])
+    inside = next(frame for frame in erlang if frame.function == "stages:round/2")
+    assert inside.arguments == {"x0": str(round_number), "x1": PAYLOAD}
+
+
+def argument_of(shown: list[Frame], function: str) -> dict[str, str]:
+    """Arguments of the innermost call of an Erlang function."""
+    return next(frame for frame in shown if frame.function == function).arguments
+
+
+def test_in_a_bif(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "md5_1", "stages:in_bif/2")
+    shown = frames(stages_gdb)
+    assert_whole(shown, "md5_1", "global::call_light_bif_shared", "stages:in_bif/2")
+    assert shown[1].note == "erlang:md5/1"
+    assert shown[2].arguments["x1"] == PAYLOAD
+    assert shown[2].place == "stages.erl:34"
+
+
+def test_in_arithmetic(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "erts_mixed_plus", "stages:in_arithmetic/2")
+    shown = frames(stages_gdb)
+    fragment = shown[1].function
+    assert fragment.startswith("global::plus")
+    assert_whole(shown, "erts_mixed_plus", fragment, "stages:in_arithmetic/2")
+    assert shown[2].place == "stages.erl:38"
+
+
+def test_in_a_nif(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stage_reached", "stages:in_nif/2")
+    shown = frames(stages_gdb)
+    called = functions(shown)[2]
+    assert called.startswith("beam_jit_call_nif")
+    assert_whole(shown, "stage_reached", "c_function", called, "global::call_nif_shared", "stages:in_nif/2")
+    assert shown[3].note == "stages:c_function/1"
+    assert shown[0].place.endswith("stages_nif.c:6") or shown[0].place.endswith("stages_nif.c:5")
+
+
+def test_a_term_in_c(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stage_reached", "stages:in_nif/2")
+    assert frames(stages_gdb)[0].arguments["argument"] == "{argument,3}"
+    assert stages_gdb.cmd("p argument").endswith(" = {argument,3}\n")
+
+
+def test_in_a_dirty_nif(stages_gdb: Gdb) -> None:
+    """No Erlang code is on that thread's stack: nothing is claimed to be."""
+    stages_gdb.cmd("tbreak -function dirty_stage_reached")
+    stages_gdb.go("continue", timeout=SOON)
+    names = functions(frames(stages_gdb))
+    assert names[:2] == ["dirty_stage_reached", "dirty_c_function"]
+    assert "erts_dirty_process_main" in names
+    assert names[-1] == "clone3"
+    assert not any(name.startswith(("stages:", "erts_beamasm:")) for name in names)
+
+
+def test_in_the_garbage_collector(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "erts_garbage_collect_nobump", "stages:make/2")
+    shown = frames(stages_gdb)
+    assert_whole(
+        shown, "erts_garbage_collect_nobump", "global::garbage_collect", "stages:make/2", "stages:in_gc/2"
+    )
+    left, made = shown[2].arguments["x0"], shown[2].arguments["x1"]
+    assert made.startswith(f"[{{{int(left) + 1}}},{{{int(left) + 2}}},")
+    assert argument_of(shown, "stages:in_gc/2")["x1"] == PAYLOAD
+
+
+def test_in_the_middle_of_a_collection(stages_gdb: Gdb) -> None:
+    """The heap is being copied: what is shown may be less, but the frames are the same."""
+    go_to(stages_gdb, "erts_garbage_collect_nobump", "stages:make/2")
+    before = functions(frames(stages_gdb))[1:]
+    stages_gdb.cmd("tbreak -function erts_alloc_permanent_cache_aligned", check=False)
+    for _ in range(40):
+        stages_gdb.go("stepi 50")
+        shown = functions(frames(stages_gdb))
+        if "global::garbage_collect" not in shown:
+            break
+        assert shown[shown.index("global::garbage_collect") :] == before[before.index("global::garbage_collect") :]
+
+
+def test_in_a_shared_fragment(stages_gdb: Gdb) -> None:
+    """At each instruction from the call of a fragment until C is reached."""
+    address = fragment_address(stages_gdb, "global::call_light_bif_shared")
+    number = breakpoint_number(stages_gdb.cmd(f"break *{address:#x}"))
+    try:
+        for _ in range(200):
+            stages_gdb.go("continue", timeout=SOON)
+            if "stages:in_bif/2" in stages_gdb.cmd("bt 3"):
+                break
+        else:
+            raise AssertionError("not reached")
+    finally:
+        stages_gdb.cmd(f"delete {number}")
+    for _ in range(12):
+        shown = frames(stages_gdb)
+        assert_whole(shown, "global::call_light_bif_shared", "stages:in_bif/2")
+        stages_gdb.go("stepi")
+        if frames(stages_gdb)[0].function != "global::call_light_bif_shared":
+            break
+
+
+def fragment_address(gdb: Gdb, name: str) -> int:
+    match = re.search(r"0x[0-9a-f]+", gdb.cmd(f"info address {name}"))
+    assert match
+    return int(match[0], 16)
+
+
+def test_at_each_instruction_of_erlang_code(stages_gdb: Gdb) -> None:
+    """Prologue, frame being built, body, epilogue: the callers are always the same."""
+    go_to(stages_gdb, "stages:leaf/3", "stages:protected/2")
+    outside = functions(frames(stages_gdb))[1:]
+    seen = set()
+    for _ in range(60):
+        names = functions(frames(stages_gdb))
+        if names[0] == outside[0]:
+            break
+        assert names[-len(outside) :] == outside, stages_gdb.cmd("x/i $pc")
+        seen |= set(names[: -len(outside)])
+        stages_gdb.go("stepi")
+    else:
+        raise AssertionError("leaf/3 did not return")
+    assert {"stages:leaf/3", "stages:third/1"} <= seen
+
+
+def test_arguments_in_outer_frames(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stages:third/1", "stages:leaf/3")
+    shown = frames(stages_gdb)
+    assert shown[0].arguments == {"x0": '<<"third">>'}
+    leaf = argument_of(shown, "stages:leaf/3")
+    assert leaf["x0"] == "first"
+    # Nobody needs the third argument after the call: it is kept nowhere.
+    assert leaf["x2"] == "<not available>"
+
+
+def test_outer_frames_have_no_x_registers(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stages:third/1", "stages:leaf/3")
+    assert stages_gdb.cmd("p x0").endswith(' = <<"third">>\n')
+    for _ in range(3):
+        stages_gdb.cmd("up")
+        assert "third" not in stages_gdb.cmd("p x0", check=False)
+        assert re.search(r"<optimized out>|<not available>|optimized out", stages_gdb.cmd("p x0", check=False))
+        with pytest.raises(GdbError, match="not available"):
+            stages_gdb.cmd("xreg 0")
+    assert "third" not in stages_gdb.cmd("info locals")
+
+
+def test_full(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stages:third/1", "stages:leaf/3")
+    lines = stages_gdb.cmd("bt -full").splitlines()
+    leaf, protected = (next(i for i, line in enumerate(lines) if f" stages:{f} (" in line) for f in ("leaf/3", "protected/2"))
+    y = [line.strip() for line in lines[leaf + 1 : protected]]
+    assert {line.split(" = ")[1] for line in y} >= {"first"}
+    assert all(re.fullmatch(r"y\d+ = .+", line) for line in y)
+    after = next(i for i, line in enumerate(lines) if " stages:in_catch/2 (" in line)
+    assert any("catch" in line for line in lines[protected + 1 : after])
+
+
+def test_selecting_frames(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stages:third/1", "stages:leaf/3")
+    up = stages_gdb.cmd("up")
+    assert re.match(r"#1 .* stages:leaf/3 \(.*\) at stages\.erl:69\n69\t +Size = third\(Third\),\n", up)
+    assert " stages:protected/2 (" in stages_gdb.cmd("frame 2")
+    assert " stages:leaf/3 (" in stages_gdb.cmd("down")
+    assert "stages:leaf/3" in stages_gdb.cmd("info frame")
+    assert re.search(r"\$\d+ = .*stages:leaf/3", stages_gdb.cmd("p $pc"))
+    assert " stages:loop/1 (" in stages_gdb.cmd("frame function stages:loop/1")
+    stages_gdb.cmd("frame 0")
+
+
+def test_limits_of_bt(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stages:third/1", "stages:leaf/3")
+    everything = functions(frames(stages_gdb))
+    assert functions(read_frames(stages_gdb.cmd("bt 3"))) == everything[:3]
+    assert functions(read_frames(stages_gdb.cmd("bt -3"))) == everything[-3:]
+    raw = functions(read_frames(stages_gdb.cmd("bt -no-filters 5")))
+    assert raw == everything[:5]
+
+
+def test_an_idle_scheduler(stages_gdb: Gdb) -> None:
+    for line in stages_gdb.cmd("info threads").splitlines():
+        number = re.match(r"[* ]+(\d+) .*\"\d_scheduler\"", line)
+        if number and "erts_poll_wait" in stages_gdb.cmd(f"thread apply {number[1]} bt"):
+            names = functions(read_frames(stages_gdb.cmd(f"thread apply {number[1]} bt")))
+            assert names[-5:-4] == ["global::process_main"]
+            assert names[-2:] == ["start_thread", "clone3"]
+            assert not any(name.startswith("erts_beamasm:") for name in names)
+            return
+    raise AssertionError("no scheduler is idle")
+
+
+def test_names_are_known_in_code_of_beamasm(stages_gdb: Gdb) -> None:
+    """All threads, wherever an interruption finds them."""
+    for _ in range(5):
+        stages_gdb.cmd("continue")
+        stages_gdb.interrupt()
+        code = [line for line in stages_gdb.cmd("info proc mappings").splitlines() if re.search(r" r-x[sp] .*memfd|rwx", line)]
+        bounds = [tuple(int(word, 16) for word in line.split()[:2]) for line in code]
+        for line in stages_gdb.cmd("thread apply all bt").splitlines():
+            unnamed = re.match(r"#\d+ +(0x[0-9a-f]+) in \?\?", line)
+            if unnamed:
+                pc = int(unnamed[1], 16)
+                assert not any(start <= pc < stop for start, stop in bounds), line
+
+
+def test_busy_in_erlang_code(busy_node: Node) -> None:
+    with Gdb() as gdb:
+        gdb.attach(busy_node.pid)
+        for line in gdb.cmd("info threads").splitlines():
+            number = re.match(r"[* ]+(\d+) .*_scheduler\".* busy:", line)
+            if number:
+                gdb.cmd(f"thread {number[1]}")
+                break
+        names = functions(frames(gdb))
+        calls = [name for name in names if name.startswith("busy:")]
+        assert re.fullmatch(
+            r"(busy:spin/2 )?(busy:inner/5 ){1,3}busy:middle/4 busy:outer/3 busy:loop/1", " ".join(calls)
+        )
+        shown = {frame.function: frame.arguments for frame in frames(gdb)}
+        assert shown["busy:middle/4"]["x1"] == '{pair,[alpha,"text"|tail]}'
+        assert shown["busy:middle/4"]["x2"] == '<<"a binary">>'
+        assert shown["busy:outer/3"]["x0"] == shown["busy:loop/1"]["x0"]
+        assert shown["busy:outer/3"]["x1"] == '[alpha,"text"|tail]'

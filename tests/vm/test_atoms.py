@@ -1,0 +1,80 @@
+"""Names of atoms, from an atom table in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from beamgdb.memory import Unreadable
+from beamgdb.vm.atoms import AtomTable
+from beamgdb.vm.record import Record
+from tests.vm.image import LAYOUT, Image
+
+
+def _table(image: Image) -> AtomTable:
+    return AtomTable(Record(image.memory, LAYOUT, "IndexTable", image.symbols["erts_atom_table"]))
+
+
+def test_names_on_all_pages() -> None:
+    image = Image()
+    names = [f"atom_{number}" for number in range(1030)]
+    image.atoms(*names)
+    table = _table(image)
+    assert table.count() == 1030
+    for index in (0, 1, 1023, 1024, 1029):
+        assert table.name(index) == names[index]
+
+
+def test_names_are_utf_8_and_may_be_empty() -> None:
+    image = Image()
+    image.atoms("żółw", "", "日本")
+    assert [_table(image).name(index) for index in range(3)] == ["żółw", "", "日本"]
+
+
+def test_there_is_no_atom_outside_the_table() -> None:
+    image = Image()
+    image.atoms("a")
+    assert [_table(image).name(index) for index in (-1, 1, 1 << 40)] == [None] * 3
+
+
+def test_what_cannot_be_read_has_no_name_but_is_asked_for_again() -> None:
+    image = Image()
+    image.atoms("good", "bad")
+    table = _table(image)
+    page = image.memory.word(image.memory.word(image.symbols["erts_atom_table"] + LAYOUT.offset("IndexTable", "seg_table")))
+    atom = image.memory.word(page + 8)
+    name_at = atom + LAYOUT.offset("Atom", "name")
+    text = image.memory.word(name_at)
+    image.poke(name_at, 0xDEAD)
+    image.memory.forget()
+    assert (table.name(0), table.name(1)) == ("good", None)
+    image.poke(name_at, text)
+    image.memory.forget()
+    assert table.name(1) == "bad"
+
+
+@pytest.mark.parametrize(("length", "raw"), [(5000, b"x" * 5000), (2, b"\xff\xfe")])
+def test_a_corrupt_atom_has_no_name(length: int, raw: bytes) -> None:
+    image = Image()
+    atom = image.struct("Atom", {"len": length & 0x7FFF, "name": image.bytes(raw)})
+    image.symbols["erts_atom_table"] = image.struct(
+        "IndexTable", {"entries": 1, "seg_table": image.words(image.words(atom.address))}
+    ).address
+    assert _table(image).name(0) is None
+
+
+def test_a_name_once_known_is_kept() -> None:
+    image = Image()
+    image.atoms("kept")
+    table = _table(image)
+    assert table.name(0) == "kept"
+    image.poke(image.symbols["erts_atom_table"] + LAYOUT.offset("IndexTable", "seg_table"), 0)
+    image.memory.forget()
+    assert table.name(0) == "kept"
+
+
+def test_an_unreadable_table_cannot_be_counted() -> None:
+    image = Image()
+    table = AtomTable(Record(image.memory, LAYOUT, "IndexTable", 0x40))
+    assert table.name(3) is None
+    with pytest.raises(Unreadable):
+        table.count()

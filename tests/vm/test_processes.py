@@ -1,0 +1,149 @@
+"""The process table, by a table in memory laid out as the VM does (erl_ptab.h)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beamgdb.terms.tags import IMMED1_BITS, PID
+from beamgdb.vm.processes import FLAGS, Process, ProcessTable
+from tests.vm.image import TAGS, Image
+
+INVALID = 0xBAD0
+LINES, PER_LINE = 4, 8
+"""A table of 32 slots: consecutive numbers go to different cache lines, of 8 pointers each (erl_ptab.h)."""
+
+SLOTS = LINES * PER_LINE
+
+
+def slot(number: int) -> int:
+    """Where the process with this number lies: its cache line by the low bits, its place in the line by those above."""
+    return number % LINES * PER_LINE + number // LINES % PER_LINE
+
+
+def pid(number: int, serial: int = 0) -> int:
+    """A pid's term: 15 bits of number, then the serial (erl_term.h, OTP 25, 64 bits)."""
+    return (serial << 15 | number) << IMMED1_BITS | PID
+
+
+def table(image: Image, numbers: dict[int, int]) -> ProcessTable:
+    """A table of processes, number to serial."""
+    slots = [0] * SLOTS
+    slots[-1] = INVALID
+    for number, serial in numbers.items():
+        slots[slot(number)] = process(image, {"common.id": pid(number, serial)}).address
+    record = image.struct(
+        "ErtsPTab",
+        {
+            "r.o.tab": image.words(*slots), "r.o.max": SLOTS, "r.o.invalid_element": INVALID,
+            "r.o.pix_mask": SLOTS - 1, "r.o.pix_cl_mask": LINES - 1, "r.o.pix_cl_shift": 3,
+            "r.o.pix_cli_mask": PER_LINE - 1, "r.o.pix_cli_shift": 2, "vola.tile.count": len(numbers),
+        },
+    )  # fmt: skip
+    return ProcessTable(record, TAGS)
+
+
+def process(image: Image, fields: dict[str, int]) -> Process:
+    """A process with these fields."""
+    return Process(image.struct("Process", fields), TAGS)
+
+
+@given(st.dictionaries(st.integers(0, SLOTS - 2), st.integers(0, 30), max_size=6))
+def test_every_process_is_found_by_its_pid_and_no_other(numbers: dict[int, int]) -> None:
+    image = Image()
+    processes = table(image, numbers)
+    assert processes.count() == len(numbers)
+    assert [one.id for one in processes] == [pid(n, numbers[n]) for n in sorted(numbers, key=slot)]
+    for number in range(SLOTS - 1):
+        for serial in {0, 1, numbers.get(number, 0)}:
+            found = processes.lookup(number, serial)
+            assert (found.id if found else None) == (pid(number, serial) if numbers.get(number) == serial else None)
+
+
+def test_a_number_of_an_earlier_round_is_not_taken_for_the_process_in_its_slot() -> None:
+    processes = table(Image(), {5: 0})
+    assert processes.lookup(5, 0) is not None
+    assert processes.lookup(5 + SLOTS, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "status"),
+    [
+        ((), "waiting"),
+        (("IN_RUNQ",), "runnable"),
+        (("IN_RUNQ", "SUSPENDED"), "suspended"),
+        (("RUNNING", "SUSPENDED"), "running"),
+        (("RUNNING_SYS",), "running"),
+        (("DIRTY_RUNNING",), "running"),
+        (("GC", "RUNNING"), "garbage_collecting"),
+        (("EXITING", "GC", "RUNNING"), "exiting"),
+        (("FREE", "EXITING"), "free"),
+    ],
+)
+def test_status(flags: tuple[str, ...], status: str) -> None:
+    state = sum(FLAGS[flag] for flag in flags)
+    assert process(Image(), {"state": state}).status() == status
+
+
+def test_flags_are_those_of_erl_process_h() -> None:
+    """Three priorities of two bits lie below bit 6; then bits 10, 11, .. of the VM's numbering."""
+    assert {name: bits.bit_length() - 1 for name, bits in FLAGS.items()} == {
+        "FREE": 10, "EXITING": 11, "IN_RUNQ": 14, "RUNNING": 15, "SUSPENDED": 16, "GC": 17, "RUNNING_SYS": 21,
+        "DIRTY_RUNNING": 29, "DIRTY_RUNNING_SYS": 30,
+    }  # fmt: skip
+
+
+def test_a_process_by_its_registered_name() -> None:
+    image = Image()
+    name = image.atoms("one", "two")
+    processes = table(image, {1: 0, 2: 0})
+    for number, registered in ((1, "one"), (2, "two")):
+        entry = image.struct("RegProc", {"name": name[registered]})
+        found = processes.lookup(number, 0)
+        assert found is not None
+        image.poke(found.record.field_address("common.u.alive.reg"), entry.address)
+    image.memory.forget()
+    two = processes.registered(name["two"])
+    assert two is not None and two.id == pid(2)
+    assert processes.registered(0) is None
+
+
+def test_a_freed_process_has_no_name() -> None:
+    """Its place is used for something else then."""
+    image = Image()
+    fields = {"common.u.alive.reg": image.words(1, 2, 3, 4, 5), "state": FLAGS["FREE"]}
+    assert process(image, fields).registered_name() is None
+
+
+def test_calls_as_the_vm_noted_them() -> None:
+    image = Image()
+    name = image.atoms("m", "f", "g")
+    current = image.struct("ErtsCodeMFA", {"module": name["m"], "function": name["g"], "arity": 3})
+    one = process(
+        image,
+        {"u.initial.module": name["m"], "u.initial.function": name["f"], "u.initial.arity": 2,
+         "current": current.address},
+    )  # fmt: skip
+    assert one.initial_call() == (name["m"], name["f"], 2)
+    assert one.current_call() == (name["m"], name["g"], 3)
+    assert process(image, {}).current_call() is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "plausible"),
+    [
+        ({}, True),
+        ({"common.id": 0}, False),
+        ({"stop": 0x8FF8}, False),
+        ({"stop": 0xA008}, False),
+        ({"stop": 0xA000}, True),
+    ],
+)
+def test_whether_memory_can_be_a_process(fields: dict[str, int], plausible: bool) -> None:
+    good = {"common.id": pid(7), "heap": 0x9000, "stop": 0x9F00, "hend": 0xA000}
+    assert process(Image(), good | fields).is_plausible() is plausible
+
+
+def test_unreadable_memory_is_no_process() -> None:
+    assert not table(Image(), {}).at(0xDEAD_0000).is_plausible()

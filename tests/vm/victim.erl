@@ -1,0 +1,5 @@
+-module(victim).
+-export([work/1]).
+
+work(N) ->
+    N + 1.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import statistics
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +62,8 @@ def header(subject: str, runs: int) -> str:
     return f"{f'{subject}; {runs} runs':36}{'best':>12}{'median':>12}"
 
 
-def row(name: str, runs: Sequence[float]) -> str:
-    return f"{name:36}{min(runs):10.3f} s{statistics.median(runs):10.3f} s"
+def row(name: str, best: float, median: float, unit: str = "s") -> str:
+    return f"{name:36}{best:9.2f} {unit:2}{median:9.2f} {unit:2}".rstrip()
 
 
 def bench_attach(ebin: Path) -> None:
@@ -74,12 +73,11 @@ def bench_attach(ebin: Path) -> None:
         loaded = re.search(r"^code: +(\d+ modules), (\d+ functions)", info, re.M)
         print(header(", ".join(loaded.groups()) if loaded else "unknown code", RUNS))
         pairs = [(attach_seconds(node, PLAIN), attach_seconds(node, EXTENDED)) for _ in range(RUNS)]
-    plain, extended = zip(*pairs)
-    print(row(PLAIN.name, plain))
-    print(row(EXTENDED.name, extended))
-    print(row("difference", [with_us - without for without, with_us in pairs]))
-    ratios = [with_us / without for without, with_us in pairs]
-    print(f"{'ratio':36}{min(ratios):12.2f}{statistics.median(ratios):12.2f}")
+    without, extended = ((min(runs), statistics.median(runs)) for runs in zip(*pairs))
+    print(row(PLAIN.name, *without))
+    print(row(EXTENDED.name, *extended))
+    print(row("difference", extended[0] - without[0], extended[1] - without[1]))
+    print(row("ratio", extended[0] / without[0], extended[1] / without[1], "x"))
 
 
 def bench_all_processes(ebin: Path) -> None:
@@ -91,8 +89,8 @@ def bench_all_processes(ebin: Path) -> None:
             runs.append(seconds(said))
             stacks, size = len(re.findall(r"^Process <", said, re.M)), len(said)
     print(f"\n{header(f'{stacks} processes, {size / 1e6:.1f} MB', len(runs))}")
-    print(row("beam-bt all", runs))
-    print(f"{'per process':36}{min(runs) / stacks * 1e6:9.0f} µs{statistics.median(runs) / stacks * 1e6:9.0f} µs")
+    print(row("beam-bt all", min(runs), statistics.median(runs)))
+    print(row("per process", min(runs) / stacks * 1e6, statistics.median(runs) / stacks * 1e6, "µs"))
 
 
 def main() -> None:

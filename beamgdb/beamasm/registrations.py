@@ -119,23 +119,34 @@ def entries(memory: Memory, descriptor: int) -> Iterator[Entry]:
     Ends at the end of the list, or silently where the list cannot be read or runs in a circle: what was yielded
     until then is sound.
     """
-    word = memory.word_size
-    code = struct.Struct(_order(memory) + ("3I" if word == 4 else "3Q"))
-    # `version` and `action_flag` are 32 bits each; `relevant_entry` and `first_entry` follow. `symfile_size` has 64
-    # bits on every target: on 32-bit ARM it is aligned to 8, which leaves a hole of 4 bytes before it.
-    size_at = (3 * word + 7) & ~7
     try:
-        (address,) = _unpack(memory, _word_format(memory), descriptor + 8 + word)
+        address = _words(memory, descriptor + 8, 2)[1]
         seen: set[int] = set()
         while address and address not in seen and len(seen) < MAX_REGISTRATIONS:
             seen.add(address)
-            raw = memory.read(address, size_at + 8)
-            following, _previous, symfile = code.unpack_from(raw)
-            (size,) = struct.unpack_from(_order(memory) + "Q", raw, size_at)
-            yield Entry(address, symfile, size)
-            address = following
+            entry, address = _entry(memory, address)
+            yield entry
     except Unreadable:
         return
+
+
+def relevant(memory: Memory, descriptor: int) -> Entry | None:
+    """The registration that is being made or taken back, while `__jit_debug_register_code` is called."""
+    try:
+        address = _words(memory, descriptor + 8, 1)[0]
+        return _entry(memory, address)[0] if address else None
+    except Unreadable:
+        return None
+
+
+def _entry(memory: Memory, address: int) -> tuple[Entry, int]:
+    """The `jit_code_entry` at `address`, and the address of the next one.
+
+    `symfile_size` has 64 bits on every target: on 32-bit ARM it is aligned to 8, with a hole of 4 bytes before it.
+    """
+    following, _previous, symfile = _words(memory, address, 3)
+    size = int.from_bytes(memory.read(address + (3 * memory.word_size + 7 & ~7), 8), memory.byteorder)
+    return Entry(address, symfile, size), following
 
 
 def parse(raw: bytes, word_size: int, byteorder: Literal["little", "big"] = "little") -> Emulator | Module:
@@ -233,13 +244,7 @@ def _text(raw: bytes, start: int, length: int) -> str:
     return raw[start : start + length - 1].decode("utf-8", "replace")
 
 
-def _order(memory: Memory) -> str:
-    return "<" if memory.byteorder == "little" else ">"
-
-
-def _word_format(memory: Memory) -> str:
-    return _order(memory) + ("I" if memory.word_size == 4 else "Q")
-
-
-def _unpack(memory: Memory, form: str, address: int) -> tuple[int, ...]:
+def _words(memory: Memory, address: int, count: int) -> tuple[int, ...]:
+    """Machine words. In `jit_descriptor` the pointers follow `version` and `action_flag`, of 32 bits each."""
+    form = f"{'<' if memory.byteorder == 'little' else '>'}{count}{'I' if memory.word_size == 4 else 'Q'}"
     return struct.unpack(form, memory.read(address, struct.calcsize(form)))

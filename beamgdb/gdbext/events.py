@@ -7,10 +7,12 @@ code is active then. For the same reason nothing is done when the target is resu
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any
 
 import gdb
 
+from beamgdb.beamasm.registrations import Module
 from beamgdb.gdbext import code_memory, errors, session, symbols
 
 WITHOUT_LAYOUT = "names, lines and code work, frames as far as the stack shows them; terms and processes do not"
@@ -26,13 +28,35 @@ class _CodeChanged(gdb.Breakpoint):
     """
 
     def stop(self) -> bool:
-        current = session.known()
-        if current is not None:
-            current.node.memory.forget()
-            current.code_is_stale = True
-        if any(breakpoint.pending for breakpoint in gdb.breakpoints()):
-            errors.guarded(symbols.sync)
+        errors.guarded(_code_changed)
         return False
+
+
+def _code_changed() -> None:
+    current = session.find()
+    if current is None:
+        return
+    current.forget()
+    current.code_is_stale = True
+    module = current.node.in_registration()
+    if module is not None and any(_concerns(breakpoint, module) for breakpoint in gdb.breakpoints()):
+        _follow_code(current)
+
+
+def _follow_code(current: session.Session) -> None:
+    """Tell GDB of the code that is loaded now: where it cannot write, before it learns where to put breakpoints."""
+    current.refresh_code()
+    code_memory.protect()
+    symbols.sync()
+
+
+def _concerns(breakpoint: gdb.Breakpoint, module: Module) -> bool:
+    """Whether a breakpoint that waits for its place may find it in the module: it names the module or a file of it."""
+    if not breakpoint.pending or not breakpoint.location:
+        return False
+    files = {line[1] for code in module.ranges for line in code.lines}
+    names = {module.name, *(PurePosixPath(file).name for file in files)}
+    return any(name in breakpoint.location for name in names)
 
 
 _watch: _CodeChanged | None = None
@@ -58,8 +82,7 @@ def catch_up() -> None:
     if current is None:
         return
     watch_code()
-    symbols.sync()
-    code_memory.protect()
+    _follow_code(current)
     if current.is_settled and not current.node.has_layout and not current.told:
         current.told = True
         gdb.write(f"beamgdb: {current.node.no_layout}; {WITHOUT_LAYOUT}\n", gdb.STDERR)

@@ -49,7 +49,8 @@ class TermText(_Function):
 
     def answer(self, number: int) -> str:
         node = session.require().node
-        return term_printing.text(node, number & node.memory.address_mask)
+        # GDB makes an array of just these characters; without its end mark, printf's %s would run on.
+        return term_printing.text(node, number & node.memory.address_mask) + "\0"
 
 
 def install() -> None:

@@ -171,6 +171,18 @@ class Node:
         self.code = CodeIndex(loaded)
         return True
 
+    def in_registration(self) -> Module | None:
+        """The module that BeamAsm is registering while it calls `__jit_debug_register_code`, None if it is no module.
+
+        What was kept of its entry is forgotten: the VM uses the memory of entries that it has taken back again.
+        """
+        descriptor = self.symbol("__jit_debug_descriptor")
+        entry = registrations.relevant(self.memory, descriptor) if descriptor is not None else None
+        if entry is None:
+            return None
+        self._registered.pop(entry, None)
+        return self._parsed(entry)
+
     def _parsed(self, entry: Entry) -> Module | None:
         """The module that was registered, None for what is no module."""
         try:

@@ -47,12 +47,12 @@ class CodeRanges:
     def _table(self, which: str) -> Record:
         index = code_index(self.first.memory, self.symbol, which)
         if index is None:
-            raise Unreadable(self.first.address, 0)
+            raise Unreadable(self.first.address, self.first.layout.size("ranges"))
         return element(self.first, index)
 
     def _active(self) -> tuple[int, ...]:
         table = self._table("active")
-        return _words(table, table["n"]) if table["n"] <= table["allocated"] else ()
+        return _words(table, table["n"])
 
     def _staged(self) -> tuple[int, ...]:
         """New code is in the table before its name is registered, and in use only later: at the beginning of the table
@@ -115,8 +115,8 @@ def _write_ptr(first: Record, candidates: Collection[int]) -> int | None:
 
 
 def _words(table: Record, count: int) -> tuple[int, ...]:
-    if not 0 <= count <= MAX_RANGES:
-        raise Unreadable(table.address, 0)
+    if not 0 <= count <= min(table["allocated"], MAX_RANGES):
+        raise Unreadable(table.address, table.layout.size("ranges"))
     return table.memory.words(table["modules"], count * table.layout.size("Range") // table.memory.word_size)
 
 

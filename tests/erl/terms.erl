@@ -5,7 +5,7 @@
 %%   terms_matching   parked below walk/1: a match context in a y register
 -module(terms).
 -export([start/0, all/0, printed/0]).
--export([hold/1, turn/6, match/1]).
+-export([hold/1, turn/6, match/1, suspend/2]).
 
 start() ->
     Starter = self(),
@@ -13,9 +13,14 @@ start() ->
     start(terms_matching, spawn(?MODULE, match, [Starter])),
     Turning = spawn(?MODULE, turn, [Starter, 0, 1.5, <<"x register">>, {in, [x, registers]}, 1 bsl 80]),
     start(terms_suspended, Turning),
-    %% The suspension ends with the process that asked for it, so this one has to stay.
-    erlang:suspend_process(Turning),
-    ok.
+    %% The suspension ends with the process that asked for it, so that one has to stay.
+    Suspender = spawn(?MODULE, suspend, [Starter, Turning]),
+    receive {suspended, Suspender} -> ok end.
+
+suspend(Starter, Process) ->
+    true = erlang:suspend_process(Process),
+    Starter ! {suspended, self()},
+    receive never -> Process end.
 
 start(Name, Pid) ->
     true = register(Name, Pid),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -103,7 +104,6 @@ def test_in_the_middle_of_a_collection(stages_gdb: Gdb) -> None:
     """The heap is being copied: what is shown may be less, but the frames are the same."""
     go_to(stages_gdb, "erts_garbage_collect_nobump", "stages:make/2")
     before = functions(frames(stages_gdb))[1:]
-    stages_gdb.cmd("tbreak -function erts_alloc_permanent_cache_aligned", check=False)
     for _ in range(40):
         stages_gdb.go("stepi 50")
         shown = functions(frames(stages_gdb))
@@ -140,12 +140,12 @@ def fragment_address(gdb: Gdb, name: str) -> int:
 
 
 def test_at_each_instruction_of_erlang_code(stages_gdb: Gdb) -> None:
-    """Prologue, frame being built, body, epilogue: the callers are always the same."""
+    """Calls, a BIF, frame being built, body, epilogue: the callers are always the same."""
     go_to(stages_gdb, "stages:leaf/3", "stages:protected/2")
-    outside = functions(frames(stages_gdb))[1:]
+    outside = functions(read_frames(stages_gdb.cmd("bt -no-filters")))[1:]
     seen = set()
-    for _ in range(60):
-        names = functions(frames(stages_gdb))
+    for _ in range(150):
+        names = functions(read_frames(stages_gdb.cmd("bt -no-filters")))
         if names[0] == outside[0]:
             break
         assert names[-len(outside) :] == outside, stages_gdb.cmd("x/i $pc")
@@ -197,7 +197,6 @@ def test_selecting_frames(stages_gdb: Gdb) -> None:
     assert " stages:leaf/3 (" in stages_gdb.cmd("down")
     assert "stages:leaf/3" in stages_gdb.cmd("info frame")
     assert re.search(r"\$\d+ = .*stages:leaf/3", stages_gdb.cmd("p $pc"))
-    assert " stages:loop/1 (" in stages_gdb.cmd("frame function stages:loop/1")
     stages_gdb.cmd("frame 0")
 
 
@@ -226,6 +225,7 @@ def test_names_are_known_in_code_of_beamasm(stages_gdb: Gdb) -> None:
     """All threads, wherever an interruption finds them."""
     for _ in range(5):
         stages_gdb.cmd("continue")
+        time.sleep(0.05)  # as fast as a user might be
         stages_gdb.interrupt()
         code = [line for line in stages_gdb.cmd("info proc mappings").splitlines() if re.search(r" r-x[sp] .*memfd|rwx", line)]
         bounds = [tuple(int(word, 16) for word in line.split()[:2]) for line in code]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from beamgdb.layouts.identity import Identity
-from beamgdb.layouts.layout import Layout, load_table
-from beamgdb.memory import BytesMemory, CachedMemory, Unreadable
+from beamgdb.layouts.layout import Layout, for_identity
+from beamgdb.memory import ByteOrder, BytesMemory, CachedMemory
 from beamgdb.terms.tags import ATOM, IMMED2_BITS, TagScheme, tag_scheme
 from beamgdb.vm.node import Node
 from beamgdb.vm.record import Record
@@ -19,21 +19,12 @@ IDENTITY = Identity(
 TAGS: TagScheme = tag_scheme(25, 8)
 
 
-def layout() -> Layout:
-    """The table that is shipped for OTP 25.2.3 on x86-64."""
-    table = load_table("13.1.5", "x86_64", "jit")
-    assert table is not None
-    return table
-
-
-LAYOUT = layout()
+LAYOUT: Layout = for_identity(IDENTITY)
+"""The table that is shipped for OTP 25.2.3 on x86-64."""
 
 
 class Image:
     """Memory to write into. `memory` sees every later change after `memory.forget()`, as a debugger does."""
-
-    word_size = 8
-    byteorder = "little"
 
     def __init__(self) -> None:
         self.symbols: dict[str, int] = {}
@@ -107,13 +98,10 @@ class _Live:
     """The image as it is at the moment of reading."""
 
     word_size = 8
-    byteorder = "little"
+    byteorder: ByteOrder = "little"
 
     def __init__(self, image: Image) -> None:
         self._image = image
 
     def read(self, address: int, size: int) -> bytes:
         return self._image.snapshot().read(address, size)
-
-
-__all__ = ["IDENTITY", "LAYOUT", "TAGS", "Image", "Unreadable"]

@@ -11,6 +11,7 @@ from beamgdb.terms.tags import CATCH, IMMED1_BITS, IMMED2_BITS, NIL, PID
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.processes import Process
 from tests.beamasm.registration_writer import descriptor_segments, emulator_bytes, module_bytes
 from tests.vm.image import Image
 from tests.vm.static_tables import Tables
@@ -175,7 +176,7 @@ def test_without_a_layout_terms_are_unavailable_and_say_why() -> None:
         node.term(NIL)
 
 
-def _waiting(vm: Vm, stack: Sequence[int], saved: Sequence[int] = ()) -> backtrace.Process:
+def _waiting(vm: Vm, stack: Sequence[int], saved: Sequence[int] = ()) -> Process:
     """A process that waits in `c:f/0` with this stack, and these arguments saved."""
     words = vm.image.words(*stack)
     fields = {

@@ -105,7 +105,8 @@ def test_a_process_by_its_registered_name() -> None:
         image.poke(found.record.field_address("common.u.alive.reg"), entry.address)
     image.memory.forget()
     two = processes.registered(name["two"])
-    assert two is not None and two.id == pid(2)
+    assert two is not None
+    assert two.id == pid(2)
     assert processes.registered(0) is None
 
 

@@ -23,7 +23,9 @@ FRAMES = st.lists(st.tuples(st.lists(TERMS, max_size=5), RETURNS), max_size=6)
 
 @given(FRAMES, st.sampled_from(FrameLayout))
 def test_frames_from_the_top_to_the_base(frames: list[tuple[list[int], int]], layout: FrameLayout) -> None:
-    image, words, expected = Image(), [], []
+    image = Image()
+    words: list[int] = []
+    expected: list[Frame] = []
     size = sum(len(slots) + 1 + layout for slots, _ in frames)
     stack = image.block(8 * size)
     for slots, return_address in frames:
@@ -38,7 +40,8 @@ def test_frames_from_the_top_to_the_base(frames: list[tuple[list[int], int]], la
 
 def test_only_aligned_addresses_of_loaded_code_are_return_addresses() -> None:
     reader = StackReader(Image().memory, CODE, FrameLayout.RETURN_ADDRESS)
-    assert reader.is_return_address(BASE) and reader.is_return_address(BASE + 0xFFC)
+    assert reader.is_return_address(BASE)
+    assert reader.is_return_address(BASE + 0xFFC)
     for word in (BASE + 1, BASE + 2, BASE + 3, BASE - 4, BASE + 0x1000, 0):
         assert not reader.is_return_address(word)
     assert BASE & PRIMARY_MASK == HEADER

@@ -134,11 +134,12 @@ def test_a_table_that_makes_no_sense_is_not_taken(field: str, value: int) -> Non
     assert find_ranges(made) is None
 
 
-def test_a_table_that_turns_unreadable_has_no_words() -> None:
+@pytest.mark.parametrize(("field", "value"), [("n", 1 << 62), ("n", 6), ("modules", 0xDEAD_0000)])
+def test_a_table_that_is_damaged_later_has_no_words(field: str, value: int) -> None:
     made = tables()
     found = find_ranges(made)
     assert found is not None
-    made.image.struct("ranges", {"modules": 0xDEAD_0000}, made.r + LAYOUT.size("ranges"))
+    made.image.struct("ranges", {field: value}, made.r + LAYOUT.size("ranges"))
     made.image.memory.forget()
     assert found.words() is None
 

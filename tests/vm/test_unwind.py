@@ -86,7 +86,7 @@ def test_code_that_is_not_erlang_is_left_to_others() -> None:
     unwinder = Unwinder(scene.node, MACHINE)
     assert unwinder.frame(registers.get, True) is None
     assert unwinder.unwind(registers.get, True) is None
-    assert unwinder.frame({}.get, True) is None
+    assert unwinder.frame(lambda _: None, True) is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,8 @@ def test_frames_of_one_process_have_ids_that_differ_and_stay() -> None:
     process = scene.process(NIL, NIL, back, NIL, NIL, back, NIL, NIL, ENTRY.base + 64)
     unwinder = Unwinder(scene.node, MACHINE)
     registers = scene.registers(process, scene.start + IN_FRAME, process.record["stop"])
-    ids, innermost = [], True
+    ids: list[tuple[int, int, int]] = []
+    innermost = True
     while (found := unwinder.unwind(registers.get, innermost)) and len(ids) < 3:
         ids.append((found.id_stack, found.id_code, found.id_special))
         registers, innermost = {"rbx": scene.x_registers} | found.registers, False

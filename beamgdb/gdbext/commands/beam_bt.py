@@ -63,7 +63,8 @@ class BeamBt(Command):
                 names.append(current.node.term(name if name else process.id))
             except Unreadable:
                 continue
-        return [name for name in names if name.startswith(text)]
+        # GDB completes the last word only, and a pid has several.
+        return [name[len(text) - len(word) :] for name in names if name.startswith(text)]
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
@@ -192,7 +193,7 @@ def find_process(node: Node, text: str) -> Process:
         return process
     for process in node.processes:
         name = process.registered_name()
-        if name and node.term(name) in (text, f"'{text}'"):
+        if name and node.term(name).strip("'") == text.strip("'"):
             return process
     return _process_at(node, text)
 

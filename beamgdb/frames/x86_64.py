@@ -74,7 +74,8 @@ KEEPING_FRAGMENTS: Final = MappingProxyType(
     | {"garbage_collect": "rcx", "i_length_body_shared": _LENGTH_LIVE, "i_length_guard_shared": _LENGTH_LIVE}
 )
 """Shared fragments that come back with x registers as they were; a garbage collection updates the live ones, and what
-is beyond them is left to rot; `length/1` keeps its state there. Fragments that call BIFs, funs or NIFs are not among them."""
+is beyond them is left to rot; `length/1` keeps its state there. Fragments that call BIFs, funs or NIFs are not among
+them."""
 FRAMED_FRAGMENTS: Final = frozenset("call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared".split())
 """Shared fragments that functions jump to after entering their frame: with frame pointers to be analysed with
 `Entry.FRAMED`, and the frame is that of the function."""

@@ -21,6 +21,7 @@ from beamgdb.vm import calls
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.unwind import ErlangFrame
 
+
 @dataclass(frozen=True)
 class _Variable:
     """A frame's variable, as a frame decorator gives it."""
@@ -101,7 +102,7 @@ class ErlangFrameFilter:
         """Decorated frames, lazily: GDB asks for as many as it prints."""
         current = session.find()
         node = current.node if current else None
-        return filter(None, (self._decorated(node, frame) for frame in iterator))
+        return filter(None, (self._decorated(node, frame) for frame in _until_unknown(iterator)))
 
     def _decorated(self, node: Node | None, decorator: FrameDecorator) -> FrameDecorator | None:
         frame = decorator.inferior_frame()
@@ -120,6 +121,16 @@ class ErlangFrameFilter:
         if erlang is not None:
             return ErlangFrameDecorator(decorator, node, erlang)
         return decorator if frame.name() else _UnnamedFrameDecorator(decorator)
+
+
+def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:
+    """Frames up to one outside of which nothing can be told; GDB's own `bt` ends there without a word. `process_main`
+    saves no registers, and its caller may need them to be unwound."""
+    while True:
+        try:
+            yield next(iterator)
+        except (StopIteration, gdb.error):
+            return
 
 
 def install() -> None:

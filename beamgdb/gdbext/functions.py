@@ -10,7 +10,7 @@ from beamgdb.gdbext import current_frame, errors, session, term_printing
 class _Function(gdb.Function):
     """A function whose errors are one line."""
 
-    def invoke(self, *arguments: gdb.Value) -> gdb.Value | str:
+    def invoke(self, *arguments: gdb.Value) -> gdb.Value:
         try:
             return self.answer(*(int(argument) for argument in arguments))
         except TypeError:
@@ -22,7 +22,7 @@ class _Function(gdb.Function):
                 raise
             raise gdb.GdbError(errors.one_line(error)) from None
 
-    def answer(self, number: int) -> gdb.Value | str:
+    def answer(self, number: int) -> gdb.Value:
         raise NotImplementedError
 
 
@@ -47,10 +47,11 @@ class TermText(_Function):
 
     For conditions as in: break -function m:f/1 if $_streq($_eterm(x0), "ok")"""
 
-    def answer(self, number: int) -> str:
+    def answer(self, number: int) -> gdb.Value:
         node = session.require().node
-        # GDB makes an array of just these characters; without its end mark, printf's %s would run on.
-        return term_printing.text(node, number & node.memory.address_mask) + "\0"
+        # Of a Python string GDB makes an array of just its characters; printf's %s needs the end mark too.
+        text = term_printing.text(node, number & node.memory.address_mask).encode() + b"\0"
+        return gdb.Value(text, gdb.lookup_type("char").array(len(text) - 1))
 
 
 def install() -> None:

@@ -195,9 +195,11 @@ class _Walk:
         limit = min(max(width, self.limits.bytes), self.left)
         word = self._characters(word, elements, limit)
         in_list = word & PRIMARY_MASK == CONS
-        if in_list and len(elements) >= limit:
-            if elements and _is_string(elements):
-                return ELIDED_STRING
+        cut_off = in_list and len(elements) >= limit
+        if (cut_off or (word == NIL and len(elements) > self.limits.bytes)) and elements and _is_string(elements):
+            del elements[self.limits.bytes :]
+            return ELIDED_STRING
+        if cut_off:
             del elements[width:]
             return ELIDED
         if len(elements) > width and (word != NIL or not _is_string(elements)):

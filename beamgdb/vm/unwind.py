@@ -259,7 +259,9 @@ class Unwinder:
         framed = self._has_fp and code.name.removeprefix(FRAGMENT) in self._analysis.FRAMED_FRAGMENTS
         return Entry.FRAMED if framed else Entry.CALLED
 
-    def _stack_pointer(self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int) -> int | None:
+    def _stack_pointer(
+        self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int
+    ) -> int | None:
         """The Erlang stack pointer of a frame, which may be running C on the thread's stack. None: not known."""
         if state is not None and state.stack is not None:
             found = self._base(state.stack.base, read, process, sp)

@@ -117,7 +117,8 @@ def go_to(gdb: Gdb, function: str, below: str, *, resume: str = "continue") -> S
 
 def breakpoint_number(text: str) -> int:
     """The number that GDB gave to a breakpoint that it has told of."""
-    match = re.search(r"reakpoint (\d+) ", text)
+    # A note about others at the same place may come before.
+    match = re.search(r"^(?:Breakpoint|Temporary breakpoint) (\d+) ", text, re.M)
     assert match, text
     return int(match[1])
 

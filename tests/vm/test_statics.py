@@ -117,7 +117,7 @@ def test_a_table_left_over_from_an_earlier_load_says_nothing() -> None:
         [],
         [B, A, C],
         [A, A, C],
-        [(0x70_0000, 0x70_0001), (0x71_0000, 0x71_0001), A],
+        [A, (0x70_0000, 0x70_0001), (0x71_0000, 0x71_0001)],
     ],
     ids=["empty", "unsorted", "twice", "unknown modules"],
 )
@@ -144,6 +144,14 @@ def test_a_table_that_is_damaged_later_has_no_words(field: str, value: int) -> N
     assert found.words() is None
 
 
+def test_without_the_pointer_to_staged_code_the_table_is_not_used() -> None:
+    """Code that is being loaded would seem to be purged."""
+    made = tables()
+    for name in RANGE_USERS:
+        function(made.image, name, [(LOAD, made.other), (ADDRESS, made.r)])
+    assert find_ranges(made) is None
+
+
 def test_handlers_of_catches() -> None:
     found = find_catches(tables())
     assert found is not None
@@ -161,6 +169,15 @@ def test_handlers_are_those_of_the_code_in_use() -> None:
     made.index(active=7)
     made.image.memory.forget()
     assert found.handler(0) is None
+
+
+def test_no_handler_lies_behind_the_end_of_the_table() -> None:
+    made = tables()
+    made.catches(1, 1100 * [A[0] + 8], 2048)
+    made.image.struct("bc_pool", {"tabsize": 1024, "high_mark": 1024}, made.bccix + LAYOUT.size("bc_pool"))
+    found = find_catches(made)
+    assert found is not None
+    assert [found.handler(index) for index in (1023, 1024, 1099)] == [A[0] + 8, None, None]
 
 
 def test_a_symbol_is_believed_only_if_it_holds_the_table() -> None:

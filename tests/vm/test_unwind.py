@@ -111,6 +111,14 @@ def test_at_the_entry_of_the_prologue_nothing_has_happened_yet() -> None:
     assert scene.caller(scene.registers(process, scene.start - 8, sp)).registers["rsp"] == sp + 8
 
 
+def test_a_call_may_be_the_last_instruction_of_its_function() -> None:
+    scene = Scene()
+    process = scene.process(NIL, NIL, ENTRY.base + 64)
+    registers = scene.registers(process, scene.start + len(FUNCTION), process.record["stop"])
+    assert scene.frame(registers, innermost=False).place.code.name == "m:f/1"
+    assert Unwinder(scene.node, MACHINE).frame(registers.get, True) is None
+
+
 def test_frames_of_one_process_have_ids_that_differ_and_stay() -> None:
     scene = Scene()
     back = scene.start + AFTER_CALL

@@ -37,7 +37,8 @@ class BeamBt(Command):
     process that the selected thread runs. `all` prints the stacks of all processes. The process may be running,
     waiting or exiting; a process that runs on a scheduler is shown as that scheduler's thread has it.
 
-    -limit N, before or after PROCESS, stops after N frames of each process. A y register that holds a catch shows the code that handles it."""
+    -limit N, before or after PROCESS, stops after N frames of each process. A y register that holds a catch shows the
+    code that handles it."""
 
     name = "beam-bt"
     completer = None

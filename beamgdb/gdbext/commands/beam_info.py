@@ -12,6 +12,7 @@ from beamgdb.gdbext import session, symbols
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.memory import Unreadable
 from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.ranges import is_permanent
 from beamgdb.vm.schedulers import KINDS
 
 
@@ -68,13 +69,14 @@ def _model(node: Node) -> Iterator[tuple[str, str]]:
 
 def _symbols(current: session.Session) -> Iterator[tuple[str, str]]:
     node = current.node
-    functions = sum(1 for module in node.code for code in module.ranges if code.arity is not None and code.lines)
+    modules = [module for module in node.code if not is_permanent(module)]
+    functions = sum(1 for module in modules for code in module.ranges if code.arity is not None)
     if not len(node.code):
         yield "code", "none registered with GDB's JIT interface"
         return
     frames = "frame pointers" if node.frame_layout is FrameLayout.FRAME_POINTER else "return addresses only"
     mine = symbols.state()
-    yield "code", f"{len(node.code)} modules, {functions} functions with lines"
+    yield "code", f"{len(modules)} modules, {functions} functions"
     yield "frames", frames
     yield (
         "symbols",

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from beamgdb.memory import Memory, Unreadable
 
@@ -69,8 +69,7 @@ class Emulator:
     normal_exit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """Machine code of one function or shared fragment, `start` up to but not including `stop`.
 
     `lines` holds `(address, file name, line)`, by address: each is valid until the next one. The first is the line of
@@ -97,6 +96,10 @@ class Module:
     base: int
     size: int
     ranges: tuple[Range, ...]
+
+    def __hash__(self) -> int:
+        """Quick: there are as many ranges as functions."""
+        return hash((self.name, self.base, self.size))
 
     @property
     def stop(self) -> int:
@@ -215,7 +218,7 @@ def _own_lines(start: int, lines: list[Line], earlier: list[Range]) -> tuple[Lin
     head = lines[0]
     before = next((index for index in range(len(earlier) - 1, -1, -1) if earlier[index].lines), None)
     if before is not None and earlier[before].lines[-1] == head and len(earlier[before].lines) > 1:
-        earlier[before] = replace(earlier[before], lines=earlier[before].lines[:-1])
+        earlier[before] = earlier[before]._replace(lines=earlier[before].lines[:-1])
     return ((start, *head[1:]), *lines[1:]) if head[0] < start else tuple(lines)
 
 
@@ -231,10 +234,11 @@ def with_prologues(module: Module, size: int) -> Module:
         before = ranges[-1] if ranges else None
         if before is not None and before.name == code.name + CODE_INFO:
             start = before.start if module.name == INTERNAL else max(before.start, before.stop - size)
-            ranges[-1] = replace(before, stop=start)
-            head = code.lines[:1]
-            moved = tuple((start, *line[1:]) for line in head if line[0] == code.start)
-            code = replace(code, start=start, lines=moved + code.lines[len(moved) :])
+            ranges[-1] = Range(before.start, start, before.name, before.lines)
+            lines = code.lines
+            if lines and lines[0][0] == code.start:
+                lines = ((start, *lines[0][1:]), *lines[1:])
+            code = Range(start, code.stop, code.name, lines)
         ranges.append(code)
     return replace(module, ranges=tuple(r for r in ranges if r.start < r.stop))
 

@@ -13,9 +13,22 @@ from beamgdb.layouts.identity import read_identity
 from beamgdb.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
 from beamgdb.memory import ByteOrder, CachedMemory
 from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.schedulers import KINDS
 
 MARK = "etp_erts_version"
 """A symbol that every beam.smp since OTP 18 exports and nothing else has."""
+
+
+SYMBOLS = (
+    "__jit_debug_descriptor",
+    "erts_atom_table",
+    "erts_proc",
+    "erts_port",
+    "process_main",
+    "the_active_code_index",
+    *(symbol for _, *symbols in KINDS for symbol in symbols),
+)
+"""What is soon asked for: GDB is quicker to find it before it has symbols of Erlang code to look through."""
 
 
 @dataclass
@@ -28,13 +41,13 @@ class Session:
     code_seconds: float = 0.0
     """Time that reading BeamAsm's registrations took, in all."""
     code_is_stale: bool = True
+    in_place: bool = False
+    """Whether `marked_at` has been checked since the target ran."""
     told: bool = False
     """Whether the user has been told of what does not work with this VM."""
     """BeamAsm has registered code, or taken a registration back."""
     code_is_checked: bool = False
     """Whether it is known that no code was purged since: OTP 25 does that silently."""
-    per_stop: dict[str, object] = field(default_factory=dict)
-    """Whatever others derive from the state of the stopped target."""
     per_code: dict[str, object] = field(default_factory=dict)
     """Whatever others derive from the code that is loaded."""
 
@@ -46,7 +59,6 @@ class Session:
     def forget(self) -> None:
         """The target has run or was written to."""
         self.node.memory.forget()
-        self.per_stop.clear()
 
     def refresh_code(self) -> bool:
         """Make `node.code` current; whether it changed. Only reads memory: safe inside an unwinder."""
@@ -87,12 +99,17 @@ def has_process() -> bool:
 def find() -> Session | None:
     """The session of the selected inferior's VM, None where there is no beam.smp with a process."""
     number = gdb.selected_inferior().num
-    marked_at = address_of(MARK) if has_process() else None
+    session = _sessions.get(number)
+    if not has_process():
+        return None
+    if session is not None and session.in_place:
+        return session
+    marked_at = address_of(MARK)
     if marked_at is None:
         return None
-    session = _sessions.get(number)
     if session is None or session.marked_at != marked_at:
         session = _sessions[number] = Session(_new_node(), marked_at)
+    session.in_place = True
     return session
 
 
@@ -123,7 +140,7 @@ def forget_all() -> None:
         session.forget()
         if not session.is_settled:
             drop(number)
-        session.code_is_checked = False
+        session.code_is_checked = session.in_place = False
 
 
 def _byteorder() -> ByteOrder:
@@ -140,6 +157,8 @@ def _new_node() -> Node:
             addresses[name] = address_of(name)
         return addresses[name]
 
+    for name in SYMBOLS:
+        symbol(name)
     identity = read_identity(memory.read, symbol)
     layout: Layout | None = None
     reason = ""

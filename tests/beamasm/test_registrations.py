@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,7 +152,7 @@ def test_entry_points_of_beamasm_begin_with_their_code_info() -> None:
     info = Range(0x1008, 0x1030, f"{INTERNAL}:normal_exit/0{CODE_INFO}", ())
     code = Range(0x1030, 0x1040, f"{INTERNAL}:normal_exit/0", ())
     module = Module(INTERNAL, 0x1000, 0x40, (info, code))
-    assert with_prologues(module, 8).ranges == (replace(code, start=0x1008),)
+    assert with_prologues(module, 8).ranges == (code._replace(start=0x1008),)
 
 
 def test_arity_is_told_by_a_functions_name_only() -> None:

@@ -43,8 +43,7 @@ def loaded(draw: st.DrawFn) -> list[Module]:
 
 def _moved(module: Module, distance: int) -> Module:
     ranges = tuple(
-        replace(
-            code,
+        code._replace(
             start=code.start + distance,
             stop=code.stop + distance,
             lines=tuple((line[0] + distance, *line[1:]) for line in code.lines),

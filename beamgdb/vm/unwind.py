@@ -27,6 +27,7 @@ from beamgdb.terms.tags import IMMED1_BITS
 from beamgdb.vm.code import Place
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.processes import Process
+from beamgdb.vm.ranges import is_permanent
 
 ReadRegister = Callable[[str], int | None]
 """A CPU register's value in a frame, None where the frame does not know it."""
@@ -176,8 +177,8 @@ class Unwinder:
     @cached_property
     def _fragments(self) -> dict[str, int]:
         """Address of each shared fragment by its name, without `global::`."""
-        ranges = (code for module in self._node.code if module.name == GLOBAL for code in module.ranges)
-        return {code.name.removeprefix(FRAGMENT): code.start for code in ranges if code.name.startswith(FRAGMENT)}
+        modules = (module for module in self._node.code if module.name == GLOBAL and is_permanent(module))
+        return {code.name.removeprefix(FRAGMENT): code.start for module in modules for code in module.ranges}
 
     @cached_property
     def _raising(self) -> frozenset[int]:

@@ -1,9 +1,10 @@
 %% A process that goes round and round through C, always below loop/1 and round/2: a BIF, arithmetic on big integers, a
-%% NIF, a dirty NIF, the garbage collector, a handler of exceptions, float arithmetic, and the death of another process.
+%% NIF, a dirty NIF, the garbage collector, a handler of exceptions, float arithmetic, the death of another process, and
+%% lines to step over.
 %% Each caller needs its arguments after the call, so they live in y registers meanwhile.
 -module(stages).
 -export([start/0, loop/1, round/2]).
--export([in_bif/2, in_arithmetic/2, in_nif/2, in_dirty_nif/2, in_gc/2, in_catch/2, in_floats/2, in_exit/2]).
+-export([in_bif/2, in_arithmetic/2, in_nif/2, in_dirty_nif/2, in_gc/2, in_catch/2, in_floats/2, in_exit/2, in_lines/2]).
 -export([c_function/1, dirty_c_function/1, leaf/3, third/1, die/1]).
 -on_load(load/0).
 
@@ -20,7 +21,7 @@ loop(Round) ->
 
 round(Round, Payload) ->
     Stages = [fun in_bif/2, fun in_arithmetic/2, fun in_nif/2, fun in_dirty_nif/2, fun in_gc/2, fun in_catch/2,
-              fun in_floats/2, fun in_exit/2],
+              fun in_floats/2, fun in_exit/2, fun in_lines/2],
     Done = all(Stages, Round, Payload),
     {round, Round, Payload, Done}.
 
@@ -71,6 +72,12 @@ leaf(First, Second, Third) ->
 
 third(Binary) ->
     byte_size(Binary).
+
+in_lines(Round, Payload) ->
+    One = third(<<"one">>),
+    Two = third(<<"two">>),
+    Three = third(<<"three">>),
+    {Round, Payload, One, Two, Three}.
 
 in_floats(Round, Payload) ->
     Scaled = scale(float(Round), 2.5),

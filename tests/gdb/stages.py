@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.harness.erl import TESTS
 from tests.harness.gdb import Gdb, Stop
 
 #: A round of stages.erl takes milliseconds.
@@ -121,6 +122,12 @@ def breakpoint_number(text: str) -> int:
     match = re.search(r"^(?:Breakpoint|Temporary breakpoint) (\d+) ", text, re.M)
     assert match, text
     return int(match[1])
+
+
+def line_of(module: str, text: str) -> int:
+    """The number of the first line of a module of tests/erl that has this text."""
+    lines = (TESTS / "erl" / f"{module}.erl").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
 
 
 @contextmanager

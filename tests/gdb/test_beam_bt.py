@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.gdb.conftest import Looking
-from tests.gdb.stages import SOON, go_to, read_backtrace, read_backtraces
+from tests.gdb.stages import SOON, go_to, line_of, read_backtrace, read_backtraces
 from tests.harness.gdb import Gdb, GdbError
 
 PAYLOAD = '[payload,"of",<<"round">>]'
@@ -45,7 +45,7 @@ def test_the_process_of_the_selected_thread(looking: Looking) -> None:
     (number,) = shown.first("stages:loop/1").registers.values()
     assert set(inner.registers.values()) == set(outer.registers.values()) == {number, PAYLOAD}
     assert inner.file.endswith("stages.erl")
-    assert inner.line == 42
+    assert inner.line == line_of("stages", "c_function({argument, 3})")
 
 
 def test_an_outer_frame_selected_changes_nothing(looking: Looking) -> None:

@@ -81,10 +81,10 @@ def test_a_pending_breakpoint_on_a_line(gdb: Gdb, folder: Path) -> None:
 
 
 def test_a_module_loaded_later_appears(gdb: Gdb, folder: Path) -> None:
-    assert "later:" not in gdb.cmd("info functions ^later:")
+    assert "later:" not in gdb.cmd("info functions -q ^later:")
     before = modules(gdb)
     run_until_done(gdb, folder, "load")
-    assert "later:called/1" in gdb.cmd("info functions ^later:")
+    assert "later:called/1" in gdb.cmd("info functions -q ^later:")
     assert modules(gdb) == before + 1
     assert 'of "later.erl"' in gdb.cmd("info line -function later:called/1")
     number = breakpoint_number(gdb.cmd("break -function later:called/1"))
@@ -97,12 +97,12 @@ def test_a_purged_module_vanishes(gdb: Gdb, folder: Path) -> None:
     start, before = start_of(gdb, "later:called/1"), modules(gdb)
     assert gdb.cmd(f"info symbol {start:#x}").startswith("later:called/1")
     run_until_done(gdb, folder, "purge")
-    assert "later:" not in gdb.cmd("info functions ^later:")
+    assert "later:" not in gdb.cmd("info functions -q ^later:")
     assert "later:" not in gdb.cmd(f"info symbol {start:#x}")
     assert modules(gdb) == before - 1
     run_until_done(gdb, folder, "other")
     assert "later:" not in gdb.cmd(f"info symbol {start:#x}")
-    assert "busy:loop/1" in gdb.cmd("info functions ^busy:")
+    assert "busy:loop/1" in gdb.cmd("info functions -q ^busy:")
     owner = gdb.cmd(f"info symbol {start_of(gdb, 'busy:loop/1'):#x}")
     assert owner.startswith("busy:loop/1")
 

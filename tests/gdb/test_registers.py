@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.gdb.conftest import Looking
-from tests.gdb.stages import SOON, breakpoint_number, go_to
+from tests.gdb.stages import SOON, breakpoint_number, go_to, line_of
 from tests.gdb.test_beam_bt import PAYLOAD, one_line_error
 from tests.harness.gdb import Gdb, GdbError
 
@@ -128,7 +128,7 @@ def test_float_registers(stages_gdb: Gdb) -> None:
     arguments = registers(stages_gdb.cmd("xreg"))
     product = float(arguments["x0"]) * 2.5 + 0.125
     assert arguments["x1"] == "2.5"
-    stages_gdb.cmd("tbreak stages.erl:81")
+    stages_gdb.cmd(f"tbreak stages.erl:{line_of('stages', 'Product / 8.0')}")
     stages_gdb.go("continue", timeout=SOON)
     floats = registers(stages_gdb.cmd("freg"))
     assert float(floats["f0"]) == product

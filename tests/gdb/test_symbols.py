@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gdb.stages import SOON, breakpoint_number, functions, go_to, read_backtrace, read_frames
+from tests.gdb.stages import SOON, breakpoint_number, functions, go_to, line_of, read_backtrace, read_frames
 from tests.harness.erl import Node, running_node
 from tests.harness.gdb import Gdb, GdbError
 
@@ -36,13 +36,6 @@ def address_of(gdb: Gdb, name: str) -> int:
     return int(match[1], 16)
 
 
-def line_of(ebin: Path, module: str, text: str) -> int:
-    """The number of the first line of a module of tests/erl that has this text."""
-    del ebin
-    source = Path(__file__).parent.parent / "erl" / f"{module}.erl"
-    return next(number for number, line in enumerate(source.read_text().splitlines(), 1) if text in line)
-
-
 # -- names, addresses, lines ------------------------------------------------------------------------------------------
 
 
@@ -55,8 +48,7 @@ def test_info_symbol(gdb: Gdb) -> None:
 
 def test_a_symbol_is_as_long_as_its_function(gdb: Gdb) -> None:
     """Every address from one function to the next belongs to the first or to data between them."""
-    functions_of_module = re.findall(r"^ *(0x[0-9a-f]+ +)?(stages:[^:\n]+/\d+)", gdb.cmd("info functions ^stages:"), re.M)
-    names = {name for _, name in functions_of_module}
+    names = set(re.findall(r"\b(stages:[^\s(]+/\d+)\(", gdb.cmd("info functions -q ^stages:")))
     assert {"stages:loop/1", "stages:third/1", "stages:module_info/0", "stages:start/0"} <= names
     start = address_of(gdb, "stages:third/1")
     for offset in range(0, 400, 4):
@@ -69,19 +61,20 @@ def test_a_symbol_is_as_long_as_its_function(gdb: Gdb) -> None:
     assert offset > 40
 
 
-def test_info_line(gdb: Gdb, ebin: Path) -> None:
-    line = line_of(ebin, "stages", "byte_size(Binary).")
-    assert re.match(rf'Line {line} of "stages\.erl" starts at address', gdb.cmd("info line -function stages:third/1"))
+def test_info_line(gdb: Gdb) -> None:
+    line = line_of("stages", "byte_size(Binary).")
+    head = line_of("stages", "third(Binary) ->")
+    assert re.match(rf'Line {head} of "stages\.erl" starts at address', gdb.cmd("info line -function stages:third/1"))
     start = address_of(gdb, "stages:third/1")
     assert f'Line {line} of "stages.erl"' in gdb.cmd(f"info line *{start + 8:#x}")
     assert "stages:third/1" in gdb.cmd(f"info line stages.erl:{line}")
 
 
-def test_list(gdb: Gdb, ebin: Path) -> None:
-    line = line_of(ebin, "stages", "byte_size(Binary).")
+def test_list(gdb: Gdb) -> None:
+    line = line_of("stages", "byte_size(Binary).")
     shown = gdb.cmd("list -function stages:third/1")
     assert f"{line}\t    byte_size(Binary).\n" in shown
-    assert "    Size = third(Third),\n" in gdb.cmd(f"list stages.erl:{line - 3},{line}")
+    assert "    Size = third(Third),\n" in gdb.cmd(f"list stages.erl:{line - 4},{line}")
 
 
 def test_list_of_the_installed_sources(gdb: Gdb, node: Node) -> None:
@@ -95,7 +88,7 @@ def test_disassemble(gdb: Gdb) -> None:
     assert shown.startswith("Dump of assembler code for function stages:third/1:\n")
     assert shown.endswith("End of assembler dump.\n")
     assert re.search(r"<\+0>:\t", shown)
-    assert " ret" in shown
+    assert "\tret" in shown
     assert "global::" in shown
     start = address_of(gdb, "stages:third/1")
     assert len(gdb.cmd(f"x/3i {start:#x}").splitlines()) == 3
@@ -157,16 +150,11 @@ def test_tbreak_is_hit_once(gdb: Gdb) -> None:
     assert "stages:third/1" not in gdb.cmd("info breakpoints", check=False)
 
 
-def test_break_by_line(gdb: Gdb, ebin: Path) -> None:
-    line = line_of(ebin, "stages", "{First, Second, Size}.")
+def test_break_by_line(gdb: Gdb) -> None:
+    line = line_of("stages", "Two = third(")
     continue_to(gdb, breakpoint_number(gdb.cmd(f"break stages.erl:{line}")))
     (frame,) = read_frames(gdb.cmd("bt 1"))
-    assert (frame.function, frame.place) == ("stages:leaf/3", f"stages.erl:{line}")
-
-
-def test_break_by_quoted_name(gdb: Gdb) -> None:
-    continue_to(gdb, breakpoint_number(gdb.cmd("break 'stages:third/1'")))
-    assert innermost(gdb) == "stages:third/1"
+    assert (frame.function, frame.place) == ("stages:in_lines/2", f"stages.erl:{line}")
 
 
 def test_break_on_a_fragment(gdb: Gdb) -> None:
@@ -177,7 +165,7 @@ def test_break_on_a_fragment(gdb: Gdb) -> None:
 
 def test_atoms_that_need_quotes(gdb: Gdb) -> None:
     assert ODD in gdb.cmd("info functions weird")
-    continue_to(gdb, breakpoint_number(gdb.cmd(f"break -function {ODD}")))
+    continue_to(gdb, breakpoint_number(gdb.cmd(f'break -function "{ODD}"')))
     shown = read_frames(gdb.cmd("bt"))
     assert functions(shown)[:2] == [ODD, "'Elixir.Odd':'a loop'/1"]
     assert re.fullmatch(r"\{'an argument',\d+\}", shown[0].arguments["x0"])
@@ -195,24 +183,30 @@ def test_unknown_functions(gdb: Gdb) -> None:
             gdb.cmd(f"list -function {wrong}")
 
 
-def test_breakpoints_survive_detaching(node: Node) -> None:
-    with Gdb() as session:
-        session.attach(node.pid)
-        number = breakpoint_number(session.cmd("break -function stages:third/1"))
-        session.go("continue", timeout=SOON)
-        session.cmd("detach")
-        session.attach(node.pid)
-        continue_to(session, number)
-        assert innermost(session) == "stages:third/1"
+def test_breakpoints_survive_detaching(stages_gdb: Gdb) -> None:
+    pid = re.search(r"process (\d+)", stages_gdb.cmd("info inferiors"))
+    assert pid
+    number = breakpoint_number(stages_gdb.cmd("break -function stages:third/1"))
+    stages_gdb.go("continue", timeout=SOON)
+    stages_gdb.cmd("detach")
+    stages_gdb.attach(int(pid[1]))
+    continue_to(stages_gdb, number)
+    assert innermost(stages_gdb) == "stages:third/1"
 
 
 # -- stepping ---------------------------------------------------------------------------------------------------------
 
 
+CALLS = ("One = third(", "Two = third(", "Three = third(")
+
+
 @pytest.fixture
-def at_leaf(stages_gdb: Gdb) -> Gdb:
-    """Stopped at the entry of stages:leaf/3."""
-    go_to(stages_gdb, "stages:leaf/3", "stages:protected/2")
+def at_lines(stages_gdb: Gdb) -> Gdb:
+    """Stopped in stages:in_lines/2 at the first of its calls."""
+    go_to(stages_gdb, "stages:in_lines/2", "stages:all/3")
+    if place(stages_gdb) != lines()[0]:
+        stages_gdb.go("next", timeout=SOON)
+    assert place(stages_gdb) == lines()[0]
     return stages_gdb
 
 
@@ -221,35 +215,31 @@ def place(gdb: Gdb) -> tuple[str, str]:
     return frame.function, frame.place
 
 
-def lines_of_leaf() -> tuple[int, int, int]:
-    source = (Path(__file__).parent.parent / "erl" / "stages.erl").read_text().splitlines()
-    texts = ("    Size = third(Third),", "    {First, Second, Size}.", "    byte_size(Binary).")
-    first, second, third = (source.index(text) + 1 for text in texts)
-    return first, second, third
+def lines() -> list[tuple[str, str]]:
+    """Places of the calls in stages:in_lines/2."""
+    return [("stages:in_lines/2", f"stages.erl:{line_of('stages', call)}") for call in CALLS]
 
 
-def test_next(at_leaf: Gdb) -> None:
-    call, after, _ = lines_of_leaf()
-    if place(at_leaf)[1] != f"stages.erl:{call}":
-        at_leaf.go("next", timeout=SOON)
-    assert place(at_leaf) == ("stages:leaf/3", f"stages.erl:{call}")
-    at_leaf.go("next", timeout=SOON)
-    assert place(at_leaf) == ("stages:leaf/3", f"stages.erl:{after}")
-    at_leaf.go("next", timeout=SOON)
-    assert place(at_leaf)[0] == "stages:protected/2"
+def test_next(at_lines: Gdb) -> None:
+    """Over calls, and out of the function at its end."""
+    for expected in lines()[1:]:
+        stop = at_lines.go("next", timeout=SOON)
+        assert stop.reason == "end-stepping-range"
+        assert place(at_lines) == expected
+    at_lines.go("next", timeout=SOON)
+    assert place(at_lines)[0] in ("stages:all/3", "stages:round/2", "stages:loop/1")
 
 
-def test_step(at_leaf: Gdb) -> None:
-    _, after, inside = lines_of_leaf()
-    for _ in range(2):
-        at_leaf.go("step", timeout=SOON)
-        if place(at_leaf)[0] != "stages:leaf/3":
+def test_step(at_lines: Gdb) -> None:
+    """Into the function that is called, and out again."""
+    at_lines.go("step", timeout=SOON)
+    assert place(at_lines)[0] == "stages:third/1"
+    assert at_lines.cmd("p x0").endswith(' = <<"one">>\n')
+    for _ in range(3):
+        at_lines.go("step", timeout=SOON)
+        if place(at_lines)[0] != "stages:third/1":
             break
-    assert place(at_leaf) == ("stages:third/1", f"stages.erl:{inside}")
-    assert at_leaf.cmd("p x0").endswith(' = <<"third">>\n')
-    at_leaf.go("step", timeout=SOON)
-    assert place(at_leaf)[0] == "stages:leaf/3"
-    del after
+    assert place(at_lines) in lines()[:2]
 
 
 def test_finish(stages_gdb: Gdb) -> None:
@@ -273,10 +263,12 @@ def test_finish_out_of_c(stages_gdb: Gdb) -> None:
     assert stages_gdb.cmd("xreg 0").split(maxsplit=1)[1].strip() == "{{argument,3},{argument,3}}"
 
 
-def test_finish_an_outer_frame(at_leaf: Gdb) -> None:
-    at_leaf.cmd("up")
-    at_leaf.go("finish", timeout=SOON)
-    assert place(at_leaf)[0] == "stages:in_catch/2"
+def test_finish_an_outer_frame(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stages:third/1", "stages:leaf/3")
+    stages_gdb.cmd("up")
+    stages_gdb.go("finish", timeout=SOON)
+    assert place(stages_gdb)[0] == "stages:protected/2"
+    assert stages_gdb.cmd("xreg 0").split(maxsplit=1)[1].startswith("{first,")
 
 
 def test_finish_over_a_collection(stages_gdb: Gdb) -> None:
@@ -290,13 +282,23 @@ def test_finish_over_a_collection(stages_gdb: Gdb) -> None:
     assert place(stages_gdb)[0] == "stages:in_gc/2"
 
 
-def test_until_and_advance(at_leaf: Gdb) -> None:
-    _, after, _ = lines_of_leaf()
-    at_leaf.go(f"advance stages.erl:{after}", timeout=SOON)
-    assert place(at_leaf) == ("stages:leaf/3", f"stages.erl:{after}")
-    go_to(at_leaf, "stages:leaf/3", "stages:protected/2")
-    at_leaf.go(f"until stages.erl:{after}", timeout=SOON)
-    assert place(at_leaf) == ("stages:leaf/3", f"stages.erl:{after}")
-    go_to(at_leaf, "stages:leaf/3", "stages:protected/2")
-    at_leaf.go("until", timeout=SOON)
-    assert place(at_leaf)[0] in ("stages:leaf/3", "stages:third/1")
+def test_until_and_advance(at_lines: Gdb) -> None:
+    first, second, third = lines()
+    at_lines.go(f"advance {second[1]}", timeout=SOON)
+    assert place(at_lines) == second
+    at_lines.go(f"until {third[1]}", timeout=SOON)
+    assert place(at_lines) == third
+
+
+def test_until_the_next_line(at_lines: Gdb) -> None:
+    at_lines.go("until", timeout=SOON)
+    assert place(at_lines) == lines()[1]
+
+
+def test_stepi_and_nexti(at_lines: Gdb) -> None:
+    for _ in range(60):
+        at_lines.go("nexti", timeout=SOON)
+        assert place(at_lines)[0] != "stages:third/1"
+        if place(at_lines) == lines()[1]:
+            return
+    raise AssertionError("the next line was not reached")

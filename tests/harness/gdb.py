@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -120,6 +121,15 @@ class Gdb:
             raise GdbError(f"{command}: {message}\n{text}")
         # GDB prints the error besides returning it, for some commands.
         return text if message in text else f"{text}{message}\n"
+
+    def cmd_interrupted(self, command: str, *, after: float) -> str:
+        """What a CLI command prints when Ctrl-C comes `after` seconds, the error included."""
+        ctrl_c = threading.Timer(after, os.kill, (self._process.pid, signal.SIGINT))
+        ctrl_c.start()
+        try:
+            return self.cmd(command, check=False)
+        finally:
+            ctrl_c.cancel()
 
     def mi(self, command: str, *, timeout: float | None = None) -> Any:
         """The results of an MI command, as lists and dicts. Raises GdbError."""

@@ -1,0 +1,85 @@
+"""What front ends see through GDB/MI: terms as values, Erlang functions as frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gdb.conftest import reached
+from tests.gdb.stages import SOON, go_to
+from tests.harness.erl import running_node
+from tests.harness.gdb import Gdb, GdbError
+
+
+@pytest.fixture(scope="module")
+def gdb(ebin: Path) -> Iterator[Gdb]:
+    """A session, with frame filters as front ends have them, in stages:third/1 called from stages:leaf/3."""
+    with running_node(ebin, "stages:start()") as node, reached(node, "stages:third/1") as (session, _):
+        session.mi("-enable-frame-filters")
+        while "stages:leaf/3" not in session.cmd("bt 2"):
+            go_to(session, "stages:third/1", "stages:leaf/3")
+        yield session
+
+
+def test_a_term(gdb: Gdb) -> None:
+    assert gdb.mi("-data-evaluate-expression x0")["value"] == '<<"third">>'
+    assert gdb.mi("-data-evaluate-expression $_xreg(0)")["value"] == '<<"third">>'
+
+
+def test_a_variable_object(gdb: Gdb) -> None:
+    variable = gdb.mi("-var-create third * x0")
+    assert variable["value"] == '<<"third">>'
+    assert variable["type"] == "Eterm"
+    gdb.mi("-var-delete third")
+
+
+def test_frames(gdb: Gdb) -> None:
+    frames = gdb.mi("-stack-list-frames")["stack"]
+    assert [frame["func"] for frame in frames[:4]] == [
+        "stages:third/1", "stages:leaf/3", "stages:protected/2", "stages:in_catch/2",
+    ]  # fmt: skip
+    assert frames[1]["file"].endswith("stages.erl")
+    assert Path(frames[1]["fullname"]).is_file()
+    assert frames[-1]["func"] == "clone3"
+
+
+def arguments(frame: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in frame["args"]}
+
+
+def test_arguments(gdb: Gdb) -> None:
+    frames = gdb.mi("-stack-list-arguments 1 0 2")["stack-args"]
+    assert arguments(frames[0]) == {"x0": '<<"third">>'}
+    assert arguments(frames[1])["x0"] == "first"
+    assert arguments(frames[1])["x2"] == "<not available>"
+
+
+def test_variables(gdb: Gdb) -> None:
+    listed = gdb.mi("-stack-list-variables 1")["variables"]
+    variables = {one["name"]: one["value"] for one in listed}
+    assert variables["x0"] == '<<"third">>'
+
+
+def test_an_outer_frame_does_not_know_x0(gdb: Gdb) -> None:
+    thread = gdb.mi("-thread-info")["current-thread-id"]
+    try:
+        value = gdb.mi(f"-data-evaluate-expression --thread {thread} --frame 1 x0")["value"]
+    except GdbError:
+        return
+    assert re.search("optimized out|not available", value)
+
+
+def test_a_term_in_c(ebin: Path) -> None:
+    with running_node(ebin, "stages:start()") as node, reached(node, "stage_reached") as (session, _):
+        assert session.mi("-data-evaluate-expression argument")["value"] == "{argument,3}"
+
+
+def test_breakpoints(gdb: Gdb) -> None:
+    made = gdb.mi("-break-insert -t --function stages:leaf/3")["bkpt"]
+    assert made["func"] == "stages:leaf/3"
+    assert made["fullname"].endswith("stages.erl")
+    stop = gdb.go("continue", timeout=SOON)
+    assert stop.results["frame"]["func"] == "stages:leaf/3"

@@ -1,0 +1,136 @@
+"""Bad memory, Ctrl-C, other programs: an answer or one line, and always the prompt."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gdb.stages import read_backtrace, read_backtraces
+from tests.gdb.test_beam_bt import one_line_error
+from tests.harness.erl import Node, Release, running_node
+from tests.harness.gdb import Gdb
+
+COMMANDS = ("beam-bt", "beam-bt all", "beam-info", "xreg", "yreg", "freg", "eterm 1")
+PROCESSES = 10000
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_program_that_is_no_beam(start_other: Gdb, command: str) -> None:
+    assert "no beam.smp" in one_line_error(start_other, command)
+
+
+@pytest.fixture(scope="module")
+def start_other() -> Iterator[Gdb]:
+    """A session with another program, running."""
+    with Gdb("/bin/cat") as gdb:
+        gdb.cmd("set startup-with-shell off")
+        gdb.go("starti")
+        yield gdb
+
+
+def test_no_program_at_all() -> None:
+    with Gdb() as gdb:
+        for command in (*COMMANDS, "p $_xreg(0)", "p $_eterm(1)"):
+            assert one_line_error(gdb, command)
+        assert gdb.cmd("complete beam-bt x") == ""
+
+
+def test_a_beam_that_does_not_run(release: Release) -> None:
+    with Gdb(str(release.beam)) as gdb:
+        for command in COMMANDS:
+            assert "not being run" in one_line_error(gdb, command)
+        assert gdb.cmd("complete beam-bt x") == ""
+
+
+def test_a_process_that_has_ended(ebin: Path) -> None:
+    with running_node(ebin, "busy:start()") as node, Gdb() as gdb:
+        gdb.attach(node.pid)
+        gdb.cmd("beam-info")
+        gdb.cmd("kill")
+        for command in COMMANDS:
+            assert "not being run" in one_line_error(gdb, command)
+
+
+# -- Ctrl-C -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crowded(ebin: Path) -> Iterator[Node]:
+    many = f"[spawn(fun() -> receive never -> N end end) || N <- lists:seq(1, {PROCESSES})]"
+    with running_node(ebin, f"busy:start(), {many}") as node:
+        yield node
+
+
+def test_interrupting_a_long_command(crowded: Node) -> None:
+    with Gdb() as gdb:
+        gdb.attach(crowded.pid)
+        gdb.cmd("beam-info")
+        for delay in (0.05, 0.3, 1.0):
+            start = time.monotonic()
+            said = gdb.cmd_interrupted("beam-bt all", after=delay)
+            assert time.monotonic() - start < delay + 3
+            assert "Traceback" not in said
+            assert said.endswith("Quit\n")
+            assert not gdb.running
+        assert read_backtrace(gdb.cmd("beam-bt init")).functions
+
+
+def test_ten_thousand_processes(crowded: Node) -> None:
+    with Gdb() as gdb:
+        gdb.attach(crowded.pid)
+        gdb.cmd("beam-info")
+        start = time.monotonic()
+        shown = read_backtraces(gdb.cmd("beam-bt all", timeout=60))
+        assert time.monotonic() - start < 30
+        assert len(shown) > PROCESSES
+        start = time.monotonic()
+        gdb.cmd("beam-bt busy")
+        assert time.monotonic() - start < 1
+        count = len(gdb.cmd("complete beam-bt ").splitlines())
+        assert 0 < count <= len(shown) + 2
+
+
+# -- garbage ----------------------------------------------------------------------------------------------------------
+
+
+def test_garbage_on_a_heap_and_a_stack(ebin: Path) -> None:
+    """Random words, those that look like terms among them, all over a process."""
+    with running_node(ebin, "terms:start(), words:start(), busy:start()") as node, Gdb() as gdb:
+        gdb.attach(node.pid)
+        words = [int(word, 16) for word in re.findall(r"^word \w+ ([0-9a-f]+)$", node.said, re.M)]
+        addresses = [word & ~7 for word in words if 1 <= word & 3 <= 2 and word >> 20]
+        low, high = min(addresses), max(addresses)
+        assert high - low < 1 << 20
+        chance = random.Random(25)
+        for share in (0.02, 0.3, 1.0):
+            lines = [
+                f"gdb.selected_inferior().write_memory({address:#x}, ({garbage(chance, low, high):#x}).to_bytes(8, 'little'))"
+                for address in range(low, high, 8)
+                if chance.random() < share
+            ]
+            for start in range(0, len(lines), 200):
+                gdb.cmd(f"python {'; '.join(lines[start : start + 200])}")
+            for command in ("beam-bt words_holder", "beam-bt all", "beam-bt -limit 5 words_holder"):
+                said = gdb.cmd(command, timeout=30)
+                assert "Traceback" not in said
+                assert "internal error" not in said
+                assert " init, spawned as" in said or "words_holder" in command
+            for word in words:
+                said = gdb.cmd(f"eterm {word:#x}", timeout=10)
+                assert len(said) < 1 << 20
+                assert "Traceback" not in said
+
+
+def garbage(chance: random.Random, low: int, high: int) -> int:
+    """A word: anything, or a pointer into the damaged memory with any tag, or a header."""
+    kind = chance.randrange(3)
+    if kind == 0:
+        return chance.getrandbits(64)
+    if kind == 1:
+        return chance.randrange(low, high, 8) | chance.choice((0, 1, 2))
+    return chance.randrange(1 << 12) << 6 | chance.randrange(16) << 2

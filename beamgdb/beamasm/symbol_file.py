@@ -16,9 +16,8 @@ from beamgdb.beamasm.registrations import CODE_INFO, NO_CODE, Module, Range
 from jit.object import dwarf_expression
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
-from jit.object.dwarf_info import Die, Fragment, Unit, Value
+from jit.object.dwarf_info import Die, Fragment, Unit
 from jit.object.dwarf_line import LineTable
-from jit.object.dwarf_ranges import SectionOffset
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import ET, SHF, SHT, STT
 
@@ -83,27 +82,26 @@ class _UnitWriter:
     def add(self, module: Module) -> None:
         """Append the compile unit of `module`."""
         files = _Files(module, self._locate)
-        attributes: dict[DW_AT, Value] = {
-            DW_AT.name: files.entries[0][0],
-            DW_AT.comp_dir: files.directories[0],
-            DW_AT.producer: "BeamAsm",
-            DW_AT.language: DW_LANG.Mips_Assembler,
-        }
-        if any(code.lines for code in module.ranges):
-            attributes[DW_AT.stmt_list] = self._add_lines(module, files)
-        unit = self._dwarf.add_unit(attributes, ranges=[(module.base, module.size)])
+        # Also for a module without lines: the first entries of all units must have the same size.
+        table = LineTable(self._machine.target, files.directories, files.entries)
+        for code in module.ranges:
+            if code.lines:
+                table.add_sequence(_rows(code, files), code.stop)
+        unit = self._dwarf.add_unit(
+            {
+                DW_AT.name: files.entries[0][0],
+                DW_AT.comp_dir: files.directories[0],
+                DW_AT.producer: "BeamAsm",
+                DW_AT.language: DW_LANG.Mips_Assembler,
+                DW_AT.stmt_list: self._dwarf.add_line_table(table),
+            },
+            ranges=[(module.base, module.size)],
+        )
         if self._encoded_types is None:
             self._encoded_types = unit.add(*self._types)
         else:
             unit.embed(self._encoded_types)
         self._add_functions(unit, module, files)
-
-    def _add_lines(self, module: Module, files: _Files) -> SectionOffset:
-        table = LineTable(self._machine.target, files.directories, files.entries)
-        for code in module.ranges:
-            if code.lines:
-                table.add_sequence(_rows(code, files), code.stop)
-        return self._dwarf.add_line_table(table)
 
     def _add_functions(self, unit: Unit, module: Module, files: _Files) -> None:
         """Subprograms, in groups whose entries differ by their columns only."""

@@ -148,7 +148,11 @@ class Unwinder:
     def flow(self, code: Range) -> FunctionFlow | None:
         """The analysis of a function or fragment, None where there is none."""
         if code.start not in self._flows:
-            self._flows[code.start] = self._analyse(code, self._entry(code))
+            try:
+                self._flows[code.start] = self._analyse(code, self._entry(code))
+            except ImportError:
+                # No disassembler, as was said when beamgdb was loaded: frames are found by scanning the stack.
+                self._flows[code.start] = None
         return self._flows[code.start]
 
     def _analyse(self, code: Range, entry: Entry) -> FunctionFlow | None:

@@ -124,13 +124,24 @@ class ErlangFrameFilter:
 
 
 def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:
-    """Frames up to one outside of which nothing can be told; GDB's own `bt` ends there without a word. `process_main`
-    saves no registers, and its caller may need them to be unwound."""
-    while True:
-        try:
-            yield next(iterator)
-        except (StopIteration, gdb.error):
-            return
+    """Frames up to one outside of which nothing can be told; GDB's own `bt` ends there without a word.
+
+    `process_main` saves no registers, and its caller may need them to be unwound. GDB's iterator asks for the frame
+    outside before it gives one, and loses it when that fails.
+    """
+    frame = None
+    try:
+        for decorator in iterator:
+            yield decorator
+            frame = decorator.inferior_frame()
+        return
+    except gdb.error:
+        pass
+    try:
+        while frame is not None and (frame := frame.older()) is not None:
+            yield FrameDecorator(frame)
+    except gdb.error:
+        return
 
 
 def install() -> None:

@@ -73,12 +73,15 @@ def _without_x(frame: ErlangFrame) -> ErlangFrame:
 
 
 def outwards(frame: gdb.Frame | None) -> Iterator[gdb.Frame]:
-    """`frame` and those outside of it."""
+    """`frame` and those outside of it, as far as GDB can tell."""
     for _ in range(MAX_C_FRAMES):
         if frame is None:
             return
         yield frame
-        frame = frame.older()
+        try:
+            frame = frame.older()
+        except gdb.error:
+            return
 
 
 def selected() -> Selected:

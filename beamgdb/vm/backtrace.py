@@ -10,6 +10,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.vm.code import Place
 from beamgdb.vm.node import Node
 from beamgdb.vm.processes import Process
+from beamgdb.vm.stack import stack_end
 
 MAX_ARGUMENTS = 256
 """Arguments of a function at most (`MAX_ARG`)."""
@@ -40,7 +41,7 @@ def levels(node: Node, process: Process, pc: int, top: int, calling: bool = Fals
     Ends at the first function of the process, or where the stack cannot be read any further.
     """
     reader = node.stack()
-    for frame in reader.frames(top, process.record["hend"]):
+    for frame in reader.frames(top, stack_end(process, top)):
         words = node.memory.words(frame.address, frame.slots)
         yield Level(pc, calling, _place(node, pc, calling), words)
         pc, calling = frame.return_address, True

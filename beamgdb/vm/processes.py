@@ -47,12 +47,9 @@ class Process:
         """The pid, as a term."""
         return self.record["common.id"]
 
-    def is_plausible(self) -> bool:
-        """Whether this memory can be a process at all: its pid is one, and its stack lies inside its heap."""
-        try:
-            return self.id & IMMED1_MASK == PID and self.record["heap"] <= self.record["stop"] <= self.record["hend"]
-        except Unreadable:
-            return False
+    def has_sound_stack(self) -> bool:
+        """Whether its pid is one, and its stack inside its heap: not so while a garbage collection moves both."""
+        return self.id & IMMED1_MASK == PID and self.record["heap"] <= self.record["stop"] <= self.record["hend"]
 
     def has(self, flag: str) -> bool:
         """Whether the flag of `FLAGS` is set in the process's state."""
@@ -113,6 +110,24 @@ class ProcessTable:
         """The process whose structure is at `address`; nothing is checked."""
         return Process(Record(self._memory, self._table.layout, "Process", address), self._tags)
 
+    def is_process(self, process: Process) -> bool:
+        """Whether this memory is a process: it has a sound stack, or the table has it at the slot of its pid."""
+        try:
+            return process.has_sound_stack() or self._holds(process)
+        except Unreadable:
+            return False
+
+    def _holds(self, process: Process) -> bool:
+        order = SlotOrder.of(self._table.__getitem__)
+        if order is None or process.id & IMMED1_MASK != PID:
+            return False
+        data = process.id >> IMMED1_BITS & ((1 << self._tags.id_bits) - 1)
+        slot = data & order.mask if self._tags.ids_by_slot else order.slot_of(data)
+        return slot < self._table["r.o.max"] and self._at_slot(slot) == process.address
+
+    def _at_slot(self, slot: int) -> int:
+        return self._memory.word(self._table["r.o.tab"] + slot * self._memory.word_size)
+
     def __iter__(self) -> Iterator[Process]:
         """All processes, in order of their slots. Raises `Unreadable` when the table is."""
         size = min(self._table["r.o.max"], MAX_TABLE)
@@ -130,7 +145,7 @@ class ProcessTable:
         order = SlotOrder.of(self._table.__getitem__)
         if order is None or (slot := order.slot_of(data)) >= self._table["r.o.max"]:
             return None
-        address = self._memory.word(self._table["r.o.tab"] + slot * self._memory.word_size)
+        address = self._at_slot(slot)
         if address in (0, self._table["r.o.invalid_element"]):
             return None
         process = self.at(address)

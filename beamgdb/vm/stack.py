@@ -14,9 +14,20 @@ from beamgdb.beamasm.registrations import FrameLayout
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.terms.tags import HEADER, PRIMARY_MASK
 from beamgdb.vm.code import CodeIndex
+from beamgdb.vm.processes import Process
+
+MAX_SCAN = 1 << 20
+"""Bytes that are searched for frames where the base of the stack is not known."""
 
 MAX_SLOTS = 1 << 27
 """Words of a stack that are looked at: more than the largest heap block holds is a corrupt process."""
+
+
+def stack_end(process: Process, top: int) -> int:
+    """Address after the stack that has its top at `top`. While a garbage collection moves the stack, the process does
+    not tell: then it is a guess, and frames end with that of the first function."""
+    end = process.record["hend"]
+    return end if top <= end else top + MAX_SCAN
 
 
 @dataclass(frozen=True, slots=True)

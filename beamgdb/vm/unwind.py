@@ -27,6 +27,7 @@ from beamgdb.terms.tags import IMMED1_BITS
 from beamgdb.vm.code import Place
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.processes import Process
+from beamgdb.vm.stack import MAX_SCAN, stack_end
 from beamgdb.vm.ranges import is_permanent
 
 ReadRegister = Callable[[str], int | None]
@@ -128,9 +129,7 @@ class Unwinder:
             return None
         if frame.place.code.name == PROCESS_MAIN:
             return self._out_of_process_main(frame, read)
-        # Where the base of the stack is not known, BeamAsm's entry point at its end shows it.
-        at_end = frame.process is None and frame.place.module.name == INTERNAL
-        if frame.return_slot is None or at_end:
+        if frame.return_slot is None or self._is_base(frame):
             return self._end(frame)
         return self._to_caller(frame, read)
 
@@ -140,10 +139,11 @@ class Unwinder:
         if not address:
             return None
         try:
-            process = self._node.processes.at(address)
+            table = self._node.processes
         except Unavailable:
             return None
-        return process if process.is_plausible() else None
+        process = table.at(address)
+        return process if table.is_process(process) else None
 
     def flow(self, code: Range) -> FunctionFlow | None:
         """The analysis of a function or fragment, None where there is none."""
@@ -300,7 +300,7 @@ class Unwinder:
                     pointer = memory.word(slot + word + saved) if saved is not None else None
                     unchanged = read(self._machine.frame_pointer) if saved is None and self._has_fp else None
                     return slot, pointer if pointer is not None else unchanged
-            end = process.record["hend"] if process is not None else top + MAX_CODE
+            end = stack_end(process, top) if process is not None else top + MAX_SCAN
             scanned = self._node.stack().next_return_address(top, end)
             pointer = memory.word(scanned - word) if scanned is not None and self._has_fp else None
             return scanned, pointer
@@ -359,12 +359,17 @@ class Unwinder:
             return None
         return self._node.record("ErtsSchedulerRegisters", registers).field_address("x_reg_array.d")
 
+    def _is_base(self, frame: ErlangFrame) -> bool:
+        """Whether the frame is the empty one of the address that a process's first function returns to."""
+        emulator, process = self._node.emulator, frame.process
+        returned = emulator is not None and frame.pc == emulator.normal_exit
+        return returned or (process is not None and frame.top >= process.record["hend"])
+
     def _end(self, frame: ErlangFrame) -> Unwound:
         """The first function returns to `normal_exit`, whose own frame is empty: outside of it is `process_main`."""
         machine = self._machine
-        base = frame.process.record["hend"] if frame.process is not None else None
-        at_base = base is not None and frame.top >= base
-        x_registers = self._x_registers(frame.process) if frame.process is not None and at_base else None
+        known = frame.process is not None and self._is_base(frame)
+        x_registers = self._x_registers(frame.process) if frame.process is not None and known else None
         main = self._process_main
         if x_registers is None or main is None:
             return self._unwound(frame, frame.top, {machine.pc: 0, machine.sp: frame.top})

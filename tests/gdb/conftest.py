@@ -64,8 +64,9 @@ def reached(node: Node, function: str) -> Iterator[tuple[Gdb, str]]:
 def scene(ebin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A node with the processes of terms.erl, words.erl, busy.erl and stages.erl, stopped in the NIF of stages.erl."""
     core = tmp_path_factory.mktemp("scene") / "core"
-    # A smaller reserve for literals: GDB writes out all of it.
-    with running_node(ebin, EVERYTHING, "+MIscs", "32", "+pc", "unicode") as node, reached(node, "stage_reached") as (gdb, thread):
+    # A smaller reserve for literals, of which GDB writes out all; strings printed whatever characters they have.
+    flags = ("+MIscs", "32", "+pc", "unicode")
+    with running_node(ebin, EVERYTHING, *flags) as node, reached(node, "stage_reached") as (gdb, thread):
         gdb.cmd(f"gcore {core}")
         yield Scene(gdb, node, core, thread)
     core.unlink()

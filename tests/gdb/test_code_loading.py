@@ -60,9 +60,8 @@ def test_a_pending_breakpoint_is_hit_at_the_first_call(gdb: Gdb, folder: Path) -
     stop = gdb.go("continue", timeout=SOON)
     assert (stop.reason, stop.results["bkptno"]) == ("breakpoint-hit", number[1])
     shown = read_frames(gdb.cmd("bt"))
-    assert functions(shown)[:3] == ["later:called/1", "loads:called/2", "loads:turn/3"][: len(shown)] or (
-        functions(shown)[:2] == ["later:called/1", "loads:turn/3"]
-    )
+    # loads:called/2 called it last: its frame is gone.
+    assert functions(shown)[:2] == ["later:called/1", "loads:turn/3"]
     first = re.fullmatch(r"\{round,(\d+)\}", shown[0].arguments["x0"])
     assert first
     assert shown[0].place.startswith("later.erl:")

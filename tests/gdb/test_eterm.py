@@ -108,7 +108,7 @@ def test_limits(looking: Looking) -> None:
 def test_in_expressions(looking: Looking) -> None:
     gdb, word = looking.gdb, words(looking)
     assert gdb.cmd(f"p $_eterm({word['improper_list']:#x})").endswith(' = "[a,b|c]"\n')
-    assert gdb.cmd(f'p $_streq($_eterm({word["odd_atom"]:#x}), "\'hello world\'")').endswith(" = 1\n")
+    assert gdb.cmd(f"p $_streq($_eterm({word['odd_atom']:#x}), \"'hello world'\")").endswith(" = 1\n")
     assert gdb.cmd(f"p (Eterm){word['map']:#x}").endswith(f" = {printed(looking)['map']}\n")
 
 

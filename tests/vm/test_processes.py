@@ -132,7 +132,7 @@ def test_calls_as_the_vm_noted_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "plausible"),
+    ("fields", "sound"),
     [
         ({}, True),
         ({"common.id": 0}, False),
@@ -141,10 +141,26 @@ def test_calls_as_the_vm_noted_them() -> None:
         ({"stop": 0xA000}, True),
     ],
 )
-def test_whether_memory_can_be_a_process(fields: dict[str, int], plausible: bool) -> None:
+def test_whether_memory_can_be_a_process(fields: dict[str, int], sound: bool) -> None:
+    image = Image()
     good = {"common.id": pid(7), "heap": 0x9000, "stop": 0x9F00, "hend": 0xA000}
-    assert process(Image(), good | fields).is_plausible() is plausible
+    one = process(image, good | fields)
+    assert one.has_sound_stack() is sound
+    assert table(image, {}).is_process(one) is sound
+
+
+def test_a_process_of_the_table_is_one_also_while_its_stack_moves() -> None:
+    image = Image()
+    processes = table(image, {7: 0})
+    one = processes.lookup(7, 0)
+    assert one is not None
+    for field, value in (("heap", 0x9000), ("stop", 0xB000), ("hend", 0xA000)):
+        image.poke(one.record.field_address(field), value)
+    image.memory.forget()
+    assert not one.has_sound_stack()
+    assert processes.is_process(one)
 
 
 def test_unreadable_memory_is_no_process() -> None:
-    assert not table(Image(), {}).at(0xDEAD_0000).is_plausible()
+    processes = table(Image(), {})
+    assert not processes.is_process(processes.at(0xDEAD_0000))

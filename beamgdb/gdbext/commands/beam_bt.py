@@ -205,7 +205,7 @@ def _process_at(node: Node, text: str) -> Process:
     except gdb.error:
         raise Unavailable(f"no process is registered as {text}, and it is no pid or address") from None
     process = node.processes.at(address & node.memory.address_mask)
-    if not process.is_plausible():
+    if not node.processes.is_process(process):
         raise Unavailable(f"there is no process at {address:#x}")
     return process
 

@@ -27,8 +27,8 @@ from beamgdb.terms.tags import IMMED1_BITS
 from beamgdb.vm.code import Place
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.processes import Process
-from beamgdb.vm.stack import MAX_SCAN, stack_end
 from beamgdb.vm.ranges import is_permanent
+from beamgdb.vm.stack import MAX_SCAN, stack_end
 
 ReadRegister = Callable[[str], int | None]
 """A CPU register's value in a frame, None where the frame does not know it."""

@@ -3,7 +3,7 @@
 # make bench   timings
 # make clean   remove what the others made here (Debian packages stay installed)
 
-PACKAGES := gdb gdb-multiarch erlang-base erlang-dev erlang-src gcc libc6-dev binutils llvm procps python3 python3-venv
+PACKAGES := gdb gdb-multiarch erlang-base erlang-dev erlang-src gcc libc6-dbg libc6-dev binutils llvm procps python3 python3-venv
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 READY    := $(VENV)/.ready

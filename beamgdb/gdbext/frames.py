@@ -95,19 +95,27 @@ class ErlangFrameFilter:
     """The frame filter, for all programs: frames that are not of Erlang code look as ever."""
 
     name = "beamgdb"
-    enabled = True
     priority = 100
+
+    def __init__(self) -> None:
+        self._wanted = True
+
+    @property
+    def enabled(self) -> bool:
+        """Off without a VM: as soon as there is one filter, GDB shows all frames a little differently."""
+        return self._wanted and session.find() is not None
+
+    @enabled.setter
+    def enabled(self, wanted: bool) -> None:
+        self._wanted = wanted
 
     def filter(self, iterator: Iterator[Any]) -> Iterator[Any]:
         """Decorated frames, lazily: GDB asks for as many as it prints."""
-        current = session.find()
-        node = current.node if current else None
+        node = session.require().node
         return filter(None, (self._decorated(node, frame) for frame in _until_unknown(iterator)))
 
-    def _decorated(self, node: Node | None, decorator: FrameDecorator) -> FrameDecorator | None:
+    def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:
         frame = decorator.inferior_frame()
-        if node is None:
-            return decorator if frame.name() else _UnnamedFrameDecorator(decorator)
         if frame.level() > 0 and frame.pc() == 0:
             # The unwinder's way to say that nothing is known of what is outside.
             return None

@@ -103,6 +103,23 @@ def test_a_node_that_gdb_runs(ebin: Path, release: Release, each_gdb: str, load:
     assert NOISE not in said
 
 
+def test_a_release_without_a_layout_is_named_once_and_the_rest_works(busy_node: Node, checkout: Path) -> None:
+    for table in (checkout / "beamgdb" / "layouts" / "tables").glob("*.json"):
+        table.unlink()
+    commands = ("beam-info", "info line -function lists:map/2", "beam-bt init", "eterm 15", "info symbol 'lists:map/2'")
+    words = [word for command in commands for word in ("-ex", command)]
+    environment = {**os.environ, "VIRTUAL_ENV": sys.prefix}
+    said = batch("-ix", str(checkout / "gdbinit"), "-p", str(busy_node.pid), *words, environment=environment)
+    assert re.findall("^beamgdb: .*", said, re.MULTILINE) == [
+        "beamgdb: no built-in table for erts 13.1.5 x86_64 jit; there are: none; "
+        "names, lines and code work, frames as far as the stack shows them; terms and processes do not"
+    ]
+    assert re.search(r"^layouts: +none: no built-in table for erts 13\.1\.5", said, re.MULTILINE)
+    assert re.search(r'^Line \d+ of "lists.erl" starts at address .* <lists:map/2>', said, re.MULTILINE)
+    assert "lists:map/2 in section" in said
+    assert said.count("\nno built-in table for erts 13.1.5 x86_64 jit; there are: none\n") == 2
+
+
 # -- without one ------------------------------------------------------------------------------------------------------
 
 

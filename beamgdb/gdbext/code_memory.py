@@ -17,18 +17,24 @@ _CHECKED = "code memory is checked"
 """Key in what a session keeps for the code that is loaded."""
 
 _protected: set[tuple[int, int]] = set()
+_owner = 0
+"""The process whose mappings are declared."""
 
 
 def protect() -> None:
     """Declare new mappings of code to GDB. Only for a live process on this machine: a stub has its own ways."""
+    global _owner
     current = session.known()
     if current is None or not len(current.node.code) or current.per_code.get(_CHECKED):
         return
     current.per_code[_CHECKED] = True
     if not _is_native():
         return
+    if _owner != current.pid:
+        release()
+        _owner = current.pid
     modules = list(current.node.code)
-    for start, stop in _read_only_shared(gdb.selected_inferior().pid):
+    for start, stop in _read_only_shared(current.pid):
         holds_code = any(start <= module.base < stop for module in modules)
         if holds_code and (start, stop) not in _protected:
             if not _protected:
@@ -39,7 +45,7 @@ def protect() -> None:
 
 
 def release() -> None:
-    """The process has ended: its mappings mean nothing any more."""
+    """The process has ended, or GDB has left it: its mappings mean nothing any more."""
     if _protected:
         _protected.clear()
         gdb.execute("mem auto", to_string=True)

@@ -38,6 +38,8 @@ class Session:
     node: Node
     marked_at: int
     """Address of `MARK`: another one means another process, or one that was just relocated."""
+    pid: int
+    """The process: after a detach, another one may have been attached."""
     code_seconds: float = 0.0
     """Time that reading BeamAsm's registrations took, in all."""
     code_is_stale: bool = True
@@ -98,17 +100,17 @@ def has_process() -> bool:
 
 def find() -> Session | None:
     """The session of the selected inferior's VM, None where there is no beam.smp with a process."""
-    number = gdb.selected_inferior().num
-    session = _sessions.get(number)
+    inferior = gdb.selected_inferior()
+    session = _sessions.get(inferior.num)
     if not has_process():
         return None
-    if session is not None and session.in_place:
+    if session is not None and session.in_place and session.pid == inferior.pid:
         return session
     marked_at = address_of(MARK)
     if marked_at is None:
         return None
-    if session is None or session.marked_at != marked_at:
-        session = _sessions[number] = Session(_new_node(), marked_at)
+    if session is None or (session.marked_at, session.pid) != (marked_at, inferior.pid):
+        session = _sessions[inferior.num] = Session(_new_node(), marked_at, inferior.pid)
     session.in_place = True
     return session
 

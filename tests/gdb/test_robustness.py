@@ -134,3 +134,15 @@ def garbage(chance: random.Random, low: int, high: int) -> int:
     if kind == 1:
         return chance.randrange(low, high, 8) | chance.choice((0, 1, 2))
     return chance.randrange(1 << 12) << 6 | chance.randrange(16) << 2
+
+
+def test_another_process_after_a_detach(busy_node: Node, terms_node: Node) -> None:
+    """What was learnt of one VM is not said of the next."""
+    with Gdb() as gdb:
+        gdb.attach(terms_node.pid)
+        assert "terms_holder" in gdb.cmd("beam-bt terms_holder")
+        gdb.cmd("detach")
+        assert "not being run" in one_line_error(gdb, "beam-bt terms_holder")
+        gdb.attach(busy_node.pid)
+        assert "no process is registered" in one_line_error(gdb, "beam-bt terms_holder")
+        assert "init" in gdb.cmd("beam-bt init")

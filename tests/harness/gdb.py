@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -25,6 +26,10 @@ GDBINIT = REPOSITORY / "gdbinit"
 Load = Literal["-ix", "-x", None]
 
 _SETTINGS = ("confirm off", "pagination off", "width 0", "height 0", "debuginfod enabled off", "auto-load no")
+
+#: Times that Ctrl-C is pressed, and seconds before it is pressed again.
+INTERRUPTS = 3
+INTERRUPT_PATIENCE = 8.0
 
 Record = dict[str, Any]
 
@@ -150,8 +155,13 @@ class Gdb:
         return self.go(f"attach {pid}").text
 
     def interrupt(self) -> Stop:
-        """Stop the running target, as Ctrl-C does."""
-        # GDB that runs a target in the foreground reads no command, but heeds the signal.
+        """Stop the running target, as Ctrl-C does; as a person would, again if nothing happens."""
+        # GDB that runs a target in the foreground reads no command, but heeds the signal. It is lost in GDB 13 if it
+        # comes just when GDB unwinds a frame through Python, as it does while it steps off a breakpoint to continue.
+        for _ in range(INTERRUPTS - 1):
+            os.kill(self._process.pid, signal.SIGINT)
+            with suppress(TimeoutError):
+                return self.wait_stop(timeout=INTERRUPT_PATIENCE)
         os.kill(self._process.pid, signal.SIGINT)
         return self.wait_stop()
 

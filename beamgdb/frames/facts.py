@@ -26,7 +26,6 @@ CONSTANT: Final = 4
 CALLER_FRAME_POINTER: Final = 5
 """`(CALLER_FRAME_POINTER, 0)`: the frame pointer of the caller."""
 
-REGIONS = (STACK, X, PROCESS)
 WORD = 8
 """Bytes of a word, on each architecture that BeamAsm supports."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import gdb
 
 from beamgdb.beamasm.registrations import INTERNAL
+from beamgdb.frames.flow import MAX_X
 from beamgdb.gdbext import session
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
 from beamgdb.vm.node import Node, Unavailable
@@ -18,9 +19,6 @@ from beamgdb.vm.unwind import ErlangFrame
 
 MAX_C_FRAMES = 4096
 """C frames that are passed over in search of Erlang ones: a recursion in C that is deeper has destroyed the stack."""
-
-MAX_X = 1024
-"""x registers that there are (`MAX_REG`, beam_opcodes.h)."""
 
 MAX_Y = 1024
 """y registers of a frame at most."""

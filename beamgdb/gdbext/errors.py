@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import gdb
 
 from beamgdb.memory import Unreadable
 from beamgdb.vm.node import Unavailable
+
+_Answer = TypeVar("_Answer")
 
 
 class _Debug(gdb.Parameter):
@@ -62,10 +65,10 @@ def guarded(action: Callable[[], object]) -> None:
         gdb.write(f"beamgdb: {one_line(error)}\n", gdb.STDERR)
 
 
-def raised_as_gdb_error(action: Callable[[], None]) -> None:
-    """Do a command's work; whatever goes wrong becomes an error of one line."""
+def raised_as_gdb_error(action: Callable[[], _Answer]) -> _Answer:
+    """Do the work of a command or function; whatever goes wrong becomes an error of one line."""
     try:
-        action()
+        return action()
     except (gdb.GdbError, KeyboardInterrupt):
         raise
     except Exception as error:

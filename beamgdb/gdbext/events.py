@@ -47,7 +47,7 @@ def _follow_code(current: session.Session) -> None:
     """Tell GDB of the code that is loaded now: where it cannot write, before it learns where to put breakpoints."""
     current.refresh_code()
     code_memory.protect()
-    symbols.sync()
+    symbols.sync(current)
 
 
 def _concerns(breakpoint: gdb.Breakpoint, module: Module) -> bool:
@@ -118,8 +118,8 @@ def _new_process() -> None:
         catch_up()
 
 
-def _on_exit(_: Any) -> None:
-    number = gdb.selected_inferior().num
+def _on_exit(event: Any) -> None:
+    number = event.inferior.num
     session.drop(number)
     errors.guarded(lambda: symbols.withdraw(number))
     errors.guarded(code_memory.release)

@@ -11,16 +11,9 @@ class _Function(gdb.Function):
     """A function whose errors are one line."""
 
     def invoke(self, *arguments: gdb.Value) -> gdb.Value:
-        try:
-            return self.answer(*(int(argument) for argument in arguments))
-        except TypeError:
-            raise gdb.GdbError(f"usage: {self.__doc__}".splitlines()[0]) from None
-        except (gdb.GdbError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            if errors.debugging():
-                raise
-            raise gdb.GdbError(errors.one_line(error)) from None
+        if len(arguments) != 1:
+            raise gdb.GdbError(f"usage: {self.__doc__}".splitlines()[0])
+        return errors.raised_as_gdb_error(lambda: self.answer(int(arguments[0])))
 
     def answer(self, number: int) -> gdb.Value:
         raise NotImplementedError

@@ -43,11 +43,11 @@ class Session:
     code_seconds: float = 0.0
     """Time that reading BeamAsm's registrations took, in all."""
     code_is_stale: bool = True
+    """BeamAsm has registered code, or taken a registration back."""
     in_place: bool = False
     """Whether `marked_at` has been checked since the target ran."""
     told: bool = False
     """Whether the user has been told of what does not work with this VM."""
-    """BeamAsm has registered code, or taken a registration back."""
     code_is_checked: bool = False
     """Whether it is known that no code was purged since: OTP 25 does that silently."""
     per_code: dict[str, object] = field(default_factory=dict)

@@ -13,7 +13,8 @@ import gdb
 
 from beamgdb.beamasm import symbol_file
 from beamgdb.beamasm.registrations import Module
-from beamgdb.gdbext import session, source_files
+from beamgdb.gdbext import source_files
+from beamgdb.gdbext.session import Session
 from beamgdb.vm.code import CodeIndex
 
 MAX_FILES = 16
@@ -49,12 +50,8 @@ def state() -> _State:
     return _states.setdefault(gdb.selected_inferior().num, _State())
 
 
-def sync() -> None:
-    """Make GDB's symbols agree with the code that is loaded now. Not for unwinders: it invalidates frames."""
-    current = session.find()
-    if current is None:
-        return
-    current.refresh_code()
+def sync(current: Session) -> None:
+    """Make GDB's symbols agree with the code that the session knows. Not for unwinders: it invalidates frames."""
     machine, mine = current.node.machine, state()
     if machine is None or mine.code is current.node.code:
         return

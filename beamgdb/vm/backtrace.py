@@ -43,20 +43,13 @@ def levels(node: Node, process: Process, pc: int, top: int, calling: bool = Fals
     reader = node.stack()
     for frame in reader.frames(top, stack_end(process, top)):
         words = node.memory.words(frame.address, frame.slots)
-        yield Level(pc, calling, _place(node, pc, calling), words)
+        yield Level(pc, calling, node.code.of_frame(pc, calling), words)
         pc, calling = frame.return_address, True
         place = node.code.find(pc)
         if place is not None and place.module.name == INTERNAL:
             return
     if pc:
-        yield Level(pc, calling, _place(node, pc, calling), ())
-
-
-def _place(node: Node, pc: int, calling: bool) -> Place | None:
-    place = node.code.find(pc)
-    if not calling or (place is not None and place.module.name == INTERNAL):
-        return place
-    return node.code.find(pc - 1)
+        yield Level(pc, calling, node.code.of_frame(pc, calling), ())
 
 
 def of_waiting(node: Node, process: Process) -> Iterator[Level]:

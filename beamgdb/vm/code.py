@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from beamgdb.beamasm.registrations import Module, Range
+from beamgdb.beamasm.registrations import INTERNAL, Module, Range
 
 
 class Place(NamedTuple):
@@ -69,6 +69,17 @@ class CodeIndex:
         starts, ranges = cached
         at = bisect_right(starts, address) - 1
         return Place(module, ranges[at]) if at >= 0 and address < ranges[at].stop else None
+
+    def of_frame(self, pc: int, calling: bool) -> Place | None:
+        """The code of a frame that goes on at `pc`; `calling`: that is the return address of a call.
+
+        The byte before a return address tells it, for the call may be the last instruction; but BeamAsm also makes
+        stacks that return to the beginning of its own entry points.
+        """
+        place = self.find(pc)
+        if not calling or (place is not None and place.module.name == INTERNAL):
+            return place
+        return self.find(pc - 1)
 
     def describe(self, address: int) -> str | None:
         """`module:function/arity+offset` of an address inside code, else None."""

@@ -71,8 +71,8 @@ class Unwound:
 class ErlangFrame:
     """A frame of BeamAsm's code.
 
-    `top` is the Erlang stack pointer in it (y0), `return_slot` where its return address lies, `cfa` the address above;
-    both None where the frame's end was not found. `state` is what the code tells about this point.
+    `top` is the Erlang stack pointer in it (y0), `return_slot` where its return address lies, None where the end of the
+    frame was not found. `state` is what the code tells about this point.
     """
 
     place: Place
@@ -106,7 +106,7 @@ class Unwinder:
         pc, sp = read(self._machine.pc), read(self._machine.sp)
         if pc is None or sp is None:
             return None
-        place = self._place(pc, innermost)
+        place = self._node.code.of_frame(pc, calling=not innermost)
         if place is None:
             return None
         process = self.process(read)
@@ -236,14 +236,6 @@ class Unwinder:
             return self._node.memory.read(address, size)
         except Unreadable:
             return None
-
-    def _place(self, pc: int, innermost: bool) -> Place | None:
-        """The code of a frame. The byte before a return address tells it, for the call may be the last instruction; but
-        BeamAsm also makes stacks that return to the beginning of its own entry points."""
-        place = self._node.code.find(pc)
-        if innermost or (place is not None and place.module.name == INTERNAL):
-            return place
-        return self._node.code.find(pc - 1)
 
     def _state(self, place: Place, pc: int, innermost: bool) -> FlowState | None:
         flow = self.flow(place.code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 import gdb
 
@@ -100,7 +101,6 @@ class Running:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._found: dict[int, tuple[gdb.InferiorThread, Level, int]] | None = None
 
     def selected(self) -> Process | None:
         """The process that the selected thread runs."""
@@ -110,8 +110,9 @@ class Running:
         process = current_frame.process(gdb.newest_frame())
         if process is not None:
             return process
-        return next((self._node.processes.at(at) for at, one in self._dirty().items() if one == thread), None)
+        return next((self._node.processes.at(at) for at, one in self._dirty.items() if one == thread), None)
 
+    @cached_property
     def _dirty(self) -> dict[int, gdb.InferiorThread]:
         """Threads of dirty schedulers that work for a process, by its address. They run no Erlang code: it is their
         data that tells whom they work for."""
@@ -124,7 +125,7 @@ class Running:
 
     def levels(self, process: Process) -> Iterator[Level]:
         """The stack of a process, running or not."""
-        entry = self._threads().get(process.address)
+        entry = self._threads.get(process.address)
         if entry is None:
             return backtrace.of_waiting(self._node, process)
         _, level, top = entry
@@ -132,8 +133,8 @@ class Running:
 
     def where(self, process: Process) -> str:
         """On which thread it runs, empty for a process that does not."""
-        entry = self._threads().get(process.address)
-        thread = entry[0] if entry else self._dirty().get(process.address)
+        entry = self._threads.get(process.address)
+        thread = entry[0] if entry else self._dirty.get(process.address)
         if thread is None:
             return ""
         # Threads of a core file have no names.
@@ -141,12 +142,11 @@ class Running:
 
     def in_erlang(self, process: Process) -> bool:
         """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
-        return process.address in self._threads()
+        return process.address in self._threads
 
+    @cached_property
     def _threads(self) -> dict[int, tuple[gdb.InferiorThread, Level, int]]:
-        if self._found is None:
-            self._found = dict(_running_erlang())
-        return self._found
+        return dict(_running_erlang())
 
 
 def _handle(thread: gdb.InferiorThread, node: Node) -> int:

@@ -243,14 +243,24 @@ def code_of_beamasm(gdb: Gdb) -> list[tuple[int, int]]:
     return [(int(row[0], 16), int(row[1], 16)) for row in anonymous]
 
 
-def test_busy_in_erlang_code(busy_node: Node) -> None:
-    with Gdb() as gdb:
-        gdb.attach(busy_node.pid)
+def select_busy_thread(gdb: Gdb) -> None:
+    """The thread that an interruption finds in a function of `busy`: at other moments it is in a fragment, in C, or it
+    changes the process."""
+    for _ in range(50):
         for line in gdb.cmd("info threads").splitlines():
             number = re.match(r"[* ]+(\d+) .*_scheduler\".* busy:", line)
             if number:
                 gdb.cmd(f"thread {number[1]}")
-                break
+                return
+        gdb.cmd("continue")
+        gdb.interrupt()
+    raise AssertionError("no thread was ever in busy's code")
+
+
+def test_busy_in_erlang_code(busy_node: Node) -> None:
+    with Gdb() as gdb:
+        gdb.attach(busy_node.pid)
+        select_busy_thread(gdb)
         names = functions(frames(gdb))
         calls = [name for name in names if name.startswith("busy:")]
         assert re.fullmatch(

@@ -45,7 +45,7 @@ class BeamBt(Command):
     completer = None
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("-limit", metavar="N", type=int, default=MAX_LEVELS)
+        parser.add_argument("-limit", metavar="N", type=_count, default=MAX_LEVELS)
         parser.add_argument("process", metavar="PROCESS | all", nargs="?")
 
     def split(self, text: str) -> list[str]:
@@ -147,6 +147,13 @@ class Running:
     @cached_property
     def _threads(self) -> dict[int, tuple[gdb.InferiorThread, Level, int]]:
         return dict(_running_erlang())
+
+
+def _count(text: str) -> int:
+    """A number of frames."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of frames")
+    return int(text)
 
 
 def _handle(thread: gdb.InferiorThread, node: Node) -> int:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from beamgdb.layouts.extract import CannotExtract, extract, write_table
+from beamgdb.layouts.extract import CannotExtract, compare, extract, write_table
 from beamgdb.layouts.layout import TABLES
 
 
@@ -18,10 +18,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("beam", type=Path, help="beam.smp with debug information, or its separate debug file")
     parser.add_argument("--binary", type=Path, help="the stripped beam.smp that a separate debug file belongs to")
+    parser.add_argument(
+        "--like", type=Path, metavar="BEAM", help="the stripped beam.smp in use: tell how this build's config.h differs"
+    )
     parser.add_argument("--otp", metavar="VERSION", help="patch release of OTP, as 25.2.3 (default: from OTP_VERSION)")
     parser.add_argument("-o", "--output", type=Path, default=TABLES, metavar="DIR", help="default: the built-in tables")
     options = parser.parse_args(arguments)
     try:
+        for line in compare(options.binary or options.beam, options.like) if options.like else ():
+            print(f"config.h: {line}", file=sys.stderr)
         print(write_table(extract(options.beam, options.binary, options.otp), options.output))
     except CannotExtract as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)

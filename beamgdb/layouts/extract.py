@@ -9,12 +9,18 @@ from pathlib import Path
 
 from beamgdb.layouts.dwarf import NoDebugInfo, open_types
 from beamgdb.layouts.executable import BadExecutable, Executable
-from beamgdb.layouts.identity import Identity, read_identity
+from beamgdb.layouts.identity import Identity, read_config_h, read_identity
 from beamgdb.layouts.layout import NEEDED, Layout, TableKey, of_identity, to_json
 from beamgdb.layouts.resolve import resolve
 from beamgdb.layouts.wanted import all_c_names
 
 OTP_VERSION = re.compile(r"\d{1,3}(\.\d{1,4}){1,5}")
+
+
+#: What the options of configure and the headers of the system have made: lines of config.h on which structures depend,
+#: and those that tell nothing of them, being made of folders and flags.
+SIZES = re.compile(r"#define SIZEOF_\w+ ")
+FLAGS = re.compile(r"#define ERTS_EMU_CMDLINE_FLAGS ")
 
 
 class CannotExtract(Exception):
@@ -41,6 +47,28 @@ def extract(debug_file: Path, binary: Path | None = None, otp: str | None = None
         raise CannotExtract(f"{debug_file}: not in its DWARF: {', '.join(resolution.missing)}")
     release = otp or find_otp_version(debug_file, identity)
     return of_identity(resolution.structs, resolution.constants, identity, f"DWARF of {debug_file.name}", release)
+
+
+def compare(build: Path, used: Path) -> list[str]:
+    """How the configuration of a build differs from that of the beam.smp `used` for which its table is meant: lines of
+    config.h, "+" those of the build only, "-" the other's. Many do not matter: they tell which libraries there are.
+    Raises CannotExtract where the build is surely not like the other: another release, architecture, kind of build, or
+    sizes of C types."""
+    try:
+        ours, theirs = Executable(build), Executable(used)
+    except BadExecutable as error:
+        raise CannotExtract(str(error)) from error
+    except OSError as error:
+        raise CannotExtract(f"{error.filename}: {error.strerror}") from error
+    identities = [_known_identity(path, one) for path, one in ((build, ours), (used, theirs))]
+    if identities[0] != identities[1]:
+        raise CannotExtract(f"{build} is {_words(identities[0])}, but {used} is {_words(identities[1])}")
+    configs = [read_config_h(one.read, one.symbol, identities[0]) for one in (ours, theirs)]
+    lines = [{line for line in (config or "").splitlines() if not FLAGS.match(line)} for config in configs]
+    found = [f"+{line}" for line in sorted(lines[0] - lines[1])] + [f"-{line}" for line in sorted(lines[1] - lines[0])]
+    if sizes := [line for line in found if SIZES.match(line[1:])]:
+        raise CannotExtract(f"{build}: not like {used}: {'; '.join(sizes)}")
+    return found
 
 
 def write_table(layout: Layout, directory: Path) -> Path:
@@ -75,10 +103,21 @@ def _identity(debug_file: Path, binary: Path | None) -> Identity:
         theirs = Executable(debug_file).build_id
         if executable.build_id != theirs or theirs is None:
             raise CannotExtract(f"{debug_file}: build-id {theirs}, but that of {binary} is {executable.build_id}")
-    identity = read_identity(executable.read, executable.symbol)
-    for name in ("otp_release", *NEEDED):
-        if getattr(identity, name) is None:
-            raise CannotExtract(f"{binary or debug_file}: {name} unknown: {identity.unknown[name]}")
+    identity = _known_identity(binary or debug_file, executable)
     if identity.build != "opt":
         raise CannotExtract(f"{binary or debug_file}: a {identity.build} build; its structures are not those in use")
     return identity
+
+
+def _known_identity(path: Path, executable: Executable) -> Identity:
+    identity = read_identity(executable.read, executable.symbol)
+    for name in ("otp_release", *NEEDED):
+        if getattr(identity, name) is None:
+            raise CannotExtract(f"{path}: {name} unknown: {identity.unknown[name]}")
+    return identity
+
+
+def _words(identity: Identity) -> str:
+    """A VM in words."""
+    options = " ".join(sorted(identity.options or ()))
+    return f"erts {identity.erts_version} {identity.triplet} {identity.flavour} {identity.build} {options}".rstrip()

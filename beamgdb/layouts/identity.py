@@ -183,6 +183,14 @@ def read_identity(read: Read, symbol: Symbol) -> Identity:
     )
 
 
+def read_config_h(read: Read, symbol: Symbol, identity: Identity) -> str | None:
+    """The config.h that the VM was built with, None if it is unknown. Arguments as of `read_identity`."""
+    etp = _Constants(read, symbol)
+    etp.byteorder = identity.byteorder
+    text = etp.config_h("options", identity.word_size) if identity.word_size else None
+    return None if text is None else text.decode("ascii", "replace")
+
+
 def _arch(triplet: str | None, bits: int | None, unknown: dict[str, str]) -> str | None:
     """The architecture of the VM. The triplet names the machine; a 32-bit VM may run on a 64-bit one."""
     if triplet is None or bits is None:

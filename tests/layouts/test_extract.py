@@ -83,6 +83,29 @@ def test_an_existing_table_survives_a_failure(vm: Path, tmp_path: Path, capsys: 
     assert "No such file or directory" in failure(capsys, vm, "--otp", "99", "-o", tmp_path / "nowhere")
 
 
+def test_a_build_is_compared_with_the_vm_in_use(
+    vm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def used(old: str, new: str) -> Path:
+        """The VM, stripped, with another constant."""
+        assert old in ETP
+        etp = ETP.replace(old, new)
+        folder = tmp_path / "used"
+        folder.mkdir(exist_ok=True)
+        return build(folder, fake_vm(etp, "int main(void) {}"), "-rdynamic", "-s")
+
+    rest = (vm, "--otp", "99", "-o", tmp_path)
+    other_library = used('2\\n"', '2\\n#define HAVE_LIBZ 1\\n"')
+    assert main([str(a) for a in ("--like", other_library, *rest)]) == 0
+    assert capsys.readouterr().err == "config.h: -#define HAVE_LIBZ 1\n"
+    other_sizes = used('2\\n"', '2\\n#define SIZEOF_OFF_T 4\\n"')
+    assert "not like" in (said := failure(capsys, "--like", other_sizes, *rest))
+    assert "-#define SIZEOF_OFF_T 4" in said
+    interpreter = used("etp_beamasm = 1", "etp_beamasm = 0")
+    assert "77.1 x86_64-pc-linux-gnu emu opt extra-msacc" in failure(capsys, "--like", interpreter, *rest)
+    assert "No such file" in failure(capsys, "--like", tmp_path / "nowhere", *rest)
+
+
 def test_errors_name_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rest = ("--otp", "99", "-o", tmp_path)
     plain = build(tmp_path, "int main(void) { return 0; }")

@@ -56,6 +56,22 @@ class Executable:
         return self._symbols.get(name)
 
 
+def extent(path: Path, name: str) -> tuple[int, int] | None:
+    """Link-time address and size in bytes of a function or object in an ELF file, None where it does not tell. The
+    address of a Thumb function is odd."""
+    try:
+        with path.open("rb") as stream:
+            elf = ELFFile(stream)
+            for section in (elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".symtab")):
+                if isinstance(section, SymbolTableSection):
+                    for symbol in section.get_symbol_by_name(name) or ():
+                        if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_size"]:
+                            return int(symbol["st_value"]), int(symbol["st_size"])
+    except (ELFError, OSError, UnicodeDecodeError):
+        return None
+    return None
+
+
 def _build_id(elf: ELFFile) -> str | None:
     section = elf.get_section_by_name(".note.gnu.build-id")
     if not isinstance(section, NoteSection):

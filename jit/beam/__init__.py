@@ -1,0 +1,1 @@
+"""The .beam file: read into functions, operations and tables, and written back."""

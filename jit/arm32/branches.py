@@ -1,0 +1,53 @@
+"""Branches (the manual's A5.5)."""
+
+from __future__ import annotations
+
+from jit.arm32.buffer import Buffer
+from jit.arm32.conditions import AL, Condition
+from jit.arm32.encoding import Encoding, OperandError
+from jit.arm32.labels import Label, fill_branch
+from jit.arm32.registers import Register
+from jit.arm32.relocations import R_ARM, External
+
+B = Encoding("b{cond} {branch_target}", "cond 1010 imm24", "B, A1")
+BL = Encoding("bl{cond} {branch_target}", "cond 1011 imm24", "BL, BLX (immediate), A1")
+BLX = Encoding("blx {branch_target}", "1111101 H imm24", "BL, BLX (immediate), A2")
+BX = Encoding("bx{cond} {Rm}", "cond 000100101111111111110001 Rm", "BX, A1")
+BLX_REGISTER = Encoding("blx{cond} {Rm}", "cond 000100101111111111110011 Rm", "BLX (register), A1")
+
+
+class Branches(Buffer):
+    """Branches to labels and symbols within 32 MiB, or to the address in a register (whose bit 0 selects Thumb)."""
+
+    def b(self, target: Label | External, cond: Condition = AL) -> None:
+        """Go on at *target*."""
+        word = B.encode(cond=cond.number, imm24=0)
+        if isinstance(target, External):
+            self._emit_relocated(word, R_ARM.JUMP24, target)
+        else:
+            self._emit_referring(word, target, fill_branch)
+        if cond is AL:
+            self._after_jump()
+
+    def bl(self, target: Label | External, cond: Condition = AL) -> None:
+        """Call *target*: lr becomes the address of what follows. A symbol may be Thumb code if *cond* is AL."""
+        word = BL.encode(cond=cond.number, imm24=0)
+        if isinstance(target, External):
+            self._emit_relocated(word, R_ARM.CALL if cond is AL else R_ARM.JUMP24, target)
+        else:
+            self._emit_referring(word, target, fill_branch)
+
+    def bx(self, rm: Register, cond: Condition = AL) -> None:
+        """Go on at the address in rm."""
+        self._emit(BX.encode(cond=cond.number, Rm=rm.number))
+        if cond is AL:
+            self._after_jump()
+
+    def blx(self, target: Register | External, cond: Condition = AL) -> None:
+        """Call the address in a register, or a symbol that is Thumb code, which cannot be conditional."""
+        if isinstance(target, External):
+            if cond is not AL:
+                raise OperandError(f"blx: a call of the symbol {target.name} cannot be conditional")
+            self._emit_relocated(BLX.encode(H=0, imm24=0), R_ARM.CALL, target)
+        else:
+            self._emit(BLX_REGISTER.encode(cond=cond.number, Rm=target.number))

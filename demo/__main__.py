@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,14 +15,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from demo.session import GDB_OPTIONS, GDB_SETTINGS, NODE
+
 DEMO = Path(__file__).resolve().parent
 GDBS = ("gdb-multiarch", "gdb")
+SANDBOX = (sys.executable, "-m", "beamgdb.sandbox")
 PATIENCE = 60.0
 """Seconds. The session takes a few; something is wrong if it takes so many."""
+
+ARM32 = ("--arch", "armhf", "--otp", "27")
+"""The sandbox of `make demo-arm32`."""
 
 
 def main() -> int:
     """Exit status: 0 when every step was shown."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--arm32", action="store_true", help="an Erlang for 32-bit ARM, under qemu")
+    arm32 = parser.parse_args().arm32
     gdb = next(filter(None, map(shutil.which, GDBS)), None)
     missing = [program for program in ("erl", "erlc") if shutil.which(program) is None]
     missing += [] if gdb else [" or ".join(GDBS)]
@@ -32,11 +43,23 @@ def main() -> int:
         print("==> erlc demo/shop.erl", flush=True)
         if subprocess.run(["erlc", "+debug_info", "-o", ebin, DEMO / "shop.erl"], timeout=PATIENCE).returncode:
             return _fail("demo/shop.erl could not be compiled")
-        with _own_process_group([sys.executable, "-m", "demo.session", gdb, ebin]) as session:
+        if arm32 and subprocess.run([*SANDBOX, "fetch", *ARM32], cwd=DEMO.parent, stdout=subprocess.DEVNULL).returncode:
+            return 1
+        command = arm32_session(gdb, ebin) if arm32 else [sys.executable, "-m", "demo.session", gdb, ebin]
+        with _own_process_group(command) as session:
             try:
                 return session.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 return _fail(f"stopped: not finished after {PATIENCE:.0f} seconds")
+
+
+def arm32_session(gdb: str, ebin: str) -> list[str]:
+    """The command that shows a node for ARM."""
+    settings = [f"--gdb-arg={word}" for setting in GDB_SETTINGS for word in ("-iex", setting)]
+    options = [f"--gdb-arg={word}" for word in (*GDB_OPTIONS, "-x", str(DEMO / "tour_arm32.py"))]
+    node = ["--", *NODE[1:], "-pa", ebin]
+    print(f"==> {shlex.join(['python', *SANDBOX[1:], 'gdb', *ARM32, *node])}\n", flush=True)
+    return [*SANDBOX, "gdb", *ARM32, "--gdb", gdb, *settings, *options, *node]
 
 
 @contextmanager

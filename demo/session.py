@@ -27,7 +27,7 @@ def main(gdb: str, ebin: str) -> None:
     node = start_node(ebin)
     command = gdb_command(gdb, node)
     print(f"==> {shlex.join(command)}\n", flush=True)
-    os.execv(gdb, [*command, "-x", str(Path(__file__).with_name("tour.py"))])
+    os.execv(gdb, [*command, "-x", str(Path(__file__).with_name("tour_native.py"))])
 
 
 def start_node(ebin: str) -> int:

@@ -33,10 +33,10 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(prepare: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+def run(*options: str, prepare: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        COMMAND, cwd=REPOSITORY, preexec_fn=prepare, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=PATIENCE,
+        (*COMMAND, *options), cwd=REPOSITORY, preexec_fn=prepare, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=PATIENCE,
     )  # fmt: skip
 
 
@@ -64,6 +64,23 @@ def test_everything_is_shown_and_nothing_stays(own_folder: Path) -> None:
     assert re.search(r" lists:foldl.*\n.* shop:total/2 .*\n.* shop:order/3 .*\n.* shop:open/1 \(x0=\d+\)", stack)
     assert answer(done.stdout, "eterm 687").startswith("42\n")
     assert "hit Temporary breakpoint 2, lists:foldl/3 ()" in done.stdout
+    assert left_behind(own_folder) == []
+
+
+def test_an_erlang_for_32_bit_arm(own_folder: Path) -> None:
+    done = run("--arm32")
+    assert done.returncode == 0, done.stderr
+    assert "\033" not in done.stdout
+    assert re.search(r"^flavour: +interpreter$", answer(done.stdout, "beam-info"), re.M)
+    assert re.search(r"^architecture: +arm32, 32 bits$", answer(done.stdout, "beam-info"), re.M)
+    stack = answer(done.stdout, "bt")
+    current = r"#0  0x\w+ in process_main \(\)\n#1  0x\w+ in shop:price/1 \(x0={diamond,.*\) at shop.erl:\d+\n"
+    assert re.match(current, stack)
+    assert re.search(r" lists:foldl.*\n.* shop:total/2 .*\n.* shop:order/3 .*\n.* shop:open/1 \(x0=\d+\)", stack)
+    assert answer(done.stdout, "eterm 687").startswith("42\n")
+    assert f"Value returned is {3 << 70}\n" in answer(done.stdout, "beam-finish")
+    assert re.search(r"^#0 .* in phash2_1 \(\)\n.*process_main.*\n.* shop:price/1 ", done.stdout, re.M)
+    assert done.stdout.rpartition("(gdb) beam-breakpoints\n")[2].startswith("No Erlang breakpoints.\n")
     assert left_behind(own_folder) == []
 
 
@@ -98,7 +115,7 @@ def forbid_ptrace() -> None:
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the number of the system call is that of x86-64")
 def test_forbidden_ptrace_is_explained(own_folder: Path) -> None:
-    done = run(forbid_ptrace)
+    done = run(prepare=forbid_ptrace)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"demo: GDB could not attach to the node. {ptrace.advice(ptrace.scope())}"
     assert left_behind(own_folder) == []

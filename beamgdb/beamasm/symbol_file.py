@@ -2,7 +2,7 @@
 
 The object holds no code, only its description at the addresses where the code lies: a section and a compile unit for
 each module, a symbol and a subprogram for each range, line tables, and in each subprogram the x registers as variables
-of type `Eterm` in the scheduler's register array.
+of type `Eterm`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from typing import Protocol
 
-from beamgdb.beamasm.machines import Machine
 from beamgdb.beamasm.registrations import CODE_INFO, NO_CODE, Module, Range
-from jit.object import dwarf_expression
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
 from jit.object.dwarf_info import Die, Fragment, Unit
 from jit.object.dwarf_line import LineTable
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import ET, SHF, SHT, STT
+from jit.object.target import Target
 
 X_VARIABLES = 16
 """x registers that every function shows as variables; a function of higher arity shows as many as it has arguments."""
 
 NOT_AVAILABLE_TYPE = "Eterm_not_available"
 """Type of values that stand for a term which is not known: GDB's Python cannot make such a value by itself."""
+
+
+
+class Describing(Protocol):
+    """What must be known of a machine to describe code that runs on it."""
+
+    @property
+    def target(self) -> Target: ...
+
+    def x_location(self, number: int) -> bytes:
+        """The DWARF expression that says where an x register is; an empty one says that it is nowhere."""
+
 
 Locate = Callable[[str, str], tuple[str, str]]
 """From a module and a file name in its line table to (directory, file name) of the source."""
@@ -40,7 +52,7 @@ _FUNCTION_COLUMNS = (
 _FRAGMENT_COLUMNS = _FUNCTION_COLUMNS[:3]
 
 
-def write(modules: Sequence[Module], machine: Machine, locate: Locate) -> bytes:
+def write(modules: Sequence[Module], machine: Describing, locate: Locate) -> bytes:
     """The ELF object that describes `modules`, which must not overlap."""
     elf, dwarf = ElfFile(machine.target, ET.EXEC), Dwarf(machine.target)
     units = _UnitWriter(dwarf, machine, locate)
@@ -52,8 +64,10 @@ def write(modules: Sequence[Module], machine: Machine, locate: Locate) -> bytes:
 
 
 def _add_symbols(elf: ElfFile, module: Module) -> None:
+    # Not read-only: of such sections GDB may take the contents from the file (`set trust-readonly-sections on`).
+    flags = SHF.ALLOC | SHF.EXECINSTR | SHF.WRITE
     section = elf.add_section(
-        f".text.{module.name}", SHT.NOBITS, SHF.ALLOC | SHF.EXECINSTR, address=module.base, size=module.size, align=8
+        f".text.{module.name}", SHT.NOBITS, flags, address=module.base, size=module.size, align=8
     )
     code = _functions(module)
     data = [r for r in module.ranges if r.name.endswith((*NO_CODE, CODE_INFO))]
@@ -64,7 +78,7 @@ def _add_symbols(elf: ElfFile, module: Module) -> None:
 class _UnitWriter:
     """Writes compile units that share the encoded types and x registers."""
 
-    def __init__(self, dwarf: Dwarf, machine: Machine, locate: Locate) -> None:
+    def __init__(self, dwarf: Dwarf, machine: Describing, locate: Locate) -> None:
         self._dwarf = dwarf
         self._machine = machine
         self._locate = locate
@@ -120,7 +134,6 @@ class _UnitWriter:
         known = self._x_registers.get(count)
         if known is None:
             machine = self._machine
-            word = machine.target.address_size
             known = self._x_registers[count] = unit.encode(
                 *(
                     Die(
@@ -128,9 +141,7 @@ class _UnitWriter:
                         {
                             DW_AT.name: f"x{number}",
                             DW_AT.type: self._eterm,
-                            DW_AT.location: dwarf_expression.breg(
-                                machine.registers_dwarf, machine.registers_bias + word * number
-                            ),
+                            DW_AT.location: machine.x_location(number),
                         },
                     )
                     for number in range(count)

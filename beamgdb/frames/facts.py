@@ -2,13 +2,15 @@
 
 A `Facts` maps a location to the value that it surely holds. A location is a host register (its name) or a word of
 memory, `(region, offset)`. A value is a pair: a pointer `(region, offset)` - so that the value of a pointer is the
-location it points at -, or an argument, a constant, the caller's frame pointer. What is not in the map is unknown.
+location it points at -, or an argument, a constant, the return address, the caller's frame pointer. What is not in the
+map is unknown.
 
 A pointer with offset None points somewhere into its region. Such a fact is a warning: a store through it may hit any
 word there. It therefore survives joins; all other facts survive only where both sides agree.
 
-Offsets are in bytes: STACK is relative to the CFA (address above the return address), X to the array of x registers,
-PROCESS to the `Process`.
+Offsets are in bytes: STACK is relative to the CFA (where the frame of the caller begins on the Erlang stack), X to the
+array of x registers, PROCESS to the `Process`, NATIVE to the thread's stack pointer at entry where that is another
+stack than Erlang's.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ from typing import Any, Final
 STACK: Final = 0
 X: Final = 1
 PROCESS: Final = 2
-ARGUMENT: Final = 3
-"""`(ARGUMENT, i)`: what x register i held at entry."""
-CONSTANT: Final = 4
+NATIVE: Final = 3
+ARGUMENT: Final = 4
+"""`(ARGUMENT, i)`: what x register i held at entry. This and what follows are no pointers."""
+CONSTANT: Final = 5
 """`(CONSTANT, n)`: the number n, 32 bits unsigned."""
-CALLER_FRAME_POINTER: Final = 5
+CALLER_FRAME_POINTER: Final = 6
 """`(CALLER_FRAME_POINTER, 0)`: the frame pointer of the caller."""
+RETURN_ADDRESS: Final = 7
+"""`(RETURN_ADDRESS, 0)`: where the function returns to."""
 
 WORD = 8
 """Bytes of a word, on each architecture that BeamAsm supports."""
@@ -45,12 +50,12 @@ def join(old: Facts, new: Facts) -> Facts:
         other = new.get(location)
         if value == other:
             joined[location] = value
-        elif value[0] <= PROCESS and isinstance(location, str):
+        elif value[0] < ARGUMENT and isinstance(location, str):
             joined[location] = (value[0], None)
-        elif other is not None and other[0] <= PROCESS and isinstance(location, str):
+        elif other is not None and other[0] < ARGUMENT and isinstance(location, str):
             joined[location] = (other[0], None)
     for location, value in new.items():
-        if location not in old and value[0] <= PROCESS and isinstance(location, str):
+        if location not in old and value[0] < ARGUMENT and isinstance(location, str):
             joined[location] = (value[0], None)
     return joined
 
@@ -76,7 +81,7 @@ def swap(facts: Facts, one: str, other: str) -> None:
 def offset(facts: Facts, to: str, source: str, distance: int) -> None:
     """`to` = `source` + `distance`."""
     value = facts.get(source)
-    if value is None or value[0] > PROCESS:
+    if value is None or value[0] >= ARGUMENT:
         facts.pop(to, None)
     elif value[1] is not None:
         facts[to] = (value[0], value[1] + distance)
@@ -88,7 +93,7 @@ def index(facts: Facts, to: str, *sources: str) -> None:
     """`to` = something computed from `sources`: a pointer into the region of the first that is one."""
     for source in sources:
         value = facts.get(source)
-        if value is not None and value[0] <= PROCESS:
+        if value is not None and value[0] < ARGUMENT:
             facts[to] = (value[0], None)
             return
     facts.pop(to, None)
@@ -129,7 +134,7 @@ def store(facts: Facts, base: str, displacement: int, source: str) -> None:
     if pointer is None:
         return
     region, at = pointer
-    if region > PROCESS:
+    if region >= ARGUMENT:
         return
     if at is None:
         forget(facts, region)
@@ -148,7 +153,7 @@ def store(facts: Facts, base: str, displacement: int, source: str) -> None:
 def spoil(facts: Facts, base: str, displacement: int, size: int) -> None:
     """`size` bytes of memory get values we do not know."""
     pointer = facts.get(base)
-    if pointer is None or pointer[0] > PROCESS:
+    if pointer is None or pointer[0] >= ARGUMENT:
         return
     if pointer[1] is None:
         forget(facts, pointer[0])
@@ -160,14 +165,14 @@ def spoil_indexed(facts: Facts, *registers: str) -> None:
     """A store to an address computed from `registers`: every word of a region that one of them points into may go."""
     for register in registers:
         pointer = facts.get(register)
-        if pointer is not None and pointer[0] <= PROCESS:
+        if pointer is not None and pointer[0] < ARGUMENT:
             forget(facts, pointer[0])
 
 
 def fill(facts: Facts, base: str, count: str) -> None:
     """Store an unknown word `count` times from `base` upward; `base` ends after the last."""
     pointer, times = facts.get(base), facts.pop(count, None)
-    if pointer is None or pointer[0] > PROCESS:
+    if pointer is None or pointer[0] >= ARGUMENT:
         return
     region, at = pointer
     if at is None or times is None or times[0] != CONSTANT or times[1] is None or times[1] > 4096:
@@ -178,15 +183,14 @@ def fill(facts: Facts, base: str, count: str) -> None:
     facts[base] = (region, at + times[1] * WORD)
 
 
-def settle(facts: Facts, stack_pointer: str) -> None:
-    """After a move of the stack pointer: words below it are no longer part of the stack."""
+def settle(facts: Facts, stack_pointer: str, stack: int = STACK) -> None:
+    """After a move of the stack pointer of the region `stack`: words below it are no longer part of the stack."""
     pointer = facts.get(stack_pointer)
-    if pointer is None or pointer[0] > PROCESS:
-        facts[stack_pointer] = (STACK, None)
-        pointer = (STACK, None)
-    if pointer[0] == STACK and pointer[1] is not None:
+    if pointer is None or pointer[0] >= ARGUMENT:
+        pointer = facts[stack_pointer] = (stack, None)
+    if pointer[0] == stack and pointer[1] is not None:
         low = pointer[1]
-        for gone in [at for at in facts if at[0] == STACK and at[1] < low]:  # type: ignore[operator]
+        for gone in [at for at in facts if at[0] == stack and at[1] < low]:  # type: ignore[operator]
             del facts[gone]
 
 

@@ -1,8 +1,9 @@
 """The data flow through one function or shared fragment of JIT-compiled code, whatever the instruction set.
 
 The answer at each instruction: where the frame is (distance of the stack pointer, or of what stands in for it while
-C code runs, from the CFA), and where the arguments that the function was entered with still are. It is found by
-carrying what is known from the entry along every path, and keeping at merge points what all paths agree on.
+C code runs, from the CFA), where its return address is, and where the arguments that the function was entered with
+still are. It is found by carrying what is known from the entry along every path, and keeping at merge points what all
+paths agree on.
 
 Paths that are not plain in the code, all from BeamAsm (erts/emulator/beam/jit, OTP 25 to 27):
 
@@ -26,7 +27,19 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from beamgdb.frames import facts as known
-from beamgdb.frames.facts import ARGUMENT, CALLER_FRAME_POINTER, CONSTANT, PROCESS, STACK, WORD, Facts, Operation, X
+from beamgdb.frames.facts import (
+    ARGUMENT,
+    CALLER_FRAME_POINTER,
+    CONSTANT,
+    NATIVE,
+    PROCESS,
+    RETURN_ADDRESS,
+    STACK,
+    WORD,
+    Facts,
+    Operation,
+    X,
+)
 
 INSTRUCTION_BUDGET = 300_000
 """Instructions decoded for one function. The largest function of OTP 27 has 50,000."""
@@ -50,20 +63,8 @@ class Base(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class StackState:
-    """CFA = value of `base` + `to_cfa`, in bytes. The CFA is the address just above the return address.
-
-    `saved_fp`: where the frame pointer of the caller was pushed, relative to the CFA; None if it was not.
-    """
-
-    base: Base
-    to_cfa: int
-    saved_fp: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class XReg:
-    """In the x register `index`, in memory."""
+    """In the array of x registers in memory, at `index`."""
 
     index: int
 
@@ -82,7 +83,33 @@ class HostReg:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class NativeSlot:
+    """On the thread's stack, at its stack pointer + `offset`, where that is another stack than Erlang's."""
+
+    offset: int
+
+
 Place = XReg | Slot | HostReg
+
+BELOW_CFA = Slot(-WORD)
+"""Where the return address of a function with a frame is."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """CFA = value of `base` + `to_cfa`, in bytes. The CFA is where the frame of the caller begins on the Erlang stack.
+
+    `saved_fp`: where the frame pointer of the caller was pushed, relative to the CFA; None if it was not.
+    `returns`: where the return address is; None if it is nowhere any more, as in code that never returns.
+    `native_depth`: bytes that were pushed on the thread's stack, where that is another one than Erlang's.
+    """
+
+    base: Base
+    to_cfa: int
+    saved_fp: int | None
+    returns: Slot | NativeSlot | HostReg | None = BELOW_CFA
+    native_depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +126,9 @@ class FlowState:
 class Entry(Enum):
     """How control comes to the first instruction."""
 
-    CALLED = "by a call or a tail call: the stack pointer points at the return address"
-    FRAMED = "by a jump, with the caller's frame pointer already pushed and the frame pointer set"
+    CALLED = "by a call or a tail call"
+    FRAMED = "by a jump, in the frame that the function jumping has entered"
+    RAISED = "by a jump or a call, with the return address as the argument that says where an exception was raised"
 
 
 class Control(IntEnum):
@@ -133,6 +161,8 @@ class Step(NamedTuple):
     kept: str = ""
     """For a call or a resumption: the register with the number of x registers that hold the same terms after it, or
     `ALL_X`."""
+    native: bool = False
+    """A call that is known to be one of C code."""
 
 
 class Decoded(NamedTuple):
@@ -159,7 +189,8 @@ class Code:
     """Code to analyse, which lies at `address`, and what must be known of its surroundings.
 
     `raising`: addresses of shared fragments and of C functions of BIFs that never return. `keeping`: addresses of
-    shared fragments that leave x registers as they are, and how many (`Step.kept`).
+    shared fragments that leave x registers as they are, and how many (`Step.kept`). `is_native`: whether an address is
+    that of C code.
     """
 
     code: bytes
@@ -168,6 +199,7 @@ class Code:
     read: ReadMemory | None
     raising: Container[int]
     keeping: Mapping[int, str]
+    is_native: Callable[[int], bool] = lambda address: False
 
     def inside(self, offset: int) -> bool:
         return 0 <= offset < len(self.code)
@@ -177,15 +209,27 @@ class Architecture(Protocol):
     """What the analysis must know of an instruction set and of BeamAsm's use of it."""
 
     stack_pointer: str
+    """In Erlang code that of the Erlang stack."""
+    native_stack_pointer: str
+    """That of the thread's stack, empty where it is the same register."""
     saved_stack_pointer: str
     x_array: str
     process: str
+    x_registers: Mapping[str, int]
+    """Registers that hold x registers while Erlang code runs, instead of memory, and their numbers, from 0 on."""
+    callee_saved: frozenset[str]
+    """Registers that C code leaves as they are, where `Step.native` tells that it is called."""
+    parameters: tuple[str, ...]
+    """Registers with the arguments of C functions, likewise."""
     host_registers: frozenset[str]
     """Registers that can be named as places; names of other locations (vector lanes) are not among them."""
     entry_depth: int
-    """Bytes between the stack pointer and the CFA at entry."""
-    frame_pointer_offset: int
-    """Where `Entry.FRAMED` finds the frame pointer of the caller, relative to the CFA."""
+    """Bytes between the stack pointer and the CFA at entry and at return."""
+    returns: Slot | None
+    """Where the return address is in all functions and fragments, None where it has to be followed."""
+
+    def entry(self, entry: Entry) -> Facts:
+        """What is known of the stack and the return address at the first instruction."""
 
     def decode(self, code: Code, start: int) -> Decoded:
         """Instructions from offset `start` to the end of the code, or to the first that is none."""
@@ -206,6 +250,8 @@ class FunctionFlow:
     """Facts at the heads of blocks."""
     calls: dict[int, Facts] = field(default_factory=dict)
     """Facts during the call that returns to the offset, as far as no callee can change them."""
+    x_bias: int = 0
+    """Distance of x0 in memory from what the register for x registers points at."""
     opaque: bool = False
     finished: bool = False
     """The budget was enough. If not, nothing is known anywhere."""
@@ -276,10 +322,25 @@ class FunctionFlow:
         if found is None:
             return None
         base, at = found
+        saved = None
         for location, value in now.items():
             if value[0] == CALLER_FRAME_POINTER and not isinstance(location, str) and location[0] == STACK:
-                return StackState(base, -at, location[1])
-        return StackState(base, -at, None)
+                saved = location[1]
+        native = now.get(self.architecture.native_stack_pointer, (NATIVE, None))[1]
+        returns = self.architecture.returns or _return_address(now, native)
+        return StackState(base, -at, saved, returns, -(native or 0))
+
+
+def _return_address(now: Facts, native: int | None) -> Slot | NativeSlot | HostReg | None:
+    """Where the return address is. `native`: distance of the thread's stack pointer from what it was at entry."""
+    places = [location for location, value in now.items() if value[0] == RETURN_ADDRESS]
+    for place in places:
+        if not isinstance(place, str) and place[0] == STACK and place[1] is not None:
+            return Slot(place[1])
+    for place in places:
+        if not isinstance(place, str) and place[0] == NATIVE and place[1] is not None and native is not None:
+            return NativeSlot(place[1] - native)
+    return next((HostReg(place) for place in places if isinstance(place, str)), None)
 
 
 def erlang_stack_pointer(architecture: Architecture, stop_offset: int, now: Facts) -> tuple[Base, int] | None:
@@ -307,6 +368,8 @@ def analyse(
     read: ReadMemory | None = None,
     raising: Container[int] = (),
     keeping: Mapping[int, str] = MappingProxyType({}),
+    is_native: Callable[[int], bool] = lambda address: False,
+    x_bias: int = 0,
     budget: int = INSTRUCTION_BUDGET,
 ) -> FunctionFlow:
     """The flow through `code`, which lies at `address`, from `entries` (offsets) on.
@@ -315,17 +378,18 @@ def analyse(
     for jump tables; without it, or where it answers None, no argument is claimed to be anywhere in such a function.
     `raising`: addresses of the shared fragments that raise exceptions, and of the C functions of BIFs that do; without
     it, much less is known, as what follows such calls seems reachable from them. `keeping`: addresses of shared
-    fragments that keep x registers; any other call is taken to change them all. `budget`:
+    fragments that keep x registers; any other call is taken to change them all. `is_native`: whether an address is that
+    of C code. `x_bias`: distance of x0 in memory from what the register for x registers points at. `budget`:
     instructions; beyond it nothing is claimed at all.
     """
-    flow = FunctionFlow(architecture, arity, stop_offset)
-    surrounded = Code(code, address, stop_offset, read, raising, keeping)
+    flow = FunctionFlow(architecture, arity, stop_offset, x_bias=x_bias)
+    surrounded = Code(code, address, stop_offset, read, raising, keeping, is_native)
     landings, tries, heads = _decode(flow, surrounded, entries, budget)
     if len(flow.steps) > budget:
         return flow
     walk = _Walk(flow, heads, list(entries), VISIT_BUDGET * len(flow.steps))
     for offset in entries:
-        walk.arrive(offset, _at_entry(architecture, arity, entry))
+        walk.arrive(offset, _at_entry(flow, entry))
     walk.run()
     # Exceptions: what holds in a handler depends on the calls it guards, and its own calls come on top.
     while landings and walk.visits >= 0:
@@ -373,20 +437,18 @@ def _decode(
     return sorted(set(landings)), tries, heads
 
 
-def _at_entry(architecture: Architecture, arity: int, entry: Entry) -> Facts:
-    now: Facts = {
-        architecture.stack_pointer: (STACK, -architecture.entry_depth),
-        architecture.saved_stack_pointer: (CALLER_FRAME_POINTER, 0),
-        architecture.x_array: (X, 0),
-        architecture.process: (PROCESS, 0),
-    }
-    for i in range(arity):
-        now[X, i * WORD] = (ARGUMENT, i)
-    if entry is Entry.FRAMED:
-        frame = (STACK, architecture.frame_pointer_offset)
-        now[architecture.stack_pointer] = now[architecture.saved_stack_pointer] = frame
-        now[frame] = (CALLER_FRAME_POINTER, 0)
+def _at_entry(flow: FunctionFlow, entry: Entry) -> Facts:
+    architecture = flow.architecture
+    now = architecture.entry(entry) | _roots(flow)
+    in_registers = list(architecture.x_registers)
+    for i in range(flow.arity):
+        now[in_registers[i] if i < len(in_registers) else (X, i * WORD)] = (ARGUMENT, i)
     return now
+
+
+def _roots(flow: FunctionFlow) -> Facts:
+    """What registers hold that BeamAsm gives one meaning everywhere."""
+    return {flow.architecture.x_array: (X, -flow.x_bias), flow.architecture.process: (PROCESS, 0)}
 
 
 class _Walk:
@@ -443,9 +505,9 @@ class _Walk:
             return
         at_entry = self.flow.architecture.at_entry
         if any(at_entry(step.offset, entry) for entry in self.entries):
-            frame.update((at, value) for at, value in now.items() if at[0] == X)
+            frame.update((at, value) for at, value in now.items() if _is_live(self.flow, at, MAX_X))
         elif live := _live(now, step.kept):
-            frame.update((at, value) for at, value in now.items() if _is_live(at, live))
+            frame.update((at, value) for at, value in now.items() if _is_live(self.flow, at, live))
         self.arrive(step.resumption, frame)
 
 
@@ -459,6 +521,9 @@ def only_frame(flow: FunctionFlow, now: Facts) -> Facts | None:
         return None
     frame = {at: value for at, value in now.items() if at[0] == STACK and at[1] >= found[1]}  # type: ignore[operator]
     frame[flow.architecture.stack_pointer] = (STACK, found[1])
+    if flow.architecture.native_stack_pointer:
+        # Functions push nothing there: what does is a call in progress.
+        frame[flow.architecture.native_stack_pointer] = (NATIVE, 0)
     _keep_roots(flow, now, frame)
     return frame
 
@@ -486,33 +551,58 @@ def _execute(flow: FunctionFlow, now: Facts, step: Step) -> None:
     for operation, arguments in step.operations:
         operation(now, *arguments)
     if step.control in (Control.CALL, Control.RAISE):
-        _call(flow, now, step.kept)
+        _call(flow, now, step)
 
 
-def _call(flow: FunctionFlow, now: Facts, kept_x: str = "") -> None:
+def _call(flow: FunctionFlow, now: Facts, step: Step) -> None:
     """A call, to Erlang code or a shared fragment on the Erlang stack, to C on the stack of the scheduler thread."""
     architecture = flow.architecture
-    live = _live(now, kept_x)
+    live = _live(now, step.kept)
     stack_pointer = now.get(architecture.stack_pointer, (STACK, None))
-    kept = {at: value for at, value in now.items() if at[0] == STACK or (live and _is_live(at, live))}
+    kept = {at: value for at, value in now.items() if at[0] in (STACK, NATIVE) or (live and _is_live(flow, at, live))}
     kept[architecture.stack_pointer] = stack_pointer
+    if architecture.native_stack_pointer:
+        kept[architecture.native_stack_pointer] = now.get(architecture.native_stack_pointer, (NATIVE, None))
     _keep_roots(flow, now, kept)
     if stack_pointer[0] == X:
         _keep_saved_stack_pointer(flow, now, kept)
+    if step.native:
+        _keep_over_native_call(flow, now, kept)
     now.clear()
     now.update(kept)
 
 
 def _live(now: Facts, kept: str) -> int:
-    """Bytes of the x array that a call leaves as they are."""
+    """Number of x registers that a call leaves as they are."""
     if kept == ALL_X:
-        return MAX_X * WORD
+        return MAX_X
     count = now.get(kept)
-    return count[1] * WORD if count is not None and count[0] == CONSTANT and count[1] is not None else 0
+    return count[1] if count is not None and count[0] == CONSTANT and count[1] is not None else 0
 
 
-def _is_live(location: known.Location, live: int) -> bool:
-    return location[0] == X and isinstance(location[1], int) and 0 <= location[1] < live
+def _is_live(flow: FunctionFlow, location: known.Location, live: int) -> bool:
+    """The location is one of the first `live` x registers."""
+    in_registers = flow.architecture.x_registers
+    if isinstance(location, str):
+        return in_registers.get(location, live) < live
+    region, at = location
+    return region == X and at is not None and len(in_registers) <= at // WORD < live
+
+
+def _keep_over_native_call(flow: FunctionFlow, now: Facts, kept: Facts) -> None:
+    """C code, on a stack pointer of its own, leaves registers as they are that it has to. But it moves the Erlang stack
+    if `stop` was written, and then updates `stop`; and x registers if it is given the address of their array."""
+    architecture, cell = flow.architecture, (PROCESS, flow.stop_offset)
+    kept.update((register, now[register]) for register in architecture.callee_saved if register in now)
+    if now.get(cell, (X, None))[0] == STACK:
+        kept[cell] = now[cell]
+        del kept[architecture.stack_pointer]
+    if not any(now.get(register, (STACK, 0))[0] == X for register in architecture.parameters):
+        kept.update((at, value) for at, value in now.items() if at[0] == X)
+        return
+    for register, number in architecture.x_registers.items():
+        if register in kept and now.get((X, number * WORD)) == kept[register]:
+            del kept[register]
 
 
 def _keep_saved_stack_pointer(flow: FunctionFlow, now: Facts, kept: Facts) -> None:
@@ -559,7 +649,7 @@ def _landing_depth(flow: FunctionFlow, landing: int, tries: list[int]) -> int | 
 
 def _balances(flow: FunctionFlow, start: int, depth: int) -> bool:
     """All paths from `start`, entered with a frame of `depth`, fit."""
-    roots: Facts = {flow.architecture.x_array: (X, 0), flow.architecture.process: (PROCESS, 0)}
+    roots = _roots(flow)
     seen: set[int] = set()
     todo: list[tuple[int, Facts]] = [(start, {**roots, flow.architecture.stack_pointer: (STACK, depth)})]
     while todo:

@@ -12,7 +12,7 @@ latter. The prologue leaves frame and registers as they are, so its entry state 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -20,8 +20,8 @@ import capstone
 
 from beamgdb.frames import facts as known
 from beamgdb.frames import flow
-from beamgdb.frames.facts import WORD, Operation
-from beamgdb.frames.flow import Code, Control, Decoded, Entry, FunctionFlow, ReadMemory, Step
+from beamgdb.frames.facts import WORD, Facts, Operation
+from beamgdb.frames.flow import BELOW_CFA, Code, Control, Decoded, Entry, FunctionFlow, ReadMemory, Slot, Step
 
 _WIDE: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 _PARTS: Final = {
@@ -50,6 +50,9 @@ _IMPLICIT: Final = {
 _SIZES: Final = {"byte": 1, "word": 2, "dword": 4, "qword": 8, "xmmword": 16, "ymmword": 32, "zmmword": 64}
 _VECTOR_WORDS: Final = {"x": 2, "y": 4, "z": 8}
 _VECTOR_MOVES: Final = frozenset("movups movupd movaps movapd movdqu movdqa lddqu".split())
+PROLOGUE: Final = 8
+"""Bytes of a function's prologue that are no part of its flow: they change nothing, nor does what they may call."""
+
 RAISING_FRAGMENTS: Final = frozenset(
     "raise_exception raise_exception_null_exp raise_shared bs_create_bin_error_shared handle_element_error"
     " handle_hd_error handle_map_get_badkey handle_map_get_badmap handle_map_size_error handle_node_error"
@@ -76,9 +79,9 @@ KEEPING_FRAGMENTS: Final = MappingProxyType(
 """Shared fragments that come back with x registers as they were; a garbage collection updates the live ones, and what
 is beyond them is left to rot; `length/1` keeps its state there. Fragments that call BIFs, funs or NIFs are not among
 them."""
-FRAMED_FRAGMENTS: Final = frozenset("call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared".split())
-"""Shared fragments that functions jump to after entering their frame: with frame pointers to be analysed with
-`Entry.FRAMED`, and the frame is that of the function."""
+_FRAMED: Final = frozenset("call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared".split())
+"""Shared fragments that functions jump to after entering their frame, which matters with frame pointers: the frame is
+that of the function."""
 RAISING_BIFS: Final = ("error_1", "error_2", "error_3", "exit_1", "throw_1", "halt_2")
 """C functions of BIFs after which the compiler of OTP 27 leaves no code (`erl_bifs:is_exit_bif/3`)."""
 _ADDRESSES: Final = (1 << 64) - 1
@@ -96,6 +99,9 @@ _CACHE_LIMIT: Final = 100_000
 _MEMORY: Final = re.compile(r"(?:(\w+) ptr )?(?:[c-gs]s:)?\[(.+)\](?: ?\{.*\})?")
 _TERM: Final = re.compile(r"([+-])? ?(?:(0x[0-9a-f]+|\d+)|([a-z]\w*)(\*\d)?)")
 _JUMP_NEAR: Final = b"\xe9"
+_CALL_NEAR: Final = 0xE8
+_CALL_THROUGH: Final = b"\xff\x15"
+"""`call` of a position-relative address, and of what a position-relative word holds."""
 _JUMP: Final = re.compile(b"[\x40-\x4f]?(" + _JUMP_NEAR + b"|\xff\x25)(.{4})", re.DOTALL)
 """`jmp` to, or through, a position-relative address."""
 _CLOBBER_RAX: Final[tuple[Operation, ...]] = ((known.clobber, ("rax",)),)
@@ -112,8 +118,12 @@ class X86_64:
     x_array = "rbx"
     process = "r13"
     host_registers = frozenset((*_WIDE, *(f"r{n}" for n in range(8, 16))))
+    native_stack_pointer = ""
+    x_registers: Mapping[str, int] = MappingProxyType({})
+    callee_saved: frozenset[str] = frozenset()
+    parameters: tuple[str, ...] = ()
     entry_depth = WORD
-    frame_pointer_offset = -2 * WORD
+    returns: Slot | None = BELOW_CFA
 
     enter_frame_size = 4
     """Bytes of `push rbp; mov rbp, rsp` (`emit_enter_frame`)."""
@@ -121,6 +131,13 @@ class X86_64:
     def __init__(self) -> None:
         self._disassembler = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
         self._meaning: dict[tuple[str, str, int], tuple[Operation, ...]] = {}
+
+    def entry(self, entry: Entry) -> Facts:
+        pointers: Facts = {"rsp": (known.STACK, -WORD), "rbp": (known.CALLER_FRAME_POINTER, 0)}
+        if entry is Entry.FRAMED:
+            frame = (known.STACK, -2 * WORD)
+            pointers = {"rsp": frame, "rbp": frame, frame: (known.CALLER_FRAME_POINTER, 0)}
+        return pointers
 
     def at_entry(self, offset: int, entry: int) -> bool:
         return offset in (entry, entry + self.enter_frame_size)
@@ -217,7 +234,9 @@ class _Reader:
             return (self.code.address + int(operands, 0)) & _ADDRESSES
         memory = _memory(operands)
         plain = memory is not None and memory[1] == "rip" and not memory[2]
-        return self._word(self.code.address + end + memory[3]) if memory and plain else None
+        if memory is None or not plain or self.code.read is None:
+            return None
+        return _word(self.code.address + end + memory[3], self.code.read)
 
     def _raises(self, called: int | None) -> bool:
         """The call is of a BIF or fragment that never returns."""
@@ -237,21 +256,8 @@ class _Reader:
     def _beyond(self, called: int) -> int | None:
         """Where the module's own jump to a fragment leads (`resolve_fragment`, OTP 27), if a call goes to one."""
         if called not in self.jumps:
-            self.jumps[called] = self._jump_at(called)
+            self.jumps[called] = _jump_at(called, self.code.read) if self.code.read else None
         return self.jumps[called]
-
-    def _word(self, address: int) -> int | None:
-        raw = self.code.read(address, WORD) if self.code.read else None
-        return int.from_bytes(raw, "little") if raw else None
-
-    def _jump_at(self, address: int) -> int | None:
-        """Where the unconditional jump at `address` leads; None if there is none."""
-        raw = self.code.read(address, WORD) if self.code.read else None
-        found = _JUMP.match(raw or b"")
-        if found is None:
-            return None
-        target = (address + found.end() + int.from_bytes(found[2], "little", signed=True)) & _ADDRESSES
-        return target if found[1] == _JUMP_NEAR else self._word(target)
 
     def _jump_table(self, operands: str) -> tuple[int, ...]:
         """Targets of `jmp [table + 8 * index]`, where `table` was just set by a position-relative `lea`."""
@@ -483,6 +489,37 @@ def _unknown(mnemonic: str, operands: list[str]) -> list[Operation]:
     return result
 
 
+def entry_of(fragment: str, has_frame_pointers: bool) -> Entry | None:
+    """How control comes to a shared fragment (its name without `global::`)."""
+    return Entry.FRAMED if has_frame_pointers and fragment in _FRAMED else Entry.CALLED
+
+
+def call_target(return_address: int, read: ReadMemory) -> int | None:
+    """What the call that returns to `return_address` calls, None where it varies or is no call."""
+    code = read(return_address - 6, 6)
+    if code is None:
+        return None
+    target: int | None = return_address + int.from_bytes(code[2:], "little", signed=True)
+    if code[1] != _CALL_NEAR:
+        target = _word(target, read) if target is not None and code[:2] == _CALL_THROUGH else None
+    beyond = _jump_at(target, read) if target is not None else None
+    return target if beyond is None else beyond
+
+
+def _jump_at(address: int, read: ReadMemory) -> int | None:
+    """Where the unconditional jump at `address` leads; None if there is none."""
+    found = _JUMP.match(read(address, WORD) or b"")
+    if found is None:
+        return None
+    target = (address + found.end() + int.from_bytes(found[2], "little", signed=True)) & _ADDRESSES
+    return target if found[1] == _JUMP_NEAR else _word(target, read)
+
+
+def _word(address: int, read: ReadMemory) -> int | None:
+    raw = read(address, WORD)
+    return int.from_bytes(raw, "little") if raw else None
+
+
 MACHINE: Final = X86_64()
 
 
@@ -497,10 +534,12 @@ def analyse(
     read: ReadMemory | None = None,
     raising: Container[int] = (),
     keeping: Mapping[int, str] = MappingProxyType({}),
+    is_native: Callable[[int], bool] = lambda address: False,
+    x_bias: int = 0,
     budget: int = flow.INSTRUCTION_BUDGET,
 ) -> FunctionFlow:
-    """`flow.analyse` for x86-64."""
+    """`flow.analyse` for x86-64, where the stack pointer tells whether C code is called."""
     return flow.analyse(
         MACHINE, code, address, arity=arity, stop_offset=stop_offset, entries=entries, entry=entry, read=read,
-        raising=raising, keeping=keeping, budget=budget,
+        raising=raising, keeping=keeping, is_native=is_native, x_bias=x_bias, budget=budget,
     )  # fmt: skip

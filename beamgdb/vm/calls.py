@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from beamgdb.beamasm.registrations import INTERNAL
+from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.node import Node
 from beamgdb.vm.processes import Process
-from beamgdb.vm.unwind import ErlangFrame
 
 NOTED_IN_PROCESS = frozenset(
     f"global::{name}"
@@ -39,7 +38,7 @@ def note(node: Node, frame: ErlangFrame) -> str | None:
     name, process = frame.place.code.name, frame.process
     if process is None:
         return None
-    if frame.place.module.name == INTERNAL:
+    if frame.place.is_internal:
         return spawned_as(node, process)
     if name in NOTED_IN_PROCESS:
         call = process.current_call()

@@ -1,8 +1,8 @@
 """From one frame of BeamAsm's code to the one that called it.
 
 The frames of a scheduler thread lie on two stacks. Erlang functions and shared fragments run on the stack of the Erlang
-process, in its heap. When they call C, they switch to the thread's own stack, where `process_main` left off; so below
-(in GDB's sense: outside) a C function there is Erlang code, and outside the process's first function `process_main`.
+process, in its heap. C code that they call runs on the thread's own stack, where `process_main` left off; so below (in
+GDB's sense: outside) a C function there is Erlang code, and outside the process's first function `process_main`.
 
 Frame ids must stay the same while a frame lives, although a garbage collection may move the whole Erlang stack. And
 their stack addresses must not go inwards from callee to caller, although the two stacks may lie in any order. So the
@@ -12,26 +12,23 @@ the frames of processes apart is the process's number and the distance of the fr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Container
 from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 
 from beamgdb.beamasm.machines import Machine
 from beamgdb.beamasm.registrations import GLOBAL, INTERNAL, FrameLayout, Range
-from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, Slot, XReg
+from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, NativeSlot, Slot, XReg
 from beamgdb.frames.flow import Place as FlowPlace
 from beamgdb.memory import Unreadable
 from beamgdb.terms.tags import IMMED1_BITS
 from beamgdb.vm.code import Place
+from beamgdb.vm.frame import ErlangFrame, ReadRegister, Unwound
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.processes import Process
 from beamgdb.vm.ranges import is_permanent
 from beamgdb.vm.stack import MAX_SCAN, stack_end
-
-ReadRegister = Callable[[str], int | None]
-"""A CPU register's value in a frame, None where the frame does not know it."""
 
 FRAGMENT = "global::"
 """How names of shared fragments begin."""
@@ -57,35 +54,6 @@ FRAME_BITS = 36
 """Bits of a frame id's distance from the base of the stack; the process's number comes above."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unwound:
-    """The id of a frame, and the registers of its caller that are known. A caller with pc 0: there is none."""
-
-    id_stack: int
-    id_code: int
-    id_special: int
-    registers: dict[str, int]
-
-
-@dataclass(frozen=True)
-class ErlangFrame:
-    """A frame of BeamAsm's code.
-
-    `top` is the Erlang stack pointer in it (y0), `return_slot` where its return address lies, None where the end of the
-    frame was not found. `state` is what the code tells about this point.
-    """
-
-    place: Place
-    pc: int
-    process: Process | None
-    top: int
-    return_slot: int | None
-    caller_frame_pointer: int | None
-    state: FlowState | None
-    x_registers: int | None
-    """Address of x0, None in a frame whose x registers now belong to a callee."""
-
-
 class Unwinder:
     """Unwinds frames of one VM. Kept as long as its code is loaded: it remembers what it has analysed."""
 
@@ -103,24 +71,25 @@ class Unwinder:
 
         `innermost`: its pc is the next instruction; else a return address.
         """
-        pc, sp = read(self._machine.pc), read(self._machine.sp)
-        if pc is None or sp is None:
+        pc = read(self._machine.pc)
+        place = self._node.code.of_frame(pc, calling=not innermost) if pc is not None else None
+        if pc is None or place is None:
             return None
-        place = self._node.code.of_frame(pc, calling=not innermost)
-        if place is None:
+        if place.code.name == PROCESS_MAIN:
+            return ErlangFrame(place, pc, None, read(self._machine.sp) or 0, None, None, None, None)
+        sp = read(self._machine.stack)
+        if sp is None:
             return None
         process = self.process(read)
-        if place.code.name == PROCESS_MAIN:
-            return ErlangFrame(place, pc, None, sp, None, None, None, None)
         state = self._state(place, pc, innermost)
         top = self._stack_pointer(read, state, process, sp)
         if top is None:
             return ErlangFrame(place, pc, process, sp, None, None, state, None)
-        slot, frame_pointer = self._return_slot(place, state, read, top, process)
+        slot, return_address, frame_pointer = self._return(state, read, top, process)
         x_registers = read(self._machine.registers)
         if x_registers is not None:
             x_registers += self._machine.registers_bias
-        return ErlangFrame(place, pc, process, top, slot, frame_pointer, state, x_registers)
+        return ErlangFrame(place, pc, process, top, slot, frame_pointer, state, x_registers, return_address)
 
     def unwind(self, read: ReadRegister, innermost: bool) -> Unwound | None:
         """One step outwards from the frame with these registers, None where it is not of Erlang code."""
@@ -129,9 +98,9 @@ class Unwinder:
             return None
         if frame.place.code.name == PROCESS_MAIN:
             return self._out_of_process_main(frame, read)
-        if frame.return_slot is None or self._is_base(frame):
+        if frame.return_address is None or self._is_base(frame):
             return self._end(frame)
-        return self._to_caller(frame, read)
+        return self._to_caller(frame, frame.return_address, read, innermost)
 
     def process(self, read: ReadRegister) -> Process | None:
         """The process that code with these registers runs, None if the register holds none."""
@@ -155,10 +124,10 @@ class Unwinder:
                 self._flows[code.start] = None
         return self._flows[code.start]
 
-    def _analyse(self, code: Range, entry: Entry) -> FunctionFlow | None:
-        start = code.start + self._prologue(code)
+    def _analyse(self, code: Range, entry: Entry | None) -> FunctionFlow | None:
+        start = code.start + self.prologue(code)
         size = code.stop - start
-        if not 0 < size <= MAX_CODE:
+        if entry is None or not 0 < size <= MAX_CODE:
             return None
         try:
             raw = self._node.memory.read(start, size)
@@ -169,14 +138,18 @@ class Unwinder:
         arity = code.arity if code.arity is not None else FRAGMENT_ARGUMENTS
         found: FunctionFlow = self._analysis.analyse(
             raw, start, arity=arity, stop_offset=stop, entry=entry, read=self._read,
-            raising=self._raising, keeping=self._keeping,
+            raising=self._raising, keeping=self._keeping, is_native=self._is_native,
+            x_bias=self._machine.registers_bias if self._machine.registers_are_struct else 0,
         )  # fmt: skip
         return found
 
     @cached_property
     def _analysis(self) -> ModuleType:
         """The analysis for this architecture. Imported on first use: the disassembler takes time to load."""
-        return import_module("beamgdb.frames.x86_64")
+        return import_module(self._machine.analysis)
+
+    def _is_native(self, address: int) -> bool:
+        return self._node.code.find(address) is None
 
     @cached_property
     def _fragments(self) -> dict[str, int]:
@@ -208,15 +181,18 @@ class Unwinder:
             state = self._before_call(frame) or state
         if state is None:
             return [None] * (frame.place.code.arity or 0)
-        return [self._argument(frame, places, read) for places in state.arguments]
+        known = self._registers_known(frame, innermost)
+        return [self._argument(frame, places, read, known) for places in state.arguments]
 
     def _before_call(self, frame: ErlangFrame) -> FlowState | None:
         flow = self.flow(frame.place.code)
-        offset = frame.pc - frame.place.code.start - self._prologue(frame.place.code)
+        offset = frame.pc - frame.place.code.start - self.prologue(frame.place.code)
         call = next((at for at, step in flow.steps.items() if step.end == offset), None) if flow else None
         return flow.before(call) if flow and call is not None else None
 
-    def _argument(self, frame: ErlangFrame, places: tuple[FlowPlace, ...], read: ReadRegister) -> int | None:
+    def _argument(
+        self, frame: ErlangFrame, places: tuple[FlowPlace, ...], read: ReadRegister, registers_known: Container[str]
+    ) -> int | None:
         """The value of an argument from the first of its places that can be read here."""
         memory, word = self._node.memory, self._word
         for place in places:
@@ -225,11 +201,35 @@ class Unwinder:
                     return memory.word(frame.return_slot + word + place.offset)
                 if isinstance(place, XReg) and frame.x_registers is not None:
                     return memory.word(frame.x_registers + word * place.index)
-                if isinstance(place, HostReg) and (value := read(place.name)) is not None:
-                    return value
+                if isinstance(place, HostReg) and place.name in registers_known:
+                    value = read(place.name)
+                    if value is not None:
+                        return value
             except Unreadable:
                 continue
         return None
+
+    def _registers_known(self, frame: ErlangFrame, innermost: bool) -> Container[str]:
+        """Registers that a frame has as they were when it called another. Of those that C code may change, a debugger
+        claims otherwise."""
+        machine = self._machine
+        if innermost:
+            everything: Container[str] = self._analysis.MACHINE.host_registers
+            return everything
+        x_registers = {one.name for one in machine.x_registers if one.lasting or self._calls_fragment(frame.pc)}
+        return x_registers | set(machine.preserved)
+
+    def x_register(self, frame: ErlangFrame, number: int, read: ReadRegister, innermost: bool) -> int | None:
+        """The word in an x register of this frame, None where it is not available. May raise `Unreadable`.
+
+        x registers that live in CPU registers are in memory during a call of C code that may change those.
+        """
+        if frame.x_registers is None:
+            return None
+        held = self._machine.x_registers
+        if number < len(held) and (held[number].lasting or not self._calls_native(frame, innermost)):
+            return read(held[number].name)
+        return self._node.memory.word(frame.x_registers + self._word * number)
 
     def _read(self, address: int, size: int) -> bytes | None:
         try:
@@ -241,20 +241,23 @@ class Unwinder:
         flow = self.flow(place.code)
         if flow is None:
             return None
-        offset = pc - place.code.start - self._prologue(place.code)
+        offset = pc - place.code.start - self.prologue(place.code)
         # Nothing has happened yet in the prologue, nor in what it calls when it is patched.
         if offset < 0 or (offset == 0 and not innermost):
             return flow.before(0)
         return flow.before(offset) if innermost else flow.during_call(offset)
 
-    def _prologue(self, code: Range) -> int:
+    def prologue(self, code: Range) -> int:
         """Bytes at the start of a function that are no part of its flow. Fragments have none."""
-        return self._machine.prologue if code.arity is not None and not code.name.startswith(INTERNAL + ":") else 0
+        size: int = self._analysis.PROLOGUE
+        return size if code.arity is not None and not code.name.startswith(INTERNAL + ":") else 0
 
-    def _entry(self, code: Range) -> Entry:
-        """How control comes to the code: with frame pointers, some fragments run in the frame of the function."""
-        framed = self._has_fp and code.name.removeprefix(FRAGMENT) in self._analysis.FRAMED_FRAGMENTS
-        return Entry.FRAMED if framed else Entry.CALLED
+    def _entry(self, code: Range) -> Entry | None:
+        """How control comes to the code: some fragments run in the frame of the function. None: that is not known."""
+        if not code.name.startswith(FRAGMENT):
+            return Entry.CALLED
+        entry: Entry | None = self._analysis.entry_of(code.name.removeprefix(FRAGMENT), self._has_fp)
+        return entry
 
     def _stack_pointer(
         self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int
@@ -279,58 +282,73 @@ class Unwinder:
             return read(self._machine.saved_stack)
         return process.record["stop"] if process is not None else None
 
-    def _return_slot(
-        self, place: Place, state: FlowState | None, read: ReadRegister, top: int, process: Process | None
-    ) -> tuple[int | None, int | None]:
-        """Where the return address lies, and the caller's frame pointer if known."""
+    def _return(
+        self, state: FlowState | None, read: ReadRegister, top: int, process: Process | None
+    ) -> tuple[int | None, int | None, int | None]:
+        """Where the return address lies or would, that address, and the caller's frame pointer, each if known."""
         memory, word = self._node.memory, self._word
         try:
             if state is not None and state.stack is not None:
                 slot = top + state.stack.to_cfa - word
-                if self._node.code.find(memory.word(slot)) is not None:
+                address = self._return_address(state.stack.returns, read, slot + word)
+                if address is not None and self._node.code.find(address) is not None:
                     saved = state.stack.saved_fp
                     pointer = memory.word(slot + word + saved) if saved is not None else None
                     unchanged = read(self._machine.frame_pointer) if saved is None and self._has_fp else None
-                    return slot, pointer if pointer is not None else unchanged
+                    return slot, address, pointer if pointer is not None else unchanged
             end = stack_end(process, top) if process is not None else top + MAX_SCAN
             scanned = self._node.stack().next_return_address(top, end)
-            pointer = memory.word(scanned - word) if scanned is not None and self._has_fp else None
-            return scanned, pointer
+            if scanned is None:
+                return None, None, None
+            return scanned, memory.word(scanned), memory.word(scanned - word) if self._has_fp else None
         except Unreadable:
-            return None, None
+            return None, None, None
+
+    def _return_address(self, place: Slot | NativeSlot | HostReg | None, read: ReadRegister, cfa: int) -> int | None:
+        if isinstance(place, Slot):
+            return self._node.memory.word(cfa + place.offset)
+        if isinstance(place, HostReg):
+            return read(place.name)
+        sp = read(self._machine.sp) if place is not None else None
+        return self._node.memory.word(sp + place.offset) if place is not None and sp is not None else None
 
     @property
     def _has_fp(self) -> bool:
         return self._node.frame_layout is FrameLayout.FRAME_POINTER
 
-    def _to_caller(self, frame: ErlangFrame, read: ReadRegister) -> Unwound:
-        machine, slot = self._machine, frame.return_slot
-        assert slot is not None
-        return_address = self._node.memory.word(slot)
-        registers = {machine.pc: return_address, machine.sp: slot + self._word}
+    def _to_caller(self, frame: ErlangFrame, return_address: int, read: ReadRegister, innermost: bool) -> Unwound:
+        machine = self._machine
+        assert frame.return_slot is not None
+        cfa = frame.return_slot + self._word
+        registers = {machine.pc: return_address, machine.stack: cfa}
+        if machine.sp != machine.stack and (sp := read(machine.sp)) is not None:
+            depth = frame.state.stack.native_depth if frame.state and frame.state.stack else 0
+            registers[machine.sp] = sp + depth
         if frame.place.is_fragment and self._calls_fragment(return_address):
             registers |= {name: value for name in machine.preserved if (value := read(name)) is not None}
+            registers |= self._x_registers_of_caller(frame, read, innermost)
         elif frame.process is not None:
             registers[machine.process] = frame.process.address
         if frame.caller_frame_pointer is not None:
             registers[machine.frame_pointer] = frame.caller_frame_pointer
-        return self._unwound(frame, slot + self._word, registers)
+        return self._unwound(frame, cfa, registers)
+
+    def _x_registers_of_caller(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> dict[str, int]:
+        """x registers that live in CPU registers, in a function that has called the fragment of this frame."""
+        held = self._machine.x_registers
+        values = self.arguments(frame, read, innermost) if held else []
+        return {one.name: value for one, value in zip(held, values) if value is not None}
+
+    def _calls_native(self, frame: ErlangFrame, innermost: bool) -> bool:
+        """Whether the frame calls C code itself, or did with the instruction before."""
+        target = self._analysis.call_target(frame.pc, self._read)
+        return self._is_native(target) if target is not None else not innermost
 
     def _calls_fragment(self, return_address: int) -> bool:
-        """Whether the call before a return address is one to a shared fragment, which runs as part of its caller. Calls
-        to functions go to the start of one, or through an export entry or a fun."""
-        code = self._read(return_address - 6, 6)
-        if code is None:
-            return False
-        if code[1] == 0xE8:  # call rel32
-            target = return_address + int.from_bytes(code[2:], "little", signed=True)
-        elif code[:2] == b"\xff\x15":  # call [rip + disp32]
-            address = self._read(return_address + int.from_bytes(code[2:], "little", signed=True), self._word)
-            target = int.from_bytes(address or b"", "little")
-        else:
-            return False
-        place = self._node.code.find(target)
-        return place is not None and (place.is_fragment or target != place.code.start)
+        """Whether the call before a return address is one to a shared fragment, which runs as part of its caller."""
+        target = self._analysis.call_target(return_address, self._read)
+        place = self._node.code.find(target) if target is not None else None
+        return place is not None and place.is_fragment
 
     def _unwound(self, frame: ErlangFrame, cfa: int, registers: dict[str, int]) -> Unwound:
         if frame.process is None:
@@ -355,7 +373,8 @@ class Unwinder:
         """Whether the frame is the empty one of the address that a process's first function returns to."""
         emulator, process = self._node.emulator, frame.process
         returned = emulator is not None and frame.pc == emulator.normal_exit
-        return returned or (process is not None and frame.top >= process.record["hend"])
+        end = frame.top if frame.return_slot is None else frame.return_slot
+        return returned or (process is not None and end >= process.record["hend"])
 
     def _end(self, frame: ErlangFrame) -> Unwound:
         """The first function returns to `normal_exit`, whose own frame is empty: outside of it is `process_main`."""
@@ -365,10 +384,9 @@ class Unwinder:
         main = self._process_main
         if x_registers is None or main is None:
             return self._unwound(frame, frame.top, {machine.pc: 0, machine.sp: frame.top})
+        registers = x_registers - machine.registers_bias
         return self._unwound(
-            frame,
-            frame.top,
-            {machine.pc: main, machine.sp: x_registers, machine.registers: x_registers - machine.registers_bias},
+            frame, frame.top, {machine.pc: main, machine.sp: registers, machine.registers: registers}
         )
 
     @cached_property
@@ -377,12 +395,13 @@ class Unwinder:
         for module in self._node.code:
             for code in module.ranges:
                 if code.name == PROCESS_MAIN:
-                    return code.start + 1
+                    return code.start + 4
         return None
 
     def _out_of_process_main(self, frame: ErlangFrame, read: ReadRegister) -> Unwound:
-        """`process_main` saves nothing: it never returns. It makes room for the scheduler's registers, aligned, right
-        below its return address, so that one is found by what must be there: a call of `process_main`."""
+        """`process_main` saves no registers but the frame pointer, if that: it never returns. It makes room for the
+        scheduler's registers, aligned, right below what it saves, so that its return address is found by what must be
+        there: a call of `process_main`."""
         machine, word = self._machine, self._word
         registers = read(machine.registers)
         nothing = Unwound(frame.top, frame.place.code.start, 0, {machine.pc: 0, machine.sp: frame.top})
@@ -391,14 +410,13 @@ class Unwinder:
             return nothing
         layout = self._node.layout
         bottom = registers + machine.registers_bias - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
-        end = bottom + layout.size("ErtsSchedulerRegisters") + CACHE_LINE
-        for slot in range(end, end + CACHE_LINE, word):
-            value = self._read(slot, word)
-            return_address = int.from_bytes(value or b"", "little")
-            call = self._read(return_address - 5, 5) if return_address > 5 else None
-            if call is None or call[0] != 0xE8:
-                continue
-            if return_address + int.from_bytes(call[1:], "little", signed=True) == target:
+        start = bottom + layout.size("ErtsSchedulerRegisters") + CACHE_LINE + word * len(machine.main_saves)
+        for slot in range(start, start + CACHE_LINE, word):
+            return_address = int.from_bytes(self._read(slot, word) or b"", "little")
+            if return_address and self._analysis.call_target(return_address, self._read) == target:
                 cfa = slot + word
-                return Unwound(cfa, frame.place.code.start, 0, {machine.pc: return_address, machine.sp: cfa})
+                caller = {machine.pc: return_address, machine.sp: cfa}
+                saved = range(slot - word * len(machine.main_saves), slot, word)
+                caller |= {name: self._node.memory.word(at) for name, at in zip(machine.main_saves, saved)}
+                return Unwound(cfa, frame.place.code.start, 0, caller)
         return nothing

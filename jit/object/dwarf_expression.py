@@ -59,6 +59,16 @@ def deref_size(size: int) -> bytes:
     return bytes((DW_OP.deref_size, size))
 
 
+def skip(target: Target, distance: int) -> bytes:
+    """Go on *distance* bytes behind this operation."""
+    return op(DW_OP.skip) + target.pack("h", distance)
+
+
+def branch(target: Target, distance: int) -> bytes:
+    """Take the top of the stack; unless it is 0, go on *distance* bytes behind this operation."""
+    return op(DW_OP.bra) + target.pack("h", distance)
+
+
 def piece(size: int) -> bytes:
     """End the location of one part, of *size* bytes, of a value in several places; nothing before it: unavailable."""
     return op(DW_OP.piece) + uleb128(size)

@@ -45,6 +45,10 @@ class EM(IntEnum):
     RISCV = 243
 
 
+EF_ARM_EABI_VER5 = 0x05000000
+"""e_flags of an object for ARM that follows version 5 of its EABI (ELF for the Arm Architecture, 5.2)."""
+
+
 class SHT(IntEnum):
     """sh_type."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -17,13 +18,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beamgdb.beamasm import symbol_file
-from beamgdb.beamasm.machines import MACHINES
+from beamgdb.beamasm.machines import MACHINES, Machine
 from beamgdb.beamasm.registrations import CODE_INFO, NO_CODE, Module, Range
 from tests.beamasm.module_strategies import modules
 
-MACHINE = MACHINES["x86_64"]
-DW_OP_BREG3 = 0x73
-"""DWARF 5, 7.7.1: base register 3, which is rbx (System V ABI for AMD64, figure 3.36)."""
+MACHINE = MACHINES["x86_64", "jit"]
+ARM64, ARM32 = MACHINES["aarch64", "jit"], MACHINES["arm32", "jit"]
+DW_OP_REG0, DW_OP_BREG0 = 0x50, 0x70
+"""DWARF 5, 7.7.1: the first of the operations for a register, and for the address in a register plus an offset."""
+RBX, R4, X19, X25 = 3, 4, 19, 25
+"""Numbers of registers in DWARF: System V ABI for AMD64, figure 3.36; DWARF for the Arm Architecture, 4.1 of each."""
+LIMITS = {MACHINE: 1 << 46, ARM64: 1 << 46, ARM32: 1 << 30}
+"""Addresses below which code of a machine lies."""
 
 
 def locate(module: str, file: str) -> tuple[str, str]:
@@ -32,10 +38,10 @@ def locate(module: str, file: str) -> tuple[str, str]:
 
 
 @st.composite
-def loaded(draw: st.DrawFn) -> list[Module]:
+def loaded(draw: st.DrawFn, machine: Machine = MACHINE) -> list[Module]:
     """Some modules at different places, by address."""
     found: list[Module] = []
-    for module in draw(st.lists(modules(), min_size=1, max_size=4)):
+    for module in draw(st.lists(modules(max_base=LIMITS[machine]), min_size=1, max_size=4)):
         base = (found[-1].stop + 4095) // 4096 * 4096 if found else module.base
         found.append(_moved(module, base - module.base))
     return found
@@ -53,8 +59,8 @@ def _moved(module: Module, distance: int) -> Module:
     return replace(module, base=module.base + distance, ranges=ranges)
 
 
-def _elf(described: list[Module]) -> Any:
-    return ELFFile(BytesIO(symbol_file.write(described, MACHINE, locate)))
+def _elf(described: list[Module], machine: Machine = MACHINE) -> Any:
+    return ELFFile(BytesIO(symbol_file.write(described, machine, locate)))
 
 
 def _functions(described: list[Module]) -> list[Range]:
@@ -149,19 +155,43 @@ def test_every_address_has_the_line_that_beamasm_gave(described: list[Module]) -
 
 @given(loaded())
 def test_x_registers_are_variables_in_the_schedulers_array(described: list[Module]) -> None:
+    for number, location in _x_locations(described, MACHINE):
+        assert location[0] == DW_OP_BREG0 + RBX
+        assert _sleb128(location[1:]) == 8 * number
+
+
+@given(loaded(ARM64))
+def test_x_registers_of_arm64_are_in_registers_of_the_cpu(described: list[Module]) -> None:
+    for number, location in _x_locations(described, ARM64):
+        if number < 4:
+            assert location == [DW_OP_REG0 + X25 + number]
+        elif number > 5:
+            assert location[0] == DW_OP_BREG0 + X19
+            assert _sleb128(location[1:]) == 64 + 8 * number
+
+
+@given(loaded(ARM32))
+def test_x_registers_of_arm32_are_64_bytes_into_the_schedulers_registers(described: list[Module]) -> None:
+    elf = _elf(described, ARM32)
+    assert (elf.elfclass, elf["e_machine"], elf.little_endian) == (32, "EM_ARM", True)
+    for number, location in _x_locations(described, ARM32):
+        assert location[0] == DW_OP_BREG0 + R4
+        assert _sleb128(location[1:]) == 64 + 4 * number
+
+
+def _x_locations(described: list[Module], machine: Machine) -> Iterator[tuple[int, list[int]]]:
+    """Number and location of the x registers of all functions, which are words with the right names."""
     arities = {r.start: r.arity or 0 for r in _functions(described)}
-    for die in _subprograms(_elf(described)):
+    for die in _subprograms(_elf(described, machine)):
         variables = [child for child in die.iter_children() if child.tag == "DW_TAG_variable"]
         count = max(symbol_file.X_VARIABLES, arities[die.attributes["DW_AT_low_pc"].value])
         assert [v.attributes["DW_AT_name"].value for v in variables] == [b"x%d" % n for n in range(count)]
         for number, variable in enumerate(variables):
-            location = variable.attributes["DW_AT_location"].value
-            assert location[0] == DW_OP_BREG3
-            assert _sleb128(location[1:]) == 8 * number
             kind = variable.get_DIE_from_attribute("DW_AT_type")
             assert (kind.tag, kind.attributes["DW_AT_name"].value) == ("DW_TAG_typedef", b"Eterm")
             word = kind.get_DIE_from_attribute("DW_AT_type")
-            assert word.attributes["DW_AT_byte_size"].value == 8
+            assert word.attributes["DW_AT_byte_size"].value == machine.target.address_size
+            yield number, variable.attributes["DW_AT_location"].value
 
 
 def _sleb128(raw: list[int]) -> int:
@@ -178,12 +208,14 @@ def test_aranges_lead_to_the_unit_of_an_address(described: list[Module], data: s
     assert offset == [unit.cu_offset for unit in info.iter_CUs()][bisect_right(starts, code.start) - 1]
 
 
+@pytest.mark.parametrize("machine", [MACHINE, ARM64, ARM32], ids=["x86_64", "aarch64", "arm32"])
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(described=loaded().filter(lambda described: any(code.lines for code in described[-1].ranges)))
-def test_other_programs_find_no_fault(described: list[Module], tmp_path: Path) -> None:
+@given(data=st.data())
+def test_other_programs_find_no_fault(machine: Machine, data: st.DataObject, tmp_path: Path) -> None:
     """readelf takes a line table at the end of the section for damaged if it has no rows: so the last one has some."""
+    described = data.draw(loaded(machine).filter(lambda found: any(code.lines for code in found[-1].ranges)))
     path = tmp_path / "object"
-    path.write_bytes(symbol_file.write(described, MACHINE, locate))
+    path.write_bytes(symbol_file.write(described, machine, locate))
     readelf = subprocess.run(["readelf", "-aW", "--debug-dump=info,decodedline,abbrev,aranges", path],
                              capture_output=True, check=True)  # fmt: skip
     assert readelf.stderr == b""

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from beamgdb.frames import Base, FlowState, FunctionFlow, HostReg, Slot, StackState, XReg
-from beamgdb.frames.facts import STACK, Facts, X, join
+from beamgdb.frames.facts import ARGUMENT, STACK, Facts, X, join
 from beamgdb.frames.flow import Entry
 from beamgdb.frames.x86_64 import analyse
 
@@ -445,8 +445,8 @@ def test_bytes_that_are_no_code(code: bytes) -> None:
 
 
 def test_join_keeps_a_warning_of_pointers() -> None:
-    one: Facts = {"rdi": (STACK, -16), "rsi": (X, 0), "rax": (3, 0), (X, 0): (3, 0)}
-    other: Facts = {"rdi": (STACK, -8), "rax": (3, 1), "rdx": (STACK, 0), (X, 0): (3, 0)}
-    expected = {"rdi": (STACK, None), "rsi": (X, None), "rdx": (STACK, None), (X, 0): (3, 0)}
+    one: Facts = {"rdi": (STACK, -16), "rsi": (X, 0), "rax": (ARGUMENT, 0), (X, 0): (ARGUMENT, 0)}
+    other: Facts = {"rdi": (STACK, -8), "rax": (ARGUMENT, 1), "rdx": (STACK, 0), (X, 0): (ARGUMENT, 0)}
+    expected = {"rdi": (STACK, None), "rsi": (X, None), "rdx": (STACK, None), (X, 0): (ARGUMENT, 0)}
     assert join(one, other) == expected
     assert join(other, one) == expected

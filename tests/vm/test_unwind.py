@@ -7,11 +7,12 @@ import pytest
 from beamgdb.beamasm.machines import MACHINES
 from beamgdb.beamasm.registrations import CODE_INFO, Module, Range
 from beamgdb.terms.tags import IMMED1_BITS, NIL, PID
+from beamgdb.vm.frame import ErlangFrame, Unwound
 from beamgdb.vm.processes import Process
-from beamgdb.vm.unwind import ErlangFrame, Unwinder, Unwound
+from beamgdb.vm.unwind import Unwinder
 from tests.vm.test_node import ENTRY, Vm
 
-MACHINE = MACHINES["x86_64"]
+MACHINE = MACHINES["x86_64", "jit"]
 BASE = 0x7F00_0000_1000
 
 FUNCTION = bytes.fromhex(
@@ -27,7 +28,9 @@ FUNCTION = bytes.fromhex(
 IN_FRAME, AFTER_CALL, AT_RETURN = 4, 20, 26
 """Offsets of: the first instruction with a frame; the one after the call; `ret`."""
 
-INFO = 40
+HEADER = 112
+"""Bytes of the module's `BeamCodeHeader`, for one function."""
+INFO = HEADER + 40
 """Bytes of header and `ErtsCodeInfo` before the function, whose last 8 are its prologue (beam_asm.h)."""
 
 
@@ -38,12 +41,13 @@ class Scene(Vm):
         """`readable`: whether the code can be read."""
         super().__init__()
         code = Range(BASE + INFO, BASE + INFO + len(FUNCTION), "m:f/1", ())
-        header = Range(BASE, BASE + 8, "m::codeHeader", ())
-        info = Range(BASE + 8, code.start, code.name + CODE_INFO, ())
+        header = Range(BASE, BASE + HEADER, "m::codeHeader", ())
+        info = Range(BASE + HEADER, code.start, code.name + CODE_INFO, ())
         module = Module("m", BASE, 0x100, (header, info, code))
         self.start = code.start
         if readable:
-            self.image.write(self.image.block(0x100, BASE) + INFO, FUNCTION)
+            self.image.block(0x100, BASE + HEADER)
+            self.image.write(BASE + INFO, FUNCTION)
         self.load(module)
         self.register(module)
         self.node.update_code()

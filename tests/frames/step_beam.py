@@ -1,8 +1,9 @@
-"""Run by GDB on a node with one busy scheduler: single-step Erlang code and compare what the analysis says of the
-frame and the arguments with what a shadow stack, kept by watching entries and the stack pointer, knows.
+"""Run by GDB on a node with one busy scheduler: single-step Erlang code, and compare what the unwinder says of the
+frame, its caller and the arguments with what a shadow stack, kept by watching entries and the stack pointer, knows.
 
-Environment: STEP_PATHS (for sys.path), STEP_COUNT, STEP_RESULT (file for the outcome, JSON), STEP_LAYOUT (a table of
-the VM's layouts), STEP_START (function to begin in).
+Environment: STEP_PATHS (for sys.path), STEP_GO (GDB's command that lets the VM run from its start), STEP_BREAK (GDB's
+command for a breakpoint in Erlang code that is hit once), STEP_UNTIL (a C function that is called when all is loaded),
+STEP_COUNT, STEP_START (function to begin in, as `module:function/arity`), STEP_RESULT (file for the outcome, JSON).
 """
 
 import collections
@@ -11,213 +12,233 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gdb
 
 sys.path[:0] = os.environ["STEP_PATHS"].split(":")
 
-from beamgdb.beamasm import registrations  # noqa: E402
-from beamgdb.frames import flow, x86_64  # noqa: E402
-from beamgdb.memory import Unreadable  # noqa: E402
+from beamgdb.beamasm.registrations import CODE_INFO, INTERNAL, Range  # noqa: E402
+from beamgdb.frames import flow  # noqa: E402
+from beamgdb.gdbext import session, unwinder  # noqa: E402
+from beamgdb.vm.code import Place  # noqa: E402
+from beamgdb.vm.frame import ErlangFrame  # noqa: E402
 
-PROCESS = json.loads(Path(os.environ["STEP_LAYOUT"]).read_text())["structs"]["Process"]["fields"]
-STOP, HEND, HEAP = (PROCESS[name][0] for name in ("stop", "hend", "heap"))
 X_KEPT = 24
+WORD = 8
+SHARING = frozenset(
+    f"global::{name}"
+    for name in "call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared i_test_yield_shared".split()
+)
+"""Shared fragments that run in the frame of the function that jumps to them."""
+EXPORT = "global::export_trampoline"
+"""The shared fragment that is called or tail-called in place of functions that have no code."""
 
 
-class Target:
-    word_size = 8
-    byteorder: Literal["little"] = "little"
+class X86:
+    """How calls and returns look. `depth`: bytes between the stack pointer and the CFA at entry."""
 
-    def read(self, address: int, size: int) -> bytes:
-        try:
-            return bytes(gdb.selected_inferior().read_memory(address, size))
-        except gdb.MemoryError:
-            raise Unreadable(address, size) from None
+    depth = WORD
+    code_size = 3
 
-    def words(self, address: int, count: int) -> list[int]:
-        raw = self.read(address, 8 * count)
-        return [int.from_bytes(raw[i : i + 8], "little") for i in range(0, len(raw), 8)]
+    def is_call(self, raw: bytes) -> bool:
+        prefixed = raw[1:] if 0x40 <= raw[0] <= 0x4F else raw
+        return prefixed[0] == 0xE8 or (prefixed[0] == 0xFF and prefixed[1] >> 3 & 7 == 2)
+
+    def is_return(self, raw: bytes) -> bool:
+        return raw[0] == 0xC3
+
+
+class Arm64:
+    depth = 0
+    code_size = 4
+
+    def is_call(self, raw: bytes) -> bool:
+        word = int.from_bytes(raw, "little")
+        return word >> 26 == 0b100101 or word & 0xFFFFFC1F == 0xD63F0000
+
+    def is_return(self, raw: bytes) -> bool:
+        return int.from_bytes(raw, "little") & 0xFFFFFC1F == 0xD65F0000
 
 
 class Activation:
     """One entry of a function: where its frame is (distance of the CFA from the end of the heap block, since garbage
-    collection moves the stack), and what x registers held."""
+    collection moves the stack), where it returns to, and what x registers held."""
 
-    def __init__(self, of: registrations.Range, cfa: int, hend: int, heap: int, x: list[int]) -> None:
-        self.of, self.depth, self.heap, self.x = of, hend - cfa, heap, x
-
-
-def registered(memory: Target) -> Iterator[registrations.Emulator | registrations.Module]:
-    at = int(gdb.parse_and_eval("(unsigned long)&__jit_debug_descriptor"))
-    for entry in registrations.entries(memory, at):
-        yield registrations.parse(memory.read(entry.symfile, entry.size), 8)
+    def __init__(self, of: Range, cfa: int, hend: int, heap: int, back: int, x: list[int]) -> None:
+        self.of, self.depth, self.heap, self.back, self.x = of, hend - cfa, heap, back, x
 
 
 class Stepper:
     def __init__(self) -> None:
-        self.memory = Target()
-        self.called = True
-        """The last instruction was a call."""
-        all_registered = list(registered(self.memory))
-        modules = [each for each in all_registered if isinstance(each, registrations.Module)]
-        self.ranges = sorted((r for module in modules for r in module.ranges), key=lambda r: r.start)
-        emulator = next(each for each in all_registered if isinstance(each, registrations.Emulator))
-        framed = emulator.frame_layout is registrations.FrameLayout.FRAME_POINTER
-        self.jumped = flow.Entry.FRAMED if framed else flow.Entry.CALLED
-        self.starts = {r.start: r for r in self.ranges if not r.name.endswith(("-CodeInfoPrologue", "::codeHeader"))}
-        self.raising = {
-            r.start for r in self.ranges if r.name.startswith("global::") and r.name[8:] in x86_64.RAISING_FRAGMENTS
-        }
-        self.raising |= {int(gdb.parse_and_eval(f"(unsigned long)&{name}")) for name in x86_64.RAISING_BIFS}
-        self.flows: dict[int, flow.FunctionFlow] = {}
+        self.node = session.require().node
+        assert self.node.machine is not None
+        self.machine = self.node.machine
+        self.isa = Arm64() if self.node.identity.arch == "aarch64" else X86()
+        self.before: str | None = None
+        """Whether the last instruction was a call, a return, or neither."""
         self.stacks: dict[int, list[Activation]] = collections.defaultdict(list)
         self.count: collections.Counter[str] = collections.Counter()
         self.wrong: list[str] = []
         self.silent: collections.Counter[str] = collections.Counter()
         self.functions: set[str] = set()
 
-    def find(self, pc: int) -> registrations.Range | None:
-        low, high = 0, len(self.ranges)
-        while low < high:
-            middle = (low + high) // 2
-            if self.ranges[middle].start <= pc:
-                low = middle + 1
-            else:
-                high = middle
-        if low and pc < self.ranges[low - 1].stop:
-            return self.ranges[low - 1]
-        return None
+    @property
+    def unwinder(self) -> Any:
+        return unwinder.unwinder_of(session.require())
 
-    def flow_of(self, r: registrations.Range) -> flow.FunctionFlow:
-        if r.start not in self.flows:
-            arity = r.name.rpartition("/")[2]
-            fragment = r.name.removeprefix("global::")
-            self.flows[r.start] = x86_64.analyse(
-                self.memory.read(r.start, r.stop - r.start),
-                r.start,
-                arity=int(arity) if arity.isdigit() else 0,
-                entry=self.jumped if fragment in x86_64.FRAMED_FRAGMENTS else flow.Entry.CALLED,
-                stop_offset=STOP,
-                read=self.read,
-                raising=self.raising,
-            )
-        return self.flows[r.start]
+    def find(self, pc: int) -> Place | None:
+        return self.node.code.find(pc)
 
-    def read(self, address: int, size: int) -> bytes | None:
-        try:
-            return self.memory.read(address, size)
-        except Unreadable:
-            return None
-
-    def step(self) -> None:
-        """One instruction; what is not JIT code is run through to the return into it."""
-        gdb.execute("stepi", to_string=True)
-        pc = self.register("rip")
-        if self.find(pc) is None:
-            back = self.memory.words(self.register("rsp"), 1)[0]
-            gdb.execute(f"thbreak *{back}", to_string=True)
-            gdb.execute("continue", to_string=True)
-            if self.register("rip") != back:
-                raise RuntimeError(f"left JIT code from {pc:#x}, expected at {back:#x}")
-            self.count["calls of C"] += 1
+    def word(self, address: int) -> int:
+        return self.node.memory.word(address)
 
     def register(self, name: str) -> int:
         return int(gdb.newest_frame().read_register(name)) & (2**64 - 1)
 
+    def step(self) -> None:
+        """One instruction; what is not JIT code is run through to the return into it."""
+        gdb.execute("stepi", to_string=True)
+        session.require().forget()
+        pc = self.register(self.machine.pc)
+        if self.find(pc) is None:
+            back = self.register("x30") if isinstance(self.isa, Arm64) else self.word(self.register("rsp"))
+            gdb.execute(f"{os.environ['STEP_BREAK']} *{back}", to_string=True)
+            gdb.execute("continue", to_string=True)
+            session.require().forget()
+            if self.register(self.machine.pc) != back:
+                raise RuntimeError(f"left JIT code from {pc:#x}, expected at {back:#x}")
+            self.count["calls of C"] += 1
+
     def look(self) -> None:
-        pc = self.register("rip")
-        r = self.find(pc)
-        sp, fp, c_p, x_array = (self.register(name) for name in ("rsp", "rbp", "r13", "rbx"))
-        heap_words = self.read(c_p, max(HEND, HEAP) + 8)
-        if r is None or heap_words is None:
+        pc, sp = self.register(self.machine.pc), self.register(self.machine.stack)
+        place = self.find(pc)
+        process = self.unwinder.process(self.register)
+        if place is None or process is None:
             return
-        hend, heap = (int.from_bytes(heap_words[at : at + 8], "little") for at in (HEND, HEAP))
-        stack = self.stacks[c_p]
-        on_erlang_stack = heap <= sp <= hend
-        if on_erlang_stack:
-            while stack and hend - stack[-1].depth <= sp:
-                stack.pop()
-            if pc in self.starts and not (r.name.startswith("global::") and not self.called):
-                cfa = sp + 8
+        code, hend, heap = place.code, process.record["hend"], process.record["heap"]
+        stack = self.stacks[process.address]
+        enters = pc == code.start and not code.name.endswith((CODE_INFO, "::codeHeader"))
+        if heap <= sp <= hend:
+            self.leave(stack, hend, sp, code)
+            if enters and (self.before == "call" or not place.is_fragment or code.name == EXPORT):
+                cfa = sp + self.isa.depth
+                back = self.register("x30") if isinstance(self.isa, Arm64) else self.word(sp)
                 while stack and hend - stack[-1].depth <= cfa:
                     stack.pop()
-                self.check_caller(stack, cfa, hend, heap, sp)
-                stack.append(Activation(r, cfa, hend, heap, self.memory.words(x_array, X_KEPT)))
+                if self.before == "call" and stack:
+                    self.check_caller(stack[-1], hend, heap, cfa)
+                stack.append(Activation(code, cfa, hend, heap, back, self.x_registers()))
         self.count["steps"] += 1
-        function = "/" in r.name and "::" not in r.name and not r.name.endswith("-CodeInfoPrologue")
-        if not function:
-            self.count["steps outside of functions"] += 1
-        shares_frame = r.name.removeprefix("global::") in x86_64.FRAMED_FRAGMENTS
-        self.count["steps in fragments that share a frame"] += shares_frame
-        if not stack or (stack[-1].of is not r and not shares_frame):
+        function = not place.is_fragment and place.module.name != INTERNAL and not code.name.endswith(CODE_INFO)
+        shares_frame = code.name in SHARING
+        self.count["steps in functions"] += function
+        self.count["steps in fragments"] += place.is_fragment
+        if not stack or (stack[-1].of != code and not shares_frame):
             self.count["steps of unknown activation" if function else "steps outside, of unknown activation"] += 1
             return
-        self.functions.add(r.name)
-        state = self.flow_of(r).before(pc - r.start)
-        where = f"{r.name}+{pc - r.start}"
-        values = {"rsp": sp, "rbp": fp, "r13": c_p, "rbx": x_array}
-        self.check(state, stack[-1], where, values, hend, heap, function)
+        self.functions.add(code.name)
+        frame = self.unwinder.frame(self.register, True)
+        self.check(frame, stack[-1], f"{code.name}+{pc - code.start}", hend, heap, function)
+        if stack[-1].of == code and place.is_fragment and len(stack) > 1:
+            self.check_caller(stack[-2], hend, heap, hend - stack[-1].depth, f" in {code.name}+{pc - code.start}")
 
-    def check_caller(self, stack: list[Activation], cfa: int, hend: int, heap: int, sp: int) -> None:
-        if not self.called or not stack:
+    def leave(self, stack: list[Activation], hend: int, sp: int, code: Range) -> None:
+        """Forget activations that have ended. Where the return address is not on the stack at entry and return, the
+        stack pointer alone does not tell the innermost ones."""
+        while stack:
+            cfa = hend - stack[-1].depth
+            same = cfa == sp and self.isa.depth == 0 and self.before != "return"
+            same = same and (stack[-1].of == code or code.name in SHARING)
+            if cfa > sp or same:
+                return
+            stack.pop()
+
+    def x_registers(self) -> list[int]:
+        address = self.register(self.machine.registers) + self.machine.registers_bias
+        words = list(self.node.memory.words(address, X_KEPT))
+        for number, held in enumerate(self.machine.x_registers):
+            words[number] = self.register(held.name)
+        return words
+
+    def check_caller(self, caller: Activation, hend: int, heap: int, cfa: int, at: str = "") -> None:
+        """In what the caller has called: one step of the unwinder must lead to it."""
+        unwound = self.unwinder.unwind(self.register, True)
+        back = unwound.registers[self.machine.pc]
+        if not caller.of.start < back <= caller.of.stop:
             return
-        back = self.memory.words(sp, 1)[0]
-        r = stack[-1].of
-        if not r.start < back <= r.stop:
-            return
-        state = self.flow_of(r).during_call(back - r.start)
-        values = {"rsp": cfa, "rbp": 0, "r13": 0, "rbx": 0}
         self.count["callers"] += 1
-        self.check(state, stack[-1], f"during call to return to {r.name}+{back - r.start}", values, hend, heap, False)
+        where = f"during the call that returns to {caller.of.name}+{back - caller.of.start}{at}"
+        if unwound.registers[self.machine.stack] != cfa:
+            self.wrong.append(f"{where}: stack pointer {unwound.registers[self.machine.stack]:#x}, is {cfa:#x}")
+            return
+        read = unwound.registers.get
+        frame = self.unwinder.frame(read, False)
+        self.check(frame, caller, where, hend, heap, False, read=read)
+        callee = self.unwinder.frame(self.register, True)
+        kept = callee.state.arguments if callee.place.is_fragment and callee.state is not None else None
+        for number, value in enumerate(self.unwinder.arguments(frame, read, False)[:X_KEPT]):
+            if kept is not None and number < len(kept) and not kept[number]:
+                continue  # The fragment may have used the x register for something else.
+            if value is not None and not self.same(value, caller, number, heap):
+                self.wrong.append(f"{where}: argument {number} is {value:#x}, was {caller.x[number]:#x}")
 
     def check(
-        self, state: flow.FlowState | None, activation: Activation, where: str, values: dict[str, int], hend: int,
-        heap: int, function: bool,
+        self, frame: ErlangFrame, activation: Activation, where: str, hend: int, heap: int, function: bool,
+        read: Any = None,
     ) -> None:  # fmt: skip
         self.count["compared"] += 1
         self.count["compared in functions"] += function
-        if state is None or state.stack is None:
+        if frame.state is None or frame.state.stack is None or frame.return_slot is None:
             self.count["silent"] += 1
             self.count["silent in functions"] += function
             self.silent[where] += 1
             return
-        cfa = self.base(state.stack.base, values) + state.stack.to_cfa
-        if cfa != hend - activation.depth:
-            self.wrong.append(f"{where}: {state.stack} gives {cfa:#x}, is {hend - activation.depth:#x}")
+        cfa = frame.return_slot + WORD
+        # A fragment may change the return address of the function on whose behalf it runs (call_light_bif_shared).
+        changed = frame.place.is_fragment and frame.return_address == self.word(frame.return_slot)
+        if cfa != hend - activation.depth or (frame.return_address != activation.back and not changed):
+            was = f"{hend - activation.depth:#x}, {activation.back:#x}"
+            self.wrong.append(f"{where}: {frame.state.stack} gives {cfa:#x}, {frame.return_address}, is {was}")
             return
-        for i, places in enumerate(state.arguments):
-            if i < X_KEPT:
-                self.count["places"] += len(places)
-                self.count["arguments"] += 1
-                self.count["arguments found"] += bool(places)
-            for place in places if i < X_KEPT else ():
-                value = self.value(place, cfa, values)
-                if value == activation.x[i]:
+        if read is None and frame.place.code == activation.of:
+            self.check_places(frame, activation, where, cfa, heap)
+
+    def check_places(self, frame: ErlangFrame, activation: Activation, where: str, cfa: int, heap: int) -> None:
+        assert frame.state is not None
+        for number, places in enumerate(frame.state.arguments[: min(activation.of.arity or 0, X_KEPT)]):
+            self.count["places"] += len(places)
+            self.count["arguments"] += 1
+            self.count["arguments found"] += bool(places)
+            for place in places:
+                value = self.value(place, cfa, frame)
+                if self.same(value, activation, number, heap):
                     self.count["places right"] += 1
-                elif activation.x[i] & 3 == 3 or heap == activation.heap:
-                    self.wrong.append(f"{where}: argument {i} in {place} is {value:#x}, was {activation.x[i]:#x}")
                 else:
-                    self.count["places moved by garbage collection"] += 1
+                    was = activation.x[number]
+                    self.wrong.append(f"{where}: argument {number} in {place} is {value:#x}, was {was:#x}")
 
-    def base(self, base: flow.Base, values: dict[str, int]) -> int:
-        if base is flow.Base.PROCESS:
-            return self.memory.words(values["r13"] + STOP, 1)[0]
-        return values["rsp" if base is flow.Base.SP else "rbp"]
+    def same(self, value: int, activation: Activation, number: int, heap: int) -> bool:
+        """The value is that of the argument at entry; a term on the heap has another address once that has moved."""
+        was = activation.x[number]
+        return value == was or (was & 3 != 3 and heap != activation.heap)
 
-    def value(self, place: flow.Place, cfa: int, values: dict[str, int]) -> int:
+    def value(self, place: flow.Place, cfa: int, frame: ErlangFrame) -> int:
         if isinstance(place, flow.HostReg):
             return self.register(place.name)
-        at = cfa + place.offset if isinstance(place, flow.Slot) else values["rbx"] + 8 * place.index
-        return self.memory.words(at, 1)[0]
+        assert frame.x_registers is not None
+        return self.word(cfa + place.offset if isinstance(place, flow.Slot) else frame.x_registers + WORD * place.index)
 
     def run(self, steps: int) -> dict[str, Any]:
         started = time.time()
         for _ in range(steps):
-            self.called = self.is_call(self.register("rip"))
+            pc = self.register(self.machine.pc)
+            place = self.find(pc)
+            raw = self.node.memory.read(pc, self.isa.code_size)
+            if place is None or not place.code.name.endswith("::codeFooter"):
+                # What is there only hands on a call or jump to a fragment.
+                self.before = "call" if self.isa.is_call(raw) else "return" if self.isa.is_return(raw) else None
             self.step()
             self.look()
             if len(self.wrong) > 50:
@@ -230,23 +251,21 @@ class Stepper:
             "seconds": time.time() - started,
         }
 
-    def is_call(self, pc: int) -> bool:
-        raw = self.memory.read(pc, 3)
-        prefixed = raw[1:] if 0x40 <= raw[0] <= 0x4F else raw
-        return prefixed[0] == 0xE8 or (prefixed[0] == 0xFF and prefixed[1] >> 3 & 7 == 2)
-
 
 def main() -> dict[str, Any]:
     for line in ("pagination off", "confirm off"):
         gdb.execute(f"set {line}", to_string=True)
     gdb.execute("handle all nostop noprint pass", to_string=True)
     gdb.execute("handle SIGTRAP SIGINT stop", to_string=True)
+    function = os.environ["STEP_START"]
+    gdb.execute(f"tbreak {os.environ['STEP_UNTIL']}", to_string=True)
+    gdb.execute(os.environ["STEP_GO"], to_string=True)
     stepper = Stepper()
-    start = next(r.start for r in stepper.ranges if r.name == os.environ["STEP_START"])
-    # Only hardware breakpoints: the code is a shared mapping, into which a debugger cannot write.
-    gdb.execute(f"thbreak *{start}", to_string=True)
+    start = next(r.start for module in stepper.node.code for r in module.ranges if r.name == function)
+    gdb.execute(f"{os.environ['STEP_BREAK']} *{start}", to_string=True)
     gdb.execute("continue", to_string=True)
     gdb.execute("set scheduler-locking on", to_string=True)
+    session.require().forget()
     stepper.look()
     return stepper.run(int(os.environ["STEP_COUNT"]))
 
@@ -256,4 +275,3 @@ try:
 except Exception:
     outcome = {"failed": traceback.format_exc()}
 Path(os.environ["STEP_RESULT"]).write_text(json.dumps(outcome))
-gdb.execute("detach", to_string=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.vm.record import Record
-from beamgdb.vm.statics import Symbol, code_index, element, referred
+from beamgdb.vm.statics import Recovered, Symbol, by_users, code_index, element, referred
 
 VARIABLE = "bccix"
 """The static `struct bc_pool` per code index."""
@@ -37,6 +37,10 @@ class Catches:
     first: Record
     symbol: Symbol
 
+    def recovered(self) -> tuple[Recovered, ...]:
+        """The variable, if it was found without a symbol."""
+        return (Recovered(VARIABLE, self.first.address, by_users(USERS)),) if self.symbol(VARIABLE) is None else ()
+
     def handler(self, index: int) -> int | None:
         """The address where the catch with this index goes on, None without one."""
         current = code_index(self.first.memory, self.symbol, "active")
@@ -55,7 +59,7 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, is_cod
     if active is None or not layout.has("bc_pool") or not layout.has("beam_catch_t"):
         return None
     named = symbol(VARIABLE)
-    for address in (named,) if named is not None else referred(memory, symbol, arch, USERS):
+    for address in (named,) if named is not None else sorted(referred(memory, symbol, arch, USERS)):
         first = Record(memory, layout, "bc_pool", address)
         try:
             if _is_pool(element(first, active), is_code):

@@ -1,8 +1,9 @@
 """Which code is loaded now: the VM's own table of address ranges, one for each module's code, current or old
 (beam_ranges.c).
 
-BeamAsm in OTP 25 never takes back the registration of code that it purges, and its memory is used again; so this table
-is what tells whether a registration is still true. It has no symbol: see `statics`.
+The interpreter's code is described nowhere else. BeamAsm in OTP 25 never takes back the registration of code that it
+purges, and its memory is used again; so this table is what tells whether a registration is still true. It has no
+symbol: see `statics`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from beamgdb.beamasm.registrations import INTERNAL, NO_CODE, Module
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.vm.record import Record
-from beamgdb.vm.statics import CODE_INDICES, Symbol, code_index, element, referred
+from beamgdb.vm.statics import CODE_INDICES, Recovered, Symbol, by_users, code_index, element, referred
 
 MAX_RANGES = 1 << 20
 """More modules than any node has loaded."""
+
+MAX_FUNCTIONS = 1 << 20
+"""More functions than any module has."""
+
+SAMPLE = 8
+"""Ranges that are looked into to recognise the table: over a remote connection each is a packet."""
 
 USERS = ("erts_start_staging_ranges", "erts_end_staging_ranges", "erts_update_ranges")
 """Functions that all use both `r`, the table for each code index, and `write_ptr`, the end of what is being staged."""
@@ -39,10 +46,19 @@ class CodeRanges:
         except Unreadable:
             return None
 
+    def loaded(self, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+        """Start, where its `BeamCodeHeader` is, and end of each module's code that is in the `words`, and not purged:
+        purging makes a range's end its start."""
+        return _loaded(self.first.layout, words)
+
     def bases(self, words: tuple[int, ...]) -> frozenset[int]:
-        """Start of each module's code that is in the `words`, and not purged: purging makes a range's end its start."""
-        starts, ends = (_field(self.first.layout, name, words) for name in ("start", "end"))
-        return frozenset(start for start, end in zip(starts, ends, strict=True) if start < end)
+        """Start of each module's code that is in the `words`, and not purged."""
+        return frozenset(start for start, _ in self.loaded(words))
+
+    def recovered(self) -> tuple[Recovered, ...]:
+        """The variables, for whoever wants to know where they are from."""
+        how = by_users(USERS)
+        return Recovered("r", self.first.address, how), Recovered("write_ptr", self.write_ptr, how)
 
     def _table(self, which: str) -> Record:
         index = code_index(self.first.memory, self.symbol, which)
@@ -69,16 +85,16 @@ def is_permanent(module: Module) -> bool:
     return module.name == INTERNAL or not (module.ranges and module.ranges[0].name.endswith(NO_CODE))
 
 
-def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, bases: Collection[int]) -> CodeRanges | None:
-    """The table, None where it is not found. `bases`: addresses of the code that BeamAsm has registered."""
+def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str) -> CodeRanges | None:
+    """The table, None where it is not found."""
     active = code_index(memory, symbol, "active")
-    if active is None or not layout.has("ranges") or not layout.has("Range"):
+    if active is None or not all(map(layout.has, ("ranges", "Range", "BeamCodeHeader"))):
         return None
     candidates = referred(memory, symbol, arch, USERS)
-    for address in candidates:
+    for address in sorted(candidates):
         first = Record(memory, layout, "ranges", address)
         try:
-            if _is_table(element(first, active), bases):
+            if _is_table(element(first, active)):
                 pointer = _write_ptr(first, candidates)
                 return CodeRanges(first, pointer, symbol) if pointer is not None else None
         except Unreadable:
@@ -86,14 +102,29 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, bases:
     return None
 
 
-def _is_table(table: Record, bases: Collection[int]) -> bool:
-    """Whether this can only be the table in use: sorted ranges, and most of them of modules that we know."""
+def _is_table(table: Record) -> bool:
+    """Whether this can only be the table in use: sorted ranges, and in those looked into a module's code."""
     count = table["n"]
     if not 0 < count <= table["allocated"] <= MAX_RANGES:
         return False
-    starts = _field(table.layout, "start", _words(table, count))
-    known = sum(1 for start in starts if start in bases)
-    return 2 * known > count and all(one < other for one, other in zip(starts, starts[1:], strict=False))
+    words = _words(table, count)
+    starts = _field(table.layout, "start", words)
+    if any(one >= other for one, other in zip(starts, starts[1:], strict=False)):
+        return False
+    loaded = _loaded(table.layout, words)
+    return bool(loaded) and all(_is_module(table, *one) for one in loaded[:: -(-len(loaded) // SAMPLE)])
+
+
+def _is_module(table: Record, start: int, end: int) -> bool:
+    """Whether the code of a module may lie here: its header, which names the functions; those lie behind it, before the
+    end."""
+    header = Record(table.memory, table.layout, "BeamCodeHeader", start)
+    count, functions, size = header["num_functions"], header.field_address("functions"), table.memory.word_size
+    if not 0 < count <= MAX_FUNCTIONS:
+        return False
+    table_end = functions + (count + 1) * size
+    first, last = table.memory.word(functions), table.memory.word(table_end - size)
+    return table_end <= first < last <= end
 
 
 def _write_ptr(first: Record, candidates: Collection[int]) -> int | None:
@@ -118,6 +149,12 @@ def _words(table: Record, count: int) -> tuple[int, ...]:
     if not 0 <= count <= min(table["allocated"], MAX_RANGES):
         raise Unreadable(table.address, table.layout.size("ranges"))
     return table.memory.words(table["modules"], count * table.layout.size("Range") // table.memory.word_size)
+
+
+def _loaded(layout: Layout, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Start and end of the ranges that are not empty."""
+    starts, ends = (_field(layout, name, words) for name in ("start", "end"))
+    return tuple((start, end) for start, end in zip(starts, ends, strict=True) if start < end)
 
 
 def _field(layout: Layout, name: str, words: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Runs inside GDB, attached to a node: prints as JSON what a layout table lets one read of it."""
+"""Runs inside GDB, on a stopped node: prints as JSON what a layout table lets one read of it, and what code it has."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import struct
 
 import gdb
 
+from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.layouts.identity import read_identity
 from beamgdb.layouts.layout import for_identity
+from beamgdb.memory import CachedMemory
+from beamgdb.vm import catches, ranges
 
 SEGMENT = 1024  # index.h: INDEX_PAGE_SIZE, entries of one segment of an index table
 
@@ -23,11 +26,13 @@ def symbol(name: str) -> int:
     return int(gdb.parse_and_eval(f"(unsigned long) &{name}"))
 
 
+IDENTITY = read_identity(read, symbol)
+LAYOUT = for_identity(IDENTITY)
+WORD = LAYOUT.word_size
+
+
 def word(address: int) -> int:
-    return int.from_bytes(read(address, 8), "little")
-
-
-LAYOUT = for_identity(read_identity(read, symbol))
+    return int.from_bytes(read(address, WORD), "little")
 
 
 def get(address: int, name: str, path: str) -> int:
@@ -38,7 +43,7 @@ def get(address: int, name: str, path: str) -> int:
 def atom(term: int) -> str:
     index = term >> 6
     segments = get(symbol("erts_atom_table"), "IndexTable", "seg_table")
-    entry = word(word(segments + 8 * (index // SEGMENT)) + 8 * (index % SEGMENT))
+    entry = word(word(segments + WORD * (index // SEGMENT)) + WORD * (index % SEGMENT))
     assert get(entry, "Atom", "slot.index") == index
     return read(get(entry, "Atom", "name"), get(entry, "Atom", "len")).decode()
 
@@ -83,17 +88,51 @@ def tables(data: int) -> list[str]:
     return names
 
 
+def optional_symbol(name: str) -> int | None:
+    try:
+        return symbol(name)
+    except gdb.error:
+        return None
+
+
+def modules(loaded: tuple[tuple[int, int], ...]) -> list[str]:
+    """Names of the modules whose code lies in these ranges: what their first function says."""
+    first = [word(start + LAYOUT.offset("BeamCodeHeader", "functions")) for start, _ in loaded]
+    return [atom(get(info, "ErtsCodeInfo", "mfa.module")) for info in first]
+
+
+def code() -> dict[str, object]:
+    """The variables without a symbol that say which code is loaded, and where catches go on."""
+    memory = CachedMemory(InferiorMemory(WORD, "little"))
+    found = ranges.find(memory, LAYOUT, optional_symbol, str(IDENTITY.arch))
+    assert found is not None
+    loaded = found.loaded(found.words() or ())
+    caught = catches.find(
+        memory, LAYOUT, optional_symbol, str(IDENTITY.arch), lambda at: any(start <= at < end for start, end in loaded)
+    )
+    assert caught is not None
+    return {
+        "modules": modules(loaded),
+        "recovered": [one.name for one in (*found.recovered(), *caught.recovered())],
+        "handlers": len([index for index in range(1024) if caught.handler(index)]),
+    }
+
+
 erts_proc = symbol("erts_proc")
 size = get(erts_proc, "ErtsPTab", "r.o.max")
-slots = struct.unpack(f"<{size}Q", read(get(erts_proc, "ErtsPTab", "r.o.tab"), 8 * size))
+slots = struct.unpack(f"<{size}{'Q' if WORD == 8 else 'I'}", read(get(erts_proc, "ErtsPTab", "r.o.tab"), WORD * size))
 empty = (0, get(erts_proc, "ErtsPTab", "r.o.invalid_element"))
 first_scheduler = word(symbol("erts_aligned_scheduler_data"))
-schedulers = [first_scheduler + i * LAYOUT.size("ErtsAlignedSchedulerData") for i in range(2)]
+count = int.from_bytes(read(symbol("erts_no_schedulers"), WORD), "little")
+schedulers = [first_scheduler + i * LAYOUT.size("ErtsAlignedSchedulerData") for i in range(count)]
 found = {
+    "vm": [IDENTITY.erts_version, IDENTITY.arch, IDENTITY.flavour],
+    "word_size": WORD,
     "processes": [process(p) for p in slots if p not in empty],
     "count": get(erts_proc, "ErtsPTab", "vola.tile.count"),
     "schedulers": [scheduler(s) for s in schedulers],
     "node": atom(get(word(symbol("erts_this_node")), "ErlNode", "sysname")),
     "tables": [name for s in schedulers for name in tables(s)],
+    "code": code(),
 }
 print("\n" + json.dumps(found))

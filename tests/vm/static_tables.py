@@ -48,6 +48,15 @@ class Tables:
             at = self.image.symbols.setdefault(f"the_{name}_code_index", self.image.block(4))
             self.image.write(at, value.to_bytes(4, "little"))
 
+    def module(self, start: int, end: int, count: int = 3, first: int | None = None, last: int | None = None) -> None:
+        """The header of a module's code at `start`: `count` functions, from `first` (default: right behind) to `last`
+        (default: the end)."""
+        functions = start + LAYOUT.offset("BeamCodeHeader", "functions")
+        self.image.block(functions + (count + 1) * 8 - start, start)
+        self.image.struct("BeamCodeHeader", {"num_functions": count}, start)
+        behind = functions + (count + 1) * 8
+        self.image.poke(functions, first or behind, *[0] * (count - 1), last or end)
+
     def ranges(self, index: int, ranges: Sequence[tuple[int, int]], room: int = 0, staged: bool = False) -> None:
         """Set the table of one code index. `staged`: as it is before the load is committed, without its count yet."""
         words = [word for one in ranges for word in one]

@@ -50,6 +50,8 @@ class Vm:
 
     def load(self, *modules: Module) -> None:
         """Set what the VM has in its table of ranges."""
+        for one in modules:
+            self.tables.module(one.base, one.stop, count=1)
         self.tables.ranges(0, [(one.base, one.stop) for one in modules])
         self.node.memory.forget()
 

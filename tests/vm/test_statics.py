@@ -16,6 +16,8 @@ BASES = {A[0], B[0], C[0]}
 def tables(relative: bool = True) -> Tables:
     """A VM that has loaded A, then B and C. An older table is left over, as is usual."""
     made = Tables(Image())
+    for start, end in (A, B, C):
+        made.module(start, end)
     made.ranges(0, [A])
     made.ranges(1, [A, B, C], room=2)
     made.catches(0, [A[0] + 8])
@@ -26,7 +28,7 @@ def tables(relative: bool = True) -> Tables:
 
 
 def find_ranges(made: Tables) -> ranges.CodeRanges | None:
-    return ranges.find(made.image.memory, LAYOUT, made.image.symbols.get, "x86_64", BASES)
+    return ranges.find(made.image.memory, LAYOUT, made.image.symbols.get, "x86_64")
 
 
 def find_catches(made: Tables) -> catches.Catches | None:
@@ -69,7 +71,7 @@ def test_only_what_all_functions_refer_to_counts() -> None:
 def test_nothing_is_found_without_code_or_symbols_or_on_another_architecture() -> None:
     made = tables()
     symbol, memory = made.image.symbols.get, made.image.memory
-    assert referred(memory, symbol, "aarch64", RANGE_USERS) == frozenset()
+    assert referred(memory, symbol, "sparc", RANGE_USERS) == frozenset()
     assert referred(memory, symbol, None, RANGE_USERS) == frozenset()
     assert referred(memory, symbol, "x86_64", ("no_such_function",)) == frozenset()
     made.image.symbols["erts_update_ranges"] = 0xDEAD_0000
@@ -125,6 +127,39 @@ def test_what_cannot_be_the_table_is_not_taken_for_it(wrong: list[tuple[int, int
     made = tables()
     made.ranges(1, wrong)
     assert find_ranges(made) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "is_module"),
+    [
+        ({"last": B[1] - 8}, True),
+        ({"count": 0}, False),
+        ({"count": 1 << 62}, False),
+        ({"first": B[0] + 8}, False),
+        ({"first": B[1], "last": B[1]}, False),
+        ({"last": B[1] + 8}, False),
+    ],
+    ids=["padding behind", "no functions", "too many", "in the header", "empty", "longer than the range"],
+)
+def test_every_range_is_a_module(header: dict[str, int], is_module: bool) -> None:
+    made = tables()
+    count = header.pop("count", None)
+    made.module(*B, **header)
+    if count is not None:
+        made.image.struct("BeamCodeHeader", {"num_functions": count}, B[0])
+    assert (find_ranges(made) is not None) == is_module
+
+
+def test_of_many_ranges_some_are_looked_into() -> None:
+    """Over a remote connection each costs a packet."""
+    made = tables()
+    many = [(start, start + 0x800) for start in range(0x100_0000, 0x110_0000, 0x1000)]
+    for one in many:
+        made.module(*one)
+    made.ranges(1, many)
+    before = made.image.memory.reads
+    assert find_ranges(made) is not None
+    assert made.image.memory.reads - before < len(many) / 2
 
 
 @pytest.mark.parametrize(("field", "value"), [("n", 1 << 40), ("n", 6), ("allocated", 2), ("modules", 0xDEAD_0000)])

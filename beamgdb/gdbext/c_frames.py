@@ -1,0 +1,119 @@
+"""Takes GDB through frames of C in a beam.smp for 32-bit ARM without unwind information.
+
+GDB itself looks for the start of the function by its symbol, which static functions have not, and takes the frame of
+another function for that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gdb
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from gdb.unwinder import Unwinder
+
+from beamgdb.frames.arm32_c import CUnwinder, ReadMemory, ReadRegister
+from beamgdb.frames.arm32_functions import functions_of
+from beamgdb.gdbext import program_file, session
+from beamgdb.gdbext.program_file import ProgramFile
+from beamgdb.gdbext.target_memory import InferiorMemory
+from beamgdb.memory import Memory, Unreadable
+
+WITHOUT_TABLES = 8
+"""Bytes of an `.ARM.exidx` that has an entry for the start-up code only, which cannot be unwound."""
+
+_last: tuple[ProgramFile | None, CUnwinder | None] = (None, None)
+
+
+class CFrames(Unwinder):
+    """Registered with GDB; answers for frames in the text of the program."""
+
+    def __init__(self) -> None:
+        super().__init__("beamgdb-c")
+
+    def __call__(self, pending_frame: gdb.PendingFrame) -> gdb.UnwindInfo | None:
+        current = session.known()
+        if current is None or current.node.identity.arch != "arm32":
+            return None
+        unwinder = _unwinder(current.marked_at)
+        if unwinder is None:
+            return None
+        if pending_frame.level() == 0:
+            # As in `unwinder`: no event may have said that the thread has run.
+            current.forget()
+        reader = _memory_reader(current.node.memory)
+        found = unwinder.unwind(_register_reader(pending_frame), reader, pending_frame.level() == 0)
+        if found is None:
+            return None
+        word = gdb.lookup_type("unsigned int")
+        frame_id = _FrameId(gdb.Value(found.cfa).cast(word), gdb.Value(found.function_start & ~1).cast(word))
+        info = pending_frame.create_unwind_info(frame_id)
+        for name, content in found.registers.items():
+            kind = pending_frame.read_register(name).type
+            info.add_saved_register(name, gdb.Value(content.to_bytes(kind.sizeof, "little"), kind))
+        return info
+
+
+class _FrameId:
+    """What `PendingFrame.create_unwind_info` wants."""
+
+    def __init__(self, sp: gdb.Value, pc: gdb.Value) -> None:
+        self.sp = sp
+        self.pc = pc
+
+
+def _unwinder(marked_at: int) -> CUnwinder | None:
+    """The unwinder of the program; None where there is none, or GDB needs none."""
+    global _last
+    file = program_file.find(session.MARK, marked_at)
+    if file is not _last[0]:
+        _last = (file, _new_unwinder(file) if file is not None else None)
+    return _last[1]
+
+
+def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
+    try:
+        with file.path.open("rb") as stream:
+            elf = ELFFile(stream)
+            index = elf.get_section_by_name(".ARM.exidx")
+            if elf.get_section_by_name(".debug_frame") or (index and index["sh_size"] > WITHOUT_TABLES):
+                return None
+            functions = functions_of(stream)
+    except (ELFError, OSError):
+        return None
+
+    # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
+    gdb.set_parameter("backtrace past-entry", True)
+
+    read_memory = _memory_reader(InferiorMemory(4, "little"))
+    return CUnwinder(functions, file.bias, lambda at, size: file.read(at, size) or read_memory(at, size))
+
+
+def _register_reader(frame: gdb.PendingFrame) -> ReadRegister:
+    def read(name: str) -> int | None:
+        try:
+            value: Any = frame.read_register(name)
+            if value.is_optimized_out:
+                return None
+            # GDB shows a double word as a union.
+            return int(value["u64"]) if name[0] == "d" else int(value.cast(gdb.lookup_type("unsigned int")))
+        except (gdb.error, ValueError):
+            return None
+
+    return read
+
+
+def _memory_reader(memory: Memory) -> ReadMemory:
+    def read(address: int, size: int) -> bytes | None:
+        try:
+            return memory.read(address, size)
+        except Unreadable:
+            return None
+
+    return read
+
+
+def install() -> None:
+    """Register the unwinder for all programs; it answers only for a known VM. Unwinders registered later come first."""
+    gdb.unwinder.register_unwinder(None, CFrames(), replace=True)

@@ -7,11 +7,9 @@ breakpoints become hardware ones by themselves. With `+JPperf true` code is mapp
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gdb
 
-from beamgdb.gdbext import session
+from beamgdb.gdbext import core_files, session
 
 _CHECKED = "code memory is checked"
 """Key in what a session keeps for the code that is loaded."""
@@ -22,19 +20,20 @@ _owner = 0
 
 
 def protect() -> None:
-    """Declare new mappings of code to GDB. Only for a live process on this machine: a stub has its own ways."""
+    """Declare new mappings of code to GDB. For a live process, here or with a gdbserver, which writes as GDB does; an
+    emulator's stub has its own ways, and tells of no mappings."""
     global _owner
     current = session.known()
     if current is None or not len(current.node.code) or current.per_code.get(_CHECKED):
         return
     current.per_code[_CHECKED] = True
-    if not _is_native():
+    if core_files.has_core():
         return
     if _owner != current.pid:
         release()
         _owner = current.pid
     modules = list(current.node.code)
-    for start, stop in _read_only_shared(current.pid):
+    for start, stop in _read_only_shared():
         holds_code = any(start <= module.base < stop for module in modules)
         if holds_code and (start, stop) not in _protected:
             if not _protected:
@@ -52,23 +51,15 @@ def release() -> None:
         gdb.execute("set mem inaccessible-by-default on", to_string=True)
 
 
-def _is_native() -> bool:
-    """Whether GDB itself controls the process. (`Inferior.connection` would tell, but GDB 13 aborts when it quits while
-    Python still holds such an object.)"""
-    connections = gdb.execute("info connections", to_string=True).splitlines()
-    return any(line.startswith("*") and " native" in line for line in connections)
+def needs_hardware(address: int) -> bool:
+    """Whether GDB can stop at an address in code only by means of the processor."""
+    return any(start <= address < stop for start, stop in _protected)
 
 
-def _read_only_shared(pid: int) -> list[tuple[int, int]]:
+def _read_only_shared() -> list[tuple[int, int]]:
     """Executable shared mappings that are not writable (proc(5), maps)."""
     try:
-        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-    except OSError:
+        rows = [line.split() for line in gdb.execute("info proc mappings", to_string=True).splitlines()]
+    except gdb.error:
         return []
-    found = []
-    for line in lines:
-        bounds, permissions = line.split(maxsplit=2)[:2]
-        if permissions == "r-xs":
-            start, stop = bounds.split("-")
-            found.append((int(start, 16), int(stop, 16)))
-    return found
+    return [(int(row[0], 16), int(row[1], 16)) for row in rows if len(row) > 4 and row[4] == "r-xs"]

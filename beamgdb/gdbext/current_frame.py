@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 
 import gdb
 
-from beamgdb.beamasm.registrations import INTERNAL
 from beamgdb.frames.flow import MAX_X
 from beamgdb.gdbext import session
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
+from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.processes import Process
-from beamgdb.vm.unwind import ErlangFrame
 
 MAX_C_FRAMES = 4096
 """C frames that are passed over in search of Erlang ones: a recursion in C that is deeper has destroyed the stack."""
@@ -41,6 +40,36 @@ class Selected:
         if slot is None:
             raise Unavailable("the end of this frame is not known: its stack is corrupt or its code could not be read")
         return list(self.node.memory.words(self.erlang.top, slots_of(self.node, self.erlang)))
+
+    def x_register(self, number: int) -> int:
+        """The word in x register `number`; raises `Unavailable`."""
+        unwinder = unwinder_of(session.require())
+        assert unwinder is not None
+        read = register_reader(self.gdb_frame)
+        word = unwinder.x_register(self.erlang, number, read, is_innermost(self.gdb_frame))
+        if word is None and self.erlang.x_registers is None:
+            raise Unavailable(self._without_x_registers())
+        if word is None:
+            raise Unavailable(f"x register {number} is not available here: C code was called, and it was not saved")
+        return word
+
+    def f_register(self, number: int) -> float:
+        """Float register `number`; raises `Unavailable`."""
+        if self.erlang.x_registers is None:
+            raise Unavailable(self._without_x_registers("float"))
+        machine = self.node.machine
+        if machine is not None and number < len(machine.float_registers):
+            return _as_double(self.gdb_frame.read_register(machine.float_registers[number]))
+        layout = self.node.layout
+        start = self.erlang.x_registers - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
+        address = start + layout.offset("ErtsSchedulerRegisters", "f_reg_array.d") + 8 * number
+        order = "<" if self.node.memory.byteorder == "little" else ">"
+        (content,) = struct.unpack(order + "d", self.node.memory.read(address, 8))
+        return float(content)
+
+    def _without_x_registers(self, kind: str = "x") -> str:
+        name = self.erlang.place.code.name
+        return f"{kind} registers are not available in {name}: it has called another function, which uses them"
 
     def arguments(self) -> list[int | None]:
         """Arguments of the function as they were at its entry, None for those that are not known any more."""
@@ -99,7 +128,7 @@ def first_erlang(frame: gdb.Frame | None) -> Selected | None:
     current = session.require()
     for one in outwards(frame):
         erlang = erlang_frame(one)
-        if erlang is not None and not erlang.place.is_fragment and erlang.place.module.name != INTERNAL:
+        if erlang is not None and not erlang.place.is_fragment and not erlang.place.is_internal:
             return Selected(current.node, one, erlang)
     return None
 
@@ -113,21 +142,11 @@ def process(frame: gdb.Frame | None) -> Process | None:
     return None
 
 
-def x_array() -> int:
-    """Address of the x registers of the selected frame; raises `Unavailable`."""
-    frame = selected()
-    if frame.erlang.x_registers is None:
-        name = frame.erlang.place.code.name
-        raise Unavailable(f"x registers are not available in {name}: it has called another function, which uses them")
-    return frame.erlang.x_registers
-
-
 def x_register(number: int) -> int:
-    """The word in x register `number`; raises `Unavailable`."""
+    """The word in x register `number` of the selected frame; raises `Unavailable`."""
     if not 0 <= number < MAX_X:
         raise Unavailable(f"there is no x register {number}: they are x0 to x{MAX_X - 1}")
-    node = session.require().node
-    return node.memory.word(x_array() + number * node.memory.word_size)
+    return selected().x_register(number)
 
 
 def y_register(number: int) -> int:
@@ -143,11 +162,10 @@ def f_register(number: int) -> float:
     """Float register `number`; raises `Unavailable`."""
     if not 0 <= number < FLOAT_REGISTERS:
         raise Unavailable(f"there is no float register {number}: they are f0 to f{FLOAT_REGISTERS - 1}")
-    node = session.require().node
-    layout = node.layout
-    start = x_array() - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
-    address = start + layout.offset("ErtsSchedulerRegisters", "f_reg_array.d") + 8 * number
-    order = "<" if node.memory.byteorder == "little" else ">"
-    (number_value,) = struct.unpack(order + "d", node.memory.read(address, 8))
-    return float(number_value)
+    return selected().f_register(number)
 
+
+def _as_double(value: gdb.Value) -> float:
+    """A vector register's lowest double: GDB shows them as unions of all that they may hold."""
+    kind = value.type.strip_typedefs()
+    return float(value["f"] if kind.code == gdb.TYPE_CODE_UNION else value)

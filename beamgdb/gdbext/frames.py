@@ -10,16 +10,15 @@ from typing import Any
 import gdb
 from gdb.FrameDecorator import FrameDecorator
 
-from beamgdb.beamasm.registrations import INTERNAL
 from beamgdb.beamasm.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import errors, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.printers import NOT_AVAILABLE
-from beamgdb.gdbext.unwinder import erlang_frame
+from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
 from beamgdb.memory import Unreadable
 from beamgdb.vm import calls
+from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.node import Node, Unavailable
-from beamgdb.vm.unwind import ErlangFrame
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class ErlangFrameDecorator(FrameDecorator):
 
     def frame_args(self) -> Iterator[_Variable] | None:
         """Arguments as terms."""
-        if self._frame.place.is_fragment or self._frame.place.module.name == INTERNAL:
+        if self._frame.place.is_fragment or self._frame.place.is_internal:
             return None
         try:
             arguments = self._selected.arguments()
@@ -103,6 +102,12 @@ class ErlangFrameFilter:
     @property
     def enabled(self) -> bool:
         """Off without a VM: as soon as there is one filter, GDB shows all frames a little differently."""
+        if session.relocate():
+            gdb.write(
+                "beamgdb: moved the program to where the core file says it was; repeat the command for Erlang frames\n",
+                gdb.STDERR,
+            )
+            return False
         return self._wanted and session.find() is not None
 
     @enabled.setter
@@ -128,6 +133,8 @@ class ErlangFrameFilter:
             erlang = None
         if erlang is not None:
             return ErlangFrameDecorator(decorator, node, erlang)
+        if is_repeated(frame):
+            return None
         return decorator if frame.name() else _UnnamedFrameDecorator(decorator)
 
 

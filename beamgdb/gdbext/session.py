@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import gdb
 
-from beamgdb.gdbext import gdb_types
+from beamgdb.gdbext import core_files, gdb_types, program_file
 from beamgdb.gdbext.target_memory import InferiorMemory
+from beamgdb.interpreter.process_main import Build
+from beamgdb.layouts.executable import extent
 from beamgdb.layouts.identity import read_identity
 from beamgdb.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
-from beamgdb.memory import ByteOrder, CachedMemory
+from beamgdb.memory import ByteOrder, CachedMemory, Unreadable
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.schedulers import KINDS
 
 MARK = "etp_erts_version"
 """A symbol that every beam.smp since OTP 18 exports and nothing else has."""
+
+MARK_SIZE = 8
+"""Bytes of it that are compared."""
 
 
 SYMBOLS = (
@@ -29,6 +35,13 @@ SYMBOLS = (
     *(symbol for _, *symbols in KINDS for symbol in symbols),
 )
 """What is soon asked for: GDB is quicker to find it before it has symbols of Erlang code to look through."""
+
+
+LOCAL_BLOCK = 4096
+"""Bytes of memory that are read at a time."""
+
+REMOTE_BLOCK = 2048
+"""What one packet of qemu's stub can hold."""
 
 
 @dataclass
@@ -52,6 +65,8 @@ class Session:
     """Whether it is known that no code was purged since: OTP 25 does that silently."""
     per_code: dict[str, object] = field(default_factory=dict)
     """Whatever others derive from the code that is loaded."""
+    mark: bytes | None = None
+    """What was at `marked_at` when that was asked for last, None where it could not be read."""
 
     @property
     def is_settled(self) -> bool:
@@ -95,7 +110,8 @@ def is_beam() -> bool:
 def has_process() -> bool:
     """Whether there is a live process or a core file."""
     inferior = gdb.selected_inferior()
-    return inferior.pid != 0 and bool(inferior.threads())
+    # To list the threads GDB asks a remote stub for each of them.
+    return inferior.pid != 0 and (gdb.selected_thread() is not None or bool(inferior.threads()))
 
 
 def find() -> Session | None:
@@ -104,15 +120,31 @@ def find() -> Session | None:
     session = _sessions.get(inferior.num)
     if not has_process():
         return None
-    if session is not None and session.in_place and session.pid == inferior.pid:
+    if session is not None and session.pid == inferior.pid and (session.in_place or _is_unmoved(session)):
+        session.in_place = True
         return session
     marked_at = address_of(MARK)
     if marked_at is None:
         return None
     if session is None or (session.marked_at, session.pid) != (marked_at, inferior.pid):
-        session = _sessions[inferior.num] = Session(_new_node(), marked_at, inferior.pid)
+        session = _sessions[inferior.num] = Session(_new_node(marked_at), marked_at, inferior.pid)
     session.in_place = True
+    session.mark = _content(session)
     return session
+
+
+def _is_unmoved(session: Session) -> bool:
+    """Whether the VM is still there. For a remote target: to look the symbol up again may take 30 packets."""
+    return program_file.is_remote() and session.is_settled and session.mark is not None and (
+        _content(session) == session.mark
+    )
+
+
+def _content(session: Session) -> bytes | None:
+    try:
+        return session.node.memory.read(session.marked_at, MARK_SIZE)
+    except Unreadable:
+        return None
 
 
 def known() -> Session | None:
@@ -120,8 +152,31 @@ def known() -> Session | None:
     return _sessions.get(gdb.selected_inferior().num)
 
 
+_relocates = False
+
+
+def relocates() -> bool:
+    """Whether the program is just being moved: nothing can be read then."""
+    return _relocates
+
+
+def relocate() -> bool:
+    """Have the program where its core file says that it was; whether GDB had it elsewhere."""
+    global _relocates
+    _relocates = True
+    try:
+        moved = core_files.relocate()
+    finally:
+        _relocates = False
+    if moved:
+        # GDB has told of new symbols before it moved them.
+        forget_all()
+    return moved
+
+
 def require() -> Session:
     """The session; raises `Unavailable` with a line for the user."""
+    relocate()
     session = find()
     if session is None:
         if not is_beam():
@@ -149,14 +204,28 @@ def _byteorder() -> ByteOrder:
     return "big" if "big endian" in gdb.execute("show endian", to_string=True) else "little"
 
 
-def _new_node() -> Node:
+def _build() -> Build:
+    """What the program's file tells of it."""
+    program = gdb.current_progspace()
+    path = program.filename if program else None
+    objfile = next((one for one in gdb.objfiles() if one.filename == path), None)
+    address, size = (extent(Path(path), "process_main") if path else None) or (0, None)
+    return Build(objfile.build_id if objfile else None, size, is_thumb=bool(address & 1))
+
+
+def _new_node(marked_at: int) -> Node:
     word_size = gdb.lookup_type("long").pointer().sizeof
-    memory = CachedMemory(InferiorMemory(word_size, _byteorder()))
+    remote = program_file.is_remote()
+    # GDB may look the dynamic linker's data up in the target for each symbol.
+    file = program_file.find(MARK, marked_at) if remote or core_files.has_core() else None
+    target = InferiorMemory(word_size, _byteorder(), file)
+    memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK)
     addresses: dict[str, int | None] = {}
 
     def symbol(name: str) -> int | None:
         if name not in addresses:
-            addresses[name] = address_of(name)
+            known = file.symbols.get(name) if file and remote else None
+            addresses[name] = address_of(name) if known is None else known
         return addresses[name]
 
     for name in SYMBOLS:
@@ -172,4 +241,4 @@ def _new_node() -> Node:
             layout = for_identity(identity)
     except (NoLayout, ValueError) as error:
         reason = str(error)
-    return Node(memory, symbol, identity, layout, reason)
+    return Node(memory, symbol, identity, layout, reason, _build())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,9 @@ import gdb
 from beamgdb.beamasm import symbol_file
 from beamgdb.beamasm.registrations import Module
 from beamgdb.gdbext import source_files
+from beamgdb.gdbext.questions import without_questions
 from beamgdb.gdbext.session import Session
+from beamgdb.interpreter.special_code import INTERPRETER
 from beamgdb.vm.code import CodeIndex
 
 MAX_FILES = 16
@@ -52,13 +54,14 @@ def state() -> _State:
 
 def sync(current: Session) -> None:
     """Make GDB's symbols agree with the code that the session knows. Not for unwinders: it invalidates frames."""
-    machine, mine = current.node.machine, state()
+    machine, mine = current.node.description, state()
     if machine is None or mine.code is current.node.code:
         return
-    mine.code = current.node.code
-    loaded = set(current.node.code)
+    # The interpreter's own words lie among the variables of the program, which has symbols there.
+    loaded = {module for module in current.node.code if module.name != INTERPRETER}
     described = mine.described()
     if loaded == described:
+        mine.code = current.node.code
         return
     start = time.perf_counter()
     kept = [file for file in mine.files if file.modules <= loaded]
@@ -73,6 +76,7 @@ def sync(current: Session) -> None:
         locate = source_files.locator(current.node)
         data = symbol_file.write(sorted(new, key=lambda module: module.base), machine, locate)
         mine.files.append(_add(data, new))
+    mine.code = current.node.code
     mine.seconds += time.perf_counter() - start
 
 
@@ -99,24 +103,12 @@ def _add(data: bytes, modules: Iterable[Module]) -> _File:
         _folder = Path(tempfile.mkdtemp(prefix="beamgdb-"))
     path = _folder / f"erlang-{next(_numbers)}.elf"
     path.write_bytes(data)
-    _quietly(lambda: gdb.execute(f"add-symbol-file {path}", to_string=True))
+    without_questions(lambda: gdb.execute(f"add-symbol-file {path}", to_string=True))
     return _File(path, frozenset(modules))
 
 
 def _remove(file: _File) -> None:
     # GDB may have dropped it by itself, when it forgot all symbols.
     if any(objfile.filename == str(file.path) for objfile in gdb.objfiles()):
-        _quietly(lambda: gdb.execute(f"remove-symbol-file {file.path}", to_string=True))
+        without_questions(lambda: gdb.execute(f"remove-symbol-file {file.path}", to_string=True))
     file.path.unlink(missing_ok=True)
-
-
-def _quietly(change: Callable[[], object]) -> None:
-    """Questions that GDB would ask a user are not for one here."""
-    confirm = gdb.parameter("confirm")
-    if confirm:
-        gdb.execute("set confirm off", to_string=True)
-    try:
-        change()
-    finally:
-        if confirm:
-            gdb.execute("set confirm on", to_string=True)

@@ -4,19 +4,52 @@ from __future__ import annotations
 
 import gdb
 
+from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.memory import ByteOrder, Unreadable
 
 
 class InferiorMemory:
     """`Memory` of the selected inferior."""
 
-    def __init__(self, word_size: int, byteorder: ByteOrder) -> None:
+    def __init__(self, word_size: int, byteorder: ByteOrder, file: ProgramFile | None = None) -> None:
+        """`file`: where to read what is surely the same there, since the target is slow, or a core that lacks it."""
         self.word_size = word_size
         self.byteorder: ByteOrder = byteorder
+        self._file = file
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes at `address`; raises `Unreadable`."""
+        known = self._file.read(address, size) if self._file else None
+        if known is not None:
+            return known
         try:
-            return bytes(gdb.selected_inferior().read_memory(address, size))
+            data = bytes(gdb.selected_inferior().read_memory(address, size))
         except (gdb.error, OverflowError, MemoryError):
             raise Unreadable(address, size) from None
+        if self._file:
+            data = self._file.overlaid(address, data)
+        return _true(address, data) if _replaced else data
+
+
+_replaced: dict[int, bytes] = {}
+"""What is true of memory in which a debugger has put something else for as long as the target runs."""
+
+
+def hide(address: int, original: bytes) -> None:
+    """Have `InferiorMemory` give these bytes, whatever is in memory there."""
+    _replaced[address] = original
+
+
+def show(address: int) -> None:
+    """What is in memory at the address is true again."""
+    _replaced.pop(address, None)
+
+
+def _true(address: int, data: bytes) -> bytes:
+    corrected = bytearray(data)
+    for at, original in _replaced.items():
+        offset = at - address
+        low, high = max(0, offset), min(len(data), offset + len(original))
+        if low < high:
+            corrected[low:high] = original[low - offset : high - offset]
+    return bytes(corrected)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gdb
 from gdb.unwinder import Unwinder as GdbUnwinder
 
-from beamgdb.gdbext import session
+from beamgdb.gdbext import c_frames, session
+from beamgdb.interpreter.machines import MACHINES
+from beamgdb.interpreter.operations import Unsupported
+from beamgdb.interpreter.unwinder import InterpreterUnwinder
 from beamgdb.memory import Unreadable
-from beamgdb.vm.node import Unavailable
-from beamgdb.vm.unwind import ErlangFrame, ReadRegister, Unwinder
+from beamgdb.vm.frame import ErlangFrame, ReadRegister, Unwinder
+from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.unwind import Unwinder as JitUnwinder
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,24 @@ class _FrameId:
 
 def unwinder_of(current: session.Session) -> Unwinder | None:
     """The unwinder of the session's VM, None for an architecture without one."""
-    if current.node.machine is None:
-        return None
     current.refresh_code()
-    kept = current.per_code.get("unwinder")
-    if kept is None:
-        kept = current.per_code["unwinder"] = Unwinder(current.node, current.node.machine)
-    assert isinstance(kept, Unwinder)
-    return kept
+    if "unwinder" not in current.per_code:
+        current.per_code["unwinder"] = _new_unwinder(current.node)
+    return cast("Unwinder | None", current.per_code["unwinder"])
+
+
+def _new_unwinder(node: Node) -> Unwinder | None:
+    if node.is_interpreter:
+        machine = MACHINES.get(node.identity.arch or "")
+        return InterpreterUnwinder(node, machine, node.process_main) if machine and node.has_layout else None
+    return JitUnwinder(node, node.machine) if node.machine else None
+
+
+def is_repeated(frame: gdb.Frame) -> bool:
+    """Whether this is the second frame that `process_main` has when it runs interpreted code."""
+    current = session.known()
+    unwinder = unwinder_of(current) if current else None
+    return isinstance(unwinder, InterpreterUnwinder) and unwinder.is_second(register_reader(frame))
 
 
 def register_reader(frame: Any) -> ReadRegister:
@@ -66,7 +80,7 @@ def is_innermost(frame: gdb.Frame) -> bool:
 
 
 class ErlangUnwinder(GdbUnwinder):
-    """Registered with GDB; answers for frames in code that BeamAsm has made."""
+    """Registered with GDB; answers for frames of Erlang code."""
 
     def __init__(self) -> None:
         super().__init__("beamgdb")
@@ -82,7 +96,7 @@ class ErlangUnwinder(GdbUnwinder):
         try:
             unwinder = unwinder_of(current)
             found = unwinder.unwind(register_reader(pending_frame), pending_frame.level() == 0) if unwinder else None
-        except (Unreadable, Unavailable, KeyError):
+        except (Unreadable, Unavailable, Unsupported, KeyError):
             return None
         if found is None:
             return None
@@ -109,4 +123,5 @@ def _mask() -> int:
 
 def install() -> None:
     """Register the unwinder for all programs; it answers only for a known VM."""
+    c_frames.install()
     gdb.unwinder.register_unwinder(None, ErlangUnwinder(), replace=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from beamgdb.beamasm.registrations import INTERNAL
 from beamgdb.memory import Unreadable
 from beamgdb.vm.code import Place
+from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.node import Node
 from beamgdb.vm.processes import Process
 from beamgdb.vm.stack import stack_end
@@ -46,15 +46,28 @@ def levels(node: Node, process: Process, pc: int, top: int, calling: bool = Fals
         yield Level(pc, calling, node.code.of_frame(pc, calling), words)
         pc, calling = frame.return_address, True
         place = node.code.find(pc)
-        if place is not None and place.module.name == INTERNAL:
+        if place is not None and place.is_internal:
             return
     if pc:
         yield Level(pc, calling, node.code.of_frame(pc, calling), ())
 
 
+def of_frame(node: Node, process: Process, frame: ErlangFrame, calling: bool) -> Iterator[Level]:
+    """The stack of a process that runs, from a frame of it on; `calling`: the frame's pc is a return address."""
+    slot, return_address = frame.return_slot, frame.return_address
+    if slot is None or return_address is None:
+        yield from levels(node, process, frame.pc, frame.top, calling)
+        return
+    words = node.memory.words(frame.top, node.stack().frame(frame.top, slot).slots)
+    yield Level(frame.pc, calling, frame.place, words)
+    place = node.code.find(return_address)
+    if place is None or not place.is_internal:
+        yield from levels(node, process, return_address, slot + node.memory.word_size, True)
+
+
 def of_waiting(node: Node, process: Process) -> Iterator[Level]:
     """The stack of a process that no scheduler runs now: the VM has saved where it goes on."""
-    return levels(node, process, process.record["i"], process.record["stop"])
+    return levels(node, process, process.record["i"], node.top_of(process.record["stop"]))
 
 
 def saved_arguments(process: Process) -> list[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from beamgdb.beamasm.registrations import INTERNAL, Module, Range
+from beamgdb.interpreter.special_code import INTERPRETER
 
 
 class Place(NamedTuple):
@@ -20,6 +21,11 @@ class Place(NamedTuple):
     def is_fragment(self) -> bool:
         """Shared fragments, and a module's own trampolines to them, run on behalf of the function that calls them."""
         return self.code.arity is None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether this is where the VM itself enters and leaves Erlang code: an entry point, not a function."""
+        return self.module.name in (INTERNAL, INTERPRETER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class CodeIndex:
         stacks that return to the beginning of its own entry points.
         """
         place = self.find(pc)
-        if not calling or (place is not None and place.module.name == INTERNAL):
+        if not calling or (place is not None and place.is_internal):
             return place
         return self.find(pc - 1)
 
@@ -96,4 +102,4 @@ class CodeIndex:
             return None
         at = bisect_right(place.code.lines, address, key=lambda line: line[0]) - 1
         _, file, number = place.code.lines[at]
-        return Where(file, number)
+        return Where(file, number) if number else None

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from functools import cached_property
 
 from beamgdb.beamasm import registrations
-from beamgdb.beamasm.machines import MACHINES, Machine
+from beamgdb.beamasm.machines import Machine, machine_of
 from beamgdb.beamasm.registrations import CorruptRegistration, Emulator, Entry, FrameLayout, Module
+from beamgdb.beamasm.symbol_file import Describing
+from beamgdb.interpreter import special_code
+from beamgdb.interpreter.code import Code
+from beamgdb.interpreter.machines import MACHINES as INTERPRETER_MACHINES
+from beamgdb.interpreter.process_main import Build, ProcessMain
 from beamgdb.layouts.identity import Identity
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
@@ -25,6 +30,7 @@ from beamgdb.vm.ranges import CodeRanges
 from beamgdb.vm.record import Record
 from beamgdb.vm.schedulers import Schedulers
 from beamgdb.vm.stack import StackReader
+from beamgdb.vm.statics import Recovered, code_index
 
 
 class Unavailable(Exception):
@@ -45,19 +51,21 @@ class Node:
         identity: Identity,
         layout: Layout | None,
         no_layout: str = "",
+        build: Build | None = None,
     ) -> None:
         self.memory = memory
         self.symbol = symbol
         self.identity = identity
         self.no_layout = no_layout
-        self.machine: Machine | None = MACHINES.get(identity.arch or "")
+        self.machine: Machine | None = machine_of(identity.arch, identity.flavour, layout)
+        self.build = build
         self.code = CodeIndex()
         self.emulator: Emulator | None = None
         self._layout = layout
         self._registered: dict[Entry, Module] = {}
         self._loaded_modules: list[Module] = []
         self._ranges: CodeRanges | None = None
-        self._range_words: tuple[int, ...] | None = None
+        self._ranges_seen: tuple[int | None, tuple[int, ...] | None] = (None, None)
         self._catches: Catches | None = None
 
     @property
@@ -108,6 +116,38 @@ class Node:
         return Schedulers(self.record, self.symbol)
 
     @property
+    def is_interpreter(self) -> bool:
+        """Whether Erlang code is interpreted in this VM, not compiled."""
+        return self.identity.flavour == "emu"
+
+    @cached_property
+    def process_main(self) -> ProcessMain:
+        """The interpreter; raises `Unavailable`."""
+        return ProcessMain(self.memory, self.layout, self.symbol, self.identity.arch or "", self.build or Build())
+
+    @property
+    def description(self) -> Describing | None:
+        """What symbol files must know of the machine, None where that is not known."""
+        return INTERPRETER_MACHINES.get(self.identity.arch or "") if self.is_interpreter else self.machine
+
+    @property
+    def normal_exit(self) -> int | None:
+        """The address to which the first function of a process returns."""
+        if self.is_interpreter:
+            return special_code.pointer(self.memory, self.symbol, special_code.NORMAL_EXIT)
+        return self.emulator.normal_exit if self.emulator else None
+
+    def top_of(self, stop: int) -> int:
+        """Where y0 of the innermost frame is, from the Erlang stack pointer.
+
+        In the interpreter that points to the place of the return address, which is below the frame of the function that
+        runs, and free as long as it does not call (`AH` in emu/macros.tab).
+        """
+        if not self.is_interpreter or self.stack().is_return_address(self.memory.word(stop)):
+            return stop
+        return stop + self.memory.word_size
+
+    @property
     def frame_layout(self) -> FrameLayout:
         """What frames on Erlang stacks look like."""
         return self.emulator.frame_layout if self.emulator else FrameLayout.RETURN_ADDRESS
@@ -153,23 +193,61 @@ class Node:
         return self.code.find(address) is not None
 
     def is_code_current(self) -> bool:
-        """Whether code that `update_code` has found is still loaded. Quick; of new code, BeamAsm tells a debugger."""
-        return self._ranges is None or self._ranges.words() == self._range_words
+        """Whether code that `update_code` has found is still loaded. Quick. Of new code BeamAsm tells a debugger; that
+        of the interpreter is noticed here too."""
+        if self.is_interpreter and self._range_table() is None:
+            return not self.has_layout
+        return self._ranges is None or self._range_state(self._ranges) == self._ranges_seen
 
     def update_code(self) -> bool:
-        """Read BeamAsm's registrations again; whether anything has changed since the last time."""
-        descriptor = self.symbol("__jit_debug_descriptor")
-        if descriptor is None:
-            return False
-        before, registered = self._registered, registrations.entries(self.memory, descriptor)
-        modules = {entry: before.get(entry) or self._parsed(entry) for entry in registered}
-        self._registered = {entry: module for entry, module in modules.items() if module is not None}
-        loaded = self._loaded(list(self._registered.values()))
+        """Read what code is loaded; whether anything has changed since the last time."""
+        loaded = self._interpreted_modules() if self.is_interpreter else self._registered_modules()
         if loaded == self._loaded_modules:
             return False
         self._loaded_modules = loaded
         self.code = CodeIndex(loaded)
         return True
+
+    def _registered_modules(self) -> list[Module]:
+        """Code that BeamAsm has registered, as far as it is loaded."""
+        descriptor = self.symbol("__jit_debug_descriptor")
+        if descriptor is None:
+            return []
+        before, registered = self._registered, registrations.entries(self.memory, descriptor)
+        modules = {entry: before.get(entry) or self._parsed(entry) for entry in registered}
+        self._registered = {entry: module for entry, module in modules.items() if module is not None}
+        return self._loaded(list(self._registered.values()))
+
+    def _interpreted_modules(self) -> list[Module]:
+        """Code in the VM's table of ranges, and what is in no module."""
+        table = self._range_table()
+        if table is None:
+            return []
+        self._ranges_seen = self._range_state(table)
+        words = self._ranges_seen[1]
+        if words is None:
+            return []
+        special = special_code.module(self.memory, self.symbol)
+        return [*self._interpreted_code.modules(dict.fromkeys(table.loaded(words))), *([special] if special else ())]
+
+    def recovered(self) -> tuple[Recovered, ...]:
+        """Variables of the VM that have no symbol, as far as they have been found."""
+        found = (self._range_table(), self._catches)
+        return tuple(variable for table in found if table is not None for variable in table.recovered())
+
+    @cached_property
+    def _interpreted_code(self) -> Code:
+        return Code(self.memory, self.layout, self.atoms)
+
+    def _range_state(self, table: CodeRanges) -> tuple[int | None, tuple[int, ...] | None]:
+        """The ranges, and which of the VM's tables is in use: that changes with each load, also where code that was
+        purged meanwhile has left its place to other code of the same size."""
+        return code_index(self.memory, self.symbol, "active"), table.words()
+
+    def _range_table(self) -> CodeRanges | None:
+        if self._ranges is None and self._layout is not None:
+            self._ranges = ranges.find(self.memory, self._layout, self.symbol, self.identity.arch or "")
+        return self._ranges
 
     def in_registration(self) -> Module | None:
         """The module that BeamAsm is registering while it calls `__jit_debug_register_code`, None if it is no module.
@@ -197,13 +275,12 @@ class Node:
 
     def _loaded(self, modules: list[Module]) -> list[Module]:
         """Those of `modules` whose code has not been purged; all, where that cannot be told."""
-        if self._ranges is None and self._layout is not None:
-            bases = {module.base for module in modules}
-            self._ranges = ranges.find(self.memory, self._layout, self.symbol, self.identity.arch or "", bases)
-        if self._ranges is None:
+        table = self._range_table()
+        if table is None:
             return modules
-        self._range_words = self._ranges.words()
-        if self._range_words is None:
+        self._ranges_seen = self._range_state(table)
+        words = self._ranges_seen[1]
+        if words is None:
             return modules
-        loaded = self._ranges.bases(self._range_words)
+        loaded = table.bases(words)
         return [module for module in modules if module.base in loaded or ranges.is_permanent(module)]

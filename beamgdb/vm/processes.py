@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +12,12 @@ from beamgdb.vm.record import Record
 
 MAX_TABLE = 1 << 27
 """Slots of a process table at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
+
+FIRST_PIECE = 1 << 10
+"""Slots that are read first; then twice as many each time."""
+
+LARGEST_PIECE = 1 << 16
+"""Slots read at a time at most."""
 
 _ZERO_BIT = 6
 """`ERTS_PSFLGS_ZERO_BIT_OFFSET`: three priorities of two bits each come before the flags (erl_process.h)."""
@@ -130,14 +135,25 @@ class ProcessTable:
 
     def __iter__(self) -> Iterator[Process]:
         """All processes, in order of their slots. Raises `Unreadable` when the table is."""
-        size = min(self._table["r.o.max"], MAX_TABLE)
-        vacant = (0, self._table["r.o.invalid_element"])
-        word = self._memory.word_size
-        raw = self._memory.read(self._table["r.o.tab"], size * word)
-        order = "<" if self._memory.byteorder == "little" else ">"
-        for address in struct.unpack(f"{order}{size}{'Q' if word == 8 else 'I'}", raw):
-            if address not in vacant:
-                yield self.at(address)
+        vacant = self._table["r.o.invalid_element"]
+        # The VM counts a slot before it uses it, and as long as it does (erl_ptab.c): behind the last used ones it may
+        # have a million others. The first pids are in the first slots.
+        left = self.count()
+        for address in self._slots():
+            if left <= 0:
+                return
+            if address:
+                left -= 1
+                if address != vacant:
+                    yield self.at(address)
+
+    def _slots(self) -> Iterator[int]:
+        """What is in the slots, read in pieces."""
+        start, word = self._table["r.o.tab"], self._memory.word_size
+        size, slot, piece = min(self._table["r.o.max"], MAX_TABLE), 0, FIRST_PIECE
+        while slot < size:
+            yield from self._memory.words(start + slot * word, min(piece, size - slot))
+            slot, piece = slot + piece, min(2 * piece, LARGEST_PIECE)
 
     def lookup(self, number: int, serial: int) -> Process | None:
         """The process with pid `<0.number.serial>`, None where there is none."""

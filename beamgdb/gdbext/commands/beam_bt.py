@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
-from functools import cached_property
 
 import gdb
 
-from beamgdb.gdbext import current_frame, session, term_printing
+from beamgdb.gdbext import session, term_printing
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.commands.eterm import integer
 from beamgdb.gdbext.progress import Progress
+from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import function, heading, source
 from beamgdb.memory import Unreadable
 from beamgdb.terms.tags import CATCH, IMMED2_MASK
@@ -20,13 +19,9 @@ from beamgdb.vm import backtrace, calls
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.processes import Process
-from beamgdb.vm.schedulers import NORMAL
 
 PID = re.compile(r"<?(?:0\.)?(\d+)\.(\d+)>?")
 LIMIT = re.compile(r"(^|(?<=\s))-limit\s+\S+")
-SCHEDULER = "sched"
-"""In the names of normal schedulers' threads: `1_scheduler` in OTP 25, `erts_sched_1` in 27."""
-
 MAX_LEVELS = 1_000_000
 """Frames of one process at most."""
 
@@ -96,99 +91,11 @@ class BeamBt(Command):
                 progress.advance()
 
 
-class Running:
-    """The processes that scheduler threads run now: GDB's frames know where they are, the VM's own notes do not."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def selected(self) -> Process | None:
-        """The process that the selected thread runs."""
-        thread = gdb.selected_thread()
-        if thread is None or not thread.is_valid():
-            return None
-        process = current_frame.process(gdb.newest_frame())
-        if process is not None:
-            return process
-        return next((self._node.processes.at(at) for at, one in self._dirty.items() if one == thread), None)
-
-    @cached_property
-    def _dirty(self) -> dict[int, gdb.InferiorThread]:
-        """Threads of dirty schedulers that work for a process, by its address. They run no Erlang code: it is their
-        data that tells whom they work for."""
-        threads = {_handle(thread, self._node): thread for thread in gdb.selected_inferior().threads()}
-        return {
-            scheduler.current_process: threads[scheduler.thread]
-            for scheduler in self._node.schedulers
-            if scheduler.kind != NORMAL and scheduler.current_process and scheduler.thread in threads
-        }
-
-    def levels(self, process: Process) -> Iterator[Level]:
-        """The stack of a process, running or not."""
-        entry = self._threads.get(process.address)
-        if entry is None:
-            return backtrace.of_waiting(self._node, process)
-        _, level, top = entry
-        return backtrace.levels(self._node, process, level.pc, top, level.calling)
-
-    def where(self, process: Process) -> str:
-        """On which thread it runs, empty for a process that does not."""
-        entry = self._threads.get(process.address)
-        thread = entry[0] if entry else self._dirty.get(process.address)
-        if thread is None:
-            return ""
-        # Threads of a core file have no names.
-        return f" on thread {thread.num}" + (f" ({thread.name})" if thread.name else "")
-
-    def in_erlang(self, process: Process) -> bool:
-        """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
-        return process.address in self._threads
-
-    @cached_property
-    def _threads(self) -> dict[int, tuple[gdb.InferiorThread, Level, int]]:
-        return dict(_running_erlang())
-
-
 def _count(text: str) -> int:
     """A number of frames."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number of frames")
     return int(text)
-
-
-def _handle(thread: gdb.InferiorThread, node: Node) -> int:
-    """The thread's `pthread_t`, 0 where GDB cannot tell."""
-    try:
-        return int.from_bytes(thread.handle(), node.memory.byteorder)
-    except (gdb.error, RuntimeError):
-        return 0
-
-
-def _running_erlang() -> Iterator[tuple[int, tuple[gdb.InferiorThread, Level, int]]]:
-    """Threads in Erlang code: address of the process, thread, innermost Erlang function and the top of its frame."""
-    before, frame = gdb.selected_thread(), _selected_frame()
-    try:
-        for thread in gdb.selected_inferior().threads():
-            if thread.name and SCHEDULER not in thread.name and thread != before:
-                continue
-            thread.switch()
-            found = current_frame.first_erlang(gdb.newest_frame())
-            if found is not None and found.erlang.process is not None:
-                innermost = found.gdb_frame.newer() is None
-                level = Level(found.erlang.pc, not innermost, found.erlang.place, ())
-                yield found.erlang.process.address, (thread, level, found.erlang.top)
-    finally:
-        if before is not None and before.is_valid():
-            before.switch()
-        if frame is not None and frame.is_valid():
-            frame.select()
-
-
-def _selected_frame() -> gdb.Frame | None:
-    try:
-        return gdb.selected_frame()
-    except gdb.error:
-        return None
 
 
 def find_process(node: Node, text: str) -> Process:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 import gdb
 
 from beamgdb.beamasm.registrations import FrameLayout
-from beamgdb.gdbext import session, symbols
+from beamgdb.gdbext import errors, session, symbols
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.interpreter.operations import Unsupported
+from beamgdb.interpreter.special_code import INTERPRETER
 from beamgdb.memory import Unreadable
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.ranges import is_permanent
@@ -19,15 +21,16 @@ from beamgdb.vm.schedulers import KINDS
 class BeamInfo(Command):
     """Show which Erlang VM this is, and what beamgdb knows of it.
 
-    Release, flavour and architecture, schedulers, counts of processes, atoms and loaded code; where field offsets and
-    symbols came from and how long it took. What is not known is said, with the reason."""
+    Release, flavour and architecture, schedulers, counts of processes, atoms and loaded code; where field offsets,
+    variables without a symbol, the state of the interpreter and symbols came from, and how long that took. What is not
+    known is said, with the reason."""
 
     name = "beam-info"
     category = gdb.COMMAND_STATUS
 
     def run(self, arguments: argparse.Namespace) -> None:
         current = session.require()
-        rows = [*_identity(current.node), *_model(current.node), *_symbols(current)]
+        rows = [*_identity(current.node), *_model(current.node), *_found(current.node), *_symbols(current)]
         width = max(len(name) for name, _ in rows) + 1
         for name, text in rows:
             gdb.write(f"{name + ':':<{width}} {text}\n")
@@ -67,20 +70,45 @@ def _model(node: Node) -> Iterator[tuple[str, str]]:
     yield "layouts", node.layout.origin if node.has_layout else f"none: {node.no_layout}"
 
 
+def _found(node: Node) -> Iterator[tuple[str, str]]:
+    """What no symbol tells, and how it was found."""
+    for variable in node.recovered():
+        yield f"static {variable.name}", f"{variable.address:#x}, {variable.how}"
+    if node.is_interpreter and node.has_layout:
+        yield "interpreter", _interpreter(node)
+
+
+def _interpreter(node: Node) -> str:
+    try:
+        roles = node.process_main.roles
+    except (Unreadable, Unsupported, KeyError) as error:
+        return errors.one_line(error)
+    places = (
+        ("I", roles.instruction),
+        ("E", roles.stack),
+        ("HTOP", roles.heap_top),
+        ("FCALLS", roles.reductions),
+        ("x registers", roles.x_registers),
+        ("c_p", roles.process),
+    )
+    return f"{', '.join(f'{name} in {place}' for name, place in places)}; {node.process_main.origin}"
+
+
 def _symbols(current: session.Session) -> Iterator[tuple[str, str]]:
     node = current.node
-    modules = [module for module in node.code if not is_permanent(module)]
+    modules = [module for module in node.code if not is_permanent(module) and module.name != INTERPRETER]
     functions = sum(1 for module in modules for code in module.ranges if code.arity is not None)
     if not len(node.code):
-        yield "code", "none registered with GDB's JIT interface"
+        yield "code", "not found" if node.is_interpreter else "none registered with GDB's JIT interface"
         return
     frames = "frame pointers" if node.frame_layout is FrameLayout.FRAME_POINTER else "return addresses only"
     mine = symbols.state()
+    source = "the VM's tables of code" if node.is_interpreter else "BeamAsm's registrations"
     yield "code", f"{len(modules)} modules, {functions} functions"
     yield "frames", frames
     yield (
         "symbols",
-        f"from BeamAsm's registrations, {len(mine.files)} symbol file(s): "
+        f"from {source}, {len(mine.files)} symbol file(s): "
         f"read in {current.code_seconds:.2f} s, made in {mine.seconds:.2f} s",
     )
 

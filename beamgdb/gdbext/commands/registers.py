@@ -9,6 +9,8 @@ import gdb
 from beamgdb.beamasm.symbol_file import X_VARIABLES
 from beamgdb.gdbext import current_frame, session, term_printing
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.printers import NOT_AVAILABLE
+from beamgdb.vm.node import Unavailable
 
 
 class _Registers(Command):
@@ -59,9 +61,14 @@ class XRegisters(_TermRegisters):
         if arguments.number is not None:
             self.show_word(arguments.number, current_frame.x_register(arguments.number), arguments.raw)
             return
-        count = max(X_VARIABLES, current_frame.selected().erlang.place.code.arity or 0)
-        for number, word in enumerate(session.require().node.memory.words(current_frame.x_array(), count)):
-            self.show_word(number, word, arguments.raw)
+        frame = current_frame.selected()
+        if frame.erlang.x_registers is None:
+            frame.x_register(0)
+        for number in range(max(X_VARIABLES, frame.erlang.place.code.arity or 0)):
+            try:
+                self.show_word(number, frame.x_register(number), arguments.raw)
+            except Unavailable:
+                self.show(number, NOT_AVAILABLE)
 
 
 class YRegisters(_TermRegisters):

@@ -1,0 +1,67 @@
+"""Core files in which GDB does not find the place of a position-independent program.
+
+GDB takes the difference between the entry point in memory (`AT_ENTRY`) and that in the file for the distance by which
+the program was moved, if it is one of whole pages. For ARM's Thumb code it has dropped the lowest bit of one but not of
+the other. And a core file by qemu-user leaves out pages that were never written, so that the program headers, which GDB
+compares as well, are zeros. Then GDB finds neither the program's symbols nor its libraries.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import gdb
+
+from beamgdb.gdbext.questions import without_questions
+
+_AUXV_ENTRY = re.compile(r"^9\s+AT_ENTRY\b.*(0x[0-9a-f]+)$", re.MULTILINE)
+_KNOWN_ENTRY = re.compile(r"^\s*Entry point: (0x[0-9a-f]+)$", re.MULTILINE)
+_E_ENTRY = 24
+"""Offset of `e_entry` in an ELF header, of 32 and of 64 bits (System V ABI, ELF header)."""
+
+PAGE = 0x1000
+"""A program is moved by whole pages, of this size at least. What is below, as ARM's bit for Thumb, is not address."""
+
+
+def relocate() -> bool:
+    """Move the program's symbols to where a core file says that it was loaded, if GDB has not; whether it had not.
+    All frames change with that."""
+    space = gdb.current_progspace()
+    program = space.filename if space else None
+    if not program or not has_core():
+        return False
+    loaded = _AUXV_ENTRY.search(gdb.execute("info auxv", to_string=True))
+    known = _KNOWN_ENTRY.search(gdb.execute("info files", to_string=True))
+    entry = _entry(Path(program))
+    if loaded is None or known is None or entry is None:
+        return False
+    wanted, moved = int(loaded[1], 16) - entry, int(known[1], 16) - entry
+    if not abs(moved) < PAGE <= wanted:
+        return False
+    command = f"symbol-file -o {wanted - wanted % PAGE:#x} {program}"
+    without_questions(lambda: gdb.execute(command, to_string=True))
+    # Only now can GDB follow the program to the list of its libraries.
+    gdb.execute("sharedlibrary", to_string=True)
+    return True
+
+
+def has_core() -> bool:
+    """Whether GDB looks at a core file. (`Inferior.connection` would tell, but GDB 13 aborts when it quits while Python
+    still holds such an object.)"""
+    connections = gdb.execute("info connections", to_string=True).splitlines()
+    return any(line.startswith("*") and " core " in line for line in connections)
+
+
+def _entry(program: Path) -> int | None:
+    """`e_entry` of an ELF file, None if it is none."""
+    try:
+        with program.open("rb") as file:
+            header = file.read(64)
+        if not header.startswith(b"\x7fELF"):
+            return None
+        kind = ("<" if header[5] == 1 else ">") + ("Q" if header[4] == 2 else "I")
+        return int(struct.unpack_from(kind, header, _E_ENTRY)[0])
+    except (OSError, IndexError, struct.error):
+        return None

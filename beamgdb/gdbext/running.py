@@ -1,0 +1,163 @@
+"""The processes that scheduler threads run now: GDB's frames know where they are, the VM's own notes do not.
+
+Unwinding a thread takes many packets where the target is remote. So a thread is looked at only if it may be the one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import gdb
+
+from beamgdb.gdbext import current_frame
+from beamgdb.vm import backtrace
+from beamgdb.vm.backtrace import Level
+from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.node import Node
+from beamgdb.vm.processes import Process
+from beamgdb.vm.schedulers import NORMAL, Scheduler
+
+LARGEST_STACK = 64 << 20
+"""Bytes of a scheduler thread's stack, at most. Its `pthread_t` is the address of a structure above its stack."""
+
+Position = tuple[gdb.InferiorThread, ErlangFrame, bool]
+"""A thread in Erlang code: the frame of its innermost Erlang function, and whether that has called something else."""
+
+
+class Running:
+    """What threads run. Holds as long as the target stands still."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._positions: dict[gdb.InferiorThread, tuple[int, Position] | None] = {}
+
+    def selected(self) -> Process | None:
+        """The process that the selected thread runs."""
+        thread = gdb.selected_thread()
+        if thread is None or not thread.is_valid():
+            return None
+        process = current_frame.process(gdb.newest_frame())
+        if process is not None:
+            return process
+        return next((self._node.processes.at(at) for at, one in self._dirty.items() if one == thread), None)
+
+    def levels(self, process: Process) -> Iterator[Level]:
+        """The stack of a process, running or not."""
+        position = self._position(process)
+        if position is None:
+            return backtrace.of_waiting(self._node, process)
+        _, frame, calling = position
+        return backtrace.of_frame(self._node, process, frame, calling)
+
+    def where(self, process: Process) -> str:
+        """On which thread it runs, empty for a process that does not."""
+        position = self._position(process)
+        thread = position[0] if position else self._dirty.get(process.address)
+        if thread is None:
+            return ""
+        # Threads of a core file have no names.
+        return f" on thread {thread.num}" + (f" ({thread.name})" if thread.name else "")
+
+    def in_erlang(self, process: Process) -> bool:
+        """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
+        return self._position(process) is not None
+
+    @cached_property
+    def _schedulers(self) -> dict[int, Scheduler]:
+        """The schedulers that work for a process, by its address."""
+        return {one.current_process: one for one in self._node.schedulers if one.current_process}
+
+    @cached_property
+    def _threads(self) -> list[gdb.InferiorThread]:
+        return list(gdb.selected_inferior().threads())
+
+    @cached_property
+    def _handles(self) -> dict[int, gdb.InferiorThread]:
+        """Threads by their `pthread_t`, where GDB can tell."""
+        return {handle: thread for thread in self._threads if (handle := _handle(thread, self._node))}
+
+    @cached_property
+    def _dirty(self) -> dict[int, gdb.InferiorThread]:
+        """Threads of dirty schedulers that work for a process, by its address. They run no Erlang code: it is their
+        data that tells whom they work for."""
+        dirty = {at: one.thread for at, one in self._schedulers.items() if one.kind != NORMAL}
+        return {at: self._handles[handle] for at, handle in dirty.items() if handle in self._handles}
+
+    def _position(self, process: Process) -> Position | None:
+        scheduler = self._schedulers.get(process.address)
+        if scheduler is None or scheduler.kind != NORMAL:
+            return None
+        with _selection_kept():
+            for thread in self._candidates(scheduler):
+                found = self._of_thread(thread)
+                if found is not None and found[0] == process.address:
+                    return found[1]
+        return None
+
+    def _candidates(self, scheduler: Scheduler) -> Iterator[gdb.InferiorThread]:
+        """Threads, the likeliest to be that of the scheduler first."""
+        selected = gdb.selected_thread()
+        if selected is not None and _handle(selected, self._node) in (0, scheduler.thread):
+            # GDB has not yet asked for the others, and knows the frames of this one.
+            yield selected
+        by_handle = self._handles.get(scheduler.thread)
+        if by_handle is not None:
+            yield by_handle
+            return
+        # On its own stack, or in Erlang code, for which BeamAsm uses another.
+        on_stack = [(self._below(one, scheduler.thread), one.num, one) for one in self._threads]
+        yield from (one for _, _, one in sorted(on_stack, key=lambda entry: entry[:2]))
+
+    def _below(self, thread: gdb.InferiorThread, handle: int) -> int:
+        """How far below its scheduler's `pthread_t` a thread's stack pointer is; a large number for one elsewhere."""
+        distance = handle - self._stack_pointers.get(thread, 0)
+        return distance if 0 < distance < LARGEST_STACK else LARGEST_STACK
+
+    @cached_property
+    def _stack_pointers(self) -> dict[gdb.InferiorThread, int]:
+        found = {}
+        for thread in self._threads:
+            thread.switch()
+            found[thread] = int(gdb.parse_and_eval("(unsigned long) $sp"))
+        return found
+
+    def _of_thread(self, thread: gdb.InferiorThread) -> tuple[int, Position] | None:
+        """The process that a thread runs Erlang code of, and where."""
+        if thread not in self._positions:
+            thread.switch()
+            self._positions[thread] = _position(thread)
+        return self._positions[thread]
+
+
+def _position(thread: gdb.InferiorThread) -> tuple[int, Position] | None:
+    found = current_frame.first_erlang(gdb.newest_frame())
+    if found is None or found.erlang.process is None:
+        return None
+    return found.erlang.process.address, (thread, found.erlang, found.gdb_frame.newer() is not None)
+
+
+def _handle(thread: gdb.InferiorThread, node: Node) -> int:
+    """The thread's `pthread_t`, 0 where GDB cannot tell."""
+    try:
+        return int.from_bytes(thread.handle(), node.memory.byteorder)
+    except (gdb.error, RuntimeError):
+        return 0
+
+
+@contextmanager
+def _selection_kept() -> Iterator[None]:
+    """Threads and frames may be selected meanwhile."""
+    thread = gdb.selected_thread()
+    try:
+        frame = gdb.selected_frame()
+    except gdb.error:
+        frame = None
+    try:
+        yield
+    finally:
+        if thread is not None and thread.is_valid() and thread != gdb.selected_thread():
+            thread.switch()
+            if frame is not None and frame.is_valid():
+                frame.select()

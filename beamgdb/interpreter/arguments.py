@@ -1,0 +1,111 @@
+"""Arguments of interpreted functions, as they were at the entry, wherever they still are."""
+
+from __future__ import annotations
+
+from beamgdb.beamasm.registrations import Range
+from beamgdb.frames import arm32_instructions
+from beamgdb.interpreter import flow, instructions
+from beamgdb.interpreter.bytecode import Kind
+from beamgdb.interpreter.flow import UNDECIDED, Flow, Place, State
+from beamgdb.interpreter.operations import Unsupported
+from beamgdb.interpreter.process_main import ProcessMain
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.vm.frame import ErlangFrame, ReadRegister
+from beamgdb.vm.node import Node
+
+FUNCTION_CLAUSE = "i_func_info_IaaI"
+"""The operation in front of a function: it raises function_clause, with the arguments in x registers."""
+
+_THUMB = 1 << 5
+"""The bit of the CPSR that is set in Thumb code (Arm Architecture Reference Manual ARMv7-A, B1.3.3)."""
+
+
+class Arguments:
+    """Finds arguments in frames of one VM. Kept as long as its code is loaded."""
+
+    def __init__(self, node: Node, main: ProcessMain) -> None:
+        self._node = node
+        self._main = main
+        self._flows: dict[int, Flow] = {}
+
+    def of(self, frame: ErlangFrame, read: ReadRegister, main_pc: int | None) -> list[int | None]:
+        """The words of a frame's arguments, None for those that are nowhere any more.
+
+        `read` are the registers of the frame, and `main_pc` is where `process_main` goes on.
+        """
+        found: list[int | None] = [None] * (frame.place.code.arity or 0)
+        state = self._state(frame, read, main_pc)
+        if state is None or not self._fits(state, frame):
+            return found
+        for place, argument in state.places.items():
+            at = self._address(place, frame)
+            if at is not None:
+                found[argument] = self._node.memory.word(at)
+        return found
+
+    def _state(self, frame: ErlangFrame, read: ReadRegister, main_pc: int | None) -> State | None:
+        """What is known where the frame is."""
+        code = frame.place.code
+        known = self._flow(code)
+        if known is None or frame.place.is_internal:
+            return None
+        if frame.x_registers is None:
+            return known.during_call(frame.pc)
+        # The pc of the current function is a word behind the instruction in progress: see `unwinder`.
+        address = frame.pc - self._node.memory.word_size
+        if main_pc is not None and self._is_before(address, code, main_pc):
+            return known.before(address)
+        arch = self._node.identity.arch
+        settled = main_pc is not None and arch == "arm32" and _is_after_call(self._node.memory, main_pc, read)
+        return known.during(address, settled)
+
+    def _is_before(self, address: int, code: Range, main_pc: int) -> bool:
+        """Whether `process_main` is at the beginning of the handler of the instruction, or of that in front of the
+        function."""
+        handlers = {operation.handler: operation.name for operation in self._main.operations}
+        if main_pc not in handlers:
+            return False
+        if address == code.start and handlers[main_pc] == FUNCTION_CLAUSE:
+            return True
+        return self._node.memory.word(address) == main_pc
+
+    def _flow(self, code: Range) -> Flow | None:
+        if code.start not in self._flows:
+            try:
+                parts = instructions.of_function(self._node.memory, self._main.operations, code.start, code.stop)
+            except (Unsupported, Unreadable):
+                return None
+            self._flows[code.start] = flow.analyse(
+                parts, code.start, code.arity or 0, self._node.catch_handler
+            )
+        return self._flows[code.start]
+
+    def _fits(self, state: State, frame: ErlangFrame) -> bool:
+        """Whether the Erlang stack has the frame that the code has made. It does not while an instruction makes or
+        removes one."""
+        if state.frame == UNDECIDED:
+            return True
+        slots = (state.frame or 0) * self._node.memory.word_size
+        return frame.return_slot is not None and frame.return_slot - frame.top == slots
+
+    def _address(self, place: Place, frame: ErlangFrame) -> int | None:
+        word = self._node.memory.word_size
+        if place.kind is Kind.Y and frame.return_slot is not None:
+            return frame.return_slot - place.number * word
+        if place.kind is Kind.X and frame.x_registers is not None:
+            return frame.x_registers + place.number * word
+        return None
+
+
+def _is_after_call(memory: CachedMemory, pc: int, read: ReadRegister) -> bool:
+    """Whether the machine instruction before `pc` is a call: then what was written before is in memory."""
+    status = read("cpsr")
+    thumb = status is not None and bool(status & _THUMB)
+    for size in (4, 2) if thumb else (4,):
+        try:
+            found = arm32_instructions.decode(memory.read(pc - size, size), pc - size, thumb)
+        except Unreadable:
+            continue
+        if found.size == size and found.control is arm32_instructions.Control.CALL:
+            return True
+    return False

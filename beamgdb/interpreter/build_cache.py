@@ -1,0 +1,94 @@
+"""Keeps what was found in builds of the interpreter, by build id, in the user's cache folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from beamgdb.interpreter.points import Place, Point, Points
+from beamgdb.interpreter.roles import Roles
+
+FORMAT = 2
+"""Changes when what is found does, or how it is found."""
+
+_BUILD_ID = re.compile(r"[0-9a-f]{8,128}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a build."""
+
+    roles: Roles
+    points: Points
+
+
+def folder() -> Path:
+    """`$BEAMGDB_CACHE`, else `beamgdb` in the cache folder of the XDG base directory specification."""
+    own = os.environ.get("BEAMGDB_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "beamgdb"
+
+
+def load(build_id: str | None) -> Found | None:
+    """What was kept for a build. None without it, also where the file is damaged: then it is made anew."""
+    path = _file(build_id)
+    if path is None:
+        return None
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+        if (kept["format"], kept["build_id"]) != (FORMAT, build_id):
+            return None
+        roles = Roles(**{name: str(place) for name, place in kept["roles"].items()})
+        return Found(roles, dict(_points(kept)))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return None
+
+
+def save(build_id: str | None, found: Found) -> None:
+    """Keep it; where that is not possible, it is found again the next time."""
+    path = _file(build_id)
+    if path is None:
+        return
+    kinds = list(dict.fromkeys(found.points.values()))
+    numbers = {kind: number for number, kind in enumerate(kinds)}
+    content = {
+        "format": FORMAT,
+        "build_id": build_id,
+        "roles": asdict(found.roles),
+        "kinds": [[kind.instructions, kind.has_stack] for kind in kinds],
+        "points": [[offset, int(calling), numbers[kind]] for (offset, calling), kind in found.points.items()],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
+            json.dump(content, file, separators=(",", ":"))
+        Path(file.name).replace(path)
+    except OSError:
+        return
+
+
+def _points(kept: dict[str, Any]) -> Iterator[tuple[tuple[int, bool], Point]]:
+    kinds = [Point(tuple(map(_place, places)), bool(has_stack)) for places, has_stack in kept["kinds"]]
+    for offset, calling, kind in kept["points"]:
+        yield (int(offset), bool(calling)), kinds[kind]
+
+
+def _place(kept: list[Any]) -> Place:
+    name, offset = kept
+    return str(name), int(offset)
+
+
+def _file(build_id: str | None) -> Path | None:
+    if build_id is None or not _BUILD_ID.fullmatch(build_id):
+        return None
+    try:
+        return folder() / f"interpreter-{build_id}.json"
+    except RuntimeError:  # There is no home.
+        return None

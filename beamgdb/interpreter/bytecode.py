@@ -1,0 +1,238 @@
+"""Operands of loaded instructions: what the words after an operation's own mean.
+
+Each letter of an operation's signature stands for an operand. Small ones may share a word; the operation's `pack` is
+the program by which the loader put them there, and which is run backwards to get them out. A table may follow, whose
+length and form depend on the operation. All this is as the loader writes it (`beam_load_emit_op` in emu/emu_load.c) and
+`erts_debug:disassemble/1` reads it (`print_op` in beam_debug.c; OTP 25 to 27), for words of 32 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.operations import Operation, Unsupported
+from beamgdb.terms.tags import ARITY_SHIFT, IMMED1_BITS, IMMED1_MASK, IMMED2_BITS, NIL, PID, PORT
+
+WORD = 4
+"""Bytes of a word."""
+
+FLOAT = 8
+"""Bytes of a float register."""
+
+_WORD_MASK = 0xFFFFFFFF
+
+
+class Kind(Enum):
+    """What an operand is, and what its value says."""
+
+    X = "the number of an x register"
+    Y = "the number of a y register"
+    FLOAT = "the number of a float register"
+    TERM = "a term"
+    LABEL = "the address of an instruction"
+    NO_LABEL = "nowhere to go: a failure raises an exception"
+    CATCH = "the index of a catch, which leads to the address of a handler"
+    NUMBER = "a number, or the address of C data"
+    EXPORT = "the address of an export entry"
+    BIF = "the address of a C function"
+    FUN = "the address of a fun entry"
+
+
+class Operand(NamedTuple):
+    """An operand of an instruction."""
+
+    kind: Kind
+    value: int
+
+
+class Decoded(NamedTuple):
+    """An instruction: the name of its operation without the signature, its operands, and those of its table. Each
+    letter of the signature is for an operand."""
+
+    address: int
+    name: str
+    signature: str
+    operands: tuple[Operand, ...]
+    table: tuple[Operand, ...]
+    end: int
+    """Address of what follows."""
+
+
+def decode(instruction: Instruction) -> Decoded:
+    """An instruction's operands. Raises `Unsupported` for one that has operands of an unknown kind."""
+    address, operation, words = instruction
+    fixed, rest = words[1 : operation.words], words[operation.words :]
+    base = address + WORD * operation.adjust
+    name = generic_name(operation)
+    # Catches are labels by their definition; the indices are put in when the code is taken into use.
+    signature = "yC" if operation.name == "catch_yf" else operation.signature
+    operands = tuple(_operands(signature, _unpacked(operation, fixed), base))
+    letters = _table_letters(name, rest)
+    if len(letters) != len(rest):
+        raise Unsupported(f"the table of an instruction {operation.name} has {len(rest)} words")
+    table = tuple(_operands(letters, rest, base))
+    return Decoded(address, name, operation.signature, operands, table, address + WORD * len(words))
+
+
+def generic_name(operation: Operation) -> str:
+    """The name without the signature, as in `move` for `move_xy`."""
+    return operation.name.removesuffix("_" + operation.signature) if operation.signature else operation.name
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+_PACKED = {"2": (0xFFC, 10), "3": (0xFFF, 16)}
+"""Steps of a packing program that put an operand beside others: its mask and by how much the others were shifted
+(`BEAM_TIGHT_MASK`, `BEAM_LOOSE_MASK`; get_pack_parameters in beam_makeops)."""
+
+
+def _unpacked(operation: Operation, words: Sequence[int]) -> list[int]:
+    """Words with an operand each. `p` stored a word from the packer's stack, where `P` had put the packed operands, and
+    the letters an operand that is a word of its own."""
+    unpacked, stack, packed = list(words), list[int](), 0
+    try:
+        for step in reversed(operation.pack):
+            if step == "p":
+                stack.append(unpacked.pop())
+            elif step == "P":
+                packed = stack.pop()
+            elif step in _PACKED:
+                mask, shift = _PACKED[step]
+                unpacked.append(packed & mask)
+                packed >>= shift
+            elif step in "fgq":
+                unpacked.append(stack.pop())
+            else:
+                raise Unsupported(f"operands of {operation.name} are packed in an unknown way: {operation.pack}")
+    except IndexError:
+        raise Unsupported(f"operands of {operation.name} are packed in a wrong way: {operation.pack}") from None
+    return unpacked
+
+
+_X0, _NIL = Operand(Kind.X, 0), Operand(Kind.TERM, NIL)
+
+_WITHOUT_WORD = {"r": _X0, "n": _NIL}
+"""Operands that the operation itself stands for."""
+
+
+def _operands(letters: str, words: Sequence[int], base: int) -> Iterator[Operand]:
+    """Operands by the letters of a signature. `base` is what labels are relative to."""
+    at = 0
+    for letter in letters:
+        if letter in _WITHOUT_WORD:
+            yield _WITHOUT_WORD[letter]
+            continue
+        rule = _LETTERS.get(letter)
+        if rule is None or at >= len(words):
+            raise Unsupported(f"an operand of the kind {letter} is not known, or missing")
+        yield rule(words[at], base)
+        at += 1
+
+
+def _label(word: int, base: int) -> Operand:
+    return Operand(Kind.LABEL, (base + WORD * word) & _WORD_MASK)
+
+
+def _source(word: int, _: int) -> Operand:
+    """A register or a term. Registers are tagged as pids and ports are, which are never part of code."""
+    if word & IMMED1_MASK == PID:
+        return Operand(Kind.X, word >> IMMED1_BITS)
+    if word & IMMED1_MASK == PORT:
+        return Operand(Kind.Y, (word >> IMMED1_BITS) - 1)
+    return Operand(Kind.TERM, word)
+
+
+def _register(word: int, _: int) -> Operand:
+    """An x register's offset from x0, or with the lowest bit set a y register's from the Erlang stack pointer."""
+    return Operand(Kind.Y, word // WORD - 1) if word & 1 else Operand(Kind.X, word // WORD)
+
+
+def _plain(kind: Kind) -> Callable[[int, int], Operand]:
+    return lambda word, _: Operand(kind, word)
+
+
+def _slots(word: int, _: int) -> Operand:
+    """A number of words, of which the operand counts one more: the word of the return address or of a tuple's arity."""
+    return Operand(Kind.NUMBER, word // WORD - 1)
+
+
+_LETTERS: dict[str, Callable[[int, int], Operand]] = {
+    "x": lambda word, _: Operand(Kind.X, word // WORD),
+    "y": lambda word, _: Operand(Kind.Y, word // WORD - 1),
+    "l": lambda word, _: Operand(Kind.FLOAT, word // FLOAT),
+    "d": _register,
+    "S": _register,
+    "s": _source,
+    **dict.fromkeys("aciq", _plain(Kind.TERM)),
+    **dict.fromkeys("tIW", _plain(Kind.NUMBER)),
+    "A": lambda word, _: Operand(Kind.NUMBER, word >> ARITY_SHIFT),
+    "P": _slots,
+    "Q": _slots,
+    "f": _label,
+    "j": lambda word, base: _label(word, base) if word else Operand(Kind.NO_LABEL, 0),
+    "C": lambda word, _: Operand(Kind.CATCH, word >> IMMED2_BITS),
+    "e": _plain(Kind.EXPORT),
+    "b": _plain(Kind.BIF),
+    "F": _plain(Kind.FUN),
+}
+"""How to read an operand's word, by the letter in the signature; also given what labels are relative to."""
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+APPEND, PRIVATE_APPEND, _STRING = 0, 1, 9
+"""Kinds of segments of `i_bs_create_bin` (`BSC_APPEND`, `BSC_PRIVATE_APPEND`, `BSC_STRING`; erl_bits.h)."""
+
+SEGMENT = 5
+"""Operands of a segment: its kind, unit, flags, source and size (`BSC_NUM_ARGS`)."""
+
+_FIXED_SIZE = frozenset((3, 6, 8, _STRING, 12))
+"""Kinds of segments whose size is a number (`BSC_BINARY_FIXED_SIZE`, `BSC_FLOAT_FIXED_SIZE`,
+`BSC_INTEGER_FIXED_SIZE`, `BSC_STRING`, `BSC_UTF32`)."""
+
+
+def _segments(words: Sequence[int]) -> str:
+    kinds = words[::SEGMENT]
+    return "".join(f"WWW{'W' if kind == _STRING else 's'}{'W' if kind in _FIXED_SIZE else 's'}" for kind in kinds)
+
+
+def _halves(letter: str) -> Callable[[Sequence[int]], str]:
+    """Values to compare with, and then as many labels."""
+    return lambda words: letter * (len(words) // 2) + "f" * (len(words) - len(words) // 2)
+
+
+def _labels(words: Sequence[int]) -> str:
+    return "f" * len(words)
+
+
+def _sources(words: Sequence[int]) -> str:
+    return "s" * len(words)
+
+
+_TABLES: dict[str, Callable[[Sequence[int]], str]] = {
+    "i_select_val_lins": _halves("c"),
+    "i_select_val_bins": _halves("c"),
+    "i_select_tuple_arity": _halves("W"),
+    "i_select_val2": _labels,
+    "i_select_tuple_arity2": _labels,
+    "i_jump_on_val": _labels,
+    "i_jump_on_val_zero": _labels,
+    "put_tuple2": _sources,
+    "new_map": _sources,
+    "i_new_small_map_lit": _sources,
+    "update_map_assoc": _sources,
+    "update_map_exact": _sources,
+    "i_make_fun3": _sources,
+    # A key, the register for its value, and the key's hash.
+    "i_get_map_elements": lambda words: "csW" * (len(words) // 3),
+    "i_bs_create_bin": _segments,
+}
+"""The letters of operands in the table of an operation, by its generic name."""
+
+
+def _table_letters(name: str, words: Sequence[int]) -> str:
+    rule = _TABLES.get(name)
+    return rule(words) if rule else ""

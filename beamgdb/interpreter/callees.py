@@ -1,0 +1,105 @@
+"""Whom an instruction calls: found before it is executed, from its operands and the x registers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from beamgdb.interpreter.instructions import Instruction
+from beamgdb.memory import Unreadable
+from beamgdb.terms.tags import ATOM, BOXED, CONS, IMMED2_MASK, PRIMARY_MASK
+from beamgdb.vm.node import Node
+from beamgdb.vm.statics import code_index
+
+ReadX = Callable[[int], int]
+"""The word in an x register. May raise `Unreadable`."""
+
+_SHORT = 0xFFFF
+"""An operand that shares a word with another one (`BEAM_LOOSE_MASK`, beam_opcodes.h)."""
+
+MAX_ARGUMENTS = 255
+
+
+def is_call(instruction: Instruction) -> bool:
+    """Whether this calls a function that may be one of Erlang."""
+    return any(pattern.fullmatch(instruction.operation.name) for pattern, _ in _CALLS)
+
+
+def of(node: Node, instruction: Instruction, x: ReadX) -> set[int]:
+    """Where the functions begin that may be called: one, or where that cannot be told one for each version of a module.
+    Empty where there is none, or none is found."""
+    for pattern, rule in _CALLS:
+        if pattern.fullmatch(instruction.operation.name):
+            try:
+                return rule(node, instruction, x)
+            except Unreadable:
+                return set()
+    return set()
+
+
+def _relative(operand: int) -> Callable[[Node, Instruction, ReadX], set[int]]:
+    """A function of the same module, at a distance in words."""
+
+    def found(node: Node, instruction: Instruction, _: ReadX) -> set[int]:
+        distance = instruction.words[operand] * node.memory.word_size
+        return {(instruction.address + distance) & node.memory.address_mask}
+
+    return found
+
+
+def _exported(operand: int) -> Callable[[Node, Instruction, ReadX], set[int]]:
+    """An export entry."""
+
+    def found(node: Node, instruction: Instruction, _: ReadX) -> set[int]:
+        return _dispatched(node, instruction.words[operand])
+
+    return found
+
+
+def _dispatched(node: Node, address: int) -> set[int]:
+    """The code of an `ErtsDispatchable`, with which export and fun entries begin."""
+    index = code_index(node.memory, node.symbol, "active")
+    if index is None:
+        return set()
+    addresses = node.record("ErtsDispatchable", address).field_address("addresses")
+    return {node.memory.word(addresses + index * node.memory.word_size)}
+
+
+def _fun(node: Node, term: int) -> set[int]:
+    if term & PRIMARY_MASK != BOXED:
+        return set()
+    return _dispatched(node, node.record("ErlFunThing", term & ~PRIMARY_MASK)["entry.disp"])
+
+
+def _named(node: Node, module: int, function: int, arity: int) -> set[int]:
+    if not module & IMMED2_MASK == function & IMMED2_MASK == ATOM:
+        return set()
+    name = f"{node.term(module)}:{node.term(function)}/{arity}"
+    return {code.start for loaded in node.code for code in loaded.ranges if code.name == name}
+
+
+def _length(node: Node, term: int) -> int:
+    count = 0
+    while term & PRIMARY_MASK == CONS and count <= MAX_ARGUMENTS:
+        term = node.memory.word((term & ~PRIMARY_MASK) + node.memory.word_size)
+        count += 1
+    return count
+
+
+_CALLS: tuple[tuple[re.Pattern[str], Callable[[Node, Instruction, ReadX], set[int]]], ...] = (
+    (re.compile(r"i_call_(last_|only_)?fQ?"), _relative(1)),
+    (re.compile(r"move_call_(last_|only_)?[xyc]fQ?"), _relative(2)),
+    (re.compile(r"i_call_ext_(last_|only_)?eQ?|i_move_call_ext_(last_|only_)eQ?c"), _exported(1)),
+    (re.compile(r"i_move_call_ext_ce"), _exported(2)),
+    (re.compile(r"i_call_fun_(last_tQ|t)"), lambda node, call, x: _fun(node, x(call.words[1] & _SHORT))),
+    (re.compile(r"i_apply_fun.*"), lambda node, _, x: _fun(node, x(0))),
+    (re.compile(r"i_apply(_last_Q|_only)?"), lambda node, _, x: _named(node, x(0), x(1), _length(node, x(2)))),
+    (
+        re.compile(r"apply_(last_tQ|t)"),
+        lambda node, call, x: _named(
+            node, x(call.words[1] & _SHORT), x((call.words[1] & _SHORT) + 1), call.words[1] & _SHORT
+        ),
+    ),
+)
+"""Operations by name, and how the callee is found. Their operands are words of their own on 32 bits, but for a number
+of arguments that shares one with the size of a frame."""

@@ -1,0 +1,66 @@
+"""The operations of one build of the interpreter: their names, operands and handlers.
+
+Which operations there are, and their numbers, depends on the release and the width of a word (`beam_makeops` generates
+them), so they are read from the VM itself: `opc` describes them, and `beam_ops` points to their handlers, which are
+places in `process_main`. Both are exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from beamgdb.layouts.layout import Layout
+from beamgdb.memory import CachedMemory
+from beamgdb.vm.record import Record
+
+Symbol = Callable[[str], int | None]
+
+MAX_OPERATIONS = 10_000
+"""Operations of a build at most; releases have about 500."""
+
+MAX_NAME = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation as the loader emits it.
+
+    `name` ends with the signature, as in `move_xy`. `signature` has a letter for each operand (beam_makeops tells
+    which), `words` is the size of the instruction, its operation included. `adjust` is the word in it that labels are
+    relative to. `pack` is the program that put the operands into words. `handler` is the address of the code, without
+    the Thumb bit.
+    """
+
+    number: int
+    name: str
+    signature: str
+    words: int
+    adjust: int
+    pack: str
+    handler: int
+
+
+class Unsupported(Exception):
+    """This build of the interpreter cannot be read; the text says why, in one line."""
+
+
+def read(memory: CachedMemory, layout: Layout, symbol: Symbol) -> tuple[Operation, ...]:
+    """All operations, by number. Raises `Unsupported`, `Unreadable`, KeyError."""
+    count_at, table, handlers_at = (symbol(name) for name in ("num_instructions", "opc", "beam_ops"))
+    if count_at is None or table is None or handlers_at is None:
+        raise Unsupported("this beam.smp exports no opc, num_instructions or beam_ops: its operations are not known")
+    count = memory.u32(count_at)
+    if not 0 < count <= MAX_OPERATIONS:
+        raise Unsupported(f"num_instructions is {count}: the VM is not initialised, or its memory is corrupt")
+    handlers = memory.words(memory.word(handlers_at), count)
+    step = layout.size("OpEntry")
+    memory.read(table, count * step)
+    return tuple(_operation(Record(memory, layout, "OpEntry", table + n * step), n, handlers[n]) for n in range(count))
+
+
+def _operation(entry: Record, number: int, handler: int) -> Operation:
+    name, signature, pack = (
+        entry.memory.cstring(entry[field], MAX_NAME).decode("ascii", "replace") for field in ("name", "sign", "pack")
+    )
+    return Operation(number, name, signature, entry["sz"], entry["adjust"], pack, handler & ~1)

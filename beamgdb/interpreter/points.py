@@ -1,0 +1,107 @@
+"""Where each point of `process_main` has the address of the instruction in progress, and the Erlang stack pointer.
+
+The compiler uses the places of the roles for other things in handlers that do not need them for a while, so it takes
+more than the roles to tell. Each handler is followed from its beginning, where the roles hold.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from beamgdb.interpreter.operations import Operation
+from beamgdb.interpreter.roles import Roles
+from beamgdb.interpreter.symbolic.paths import Follower
+from beamgdb.interpreter.symbolic.values import Initial, Loaded, State, Sum, Value, leaves
+from beamgdb.layouts.layout import Layout
+from beamgdb.memory import Unreadable
+
+CURRENT = "Process.current"
+"""Where calls of NIFs and BIFs note the function (`call_nif` and `call_bif` in emu/bif_instrs.tab)."""
+
+Place = tuple[str, int]
+"""A register, slot or `CURRENT`, and a number to be subtracted from what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of `process_main`: places that may have the address of the instruction, the best first. Where handlers
+    share code, that is one for each. `has_stack`: the Erlang stack pointer is in its place; else it is in
+    `Process.stop`, where it is stored before each call that may move the stack."""
+
+    instructions: tuple[Place, ...]
+    has_stack: bool
+
+
+Points = dict[tuple[int, bool], Point]
+"""By the distance from the start of `process_main`, and whether a C function was called that returns there."""
+
+
+class Finder:
+    """Finds the points of one build."""
+
+    def __init__(self, roles: Roles, layout: Layout, lost: Iterable[str]) -> None:
+        """`lost`: registers that a called function does not keep."""
+        self._instruction = roles.instruction
+        self._stack = roles.stack
+        process = Initial(roles.process)
+        self._noted = Sum(process, layout.offset("Process", "current"))
+        self._saved = Sum(process, layout.offset("Process", "stop"))
+        self._lost = frozenset(lost)
+
+    def find(self, operations: Iterable[Operation], follower: Follower, start: int) -> Points:
+        """All points that handlers reach."""
+        visits: Counter[int] = Counter()
+        places: dict[tuple[int, bool], list[tuple[int, Place]]] = {}
+        stacks: dict[tuple[int, bool], bool] = {}
+        # Code that goes straight on to another handler does so with the state that it expects.
+        handlers = {operation.handler for operation in operations}
+        for handler in sorted(handlers):
+            try:
+                for pc, calling, state in follower.walk(handler, visits, handlers):
+                    key = (pc - start, calling)
+                    places.setdefault(key, []).extend(self._places(state, calling))
+                    stacks[key] = stacks.get(key, True) and self._has_stack(state)
+            except Unreadable:
+                continue
+        return {
+            key: Point(tuple(dict.fromkeys(place for _, place in sorted(found, key=_rank))), stacks[key])
+            for key, found in places.items()
+        }
+
+    def _places(self, state: State, calling: bool) -> Iterator[tuple[int, Place]]:
+        """Where the instruction's address is, and how sure that is: 0 for the instruction in progress; 1 for one that
+        was noted for others to see; 2 and 3 for what may be the next one."""
+        own = Initial(self._instruction)
+        lost = self._lost if calling else ()
+        for place in (self._instruction, *state.places):
+            base, offset = _split(state[place])
+            if base == own and place not in lost:
+                yield 0, (place, offset)
+                return
+        for address, value in reversed(state.stores):
+            base, offset = _split(value)
+            if address == self._noted and base == own:
+                yield 1, (CURRENT, offset)
+                return
+        yield 2, (self._instruction, 0)
+        for place, value in state.places.items():
+            if place not in lost and own in leaves(value):
+                yield 3, (place, 0)
+
+    def _has_stack(self, state: State) -> bool:
+        """Whether the stack pointer is in its place: it was not stored since it changed last, and the place holds what
+        was there at first, changed or not, or was loaded again."""
+        value = state[self._stack]
+        stored = next((stored for address, stored in reversed(state.stores) if address == self._saved), None)
+        return stored != value and not {Initial(self._stack), Loaded(self._saved)}.isdisjoint(leaves(value))
+
+
+def _rank(found: tuple[int, Place]) -> int:
+    return found[0]
+
+
+def _split(value: Value) -> tuple[Value, int]:
+    """A value as another and a number."""
+    return (value.base, value.offset) if isinstance(value, Sum) else (value, 0)

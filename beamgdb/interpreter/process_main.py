@@ -1,0 +1,174 @@
+"""The C function `process_main` of one build: where it lies, and where it keeps the state of Erlang code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from beamgdb.interpreter import build_cache, operations, roles
+from beamgdb.interpreter.build_cache import Found
+from beamgdb.interpreter.operations import Operation, Symbol, Unsupported
+from beamgdb.interpreter.points import CURRENT, Finder, Point
+from beamgdb.interpreter.roles import Roles
+from beamgdb.interpreter.symbolic.values import SLOT
+from beamgdb.layouts.layout import Layout
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.vm.frame import ReadRegister
+
+if TYPE_CHECKING:
+    from beamgdb.interpreter.symbolic.paths import Follower
+
+BEHIND_HANDLERS = 4096
+"""Bytes behind the last handler that still belong to `process_main`, where its size is not known."""
+
+MAX_WORDS = 10
+"""Words of an instruction, without its table, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What is known of the program's file: its build id, the size of `process_main` in bytes, None if unknown, and
+    whether its instructions are Thumb ones."""
+
+    build_id: str | None = None
+    process_main_size: int | None = None
+    is_thumb: bool = False
+
+
+class ProcessMain:
+    """`process_main` of the program that is debugged. Everything is found on first use, and kept."""
+
+    def __init__(self, memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, build: Build) -> None:
+        self._memory = memory
+        self._layout = layout
+        self._symbol = symbol
+        self._arch = arch
+        self._build = build
+        self.origin = ""
+        """How `roles` were found."""
+
+    @cached_property
+    def start(self) -> int:
+        """Address of its first instruction. Raises `Unsupported`."""
+        address = self._symbol("process_main")
+        if address is None:
+            raise Unsupported("this beam.smp exports no symbol process_main")
+        return address & ~1 if self._arch == "arm32" else address
+
+    @cached_property
+    def stop(self) -> int:
+        """Address after its last instruction."""
+        if self._build.process_main_size is not None:
+            return self.start + self._build.process_main_size
+        return max(operation.handler for operation in self.operations) + BEHIND_HANDLERS
+
+    def __contains__(self, pc: int) -> bool:
+        return self.start <= pc < self.stop
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """All operations, by number. Raises `Unsupported`, `Unreadable`."""
+        return operations.read(self._memory, self._layout, self._symbol)
+
+    @cached_property
+    def _found(self) -> Found:
+        """What its code tells. Raises `Unsupported`, `Unreadable`."""
+        kept = build_cache.load(self._build.build_id)
+        if kept is not None:
+            self.origin = "found earlier in the handlers of this build"
+            return kept
+        at_id = self._layout.offset("Process", "common.id")
+        places = roles.recover(self.operations, self._follower, self._memory.word_size, at_id)
+        finder = Finder(places, self._layout, self._follower.architecture.ARGUMENTS)
+        found = Found(places, finder.find(self.operations, self._follower, self.start))
+        self.origin = "found in the handlers of its operations"
+        build_cache.save(self._build.build_id, found)
+        return found
+
+    @property
+    def roles(self) -> Roles:
+        """Where it keeps the state of Erlang code. Raises `Unsupported`, `Unreadable`."""
+        return self._found.roles
+
+    @cached_property
+    def _follower(self) -> Follower:
+        if self._arch != "arm32":
+            raise Unsupported(f"the state of the interpreter is not known on {self._arch}: its handlers cannot be read")
+        try:
+            from beamgdb.interpreter.symbolic import arm32 as architecture
+            from beamgdb.interpreter.symbolic.paths import Follower
+        except ImportError as error:
+            raise Unsupported(f"the state of the interpreter is not known: {error}") from None
+        engine = architecture.disassembler(self._build.is_thumb)
+        return Follower(self._memory.read, architecture, engine)
+
+    def process(self, read: ReadRegister) -> int | None:
+        """c_p in a frame of `process_main`: the address of the process that it runs, or has run last."""
+        return self._content(self.roles.process, read)
+
+    def x_registers(self, read: ReadRegister) -> int | None:
+        """`reg` in a frame of `process_main`: the address of x0."""
+        return self._content(self.roles.x_registers, read)
+
+    @cached_property
+    def _handlers(self) -> frozenset[int]:
+        """Words that begin an instruction."""
+        return frozenset(operation.handler for operation in self.operations)
+
+    def is_instruction(self, address: int) -> bool:
+        """Whether an instruction begins there."""
+        if address % self._memory.word_size:
+            return False
+        try:
+            word = self._memory.word(address)
+        except Unreadable:
+            return False
+        # On 64 bits, where handlers have small addresses, the upper half holds operands (`BeamCodeAddr`, beam_code.h).
+        return word & ~1 in self._handlers or word & 0xFFFFFFFF in self._handlers
+
+    def instruction(self, read: ReadRegister, pc: int, innermost: bool) -> int | None:
+        """Address of the instruction in progress, or of the next one when the handler is almost done. None where it is
+        not known. `innermost`: the frame's pc is its next machine instruction; else it has called a C function."""
+        found = list(self._instructions(read, pc, innermost))
+        exact = next((one for one in found if self.is_instruction(one)), None)
+        if exact is not None:
+            return exact
+        # Not all ways to this point were followed. Handlers move on within the instruction, word by word.
+        word = self._memory.word_size
+        before = (one - word * words for one in found for words in range(1, MAX_WORDS))
+        return next((one for one in before if self.is_instruction(one)), None)
+
+    def _instructions(self, read: ReadRegister, pc: int, innermost: bool) -> Iterator[int]:
+        for place, offset in self._point(pc, innermost).instructions:
+            if place == CURRENT:
+                process = self.process(read)
+                content = self._memory.word(process + self._current_at) if process is not None else None
+            else:
+                content = self._content(place, read)
+            if content is not None:
+                yield content - offset
+
+    def stack(self, read: ReadRegister, pc: int, innermost: bool) -> int | None:
+        """E, the Erlang stack pointer. None where it is not in its place: then it is in `Process.stop`, where it is
+        stored before each call that may move the stack."""
+        return self._content(self.roles.stack, read) if self._point(pc, innermost).has_stack else None
+
+    def _content(self, place: str, read: ReadRegister) -> int | None:
+        if not place.startswith(SLOT):
+            return read(place)
+        sp = read("sp")
+        try:
+            return None if sp is None else self._memory.word(sp + int(place.removeprefix(SLOT)))
+        except Unreadable:
+            return None
+
+    @cached_property
+    def _current_at(self) -> int:
+        return self._layout.offset("Process", "current")
+
+    def _point(self, pc: int, innermost: bool) -> Point:
+        """What is known of a point; where no handler comes, the roles."""
+        found = self._found.points.get((pc - self.start, not innermost))
+        return found or Point(((self.roles.instruction, 0),), has_stack=True)

@@ -1,0 +1,1 @@
+"""What a short piece of machine code does, as formulas over the registers and stack slots that it starts with."""

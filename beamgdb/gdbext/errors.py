@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import gdb
 
+from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.vm.node import Unavailable
 
@@ -44,7 +45,7 @@ def debugging() -> bool:
 
 def one_line(error: BaseException) -> str:
     """What to tell the user of an error."""
-    if isinstance(error, (Unavailable, gdb.error, gdb.GdbError)):
+    if isinstance(error, (Unavailable, Unsupported, gdb.error, gdb.GdbError)):
         return str(error)
     if isinstance(error, Unreadable):
         return f"cannot read memory: {error.size} bytes at {error.address:#x}"

@@ -26,6 +26,8 @@ class Command(gdb.Command):
     name: str
     category = gdb.COMMAND_STACK
     completer: int | None = gdb.COMPLETE_NONE
+    repeats = False
+    """Whether an empty line that follows does the same again."""
 
     def __init__(self) -> None:
         self.parser = _Parser(prog=self.name, add_help=False, allow_abbrev=False, prefix_chars="-")
@@ -51,7 +53,8 @@ class Command(gdb.Command):
         return gdb.string_to_argv(text)
 
     def invoke(self, argument: str, from_tty: bool) -> None:
-        self.dont_repeat()
+        if not self.repeats:
+            self.dont_repeat()
         errors.raised_as_gdb_error(lambda: self._invoke(argument))
 
     def _invoke(self, argument: str) -> None:

@@ -1,0 +1,1 @@
+"""Breakpoints on Erlang functions and lines, in code of BeamAsm and of the interpreter."""

@@ -1,0 +1,39 @@
+"""What a user sees at an Erlang breakpoint, besides what GDB itself prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gdb
+
+from beamgdb.gdbext import current_frame, errors, term_printing
+from beamgdb.gdbext.breakpoints import interpreted, requests
+
+
+def _on_stop(event: Any) -> None:
+    if not isinstance(event, gdb.BreakpointEvent):
+        return
+    hit = [(point, request) for point in event.breakpoints if (request := requests.of(point.number)) is not None]
+    loud = [request for point, request in hit if not (point.commands or "").lstrip().startswith("silent")]
+    trapped = any(request.trapped and interpreted.was_hit(request.location) for request in loud)
+    if trapped or any(not request.trapped for request in loud):
+        errors.guarded(lambda: show(with_frame=trapped))
+
+
+def show(with_frame: bool) -> None:
+    """Print the arguments of the Erlang function that has just been called, as far as they are known; before them where
+    it is, and select its frame, unless GDB has done so."""
+    found = current_frame.first_erlang(gdb.newest_frame())
+    if found is None:
+        return
+    if with_frame:
+        found.gdb_frame.select()
+        gdb.execute("frame")
+    for number, word in enumerate(found.arguments()):
+        if word is not None:
+            gdb.write(f"      x{number} = {term_printing.text(found.node, word)}\n")
+
+
+def install() -> None:
+    """Connect to GDB's events. To be called after `events.install`: the session must know of the stop."""
+    gdb.events.stop.connect(_on_stop)

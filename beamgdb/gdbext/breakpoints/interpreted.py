@@ -1,0 +1,301 @@
+"""Erlang breakpoints and steps in the interpreter: when traps are set and cleared, and what a hit means."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gdb
+
+from beamgdb.gdbext import c_calls, current_frame, errors, events, session
+from beamgdb.gdbext.breakpoints import requests
+from beamgdb.gdbext.breakpoints.location import BadLocation, Location, parse
+from beamgdb.gdbext.breakpoints.traps import Arrival, Traps
+from beamgdb.memory import Unreadable
+from beamgdb.vm.code import CodeIndex
+from beamgdb.vm.node import Unavailable
+
+PLACE = "_beam_trap"
+"""The convenience variable with the address where traps lead: GDB evaluates locations anew when symbols change."""
+
+HIT = "_beam_hit"
+"""The convenience function in conditions of GDB's breakpoints there."""
+
+LOADED = "erts_update_ranges"
+"""Called with the `BeamCodeHeader` of each module that is loaded (beam_ranges.c)."""
+
+BEFORE_START = "(unsigned long) (char *) &process_main"
+"""A place that is run once by each scheduler, for as long as the VM has not told where traps can lead."""
+
+
+class Watch(Protocol):
+    """Somebody who wants to see threads come to instructions, such as a step in progress."""
+
+    def addresses(self) -> set[int]:
+        """The instructions."""
+
+    def arrived(self, arrival: Arrival) -> bool:
+        """Whether to stop here. May change `addresses`."""
+
+
+class _TrapPoint(gdb.Breakpoint):
+    """GDB's breakpoint where traps lead: it sends threads on, and asks whoever watches. The breakpoints of users are at
+    the same place, later in GDB's list, with conditions that ask whether they are meant."""
+
+    def stop(self) -> bool:
+        try:
+            return _arrived()
+        except (gdb.error, gdb.GdbError, Unavailable) as error:
+            gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+            return True
+
+
+class _LoadPoint(gdb.Breakpoint):
+    """Sees modules being loaded, and has `events` wait for those in which there is a breakpoint."""
+
+    def stop(self) -> bool:
+        errors.guarded(_module_comes)
+        return False
+
+
+class _State:
+    """What there is for the VM that is debugged now."""
+
+    def __init__(self) -> None:
+        self.traps: Traps | None = None
+        self.owner: session.Session | None = None
+        self.point: _TrapPoint | None = None
+        self.arrival: Arrival | None = None
+        self.hits: set[str] = set()
+        self.watch: Watch | None = None
+        self.running = False
+        self.loads: _LoadPoint | None = None
+        self.code_is_wanted = False
+
+
+_state = _State()
+
+
+def is_interpreter() -> bool:
+    """Whether the program interprets Erlang code; known before it runs."""
+    return session.address_of("beam_ops") is not None
+
+
+def make_place() -> str:
+    """The location of GDB's breakpoints; raises `Unavailable` where traps cannot be made."""
+    if gdb.convenience_variable(PLACE) is None:
+        gdb.set_convenience_variable(PLACE, gdb.parse_and_eval(BEFORE_START))
+    current = session.find()
+    if current is not None and _is_initialised(current):
+        _traps(current)
+    if _state.point is None or not _state.point.is_valid():
+        _state.point = _TrapPoint(f"*${PLACE}", internal=True)
+        _state.point.silent = True
+    return f"*${PLACE}"
+
+
+def _traps(current: session.Session) -> Traps:
+    if _state.traps is None or _state.owner is not current:
+        _state.traps, _state.owner = Traps(current.node), current
+        gdb.set_convenience_variable(PLACE, _state.traps.place)
+    return _state.traps
+
+
+def watch(watch: Watch | None) -> None:
+    """Have someone told of arrivals, or no one any more."""
+    if watch is not None:
+        make_place()
+    _state.watch = watch
+
+
+def watch_more() -> None:
+    """The watch has more addresses than before, while the target runs."""
+    if _state.running:
+        _set_traps()
+
+
+def requests_changed() -> None:
+    """There are more requests than before, or fewer: see modules being loaded only as long as that matters."""
+    wanted = requests.any_trapped()
+    if wanted and (_state.loads is None or not _state.loads.is_valid()):
+        _state.loads = _LoadPoint(c_calls.first_instruction(LOADED), internal=True)
+        _state.loads.silent = True
+    if _state.loads is not None and _state.loads.is_valid() and _state.loads.enabled != wanted:
+        _state.loads.enabled = wanted
+
+
+def _module_comes() -> None:
+    current = session.known()
+    if current is None or not current.node.has_layout:
+        return
+    current.forget()
+    node = current.node
+    header = c_calls.first_argument(node)
+    if not header:
+        return
+    first = node.memory.word(node.record("BeamCodeHeader", header).field_address("functions"))
+    name = node.term(node.record("ErtsCodeInfo", first)["mfa.module"]).strip("'")
+    if any(request.trapped and request.location.may_be_in(name) for _, request in requests.all()):
+        _state.code_is_wanted = True
+        events.watch_code()
+
+
+def condition(location: Location, wanted: str) -> str:
+    """The condition of GDB's breakpoint for a location in bytecode."""
+    return f"${HIT}({_string(str(location))}{', ' + _string(wanted) if wanted else ''})"
+
+
+def was_hit(location: Location) -> bool:
+    """Whether the present stop is one at this location, and the condition of a breakpoint there was true."""
+    return _state.arrival is not None and str(location) in _state.hits
+
+
+def _string(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _wanted(code: CodeIndex) -> set[int]:
+    found = _state.watch.addresses() if _state.watch else set()
+    for point, request in requests.all():
+        if request.trapped and point.enabled:
+            found.update(request.location.addresses(code))
+    return found
+
+
+def _set_traps() -> None:
+    current = session.known()
+    if current is None or not current.node.is_interpreter or not current.is_settled:
+        return
+    wanted = _wanted(current.node.code)
+    if wanted and _is_caught(_traps(current).place):
+        _traps(current).set(wanted)
+
+
+def _is_caught(place: int) -> bool:
+    """Whether GDB has its breakpoint where traps lead: what got there without one would end the VM."""
+    return _state.point is not None and any(
+        one.address == place and one.enabled for one in _state.point.locations if _state.point.enabled
+    )
+
+
+def _arrived() -> bool:
+    current = session.known()
+    _state.arrival = None
+    _state.hits.clear()
+    if current is None or _state.traps is None or _state.owner is not current:
+        return False
+    current.forget()
+    current.refresh_code()
+    _state.arrival = _state.traps.arrival()
+    if _state.arrival is None or _state.watch is None:
+        return False
+    return _state.watch.arrived(_state.arrival)
+
+
+class Hit(gdb.Function):
+    """$_beam_hit(LOCATION[, CONDITION]): whether the interpreter has come to an Erlang function or line.
+
+    `beam-break` uses it for conditions of breakpoints. CONDITION is an expression, evaluated in the Erlang frame."""
+
+    def invoke(self, location: gdb.Value, wanted: gdb.Value | None = None) -> bool:  # type: ignore[override]
+        where, text = location.string(), wanted.string() if wanted is not None else ""
+        return errors.raised_as_gdb_error(lambda: _is_hit(where, text))
+
+
+def _is_hit(where: str, wanted: str) -> bool:
+    current, arrival = session.known(), _state.arrival
+    if current is None or arrival is None:
+        return False
+    try:
+        location, _ = parse(where, current.node.code)
+    except BadLocation:
+        return False
+    if arrival.address not in location.addresses(current.node.code):
+        return False
+    if wanted and not _evaluated(wanted):
+        return False
+    _state.hits.add(str(location))
+    return True
+
+
+def _evaluated(wanted: str) -> bool:
+    """A condition, in the frame of the Erlang function that is about to run."""
+    frame = current_frame.first_erlang(gdb.newest_frame())
+    if frame is None:
+        raise Unavailable("the Erlang frame was not found")
+    frame.gdb_frame.select()
+    try:
+        return bool(gdb.parse_and_eval(wanted))
+    finally:
+        gdb.newest_frame().select()
+
+
+def _on_continue(_: Any) -> None:
+    _state.running = True
+    _state.arrival = None
+    if _state.watch is not None or requests.any_trapped():
+        errors.guarded(_set_traps)
+
+
+def _on_stop(event: Any) -> None:
+    _state.running = False
+    if _state.traps is None:
+        return
+    for line in _state.traps.clear():
+        gdb.write(f"beamgdb: {line}\n", gdb.STDERR)
+    if not isinstance(event, gdb.BreakpointEvent) or _state.point not in event.breakpoints:
+        _state.arrival = None
+
+
+def _on_infcall(event: Any) -> None:
+    if isinstance(event, gdb.InferiorCallPostEvent):
+        _state.running = False
+        if _state.traps is not None:
+            _state.traps.clear()
+
+
+def leave() -> None:
+    """GDB is about to leave the target."""
+    if _state.traps is not None and session.has_process():
+        errors.guarded(_state.traps.abandon)
+    _state.traps = _state.owner = None
+
+
+def _on_exit(_: Any) -> None:
+    _state.traps = _state.owner = _state.arrival = None
+    _state.running = False
+
+
+def _code_is_wanted() -> bool:
+    """Whether code that is being loaded is of interest. The place of traps is told before symbols change."""
+    current = session.known()
+    if requests.any_trapped() and current is not None and _is_initialised(current):
+        errors.guarded(lambda: _traps(current))
+    return _state.code_is_wanted
+
+
+def _is_initialised(current: session.Session) -> bool:
+    """Whether the interpreter knows its own operations yet."""
+    table = current.node.symbol("beam_ops")
+    try:
+        return table is not None and current.node.has_layout and current.node.memory.word(table) != 0
+    except Unreadable:
+        return False
+
+
+def _code_changed() -> None:
+    if _state.running:
+        _set_traps()
+    if _state.code_is_wanted:
+        _state.code_is_wanted = False
+        events.watch_code()
+
+
+def install() -> None:
+    """Connect to GDB's events. To be called before `events.install`: the first thing at a stop is to clear traps."""
+    Hit(HIT)
+    gdb.events.cont.connect(_on_continue)
+    gdb.events.stop.connect(_on_stop)
+    gdb.events.inferior_call.connect(_on_infcall)
+    gdb.events.exited.connect(_on_exit)
+    gdb.events.gdb_exiting.connect(lambda _: leave())
+    events.on_code_change(_code_changed, _code_is_wanted)

@@ -1,0 +1,152 @@
+"""Where a breakpoint is wanted, as a user writes it: `M:F/A` or `FILE:LINE`, and `if CONDITION`. No gdb import."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+
+from beamgdb.beamasm.registrations import Module
+from beamgdb.terms.quoting import runtime_atom
+from beamgdb.vm.code import CodeIndex
+
+_ATOM = r"'(?:[^'\\]|\\.)+'|[^\s:'/\"]+"
+_FUNCTION = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})/(?P<arity>\d+)")
+_LINE = re.compile(r"(?P<file>[^\s:]+(?:\.\w+)):(?P<line>\d+)")
+_NO_ARITY = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})")
+_CONDITION = re.compile(r"\s+if\b\s*(?P<condition>.*)", re.DOTALL)
+
+SUGGESTIONS = 5
+
+
+class BadLocation(Exception):
+    """What was written is no location; the text says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function. `name` is `module:function/arity`, quoted as symbols of Erlang functions are; `module` is quoted too,
+    where it needs that."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def addresses(self, code: CodeIndex) -> list[int]:
+        """Where it begins, in each version of its module that is loaded."""
+        return [one.start for module in self.modules(code) for one in module.ranges if one.name == self.name]
+
+    def may_be_in(self, module: str) -> bool:
+        """Whether it is in a module of this name, which is not quoted."""
+        return _symbol_atom(module) == self.module
+
+    def modules(self, code: CodeIndex) -> Iterator[Module]:
+        """Versions of the module that are loaded."""
+        return (module for module in code if _symbol_atom(module.name) == self.module)
+
+    def missing(self, code: CodeIndex) -> str | None:
+        """Why there is no such function although its module is loaded, None if there is, or may be."""
+        loaded = list(self.modules(code))
+        if not loaded or self.addresses(code):
+            return None
+        names = sorted({one.name for module in loaded for one in module.ranges if one.arity is not None})
+        near = get_close_matches(self.name, names, SUGGESTIONS)
+        return f"the module {self.module} has no function {self.name}" + (f"; is it {', '.join(near)}?" if near else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a source file, given by its name or the end of its path."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def addresses(self, code: CodeIndex) -> list[int]:
+        """Where it begins, once for each function that has code of this line; of the next line with code if there is
+        none of this one, as GDB does it."""
+        line = self._nearest(code)
+        found = []
+        for module in code:
+            for one in module.ranges:
+                at = next((at for at, file, number in one.lines if number == line and self._is_in(file)), None)
+                if at is not None:
+                    found.append(at)
+        return found
+
+    def may_be_in(self, module: str) -> bool:
+        """Whether it may be in a module of this name: modules are named as their files, but include any headers."""
+        file = PurePosixPath(self.file)
+        return file.suffix == ".hrl" or file.stem == module
+
+    def _nearest(self, code: CodeIndex) -> int | None:
+        numbers = (
+            number
+            for module in code
+            for one in module.ranges
+            for _, file, number in one.lines
+            if number >= self.line and self._is_in(file)
+        )
+        return min(numbers, default=None)
+
+    def _is_in(self, file: str) -> bool:
+        wanted = PurePosixPath(self.file).parts
+        return PurePosixPath(file).parts[-len(wanted) :] == wanted
+
+    def missing(self, code: CodeIndex) -> str | None:
+        """Why there is no code of this line although its file is known, None if there is, or may be."""
+        known = any(self._is_in(file) for module in code for one in module.ranges for _, file, _ in one.lines)
+        if not known or self.addresses(code):
+            return None
+        return f"there is no code of line {self.line} or after it in {self.file}"
+
+
+Location = Function | Line
+
+
+def parse(text: str, code: CodeIndex) -> tuple[Location, str]:
+    """The location and condition, empty without one. `code` tells the arity of a function written without.
+
+    Raises `BadLocation`.
+    """
+    text = text.strip()
+    for pattern in (_LINE, _FUNCTION, _NO_ARITY):
+        match = pattern.match(text)
+        if match is None:
+            continue
+        rest = text[match.end() :]
+        condition = _CONDITION.fullmatch(rest)
+        if rest.strip() and condition is None:
+            continue
+        if condition is not None and not condition["condition"].strip():
+            raise BadLocation("a condition is missing after `if`")
+        return _location(match, code), condition["condition"].strip() if condition else ""
+    raise BadLocation(f"{text!r} is no MODULE:FUNCTION/ARITY or FILE:LINE" if text else "no location is given")
+
+
+def _location(match: re.Match[str], code: CodeIndex) -> Location:
+    parts = match.groupdict()
+    if "line" in parts:
+        return Line(parts["file"], int(parts["line"]))
+    module, function = (_symbol_atom(parts[part]) for part in ("module", "function"))
+    if "arity" in parts:
+        return Function(module, f"{module}:{function}/{int(parts['arity'])}")
+    head = f"{module}:{function}/"
+    names = {one.name for loaded in Function(module, head).modules(code) for one in loaded.ranges}
+    known = sorted(name for name in names if name.startswith(head) and name[len(head) :].isdecimal())
+    if len(known) == 1:
+        return Function(module, known[0])
+    raise BadLocation(f"{head[:-1]} is there as {', '.join(known)}" if known else f"which arity has {head[:-1]}?")
+
+
+def _symbol_atom(text: str) -> str:
+    """An atom as names of symbols have it, from how a user wrote it."""
+    if text.startswith("'"):
+        text = re.sub(r"\\(.)", r"\1", text[1:-1])
+    return runtime_atom(text)

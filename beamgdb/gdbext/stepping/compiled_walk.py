@@ -1,0 +1,243 @@
+"""Steps in code that BeamAsm has made.
+
+The thread is stepped by machine instructions while it runs code of the function and shared fragments. C functions, and
+Erlang functions that are stepped over, are run with a breakpoint where they return to: few are needed at a time, since
+in memory that cannot be written a processor has only a few. When the scheduler takes the process off the thread, there
+is one where it will go on. These breakpoints look who comes: it must be the process, and not deeper in its stack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import gdb
+
+from beamgdb.frames.flow import Control
+from beamgdb.gdbext import events, session
+from beamgdb.gdbext.breakpoints import native
+from beamgdb.gdbext.stepping import position as positions
+from beamgdb.gdbext.stepping.position import Position
+from beamgdb.gdbext.stepping.resume import ExitPoint, exit_watched, resume
+from beamgdb.gdbext.unwinder import register_reader, unwinder_of
+from beamgdb.memory import Unreadable
+from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.unwind import PROCESS_MAIN, Unwinder
+
+MAX_INSTRUCTIONS = 100_000
+"""Machine instructions of one step at most."""
+
+NEAR = 2
+"""Machine instructions that are stepped one by one: as quick as to set a breakpoint and run."""
+
+LINK_REGISTER = {"aarch64": "x30"}
+"""Where a C function finds the address to return to when it is called; elsewhere at the top of the thread's stack."""
+
+Wanted = Callable[[Position], bool]
+"""Whether to stop where a process has come to."""
+
+
+class _Point(gdb.Breakpoint):
+    """Stops the process that is stepped, where it is wanted."""
+
+    def __init__(self, address: int, start: Position, wanted: Wanted) -> None:
+        super().__init__(f"*{address:#x}", internal=True)
+        self.silent = True
+        self._start = start
+        self._wanted = wanted
+
+    def stop(self) -> bool:
+        node = session.require().node
+        if node.machine is None or _read(node.machine.process) != self._start.process.address:
+            return False
+        try:
+            return self._wanted(positions.newest())
+        except Unavailable:
+            return False
+
+
+class _ThreadPoint(gdb.Breakpoint):
+    """Stops a thread where a C function has returned to."""
+
+    def __init__(self, address: int, thread: gdb.InferiorThread) -> None:
+        super().__init__(f"*{address:#x}", internal=True)
+        self.silent = True
+        self.thread = thread.global_num
+
+
+class _Walk:
+    """A step of one process."""
+
+    def __init__(self, start: Position, at_exit: ExitPoint | None) -> None:
+        self.start = start
+        self._at_exit = at_exit
+        self._node: Node = session.require().node
+
+    def line(self, into: bool) -> None:
+        """Until another line, or with `into` a function that is called."""
+        for _ in range(MAX_INSTRUCTIONS):
+            before = _pc()
+            self._forwards(before)
+            place = self._node.code.find(_pc())
+            if place is None:
+                self._out_of_c()
+            elif place.code.name == PROCESS_MAIN:
+                self._until_scheduled()
+            elif place.is_fragment or (place == self.start.place and self._is_plain(before)):
+                continue
+            if self._is_done(into):
+                return
+        raise gdb.GdbError(f"the step was given up after {MAX_INSTRUCTIONS} machine instructions")
+
+    def _forwards(self, pc: int) -> None:
+        """Run to the next machine instruction, or to one that comes some way after it whatever happens."""
+        ahead, thread = self._ahead(pc), gdb.selected_thread()
+        if ahead is None or thread is None or native.hardware_used() >= native.HARDWARE:
+            resume("stepi", self.start, self._at_exit)
+            return
+        with _deleted([_ThreadPoint(ahead, thread)]):
+            resume("continue", self.start, self._at_exit)
+
+    def _ahead(self, pc: int) -> int | None:
+        """The next machine instruction at which control may divide, leave the code, or come to another line; None if it
+        is near."""
+        place = self._node.code.find(pc)
+        unwinder = unwinder_of(session.require())
+        if place is None or not isinstance(unwinder, Unwinder):
+            return None
+        flow = unwinder.flow(place.code)
+        if flow is None:
+            return None
+        start = place.code.start + unwinder.prologue(place.code)
+        lines = {at - start for at, _, _ in place.code.lines}
+        offset, count = pc - start, 0
+        while (step := flow.steps.get(offset)) is not None and (offset not in lines or not count):
+            if step.control is Control.JUMP and len(step.targets) == 1 and step.targets[0] > offset:
+                offset = step.targets[0]
+            elif step.control is Control.NEXT or (step.control is Control.CALL and step.native):
+                offset = step.end
+            else:
+                break
+            count += 1
+        return start + offset if count >= NEAR and offset in flow.steps else None
+
+    def _is_plain(self, before: int) -> bool:
+        """Whether the thread was in the function before, and has not come to the beginning of a line of it."""
+        here, code = _pc(), self.start.place.code
+        return (
+            code.start <= before < code.stop
+            and all(here != at for at, _, _ in code.lines)
+        )
+
+    def _is_done(self, into: bool) -> bool:
+        """Whether the step ends here; runs a function that is not to be stepped into."""
+        place = self._node.code.find(_pc())
+        if place is None or place.is_fragment or place.is_internal:
+            return False
+        here = positions.newest()
+        if here.is_same_call(self.start):
+            return here.begins_line(self.start.where)
+        if into or here.distance < self.start.distance:
+            return True
+        self._over(here)
+        return self._is_done(into)
+
+    def _over(self, here: Position) -> None:
+        """Run a function that was called, until it has returned or something else ends the step."""
+        start = self.start
+        entry = start.place.code.start
+        places: dict[int, Wanted] = {entry: lambda there: there.distance <= start.distance}
+        if here.return_address is not None:
+            places[here.return_address] = lambda there: there.distance < here.distance
+        if start.catch is not None:
+            places[start.catch] = lambda there: there.distance <= start.distance
+        self.run_to(places)
+
+    def out(self) -> None:
+        """Until the function has returned to its caller, or raised an exception."""
+        start = self.start
+        places = (start.return_address, start.catch)
+        self.run_to({at: lambda there: there.distance < start.distance for at in places if at is not None})
+
+    def _until_scheduled(self) -> None:
+        """The process waits, or others have their turn: run until it goes on."""
+        process, node = self.start.process, self._node
+        places = {process.record["i"]}
+        with contextlib.suppress(Unreadable):
+            # Where a process goes on when a receive has timed out (`timeout_proc`, erl_process.c).
+            places.add(node.memory.word(process.record.field_address("def_arg_reg")))
+            slot = node.stack().next_return_address(process.record["stop"], process.record["hend"])
+            places |= {node.memory.word(slot)} if slot is not None else set()
+        self.run_to({at: lambda there: True for at in places})
+
+    def _out_of_c(self) -> None:
+        """A C function was called: run until it has returned."""
+        node = self._node
+        link = LINK_REGISTER.get(node.identity.arch or "")
+        sp = _read("sp")
+        if link is not None:
+            returns_to = _read(link)
+        else:
+            returns_to = node.memory.word(sp) if sp is not None else None
+        thread = gdb.selected_thread()
+        if returns_to is None or thread is None or node.code.find(returns_to) is None:
+            raise gdb.GdbError("the step has come to C code that was not called from Erlang")
+        with _deleted([_ThreadPoint(returns_to, thread)]):
+            resume("continue", self.start, self._at_exit)
+
+    def run_to(self, places: dict[int, Wanted]) -> None:
+        """Run until the process is wanted at one of these addresses of Erlang code."""
+        code = self._node.code
+        found = {at: code.find(at) for at in places}
+        points = [
+            _Point(at, self.start, wanted)
+            for at, wanted in places.items()
+            if (place := found[at]) is not None and not place.is_internal
+        ]
+        with _deleted(points):
+            if native.hardware_used() > native.HARDWARE:
+                raise native.TooMany(native.NO_MORE)
+            resume("continue", self.start, self._at_exit)
+
+
+@contextmanager
+def _deleted(points: Sequence[gdb.Breakpoint]) -> Iterator[None]:
+    """Delete breakpoints in the end, whatever happens."""
+    try:
+        yield
+    finally:
+        for point in points:
+            if point.is_valid():
+                point.delete()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Single instructions are stepped without other threads, which is quicker; all run at other times."""
+    before = gdb.parameter("scheduler-locking")
+    try:
+        gdb.execute("set scheduler-locking step", to_string=True)
+        yield
+    finally:
+        gdb.execute(f"set scheduler-locking {before}", to_string=True)
+
+
+def _pc() -> int:
+    return int(gdb.newest_frame().pc())
+
+
+def _read(register: str) -> int | None:
+    return register_reader(gdb.newest_frame())(register)
+
+
+def line(start: Position, into: bool) -> None:
+    """Run to another line, or with `into` to the next call. Raises `Ended`, `Interrupted`."""
+    with exit_watched(start) as at_exit, _alone(), events.later():
+        _Walk(start, at_exit).line(into)
+
+
+def out(start: Position) -> None:
+    """Run until the function has returned. Raises `Ended`, `Interrupted`."""
+    with exit_watched(start) as at_exit:
+        _Walk(start, at_exit).out()

@@ -1,0 +1,99 @@
+"""Where a process is in its Erlang code, and where it may go on when what it runs now returns or raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gdb
+
+from beamgdb.gdbext import current_frame
+from beamgdb.gdbext.current_frame import Selected
+from beamgdb.gdbext.unwinder import is_innermost
+from beamgdb.memory import Unreadable
+from beamgdb.terms.tags import CATCH, IMMED2_BITS, IMMED2_MASK
+from beamgdb.vm.code import Place, Where
+from beamgdb.vm.node import Unavailable
+from beamgdb.vm.processes import Process
+from beamgdb.vm.stack import MAX_SLOTS
+
+NO_PROCESS = "the selected thread runs no Erlang function that could be stepped (try `beam-bt all`, or another thread)"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A frame of an Erlang process. `distance` is that of its return address from the base of the stack, in bytes: it
+    stays the same while the call lasts, and is larger in functions that are called; 0 for the process's first one.
+    """
+
+    process: Process
+    pid: int
+    place: Place
+    pc: int
+    where: Where | None
+    distance: int
+    return_address: int | None
+    catch: int | None
+    """Where an exception in functions that are called from here goes on, None where nothing catches it."""
+
+    def is_same_call(self, other: Position) -> bool:
+        """Whether both are in one call of one function."""
+        return (self.pid, self.distance, self.place) == (other.pid, other.distance, other.place)
+
+    def begins_line(self, but: Where | None) -> bool:
+        """Whether this is the first instruction of a line other than `but`, or of the function. Code of no line of its
+        own, as for `receive`, stands anywhere behind that of others."""
+        first = self.pc == self.place.code.start
+        return first or (self.where != but and any(self.pc == at for at, _, line in self.place.code.lines if line))
+
+    def is_same_line(self, other: Position) -> bool:
+        """Whether both are on one line of one call."""
+        return self.is_same_call(other) and self.where == other.where
+
+
+def newest() -> Position:
+    """The Erlang frame that the selected thread runs, also from C. Raises `Unavailable`."""
+    found = current_frame.first_erlang(gdb.newest_frame())
+    if found is None:
+        raise Unavailable(NO_PROCESS)
+    return of(found)
+
+
+def selected() -> Position:
+    """The Erlang frame that the selected frame belongs to. Raises `Unavailable`."""
+    return of(current_frame.selected())
+
+
+def of(found: Selected) -> Position:
+    """The position of an Erlang frame. Raises `Unavailable`."""
+    erlang, node = found.erlang, found.node
+    if erlang.process is None:
+        raise Unavailable(NO_PROCESS)
+    end = erlang.process.record["hend"]
+    slot = erlang.return_slot
+    returns_to = erlang.return_address
+    if returns_to is None and slot is not None:
+        returns_to = node.memory.word(slot)
+    lookup = erlang.pc if is_innermost(found.gdb_frame) else erlang.pc - 1
+    return Position(
+        erlang.process,
+        erlang.process.id,
+        erlang.place,
+        erlang.pc,
+        node.code.where(lookup),
+        end - slot if slot is not None else 0,
+        returns_to,
+        _handler(found, erlang.top, end),
+    )
+
+
+def _handler(found: Selected, top: int, end: int) -> int | None:
+    """The code address of the innermost catch on the stack from `top` on."""
+    memory = found.node.memory
+    try:
+        for slot in range(top, min(end, top + MAX_SLOTS * memory.word_size), memory.word_size):
+            word = memory.word(slot)
+            if word & IMMED2_MASK == CATCH:
+                return found.node.catch_handler(word >> IMMED2_BITS)
+    except Unreadable:
+        pass
+    return None

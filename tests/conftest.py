@@ -25,7 +25,8 @@ def ebin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if missing := erl.missing_programs():
         pytest.skip(f"not installed: {', '.join(missing)}")
     folder = tmp_path_factory.mktemp("ebin")
-    erl.compile_modules(folder)
+    erl.compile_beams(folder)
+    erl.compile_nifs(folder)
     return folder
 
 

@@ -1,8 +1,13 @@
 %% What the node knows of itself, for a debugger to be compared with.
 -module(facts).
--export([start/1, watch/1]).
+-export([start/1, watch/1, print/0]).
 
 -define(STEADY_MS, 400).
+
+%% Print the facts of this moment.
+print() ->
+    [io:format("fact ~s ~s~n", [Name, Fact]) || {Name, Fact} <- facts()],
+    ok.
 
 %% Write the facts to File when processes no longer come and go; the process that does it stays.
 start(File) ->

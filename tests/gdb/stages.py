@@ -78,7 +78,7 @@ class Frame:
 
 
 _FRAME = re.compile(
-    r"#\d+ +(0x[0-9a-f]+ in )?(?P<function>.+?)( \[(?P<note>.*?)\])? \((?P<arguments>.*)\)( at (?P<place>\S+:\d+))?"
+    r"#\d+ +(0x[0-9a-f]+ in )?(?P<function>.+?)( \[(?P<note>.*?)\])? \((?P<arguments>.*)\)( at (?P<place>\S+))?"
     r"( from \S+)?"
 )
 _ARGUMENT = re.compile(r"(?:^|, )(\w+)=")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 _NO_FLAGS = {"ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
 #: No crash dump, nobody's own flags, and not 64 MiB that the C library reserves per thread: GDB writes them to a core.
-_SETTINGS = {"ERL_CRASH_DUMP": "/dev/null", "MALLOC_ARENA_MAX": "1", **_NO_FLAGS}
+SETTINGS = {"ERL_CRASH_DUMP": "/dev/null", "MALLOC_ARENA_MAX": "1", **_NO_FLAGS}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Release:
     def environment(self) -> dict[str, str]:
         """What `beam` needs in its environment when it is started without `erl`."""
         own = {"ROOTDIR": str(self.root), "BINDIR": str(self.bindir), "EMU": "beam", "PROGNAME": "erl"}
-        return {**os.environ, **_SETTINGS, **own}
+        return {**os.environ, **SETTINGS, **own}
 
     def arguments(self, ebin: Path, expression: str, *flags: str) -> list[str]:
         """The arguments of `beam`, as `erl -noinput -pa EBIN -eval EXPRESSION` gives them; `flags` as `-S 2:2`."""
@@ -69,13 +69,17 @@ def installed_release() -> Release:
     return Release(Path(root), erts)
 
 
-def compile_modules(ebin: Path) -> None:
-    """Compile `tests/erl` and `tests/nif` into the folder `ebin`."""
+def compile_beams(ebin: Path) -> None:
+    """Compile `tests/erl` into the folder `ebin`, for any architecture and any release from the installed one on."""
     _succeed(["erlc", "-o", str(ebin), *map(str, sorted((TESTS / "erl").glob("*.erl")))])
+
+
+def compile_nifs(ebin: Path, compiler: str = "gcc") -> None:
+    """Compile `tests/nif` into the folder `ebin`, for the architecture of a C compiler."""
     include = installed_release().root / "usr" / "include"
     for source in sorted((TESTS / "nif").glob("*.c")):
         library = ebin / f"{source.stem}.so"
-        _succeed(["gcc", "-shared", "-fPIC", "-O1", "-g", f"-I{include}", str(source), "-o", str(library)])
+        _succeed([compiler, "-shared", "-fPIC", "-O1", "-g", f"-I{include}", str(source), "-o", str(library)])
 
 
 @contextmanager
@@ -86,27 +90,34 @@ def running_node(ebin: Path, expression: str, *flags: str) -> Iterator[Node]:
     """
     ready = f'{expression}, io:format("{READY}~n").'
     command = ["erl", "-noinput", "+S", "2", "-pa", str(ebin), *flags, "-eval", ready]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | _SETTINGS
-    ) as process:
+    with tempfile.NamedTemporaryFile() as file, running(command, Path(file.name)) as process:
+        said = Path(file.name).read_text().partition(READY)[0]
+        # `erl` and `erlexec` have become the emulator by exec: the process is still the one started here.
+        yield Node(process.pid, installed_release(), ebin, said)
+
+
+@contextmanager
+def running(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of a node, from when it has printed READY to the file `output`; it is killed on the way out."""
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=os.environ | SETTINGS
+        ) as process,
+    ):
         try:
-            said = _await_ready(process)
-            # `erl` and `erlexec` have become the emulator by exec: the process is still the one started here.
-            yield Node(process.pid, installed_release(), ebin, said)
+            _await_ready(process, output)
+            yield process
         finally:
             process.kill()
 
 
-def _await_ready(process: subprocess.Popen[bytes]) -> str:
-    assert process.stdout is not None
-    text, deadline = b"", time.monotonic() + PATIENCE
-    while READY.encode() not in text:
-        readable, _, _ = select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-        chunk = os.read(process.stdout.fileno(), 4096) if readable else b""
-        if not chunk:
-            raise RuntimeError(f"the node ended or was not ready in {PATIENCE} s; it said: {text.decode()!r}")
-        text += chunk
-    return text.decode().partition(READY)[0]
+def _await_ready(process: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while READY not in (said := output.read_text(errors="replace")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the node ended or was not ready in {PATIENCE} s; it said: {said!r}")
+        time.sleep(0.01)
 
 
 def _succeed(command: Sequence[str]) -> None:

@@ -136,6 +136,15 @@ class Gdb:
         finally:
             ctrl_c.cancel()
 
+    def cmd_running(self, command: str, *, timeout: float | None = None, check: bool = True) -> str:
+        """What a CLI command prints that lets the target run by itself, any number of times, and waits."""
+        text = self.cmd(command, timeout=timeout, check=check)
+        # GDB tells of the last stop after it has answered.
+        text += self.cmd("echo")
+        text = "".join(stop.text for stop in self._stops) + text
+        self._stops.clear()
+        return text
+
     def mi(self, command: str, *, timeout: float | None = None) -> Any:
         """The results of an MI command, as lists and dicts. Raises GdbError."""
         answer = self._ask(command, timeout)

@@ -1,0 +1,182 @@
+"""The Erlangs that the same tests run on, and GDB sessions with a node of each: attached, remote, or on a core file.
+
+Each is one of Debian's, as `beamgdb.sandbox` fetches it. Those for ARM run under qemu-user, to which GDB connects from
+the first instruction on; that is also what writes their core files. The others run natively, and are remote through
+gdbserver.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from beamgdb.sandbox.debuggee import debuggee
+from beamgdb.sandbox.sandbox import Sandbox
+from tests.harness.erl import PATIENCE, READY, SETTINGS, compile_beams, compile_nifs, running
+from tests.harness.gdb import Gdb
+
+Mode = Literal["attached", "remote", "core"]
+
+_COMPILERS = {"armhf": "arm-linux-gnueabihf-gcc", "arm64": "aarch64-linux-gnu-gcc", "amd64": "gcc"}
+_ARCHITECTURES = {"armhf": "arm32, 32 bits", "arm64": "aarch64, 64 bits", "amd64": "x86_64, 64 bits"}
+
+#: One scheduler of each kind, for qemu's stub stops only the thread that reports and lets others go on; and no more
+#: memory than needed, for GDB writes all of it to a core.
+FLAGS = ("+S", "1:1", "+SDcpu", "1:1", "+SDio", "1", "+MIscs", "32", "+pc", "unicode")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An Erlang/OTP release for an architecture, by Debian's name."""
+
+    arch: str
+    otp: int
+
+    def __str__(self) -> str:
+        return f"{self.arch}-{self.otp}"
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """Where it is; fetched if it was not."""
+        return Sandbox(self.arch, self.otp).ensure()
+
+    @property
+    def architecture(self) -> str:
+        """As `beam-info` calls it."""
+        return _ARCHITECTURES[self.arch]
+
+    @property
+    def interpreted(self) -> bool:
+        """Whether it has no JIT."""
+        return self.arch == "armhf"
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """How GDB can see a node of it here: qemu-user is no process that GDB could attach to."""
+        return ("attached", "remote", "core") if self.arch == "amd64" else ("remote", "core")
+
+    @property
+    def missing(self) -> list[str]:
+        """Programs that it needs and this machine does not have."""
+        needed = [_COMPILERS[self.arch], "erlc"]
+        qemu = {"armhf": "qemu-arm", "arm64": "qemu-aarch64", "amd64": "gdbserver"}[self.arch]
+        return [program for program in (*needed, qemu) if shutil.which(program) is None]
+
+    def compile(self, ebin: Path) -> None:
+        """Compile the modules and native functions of the tests for it into a folder."""
+        compile_beams(ebin)
+        compile_nifs(ebin, _COMPILERS[self.arch])
+
+
+TARGETS = (Target("armhf", 25), Target("armhf", 27), Target("arm64", 27), Target("amd64", 25), Target("amd64", 27))
+
+
+@dataclass(frozen=True)
+class Session:
+    """GDB with a node that runs, remote or attached. `pid` is that of the node's process on this machine."""
+
+    target: Target
+    mode: Mode
+    gdb: Gdb
+    pid: int
+    output: Path
+    folder: Path = field(compare=False)
+
+    @property
+    def said(self) -> str:
+        """What the node has printed so far."""
+        return self.output.read_text()
+
+    def write_core(self, path: Path) -> None:
+        """Write a core of the node as it is now. One under qemu dies of that."""
+        if self.target.sandbox.native:
+            self.gdb.cmd(f"gcore {path}")
+            return
+        self.gdb.go("signal SIGABRT")
+        deadline = time.monotonic() + PATIENCE
+        while not _has_ended(self.pid):
+            assert time.monotonic() < deadline, "the node did not die"
+            time.sleep(0.05)
+        (core,) = self.folder.glob("qemu_*.core")
+        shutil.move(core, path)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child process is no more than its exit status."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@contextmanager
+def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str) -> Iterator[Session]:
+    """GDB with a node that evaluates `expression`, before it runs (under qemu) or as soon as it is ready."""
+    arguments = [*FLAGS, *flags, "-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
+    with tempfile.TemporaryDirectory(prefix="beamgdb-node-") as name:
+        folder = Path(name)
+        output = folder / "output"
+        start = _native if target.sandbox.native else _foreign
+        with start(target, mode, ebin, arguments, output) as (gdb, pid):
+            yield Session(target, mode, gdb, pid, output, folder)
+
+
+@contextmanager
+def _foreign(
+    target: Target, _: Mode, ebin: Path, arguments: list[str], output: Path
+) -> Iterator[tuple[Gdb, int]]:
+    with (
+        output.open("wb") as file,
+        _cores_in(output.parent),
+        debuggee(target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS) as node,
+        Gdb(str(target.sandbox.beam), *_settings(target, ebin)) as gdb,
+    ):
+        gdb.go(f"target remote {node.address}")
+        yield gdb, node.process.pid
+
+
+@contextmanager
+def _native(
+    target: Target, mode: Mode, ebin: Path, arguments: list[str], output: Path
+) -> Iterator[tuple[Gdb, int]]:
+    program = [str(target.sandbox.beam)] if mode == "remote" else []
+    with running(target.sandbox.command(arguments), output) as process, Gdb(*_settings(target, ebin), *program) as gdb:
+        if mode == "remote":
+            gdb.go(f"target remote | gdbserver --once --attach - {process.pid}")
+        else:
+            gdb.attach(process.pid)
+        yield gdb, process.pid
+
+
+@contextmanager
+def on_core(target: Target, core: Path, ebin: Path) -> Iterator[Gdb]:
+    """GDB with a core file of the target, which ran the modules of the folder `ebin`."""
+    with Gdb(*_settings(target, ebin), str(target.sandbox.beam), str(core)) as gdb:
+        # GDB/MI has no prompt: it is the first command of the extension that moves the program in a core by qemu.
+        gdb.cmd("beam-info")
+        yield gdb
+
+
+def _settings(target: Target, ebin: Path) -> list[str]:
+    return [word for setting in target.sandbox.gdb_settings(ebin) for word in ("-iex", setting)]
+
+
+@contextmanager
+def _cores_in(folder: Path) -> Iterator[None]:
+    """Allow what is started meanwhile to write core files into a folder."""
+    limits = resource.getrlimit(resource.RLIMIT_CORE)
+    before = Path.cwd()
+    resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        resource.setrlimit(resource.RLIMIT_CORE, limits)

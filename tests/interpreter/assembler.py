@@ -1,0 +1,125 @@
+"""Interpreted code as the loader writes it (`beam_load_emit_op` in emu/emu_load.c), for the operations of Debian's
+stripped builds, which are read from the files of the programs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from elftools.elf.elffile import ELFFile
+
+from beamgdb.interpreter import operations
+from beamgdb.interpreter.bytecode import WORD, Kind, Operand, generic_name
+from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.operations import Operation
+from beamgdb.layouts.layout import load_table
+from beamgdb.memory import BytesMemory, CachedMemory
+from beamgdb.sandbox.sandbox import Sandbox
+
+START = 0x3000_0000
+"""Where code lies."""
+
+ERTS = {25: "13.1.5", 27: "15.2.7"}
+
+_PACKED = {"2": 10, "3": 16}
+
+
+def x(number: int) -> Operand:
+    return Operand(Kind.X, number)
+
+
+def y(number: int) -> Operand:
+    return Operand(Kind.Y, number)
+
+
+def term(word: int) -> Operand:
+    return Operand(Kind.TERM, word)
+
+
+def number(value: int) -> Operand:
+    return Operand(Kind.NUMBER, value)
+
+
+def label(instruction: int) -> Operand:
+    """In `assemble`, that of the instruction with this number."""
+    return Operand(Kind.LABEL, instruction)
+
+
+NO_LABEL = Operand(Kind.NO_LABEL, 0)
+
+
+@cache
+def operations_of(release: int) -> dict[str, Operation]:
+    """The operations of Debian's armhf build, by name. They have no handlers before the VM runs."""
+    layout = load_table(ERTS[release], "arm32", "emu")
+    assert layout is not None
+    with Sandbox("armhf", release).ensure().beam.open("rb") as file:
+        elf = ELFFile(file)
+        segments = {
+            segment["p_vaddr"]: segment.data().ljust(segment["p_memsz"], b"\0")
+            for segment in elf.iter_segments("PT_LOAD")
+        }
+        table = elf.get_section_by_name(".dynsym")
+
+        def symbol(name: str) -> int | None:
+            found = table.get_symbol_by_name(name)
+            return int(found[0]["st_value"]) if found else None
+
+        memory = CachedMemory(BytesMemory(segments, WORD))
+        return {each.name: each for each in operations.read(memory, layout, symbol)}
+
+
+def assemble(release: int, *code: tuple[str, Sequence[Operand]]) -> tuple[Instruction, ...]:
+    """Instructions, each given by the name of its operation, and operands: those of a table come last."""
+    known = operations_of(release)
+    sizes = [known[name].words + max(0, len(operands) - len(known[name].signature)) for name, operands in code]
+    starts = [START + WORD * sum(sizes[:at]) for at in range(len(sizes))]
+    return tuple(
+        Instruction(start, known[name], _words(known[name], operands, start, starts))
+        for (name, operands), start in zip(code, starts)
+    )
+
+
+def _words(operation: Operation, operands: Sequence[Operand], start: int, starts: Sequence[int]) -> tuple[int, ...]:
+    base = start + WORD * operation.adjust
+    letters = operation.signature.ljust(len(operands), "*")
+    words = [
+        _word(letter, operand, base, starts) for letter, operand in zip(letters, operands) if letter not in "rn"
+    ]
+    fixed = sum(letter not in "rn" for letter in operation.signature)
+    return (0, *_packed(operation, words[:fixed]), *words[fixed:])
+
+
+def _word(letter: str, operand: Operand, base: int, starts: Sequence[int]) -> int:
+    value = operand.value
+    if operand.kind is Kind.LABEL:
+        return (starts[value] - base) // WORD & 0xFFFFFFFF
+    if letter in "s*" and operand.kind in (Kind.X, Kind.Y):
+        return value << 4 | 0x3 if operand.kind is Kind.X else value + 1 << 4 | 0x7
+    if operand.kind is Kind.X:
+        return value * WORD
+    if operand.kind is Kind.Y:
+        return (value + 1) * WORD + (1 if letter in "dS" else 0)
+    if operand.kind is Kind.FLOAT:
+        return value * 8
+    if operand.kind is Kind.CATCH:
+        return value << 6 | 0x1B
+    if letter in "PQ":
+        return (value + 1) * WORD
+    return value << 6 if letter == "A" else value
+
+
+def _packed(operation: Operation, words: list[int]) -> list[int]:
+    stack, packed = list[int](), 0
+    for step in operation.pack:
+        if step in "fgq":
+            stack.append(words.pop())
+        elif step in _PACKED:
+            packed = packed << _PACKED[step] | words.pop()
+        elif step == "P":
+            stack.append(packed)
+            packed = 0
+        else:
+            words.append(stack.pop())
+    assert len(words) == operation.words - 1, generic_name(operation)
+    return words

@@ -1,0 +1,89 @@
+"""Operands of instructions, for every operation of the interpreters of Debian's stripped builds."""
+
+from __future__ import annotations
+
+import pytest
+
+from beamgdb.interpreter import effects
+from beamgdb.interpreter.bytecode import Decoded, Kind, Operand, decode, generic_name
+from beamgdb.interpreter.instructions import Instruction
+from tests.interpreter.assembler import NO_LABEL, START, assemble, label, number, operations_of, term, x, y
+
+RELEASES = pytest.mark.parametrize("release", [25, 27])
+
+#: Operations of which no code of functions is made: words of the VM itself, and what the loader leaves out.
+NOT_IN_FUNCTIONS = """
+    call_error_handler continue_exit error_action_code i_call_trace_return i_debug_breakpoint i_func_info
+    i_generic_breakpoint i_lambda_error i_nif_padding i_return_time_trace i_return_to_trace int_code_end label line
+    nif_start normal_exit on_load padding return_trace trace_jump
+"""
+
+
+def operand(letter: str, at: int) -> Operand:
+    """Some operand that this letter may stand for; another one for each place."""
+    kinds = {
+        "x": x(at + 1), "y": y(at + 1), "r": x(0), "n": term(0x3B), "d": (x, y)[at % 2](at + 2),
+        "S": (y, x)[at % 2](at + 2), "s": (x(at + 3), y(at + 3), term(0xFF))[at % 3], "l": Operand(Kind.FLOAT, at + 1),
+        "f": label(0), "j": NO_LABEL, "e": Operand(Kind.EXPORT, 0x4000_0000 + at), "b": Operand(Kind.BIF, 0x4000 + at),
+        "F": Operand(Kind.FUN, 0x5000 + at), "L": number(1),
+    }  # fmt: skip
+    return kinds.get(letter, term(0x1000B + 64 * at) if letter in "aciq" else number(at + 2))
+
+
+@RELEASES
+def test_what_the_loader_writes_is_read_again(release: int) -> None:
+    for name, operation in operations_of(release).items():
+        if name in ("catch_yf", "label_L"):
+            continue
+        operands = [operand(letter, at) for at, letter in enumerate(operation.signature)]
+        (instruction,) = assemble(release, (name, operands))
+        expected = [one._replace(value=START) if one.kind is Kind.LABEL else one for one in operands]
+        assert list(decode(instruction).operands) == expected, name
+
+
+@RELEASES
+def test_the_effects_of_all_operations_are_known(release: int) -> None:
+    unknown = set()
+    for name, operation in operations_of(release).items():
+        operands = tuple(operand(letter, at) for at, letter in enumerate(operation.signature))
+        if effects.of(Decoded(START, generic_name(operation), operation.signature, operands, (), START)) is None:
+            unknown.add(generic_name(operation))
+    assert unknown <= set(NOT_IN_FUNCTIONS.split())
+
+
+#: Words as they were loaded in a node of OTP 27 for armhf, and what erts_debug:disassemble/1 says of them.
+LOADED = [
+    ("allocate_heap_tIt", (0x000B0003, 2), (number(3), number(2), number(11))),
+    ("get_list_xxy", (0x00400010,), (x(4), x(0), y(0))),
+    ("i_get_tuple_element2_dst_xPyy", (0x00809000, 8), (x(0), number(1), y(8), y(1))),
+    ("i_minus_xxjd", (0x00080010, 0, 0x14), (x(4), x(2), NO_LABEL, x(5))),
+    ("move2_par_yxxy", (0x00080008, 0x000C0000), (y(1), x(2), x(0), y(2))),
+    ("move_shift_xyx", (0x01405000,), (x(0), y(4), x(5))),
+    ("move_shift_yry", (0x001C0010,), (y(3), x(0), y(6))),
+    ("move_src_window4_yxxxx", (0x00804014, 4), (y(4), x(4), x(2), x(1), x(0))),
+    ("move_trim_yxt", (0x00040004, 1), (y(0), x(1), number(1))),
+    ("move_window5_xxxxxy", (0x00804014, 0x00C00004), (x(5), x(4), x(2), x(1), x(0), y(2))),
+    ("swap2_xxx", (0x01407018,), (x(6), x(7), x(5))),
+]
+
+
+@pytest.mark.parametrize(("name", "words", "operands"), LOADED, ids=[each[0] for each in LOADED])
+def test_loaded_words(name: str, words: tuple[int, ...], operands: tuple[Operand, ...]) -> None:
+    instruction = Instruction(START, operations_of(27)[name], (0, *words))
+    assert decode(instruction).operands == operands
+
+
+def test_a_catch_has_the_index_of_its_handler() -> None:
+    catch = operations_of(27)["catch_yf"]
+    decoded = decode(Instruction(START, catch, (0, 4, 7 << 6 | 0x1B)))
+    assert decoded.operands == (y(0), Operand(Kind.CATCH, 7))
+
+
+def test_tables_are_read_by_the_operation() -> None:
+    select = ("i_select_val_lins_xfI", [x(0), label(0), number(2), term(0x0B), term(0x4B), label(0), label(1)])
+    code = assemble(27, select, ("return", []))
+    assert decode(code[0]).table == (
+        term(0x0B), term(0x4B), Operand(Kind.LABEL, START), Operand(Kind.LABEL, code[1].address),
+    )  # fmt: skip
+    (tuple2,) = assemble(27, ("put_tuple2_xI", [x(0), number(3), x(1), y(2), term(0x0B)]))
+    assert decode(tuple2).table == (x(1), y(2), term(0x0B))

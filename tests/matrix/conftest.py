@@ -1,0 +1,144 @@
+"""The same scenes on each target, attached, remote and on core files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.gdb.stages import Frame
+from tests.harness.gdb import Gdb
+from tests.harness.targets import TARGETS, Mode, Session, Target, on_core, session
+
+EVERYTHING = "terms:start(), words:start(), terms:printed(), busy:start(), facts:print(), stages:start()"
+PAYLOAD = '[payload,"of",<<"round">>]'
+#: Where C code of a NIF is called for a process of stages.erl.
+STAGE = "stage_reached"
+#: Seconds. An emulated node needs some until it has started.
+PATIENCE = 120.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A program that stands still in the NIF of stages.erl, called from `in_nif/2`."""
+
+    target: Target
+    mode: Mode
+    gdb: Gdb
+    said: str
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the node has printed of itself."""
+        return dict(re.findall(r"^fact (\w+) (.*)$", self.said, re.M))
+
+    def up_to(self, function: str) -> None:
+        """Select the next outer frame of this function."""
+        for _ in range(50):
+            if function in self.gdb.cmd("up"):
+                return
+        raise AssertionError(f"no frame of {function}")
+
+
+OF_THE_VM = ("global::", "erts_beamasm:", "erts_interpreter:")
+
+
+def erlang_only(frames: list[Frame]) -> list[Frame]:
+    """Frames of Erlang functions, without the VM's own code."""
+    named = [frame for frame in frames if re.search(r":.*/\d+$", frame.function)]
+    return [frame for frame in named if not frame.function.startswith(OF_THE_VM)]
+
+
+def cases(*modes: Mode) -> list[object]:
+    """Parameters: each target with each of the modes that it has."""
+    pairs = [(target, mode) for target in TARGETS for mode in target.modes if mode in modes]
+    return [pytest.param(pair, id=f"{pair[0]}-{pair[1]}") for pair in pairs]
+
+
+@pytest.fixture(scope="session")
+def ebin_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Path]:
+    """The folder of the tests' modules for a target, compiled when it is asked for first."""
+    folders: dict[Target, Path] = {}
+
+    def folder(target: Target) -> Path:
+        if target.missing:
+            pytest.fail(f"not installed: {', '.join(target.missing)} (`make setup` installs what is needed)")
+        if target not in folders:
+            folders[target] = tmp_path_factory.mktemp(f"ebin-{target}")
+            target.compile(folders[target])
+        return folders[target]
+
+    return folder
+
+
+@contextmanager
+def stopped_in_c(target: Target, mode: Mode, ebin: Path, expression: str, function: str) -> Iterator[Session]:
+    """A session whose node was stopped where a C function of a NIF is called."""
+    with session(target, mode, ebin, expression) as one:
+        one.gdb.cmd("set breakpoint pending on")
+        one.gdb.cmd(f"tbreak -function {function}")
+        stop = one.gdb.go("continue", timeout=PATIENCE)
+        assert stop.reason == "breakpoint-hit", f"{stop}; the node said {one.said}"
+        yield one
+
+
+@pytest.fixture(scope="session", params=cases("attached", "remote", "core"))
+def scene_session(
+    request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    """The scene of each target, in each mode."""
+    target, mode = request.param
+    if mode != "core":
+        with stopped_in_c(target, mode, ebin_for(target), EVERYTHING, STAGE) as one:
+            yield Scene(target, mode, one.gdb, one.said)
+        return
+    core = tmp_path_factory.mktemp("core") / "core"
+    with stopped_in_c(target, target.modes[0], ebin_for(target), EVERYTHING, STAGE) as one:
+        said = one.said
+        one.write_core(core)
+    with on_core(target, core, ebin_for(target)) as gdb:
+        yield Scene(target, mode, gdb, said)
+    core.unlink()
+
+
+@pytest.fixture
+def scene(scene_session: Scene) -> Scene:
+    """The scene, wherever the test before has left it, back in the NIF."""
+    gdb = scene_session.gdb
+    if scene_session.mode == "core":
+        # GDB makes the thread that was selected, or that died, the first one.
+        gdb.cmd("thread 1")
+    else:
+        number = re.search(rf"^[* ] +(\d+) .* {STAGE} \(", gdb.cmd("info threads"), re.M)
+        assert number
+        gdb.cmd(f"thread {number[1]}")
+    gdb.cmd("frame 0")
+    return scene_session
+
+
+@pytest.fixture(scope="session", params=cases("attached", "remote", "core"))
+def dead(
+    request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gdb]:
+    """A session in which the node of crash.erl has just died; then one on the core that it has left."""
+    target, mode = request.param
+    folder = tmp_path_factory.mktemp("crash")
+    start = f"spawn(fun() -> crash:start(\"{folder}/now\") end)"
+    while_alive = target.modes[0] if mode == "core" else mode
+    with session(target, while_alive, ebin_for(target), start) as one:
+        one.gdb.cmd("handle all nostop noprint pass")
+        one.gdb.cmd("handle SIGSEGV stop print")
+        (folder / "now").touch()
+        stop = one.gdb.go("continue", timeout=PATIENCE)
+        assert stop.results.get("signal-name") == "SIGSEGV", f"{stop}; the node said {one.said}"
+        if mode != "core":
+            yield one.gdb
+            return
+        one.write_core(folder / "core")
+    with on_core(target, folder / "core", ebin_for(target)) as gdb:
+        yield gdb
+    (folder / "core").unlink()

@@ -1,0 +1,206 @@
+"""`beam-break`, `beam-step`, `beam-next` and `beam-finish`: the same in compiled and in interpreted code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.gdb.stages import functions, line_of, read_backtrace, read_frames
+from tests.gdb.test_beam_bt import one_line_error
+from tests.harness.gdb import Gdb, Stop
+from tests.harness.targets import Session, Target, session
+from tests.matrix.conftest import PATIENCE, cases, erlang_only
+
+#: Calls in stages:in_lines/2, a line each.
+CALLS = ("One = third(", "Two = third(", "Three = third(")
+
+
+@pytest.fixture(scope="module", params=cases("attached", "remote"))
+def running(request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path]) -> Iterator[Session]:
+    """A session with a node of stages.erl, which under qemu has not started when the first breakpoint is set."""
+    target, mode = request.param
+    with session(target, mode, ebin_for(target), "stages:start()") as one:
+        one.gdb.cmd("handle SIGUSR1 nostop noprint pass")
+        yield one
+
+
+@contextmanager
+def stopped_at(gdb: Gdb, where: str) -> Iterator[Stop]:
+    """Stopped at a breakpoint, which is deleted afterwards."""
+    number = set_breakpoint(gdb, where)
+    try:
+        stop = gdb.go("continue", timeout=PATIENCE)
+        assert stop.reason == "breakpoint-hit", stop.text
+        assert int(stop.results["bkptno"]) == number
+        # Where Erlang is, GDB prints after it has told of the stop.
+        shown = gdb.cmd("echo")
+        yield Stop(stop.reason, stop.text + shown, stop.results)
+    finally:
+        gdb.cmd(f"delete {number}", check=False)
+
+
+def set_breakpoint(gdb: Gdb, where: str) -> int:
+    said = gdb.cmd(f"beam-break {where}")
+    match = re.search(r"^(?:Breakpoint|Temporary breakpoint) (\d+) ", said, re.M)
+    assert match, said
+    return int(match[1])
+
+
+def place(gdb: Gdb) -> tuple[str, int]:
+    """The innermost Erlang function and its line."""
+    frame = erlang_only(read_frames(gdb.cmd("bt 3")))[0]
+    return frame.function, int(frame.place.rpartition(":")[2])
+
+
+def line(text: str) -> int:
+    return line_of("stages", text)
+
+
+# -- breakpoints ------------------------------------------------------------------------------------------------------
+
+
+def test_a_function(running: Session) -> None:
+    """The first of all tests of a node: under qemu no module is loaded yet."""
+    gdb = running.gdb
+    with stopped_at(gdb, "stages:third/1") as stop:
+        assert re.search(r"stages:third/1 \(.*\) at \S*stages\.erl:\d+\n\d+\t", stop.text)
+        shown = erlang_only(read_frames(gdb.cmd("bt")))
+        assert shown[0].function == "stages:third/1"
+        assert shown[0].arguments["x0"].startswith("<<")
+        assert functions(shown)[-2:] == ["stages:round/2", "stages:loop/1"]
+        assert gdb.cmd("xreg 0").split(maxsplit=1)[1].strip() == shown[0].arguments["x0"]
+        assert "there is no y register 0" in one_line_error(gdb, "yreg 0")
+        assert read_backtrace(gdb.cmd("beam-bt")).names() == functions(shown)
+        assert "byte_size(Binary)." in gdb.cmd("list")
+
+
+def test_a_line(running: Session) -> None:
+    with stopped_at(running.gdb, f"stages.erl:{line(CALLS[1])}"):
+        assert place(running.gdb) == ("stages:in_lines/2", line(CALLS[1]))
+
+
+def test_a_condition(running: Session) -> None:
+    gdb = running.gdb
+    never = set_breakpoint(gdb, 'stages:third/1 if $_streq($_eterm($_xreg(0)), "nobody")')
+    try:
+        with stopped_at(gdb, 'stages:third/1 if $_streq($_eterm($_xreg(0)), "<<\\"two\\">>")') as stop:
+            assert "Error in testing" not in stop.text
+            assert gdb.cmd("p $_xreg(0)").endswith(' = <<"two">>\n')
+            assert re.search(rf"^{never} .* 0 +stages:third/1 ", gdb.cmd("beam-breakpoints"), re.M)
+    finally:
+        gdb.cmd(f"delete {never}")
+
+
+def test_a_process(running: Session) -> None:
+    with stopped_at(running.gdb, "-process stages -temporary stages:third/1"):
+        assert " stages, spawned as " in running.gdb.cmd("beam-bt")
+
+
+def test_disabled_and_enabled(running: Session) -> None:
+    gdb = running.gdb
+    off = set_breakpoint(gdb, "stages:leaf/3")
+    gdb.cmd(f"disable {off}")
+    try:
+        with stopped_at(gdb, "stages:third/1"):
+            assert re.search(rf"^{off} +keep +n +0 ", gdb.cmd("beam-breakpoints"), re.M)
+        gdb.cmd(f"enable {off}")
+        assert int(gdb.go("continue", timeout=PATIENCE).results["bkptno"]) == off
+        assert place(gdb)[0] == "stages:leaf/3"
+    finally:
+        gdb.cmd(f"delete {off}")
+
+
+def test_the_code_is_as_before(running: Session) -> None:
+    """Once deleted, and while disabled, nothing of a breakpoint is in memory; while it is there, nobody sees it."""
+    gdb = running.gdb
+    with stopped_at(gdb, "-temporary stages:in_lines/2"):
+        pass
+    start = re.search(r"starts at address (0x[0-9a-f]+)", gdb.cmd("info line -function stages:third/1"))
+    assert start
+    read = f"python print(bytes(gdb.selected_inferior().read_memory({start[1]}, 64)).hex())"
+    before = gdb.cmd(read)
+    with stopped_at(gdb, "stages:third/1"):
+        gdb.cmd("beam-bt")
+        gdb.cmd("disable")
+        gdb.go("stepi")
+        assert gdb.cmd(read) == before
+        gdb.cmd("enable")
+    gdb.go("stepi")
+    assert gdb.cmd(read) == before
+
+
+@pytest.mark.parametrize("wrong", ["", "stages", "stages:third/2", "stages.erl:99999", "stages:third/x", "a b c"])
+def test_errors(running: Session, wrong: str) -> None:
+    one_line_error(running.gdb, f"beam-break {wrong}".strip())
+
+
+# -- steps ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_lines(running: Session) -> Gdb:
+    """Stopped in stages:in_lines/2 at the first of its calls."""
+    with stopped_at(running.gdb, f"stages.erl:{line(CALLS[0])}"):
+        pass
+    assert place(running.gdb) == ("stages:in_lines/2", line(CALLS[0]))
+    return running.gdb
+
+
+def go(gdb: Gdb, command: str) -> str:
+    return gdb.cmd_running(command, timeout=PATIENCE)
+
+
+def test_next(at_lines: Gdb) -> None:
+    for call in CALLS[1:]:
+        go(at_lines, "beam-next")
+        assert place(at_lines) == ("stages:in_lines/2", line(call))
+
+
+def test_next_several_times(at_lines: Gdb) -> None:
+    go(at_lines, "beam-next 2")
+    assert place(at_lines) == ("stages:in_lines/2", line(CALLS[2]))
+
+
+def test_step(at_lines: Gdb) -> None:
+    go(at_lines, "beam-step")
+    assert place(at_lines)[0] == "stages:third/1"
+    for _ in range(3):
+        go(at_lines, "beam-step")
+        if place(at_lines)[0] != "stages:third/1":
+            break
+    assert place(at_lines)[0] == "stages:in_lines/2"
+    assert line(CALLS[0]) <= place(at_lines)[1] <= line(CALLS[1])
+
+
+def test_finish(running: Session) -> None:
+    with stopped_at(running.gdb, 'stages:third/1 if $_streq($_eterm($_xreg(0)), "<<\\"three\\">>")'):
+        said = go(running.gdb, "beam-finish")
+    assert said.endswith("Value returned is 5\n")
+    assert place(running.gdb)[0] == "stages:in_lines/2"
+
+
+def test_over_a_message(running: Session) -> None:
+    """The process waits meanwhile, and others run."""
+    gdb = running.gdb
+    with stopped_at(gdb, f"stages.erl:{line('spawn_monitor(?MODULE, die')}"):
+        process = gdb.cmd("beam-bt").split()[1]
+    lines = []
+    while place(gdb)[0] == "stages:in_exit/2":
+        lines.append(place(gdb)[1])
+        go(gdb, "beam-next")
+        assert gdb.cmd("beam-bt").split()[1] == process
+        assert len(lines) < 5
+    assert lines[0] == line("spawn_monitor(?MODULE, die")
+    assert place(gdb)[0] == "stages:all/3"
+
+
+def test_over_an_exception(running: Session) -> None:
+    """A BIF raises one that an outer function catches."""
+    gdb = running.gdb
+    with stopped_at(gdb, "stages:exit_with/1"):
+        said = go(gdb, "beam-finish")
+    assert "ended" in said or "exit" in said

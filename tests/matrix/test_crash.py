@@ -1,0 +1,44 @@
+"""A NIF dereferences NULL below three Erlang frames: while GDB watches, and post mortem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.gdb.stages import functions, read_backtrace, read_frames
+from tests.gdb.test_crash import BINARY, LIST, MAP, PLACES, TUPLE
+from tests.harness.gdb import Gdb
+from tests.matrix.conftest import erlang_only
+
+#: An Erlang function for the interpreter, which has a frame of its own there.
+NIF = "crash:read_null/1"
+
+
+def test_backtrace(dead: Gdb) -> None:
+    shown = read_frames(dead.cmd("bt"))
+    assert functions(shown)[0] == "read_null"
+    assert shown[0].place.endswith("crash_nif.c:10")
+    erlang = [frame for frame in erlang_only(shown) if frame.function != NIF][:3]
+    assert functions(erlang) == ["crash:inner/2", "crash:middle/3", "crash:outer/2"]
+    assert [frame.arguments for frame in erlang] == [
+        {"x0": "42", "x1": BINARY},
+        {"x0": TUPLE, "x1": LIST, "x2": BINARY},
+        {"x0": MAP, "x1": LIST},
+    ]
+    assert [frame.place for frame in erlang] == PLACES
+
+
+def test_erlang_backtrace(dead: Gdb) -> None:
+    shown = read_backtrace(dead.cmd("beam-bt"))
+    assert "running on thread" in shown.heading
+    calls = [one for one in shown.functions if one.function != NIF][:3]
+    assert [one.function for one in calls] == ["crash:inner/2", "crash:middle/3", "crash:outer/2"]
+    assert [set(one.registers.values()) for one in calls] == [
+        {"42", BINARY},
+        {TUPLE, LIST, BINARY},
+        {MAP, LIST},
+    ]
+    assert all(Path(one.file).name == "crash.erl" for one in calls)
+
+
+def test_the_instruction(dead: Gdb) -> None:
+    assert "*nowhere" in dead.cmd("frame 0")

@@ -1,26 +1,35 @@
-# make demo    see Erlang in a stock beam.smp
-# make test    set-up, lint, types and the whole test suite
-# make bench   timings
-# make clean   remove what the others made here (Debian packages stay installed)
+# make demo         see Erlang in a stock beam.smp
+# make demo-arm32   the same in one for 32-bit ARM, interpreted, under qemu
+# make test         set-up, lint, types and the whole test suite
+# make bench        timings
+# make clean        remove what the others made here (Debian packages and the sandboxes' cache stay)
 
-PACKAGES := gdb gdb-multiarch erlang-base erlang-dev erlang-src gcc libc6-dbg libc6-dev binutils llvm procps python3 python3-venv
+PACKAGES := gdb gdb-multiarch gdbserver qemu-user erlang-base erlang-dev erlang-src gcc libc6-dbg libc6-dev binutils llvm \
+    gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+    erlang-nox elixir procps python3 python3-venv
+# Erlangs of other architectures and releases: see `python -m beamgdb.sandbox list`.
+SANDBOXES := armhf-25 armhf-27 arm64-27 amd64-25 amd64-27
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 READY    := $(VENV)/.ready
 CHECKED  := $(wildcard beamgdb jit tests demo bench)
 
-.PHONY: demo test bench setup packages lint types clean
+.PHONY: demo demo-arm32 test bench setup packages sandboxes lint types clean
 
 demo: setup
 	@echo "==> demo: a busy stock Erlang node under GDB"
 	@$(PYTHON) -m demo
 
-test: lint types
+demo-arm32: setup
+	@echo "==> demo: Erlang for 32-bit ARM under qemu and GDB"
+	@$(PYTHON) -m demo --arm32
+
+test: lint types sandboxes
 	@echo "==> test: the whole suite"
 	@$(PYTHON) -m pytest
 	@echo "==> test: lint, types and the whole suite have passed"
 
-bench: setup
+bench: setup sandboxes
 	@for script in bench/*.py; do echo "==> bench: $$script"; PYTHONPATH=. $(PYTHON) "$$script" || exit 1; done
 
 lint: setup
@@ -49,6 +58,11 @@ packages:
 	fi; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $$missing
+
+sandboxes: setup
+	@for one in $(SANDBOXES); do \
+	    $(PYTHON) -m beamgdb.sandbox fetch --arch $${one%-*} --otp $${one#*-} >/dev/null || exit 1; \
+	done
 
 # The system's Python is the one that GDB embeds.
 $(READY): setup.cfg pyproject.toml

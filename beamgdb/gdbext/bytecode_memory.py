@@ -54,6 +54,19 @@ def release() -> None:
         gdb.execute("set mem inaccessible-by-default on", to_string=True)
 
 
+def explain(point: gdb.Breakpoint) -> None:
+    """Tell of a user's breakpoint that lies in interpreted code, where it is of no use."""
+    current = session.known()
+    if current is None or not current.node.is_interpreter or not point.visible:
+        return
+    found = (current.node.code.find(one.address) for one in point.locations)
+    place = next(filter(None, found), None)
+    if place is not None:
+        advice = f"`beam-break {place.code.name}` makes one"
+        text = f"breakpoint {point.number} is in interpreted code and will not be hit; {advice} that is"
+        gdb.write(f"beamgdb: {text}\n", gdb.STDERR)
+
+
 @contextmanager
 def writable() -> Iterator[None]:
     """Allow to write into interpreted code: words of the interpreter, no instructions."""

@@ -13,8 +13,9 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from gdb.unwinder import Unwinder
 
-from beamgdb.frames.arm32_c import CUnwinder, ReadMemory, ReadRegister
+from beamgdb.frames.arm32_c import CUnwinder, ReadRegister
 from beamgdb.frames.arm32_functions import functions_of
+from beamgdb.frames.arm32_paths import ReadMemory
 from beamgdb.gdbext import program_file, session
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.target_memory import InferiorMemory

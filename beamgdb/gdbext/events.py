@@ -211,6 +211,7 @@ def install() -> None:
         (gdb.events.new_objfile, _on_new_objfile),
         (gdb.events.exited, _on_exit),
         (gdb.events.new_thread, _on_new_thread),
+        (gdb.events.breakpoint_created, lambda point: errors.guarded(lambda: bytecode_memory.explain(point))),
         (gdb.events.gdb_exiting, lambda _: symbols.clean_up()),
     )
     for registry, handler in connections:

@@ -56,6 +56,11 @@ class Target:
         return _ARCHITECTURES[self.arch]
 
     @property
+    def emulated(self) -> bool:
+        """Whether it runs under qemu."""
+        return self.arch != "amd64"
+
+    @property
     def interpreted(self) -> bool:
         """Whether it has no JIT."""
         return self.arch == "armhf"
@@ -63,7 +68,7 @@ class Target:
     @property
     def modes(self) -> tuple[Mode, ...]:
         """How GDB can see a node of it here: qemu-user is no process that GDB could attach to."""
-        return ("attached", "remote", "core") if self.arch == "amd64" else ("remote", "core")
+        return ("remote", "core") if self.emulated else ("attached", "remote", "core")
 
     @property
     def missing(self) -> list[str]:
@@ -99,7 +104,7 @@ class Session:
 
     def write_core(self, path: Path) -> None:
         """Write a core of the node as it is now. One under qemu dies of that."""
-        if self.target.sandbox.native:
+        if not self.target.emulated:
             self.gdb.cmd(f"gcore {path}")
             return
         self.gdb.go("signal SIGABRT")
@@ -123,7 +128,7 @@ def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str
     with tempfile.TemporaryDirectory(prefix="beamgdb-node-") as name:
         folder = Path(name)
         output = folder / "output"
-        start = _native if target.sandbox.native else _foreign
+        start = _foreign if target.emulated else _native
         with start(target, mode, ebin, arguments, output) as (gdb, pid):
             yield Session(target, mode, gdb, pid, output, folder)
 

@@ -11,8 +11,8 @@ OUTERMOST = 3
 
 def frames() -> list[tuple[str, int, int]]:
     """Name, pc and stack pointer of all frames, innermost first."""
-    found = []
-    frame = gdb.newest_frame()
+    found: list[tuple[str, int, int]] = []
+    frame: gdb.Frame | None = gdb.newest_frame()
     while frame is not None and len(found) < 200:
         found.append((frame.name() or "?", frame.pc(), int(frame.read_register("sp"))))
         frame = frame.older()

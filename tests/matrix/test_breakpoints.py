@@ -133,6 +133,15 @@ def test_the_code_is_as_before(running: Session) -> None:
     assert gdb.cmd(read) == before
 
 
+def test_a_plain_breakpoint(running: Session) -> None:
+    """Compiled code has them. In interpreted code they do no harm, but the user is told."""
+    gdb = running.gdb
+    with stopped_at(gdb, "stages:leaf/3"):
+        said = gdb.cmd("break -function stages:third/1")
+        gdb.cmd("delete $bpnum")
+    assert ("will not be hit; `beam-break stages:third/1` makes one that is" in said) is running.target.interpreted
+
+
 @pytest.mark.parametrize("wrong", ["", "stages", "stages:third/2", "stages.erl:99999", "stages:third/x", "a b c"])
 def test_errors(running: Session, wrong: str) -> None:
     one_line_error(running.gdb, f"beam-break {wrong}".strip())

@@ -8,12 +8,11 @@ it does not write to: it uses a hardware breakpoint instead, which is never hit,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 import gdb
 
 from beamgdb.beamasm.registrations import Module
-from beamgdb.gdbext import session
+from beamgdb.gdbext import read_only, session
 from beamgdb.interpreter.special_code import INTERPRETER
 
 _CHECKED = "bytecode is declared"
@@ -22,36 +21,15 @@ _CHECKED = "bytecode is declared"
 GAP = 64
 """Bytes between two modules that are declared with them: the headers of memory blocks."""
 
-_declared: set[tuple[int, int]] = set()
-_owner = 0
-"""The process whose code is declared."""
-
 
 def protect() -> None:
     """Declare the code that is loaded now."""
-    global _owner
     current = session.known()
     if current is None or not current.node.is_interpreter or current.per_code.get(_CHECKED):
         return
     current.per_code[_CHECKED] = True
-    wanted = set(_areas(module for module in current.node.code if module.name != INTERPRETER))
-    if _owner != current.pid or not _declared <= wanted:
-        release()
-        _owner = current.pid
-    if wanted and not _declared:
-        # Without this, memory outside of all declared regions would be out of reach.
-        gdb.execute("set mem inaccessible-by-default off", to_string=True)
-    for start, stop in sorted(wanted - _declared):
-        gdb.execute(f"mem {start:#x} {stop:#x} ro", to_string=True)
-        _declared.add((start, stop))
-
-
-def release() -> None:
-    """The process has ended, or GDB has left it."""
-    if _declared:
-        _declared.clear()
-        gdb.execute("mem auto", to_string=True)
-        gdb.execute("set mem inaccessible-by-default on", to_string=True)
+    areas = list(_areas(module for module in current.node.code if module.name != INTERPRETER))
+    read_only.declare(current.pid, areas)
 
 
 def explain(point: gdb.Breakpoint) -> None:
@@ -65,19 +43,6 @@ def explain(point: gdb.Breakpoint) -> None:
         advice = f"`beam-break {place.code.name}` makes one"
         text = f"breakpoint {point.number} is in interpreted code and will not be hit; {advice} that is"
         gdb.write(f"beamgdb: {text}\n", gdb.STDERR)
-
-
-@contextmanager
-def writable() -> Iterator[None]:
-    """Allow to write into interpreted code: words of the interpreter, no instructions."""
-    if not _declared:
-        yield
-        return
-    gdb.execute("disable mem", to_string=True)
-    try:
-        yield
-    finally:
-        gdb.execute("enable mem", to_string=True)
 
 
 def _areas(modules: Iterable[Module]) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 import gdb
 
 from beamgdb.beamasm.registrations import Module
-from beamgdb.gdbext import bytecode_memory, code_memory, core_files, errors, session, symbols
+from beamgdb.gdbext import bytecode_memory, code_memory, core_files, errors, read_only, session, symbols
 
 WITHOUT_LAYOUT = "names, lines and code work, frames as far as the stack shows them; terms and processes do not"
 """What can be done with a VM whose structures are not known."""
@@ -197,8 +197,7 @@ def _on_exit(event: Any) -> None:
     number = event.inferior.num
     session.drop(number)
     errors.guarded(lambda: symbols.withdraw(number))
-    errors.guarded(code_memory.release)
-    errors.guarded(bytecode_memory.release)
+    errors.guarded(read_only.release)
 
 
 def install() -> None:

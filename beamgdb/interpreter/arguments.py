@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from beamgdb.beamasm.registrations import Range
 from beamgdb.frames import arm32_instructions
 from beamgdb.interpreter import flow, instructions
@@ -62,12 +64,14 @@ class Arguments:
     def _is_before(self, address: int, code: Range, main_pc: int) -> bool:
         """Whether `process_main` is at the beginning of the handler of the instruction, or of that in front of the
         function."""
-        handlers = {operation.handler: operation.name for operation in self._main.operations}
-        if main_pc not in handlers:
-            return False
-        if address == code.start and handlers[main_pc] == FUNCTION_CLAUSE:
+        if address == code.start and self._handlers.get(main_pc) == FUNCTION_CLAUSE:
             return True
-        return self._node.memory.word(address) == main_pc
+        return main_pc in self._handlers and self._node.memory.word(address) == main_pc
+
+    @cached_property
+    def _handlers(self) -> dict[int, str]:
+        """Names of operations by where their handlers begin."""
+        return {operation.handler: operation.name for operation in self._main.operations}
 
     def _flow(self, code: Range) -> Flow | None:
         if code.start not in self._flows:
@@ -75,9 +79,7 @@ class Arguments:
                 parts = instructions.of_function(self._node.memory, self._main.operations, code.start, code.stop)
             except (Unsupported, Unreadable):
                 return None
-            self._flows[code.start] = flow.analyse(
-                parts, code.start, code.arity or 0, self._node.catch_handler
-            )
+            self._flows[code.start] = flow.analyse(parts, code.start, code.arity or 0, self._node.catch_handler)
         return self._flows[code.start]
 
     def _fits(self, state: State, frame: ErlangFrame) -> bool:

@@ -54,13 +54,15 @@ def read(memory: CachedMemory, layout: Layout, symbol: Symbol) -> tuple[Operatio
     if not 0 < count <= MAX_OPERATIONS:
         raise Unsupported(f"num_instructions is {count}: the VM is not initialised, or its memory is corrupt")
     handlers = memory.words(memory.word(handlers_at), count)
+    # Of architectures with 32 bits only ARM is known, whose addresses of Thumb code are odd.
+    mask = ~1 if memory.word_size == 4 else ~0
     step = layout.size("OpEntry")
     memory.read(table, count * step)
-    return tuple(_operation(Record(memory, layout, "OpEntry", table + n * step), n, handlers[n]) for n in range(count))
+    return tuple(_operation(Record(memory, layout, "OpEntry", table + n * step), n, handlers[n] & mask) for n in range(count))
 
 
 def _operation(entry: Record, number: int, handler: int) -> Operation:
     name, signature, pack = (
         entry.memory.cstring(entry[field], MAX_NAME).decode("ascii", "replace") for field in ("name", "sign", "pack")
     )
-    return Operation(number, name, signature, entry["sz"], entry["adjust"], pack, handler & ~1)
+    return Operation(number, name, signature, entry["sz"], entry["adjust"], pack, handler)

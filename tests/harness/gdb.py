@@ -140,7 +140,7 @@ class Gdb:
         """What a CLI command prints that lets the target run by itself, any number of times, and waits."""
         text = self.cmd(command, timeout=timeout, check=check)
         # GDB tells of the last stop after it has answered.
-        text += self.cmd("echo")
+        text += self.cmd("echo", timeout=timeout)
         text = "".join(stop.text for stop in self._stops) + text
         self._stops.clear()
         return text

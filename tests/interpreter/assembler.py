@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from beamgdb.interpreter import operations
 from beamgdb.interpreter.bytecode import WORD, Kind, Operand, generic_name
@@ -60,6 +61,7 @@ def operations_of(release: int) -> dict[str, Operation]:
             for segment in elf.iter_segments("PT_LOAD")
         }
         table = elf.get_section_by_name(".dynsym")
+        assert isinstance(table, SymbolTableSection)
 
         def symbol(name: str) -> int | None:
             found = table.get_symbol_by_name(name)

@@ -1,8 +1,8 @@
-"""Modules of functions that call one another in a long chain, each with arguments that no other has: whatever a debugger
-shows as an argument can be told right or wrong by the function's name alone.
+"""Modules of functions that call one another in a long chain, each with arguments that no other has: whatever a
+debugger shows as an argument can be told right or wrong by the function's name alone.
 
-What a function does around its call, and with which of its arguments, is chosen by chance: code of all kinds, that moves
-terms between registers in many ways.
+What a function does around its call, and with which of its arguments, is chosen by chance: code of all kinds, that
+moves terms between registers in many ways.
 """
 
 from __future__ import annotations
@@ -130,7 +130,12 @@ _STATEMENTS = {
         "V = <<X:32, (X rem 256)>>",
         "V = X / 4 + 1.5",
     ),
-    "float": ("V = X * 2.0 + 1.0 / X", "V = trunc(X)", "V = <<X:64/float>>", "V = begin Z@ = X + X, {Z@ - 1.0, -X} end"),
+    "float": (
+        "V = X * 2.0 + 1.0 / X",
+        "V = trunc(X)",
+        "V = <<X:64/float>>",
+        "V = begin Z@ = X + X, {Z@ - 1.0, -X} end",
+    ),
     "atom": ("V = atom_to_list(X)", "V = case X of ok -> 1; error -> 2; undefined -> Y; _ -> X end"),
     "tuple": (
         "{W@, t} = X, V = [W@ | Y]",
@@ -191,7 +196,7 @@ _CALLS = (
     "V = pair(CALL, X)",
     "V = #r{a = CALL, b = Y}",
     "V = <<(byte_size(term_to_binary(CALL)))>>",
-    "V = case {X, Y} of {[Q@ | _], _} -> {Q@, CALL}; {_, [Q@ | _]} -> {CALL, Q@}; {{Q@, t}, _} -> {Q@, CALL}; _ -> CALL end",
+    "V = case {X, Y} of {[Q@ | _], _} -> {Q@, CALL}; {_, [Q@ | _]} -> {CALL, Q@}; _ -> [CALL] end",
 )
 """How a function calls the next one."""
 

@@ -1,5 +1,5 @@
-"""Run by GDB on a node with a module of `chains`: single-step `process_main`, and compare the arguments of the innermost
-Erlang frames at each step with what they must be.
+"""Run by GDB on a node with a module of `chains`: single-step `process_main`, and compare the arguments of the
+innermost Erlang frames at each step with what they must be.
 
 Environment: STEP_COUNT; STEP_EXPECTED, a JSON file with the texts of arguments by function; RESULT, one for the
 outcome. The selected thread runs the module.

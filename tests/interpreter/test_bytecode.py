@@ -44,7 +44,7 @@ def test_what_the_loader_writes_is_read_again(release: int) -> None:
 @RELEASES
 def test_the_effects_of_all_operations_are_known(release: int) -> None:
     unknown = set()
-    for name, operation in operations_of(release).items():
+    for operation in operations_of(release).values():
         operands = tuple(operand(letter, at) for at, letter in enumerate(operation.signature))
         if effects.of(Decoded(START, generic_name(operation), operation.signature, operands, (), START)) is None:
             unknown.add(generic_name(operation))

@@ -78,7 +78,7 @@ def test_what_an_operation_does_to_registers(code: Code, expected: dict[str, int
 
 
 def test_a_window_of_y_registers_is_moved_at_once() -> None:
-    saved = [("move_xy", [x(0), y(2)]), ("move_xy", [x(1), y(3)])]
+    saved: list[Code] = [("move_xy", [x(0), y(2)]), ("move_xy", [x(1), y(3)])]
     assert after(2, *saved, CALL, ("move_src_window2_yxx", [y(2), x(1), x(0)])) == {"y2": 0, "y3": 1, "x1": 0, "x0": 1}
 
 
@@ -95,12 +95,12 @@ def test_y_registers_keep_arguments_while_a_call_is_in_progress() -> None:
 
 
 def test_trimming_renumbers_y_registers() -> None:
-    code = (("move_xy", [x(0), y(1)]), ("move_xy", [x(1), y(4)]), CALL, ("i_trim_t", [number(2)]))
+    code: tuple[Code, ...] = (("move_xy", [x(0), y(1)]), ("move_xy", [x(1), y(4)]), CALL, ("i_trim_t", [number(2)]))
     assert after(2, *code) == {"y2": 1}
 
 
 def test_where_paths_meet_what_all_agree_on_is_kept() -> None:
-    code = (
+    code: tuple[Code, ...] = (
         ("is_atom_fx", [label(2), x(0)]),
         ("swap_xx", [x(1), x(2)]),
         ("return", []),
@@ -109,7 +109,7 @@ def test_where_paths_meet_what_all_agree_on_is_kept() -> None:
 
 
 def test_a_destination_is_written_only_if_all_goes_well() -> None:
-    code = (
+    code: tuple[Code, ...] = (
         ("is_nonempty_list_get_hd_fxx", [label(2), x(0), x(0)]),
         ("return", []),
         ("return", []),
@@ -119,7 +119,7 @@ def test_a_destination_is_written_only_if_all_goes_well() -> None:
 
 
 def test_some_values_of_a_map_may_be_written_in_vain() -> None:
-    code = (
+    code: tuple[Code, ...] = (
         ("i_get_map_elements_fsI", [label(2), x(0), number(3), ATOM, x(1), number(7)]),
         ("return", []),
         ("return", []),
@@ -128,7 +128,7 @@ def test_some_values_of_a_map_may_be_written_in_vain() -> None:
 
 
 def test_each_label_of_a_table_is_followed() -> None:
-    code = (
+    code: tuple[Code, ...] = (
         ("i_select_val2_xfcc", [x(0), label(1), ATOM, term(0x104B), label(2), label(3)]),
         ("badmatch_x", [x(0)]),
         ("move_return_x", [x(1)]),
@@ -137,7 +137,7 @@ def test_each_label_of_a_table_is_followed() -> None:
     assert [before(2, *code, at=at) for at in (1, 2, 3)] == [{"x0": 0, "x1": 1}] * 3
 
 
-CATCH = (
+CATCH: tuple[Code, ...] = (
     ("allocate_tt", [number(3), number(2)]),
     ("move_xy", [x(0), y(1)]),
     ("move_xy", [x(1), y(2)]),
@@ -169,7 +169,7 @@ def test_an_operation_that_is_not_known_makes_everything_unknown() -> None:
 
 
 def test_frames_of_different_sizes_may_meet_where_an_exception_is_raised() -> None:
-    code = (
+    code: tuple[Code, ...] = (
         ("is_atom_fx", [label(2), x(0)]),
         ("allocate_tt", [number(1), number(1)]),
         ("badmatch_x", [x(0)]),
@@ -204,6 +204,6 @@ def test_a_collection_in_progress_leaves_live_x_registers() -> None:
 
 
 def test_a_bif_as_the_last_call_may_be_traced_in_a_frame_of_its_own() -> None:
-    code = (("call_light_bif_only_be", [Operand(Kind.BIF, 4), EXPORT]), ("deallocate_return0", []))
+    code: tuple[Code, ...] = (("call_light_bif_only_be", [Operand(Kind.BIF, 4), EXPORT]), ("deallocate_return0", []))
     flow, made = analysed(1, *code)
     assert flow.before(made[1].address) == State(0, {})

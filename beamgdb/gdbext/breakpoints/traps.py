@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import gdb
 
-from beamgdb.gdbext import bytecode_memory, target_memory
+from beamgdb.gdbext import read_only, target_memory
 from beamgdb.gdbext.unwinder import is_innermost, register_reader
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
@@ -218,7 +218,7 @@ class Traps:
 
 
 def _writable(wanted: bool) -> AbstractContextManager[None]:
-    return bytecode_memory.writable() if wanted else contextlib.nullcontext()
+    return read_only.suspended() if wanted else contextlib.nullcontext()
 
 
 def _each_thread() -> Iterator[gdb.InferiorThread]:

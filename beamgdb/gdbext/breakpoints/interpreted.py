@@ -70,6 +70,7 @@ class _State:
         self.running = False
         self.loads: _LoadPoint | None = None
         self.code_is_wanted = False
+        self.follows_resumption = False
 
 
 _state = _State()
@@ -82,6 +83,10 @@ def is_interpreter() -> bool:
 
 def make_place() -> str:
     """The location of GDB's breakpoints; raises `Unavailable` where traps cannot be made."""
+    if not _state.follows_resumption:
+        # Not before it is needed: GDB 13 may lose a Ctrl-C that comes while Python runs because the target is resumed.
+        _state.follows_resumption = True
+        gdb.events.cont.connect(_on_continue)
     if gdb.convenience_variable(PLACE) is None:
         gdb.set_convenience_variable(PLACE, gdb.parse_and_eval(BEFORE_START))
     current = session.find()
@@ -293,7 +298,6 @@ def _code_changed() -> None:
 def install() -> None:
     """Connect to GDB's events. To be called before `events.install`: the first thing at a stop is to clear traps."""
     Hit(HIT)
-    gdb.events.cont.connect(_on_continue)
     gdb.events.stop.connect(_on_stop)
     gdb.events.inferior_call.connect(_on_infcall)
     gdb.events.exited.connect(_on_exit)

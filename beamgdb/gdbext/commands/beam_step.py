@@ -18,9 +18,9 @@ def _line(start: Position, into: bool) -> None:
     walk.line(start, into)
 
 
-def _out(start: Position) -> None:
+def _out(start: Position) -> bool:
     walk = interpreted_walk if session.require().node.is_interpreter else compiled_walk
-    walk.out(start)
+    return walk.out(start)
 
 
 def _show(before: Position) -> None:
@@ -91,21 +91,16 @@ class BeamFinish(Command):
         start = position.selected()
         gdb.write(f"Run till exit of {start.place.code.name}\n")
         try:
-            _out(start)
+            returned = _out(start)
         except (Ended, Interrupted) as reason:
             gdb.write(str(reason))
             return
         _show(start)
-        if position.newest().pc in (start.return_address, _behind(start.return_address)):
+        if returned:
             node = session.require().node
             gdb.write(f"Value returned is {term_printing.text(node, current_frame.x_register(0))}\n")
         else:
             gdb.write("An exception was raised, and is caught here.\n")
-
-
-def _behind(address: int | None) -> int:
-    """The pc of the frame of an interpreted function that is about to execute the instruction at an address."""
-    return (address or 0) + session.require().node.memory.word_size
 
 
 def _count(text: str) -> int:

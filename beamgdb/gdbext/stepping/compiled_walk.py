@@ -237,7 +237,8 @@ def line(start: Position, into: bool) -> None:
         _Walk(start, at_exit).line(into)
 
 
-def out(start: Position) -> None:
-    """Run until the function has returned. Raises `Ended`, `Interrupted`."""
+def out(start: Position) -> bool:
+    """Run until the function has returned; whether it has, and not raised an exception. Raises `Ended`, `Interrupted`."""
     with exit_watched(start) as at_exit:
         _Walk(start, at_exit).out()
+    return _pc() == start.return_address

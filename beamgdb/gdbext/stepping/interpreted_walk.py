@@ -25,6 +25,8 @@ class _Walk:
         self.start = start
         self._node = session.require().node
         self._addresses: set[int] = set()
+        self.ended_at = 0
+        """The instruction that was to be executed when the step ended."""
         if start.catch is not None:
             self._addresses.add(start.catch)
         if start.return_address is not None and not self._is_end(start.return_address):
@@ -43,6 +45,7 @@ class _Walk:
         read = register_reader(gdb.newest_frame())
         if self._node.process_main.process(read) != self.start.process.address:
             return False
+        self.ended_at = arrival.address
         try:
             return self.ends(arrival, positions.newest())
         except Unavailable:
@@ -138,6 +141,8 @@ def line(start: Position, into: bool) -> None:
     _run(_Into(start) if into else _Line(start))
 
 
-def out(start: Position) -> None:
-    """Run until the function has returned. Raises `Ended`, `Interrupted`."""
-    _run(_Out(start))
+def out(start: Position) -> bool:
+    """Run until the function has returned; whether it has, and not raised an exception. Raises `Ended`, `Interrupted`."""
+    walk = _Out(start)
+    _run(walk)
+    return walk.ended_at == start.return_address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tests.gdb.stages import functions, line_of, read_backtrace, read_frames
 from tests.gdb.test_beam_bt import one_line_error
 from tests.harness.gdb import Gdb, Stop
-from tests.harness.targets import Session, Target, session
+from tests.harness.targets import Mode, Session, Target, session
 from tests.matrix.conftest import PATIENCE, cases, erlang_only
 
 #: Calls in stages:in_lines/2, a line each.
@@ -145,6 +146,46 @@ def test_a_plain_breakpoint(running: Session) -> None:
 @pytest.mark.parametrize("wrong", ["", "stages", "stages:third/2", "stages.erl:99999", "stages:third/x", "a b c"])
 def test_errors(running: Session, wrong: str) -> None:
     one_line_error(running.gdb, f"beam-break {wrong}".strip())
+
+
+# -- leaving ----------------------------------------------------------------------------------------------------------
+
+#: A process that goes through code with breakpoints all the time, and tells so.
+BEATING = 'spawn(fun F() -> io:format("beat~n"), timer:sleep(20), F() end)'
+
+
+@pytest.mark.parametrize("case", cases("attached", "remote"))
+def test_detaching(case: tuple[Target, Mode], ebin_for: Callable[[Target], Path]) -> None:
+    """With breakpoints set, enabled and hit: the node goes on as if nothing had been."""
+    target, mode = case
+    with session(target, mode, ebin_for(target), BEATING) as one:
+        with stopped_at(one.gdb, "-temporary timer:sleep/1"):
+            set_breakpoint(one.gdb, "timer:sleep/1")
+            set_breakpoint(one.gdb, "io:format/1")
+        for _ in range(3):
+            assert one.gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
+        one.gdb.cmd("detach")
+        await_beats(one, 20)
+
+
+@pytest.mark.parametrize("case", cases("attached"))
+def test_quitting(case: tuple[Target, Mode], ebin_for: Callable[[Target], Path]) -> None:
+    """GDB that quits lets go of what it has attached to."""
+    target, mode = case
+    with session(target, mode, ebin_for(target), BEATING) as one:
+        with stopped_at(one.gdb, "-temporary timer:sleep/1"):
+            set_breakpoint(one.gdb, "io:format/1")
+        assert one.gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
+        one.gdb.close()
+        await_beats(one, 20)
+
+
+def await_beats(one: Session, count: int) -> None:
+    """Wait until the node has told so many more times that it lives."""
+    before, deadline = one.said.count("beat"), time.monotonic() + PATIENCE
+    while one.said.count("beat") < before + count:
+        assert time.monotonic() < deadline, one.said[-500:]
+        time.sleep(0.05)
 
 
 # -- steps ------------------------------------------------------------------------------------------------------------

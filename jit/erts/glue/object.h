@@ -1,0 +1,29 @@
+/* A native object: the relocatable ELF file that jit/codegen/elf_file.py makes. */
+#ifndef NATIVE_OBJECT_H
+#define NATIVE_OBJECT_H
+
+#include "vm.h"
+
+#include <stddef.h>
+
+/* Code of one module. `entries` are rows of the object's section .beam.entries. */
+struct object {
+    void *file;  /* a copy of the ELF file, relocated: what GDB reads */
+    size_t file_size;
+    char *code;  /* where the code is executed */
+    size_t code_size;
+    const uint32_t *entries;
+    unsigned entry_count;
+};
+
+/* One row: a label of the module's bytecode, and offsets into the code of the two ways in. */
+enum { ENTRY_LABEL, ENTRY_FROM_INTERPRETER, ENTRY_FROM_NATIVE, ENTRY_WORDS };
+
+/* The value of an undefined symbol; *found is cleared if there is none. */
+typedef Word (*resolver)(void *context, const char *name, int *found);
+
+/* Copy, map and relocate. Gives 0, or what is wrong. */
+const char *object_load(struct object *object, const void *file, size_t size, resolver resolve, void *context);
+void object_free(struct object *object);
+
+#endif

@@ -1,0 +1,107 @@
+#define _GNU_SOURCE
+#include "vm.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+const struct layout *vm_layout;
+
+Word vm_symbol(const char *name)
+{
+    return (Word)dlsym(RTLD_DEFAULT, name);
+}
+
+Word vm_handler(const char *name)
+{
+    const char *table = (const char *)vm_symbol("opc"); /* OpEntry opc[] (erl_vm.h) */
+    const int *count = (const int *)vm_symbol("num_instructions");
+    const Word *handlers = *(const Word **)vm_symbol("beam_ops");
+
+    for (int number = 0; number < *count; number++) {
+        const char *entry = table + number * vm_layout->size_OpEntry;
+        if (strcmp((const char *)FIELD(entry, OpEntry_name), name) == 0)
+            return handlers[number];
+    }
+    return 0;
+}
+
+static Word active_code_index(void)
+{
+    return *(volatile Word *)vm_symbol("the_active_code_index");
+}
+
+void *vm_module(Word name)
+{
+    void *(*get)(Word, Word) = (void *(*)(Word, Word))vm_symbol("erts_get_module");
+    return get(name, active_code_index());
+}
+
+Word vm_export(Word module, Word function, Word arity)
+{
+    Word (*make)(Word, Word, Word) = (Word (*)(Word, Word, Word))vm_symbol("erts_export_get_or_make_stub");
+    return make(module, function, arity);
+}
+
+Word *vm_code(Word export)
+{
+    return (Word *)ADDRESS(export, Export_dispatch_addresses)[active_code_index()];
+}
+
+/* The functions and objects without which nothing works. */
+static const char *const needed[] = {
+    "opc", "num_instructions", "beam_ops", "the_active_code_index", "erts_get_module", "bif_table",
+    "erts_export_get_or_make_stub", "beamfile_get_literal", "erts_pre_nif", "erts_post_nif",
+    "erts_internal_prepare_loading_2", "erts_internal_purge_module_2", "erts_garbage_collect_nobump",
+};
+
+static const char *check_process(ErlNifEnv *env)
+{
+    ErlNifPid self;
+    Word process = FIELD(env, ErlNifEnv_proc);
+
+    if (!enif_self(env, &self) || FIELD(process, Process_common_id) != self.pid)
+        return "the process is not where it should be";
+    if (FIELD(process, Process_htop) != FIELD(env, ErlNifEnv_hp))
+        return "the top of the heap is not where it should be";
+    if (FIELD(process, Process_htop) > FIELD(process, Process_stop))
+        return "the stack is not where it should be";
+    return 0;
+}
+
+/* A loaded module's header, its functions, and an export entry must tell the same about erlang:prepare_loading/2. */
+static const char *check_code(ErlNifEnv *env)
+{
+    Word erlang = enif_make_atom(env, "erlang"), name = enif_make_atom(env, "prepare_loading");
+    void *module = vm_module(erlang);
+    Word export = vm_export(erlang, name, 2);
+    Word info = vm_handler("i_func_info_IaaI");
+
+    if (!module || !export || !info)
+        return "a module, an export entry or an instruction is not found";
+    const Word *header = (const Word *)FIELD(module, Module_curr_code_hdr);
+    const Word *functions = ADDRESS(header, BeamCodeHeader_functions);
+    const Word *called = vm_code(export);
+    if (*(const Word *)functions[0] != info)
+        return "the functions of a module are not where they should be";
+    if (called[-5] != info || called[-3] != erlang || called[-2] != name || called[-1] != 2)
+        return "the code of a function is not where it should be";
+    if ((Word)called < (Word)header || (Word)called >= (Word)header + FIELD(module, Module_curr_code_length))
+        return "the length of a module's code is not where it should be";
+    return 0;
+}
+
+const char *vm_check(ErlNifEnv *env)
+{
+    const char *version = (const char *)vm_symbol("etp_erts_version");
+
+    for (unsigned i = 0; version && i < sizeof layouts / sizeof *layouts; i++)
+        if (strcmp(version, layouts[i].erts) == 0)
+            vm_layout = &layouts[i];
+    if (!vm_layout)
+        return "this release of the runtime system is not known";
+    for (unsigned i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!vm_symbol(needed[i]))
+            return needed[i];
+    const char *wrong = check_process(env);
+    return wrong ? wrong : check_code(env);
+}

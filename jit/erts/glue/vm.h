@@ -1,0 +1,36 @@
+/* What the glue asks the VM: exported functions, and fields of its structures by the layout of the running release. */
+#ifndef NATIVE_VM_H
+#define NATIVE_VM_H
+
+#include <erl_nif.h>
+#include <stdint.h>
+
+#include "layouts.h" /* made by jit/erts/glue.py from the tables in jit/erts/layouts */
+
+typedef uintptr_t Word;
+
+extern const struct layout *vm_layout;
+
+/* A field of a word, by the name it has in WANTED of jit/erts/layout.py with _ for each dot. */
+#define FIELD(base, name) (*(Word *)((char *)(base) + vm_layout->offset[name]))
+#define ADDRESS(base, name) ((Word *)((char *)(base) + vm_layout->offset[name]))
+
+/* The address of an exported function or object of beam.smp, or 0. */
+Word vm_symbol(const char *name);
+
+/* The address of an interpreter instruction's handler, such as call_nif_WWW, or 0. */
+Word vm_handler(const char *name);
+
+/* Find the layout of this VM and try it on the calling process. Gives 0, or what is wrong. */
+const char *vm_check(ErlNifEnv *env);
+
+/* The entry of the module table, or NULL. */
+void *vm_module(Word name);
+
+/* The export entry of a function, made if need be. */
+Word vm_export(Word module, Word function, Word arity);
+
+/* The code that a call through an export entry runs now. */
+Word *vm_code(Word export);
+
+#endif

@@ -1,0 +1,80 @@
+"""Where fields of the VM's structures lie, for the exact release that an object is compiled for.
+
+The tables in ``layouts/`` are made by ``python -m jit.erts.measure`` from a beam.smp with debug information.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+#: Fields by type. A name with a dot goes into a member.
+WANTED: Final = {
+    "Process": "common.id htop stop fcalls arity i freason fvalue current flags mbuf catches "
+    "off_heap.overhead bin_vheap_sz",
+    "ErlNifEnv": "mod_nif proc hp",
+    "ErtsSchedulerRegisters": "x_reg_array",
+    "Export": "dispatch.addresses bif_number",
+    "Module": "curr.code_hdr curr.code_length old.code_hdr",
+    "BeamCodeHeader": "num_functions functions",
+    "LoaderState": "module code_hdr codev ci labels beam beam.atoms.count beam.atoms.entries beam.imports.count "
+    "beam.imports.entries beam.code.function_count beam.code.label_count",
+    "Label": "value",
+    "BeamFile_ImportEntry": "module function arity",
+    "OpEntry": "name",
+    "BifEntry": "f",
+    "ErtsMRefThing": "mb",
+    "ErtsMagicBinary": "u.aligned.data",
+}
+
+#: Types of which there are arrays: their sizes are wanted too.
+ARRAYS: Final = ("Label", "BeamFile_ImportEntry", "OpEntry", "BifEntry")
+
+RELEASES: Final = (25, 27)
+
+
+@dataclass(frozen=True)
+class Field:
+    """``offset`` and ``size`` in bytes."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The layout of one build: ``erts`` is its version, ``fields`` are by ``Type.field``."""
+
+    otp: int
+    erts: str
+    fields: dict[str, Field]
+    sizes: dict[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        """The offset of a field, in bytes."""
+        return self.fields[name].offset
+
+    @property
+    def map_header(self) -> int:
+        """The lower bits of a map's header word (erts/emulator/beam/erl_term.h, _TAG_HEADER_MAP)."""
+        return 0x2C if self.otp >= 27 else 0x3C
+
+    @property
+    def identity(self) -> str:
+        """What an object and the glue compare: release, architecture, flavour, and a checksum of all the offsets."""
+        told = json.dumps([[name, field.offset, field.size] for name, field in sorted(self.fields.items())])
+        return f"erts-{self.erts} arm32 emu {hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+@cache
+def load(otp: int) -> Layout:
+    """The layout of Debian's armhf build of a release. Raises KeyError for one that there is not."""
+    if otp not in RELEASES:
+        raise KeyError(otp)
+    row = json.loads(files(__package__).joinpath(f"layouts/otp-{otp}-arm32-emu.json").read_text(encoding="utf-8"))
+    fields = {name: Field(*place) for name, place in row["fields"].items()}
+    return Layout(otp, row["erts"], fields, row["sizes"])

@@ -1,0 +1,100 @@
+"""Calls and returns."""
+
+from __future__ import annotations
+
+from jit.arm32.conditions import NE
+from jit.arm32.labels import Label
+from jit.arm32.operands import at
+from jit.arm32.registers import PC, R0, R1, R2, Register
+from jit.beam.operands import Import
+from jit.beam.operands import Label as BeamLabel
+from jit.codegen import machine, symbols
+from jit.codegen.common import deallocate
+from jit.codegen.emission import Emission, Unsupported
+from jit.codegen.emitters import emits
+from jit.codegen.machine import CALL_NIF, E
+
+
+@emits("call")
+def call(e: Emission, arity: int, callee: BeamLabel) -> None:
+    back = push_continuation(e)
+    _go(e, arity, callee)
+    e.a.bind(back)
+
+
+@emits("call_only")
+def call_only(e: Emission, arity: int, callee: BeamLabel) -> None:
+    _go(e, arity, callee)
+
+
+@emits("call_last")
+def call_last(e: Emission, arity: int, callee: BeamLabel, stack: int) -> None:
+    deallocate(e, stack)
+    _go(e, arity, callee)
+
+
+@emits("call_ext")
+def call_ext(e: Emission, arity: int, callee: Import) -> None:
+    back = push_continuation(e)
+    _load_export(e, arity, callee)
+    e.a.b(e.shared.fragments["call_export"])
+    e.a.bind(back)
+
+
+@emits("call_ext_only")
+def call_ext_only(e: Emission, arity: int, callee: Import) -> None:
+    _load_export(e, arity, callee)
+    _leave_bifs(e)
+    e.a.b(e.shared.fragments["call_export"])
+
+
+@emits("call_ext_last")
+def call_ext_last(e: Emission, arity: int, callee: Import, stack: int) -> None:
+    _load_export(e, arity, callee)
+    _leave_bifs(e)
+    deallocate(e, stack)
+    e.a.b(e.shared.fragments["call_export"])
+
+
+@emits("return")
+def return_(e: Emission) -> None:
+    e.a.ldr(R0, at(E))
+    e.a.ldr(R1, at(R0))
+    e.a.cmp(R1, CALL_NIF)
+    e.a.b(e.shared.fragments["return"], NE)
+    e.a.mov_constant(R1, machine.NIL_WORD)
+    e.a.str(R1, at(E))
+    e.a.ldr(PC, at(R0, machine.NATIVE_ENTRY))
+
+
+def push_continuation(e: Emission, scratch: Register = R0) -> Label:
+    """Store where the callee returns to; gives the native place, to be bound behind the call."""
+    label, back = e.continuation()
+    e.a.ldr_literal(scratch, symbols.label(label))
+    e.a.str(scratch, at(E))
+    return back
+
+
+def _go(e: Emission, arity: int, callee: BeamLabel) -> None:
+    """Go to a function of this module, in native code if it has some."""
+    entry = e.shared.entries.get(callee.number)
+    if entry is not None:
+        e.a.b(entry)
+        return
+    e.a.ldr_literal(R0, symbols.label(callee.number))
+    e.a.mov_constant(R1, arity)
+    e.a.b(e.shared.fragments["interpret"])
+
+
+def _load_export(e: Emission, arity: int, callee: Import) -> None:
+    if callee.module == "erlang" and callee.function in ("nif_error", "load_nif", "apply"):
+        raise Unsupported(f"a call of erlang:{callee.function}")
+    e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
+    e.a.mov_constant(R1, arity)
+
+
+def _leave_bifs(e: Emission) -> None:
+    """A tail call of a BIF is none in the interpreter: the caller is in its stack trace. So it is made there."""
+    e.a.ldr(R2, at(R0, e.shared.layout["Export.bif_number"]))
+    e.a.cmn(R2, 1)
+    e.a.b(e.to_interpreter(), NE)

@@ -1,0 +1,60 @@
+"""Exceptions that are caught. A handler is, for the VM, a place in the bytecode: see ``Emission.handler``."""
+
+from __future__ import annotations
+
+from jit.arm32.conditions import EQ
+from jit.arm32.operands import at
+from jit.arm32.registers import R0, R1
+from jit.beam.operands import Label as BeamLabel
+from jit.beam.operands import X, Y
+from jit.codegen import machine, symbols
+from jit.codegen.emission import Emission
+from jit.codegen.emitters import emits
+from jit.codegen.machine import PROCESS, WORD
+
+#: In the loaded instruction catch_yf: the operation, the y register, then the tag that finds the handler.
+_TAG = 2 * WORD
+
+
+@emits("try", "catch")
+def try_(e: Emission, tag: Y, handler: BeamLabel) -> None:
+    e.handler(handler.number)
+    e.a.ldr_literal(R0, symbols.label(e.resume_label(e.index)))
+    e.a.ldr(R0, at(R0, _TAG))
+    e.store(R0, tag)
+    _count(e, 1)
+
+
+@emits("try_end")
+def try_end(e: Emission, tag: Y) -> None:
+    _count(e, -1)
+    e.a.mov_constant(R0, machine.NIL_WORD)
+    e.store(R0, tag)
+
+
+@emits("try_case")
+def try_case(e: Emission, tag: Y) -> None:
+    try_end(e, tag)
+    e.store(e.load(X(3), R0), X(0))
+
+
+@emits("catch_end")
+def catch_end(e: Emission, tag: Y) -> None:
+    """Without an exception as ``try_end``; what to make of one, the interpreter knows."""
+    e.a.cmp(e.load(X(0), R0), 0)
+    e.a.b(e.to_interpreter(), EQ)
+    try_end(e, tag)
+
+
+@emits("build_stacktrace")
+def build_stacktrace(e: Emission) -> None:
+    e.load(X(0), R0)
+    e.a.bl(e.shared.fragments["build_stacktrace"])
+    e.store(R0, X(0))
+
+
+def _count(e: Emission, change: int) -> None:
+    place = at(PROCESS, e.shared.layout["Process.catches"])
+    e.a.ldr(R1, place)
+    e.a.add_constant(R1, R1, change)
+    e.a.str(R1, place)

@@ -1,0 +1,218 @@
+"""Compile a module: native code of the functions that can have it, and bytecode rewritten to stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from jit.arm32.assembler import Assembler
+from jit.arm32.buffer import Code
+from jit.arm32.conditions import MI
+from jit.arm32.labels import Label
+from jit.arm32.registers import R0, R1, R12
+from jit.beam.module import Module
+from jit.beam.operands import Import, Location
+from jit.beam.operations import Function
+from jit.codegen import arith, bif, call, catch, common, fun, select, symbols
+from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
+from jit.codegen.emitters import emit
+from jit.codegen.fragments import FRAGMENTS
+from jit.codegen.liveness import live_before
+from jit.codegen.machine import FCALLS, X_ARRAY
+from jit.erts.layout import Layout
+
+FAMILIES: Final = (arith, bif, call, catch, common, fun, select)
+
+_LOAD_NIF: Final = Import("erlang", "load_nif", 2)
+
+
+@dataclass
+class NativeFunction:
+    """Offsets in bytes into the code: native callers enter at ``start``, everyone comes to ``body``.
+
+    ``lines`` has an entry for each operation.
+    """
+
+    function: Function
+    start: int
+    body: int = 0
+    end: int = 0
+    lines: list[tuple[int, Location]] = field(default_factory=list)
+    emission: Emission | None = None
+
+
+@dataclass(frozen=True)
+class Native:
+    """Native code of a module.
+
+    ``entries``: for each label of the bytecode that native code takes over, the offsets of the ways in from the
+    interpreter and from native code. ``interpreted``: what each of the other functions lacks.
+    """
+
+    module: Module
+    layout: Layout
+    code: Code
+    functions: list[NativeFunction]
+    fragments: list[tuple[str, int, int]]
+    entries: list[tuple[int, int, int]]
+    interpreted: dict[tuple[str, int], str]
+    #: By label of a function's entry and index of an operation: a label to insert before it, and one to exchange the
+    #: label of a handler for.
+    resumes: dict[int, dict[int, int]]
+    handlers: dict[int, dict[int, int]]
+    continuations: list[Continuation]
+    next_label: int
+
+
+def compile_module(module: Module, layout: Layout, *, stress: bool = False) -> Native:
+    """Native code for a module. Its functions may be none: then the module is to be left as it is.
+
+    With *stress*, code that collects garbage at every heap test and yields at every call.
+    """
+    if layout["ErtsSchedulerRegisters.x_reg_array"] != X_ARRAY:
+        raise ValueError(f"x registers are not at {X_ARRAY} in erts-{layout.erts}")
+    lacking = _lacking(module, layout)
+    chosen = [function for function in module.functions if function.entry not in lacking]
+    interpreted = {
+        (function.name, function.arity): lacking[function.entry]
+        for function in module.functions
+        if function.entry in lacking
+    }
+    return _Compilation(module, layout, chosen, stress).run(interpreted)
+
+
+def _lacking(module: Module, layout: Layout) -> dict[int, str]:
+    """By label of the entry, what stands in the way of native code for a function."""
+    if _LOAD_NIF in module.imports:
+        return {function.entry: "a module that loads NIFs" for function in module.functions}
+    return {
+        function.entry: why for function in module.functions if (why := _why_not(function, module, layout)) is not None
+    }
+
+
+def _why_not(function: Function, module: Module, layout: Layout) -> str | None:
+    fragments = {name: Label() for name in FRAGMENTS}
+    try:
+        _emit_operations(_emission(_shared(module, layout, Assembler(), fragments, {}), function), None)
+    except Unsupported as error:
+        return str(error)
+    return None
+
+
+def _shared(
+    module: Module, layout: Layout, a: Assembler, fragments: Mapping[str, Label], entries: Mapping[int, Label]
+) -> Shared:
+    atoms = {name: index for index, name in enumerate(module.atoms, 1)}
+    imports: dict[object, int] = {row: index for index, row in enumerate(module.imports)}
+    return Shared(module, layout, a, fragments, entries, atoms, imports, module.code.label_count)
+
+
+def _emission(shared: Shared, function: Function) -> Emission:
+    operations = [operation for operation in function.operations if operation.name != "int_code_end"]
+    try:
+        live = live_before(operations)
+    except ValueError as error:
+        raise Unsupported(str(error)) from None
+    return Emission(shared, function, operations, live)
+
+
+def _emit_operations(e: Emission, native: NativeFunction | None) -> None:
+    """Append the code of a function: its entry first, and what comes before it in bytecode behind the rest."""
+    entry = next(
+        at
+        for at, operation in enumerate(e.operations)
+        if operation.name == "label" and operation.operands[0] == e.function.entry
+    )
+    body = _emit_entry(e)
+    if native:
+        native.body = body
+    for index in (*range(entry, len(e.operations)), *range(entry)):
+        e.index, operation = index, e.operations[index]
+        if native and operation.name not in ("label", "line"):
+            native.lines.append((e.a.offset, operation.location))
+        emit(e, operation.name, operation.operands)
+    e.finish()
+
+
+def _emit_entry(e: Emission) -> int:
+    """Native callers come here: count a reduction. The interpreter has done so, and comes to what follows."""
+    exhausted = Label()
+    e.a.bind(e.shared.entries.get(e.function.entry) or Label())
+    if e.shared.stress:
+        e.a.mov(FCALLS, 0)
+    e.a.subs(FCALLS, FCALLS, 1)
+    e.a.b(exhausted, MI)
+
+    def cold() -> None:
+        e.a.bind(exhausted)
+        e.a.ldr_literal(R0, symbols.label(e.function.entry))
+        e.a.mov_constant(R1, e.function.arity)
+        e.a.b(e.shared.fragments["yield"])
+
+    e.cold(cold)
+    return e.a.offset
+
+
+class _Compilation:
+    """The code of a module under construction."""
+
+    def __init__(self, module: Module, layout: Layout, functions: list[Function], stress: bool) -> None:
+        self.assembler = Assembler()
+        self.fragments = {name: Label() for name in FRAGMENTS}
+        self.entries = {function.entry: Label() for function in functions}
+        self.shared = _shared(module, layout, self.assembler, self.fragments, self.entries)
+        self.shared.stress = stress
+        self.functions = functions
+
+    def run(self, interpreted: dict[tuple[str, int], str]) -> Native:
+        places = [self._fragment(name) for name in FRAGMENTS]
+        natives = [self._function(function) for function in self.functions]
+        ways = self._ways_in(natives)
+        code = self.assembler.finish()
+        emissions = [native.emission for native in natives if native.emission]
+        return Native(
+            module=self.shared.module,
+            layout=self.shared.layout,
+            code=code,
+            functions=natives,
+            fragments=places,
+            entries=ways,
+            interpreted=interpreted,
+            resumes={emission.function.entry: emission.resumes for emission in emissions},
+            handlers={emission.function.entry: emission.handlers for emission in emissions},
+            continuations=[stub for emission in emissions for stub, _ in emission.continuations],
+            next_label=self.shared.next_label,
+        )
+
+    def _fragment(self, name: str) -> tuple[str, int, int]:
+        a = self.assembler
+        start = a.offset
+        a.bind(self.fragments[name])
+        FRAGMENTS[name](a, self.shared.layout, self.fragments)
+        return name, start, a.offset
+
+    def _function(self, function: Function) -> NativeFunction:
+        emission = _emission(self.shared, function)
+        native = NativeFunction(function, self.assembler.offset, emission=emission)
+        _emit_operations(emission, native)
+        native.end = self.assembler.offset
+        return native
+
+    def _ways_in(self, natives: list[NativeFunction]) -> list[tuple[int, int, int]]:
+        """The ways in from the interpreter: of each function, and of each place where an interpreted callee returns."""
+        rows = []
+        for native in natives:
+            assert native.emission
+            rows.append((native.function.entry, self._way_in(native.body), native.start))
+            for stub, label in native.emission.continuations:
+                assert label.index is not None
+                place = 4 * label.index
+                rows.append((stub.label, self._way_in(place), place))
+        return rows
+
+    def _way_in(self, place: int) -> int:
+        start = self.assembler.offset
+        self.assembler.ldr_literal(R12, Label(index=place // 4))
+        self.assembler.b(self.fragments["enter"])
+        return start

@@ -1,0 +1,47 @@
+"""Which x registers hold values that are still wanted, before each operation of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jit.beam.effects import Effects, effects
+from jit.beam.operands import X
+from jit.beam.operations import Operation
+
+#: Where control goes there is an exception, which leaves no x register as it was.
+_HANDLED = ("try", "catch")
+
+
+def live_before(operations: Sequence[Operation]) -> list[int]:
+    """For each operation a bit mask of the x registers that it or a later one reads before they are written."""
+    told = [effects(operation) for operation in operations]
+    places = {operation.operands[0]: at for at, operation in enumerate(operations) if operation.name == "label"}
+    live = [0] * (len(operations) + 1)
+    changed = True
+    while changed:  # loops in a function are rare: mostly twice
+        changed = False
+        for at in range(len(operations) - 1, -1, -1):
+            effect = told[at]
+            after = live[at + 1] if effect.falls_through else 0
+            if operations[at].name not in _HANDLED:
+                for label in effect.labels:
+                    after |= live[places[label]] if label in places else 0
+            before = _before(effect, after)
+            if before != live[at]:
+                live[at], changed = before, True
+    return live[:-1]
+
+
+def _before(effect: Effects, after: int) -> int:
+    mask = after & ~_mask(effect.defines)
+    if effect.live is not None:
+        mask &= (1 << effect.live) - 1
+    return mask | _mask(effect.uses)
+
+
+def _mask(registers: Sequence[object]) -> int:
+    mask = 0
+    for register in registers:
+        if isinstance(register, X):
+            mask |= 1 << register.number
+    return mask

@@ -1,0 +1,82 @@
+"""The bytecode beside native code: the module's own, with room for the ways in.
+
+The glue overwrites the first four words of a function that has native code. So that the bytecode stays whole, such a
+function begins with two jumps to what was its beginning. Labels are put where native code lets the interpreter go on.
+A place where an interpreted callee returns to native code is a function of its own, named and placed in the source as
+the caller; without the glue, it jumps back into the caller's bytecode.
+"""
+
+from __future__ import annotations
+
+from jit.beam.module import Module, encode_module
+from jit.beam.operands import NOWHERE
+from jit.beam.operands import Label as BeamLabel
+from jit.beam.operations import Function, Operation, operation
+from jit.beam.terms import Atom
+from jit.codegen.compile import Native
+from jit.codegen.emission import Continuation
+
+#: The chunk that holds the native object.
+CHUNK = "NatA"
+
+
+def rewrite(native: Native, elf: bytes) -> bytes:
+    """The .beam file of the module with native code. The module is changed."""
+    module = native.module
+    labels = _Labels(native.next_label)
+    for function in module.functions:
+        resumes = native.resumes.get(function.entry)
+        if resumes is not None:
+            function.operations = _with_room(function, resumes, native.handlers[function.entry], labels)
+    for continuation in native.continuations:
+        module.functions.append(_stub(module, continuation, labels))
+    module.code.label_count = labels.next
+    return encode_module(module, {CHUNK: elf})
+
+
+class _Labels:
+    """Labels that are not used yet, from ``next`` on."""
+
+    def __init__(self, first: int) -> None:
+        self.next = first
+
+    def new(self) -> int:
+        self.next += 1
+        return self.next - 1
+
+
+def _with_room(
+    function: Function, resumes: dict[int, int], handlers: dict[int, int], labels: _Labels
+) -> list[Operation]:
+    out: list[Operation] = []
+    for index, one in enumerate(function.operations):
+        if index in resumes:
+            out.append(operation("label", resumes[index]))
+        if index in handlers:
+            one = operation(one.name, one.operands[0], BeamLabel(handlers[index]))
+        out.append(one)
+        if one.name == "label" and one.operands[0] == function.entry:
+            out += _room(labels.new())
+    return out
+
+
+def _room(body: int) -> list[Operation]:
+    """Four words, and a label behind them where they lead."""
+    return [*_jumps(body), operation("label", body)]
+
+
+def _jumps(target: int) -> list[Operation]:
+    return [operation("jump", BeamLabel(target)), operation("jump", BeamLabel(target))]
+
+
+def _stub(module: Module, continuation: Continuation, labels: _Labels) -> Function:
+    function, info = continuation.function, labels.new()
+    has_line = module.lines is not None and continuation.location != NOWHERE
+    operations = [
+        operation("label", info),
+        *([operation("line", continuation.location)] if has_line else []),
+        operation("func_info", Atom(module.name), Atom(function.name), function.arity),
+        operation("label", continuation.label),
+        *_jumps(continuation.after),
+    ]
+    return Function(function.name, function.arity, continuation.label, operations)

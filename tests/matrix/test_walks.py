@@ -94,7 +94,7 @@ def walk(gdb: Gdb, command: str, *wanted: tuple[str, str]) -> None:
 def test_next_over_recursion(gdb: Gdb) -> None:
     """The function calls itself, and each of these calls comes to the lines that the step waits for."""
     stop_at(gdb, 'walks:factorial/1 if $_streq($_eterm($_xreg(0)), "4")')
-    walk(gdb, "beam-next", ("factorial/1", "Below = "), ("factorial/1", "N * hd("), ("loop/1", "Factorial = "))
+    walk(gdb, "beam-next", ("factorial/1", "Below = "), ("factorial/1", "N * Below"), ("loop/1", "Factorial = "))
 
 
 def test_step_into_recursion(gdb: Gdb) -> None:
@@ -103,7 +103,8 @@ def test_step_into_recursion(gdb: Gdb) -> None:
     assert gdb.cmd("xreg 0").split()[1] == "3"
     said = step(gdb, "beam-finish")
     assert said.endswith("Value returned is 6\n")
-    assert place(gdb) == ("walks:factorial/1", line("Below = "))
+    # The value is used at once: what is to be executed next belongs to the next line.
+    assert place(gdb) == ("walks:factorial/1", line("N * Below"))
 
 
 def test_next_over_an_exception_that_is_caught_here(gdb: Gdb) -> None:
@@ -153,9 +154,9 @@ def test_step_into_funs_and_apply(gdb: Gdb) -> None:
 
 def test_the_process_ends(gdb: Gdb) -> None:
     stop_at(gdb, f"walks.erl:{line('    exit({bye')}")
-    process = gdb.cmd("beam-bt").split()[1]
+    process = gdb.cmd("beam-bt").split()[1].rstrip(",")
     said = step(gdb, "beam-next")
-    assert re.fullmatch(rf"Process {process} ends, reason {{bye,\d+}}\.\n", said)
+    assert re.search(rf"^Process {process} ends, reason {{bye,\d+}}\.\n\Z", said, re.M)
 
 
 def test_a_breakpoint_on_the_way_ends_a_step(gdb: Gdb) -> None:
@@ -173,8 +174,8 @@ def test_ctrl_c_ends_a_step(gdb: Gdb) -> None:
     gdb.cmd("beam-finish")
     time.sleep(0.5)
     stop = gdb.interrupt()
-    assert stop.results["signal-name"] in ("SIGINT", "0")
-    gdb.cmd("echo")
+    said = stop.text + gdb.cmd("echo")
+    assert "SIGINT" in said or "signal 0" in said, (stop, said)
     # And nothing is left that would stop it again.
     gdb.cmd("continue")
     time.sleep(0.5)
@@ -193,7 +194,7 @@ def test_code_that_comes_and_goes(walking: Walking, gdb: Gdb) -> None:
         gdb.cmd("echo")
         rounds.append(int(re.findall(r"\{round,(\d+)\}", gdb.cmd("bt 3"))[0]))
     assert rounds[1] == rounds[0] + 1
-    assert re.search(r" 2 +later:called/1 at later.erl:\d+\n", gdb.cmd("beam-breakpoints"))
+    assert re.search(r" 2 +later:called/1 at \S*later.erl:\d+\n", gdb.cmd("beam-breakpoints"))
     gdb.cmd("disable")
     (walking.folder / "purge").touch()
     run_until(gdb, walking.folder / "purge.done")
@@ -215,14 +216,14 @@ def run_until(gdb: Gdb, file: Path) -> None:
 
 def test_too_many(walking: Walking, gdb: Gdb) -> None:
     """Where only the processor can stop in code that cannot be written, it is said before the program is to go on."""
+    stop_at(gdb, "walks:factorial/1")
     functions = ("loop/1", "factorial/1", "catches/1", "throws/1", "asks/1", "passes/1")
-    said = [gdb.cmd(f"beam-break walks:{name}", check=False) for name in functions]
-    refused = [text for text in said if "an x86-64 processor has 4 hardware breakpoints" in text]
+    answers = [gdb.cmd(f"beam-break walks:{name}", check=False) for name in functions]
+    refused = [answer for answer in answers if "an x86-64 processor has 4 hardware breakpoints" in answer]
     native = walking.target.arch == "amd64"
     assert len(refused) == (2 if native else 0)
-    assert gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
-    if native:
-        assert "an x86-64 processor has 4 hardware breakpoints" in step(gdb, "beam-finish")
+    said = gdb.cmd_running("beam-finish", timeout=PATIENCE, check=False)
+    assert ("an x86-64 processor has 4 hardware breakpoints" in said) == native
 
 
 def test_errors(gdb: Gdb) -> None:

@@ -265,6 +265,16 @@ def leave() -> None:
     _state.traps = _state.owner = None
 
 
+def _leave_before_detaching() -> None:
+    """No event tells that GDB is about to detach: a hook (GDB manual, "User-defined Command Hooks") does, unless the
+    user has one."""
+    try:
+        gdb.execute("show user hook-detach", to_string=True)
+    except gdb.error:
+        command = f"python __import__('{__name__}', fromlist=['leave']).leave()"
+        gdb.execute(f"define hook-detach\n{command}\nend", to_string=True)
+
+
 def _on_exit(_: Any) -> None:
     _state.traps = _state.owner = _state.arrival = None
     _state.running = False
@@ -302,4 +312,5 @@ def install() -> None:
     gdb.events.inferior_call.connect(_on_infcall)
     gdb.events.exited.connect(_on_exit)
     gdb.events.gdb_exiting.connect(lambda _: leave())
+    _leave_before_detaching()
     events.on_code_change(_code_changed, _code_is_wanted)

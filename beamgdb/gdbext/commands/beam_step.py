@@ -14,13 +14,16 @@ from beamgdb.gdbext.stepping.resume import Ended, Interrupted
 
 
 def _line(start: Position, into: bool) -> None:
-    walk = interpreted_walk if session.require().node.is_interpreter else compiled_walk
-    walk.line(start, into)
+    if session.require().node.is_interpreter:
+        interpreted_walk.line(start, into)
+    else:
+        compiled_walk.line(start, into)
 
 
 def _out(start: Position) -> bool:
-    walk = interpreted_walk if session.require().node.is_interpreter else compiled_walk
-    return walk.out(start)
+    if session.require().node.is_interpreter:
+        return interpreted_walk.out(start)
+    return compiled_walk.out(start)
 
 
 def _show(before: Position) -> None:
@@ -33,6 +36,10 @@ def _show(before: Position) -> None:
     text = gdb.execute("frame", to_string=True)
     first, _, rest = text.partition("\n")
     gdb.write(rest if rest and position.of(found).is_same_call(before) else text)
+
+
+NON_VALUE = 0
+"""`THE_NON_VALUE` (erl_term.h), which is in x0 when an exception has come to its handler."""
 
 
 class _Step(Command):
@@ -96,9 +103,10 @@ class BeamFinish(Command):
             gdb.write(str(reason))
             return
         _show(start)
-        if returned:
-            node = session.require().node
-            gdb.write(f"Value returned is {term_printing.text(node, current_frame.x_register(0))}\n")
+        value = current_frame.x_register(0)
+        # A handler of exceptions may be right behind the call.
+        if returned and value != NON_VALUE:
+            gdb.write(f"Value returned is {term_printing.text(session.require().node, value)}\n")
         else:
             gdb.write("An exception was raised, and is caught here.\n")
 

@@ -1,9 +1,9 @@
 """Steps in code that BeamAsm has made.
 
-The thread is stepped by machine instructions while it runs code of the function and shared fragments. C functions, and
-Erlang functions that are stepped over, are run with a breakpoint where they return to: few are needed at a time, since
-in memory that cannot be written a processor has only a few. When the scheduler takes the process off the thread, there
-is one where it will go on. These breakpoints look who comes: it must be the process, and not deeper in its stack.
+The thread is followed through the code of the function and shared fragments, from one jump or call to the next. Of C
+functions, and Erlang functions that are stepped over, there is a breakpoint where they return to: few are needed at a
+time, since in memory that cannot be written a processor has only a few. When the scheduler takes the process off the
+thread, there is one where it will go on. Those look who comes: it must be the process, and not deeper in its stack.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import gdb
 
-from beamgdb.frames.flow import Control
+from beamgdb.frames.flow import Control, FunctionFlow
 from beamgdb.gdbext import events, session
 from beamgdb.gdbext.breakpoints import native
 from beamgdb.gdbext.stepping import position as positions
@@ -27,9 +27,6 @@ from beamgdb.vm.unwind import PROCESS_MAIN, Unwinder
 
 MAX_INSTRUCTIONS = 100_000
 """Machine instructions of one step at most."""
-
-NEAR = 2
-"""Machine instructions that are stepped one by one: as quick as to set a breakpoint and run."""
 
 LINK_REGISTER = {"aarch64": "x30"}
 """Where a C function finds the address to return to when it is called; elsewhere at the top of the thread's stack."""
@@ -91,36 +88,53 @@ class _Walk:
         raise gdb.GdbError(f"the step was given up after {MAX_INSTRUCTIONS} machine instructions")
 
     def _forwards(self, pc: int) -> None:
-        """Run to the next machine instruction, or to one that comes some way after it whatever happens."""
-        ahead, thread = self._ahead(pc), gdb.selected_thread()
-        if ahead is None or thread is None or native.hardware_used() >= native.HARDWARE:
+        """Run some instructions: over those that lead nowhere else, over C functions, and to what is jumped to or
+        called."""
+        places, thread = self._next(pc), gdb.selected_thread()
+        if not places or thread is None or native.hardware_used() + len(places) > native.HARDWARE:
+            # GDB prints where that has led, whatever is done with its output.
             resume("stepi", self.start, self._at_exit)
             return
-        with _deleted([_ThreadPoint(ahead, thread)]):
+        with _deleted([_ThreadPoint(place, thread) for place in places]):
             resume("continue", self.start, self._at_exit)
 
-    def _ahead(self, pc: int) -> int | None:
-        """The next machine instruction at which control may divide, leave the code, or come to another line; None if it
-        is near."""
-        place = self._node.code.find(pc)
+    def _next(self, pc: int) -> set[int]:
+        """Where the thread comes to next, one of these; none if that is not known."""
+        node = self._node
+        place = node.code.find(pc)
         unwinder = unwinder_of(session.require())
-        if place is None or not isinstance(unwinder, Unwinder):
-            return None
-        flow = unwinder.flow(place.code)
-        if flow is None:
-            return None
-        start = place.code.start + unwinder.prologue(place.code)
-        lines = {at - start for at, _, _ in place.code.lines}
-        offset, count = pc - start, 0
-        while (step := flow.steps.get(offset)) is not None and (offset not in lines or not count):
-            if step.control is Control.JUMP and len(step.targets) == 1 and step.targets[0] > offset:
-                offset = step.targets[0]
-            elif step.control is Control.NEXT or (step.control is Control.CALL and step.native):
-                offset = step.end
+        flow = unwinder.flow(place.code) if place is not None and isinstance(unwinder, Unwinder) else None
+        if place is not None and flow is not None and isinstance(unwinder, Unwinder):
+            start = place.code.start + unwinder.prologue(place.code)
+            lines = {at - start for at, *_ in place.code.lines}
+            ahead = {start + offset for offset in self._ahead(flow, pc - start, lines)}
+            if ahead:
+                return ahead
+        # Not before it is needed: the disassembler takes time to load.
+        from beamgdb.gdbext.stepping.machine_code import LONGEST, control
+
+        code = node.memory.read(pc, LONGEST)
+        found = control(node.identity.arch or "", code, pc, register_reader(gdb.newest_frame()), node.memory.word)
+        if found is None:
+            return set()
+        if found.target is None:
+            return {found.end}
+        if node.code.find(found.target) is None:
+            return {found.end} if found.call else set()
+        return {found.target, found.end} if found.conditional else {found.target}
+
+    def _ahead(self, flow: FunctionFlow, offset: int, lines: set[int]) -> set[int]:
+        """Where straight code from `offset` on ends: at another line, before what jumps or calls elsewhere, or after a
+        branch. None where there is no straight code."""
+        at = offset
+        while (step := flow.steps.get(at)) is not None and (at == offset or at not in lines):
+            if step.control is Control.NEXT or (step.control is Control.CALL and step.native):
+                at = step.end
+            elif step.control is Control.BRANCH and step.targets and all(to in flow.steps for to in step.targets):
+                return {*step.targets, step.end}
             else:
                 break
-            count += 1
-        return start + offset if count >= NEAR and offset in flow.steps else None
+        return {at} - {offset} if at in flow.steps else set()
 
     def _is_plain(self, before: int) -> bool:
         """Whether the thread was in the function before, and has not come to the beginning of a line of it."""
@@ -212,17 +226,6 @@ def _deleted(points: Sequence[gdb.Breakpoint]) -> Iterator[None]:
                 point.delete()
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Single instructions are stepped without other threads, which is quicker; all run at other times."""
-    before = gdb.parameter("scheduler-locking")
-    try:
-        gdb.execute("set scheduler-locking step", to_string=True)
-        yield
-    finally:
-        gdb.execute(f"set scheduler-locking {before}", to_string=True)
-
-
 def _pc() -> int:
     return int(gdb.newest_frame().pc())
 
@@ -233,12 +236,13 @@ def _read(register: str) -> int | None:
 
 def line(start: Position, into: bool) -> None:
     """Run to another line, or with `into` to the next call. Raises `Ended`, `Interrupted`."""
-    with exit_watched(start) as at_exit, _alone(), events.later():
+    with exit_watched(start) as at_exit, events.later():
         _Walk(start, at_exit).line(into)
 
 
 def out(start: Position) -> bool:
-    """Run until the function has returned; whether it has, and not raised an exception. Raises `Ended`, `Interrupted`."""
+    """Run until the function has returned, or raised an exception; whether the process is where it would return to.
+    Raises `Ended`, `Interrupted`."""
     with exit_watched(start) as at_exit:
         _Walk(start, at_exit).out()
     return _pc() == start.return_address

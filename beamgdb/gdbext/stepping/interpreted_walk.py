@@ -142,7 +142,8 @@ def line(start: Position, into: bool) -> None:
 
 
 def out(start: Position) -> bool:
-    """Run until the function has returned; whether it has, and not raised an exception. Raises `Ended`, `Interrupted`."""
+    """Run until the function has returned, or raised an exception; whether the process is where it would return to.
+    Raises `Ended`, `Interrupted`."""
     walk = _Out(start)
     _run(walk)
     return walk.ended_at == start.return_address

@@ -6,20 +6,20 @@ another function for that.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gdb
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 from gdb.unwinder import Unwinder
 
-from beamgdb.frames.arm32_c import CUnwinder, ReadRegister
-from beamgdb.frames.arm32_functions import functions_of
-from beamgdb.frames.arm32_paths import ReadMemory
 from beamgdb.gdbext import program_file, session
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.memory import Memory, Unreadable
+
+if TYPE_CHECKING:
+    # Not before they are needed: these import a disassembler, which takes time to load.
+    from beamgdb.frames.arm32_c import CUnwinder, ReadRegister
+    from beamgdb.frames.arm32_paths import ReadMemory
 
 WITHOUT_TABLES = 8
 """Bytes of an `.ARM.exidx` that has an entry for the start-up code only, which cannot be unwound."""
@@ -74,6 +74,12 @@ def _unwinder(marked_at: int) -> CUnwinder | None:
 
 
 def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    from beamgdb.frames.arm32_c import CUnwinder
+    from beamgdb.frames.arm32_functions import functions_of
+
     try:
         with file.path.open("rb") as stream:
             elf = ELFFile(stream)

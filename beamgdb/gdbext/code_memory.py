@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gdb
 
-from beamgdb.gdbext import core_files, read_only, session
+from beamgdb.gdbext import read_only, session
+from beamgdb.gdbext.connection import is_core
 
 _CHECKED = "code memory is checked"
 """Key in what a session keeps for the code that is loaded."""
@@ -22,7 +23,7 @@ def protect() -> None:
     if current is None or current.node.is_interpreter or not len(current.node.code) or current.per_code.get(_CHECKED):
         return
     current.per_code[_CHECKED] = True
-    if core_files.has_core():
+    if is_core():
         return
     modules = list(current.node.code)
     areas = [area for area in _read_only_shared() if any(area[0] <= module.base < area[1] for module in modules)]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import gdb
 
+from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.questions import without_questions
 
 _AUXV_ENTRY = re.compile(r"^9\s+AT_ENTRY\b.*(0x[0-9a-f]+)$", re.MULTILINE)
@@ -30,7 +31,7 @@ def relocate() -> bool:
     All frames change with that."""
     space = gdb.current_progspace()
     program = space.filename if space else None
-    if not program or not has_core():
+    if not program or not is_core():
         return False
     loaded = _AUXV_ENTRY.search(gdb.execute("info auxv", to_string=True))
     known = _KNOWN_ENTRY.search(gdb.execute("info files", to_string=True))
@@ -45,13 +46,6 @@ def relocate() -> bool:
     # Only now can GDB follow the program to the list of its libraries.
     gdb.execute("sharedlibrary", to_string=True)
     return True
-
-
-def has_core() -> bool:
-    """Whether GDB looks at a core file. (`Inferior.connection` would tell, but GDB 13 aborts when it quits while Python
-    still holds such an object.)"""
-    connections = gdb.execute("info connections", to_string=True).splitlines()
-    return any(line.startswith("*") and " core " in line for line in connections)
 
 
 def _entry(program: Path) -> int | None:

@@ -15,7 +15,8 @@ from typing import Any
 import gdb
 
 from beamgdb.beamasm.registrations import Module
-from beamgdb.gdbext import bytecode_memory, code_memory, core_files, errors, read_only, session, symbols
+from beamgdb.gdbext import bytecode_memory, code_memory, errors, read_only, session, symbols
+from beamgdb.gdbext.connection import is_core
 
 WITHOUT_LAYOUT = "names, lines and code work, frames as far as the stack shows them; terms and processes do not"
 """What can be done with a VM whose structures are not known."""
@@ -183,7 +184,7 @@ def _new_process() -> None:
 def _on_new_thread(_: Any) -> None:
     """The first sign of a core file. GDB is in the middle of reading it then: what is to be done waits for the prompt.
     (`gdb.post_event` will not do: GDB 13 crashes when it quits with an event that was not run, as in batch mode.)"""
-    if core_files.has_core():
+    if is_core():
         gdb.events.before_prompt.connect(_at_prompt)
 
 

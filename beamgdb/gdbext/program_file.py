@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gdb
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
-from elftools.elf.segments import Segment
+
+if TYPE_CHECKING:
+    from elftools.elf.segments import Segment
 
 PF_W = 2
 """A segment is writable (ELF gABI, program header, p_flags)."""
@@ -43,6 +43,9 @@ class ProgramFile:
     @cached_property
     def symbols(self) -> dict[str, int]:
         """Addresses in memory of the functions and objects that the file exports; those of functions are even."""
+        from elftools.elf.elffile import ELFFile
+        from elftools.elf.sections import SymbolTableSection
+
         with self.path.open("rb") as stream:
             table = ELFFile(stream).get_section_by_name(".dynsym")
             symbols = list(table.iter_symbols()) if isinstance(table, SymbolTableSection) else []
@@ -53,12 +56,6 @@ class ProgramFile:
             for each in defined
             if (kind := each["st_info"]["type"]) in kinds
         }
-
-
-def is_remote() -> bool:
-    """Whether each question to the target is a packet."""
-    connection = gdb.selected_inferior().connection
-    return connection is not None and connection.type in ("remote", "extended-remote")
 
 
 _last: tuple[object, ProgramFile | None] = (None, None)
@@ -79,6 +76,11 @@ def find(symbol: str, address: int) -> ProgramFile | None:
 
 
 def _open(path: Path, symbol: str, address: int) -> ProgramFile | None:
+    # Not before they are needed: these take time to load.
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
     try:
         with path.open("rb") as stream:
             elf = ELFFile(stream)

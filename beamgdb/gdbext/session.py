@@ -9,9 +9,9 @@ from pathlib import Path
 import gdb
 
 from beamgdb.gdbext import core_files, gdb_types, program_file
+from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.interpreter.process_main import Build
-from beamgdb.layouts.executable import extent
 from beamgdb.layouts.identity import read_identity
 from beamgdb.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
 from beamgdb.memory import ByteOrder, CachedMemory, Unreadable
@@ -135,7 +135,7 @@ def find() -> Session | None:
 
 def _is_unmoved(session: Session) -> bool:
     """Whether the VM is still there. For a remote target: to look the symbol up again may take 30 packets."""
-    return program_file.is_remote() and session.is_settled and session.mark is not None and (
+    return is_remote() and session.is_settled and session.mark is not None and (
         _content(session) == session.mark
     )
 
@@ -209,15 +209,20 @@ def _build() -> Build:
     program = gdb.current_progspace()
     path = program.filename if program else None
     objfile = next((one for one in gdb.objfiles() if one.filename == path), None)
+    # Not before it is needed: what reads ELF files takes time to load.
+    from beamgdb.layouts.executable import extent
+
     address, size = (extent(Path(path), "process_main") if path else None) or (0, None)
-    return Build(objfile.build_id if objfile else None, size, is_thumb=bool(address & 1))
+    separate = next((one for one in gdb.objfiles() if objfile is not None and one.owner == objfile), None)
+    debug = (separate or objfile).filename if objfile else None
+    return Build(objfile.build_id if objfile else None, size, bool(address & 1), Path(debug) if debug else None)
 
 
 def _new_node(marked_at: int) -> Node:
     word_size = gdb.lookup_type("long").pointer().sizeof
-    remote = program_file.is_remote()
+    remote = is_remote()
     # GDB may look the dynamic linker's data up in the target for each symbol.
-    file = program_file.find(MARK, marked_at) if remote or core_files.has_core() else None
+    file = program_file.find(MARK, marked_at) if remote or is_core() else None
     target = InferiorMemory(word_size, _byteorder(), file)
     memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK)
     addresses: dict[str, int | None] = {}

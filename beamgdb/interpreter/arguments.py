@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 
 from beamgdb.beamasm.registrations import Range
-from beamgdb.frames import arm32_instructions
 from beamgdb.interpreter import flow, instructions
 from beamgdb.interpreter.bytecode import Kind
 from beamgdb.interpreter.flow import UNDECIDED, Flow, Place, State
@@ -101,6 +100,11 @@ class Arguments:
 
 def _is_after_call(memory: CachedMemory, pc: int, read: ReadRegister) -> bool:
     """Whether the machine instruction before `pc` is a call: then what was written before is in memory."""
+    try:
+        # Not before it is needed: the disassembler takes time to load.
+        from beamgdb.frames import arm32_instructions
+    except ImportError:
+        return False
     status = read("cpsr")
     thumb = status is not None and bool(status & _THUMB)
     for size in (4, 2) if thumb else (4,):

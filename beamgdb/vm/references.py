@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from beamgdb.frames import arm32_instructions
+if TYPE_CHECKING:
+    from beamgdb.frames import arm32_instructions
+
 
 _RIP_RELATIVE_MASK, _RIP_RELATIVE = 0xC7, 0x05
 """A ModRM byte with mod 00 and r/m 101: a 32-bit displacement follows, from the end of the instruction (Intel SDM 2A,
@@ -43,6 +46,9 @@ def _arm32(code: bytes, start: int, thumb: bool) -> Iterator[int]:
     """A constant comes from a literal pool or from `movw` and `movt`, and is added to pc if code is position
     independent. Of the global offset table only the slots are told, not what they hold: what has a slot has a
     symbol."""
+    # Not before it is needed: the disassembler takes time to load.
+    from beamgdb.frames import arm32_instructions
+
     known: dict[str, int] = {}
     at = 0
     while at < len(code):

@@ -14,7 +14,7 @@ from typing import Any
 from beamgdb.interpreter.points import Place, Point, Points
 from beamgdb.interpreter.roles import Roles
 
-FORMAT = 2
+FORMAT = 3
 """Changes when what is found does, or how it is found."""
 
 _BUILD_ID = re.compile(r"[0-9a-f]{8,128}")
@@ -22,10 +22,12 @@ _BUILD_ID = re.compile(r"[0-9a-f]{8,128}")
 
 @dataclass(frozen=True)
 class Found:
-    """What was found in a build."""
+    """What was found in a build. `frame_size`: bytes from the stack pointer of `process_main` to its CFA, None where
+    that is not known."""
 
     roles: Roles
     points: Points
+    frame_size: int | None = None
 
 
 def folder() -> Path:
@@ -46,7 +48,8 @@ def load(build_id: str | None) -> Found | None:
         if (kept["format"], kept["build_id"]) != (FORMAT, build_id):
             return None
         roles = Roles(**{name: str(place) for name, place in kept["roles"].items()})
-        return Found(roles, dict(_points(kept)))
+        size = kept["frame_size"]
+        return Found(roles, dict(_points(kept)), None if size is None else int(size))
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None
 
@@ -61,6 +64,7 @@ def save(build_id: str | None, found: Found) -> None:
     content = {
         "format": FORMAT,
         "build_id": build_id,
+        "frame_size": found.frame_size,
         "roles": asdict(found.roles),
         "kinds": [[kind.instructions, kind.has_stack] for kind in kinds],
         "points": [[offset, int(calling), numbers[kind]] for (offset, calling), kind in found.points.items()],

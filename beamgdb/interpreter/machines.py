@@ -51,5 +51,16 @@ MACHINES = {
         main="lr",
         kept=("r4", "r5", "r6", "r7", "r11", "cpsr"),
     ),
+    "x86_64": Machine(
+        target=Target(8, "little", EM.X86_64),
+        pc="rip",
+        sp="rsp",
+        top="r12",
+        x_registers="r13",
+        x_registers_dwarf=13,
+        process="r14",
+        main="r15",
+        kept=("rbx", "rbp"),
+    ),
 }
 """By architecture, as `Identity.arch` names it."""

@@ -58,7 +58,8 @@ def read(memory: CachedMemory, layout: Layout, symbol: Symbol) -> tuple[Operatio
     mask = ~1 if memory.word_size == 4 else ~0
     step = layout.size("OpEntry")
     memory.read(table, count * step)
-    return tuple(_operation(Record(memory, layout, "OpEntry", table + n * step), n, handlers[n] & mask) for n in range(count))
+    entries = (Record(memory, layout, "OpEntry", table + n * step) for n in range(count))
+    return tuple(_operation(entry, n, handlers[n] & mask) for n, entry in enumerate(entries))
 
 
 def _operation(entry: Record, number: int, handler: int) -> Operation:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from beamgdb.interpreter.operations import Operation
 from beamgdb.interpreter.roles import Roles
-from beamgdb.interpreter.symbolic.paths import Follower
-from beamgdb.interpreter.symbolic.values import Initial, Loaded, State, Sum, Value, leaves
+from beamgdb.interpreter.symbolic.paths import MAX_VISITS, Follower
+from beamgdb.interpreter.symbolic.values import Initial, Loaded, State, Sum, Value, initial, leaves
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import Unreadable
 
@@ -45,7 +45,7 @@ class Finder:
         """`lost`: registers that a called function does not keep."""
         self._instruction = roles.instruction
         self._stack = roles.stack
-        process = Initial(roles.process)
+        process = initial(roles.process)
         self._noted = Sum(process, layout.offset("Process", "current"))
         self._saved = Sum(process, layout.offset("Process", "stop"))
         self._lost = frozenset(lost)
@@ -53,7 +53,7 @@ class Finder:
     def find(self, operations: Iterable[Operation], follower: Follower, start: int) -> Points:
         """All points that handlers reach."""
         visits: Counter[int] = Counter()
-        places: dict[tuple[int, bool], list[tuple[int, Place]]] = {}
+        places: dict[tuple[int, bool], list[list[tuple[int, Place]]]] = {}
         stacks: dict[tuple[int, bool], bool] = {}
         # Code that goes straight on to another handler does so with the state that it expects.
         handlers = {operation.handler for operation in operations}
@@ -61,25 +61,43 @@ class Finder:
             try:
                 for pc, calling, state in follower.walk(handler, visits, handlers):
                     key = (pc - start, calling)
-                    places.setdefault(key, []).extend(self._places(state, calling))
+                    places.setdefault(key, []).append(list(self._places(state, calling)))
                     stacks[key] = stacks.get(key, True) and self._has_stack(state)
             except Unreadable:
                 continue
+        open_ended = {pc - start for pc in self._behind_cuts(follower, visits, handlers)}
         return {
-            key: Point(tuple(dict.fromkeys(place for _, place in sorted(found, key=_rank))), stacks[key])
-            for key, found in places.items()
+            key: Point(self._settled(_best(found), key[0] in open_ended), stacks[key]) for key, found in places.items()
         }
+
+    def _behind_cuts(self, follower: Follower, visits: Counter[int], handlers: set[int]) -> Iterator[int]:
+        """Addresses to which more ways lead than were followed."""
+        seen: Counter[int] = Counter()
+        for cut in sorted(at for at, count in visits.items() if count > MAX_VISITS and at not in handlers):
+            try:
+                yield from (pc for pc, _, _ in follower.walk(cut, seen, handlers))
+            except Unreadable:
+                continue
+
+    def _settled(self, places: tuple[Place, ...], open_ended: bool) -> tuple[Place, ...]:
+        """At the end of many ways, loops or handlers, I may have moved on by any number of words within the
+        instruction: then the next instruction back from there is it."""
+        moved = any(place == self._instruction and offset for place, offset in places)
+        return ((self._instruction, 0),) if open_ended and moved else places
 
     def _places(self, state: State, calling: bool) -> Iterator[tuple[int, Place]]:
         """Where the instruction's address is, and how sure that is: 0 for the instruction in progress; 1 for one that
         was noted for others to see; 2 and 3 for what may be the next one."""
         own = Initial(self._instruction)
         lost = self._lost if calling else ()
-        for place in (self._instruction, *state.places):
+        exact = False
+        for place in dict.fromkeys((self._instruction, *state.places)):
             base, offset = _split(state[place])
             if base == own and place not in lost:
+                exact = True
                 yield 0, (place, offset)
-                return
+        if exact:
+            return
         for address, value in reversed(state.stores):
             base, offset = _split(value)
             if address == self._noted and base == own:
@@ -98,8 +116,33 @@ class Finder:
         return stored != value and not {Initial(self._stack), Loaded(self._saved)}.isdisjoint(leaves(value))
 
 
-def _rank(found: tuple[int, Place]) -> int:
-    return found[0]
+def frame_size(follower: Follower, start: int, word: int) -> int | None:
+    """Bytes from the stack pointer of the function that begins at `start` to its CFA (DWARF 5, 6.4), once its prologue
+    is done: at its first call. None where that is not known. `word` is the size of the return address there."""
+    sp = follower.architecture.SP
+    for _pc, calling, state in follower.walk(start, Counter(), ()):
+        if calling:
+            taken = state[sp]
+            return word - taken.offset if isinstance(taken, Sum) and taken.base == Initial(sp) else None
+    return None
+
+
+def _best(visits: list[list[tuple[int, Place]]]) -> tuple[Place, ...]:
+    """The places that ways to a point have told. One that holds on all of them, if there is: loops move others on."""
+    first, *rest = visits
+    for rank, place in first:
+        if rank == 0 and all((rank, place) in found for found in rest):
+            return (place,)
+    # Of a way that leads to several exact places one will do.
+    told = [one for found in visits for one in (found[:1] if found[0][0] == 0 else found)]
+    return tuple(dict.fromkeys(place for _, place in sorted(told, key=_rank)))
+
+
+def _rank(found: tuple[int, Place]) -> tuple[int, int]:
+    """The least number to be subtracted first: between its place and the right one are operands, where no instruction
+    begins, while before the right one there is another instruction."""
+    rank, (_, offset) = found
+    return rank, offset if rank == 0 else 0
 
 
 def _split(value: Value) -> tuple[Value, int]:

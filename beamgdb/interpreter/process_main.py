@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beamgdb.interpreter import build_cache, operations, roles
 from beamgdb.interpreter.build_cache import Found
+from beamgdb.interpreter.machines import MACHINES
 from beamgdb.interpreter.operations import Operation, Symbol, Unsupported
-from beamgdb.interpreter.points import CURRENT, Finder, Point
+from beamgdb.interpreter.points import CURRENT, Finder, Point, frame_size
 from beamgdb.interpreter.roles import Roles
-from beamgdb.interpreter.symbolic.values import SLOT
+from beamgdb.interpreter.symbolic.values import is_named, split_place
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.vm.frame import ReadRegister
@@ -23,18 +25,22 @@ if TYPE_CHECKING:
 BEHIND_HANDLERS = 4096
 """Bytes behind the last handler that still belong to `process_main`, where its size is not known."""
 
-MAX_WORDS = 10
-"""Words of an instruction, without its table, at most."""
+FOLLOWED = ("instruction", "stack")
+"""Roles that change from point to point."""
+
+MAX_WORDS = 300
+"""Words of an instruction, with the elements of a tuple or map that it may build, that are looked through at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
     """What is known of the program's file: its build id, the size of `process_main` in bytes, None if unknown, and
-    whether its instructions are Thumb ones."""
+    whether its instructions are Thumb ones; and the file where its debug information would be."""
 
     build_id: str | None = None
     process_main_size: int | None = None
     is_thumb: bool = False
+    debug_file: Path | None = None
 
 
 class ProcessMain:
@@ -77,15 +83,48 @@ class ProcessMain:
         """What its code tells. Raises `Unsupported`, `Unreadable`."""
         kept = build_cache.load(self._build.build_id)
         if kept is not None:
-            self.origin = "found earlier in the handlers of this build"
+            self.origin = "found earlier in this build"
             return kept
-        at_id = self._layout.offset("Process", "common.id")
-        places = roles.recover(self.operations, self._follower, self._memory.word_size, at_id)
+        places = self._recovered()
         finder = Finder(places, self._layout, self._follower.architecture.ARGUMENTS)
-        found = Found(places, finder.find(self.operations, self._follower, self.start))
-        self.origin = "found in the handlers of its operations"
+        # On ARM debug information is seldom there, and the unwinder of C frames has frame addresses of its own.
+        size = frame_size(self._follower, self.start, self._memory.word_size) if self._arch == "x86_64" else None
+        found = Found(places, finder.find(self.operations, self._follower, self.start), size)
         build_cache.save(self._build.build_id, found)
         return found
+
+    def _recovered(self) -> Roles:
+        at_id, word = self._layout.offset("Process", "common.id"), self._memory.word_size
+        self.origin = "found in the handlers of its operations"
+        try:
+            return roles.recover(self.operations, self._follower, word, at_id)
+        except Unsupported:
+            described = self._described()
+            if not described:
+                raise
+        self.origin += ", the rest in debug information"
+        return roles.recover(self.operations, self._follower, word, at_id, described)
+
+    def cfa(self, read: ReadRegister) -> int | None:
+        """The canonical frame address of one of its frames (DWARF 5, 6.4), None where it is not known. Debug
+        information describes variables by it."""
+        machine, size = MACHINES.get(self._arch), self._found.frame_size
+        sp = read(machine.sp) if machine else None
+        return sp + size if sp is not None and size is not None else None
+
+    def _described(self) -> dict[str, str]:
+        """What debug information tells of the roles, as far as it can be used."""
+        if self._build.debug_file is None:
+            return {}
+        # Only now: what reads ELF files takes time to load, and debug information is seldom needed.
+        try:
+            from beamgdb.interpreter import dwarf_roles
+        except ImportError:
+            return {}
+        handlers = {operation.handler - self.start for operation in self.operations}
+        told = dwarf_roles.read(self._build.debug_file, self._arch, handlers)
+        # To follow the instruction and the stack pointer through a handler takes places that instructions name.
+        return {role: place for role, place in told.items() if role not in FOLLOWED or is_named(place)}
 
     @property
     def roles(self) -> Roles:
@@ -94,15 +133,20 @@ class ProcessMain:
 
     @cached_property
     def _follower(self) -> Follower:
-        if self._arch != "arm32":
-            raise Unsupported(f"the state of the interpreter is not known on {self._arch}: its handlers cannot be read")
         try:
-            from beamgdb.interpreter.symbolic import arm32 as architecture
             from beamgdb.interpreter.symbolic.paths import Follower
+
+            if self._arch == "arm32":
+                from beamgdb.interpreter.symbolic import arm32
+
+                return Follower(self._memory.read, arm32, arm32.disassembler(self._build.is_thumb))
+            if self._arch == "x86_64":
+                from beamgdb.interpreter.symbolic import x86_64
+
+                return Follower(self._memory.read, x86_64, x86_64.disassembler())
         except ImportError as error:
             raise Unsupported(f"the state of the interpreter is not known: {error}") from None
-        engine = architecture.disassembler(self._build.is_thumb)
-        return Follower(self._memory.read, architecture, engine)
+        raise Unsupported(f"the state of the interpreter is not known on {self._arch}: its handlers cannot be read")
 
     def process(self, read: ReadRegister) -> int | None:
         """c_p in a frame of `process_main`: the address of the process that it runs, or has run last."""
@@ -125,8 +169,10 @@ class ProcessMain:
             word = self._memory.word(address)
         except Unreadable:
             return False
-        # On 64 bits, where handlers have small addresses, the upper half holds operands (`BeamCodeAddr`, beam_code.h).
-        return word & ~1 in self._handlers or word & 0xFFFFFFFF in self._handlers
+        if self._memory.word_size == 4:
+            return word & ~1 in self._handlers
+        # Where handlers have small addresses, the upper half may hold operands (`BeamCodeAddr`, erl_vm.h).
+        return word in self._handlers or word & 0xFFFFFFFF in self._handlers
 
     def instruction(self, read: ReadRegister, pc: int, innermost: bool) -> int | None:
         """Address of the instruction in progress, or of the next one when the handler is almost done. None where it is
@@ -156,11 +202,13 @@ class ProcessMain:
         return self._content(self.roles.stack, read) if self._point(pc, innermost).has_stack else None
 
     def _content(self, place: str, read: ReadRegister) -> int | None:
-        if not place.startswith(SLOT):
+        register, distance = split_place(place)
+        if distance is None:
             return read(place)
-        sp = read("sp")
+        machine = MACHINES.get(self._arch)
+        base = read(machine.sp if machine and register == "sp" else register)
         try:
-            return None if sp is None else self._memory.word(sp + int(place.removeprefix(SLOT)))
+            return None if base is None else self._memory.word(base + distance)
         except Unreadable:
             return None
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 
 from beamgdb.interpreter.operations import Operation, Unsupported
 from beamgdb.interpreter.symbolic.paths import Follower, Path
@@ -22,7 +23,8 @@ WITNESSES = 2
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Places of the variables of `process_main` (emu/beam_emu.c): a register by GDB's name, or a slot as `sp+N`.
+    """Places of the variables of `process_main` (emu/beam_emu.c): a register by GDB's name, or a slot as `sp+N`. Where
+    code is not optimised, all but I and E may also be in a slot at a distance from another register, as in `rbp-56`.
 
     `instruction` is I, the next or present instruction; `stack` is E, the Erlang stack pointer; `heap_top` HTOP;
     `reductions` FCALLS; `x_registers` is `reg`, the address of x0; `process` is c_p.
@@ -40,15 +42,22 @@ Rule = Callable[[Path, int, int], Iterator[tuple[str, str]]]
 """What a path through a handler tells, as (role, place), given the size of a word and the offset of a process's id."""
 
 
-def recover(operations: Iterable[Operation], follower: Follower, word: int, id_offset: int) -> Roles:
-    """The places, found from handlers. Raises `Unsupported` where they cannot be found or handlers disagree."""
+def recover(
+    operations: Iterable[Operation],
+    follower: Follower,
+    word: int,
+    id_offset: int,
+    described: Mapping[str, str] = MappingProxyType({}),
+) -> Roles:
+    """The places, found from handlers; of roles that those do not tell, what is `described`. Raises `Unsupported` where
+    neither tells, or handlers disagree."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for operation in operations:
         for pattern, rules in _TELLING:
             if pattern.fullmatch(operation.name):
                 for role, place in _told(operation, follower, rules, word, id_offset):
-                    found[role][place].add(operation.name)
-    return Roles(**{field.name: _agreed(field.name, found[field.name]) for field in fields(Roles)})
+                    found[role][operation.name].add(place)
+    return Roles(**{field.name: _agreed(field.name, found[field.name], described) for field in fields(Roles)})
 
 
 def _told(
@@ -62,16 +71,23 @@ def _told(
         return
 
 
-def _agreed(role: str, witnesses: dict[str, set[str]]) -> str:
-    if not witnesses:
-        raise Unsupported(f"process_main's {role.replace('_', ' ')} was not found in the handlers of its operations")
-    if len(witnesses) > 1:
-        places = ", ".join(f"{place} ({min(names)})" for place, names in sorted(witnesses.items()))
-        raise Unsupported(f"handlers of process_main disagree on where its {role.replace('_', ' ')} is: {places}")
-    ((place, names),) = witnesses.items()
-    if len(names) < WITNESSES:
-        raise Unsupported(f"only {min(names)} tells where process_main's {role.replace('_', ' ')} is: too few")
-    return place
+def _agreed(role: str, told: dict[str, set[str]], described: Mapping[str, str]) -> str:
+    """The place that all operations tell: a handler may leave a copy in another one. `told`: places by operation."""
+    what = role.replace("_", " ")
+    if not told and role in described:
+        return described[role]
+    if not told:
+        raise Unsupported(f"process_main's {what} was not found in the handlers of its operations")
+    common = set.intersection(*told.values())
+    if len(common) != 1:
+        text = ", ".join(
+            f"{place} ({min(name for name, places in told.items() if place in places)})"
+            for place in sorted(set.union(*told.values()))
+        )
+        raise Unsupported(f"handlers of process_main disagree on where its {what} is: {text}")
+    if len(told) < WITNESSES:
+        raise Unsupported(f"only {min(told)} tells where process_main's {what} is: too few")
+    return common.pop()
 
 
 def _next_instruction(path: Path, word: int, _: int) -> Iterator[tuple[str, str]]:

@@ -158,7 +158,11 @@ class InterpreterUnwinder:
         }
         if x_registers is not None:
             registers[machine.x_registers] = x_registers
-        return Unwound(sp, self._main.start, PROCESS_MAIN_ID, registers)
+        # GDB finds variables by the stack address of a frame's id, which should be the CFA. The second frame of
+        # `process_main` has that too, so that another code address must tell them apart.
+        cfa, start = self._main.cfa(read), self._main.start
+        stack, code = (sp, start) if cfa is None else (cfa, start + 1)
+        return Unwound(stack, code, PROCESS_MAIN_ID, registers)
 
     def _position(self, current: Current) -> tuple[int, int, int | None] | None:
         """The pc of the innermost Erlang frame, the address of y0 in it, and of x0 if x registers are its own."""
@@ -197,7 +201,8 @@ class InterpreterUnwinder:
             number = frame.process.id >> IMMED1_BITS & 0xFFFFFFF
             distance = (frame.process.record["hend"] - end) & ((1 << FRAME_BITS) - 1)
             special = number << FRAME_BITS | distance
-        return Unwound(read(self._machine.sp) or 0, frame.place.code.start, special, registers)
+        stack = self._main.cfa(read) or read(self._machine.sp) or 0
+        return Unwound(stack, frame.place.code.start, special, registers)
 
     def _kept(self, read: ReadRegister) -> dict[str, int]:
         """Registers of `process_main` that its caller may need."""

@@ -141,7 +141,7 @@ def test_the_table_of_a_vm() -> None:
     ("vm", "message"),
     [
         (replace(DEBIAN_12, erts_version="13.1.4"), r"erts 13\.1\.4 x86_64 jit; there are: .*13\.1\.5 x86_64 jit"),
-        (replace(DEBIAN_12, flavour="emu"), "x86_64 emu; there are"),
+        (replace(DEBIAN_12, arch="aarch64", flavour="emu"), "aarch64 emu; there are"),
         (replace(DEBIAN_12, build="debug"), "a debug build"),
         (replace(DEBIAN_12, options=frozenset({"vm-probes"})), "not for this build: vm-probes"),
         (replace(DEBIAN_12, word_size=4), "words of 4 bytes"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
-from typing import Protocol
-
-from capstone import Cs, CsInsn
+from typing import TYPE_CHECKING, Protocol
 
 from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Step
 from beamgdb.interpreter.symbolic.values import UNKNOWN, State, Value
+
+if TYPE_CHECKING:
+    from capstone import Cs, CsInsn
 
 MAX_PATHS = 32
 MAX_INSTRUCTIONS = 400

@@ -67,6 +67,26 @@ def slot(offset: int) -> str:
     return f"{SLOT}{offset}"
 
 
+def split_place(place: str) -> tuple[str, int | None]:
+    """The register of a place, and for a slot its distance from where that points."""
+    for sign in "+-":
+        register, found, distance = place.partition(sign)
+        if found:
+            return register, int(distance) * (1 if sign == "+" else -1)
+    return place, None
+
+
+def is_named(place: str) -> bool:
+    """Whether a `State` knows the place by its name: a register, or a slot at a distance from the stack pointer."""
+    return place.startswith(SLOT) or split_place(place)[1] is None
+
+
+def initial(place: str) -> Value:
+    """What a place held at first."""
+    register, distance = split_place(place)
+    return Initial(place) if distance is None or is_named(place) else Loaded(plus(Initial(register), distance))
+
+
 def leaves(value: Value) -> Iterator[Value]:
     """The values that one was computed from, itself if it was not."""
     if isinstance(value, Mixed):

@@ -148,6 +148,15 @@ def test_errors(running: Session, wrong: str) -> None:
     one_line_error(running.gdb, f"beam-break {wrong}".strip())
 
 
+def test_float_registers(running: Session) -> None:
+    """Of the unboxed product, on the line after that which makes it."""
+    gdb = running.gdb
+    with stopped_at(gdb, "stages:scale/2"):
+        scaled = float(gdb.cmd("xreg 0").split()[1])
+    with stopped_at(gdb, f"stages.erl:{line('Product / 8.0')}"):
+        assert float(gdb.cmd("freg 0").split()[1]) == scaled * 2.5 + 0.125
+
+
 # -- leaving ----------------------------------------------------------------------------------------------------------
 
 #: A process that goes through code with breakpoints all the time, and tells so.

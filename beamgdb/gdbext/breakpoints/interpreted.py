@@ -26,6 +26,9 @@ LOADED = "erts_update_ranges"
 BEFORE_START = "(unsigned long) (char *) &process_main"
 """A place that is run once by each scheduler, for as long as the VM has not told where traps can lead."""
 
+LOCATION = f"*(${PLACE} ? ${PLACE} : {BEFORE_START})"
+"""Where GDB's breakpoints are. By the symbol before the start: the program may not be yet where it will run."""
+
 
 class Watch(Protocol):
     """Somebody who wants to see threads come to instructions, such as a step in progress."""
@@ -88,14 +91,14 @@ def make_place() -> str:
         _state.follows_resumption = True
         gdb.events.cont.connect(_on_continue)
     if gdb.convenience_variable(PLACE) is None:
-        gdb.set_convenience_variable(PLACE, gdb.parse_and_eval(BEFORE_START))
+        gdb.set_convenience_variable(PLACE, 0)
     current = session.find()
     if current is not None and _is_initialised(current):
         _traps(current)
     if _state.point is None or not _state.point.is_valid():
-        _state.point = _TrapPoint(f"*${PLACE}", internal=True)
+        _state.point = _TrapPoint(LOCATION, internal=True)
         _state.point.silent = True
-    return f"*${PLACE}"
+    return LOCATION
 
 
 def _traps(current: session.Session) -> Traps:

@@ -17,7 +17,7 @@ from jit.beam.operations import Function
 from jit.codegen import arith, bif, call, catch, common, fun, select, symbols
 from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
 from jit.codegen.emitters import emit
-from jit.codegen.fragments import FRAGMENTS
+from jit.codegen.fragments import Fragments
 from jit.codegen.liveness import live_before
 from jit.codegen.machine import FCALLS, X_ARRAY
 from jit.erts.layout import Layout
@@ -47,7 +47,8 @@ class Native:
     """Native code of a module.
 
     ``entries``: for each label of the bytecode that native code takes over, the offsets of the ways in from the
-    interpreter and from native code. ``interpreted``: what each of the other functions lacks.
+    interpreter and from native code; the former all lie between the two offsets of ``ways_in``. ``interpreted``: what
+    each of the other functions lacks. ``fragments``: name, begin and end.
     """
 
     module: Module
@@ -56,6 +57,7 @@ class Native:
     functions: list[NativeFunction]
     fragments: list[tuple[str, int, int]]
     entries: list[tuple[int, int, int]]
+    ways_in: tuple[int, int]
     interpreted: dict[tuple[str, int], str]
     #: By label of a function's entry and index of an operation: a label to insert before it, and one to exchange the
     #: label of a handler for.
@@ -92,9 +94,8 @@ def _lacking(module: Module, layout: Layout) -> dict[int, str]:
 
 
 def _why_not(function: Function, module: Module, layout: Layout) -> str | None:
-    fragments = {name: Label() for name in FRAGMENTS}
     try:
-        _emit_operations(_emission(_shared(module, layout, Assembler(), fragments, {}), function), None)
+        _emit_operations(_emission(_shared(module, layout, Assembler(), Fragments(), {}), function), None)
     except Unsupported as error:
         return str(error)
     return None
@@ -159,16 +160,18 @@ class _Compilation:
 
     def __init__(self, module: Module, layout: Layout, functions: list[Function], stress: bool) -> None:
         self.assembler = Assembler()
-        self.fragments = {name: Label() for name in FRAGMENTS}
+        self.fragments = Fragments()
         self.entries = {function.entry: Label() for function in functions}
         self.shared = _shared(module, layout, self.assembler, self.fragments, self.entries)
         self.shared.stress = stress
         self.functions = functions
 
     def run(self, interpreted: dict[tuple[str, int], str]) -> Native:
-        places = [self._fragment(name) for name in FRAGMENTS]
         natives = [self._function(function) for function in self.functions]
-        ways = self._ways_in(natives)
+        begin = self.assembler.offset
+        entries = self._ways_in(natives)
+        ways_in = begin, self.assembler.offset
+        fragments = self.fragments.emit(self.assembler, self.shared.layout)
         code = self.assembler.finish()
         emissions = [native.emission for native in natives if native.emission]
         return Native(
@@ -176,21 +179,15 @@ class _Compilation:
             layout=self.shared.layout,
             code=code,
             functions=natives,
-            fragments=places,
-            entries=ways,
+            fragments=fragments,
+            entries=entries,
+            ways_in=ways_in,
             interpreted=interpreted,
             resumes={emission.function.entry: emission.resumes for emission in emissions},
             handlers={emission.function.entry: emission.handlers for emission in emissions},
             continuations=[stub for emission in emissions for stub, _ in emission.continuations],
             next_label=self.shared.next_label,
         )
-
-    def _fragment(self, name: str) -> tuple[str, int, int]:
-        a = self.assembler
-        start = a.offset
-        a.bind(self.fragments[name])
-        FRAGMENTS[name](a, self.shared.layout, self.fragments)
-        return name, start, a.offset
 
     def _function(self, function: Function) -> NativeFunction:
         emission = _emission(self.shared, function)

@@ -135,8 +135,8 @@ def _add_frames(dwarf: Dwarf, native: Native) -> None:
     dwarf.frames.add_fdes(cie, [(leave[0], leave[1] - leave[0])], leaving)
     ranges = [*places.values(), *((function.start, function.end) for function in native.functions)]
     dwarf.frames.add_fdes(cie, [(start, end - start) for start, end in ranges], inside)
-    ways_in = max(function.end for function in native.functions)
-    dwarf.frames.add_fdes(cie, [(ways_in, len(native.code.data) - ways_in)])
+    begin, end = native.ways_in
+    dwarf.frames.add_fdes(cie, [(begin, end - begin)])
 
 
 def _saved(program: CfaProgram) -> CfaProgram:

@@ -114,6 +114,16 @@ class Emission:
         else:
             raise Unsupported(f"destination {operand}")
 
+    def value(self, operand: Operand, into: Register) -> Register:
+        """A CPU register that holds the word of an operand: *into*, or another that must not be changed."""
+        return self.load(operand, into)
+
+    def spill(self) -> None:
+        """Let the x registers in memory be right, as the VM is going to read them there."""
+
+    def forget(self) -> None:
+        """From here on x registers are in memory only, as the VM may have changed them there."""
+
     def _x(self, register: X) -> int:
         if register.number > _LAST_X:
             raise Unsupported(f"x{register.number}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from jit.arm32.assembler import Assembler
@@ -31,10 +31,53 @@ from jit.erts.layout import Layout
 #: Cells of a list that are counted without counting reductions.
 _LONGEST: Final = 4000
 
-Fragment = Callable[[Assembler, Layout, dict[str, Label]], None]
+Fragment = Callable[[Assembler, Layout, Mapping[str, Label]], None]
+
+#: By the names that emitters use, behind which a fragment is found in symbol tables too.
+FRAGMENTS: Final[dict[str, Fragment]] = {}
 
 
-def enter(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+def fragment(name: str) -> Callable[[Fragment], Fragment]:
+    """Declare a fragment of this name."""
+
+    def declare(function: Fragment) -> Fragment:
+        FRAGMENTS[name] = function
+        return function
+
+    return declare
+
+
+class Fragments(Mapping[str, Label]):
+    """The labels of a module's fragments. Only those that are asked for become part of its code."""
+
+    def __init__(self) -> None:
+        self._labels: dict[str, Label] = {}
+
+    def __getitem__(self, name: str) -> Label:
+        if name not in FRAGMENTS:
+            raise KeyError(name)
+        return self._labels.setdefault(name, Label())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FRAGMENTS)
+
+    def __len__(self) -> int:
+        return len(FRAGMENTS)
+
+    def emit(self, a: Assembler, layout: Layout) -> list[tuple[str, int, int]]:
+        """Append the code of all that are asked for; name, begin and end of each, offsets in bytes."""
+        places: list[tuple[str, int, int]] = []
+        while len(places) < len(self._labels):  # one may ask for another
+            name, label = list(self._labels.items())[len(places)]
+            begin = a.offset
+            a.bind(label)
+            FRAGMENTS[name](a, layout, self)
+            places.append((name, begin, a.offset))
+        return places
+
+
+@fragment("enter")
+def enter(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """From the interpreter: r0 is the ErlNifEnv, r2 the x registers, r12 where to go."""
     a.push(*SAVED)
     a.sub(SP, SP, ROOM)
@@ -48,7 +91,8 @@ def enter(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
     a.bx(R12)
 
 
-def return_(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("return")
+def return_(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """To the interpreter, which returns x0 to the address on the stack."""
     a.mov(R1, 1)
     a.bl(fragments["settle"])
@@ -56,7 +100,8 @@ def return_(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
     a.b(fragments["leave"])
 
 
-def interpret(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("interpret")
+def interpret(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """To the interpreter, which goes on at r0, a function with r1 arguments, as for a trap."""
     _prepare_trap(a, layout)
     a.bl(fragments["settle"])
@@ -76,7 +121,8 @@ def _prepare_trap(a: Assembler, layout: Layout) -> None:
         a.str(R1, place)
 
 
-def to_interpreter(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("to_interpreter")
+def to_interpreter(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """To the interpreter, in the midst of a function: r0 is where, r1 has a bit for each x register in use.
 
     Others may hold anything, and the collector must not see that: those below the last in use become NIL.
@@ -108,13 +154,15 @@ def to_interpreter(a: Assembler, layout: Layout, fragments: dict[str, Label]) ->
     a.b(fragments["leave"])
 
 
-def yield_(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("yield")
+def yield_(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """No reductions are left at the entry of a function: r0 is its bytecode, r1 its arity."""
     a.add(FCALLS, FCALLS, 1)  # the interpreter counts the call itself
     a.b(fragments["interpret"])
 
 
-def call_export(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("call_export")
+def call_export(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """Call through the export entry r0 with r1 arguments: native code, or else the interpreter."""
     a.ldr_literal(R2, External("the_active_code_index"))
     a.ldr(R2, at(R2))
@@ -122,7 +170,8 @@ def call_export(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> No
     a.b(fragments["call_address"])
 
 
-def call_address(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("call_address")
+def call_address(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """Call the function at r0 with r1 arguments: native code, or else the interpreter."""
     a.ldr(R2, at(R0))
     a.cmp(R2, CALL_NIF)
@@ -134,7 +183,8 @@ def call_address(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> N
     a.b(fragments["interpret"])
 
 
-def settle(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("settle")
+def settle(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """Before leaving with r1 x registers in use: do what the interpreter would do next, as in call_nif's epilogue.
 
     It collects garbage if there are heap fragments or much binary data, or if it is told to. There must be no heap
@@ -157,46 +207,51 @@ def settle(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
     a.b(fragments["collect_garbage"])
 
 
-def leave(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("leave")
+def leave(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """Out of native code: r0 is what the interpreter gets."""
     a.ldr(R1, at(SP, ENVIRONMENT))
-    _swap_out(a, layout)
+    swap_out(a, layout)
     a.str(HTOP, at(R1, layout["ErlNifEnv.hp"]))  # erts_post_nif makes it the top of the heap
     a.add(SP, SP, ROOM)
     a.pop(R4, R5, R6, R7, R8, R9, R10, R11, PC)
 
 
-def collect_garbage(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("collect_garbage")
+def collect_garbage(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """Make room for r1 words, with r3 x registers in use."""
     a.str(LR, at(SP, RETURN))
-    _swap_out(a, layout)
+    swap_out(a, layout)
     a.str(FCALLS, at(SP))
     a.mov(R0, PROCESS)
     a.add(R2, REGISTERS, X_ARRAY)
-    _call(a, "erts_garbage_collect_nobump")
+    call_vm(a, "erts_garbage_collect_nobump")
     a.sub(FCALLS, FCALLS, R0)
     a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
-    _swap_in(a, layout)
+    swap_in(a, layout)
     a.ldr(PC, at(SP, RETURN))
 
 
-def compare(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("compare")
+def compare(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = how the terms r0 and r1 are in order: below, equal to or above zero."""
     a.str(LR, at(SP, RETURN))
     a.mov(R2, 0)
     a.mov(R3, 0)
-    _call(a, "erts_cmp_compound")
+    call_vm(a, "erts_cmp_compound")
     a.ldr(PC, at(SP, RETURN))
 
 
-def eq(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("eq")
+def eq(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = whether the terms r0 and r1 are the same."""
     a.str(LR, at(SP, RETURN))
-    _call(a, "eq")
+    call_vm(a, "eq")
     a.ldr(PC, at(SP, RETURN))
 
 
-def guard_bif(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("guard_bif")
+def guard_bif(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = what the BIF at r12 gives for the arguments on the C stack; 0 if it fails. It uses heap fragments only."""
     a.str(LR, at(SP, RETURN))
     a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
@@ -208,7 +263,8 @@ def guard_bif(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> Non
     a.ldr(PC, at(SP, RETURN))
 
 
-def length(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("length")
+def length(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = the length of the list r0 as a term; 0 if it is no proper list, or so long that it takes a while."""
     loop, other, end = Label(), Label(), Label()
     a.mov(R1, machine.SMALL_TAG)
@@ -230,84 +286,69 @@ def length(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
     a.bx(LR)
 
 
-def call_fun(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("call_fun")
+def call_fun(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = the code of the fun behind r1 arguments in x registers, where its variables are now; 0 if it fails."""
     a.str(LR, at(SP, RETURN))
-    _swap_out(a, layout)
+    swap_out(a, layout)
     a.mov(R0, PROCESS)
     a.add(R2, REGISTERS, X_ARRAY)
     a.mov(R3, 0)
-    _call(a, "call_fun")
-    _swap_in(a, layout)
+    call_vm(a, "call_fun")
+    swap_in(a, layout)
     a.ldr(PC, at(SP, RETURN))
 
 
-def build_stacktrace(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+@fragment("build_stacktrace")
+def build_stacktrace(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = the stack trace that the raw one in r0 stands for."""
     a.str(LR, at(SP, RETURN))
-    _swap_out(a, layout)
+    swap_out(a, layout)
     a.mov(R1, R0)
     a.mov(R0, PROCESS)
-    _call(a, "build_stacktrace")
-    _swap_in(a, layout)
+    call_vm(a, "build_stacktrace")
+    swap_in(a, layout)
     a.ldr(PC, at(SP, RETURN))
 
 
-def call_code(a: Assembler, layout: Layout, fragments: dict[str, Label]) -> None:
+@fragment("call_code")
+def call_code(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """Call the function at r0: native code, or else the interpreter."""
     a.ldr(R1, at(R0, -WORD))  # ErtsCodeMFA.arity
     a.b(fragments["call_address"])
 
 
 def _arithmetic(function: str) -> Fragment:
-    def fragment(a: Assembler, layout: Layout, _fragments: dict[str, Label]) -> None:
+    def fragment(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
         a.str(LR, at(SP, RETURN))
         a.mov(R2, R1)
         a.mov(R1, R0)
         a.mov(R0, PROCESS)
-        _call(a, function)
+        call_vm(a, function)
         a.ldr(PC, at(SP, RETURN))
 
     return fragment
 
 
-def _swap_out(a: Assembler, layout: Layout) -> None:
+def swap_out(a: Assembler, layout: Layout) -> None:
     """Let the VM see heap, stack and reductions."""
     a.str(HTOP, at(PROCESS, layout["Process.htop"]))
     a.str(E, at(PROCESS, layout["Process.stop"]))
     a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
 
 
-def _swap_in(a: Assembler, layout: Layout) -> None:
+def swap_in(a: Assembler, layout: Layout) -> None:
     """Take them back: the VM may have moved them."""
     a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
     a.ldr(E, at(PROCESS, layout["Process.stop"]))
     a.ldr(FCALLS, at(PROCESS, layout["Process.fcalls"]))
 
 
-def _call(a: Assembler, function: str) -> None:
+def call_vm(a: Assembler, function: str) -> None:
+    """Call an exported C function of beam.smp: r0 to r3, r12 and lr are not kept."""
     a.ldr_literal(R12, External(function))
     a.blx(R12)
 
 
-#: By the names that emitters use.
-FRAGMENTS: Final[dict[str, Fragment]] = {
-    "enter": enter,
-    "return": return_,
-    "interpret": interpret,
-    "to_interpreter": to_interpreter,
-    "yield": yield_,
-    "call_export": call_export,
-    "call_address": call_address,
-    "call_code": call_code,
-    "call_fun": call_fun,
-    "guard_bif": guard_bif,
-    "length": length,
-    "build_stacktrace": build_stacktrace,
-    "settle": settle,
-    "leave": leave,
-    "collect_garbage": collect_garbage,
-    "compare": compare,
-    "eq": eq,
-    **{name: _arithmetic(name) for name in arith.FRAGMENTS},
-}
+for _name in arith.FRAGMENTS:
+    fragment(_name)(_arithmetic(_name))

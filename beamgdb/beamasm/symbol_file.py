@@ -16,7 +16,7 @@ from beamgdb.beamasm.registrations import CODE_INFO, NO_CODE, Module, Range
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
 from jit.object.dwarf_info import Die, Fragment, Unit
-from jit.object.dwarf_line import LineTable
+from jit.object.dwarf_line import LineRow, LineTable, RowFlag
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import ET, SHF, SHT, STT
 from jit.object.target import Target
@@ -38,6 +38,10 @@ class Describing(Protocol):
     def x_location(self, number: int) -> bytes:
         """The DWARF expression that says where an x register is; an empty one says that it is nowhere."""
 
+
+BYTECODE = " bytecode"
+"""How the names of interpreted code end that has native code beside it: breakpoints on the function or its lines are
+meant for that, and are not to be put here."""
 
 Locate = Callable[[str, str], tuple[str, str]]
 """From a module and a file name in its line table to (directory, file name) of the source."""
@@ -165,8 +169,10 @@ def _row(code: Range, files: _Files) -> tuple[str | int, ...]:
     return (*head, files.number[code.lines[0][1]], code.lines[0][2]) if code.lines else head
 
 
-def _rows(code: Range, files: _Files) -> Iterable[tuple[int, int, int]]:
+def _rows(code: Range, files: _Files) -> Iterable[LineRow]:
     number = files.number
+    if code.name.endswith(BYTECODE):
+        return [(address, number[file], line, 0, RowFlag.NONE) for address, file, line in code.lines]
     return [(address, number[file], line) for address, file, line in code.lines]
 
 

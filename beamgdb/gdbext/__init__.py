@@ -5,7 +5,7 @@ def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
     from beamgdb.gdbext import errors, events, frames, functions, printers, quiet, unwinder
     from beamgdb.gdbext.breakpoints import announce, interpreted, process_condition
-    from beamgdb.gdbext.commands import beam_break, beam_bt, beam_info, beam_step, eterm, registers
+    from beamgdb.gdbext.commands import beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers
 
     global _installed
     if _installed:
@@ -13,7 +13,7 @@ def install() -> None:
     _installed = True
     quiet.silence()
     errors.install()
-    for module in (beam_break, beam_bt, beam_info, beam_step, eterm, registers):
+    for module in (beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers):
         module.install()
     functions.install()
     process_condition.install()

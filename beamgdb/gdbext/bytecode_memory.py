@@ -38,7 +38,7 @@ def explain(point: gdb.Breakpoint) -> None:
     if current is None or not current.node.is_interpreter or not point.visible:
         return
     found = (current.node.code.find(one.address) for one in point.locations)
-    place = next(filter(None, found), None)
+    place = next((one for one in found if one and not current.node.code.native_at(one.code.start)), None)
     if place is not None:
         advice = f"`beam-break {place.code.name}` makes one"
         text = f"breakpoint {point.number} is in interpreted code and will not be hit; {advice} that is"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import gdb
 
 from beamgdb.frames.flow import MAX_X
-from beamgdb.gdbext import session
+from beamgdb.gdbext import native_variables, session
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.node import Node, Unavailable
@@ -43,6 +43,9 @@ class Selected:
 
     def x_register(self, number: int) -> int:
         """The word in x register `number`; raises `Unavailable`."""
+        held = native_variables.word(self.gdb_frame, f"x{number}") if self._is_native else None
+        if held is not None:
+            return held
         unwinder = unwinder_of(session.require())
         assert unwinder is not None
         read = register_reader(self.gdb_frame)
@@ -67,6 +70,10 @@ class Selected:
         (content,) = struct.unpack(order + "d", self.node.memory.read(address, 8))
         return float(content)
 
+    @property
+    def _is_native(self) -> bool:
+        return self.node.code.native_at(self.erlang.place.code.start) is not None
+
     def _without_x_registers(self, kind: str = "x") -> str:
         name = self.erlang.place.code.name
         return f"{kind} registers are not available in {name}: it has called another function, which uses them"
@@ -77,6 +84,9 @@ class Selected:
         unwinder = unwinder_of(current)
         assert unwinder is not None
         erlang, newer = self.erlang, self.gdb_frame.newer()
+        if self._is_native:
+            names = (f"arg{number}" for number in range(1, 1 + (erlang.place.code.arity or 0)))
+            return [native_variables.word(self.gdb_frame, name) for name in names]
         found = unwinder.arguments(erlang, register_reader(self.gdb_frame), is_innermost(self.gdb_frame))
         if newer is None or not is_innermost(newer):
             return found

@@ -161,7 +161,7 @@ def _on_change(_: Any) -> None:
 
 
 def _on_new_objfile(event: Any) -> None:
-    if symbols.is_ours(event.new_objfile) or session.relocates():
+    if symbols.is_ours(event.new_objfile) or symbols.is_native(event.new_objfile) or session.relocates():
         return
     session.forget_all()
     errors.guarded(_new_program if not session.has_process() else _new_process)

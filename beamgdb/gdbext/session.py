@@ -15,7 +15,7 @@ from beamgdb.interpreter.process_main import Build
 from beamgdb.layouts.identity import read_identity
 from beamgdb.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
 from beamgdb.memory import ByteOrder, CachedMemory, Unreadable
-from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.node import DESCRIPTOR, Node, Unavailable
 from beamgdb.vm.schedulers import KINDS
 
 MARK = "etp_erts_version"
@@ -26,7 +26,7 @@ MARK_SIZE = 8
 
 
 SYMBOLS = (
-    "__jit_debug_descriptor",
+    DESCRIPTOR,
     "erts_atom_table",
     "erts_proc",
     "erts_port",
@@ -218,6 +218,21 @@ def _build() -> Build:
     return Build(objfile.build_id if objfile else None, size, bool(address & 1), Path(debug) if debug else None)
 
 
+_libraries: frozenset[str] = frozenset()
+
+
+def _is_library(file: gdb.Objfile) -> bool:
+    """Whether an object file may hold the symbols of what runs native code: a NIF."""
+    return ".so" in (file.filename or "")
+
+
+def _is_library_new() -> bool:
+    """Whether GDB has a file that it did not have when it was asked last."""
+    global _libraries
+    before, _libraries = _libraries, frozenset(one.filename or "" for one in gdb.objfiles() if _is_library(one))
+    return not _libraries <= before
+
+
 def _new_node(marked_at: int) -> Node:
     word_size = gdb.lookup_type("long").pointer().sizeof
     remote = is_remote()
@@ -228,6 +243,8 @@ def _new_node(marked_at: int) -> Node:
     addresses: dict[str, int | None] = {}
 
     def symbol(name: str) -> int | None:
+        if name == DESCRIPTOR and addresses.get(name, 0) is None and _is_library_new():
+            del addresses[name]
         if name not in addresses:
             known = file.symbols.get(name) if file and remote else None
             addresses[name] = address_of(name) if known is None else known

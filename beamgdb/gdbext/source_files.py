@@ -26,13 +26,13 @@ def locator(node: Node) -> Locate:
     First where the module's compile info says, if the file is there; else among the sources installed with the running
     system (`lib/APP-VERSION/src`); else what the compile info says, for `set substitute-path`.
     """
-    root = _root()
-    installed = _installed_sources(root) if root else {}
+    top = root()
+    installed = _installed_sources(top) if top else {}
     modules = {module.name: module for module in node.code}
 
     def locate(module: str, file: str) -> tuple[str, str]:
         name = PurePosixPath(file).name
-        compiled = _compiled_from(node, modules.get(module))
+        compiled = compiled_from(node, modules.get(module))
         folders = [compiled.parent] if compiled else []
         if PurePosixPath(file).is_absolute():
             folders.insert(0, PurePosixPath(file).parent)
@@ -43,7 +43,7 @@ def locator(node: Node) -> Locate:
     return locate
 
 
-def _compiled_from(node: Node, module: Module | None) -> PurePosixPath | None:
+def compiled_from(node: Node, module: Module | None) -> PurePosixPath | None:
     """The path in a module's compile info."""
     if module is None:
         return None
@@ -54,7 +54,7 @@ def _compiled_from(node: Node, module: Module | None) -> PurePosixPath | None:
     return PurePosixPath(path) if path else None
 
 
-def _root() -> Path | None:
+def root() -> Path | None:
     """ROOT of the running system, whose beam.smp is ROOT/erts-VERSION/bin/beam.smp."""
     space = gdb.current_progspace()
     if space is None or not space.filename:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import gdb
@@ -74,10 +74,27 @@ def sync(current: Session) -> None:
     mine.files = kept
     if new:
         locate = source_files.locator(current.node)
-        data = symbol_file.write(sorted(new, key=lambda module: module.base), machine, locate)
+        described_as = [_beside_native(module, current.node.code) for module in new]
+        data = symbol_file.write(sorted(described_as, key=lambda module: module.base), machine, locate)
         mine.files.append(_add(data, new))
     mine.code = current.node.code
     mine.seconds += time.perf_counter() - start
+
+
+def _beside_native(module: Module, code: CodeIndex) -> Module:
+    """A module as GDB is told of it: interpreted code that has native code beside it does not bear its plain name."""
+    if next(code.native_modules(module.name), None) is None:
+        return module
+    ranges = (
+        one if one.arity is None or code.is_interpreted(one) else one._replace(name=one.name + symbol_file.BYTECODE)
+        for one in module.ranges
+    )
+    return replace(module, ranges=tuple(ranges))
+
+
+def is_native(objfile: gdb.Objfile) -> bool:
+    """Whether an object file is one that GDB has taken from the VM, of native code."""
+    return (objfile.filename or "").startswith("<<")
 
 
 def is_ours(objfile: gdb.Objfile) -> bool:

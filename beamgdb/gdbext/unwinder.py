@@ -13,6 +13,7 @@ from beamgdb.interpreter.machines import MACHINES
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.interpreter.unwinder import InterpreterUnwinder
 from beamgdb.memory import Unreadable
+from beamgdb.native.unwinder import NativeUnwinder
 from beamgdb.vm.frame import ErlangFrame, ReadRegister, Unwinder
 from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.unwind import Unwinder as JitUnwinder
@@ -38,7 +39,10 @@ def unwinder_of(current: session.Session) -> Unwinder | None:
 def _new_unwinder(node: Node) -> Unwinder | None:
     if node.is_interpreter:
         machine = MACHINES.get(node.identity.arch or "")
-        return InterpreterUnwinder(node, machine, node.process_main) if machine and node.has_layout else None
+        if machine is None or not node.has_layout:
+            return None
+        kind = NativeUnwinder if len(node.native) else InterpreterUnwinder
+        return kind(node, machine, node.process_main)
     return JitUnwinder(node, node.machine) if node.machine else None
 
 

@@ -75,7 +75,7 @@ def _named(node: Node, module: int, function: int, arity: int) -> set[int]:
     if not module & IMMED2_MASK == function & IMMED2_MASK == ATOM:
         return set()
     name = f"{node.term(module)}:{node.term(function)}/{arity}"
-    return {code.start for loaded in node.code for code in loaded.ranges if code.name == name}
+    return {code.start for loaded in node.code for code in node.code.functions(loaded) if code.name == name}
 
 
 def _length(node: Node, term: int) -> int:

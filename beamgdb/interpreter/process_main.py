@@ -63,6 +63,11 @@ class ProcessMain:
             raise Unsupported("this beam.smp exports no symbol process_main")
         return address & ~1 if self._arch == "arm32" else address
 
+    @property
+    def is_thumb(self) -> bool:
+        """Whether its instructions are Thumb ones."""
+        return self._build.is_thumb
+
     @cached_property
     def stop(self) -> int:
         """Address after its last instruction."""

@@ -44,7 +44,7 @@ def levels(node: Node, process: Process, pc: int, top: int, calling: bool = Fals
     for frame in reader.frames(top, stack_end(process, top)):
         words = node.memory.words(frame.address, frame.slots)
         yield Level(pc, calling, node.code.of_frame(pc, calling), words)
-        pc, calling = frame.return_address, True
+        pc, calling = node.code.goes_on(frame.return_address), True
         place = node.code.find(pc)
         if place is not None and place.is_internal:
             return
@@ -62,7 +62,8 @@ def of_frame(node: Node, process: Process, frame: ErlangFrame, calling: bool) ->
     yield Level(frame.pc, calling, frame.place, words)
     place = node.code.find(return_address)
     if place is None or not place.is_internal:
-        yield from levels(node, process, return_address, slot + node.memory.word_size, True)
+        goes_on = node.code.goes_on(return_address)
+        yield from levels(node, process, goes_on, slot + node.memory.word_size, True)
 
 
 def of_waiting(node: Node, process: Process) -> Iterator[Level]:

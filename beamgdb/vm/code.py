@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from beamgdb.beamasm.registrations import INTERNAL, Module, Range
 from beamgdb.interpreter.special_code import INTERPRETER
+
+if TYPE_CHECKING:
+    from beamgdb.native.code import NativeCode
 
 
 class Place(NamedTuple):
@@ -36,12 +39,18 @@ class Where:
     line: int
 
 
-class CodeIndex:
-    """Loaded code by address."""
+def _without_entry(code: Range) -> Range:
+    """A function without the line of its first instruction, which is not executed there."""
+    return code._replace(lines=tuple(line for line in code.lines if line[0] != code.start))
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+
+class CodeIndex:
+    """Loaded code by address: that of the VM, over which one can iterate, and native code made for the interpreter."""
+
+    def __init__(self, modules: Iterable[Module] = (), native: NativeCode | None = None) -> None:
         """`modules` newest first. One that overlaps a newer one has been unloaded, and its memory used again: OTP 25
         does not take back the registrations of code that it purges."""
+        self._native = native
         self._starts: list[int] = []
         self._modules: list[Module] = []
         self._ranges: dict[int, tuple[list[int], tuple[Range, ...]]] = {}
@@ -63,11 +72,57 @@ class CodeIndex:
     def __len__(self) -> int:
         return len(self._modules)
 
+    def native_at(self, address: int) -> Place | None:
+        """The native code at `address`."""
+        found = self._native.find(address) if self._native else None
+        return Place(*found) if found else None
+
+    def native_modules(self, name: str) -> Iterator[Module]:
+        """Native code of versions of a module."""
+        return self._native.of_module(name) if self._native else iter(())
+
+    def native_names(self) -> list[str]:
+        """Modules with native code."""
+        return self._native.names() if self._native else []
+
+    def goes_on(self, address: int) -> int:
+        """Where code goes on that the interpreter has at `address`: there, or in native code."""
+        return self._native.goes_on(address) if self._native else address
+
+    def functions(self, module: Module) -> Iterator[Range]:
+        """Functions of a module as they are interpreted. Beside native code others of the same names follow, which
+        only stand for places in that."""
+        names: set[str] = set()
+        for code in module.ranges:
+            if code.arity is not None and code.name not in names:
+                names.add(code.name)
+                yield code
+
+    def entries(self, module: Module, name: str) -> Iterator[int]:
+        """Where calls of a function of the module come by: in native code if it has some."""
+        return (self.goes_on(code.start) for code in self.functions(module) if code.name == name)
+
+    def lined(self, module: Module) -> Iterator[Range]:
+        """Functions and fragments of a module that run, with native code for it. What only leads to native code has no
+        lines here."""
+        if not self._native or module.name not in self._native.names():
+            yield from module.ranges
+            return
+        for code in self.functions(module):
+            own = code if self.is_interpreted(code) else _without_entry(code)
+            yield own
+        for native in self.native_modules(module.name):
+            yield from (code for code in native.ranges if code.arity is not None)
+
+    def is_interpreted(self, code: Range) -> bool:
+        """Whether a function's calls run its own code, and no native code instead."""
+        return self.goes_on(code.start) == code.start
+
     def find(self, address: int) -> Place | None:
         """The code at `address`, None where no module is."""
         position = bisect_right(self._starts, address) - 1
         if position < 0 or address >= self._modules[position].stop:
-            return None
+            return self.native_at(address)
         module = self._modules[position]
         cached = self._ranges.get(module.base)
         if cached is None:
@@ -80,12 +135,14 @@ class CodeIndex:
         """The code of a frame that goes on at `pc`; `calling`: that is the return address of a call.
 
         The byte before a return address tells it, for the call may be the last instruction; but BeamAsm also makes
-        stacks that return to the beginning of its own entry points.
+        stacks that return to the beginning of its own entry points, and native code ones that return to the beginning
+        of functions made for that.
         """
         place = self.find(pc)
         if not calling or (place is not None and place.is_internal):
             return place
-        return self.find(pc - 1)
+        before = self.find(pc - 1)
+        return place if before is None and place is not None and place.code.start == pc else before
 
     def describe(self, address: int) -> str | None:
         """`module:function/arity+offset` of an address inside code, else None."""

@@ -16,6 +16,8 @@ from beamgdb.interpreter.process_main import Build, ProcessMain
 from beamgdb.layouts.identity import Identity
 from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.native import objects
+from beamgdb.native.code import NativeCode
 from beamgdb.terms.decode import TermDecoder
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
@@ -31,6 +33,9 @@ from beamgdb.vm.record import Record
 from beamgdb.vm.schedulers import Schedulers
 from beamgdb.vm.stack import StackReader
 from beamgdb.vm.statics import Recovered, code_index
+
+DESCRIPTOR = "__jit_debug_descriptor"
+"""GDB's JIT interface: where registered code is told of. The interpreter has none, but what runs native code in it."""
 
 
 class Unavailable(Exception):
@@ -60,6 +65,7 @@ class Node:
         self.machine: Machine | None = machine_of(identity.arch, identity.flavour, layout)
         self.build = build
         self.code = CodeIndex()
+        self.native = NativeCode(memory)
         self.emulator: Emulator | None = None
         self._layout = layout
         self._registered: dict[Entry, Module] = {}
@@ -202,15 +208,24 @@ class Node:
     def update_code(self) -> bool:
         """Read what code is loaded; whether anything has changed since the last time."""
         loaded = self._interpreted_modules() if self.is_interpreter else self._registered_modules()
-        if loaded == self._loaded_modules:
+        native = self._native_code() if self.is_interpreter else NativeCode(self.memory)
+        if loaded == self._loaded_modules and native == self.native:
             return False
-        self._loaded_modules = loaded
-        self.code = CodeIndex(loaded)
+        self._loaded_modules, self.native = loaded, native
+        self.code = CodeIndex(loaded, native if len(native) else None)
         return True
+
+    def _native_code(self) -> NativeCode:
+        """The native code that is registered. An object that was known stays the same one."""
+        descriptor = self.symbol(DESCRIPTOR)
+        registered = registrations.entries(self.memory, descriptor) if descriptor is not None else ()
+        before = {(one.entry, one.headers): one for one in self.native.objects}
+        found = (objects.find(self.memory, entry) for entry in registered)
+        return NativeCode(self.memory, (before.get((one.entry, one.headers), one) for one in found if one is not None))
 
     def _registered_modules(self) -> list[Module]:
         """Code that BeamAsm has registered, as far as it is loaded."""
-        descriptor = self.symbol("__jit_debug_descriptor")
+        descriptor = self.symbol(DESCRIPTOR)
         if descriptor is None:
             return []
         before, registered = self._registered, registrations.entries(self.memory, descriptor)
@@ -254,7 +269,7 @@ class Node:
 
         What was kept of its entry is forgotten: the VM uses the memory of entries that it has taken back again.
         """
-        descriptor = self.symbol("__jit_debug_descriptor")
+        descriptor = self.symbol(DESCRIPTOR)
         entry = registrations.relevant(self.memory, descriptor) if descriptor is not None else None
         if entry is None:
             return None

@@ -22,16 +22,18 @@ class Branches(Buffer):
     def b(self, target: Label | External, cond: Condition = AL) -> None:
         """Go on at *target*."""
         word = B.encode(cond=cond.number, imm24=0)
+        self.branches += 1
         if isinstance(target, External):
             self._emit_relocated(word, R_ARM.JUMP24, target)
         else:
             self._emit_referring(word, target, fill_branch)
         if cond is AL:
-            self._after_jump()
+            self.unreachable()
 
     def bl(self, target: Label | External, cond: Condition = AL) -> None:
         """Call *target*: lr becomes the address of what follows. A symbol may be Thumb code if *cond* is AL."""
         word = BL.encode(cond=cond.number, imm24=0)
+        self.branches += 1
         if isinstance(target, External):
             self._emit_relocated(word, R_ARM.CALL if cond is AL else R_ARM.JUMP24, target)
         else:
@@ -39,12 +41,14 @@ class Branches(Buffer):
 
     def bx(self, rm: Register, cond: Condition = AL) -> None:
         """Go on at the address in rm."""
+        self.branches += 1
         self._emit(BX.encode(cond=cond.number, Rm=rm.number))
         if cond is AL:
-            self._after_jump()
+            self.unreachable()
 
     def blx(self, target: Register | External, cond: Condition = AL) -> None:
         """Call the address in a register, or a symbol that is Thumb code, which cannot be conditional."""
+        self.branches += 1
         if isinstance(target, External):
             if cond is not AL:
                 raise OperandError(f"blx: a call of the symbol {target.name} cannot be conditional")

@@ -37,6 +37,8 @@ class Buffer:
 
     def __init__(self, features: Iterable[str] = ()) -> None:
         self.features = frozenset(features)
+        #: How many branches and calls have been appended.
+        self.branches = 0
         self._words: list[int] = []
         self._data: list[tuple[int, int]] = []  # (first word, word after the last)
         self._relocations: list[Relocation] = []
@@ -121,6 +123,12 @@ class Buffer:
             here = len(self._words)
         self._together_until = max(self._together_until, here + count)
 
+    def unreachable(self) -> None:
+        """Code does not fall through here: place the pool if that is due before long."""
+        here = len(self._words)
+        if here - self._pool.first_use >= _READY and here >= self._together_until:
+            self.place_pool()
+
     def place_pool(self) -> None:
         """Place waiting literals here, where no code falls through."""
         if not self._pool.size:
@@ -150,12 +158,6 @@ class Buffer:
         words.append(word)
         if len(words) >= self._deadline:
             self._jump_over_pool()
-
-    def _after_jump(self) -> None:
-        """Code does not fall through here: place the pool if that is due before long."""
-        here = len(self._words)
-        if here - self._pool.first_use >= _READY and here >= self._together_until:
-            self.place_pool()
 
     def _emit_referring(self, word: int, label: Label, fill: Fill) -> None:
         """Append an instruction that *fill* completes from its distance to *label*."""

@@ -12,22 +12,24 @@ from jit.arm32.load_store import LoadStore
 from jit.arm32.registers import PC, R12, Double, Register
 from jit.arm32.relocations import External
 
+_MASK = 0xFFFF_FFFF
+
 
 class Constants(DataProcessing, LoadStore, FloatMoves):
     """Constants are signed or unsigned 32-bit integers. A *scratch* register is changed only where one is needed."""
 
     def mov_constant(self, rd: Register, value: int, cond: Condition = AL, *, literal: bool = False) -> None:
         """rd = value: mov, mvn or movw, else movw and movt, or a load where *literal* says that it is preferred."""
+        value = _unsigned("mov", value)
         if modified(value) is not None:
             self.mov(rd, value, cond)
-        elif modified(~value) is not None:
-            self.mvn(rd, ~value, cond)
-        elif 0 <= value <= 0xFFFF:
+        elif modified(~value & _MASK) is not None:
+            self.mvn(rd, ~value & _MASK, cond)
+        elif value <= 0xFFFF:
             self.movw(rd, value, cond)
         elif literal:
             self.ldr_literal(rd, value, cond)
         else:
-            value = _unsigned("mov", value)
             self.movw(rd, value & 0xFFFF, cond)
             self.movt(rd, value >> 16, cond)
 
@@ -48,8 +50,8 @@ class Constants(DataProcessing, LoadStore, FloatMoves):
                 self.mov(rd, rn, cond)
         elif modified(value) is not None:
             self.add(rd, rn, value, cond)
-        elif modified(-value) is not None:
-            self.sub(rd, rn, -value, cond)
+        elif modified(-value & _MASK) is not None:
+            self.sub(rd, rn, -value & _MASK, cond)
         elif parts := split_modified(value):
             self.add(rd, rn, parts[0], cond)
             self.add(rd, rd, parts[1], cond)
@@ -63,23 +65,24 @@ class Constants(DataProcessing, LoadStore, FloatMoves):
     def and_constant(
         self, rd: Register, rn: Register, value: int, cond: Condition = AL, *, scratch: Register = R12
     ) -> None:
-        """rd = rn & value: and, bic, or ubfx where value is 2**n - 1, else by *scratch*."""
+        """rd = rn & value: and, bic, else by *scratch*."""
         value = _unsigned("and", value)
         if modified(value) is not None:
             self.and_(rd, rn, value, cond)
-        elif modified(~value) is not None:
-            self.bic(rd, rn, ~value, cond)
+        elif modified(~value & _MASK) is not None:
+            self.bic(rd, rn, ~value & _MASK, cond)
         else:
             self._into_scratch(scratch, rn, value, cond)
             self.and_(rd, rn, scratch, cond)
 
     def cmp_constant(self, rn: Register, value: int, cond: Condition = AL, *, scratch: Register = R12) -> None:
         """The flags of rn - value: cmp, cmn, or by *scratch*."""
+        value = _unsigned("cmp", value)
         if modified(value) is not None:
             self.cmp(rn, value, cond)
-        elif modified(-value) is not None:
+        elif modified(-value & _MASK) is not None:
             # The same flags: cmn differs from cmp with the negative only for 0 and -2**31, which cmp can have.
-            self.cmn(rn, -value, cond)
+            self.cmn(rn, -value & _MASK, cond)
         else:
             self._into_scratch(scratch, rn, value, cond)
             self.cmp(rn, scratch, cond)
@@ -100,4 +103,4 @@ class Constants(DataProcessing, LoadStore, FloatMoves):
 def _unsigned(mnemonic: str, value: int) -> int:
     if not -(1 << 31) <= value < 1 << 32:
         raise OperandError(f"{mnemonic}: the constant {value} does not fit 32 bits")
-    return value & 0xFFFF_FFFF
+    return value & _MASK

@@ -112,4 +112,4 @@ class LoadStoreMultiple(Buffer):
     def _emit_jump(self, word: int, loaded: int, cond: Condition) -> None:
         self._emit(word)
         if loaded & _PC_BIT and cond is AL:
-            self._after_jump()
+            self.unreachable()

@@ -1,53 +1,217 @@
-"""Guard BIFs and others that only compute: the VM's own functions."""
+"""Guard BIFs and others that only compute: what is usual is done here, the rest by the VM's own functions."""
 
 from __future__ import annotations
 
-from jit.arm32.conditions import EQ
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from jit.arm32.conditions import EQ, GE, HS, LO, LT, NE, Condition
 from jit.arm32.labels import Label
-from jit.arm32.operands import at
-from jit.arm32.registers import R0, R12, SP
-from jit.beam.operands import Import, Operand
+from jit.arm32.operands import at, lsl, lsr
+from jit.arm32.registers import R0, R1, R2, R12, SP, Register
+from jit.beam.operands import Import, Integer, Operand
+from jit.beam.types import Kind
 from jit.codegen import machine, symbols
-from jit.codegen.emission import Emission, Unsupported
+from jit.codegen.cache import Keeps
+from jit.codegen.common import element_offset, reaches_element
+from jit.codegen.comparisons import compare, compare_equal, compare_exactly, store_boolean
+from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
 from jit.codegen.machine import PROCESS, WORD
+from jit.codegen.small_integers import check_smalls
+from jit.codegen.type_tests import check_boolean, check_cons, check_map, check_tuple, tuple_header
 
-_LENGTH = Import("erlang", "length", 1)
-_SELF = Import("erlang", "self", 0)
-
-
-@emits("bif0")
-def bif0(e: Emission, bif: Import, destination: Operand) -> None:
-    if bif != _SELF:
-        raise Unsupported(f"bif0 {bif.module}:{bif.function}/0")
-    e.a.ldr(R0, at(PROCESS, e.shared.layout["Process.common.id"]))
-    e.store(R0, destination)
+#: Takes the place where failure goes, the operands, and the destination.
+_Inline = Callable[[Emission, Label, Sequence[Operand], Operand], None]
 
 
-@emits("bif1", "bif2", "bif3")
+@emits("bif0", keeps=Keeps.ALL)
+def bif0(e: Emission, bif: Import, to: Operand) -> None:
+    if bif.function == "self":
+        target = e.target(to, R0)
+        e.a.ldr(target, at(PROCESS, e.shared.layout["Process.common.id"]))
+        e.store(target, to)
+    else:
+        _call(e, bif, ())
+        e.store(R0, to)
+
+
+@emits("bif1", "bif2", "bif3", keeps=Keeps.ALL)
 def bif_(e: Emission, fail: Operand, bif: Import, *rest: Operand) -> None:
-    *arguments, destination = rest
-    for number, argument in enumerate(arguments):
-        e.a.str(e.load(argument, R0), at(SP, machine.ARGUMENTS + WORD * number))
+    *operands, to = rest
+    inline = _INLINE.get((bif.function, bif.arity)) if bif.module == "erlang" else None
+    if bif.function in _COMPARISONS and inline is None and bif.arity == 2 and bif.module == "erlang":
+        store_boolean(e, _COMPARISONS[bif.function](e, *operands), to)
+    elif inline is None or bif.function == "element" and not _reaches(operands[0]):
+        call_bif(e, fail, bif, operands, to)
+    else:
+        inline(e, e.failure(fail), operands, to)
+
+
+@emits("gc_bif3", keeps=Keeps.ALL)
+def gc_bif3(e: Emission, fail: Operand, _live: int, bif: Import, *rest: Operand) -> None:
+    """As ``gc_bif1``."""
+    call_bif(e, fail, bif, rest[:-1], rest[-1])
+
+
+def gc_bif1(e: Emission, fail: Operand, bif: Import, source: Operand, to: Operand) -> None:
+    """Those that are no arithmetic. What they make is in heap fragments: no garbage is collected."""
+    if bif.function == "length":
+        e.load(source, R0)
+        e.a.bl(e.shared.fragments["length"])
+        # The interpreter knows what to do with a long list, or with one that is none.
+        e.a.b(e.to_interpreter(), EQ)
+        e.store(R0, to)
+    elif bif.function == "map_size":
+        _map_size(e, e.failure(fail), (source,), to)
+    else:
+        call_bif(e, fail, bif, (source,), to)
+
+
+def call_bif(e: Emission, fail: Operand, bif: Import, operands: Sequence[Operand], to: Operand) -> None:
+    """By the VM's function."""
+    _call(e, bif, operands)
+    e.a.b(e.failure(fail), EQ)
+    e.store(R0, to)
+
+
+def _call(e: Emission, bif: Import, operands: Sequence[Operand]) -> None:
+    """r0 = the result, and the flags of a comparison with 0, which it is if the BIF fails."""
+    for number, operand in enumerate(operands):
+        e.a.str(e.value(operand, R0), at(SP, machine.ARGUMENTS + WORD * number))
     e.a.ldr_literal(R12, symbols.bif(e.shared.imports[bif]))
     e.a.bl(e.shared.fragments["guard_bif"])
-    _store_unless_failed(e, e.failure(fail), destination)
 
 
-@emits("gc_bif1", "gc_bif3")
-def gc_bif(e: Emission, fail: Operand, _live: int, bif: Import, *rest: Operand) -> None:
-    """These put what they make into heap fragments: there is no collection in between."""
-    if bif != _LENGTH:
-        bif_(e, fail, bif, *rest)
+# Comparisons: each gives the condition under which it holds
+
+
+def _less(e: Emission, one: Operand, other: Operand) -> Condition:
+    compare(e, one, other)
+    return LT
+
+
+def _not_less(e: Emission, one: Operand, other: Operand) -> Condition:
+    compare(e, one, other)
+    return GE
+
+
+_COMPARISONS: Final[dict[str, Callable[[Emission, Operand, Operand], Condition]]] = {
+    "=:=": compare_exactly,
+    "=/=": lambda e, one, other: compare_exactly(e, one, other).inverse,
+    "==": compare_equal,
+    "/=": lambda e, one, other: compare_equal(e, one, other).inverse,
+    "<": _less,
+    ">=": _not_less,
+    ">": lambda e, one, other: _less(e, other, one),
+    "=<": lambda e, one, other: _not_less(e, other, one),
+}
+
+
+# What is done here
+
+
+def _field(e: Emission, pointer: Register, offset: int, to: Operand) -> None:
+    target = e.target(to, R1)
+    e.a.ldr(target, at(pointer, offset))
+    e.store(target, to)
+
+
+def _hd(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    register = e.value(operands[0], R0)
+    check_cons(e, operands[0], register, failure)
+    _field(e, register, -machine.LIST_TAG, to)
+
+
+def _tl(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    register = e.value(operands[0], R0)
+    check_cons(e, operands[0], register, failure)
+    _field(e, register, WORD - machine.LIST_TAG, to)
+
+
+def _reaches(index: Operand) -> bool:
+    return not isinstance(index, Integer) or 1 <= index.value and reaches_element(index.value - 1)
+
+
+def _element(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    index, source = operands
+    register = e.value(source, R0)
+    if isinstance(index, Integer):
+        check_tuple(e, source, register, failure)
+        e.a.ldr(R1, at(register, -machine.BOXED_TAG))
+        e.a.cmp_constant(R1, tuple_header(index.value))
+        e.a.b(failure, LO)
+        _field(e, register, element_offset(index.value - 1), to)
         return
-    source, destination = rest
-    e.load(source, R0)
-    e.a.bl(e.shared.fragments["length"])
-    # The interpreter knows what to do with a long list, or with one that is none.
-    _store_unless_failed(e, e.to_interpreter(), destination)
+    number = e.value(index, R2)
+    check_smalls(e, (index, number), (index, None), R1, failure)
+    check_tuple(e, source, register, failure)
+    e.a.ldr(R1, at(register, -machine.BOXED_TAG))
+    # From 0 on; what is negative, or was 0, is beyond any tuple.
+    e.a.asr(R2, number, machine.SMALL_BITS)
+    e.a.sub(R2, R2, 1)
+    e.a.cmp(R2, lsr(R1, machine.HEADER_BITS))
+    e.a.b(failure, HS)
+    e.a.add(R1, register, lsl(R2, 2))
+    _field(e, R1, element_offset(0), to)
 
 
-def _store_unless_failed(e: Emission, failure: Label, destination: Operand) -> None:
-    e.a.cmp(R0, 0)
-    e.a.b(failure, EQ)
-    e.store(R0, destination)
+def _tuple_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    register = e.value(operands[0], R0)
+    check_tuple(e, operands[0], register, failure)
+    target = e.target(to, R1)
+    e.a.ldr(target, at(register, -machine.BOXED_TAG))
+    e.a.lsr(target, target, machine.HEADER_BITS - machine.SMALL_BITS)
+    e.a.orr(target, target, machine.SMALL_TAG)
+    e.store(target, to)
+
+
+def _map_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    """The second word of all maps, large and small (erl_map.h)."""
+    register = e.value(operands[0], R0)
+    check_map(e, operands[0], register, failure)
+    target = e.target(to, R1)
+    e.a.ldr(target, at(register, WORD - machine.BOXED_TAG))
+    e.a.lsl(target, target, machine.SMALL_BITS)
+    e.a.orr(target, target, machine.SMALL_TAG)
+    e.store(target, to)
+
+
+def _not(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    register = e.value(operands[0], R0)
+    check_boolean(e, operands[0], register, failure)
+    target = e.target(to, R1)
+    e.a.eor(target, register, machine.TRUE ^ machine.FALSE)
+    e.store(target, to)
+
+
+def _and(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    one, other, target = _booleans(e, failure, operands, to)
+    e.a.and_(target, one, other)
+    e.store(target, to)
+
+
+def _or(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
+    one, other, target = _booleans(e, failure, operands, to)
+    e.a.orr(target, one, other)
+    e.store(target, to)
+
+
+def _booleans(
+    e: Emission, failure: Label, operands: Sequence[Operand], to: Operand
+) -> tuple[Register, Register, Register]:
+    one, other = e.value(operands[0], R0), e.value(operands[1], R1)
+    check_boolean(e, operands[0], one, failure)
+    check_boolean(e, operands[1], other, failure)
+    return one, other, e.target(to, R2)
+
+
+_INLINE: Final[dict[tuple[str, int], _Inline]] = {
+    ("hd", 1): _hd,
+    ("tl", 1): _tl,
+    ("element", 2): _element,
+    ("tuple_size", 1): _tuple_size,
+    ("not", 1): _not,
+    ("and", 2): _and,
+    ("or", 2): _or,
+}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from jit.arm32.conditions import NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
@@ -13,6 +16,22 @@ from jit.codegen.common import deallocate
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
 from jit.codegen.machine import CALL_NIF, E
+
+#: Emits the call of a function that the loader makes an instruction of its own. The number: words of stack that a tail
+#: call gives up; None for a call that is none.
+CallEmitter = Callable[[Emission, int | None], None]
+
+_INSTEAD: Final[dict[Import, CallEmitter]] = {}
+
+
+def instead_of(callee: Import) -> Callable[[CallEmitter], CallEmitter]:
+    """Declare what emits the calls of an imported function."""
+
+    def declare(emitter: CallEmitter) -> CallEmitter:
+        _INSTEAD[callee] = emitter
+        return emitter
+
+    return declare
 
 
 @emits("call")
@@ -35,6 +54,9 @@ def call_last(e: Emission, arity: int, callee: BeamLabel, stack: int) -> None:
 
 @emits("call_ext")
 def call_ext(e: Emission, arity: int, callee: Import) -> None:
+    if callee in _INSTEAD:
+        _INSTEAD[callee](e, None)
+        return
     back = push_continuation(e)
     _load_export(e, arity, callee)
     e.a.b(e.shared.fragments["call_export"])
@@ -43,6 +65,9 @@ def call_ext(e: Emission, arity: int, callee: Import) -> None:
 
 @emits("call_ext_only")
 def call_ext_only(e: Emission, arity: int, callee: Import) -> None:
+    if callee in _INSTEAD:
+        _INSTEAD[callee](e, 0)
+        return
     _load_export(e, arity, callee)
     _leave_bifs(e)
     e.a.b(e.shared.fragments["call_export"])
@@ -50,6 +75,9 @@ def call_ext_only(e: Emission, arity: int, callee: Import) -> None:
 
 @emits("call_ext_last")
 def call_ext_last(e: Emission, arity: int, callee: Import, stack: int) -> None:
+    if callee in _INSTEAD:
+        _INSTEAD[callee](e, stack + 1)
+        return
     _load_export(e, arity, callee)
     _leave_bifs(e)
     deallocate(e, stack)
@@ -87,10 +115,9 @@ def _go(e: Emission, arity: int, callee: BeamLabel) -> None:
 
 
 def _load_export(e: Emission, arity: int, callee: Import) -> None:
-    if callee.module == "erlang" and callee.function in ("nif_error", "load_nif", "apply"):
+    if callee.module == "erlang" and callee.function in ("nif_error", "load_nif"):
         raise Unsupported(f"a call of erlang:{callee.function}")
     e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
-    e.a.mov_constant(R1, arity)
 
 
 def _leave_bifs(e: Emission) -> None:

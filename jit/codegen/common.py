@@ -1,23 +1,26 @@
-"""Moves, stack frames, heap, terms, tests: the operations that BeamAsm has in instr_common.cpp."""
+"""Moves, stack frames, heap, lists and tuples: operations that BeamAsm has in instr_common.cpp."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from jit.arm32.conditions import AL, EQ, GE, LO, LT, NE, Condition
+from jit.arm32.conditions import AL, LO
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
-from jit.arm32.registers import R0, R1, R2, R3, R12, SP, Register
-from jit.arm32.relocations import External
-from jit.beam.operands import Allocation, Operand, Y
+from jit.arm32.registers import R0, R1, R2, R3, R12
+from jit.beam.operands import Allocation, Operand, X, Y, register_of
 from jit.beam.terms import Atom
 from jit.codegen import machine
-from jit.codegen.emission import Emission, Unsupported, immediate
-from jit.codegen.emitters import Emitter, emits
+from jit.codegen.cache import Keeps
+from jit.codegen.emission import Emission, Unsupported
+from jit.codegen.emitters import emits
 from jit.codegen.machine import HTOP, WORD, E
 
+#: Loads reach 4095 bytes.
+_MOST_ELEMENTS = 1000
 
-@emits("line", "executable_line", "debug_line", "nif_start")
+
+@emits("line", "executable_line", "debug_line", "nif_start", keeps=Keeps.ALL)
 def nothing(_e: Emission, *_operands: Operand) -> None:
     """No code."""
 
@@ -32,26 +35,35 @@ def func_info(e: Emission, _module: Atom, _name: Atom, _arity: int) -> None:
     """No clause fits: the interpreter raises it."""
     info = e.operations[0].operands[0]
     assert isinstance(info, int)
-    e.a.b(e.to_interpreter(target=info))
+    e.leave(info)
 
 
-@emits("badmatch", "case_end", "if_end", "try_case_end", "badrecord", "raise", "raw_raise")
+@emits("badmatch", "case_end", "if_end", "try_case_end", "badrecord", "raise", keeps=Keeps.ALL)
 def raises(e: Emission, *_operands: Operand) -> None:
     """The interpreter raises it."""
-    e.a.b(e.to_interpreter())
+    e.leave()
 
 
-@emits("jump")
+@emits("raw_raise")
+def raw_raise(e: Emission) -> None:
+    """The interpreter raises it."""
+    e.leave()
+
+
+@emits("jump", keeps=Keeps.ALL)
 def jump(e: Emission, target: Any) -> None:
     e.a.b(e.label(target.number))
 
 
-@emits("move")
+@emits("move", keeps=Keeps.ALL)
 def move(e: Emission, source: Operand, destination: Operand) -> None:
-    e.store(e.load(source, R0), destination)
+    if isinstance(register_of(source), X):
+        e.store(e.value(source, R0), destination)
+    else:
+        e.store(e.value(source, e.target(destination, R0)), destination)
 
 
-@emits("swap")
+@emits("swap", keeps=Keeps.ALL)
 def swap(e: Emission, one: Operand, other: Operand) -> None:
     e.load(one, R0)
     e.load(other, R1)
@@ -62,37 +74,37 @@ def swap(e: Emission, one: Operand, other: Operand) -> None:
 # Stack frames and heap
 
 
-@emits("allocate")
+@emits("allocate", keeps=Keeps.COPIES)
 def allocate(e: Emission, stack: int, live: int) -> None:
     allocate_heap(e, stack, 0, live)
 
 
-@emits("allocate_heap")
+@emits("allocate_heap", keeps=Keeps.COPIES)
 def allocate_heap(e: Emission, stack: int, heap: int | Allocation, live: int) -> None:
     words = stack + 1
-    check_room(e, words + heap_words(heap), live)
+    check_room(e, words + heap_words(e, heap), live)
     e.a.add_constant(E, E, -WORD * words)
     nil_frame_top(e)
 
 
-@emits("test_heap")
+@emits("test_heap", keeps=Keeps.COPIES)
 def test_heap(e: Emission, heap: int | Allocation, live: int) -> None:
-    check_room(e, heap_words(heap), live)
+    check_room(e, heap_words(e, heap), live)
 
 
-@emits("deallocate")
+@emits("deallocate", keeps=Keeps.ALL)
 def deallocate(e: Emission, stack: int) -> None:
     e.a.add_constant(E, E, WORD * (stack + 1))
 
 
-@emits("trim")
+@emits("trim", keeps=Keeps.ALL)
 def trim(e: Emission, stack: int, _remaining: int) -> None:
     if stack:
         e.a.add_constant(E, E, WORD * stack)
         nil_frame_top(e)
 
 
-@emits("init_yregs")
+@emits("init_yregs", keeps=Keeps.ALL)
 def init_yregs(e: Emission, registers: tuple[Y, ...]) -> None:
     e.a.mov_constant(R0, machine.NIL_WORD)
     for register in registers:
@@ -105,13 +117,11 @@ def nil_frame_top(e: Emission) -> None:
     e.a.str(R0, at(E))
 
 
-def heap_words(heap: int | Allocation) -> int:
+def heap_words(e: Emission, heap: int | Allocation) -> int:
     """Words to have free on the heap."""
     if isinstance(heap, int):
         return heap
-    if heap.floats or heap.funs:
-        raise Unsupported("allocation of floats or funs")
-    return heap.words
+    return heap.words + machine.FLOAT_WORDS * heap.floats + e.shared.layout.fun_words * heap.funs
 
 
 def check_room(e: Emission, words: int, live: int) -> None:
@@ -127,6 +137,7 @@ def check_room(e: Emission, words: int, live: int) -> None:
         e.a.mov_constant(R1, words)
         e.a.mov_constant(R3, live)
         e.a.bl(e.shared.fragments["collect_garbage"])
+        e.reload()
         e.a.b(go_on)
 
     e.cold(cold)
@@ -135,303 +146,78 @@ def check_room(e: Emission, words: int, live: int) -> None:
 # Lists and tuples
 
 
-@emits("get_list")
+@emits("get_list", keeps=Keeps.ALL)
 def get_list(e: Emission, source: Operand, head: Operand, tail: Operand) -> None:
-    e.load(source, R0)
-    e.a.ldr(R1, at(R0, -machine.LIST_TAG))
-    e.a.ldr(R2, at(R0, WORD - machine.LIST_TAG))
-    e.store(R1, head)
-    e.store(R2, tail)
+    cell = e.value(source, R0)
+    first, rest = e.target(head, R1), e.target(tail, R2)
+    e.a.ldr(first, at(cell, -machine.LIST_TAG))
+    e.a.ldr(rest, at(cell, WORD - machine.LIST_TAG))
+    e.store(first, head)
+    e.store(rest, tail)
 
 
-@emits("get_hd")
+@emits("get_hd", keeps=Keeps.ALL)
 def get_hd(e: Emission, source: Operand, head: Operand) -> None:
-    e.load(source, R0)
-    e.a.ldr(R1, at(R0, -machine.LIST_TAG))
-    e.store(R1, head)
+    _fetch(e, source, -machine.LIST_TAG, head)
 
 
-@emits("get_tl")
+@emits("get_tl", keeps=Keeps.ALL)
 def get_tl(e: Emission, source: Operand, tail: Operand) -> None:
-    e.load(source, R0)
-    e.a.ldr(R1, at(R0, WORD - machine.LIST_TAG))
-    e.store(R1, tail)
+    _fetch(e, source, WORD - machine.LIST_TAG, tail)
 
 
-@emits("put_list")
+def _fetch(e: Emission, source: Operand, offset: int, destination: Operand) -> None:
+    """The word so far behind a tagged pointer."""
+    pointer = e.value(source, R0)
+    target = e.target(destination, R1)
+    e.a.ldr(target, at(pointer, offset))
+    e.store(target, destination)
+
+
+@emits("put_list", keeps=Keeps.ALL)
 def put_list(e: Emission, head: Operand, tail: Operand, destination: Operand) -> None:
-    e.load(head, R0)
-    e.load(tail, R1)
-    e.a.add(R2, HTOP, machine.LIST_TAG)
-    e.a.stm(HTOP, (R0, R1), writeback=True)
-    e.store(R2, destination)
+    first, rest = e.value(head, R0), e.value(tail, R12)
+    if first.number > rest.number:  # words are stored in the order of registers
+        e.a.mov(R0, first)
+        first = R0
+    target = e.target(destination, R2)
+    e.a.add(target, HTOP, machine.LIST_TAG)
+    e.a.stm(HTOP, (first, rest), writeback=True)
+    e.store(target, destination)
 
 
-@emits("get_tuple_element")
+@emits("get_tuple_element", keeps=Keeps.ALL)
 def get_tuple_element(e: Emission, source: Operand, index: int, destination: Operand) -> None:
-    e.load(source, R0)
-    e.a.ldr(R1, at(R0, _element(index)))
-    e.store(R1, destination)
+    _fetch(e, source, element_offset(index), destination)
 
 
-@emits("set_tuple_element")
+@emits("set_tuple_element", keeps=Keeps.ALL)
 def set_tuple_element(e: Emission, value: Operand, source: Operand, index: int) -> None:
-    e.load(value, R0)
-    e.load(source, R1)
-    e.a.str(R0, at(R1, _element(index)))
+    element, tuple_ = e.value(value, R0), e.value(source, R1)
+    e.a.str(element, at(tuple_, element_offset(index)))
 
 
-@emits("put_tuple2")
+@emits("put_tuple2", keeps=Keeps.ALL)
 def put_tuple2(e: Emission, destination: Operand, elements: tuple[Operand, ...]) -> None:
     size = WORD * (len(elements) + 1)
+    element_offset(len(elements))
     e.a.mov_constant(R0, len(elements) << machine.HEADER_BITS | machine.TUPLE_HEADER)
-    _element(len(elements))
     e.a.str(R0, at(HTOP))
     for number, element in enumerate(elements, 1):
-        e.load(element, R0)
-        e.a.str(R0, at(HTOP, WORD * number))
-    e.a.add(R1, HTOP, machine.BOXED_TAG)
+        e.a.str(e.value(element, R0), at(HTOP, WORD * number))
+    target = e.target(destination, R1)
+    e.a.add(target, HTOP, machine.BOXED_TAG)
     e.a.add_constant(HTOP, HTOP, size)
-    e.store(R1, destination)
+    e.store(target, destination)
 
 
-def _element(index: int) -> int:
-    """The offset of an element from a tagged pointer."""
-    offset = WORD * (index + 1) - machine.BOXED_TAG
-    if offset > 4000:
+def element_offset(index: int) -> int:
+    """The offset of an element, counted from 0, from a tagged pointer."""
+    if not reaches_element(index):
         raise Unsupported(f"a tuple of more than {index} elements")
-    return offset
+    return WORD * (index + 1) - machine.BOXED_TAG
 
 
-# Tests: control goes to the fail label unless the source is what is asked
-
-
-@emits("is_nil")
-def is_nil(e: Emission, fail: Operand, source: Operand) -> None:
-    e.a.cmp_constant(e.load(source, R0), machine.NIL_WORD)
-    e.a.b(e.failure(fail), NE)
-
-
-@emits("is_atom")
-def is_atom(e: Emission, fail: Operand, source: Operand) -> None:
-    e.a.and_(R1, e.load(source, R0), machine.IMMEDIATE2_MASK)
-    e.a.cmp(R1, machine.ATOM_TAG)
-    e.a.b(e.failure(fail), NE)
-
-
-@emits("is_boolean")
-def is_boolean(e: Emission, fail: Operand, source: Operand) -> None:
-    e.load(source, R0)
-    e.load(Atom("true"), R1)
-    e.a.cmp(R0, R1)
-    e.load(Atom("false"), R1)
-    e.a.cmp(R0, R1, NE)
-    e.a.b(e.failure(fail), NE)
-
-
-@emits("is_nonempty_list")
-def is_nonempty_list(e: Emission, fail: Operand, source: Operand) -> None:
-    _check_primary(e, e.load(source, R0), machine.LIST_TAG)
-    e.a.b(e.failure(fail), NE)
-
-
-@emits("is_list")
-def is_list(e: Emission, fail: Operand, source: Operand) -> None:
-    e.load(source, R0)
-    e.a.cmp_constant(R0, machine.NIL_WORD)
-    e.a.and_(R1, R0, machine.PRIMARY_MASK, NE)
-    e.a.cmp(R1, machine.LIST_TAG, NE)
-    e.a.b(e.failure(fail), NE)
-
-
-@emits("is_integer")
-def is_integer(e: Emission, fail: Operand, source: Operand) -> None:
-    yes = Label()
-    e.load(source, R0)
-    e.a.and_(R1, R0, machine.SMALL_TAG)
-    e.a.cmp(R1, machine.SMALL_TAG)
-    e.a.b(yes, EQ)
-    e.a.b(e.failure(fail), _header_differs(e, machine.BIGNUM_HEADER, machine.HEADER_MASK & ~machine.BIGNUM_SIGN, fail))
-    e.a.bind(yes)
-
-
-@emits("is_tuple")
-def is_tuple(e: Emission, fail: Operand, source: Operand) -> None:
-    e.load(source, R0)
-    e.a.b(e.failure(fail), _header_differs(e, machine.TUPLE_HEADER, machine.HEADER_MASK, fail))
-
-
-@emits("is_float")
-def is_float(e: Emission, fail: Operand, source: Operand) -> None:
-    e.load(source, R0)
-    e.a.b(e.failure(fail), _header_differs(e, machine.FLOAT_HEADER, machine.HEADER_MASK, fail))
-
-
-@emits("is_map")
-def is_map(e: Emission, fail: Operand, source: Operand) -> None:
-    e.load(source, R0)
-    e.a.b(e.failure(fail), _header_differs(e, e.shared.layout.map_header, machine.HEADER_MASK, fail))
-
-
-@emits("test_arity")
-def test_arity(e: Emission, fail: Operand, source: Operand, arity: int) -> None:
-    e.load(source, R0)
-    _check_arity(e, arity)
-    e.a.b(e.failure(fail), NE)
-
-
-@emits("is_tagged_tuple")
-def is_tagged_tuple(e: Emission, fail: Operand, source: Operand, arity: int, tag: Operand) -> None:
-    e.load(source, R0)
-    _check_primary(e, R0, machine.BOXED_TAG)
-    e.a.b(e.failure(fail), NE)
-    _check_arity(e, arity)
-    e.a.b(e.failure(fail), NE)
-    e.a.ldr(R1, at(R0, _element(0)))
-    e.load(tag, R2)
-    e.a.cmp(R1, R2)
-    e.a.b(e.failure(fail), NE)
-
-
-def _check_arity(e: Emission, arity: int) -> None:
-    """The flags of: is the boxed term in r0 a tuple of so many elements?"""
-    e.a.ldr(R1, at(R0, -machine.BOXED_TAG))
-    e.a.cmp_constant(R1, arity << machine.HEADER_BITS | machine.TUPLE_HEADER)
-
-
-def _check_primary(e: Emission, source: Register, tag: int) -> None:
-    """The flags of: has it this primary tag?"""
-    e.a.and_(R1, source, machine.PRIMARY_MASK)
-    e.a.cmp(R1, tag)
-
-
-def _header_differs(e: Emission, header: int, mask: int, fail: Operand) -> Condition:
-    """The condition that r0 is no boxed term with such a header; if it is not boxed, control is at *fail* already."""
-    _check_primary(e, R0, machine.BOXED_TAG)
-    e.a.b(e.failure(fail), NE)
-    e.a.ldr(R1, at(R0, -machine.BOXED_TAG))
-    e.a.and_(R1, R1, mask)
-    e.a.cmp(R1, header)
-    return NE
-
-
-def _by_bif(name: str) -> Emitter:
-    """A test that a BIF of the VM makes, such as is_binary_1."""
-
-    def test(e: Emission, fail: Operand, *arguments: Operand) -> None:
-        for number, argument in enumerate(arguments):
-            e.a.str(e.load(argument, R0), at(SP, machine.ARGUMENTS + WORD * number))
-        e.a.ldr_literal(R12, External(f"{name}_{len(arguments)}"))
-        e.a.bl(e.shared.fragments["guard_bif"])
-        e.a.cmp(R0, machine.TRUE)
-        e.a.b(e.failure(fail), NE)
-
-    return test
-
-
-for _test, _bif in {
-    "is_binary": "is_binary",
-    "is_bitstr": "is_bitstring",
-    "is_function": "is_function",
-    "is_function2": "is_function",
-    "is_number": "is_number",
-    "is_pid": "is_pid",
-    "is_port": "is_port",
-    "is_reference": "is_reference",
-}.items():
-    emits(_test)(_by_bif(_bif))
-
-
-# Comparisons
-
-
-@emits("is_eq_exact")
-def is_eq_exact(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
-    equal = Label()
-    if _compare_words(e, one, other):
-        e.a.b(e.failure(fail), NE)
-        return
-    e.a.b(equal, EQ)
-    _call_eq(e, e.failure(fail))
-    e.a.cmp(R0, 0)
-    e.a.b(e.failure(fail), EQ)
-    e.a.bind(equal)
-
-
-@emits("is_ne_exact")
-def is_ne_exact(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
-    differ = Label()
-    failure = e.failure(fail)
-    equal_words = _compare_words(e, one, other)
-    e.a.b(failure, EQ)
-    if not equal_words:
-        _call_eq(e, differ)
-        e.a.cmp(R0, 0)
-        e.a.b(failure, NE)
-        e.a.bind(differ)
-
-
-def _compare_words(e: Emission, one: Operand, other: Operand) -> bool:
-    """The flags of the two words in r0 and r1; whether they tell all, as one is an immediate."""
-    e.load(one, R0)
-    word = immediate(other)
-    if word is not None:
-        e.a.cmp_constant(R0, word)
-    else:
-        e.load(other, R1)
-        e.a.cmp(R0, R1)
-    return any(immediate(operand) is not None or isinstance(operand, Atom) for operand in (one, other))
-
-
-def _call_eq(e: Emission, differ: Label) -> None:
-    """r0 = whether the terms in r0 and r1, whose words differ, are equal; immediates go to *differ* at once."""
-    for register in (R0, R1):
-        e.a.and_(R12, register, machine.PRIMARY_MASK)
-        e.a.cmp(R12, machine.PRIMARY_MASK)
-        e.a.b(differ, EQ)
-    e.a.bl(e.shared.fragments["eq"])
-
-
-@emits("is_lt")
-def is_lt(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
-    _compare(e, one, other)
-    e.a.b(e.failure(fail), GE)
-
-
-@emits("is_ge")
-def is_ge(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
-    _compare(e, one, other)
-    e.a.b(e.failure(fail), LT)
-
-
-@emits("is_eq")
-def is_eq(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
-    _compare(e, one, other)
-    e.a.b(e.failure(fail), NE)
-
-
-@emits("is_ne")
-def is_ne(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
-    _compare(e, one, other)
-    e.a.b(e.failure(fail), EQ)
-
-
-def _compare(e: Emission, one: Operand, other: Operand) -> None:
-    """The flags of a signed comparison of two terms in Erlang's order, where 1 == 1.0."""
-    others, done = Label(), Label()
-    e.load(one, R0)
-    e.load(other, R1)
-    e.a.and_(R2, R0, R1)
-    e.a.and_(R2, R2, machine.SMALL_TAG)
-    e.a.cmp(R2, machine.SMALL_TAG)
-    e.a.b(others, NE)
-    e.a.cmp(R0, R1)
-    e.a.bind(done)
-
-    def cold() -> None:
-        e.a.bind(others)
-        e.a.bl(e.shared.fragments["compare"])
-        e.a.cmp(R0, 0)
-        e.a.b(done)
-
-    e.cold(cold)
+def reaches_element(index: int) -> bool:
+    """Whether an instruction can load that element."""
+    return index < _MOST_ELEMENTS

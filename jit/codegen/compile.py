@@ -10,19 +10,60 @@ from jit.arm32.assembler import Assembler
 from jit.arm32.buffer import Code
 from jit.arm32.conditions import MI
 from jit.arm32.labels import Label
-from jit.arm32.registers import R0, R1, R12
+from jit.arm32.registers import R0, R12, Register
+from jit.beam.effects import effects
 from jit.beam.module import Module
 from jit.beam.operands import Import, Location
 from jit.beam.operations import Function
-from jit.codegen import arith, bif, call, catch, common, fun, select, symbols
+from jit.codegen import (
+    apply,
+    arith,
+    bif,
+    bs,
+    bs_create,
+    bs_integer,
+    bs_match,
+    call,
+    catch,
+    common,
+    comparisons,
+    float,
+    fun,
+    map,
+    msg,
+    record,
+    select,
+    symbols,
+    type_tests,
+)
 from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
-from jit.codegen.emitters import emit
+from jit.codegen.cache import Cache, Keeps
+from jit.codegen.emitters import KEEPS, emit
 from jit.codegen.fragments import Fragments
 from jit.codegen.liveness import live_before
 from jit.codegen.machine import FCALLS, X_ARRAY
 from jit.erts.layout import Layout
 
-FAMILIES: Final = (arith, bif, call, catch, common, fun, select)
+FAMILIES: Final = (
+    apply,
+    arith,
+    bif,
+    bs,
+    bs_create,
+    bs_integer,
+    bs_match,
+    call,
+    catch,
+    common,
+    comparisons,
+    float,
+    fun,
+    map,
+    msg,
+    record,
+    select,
+    type_tests,
+)
 
 _LOAD_NIF: Final = Import("erlang", "load_nif", 2)
 
@@ -40,6 +81,24 @@ class NativeFunction:
     end: int = 0
     lines: list[tuple[int, Location]] = field(default_factory=list)
     emission: Emission | None = None
+
+    @property
+    def operations(self) -> list[tuple[int, int]]:
+        """Where the code of each operation begins, in bytes, and its index in the emission's operations."""
+        return self.emission.places if self.emission else []
+
+    @property
+    def cold(self) -> list[tuple[int, int]]:
+        """The same of the parts of operations that are rarely run, behind the others."""
+        return self.emission.cold_places if self.emission else []
+
+    @property
+    def locations(self) -> list[tuple[int, dict[int, Register | None]]]:
+        """From an offset on, up to the next: where each live x register is, None being its place in memory.
+
+        A register that is not told of may be anywhere, or nowhere.
+        """
+        return self.emission.locations if self.emission else []
 
 
 @dataclass(frozen=True)
@@ -112,10 +171,12 @@ def _shared(
 def _emission(shared: Shared, function: Function) -> Emission:
     operations = [operation for operation in function.operations if operation.name != "int_code_end"]
     try:
-        live = live_before(operations)
+        told = [effects(operation) for operation in operations]
     except ValueError as error:
         raise Unsupported(str(error)) from None
-    return Emission(shared, function, operations, live)
+    live = live_before(operations, told)
+    keeps = [KEEPS.get(operation.name, Keeps.NOTHING) for operation in operations]
+    return Emission(shared, function, operations, told, live, Cache(operations, told, live, keeps))
 
 
 def _emit_operations(e: Emission, native: NativeFunction | None) -> None:
@@ -129,10 +190,12 @@ def _emit_operations(e: Emission, native: NativeFunction | None) -> None:
     if native:
         native.body = body
     for index in (*range(entry, len(e.operations)), *range(entry)):
-        e.index, operation = index, e.operations[index]
+        operation = e.operations[index]
+        e.begin(index)
         if native and operation.name not in ("label", "line"):
             native.lines.append((e.a.offset, operation.location))
         emit(e, operation.name, operation.operands)
+        e.end()
     e.finish()
 
 
@@ -147,9 +210,10 @@ def _emit_entry(e: Emission) -> int:
 
     def cold() -> None:
         e.a.bind(exhausted)
-        e.a.ldr_literal(R0, symbols.label(e.function.entry))
-        e.a.mov_constant(R1, e.function.arity)
-        e.a.b(e.shared.fragments["yield"])
+        e.a.together(2)
+        e.a.bl(e.shared.fragments["yield"])
+        e.a.word(symbols.label(e.function.entry))
+        e.a.unreachable()
 
     e.cold(cold)
     return e.a.offset

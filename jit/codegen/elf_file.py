@@ -7,7 +7,7 @@ from typing import Final
 
 from jit.arm32.relocations import R_ARM
 from jit.codegen.compile import Native
-from jit.codegen.describe import describe, symbol
+from jit.codegen.describe import describe, fragment_symbol, operations_table, symbol
 from jit.object.dwarf import Relocation
 from jit.object.elf import ElfFile, Section, Symbol
 from jit.object.elf_constants import EF_ARM_EABI_VER5, EM, ET, SHF, SHT, STB, STT
@@ -19,6 +19,8 @@ TARGET: Final = Target(4, machine=EM.ARM, flags=EF_ARM_EABI_VER5)
 ENTRIES_SECTION: Final = ".beam.entries"
 #: What the layout of the VM must be: ``Layout.identity``.
 LAYOUT_SECTION: Final = ".beam.layout"
+#: Which operation each piece of code belongs to: ``operations_table``.
+OPERATIONS_SECTION: Final = ".beam.operations"
 
 
 def elf_file(native: Native) -> bytes:
@@ -28,6 +30,7 @@ def elf_file(native: Native) -> bytes:
     entries = b"".join(struct.pack("<III", *row) for row in native.entries)
     elf.add_section(ENTRIES_SECTION, data=entries, align=4)
     elf.add_section(LAYOUT_SECTION, data=native.layout.identity.encode())
+    elf.add_section(OPERATIONS_SECTION, data=operations_table(native))
     start = elf.add_symbol("", 0, section=text, type=STT.SECTION)
     elf.add_symbols(
         ((name, offset, 0) for offset, name in native.code.mapping), section=text, type=STT.NOTYPE, binding=STB.LOCAL
@@ -38,8 +41,9 @@ def elf_file(native: Native) -> bytes:
     # Not of the function's own name: a breakpoint belongs where both native and interpreted callers come by.
     entries_of = ((f"{name} entry", one.start, one.body - one.start) for name, one in named)
     elf.add_symbols(entries_of, section=text, type=STT.FUNC, binding=STB.LOCAL)
+    parts = [*native.fragments, ("ways_in", *native.ways_in)]
     elf.add_symbols(
-        ((f"native::{name}", begin, end - begin) for name, begin, end in native.fragments),
+        ((fragment_symbol(name), begin, end - begin) for name, begin, end in parts),
         section=text,
         type=STT.FUNC,
         binding=STB.LOCAL,

@@ -9,12 +9,16 @@ from jit.arm32.assembler import Assembler
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
 from jit.arm32.registers import R0, R1, Register
+from jit.beam.effects import Effects
 from jit.beam.module import Module
 from jit.beam.operands import Integer, Literal, Location, Operand, Typed, X, Y
 from jit.beam.operands import Label as BeamLabel
 from jit.beam.operations import Function, Operation
 from jit.beam.terms import NIL, Atom
+from jit.beam.types import ANY, Kind, Type
 from jit.codegen import machine, symbols
+from jit.codegen.cache import REGISTERS as CACHE
+from jit.codegen.cache import Cache, Held, Keeps, locations
 from jit.codegen.machine import REGISTERS, WORD, E
 from jit.erts.layout import Layout
 
@@ -55,11 +59,19 @@ class Shared:
     next_label: int
     #: For tests: collect garbage at every heap test; give up all reductions in calls, and when leaving in mid-function.
     stress: bool = False
+    _big_integers: dict[int, Literal] = field(default_factory=dict)
 
     def new_label(self) -> int:
         """A label of the bytecode that is not used yet."""
         self.next_label += 1
         return self.next_label - 1
+
+    def big_integer(self, value: int) -> Literal:
+        """The literal of an integer that is no immediate term, as the loader makes one too."""
+        if value not in self._big_integers:
+            same = (one for one in self.module.literals.literals if type(one.value) is int and one.value == value)
+            self._big_integers[value] = next(same, None) or self.module.literals.add(value)
+        return self._big_integers[value]
 
 
 @dataclass
@@ -69,7 +81,9 @@ class Emission:
     shared: Shared
     function: Function
     operations: Sequence[Operation]
+    effects: Sequence[Effects]
     live: Sequence[int]
+    cache: Cache
     index: int = 0
     labels: dict[int, Label] = field(default_factory=dict)
     #: Labels to put into the bytecode, by the index of the operation that they come before.
@@ -77,23 +91,67 @@ class Emission:
     continuations: list[tuple[Continuation, Label]] = field(default_factory=list)
     #: Labels to put in place of handlers' labels into ``try`` and ``catch``, by index of the operation.
     handlers: dict[int, int] = field(default_factory=dict)
-    _cold: list[Callable[[], None]] = field(default_factory=list)
+    #: For each operation, and for what is cold of it, offset and index.
+    places: list[tuple[int, int]] = field(default_factory=list)
+    cold_places: list[tuple[int, int]] = field(default_factory=list)
+    #: From which offset on x registers are where, up to the next: in memory if not in a CPU register.
+    locations: list[tuple[int, dict[int, Register | None]]] = field(default_factory=list)
+    _cold: list[tuple[int, dict[Register, Held], Callable[[], None]]] = field(default_factory=list)
     _leaving: dict[int, Label] = field(default_factory=dict)
+    _branches: int = 0
+    _is_cold: bool = False
+    _held_before: dict[Register, Held] = field(default_factory=dict)
 
     @property
     def a(self) -> Assembler:
         """The assembler."""
         return self.shared.assembler
 
+    # Operations
+
+    def begin(self, index: int) -> None:
+        """The operation at *index* comes next."""
+        self.index = index
+        self.places.append((self.a.offset, index))
+        self.cache.begin(index)
+        self._branches = self.a.branches
+        self._locate(locations(self.live[index], self.cache.only()))
+
+    def end(self) -> None:
+        """The operation in work is complete."""
+        if self.keeps is Keeps.NOTHING or not self.effects[self.index].falls_through:
+            self.forget()
+
+    @property
+    def keeps(self) -> Keeps:
+        """What the operation in work leaves in the cache."""
+        return self.cache.keeps[self.index]
+
+    def _locate(self, where: dict[int, Register | None]) -> None:
+        if self.locations and self.locations[-1][0] == self.a.offset:
+            self.locations.pop()
+        if not self.locations or self.locations[-1][1] != where:
+            self.locations.append((self.a.offset, where))
+
     # Operands
 
     def load(self, operand: Operand, into: Register) -> Register:
-        """The word of a register or constant, in a CPU register."""
+        """The word of a register or constant, in the CPU register *into*, which may be changed."""
+        register = self.value(operand, into, copy=False)
+        if register is not into:
+            self.a.mov(into, register)
+        return into
+
+    def value(self, operand: Operand, into: Register, *, copy: bool = True) -> Register:
+        """A CPU register that holds the word of an operand: *into*, or another that must not be changed.
+
+        With *copy*, the cache may have what is loaded.
+        """
         if isinstance(operand, Typed):
             operand = operand.register
         if isinstance(operand, X):
-            self.a.ldr(into, at(REGISTERS, self._x(operand)))
-        elif isinstance(operand, Y):
+            return self._load_x(operand, into, copy)
+        if isinstance(operand, Y):
             self.a.ldr(into, at(E, self._y(operand)))
         elif (word := immediate(operand)) is not None:
             self.a.mov_constant(into, word)
@@ -101,28 +159,95 @@ class Emission:
             self.a.ldr_literal(into, symbols.atom(self.shared.atoms[operand.name]))
         elif isinstance(operand, Literal):
             self.a.ldr_literal(into, symbols.literal(operand.index))
+        elif isinstance(operand, Integer):
+            self.a.ldr_literal(into, symbols.literal(self.shared.big_integer(operand.value).index))
         else:
             raise Unsupported(f"operand {operand}")
         return into
 
+    def _load_x(self, x: X, into: Register, copy: bool) -> Register:
+        place = at(REGISTERS, self._x(x))
+        if self._is_cold:
+            if self.keeps is Keeps.ALL:
+                raise AssertionError("x registers are to be loaded before code goes to where it is cold")
+            self.a.ldr(into, place)
+            return into
+        register = self.cache.register(x.number)
+        if register is not None:
+            return register
+        # What comes after a branch may not be executed: later operations cannot rely on it.
+        if copy and self.keeps is not Keeps.NOTHING and self.a.branches == self._branches:
+            after = self.index + 1
+            if x not in self.effects[self.index].defines and self.cache.fate(x.number, after).read:
+                register = self.cache.free()
+                if register is not None:
+                    self.cache.held[register] = Held(x.number, False)
+        self.a.ldr(register or into, place)
+        return register or into
+
+    def target(self, destination: Operand, otherwise: Register) -> Register:
+        """The CPU register in which to make what ``store`` then stores; not one that ``value`` has given before.
+
+        It may be changed also where control then goes to ``failure`` or ``to_interpreter``.
+        """
+        if isinstance(destination, X) and self.keeps is not Keeps.NOTHING:
+            fate = self.cache.fate(destination.number, self.index + 1)
+            if fate.read:
+                return self.cache.free() or otherwise
+        return otherwise
+
     def store(self, source: Register, operand: Operand) -> None:
         """A BEAM register = a CPU register."""
-        if isinstance(operand, X):
-            self.a.str(source, at(REGISTERS, self._x(operand)))
-        elif isinstance(operand, Y):
+        if isinstance(operand, Y):
             self.a.str(source, at(E, self._y(operand)))
+        elif isinstance(operand, X):
+            self._store_x(source, operand)
         else:
             raise Unsupported(f"destination {operand}")
 
-    def value(self, operand: Operand, into: Register) -> Register:
-        """A CPU register that holds the word of an operand: *into*, or another that must not be changed."""
-        return self.load(operand, into)
+    def _store_x(self, source: Register, x: X) -> None:
+        if self._is_cold:
+            raise AssertionError("x registers are not to be stored where code is cold")
+        if self.locations:
+            self._locate({number: where for number, where in self.locations[-1][1].items() if number != x.number})
+        self.cache.drop(x.number)
+        if self.keeps is Keeps.NOTHING:
+            self.a.str(source, at(REGISTERS, self._x(x)))
+            return
+        fate = self.cache.fate(x.number, self.index + 1)
+        register: Register | None = None
+        if fate.read and source in CACHE and source not in self.cache.held:
+            register = source  # that ``target`` has given
+        elif fate.read and not fate.needs_memory:
+            register = self.cache.free()
+            if register is not None:
+                self.a.mov(register, source)
+        if register is not None:
+            self.cache.held[register] = Held(x.number, not fate.needs_memory)
+        if fate.needs_memory or fate.read and register is None:
+            self.a.str(source, at(REGISTERS, self._x(x)))
+
+    def reload(self) -> None:
+        """On a cold path, after garbage has been collected: let the cache be as where that path began."""
+        for register, held in self._held_before.items():
+            self.a.ldr(register, at(REGISTERS, self._x(X(held.x))))
 
     def spill(self) -> None:
-        """Let the x registers in memory be right, as the VM is going to read them there."""
+        """Let the x registers in memory be right: they are, see ``cache``."""
 
     def forget(self) -> None:
         """From here on x registers are in memory only, as the VM may have changed them there."""
+        self.cache.held.clear()
+
+    def type(self, operand: Operand) -> Type:
+        """What is known of an operand."""
+        if isinstance(operand, Typed):
+            return operand.type
+        if isinstance(operand, Integer):
+            return Type(Kind.INTEGER, operand.value, operand.value)
+        if isinstance(operand, Atom):
+            return Type(Kind.ATOM)
+        return Type(Kind.NIL) if operand == NIL else ANY
 
     def _x(self, register: X) -> int:
         if register.number > _LAST_X:
@@ -147,12 +272,18 @@ class Emission:
         return self.label(operand.number) if operand.number else self.to_interpreter()
 
     def cold(self, emit: Callable[[], None]) -> None:
-        """Let code that is rarely run be emitted behind the function's own."""
-        self._cold.append(emit)
+        """Let code that is rarely run be emitted behind the function's own.
+
+        It finds x registers in memory only, and none at all if the emitter keeps those that memory does not have.
+        """
+        self._cold.append((self.index, dict(self.cache.held), emit))
 
     def finish(self) -> None:
         """Emit what is cold."""
-        for emit in self._cold:
+        self._is_cold = True
+        for self.index, self._held_before, emit in self._cold:
+            self.cold_places.append((self.a.offset, self.index))
+            self._locate({})
             emit()
         self._cold = []
 
@@ -164,28 +295,49 @@ class Emission:
             self.resumes[index] = self.shared.new_label()
         return self.resumes[index]
 
-    def to_interpreter(self, index: int | None = None, target: int | None = None) -> Label:
-        """A place that lets the interpreter go on before an operation, by default the one in work.
+    def to_interpreter(self) -> Label:
+        """A place that lets the interpreter go on before the operation in work."""
+        if self.index not in self._leaving:
+            place, resume = Label(), self.resume_label(self.index)
+            leave = self._way_out(resume)
+            self._leaving[self.index] = place
 
-        *target* is a label of the bytecode to use instead of a new one.
-        """
-        index = self.index if index is None else index
-        if index not in self._leaving:
-            live = self.live[index]
-            if live.bit_length() > _MOST_LIVE:
-                raise Unsupported("more than 32 live x registers")
-            resume = self.resume_label(index) if target is None else target
-            place = self._leaving[index] = Label()
-            self.cold(lambda: self._leave(place, resume, live))
-        return self._leaving[index]
+            def cold() -> None:
+                self.a.bind(place)
+                leave()
 
-    def _leave(self, place: Label, resume: int, live: int) -> None:
-        self.a.bind(place)
-        if self.shared.stress:
-            self.a.mov(machine.FCALLS, 0)
-        self.a.ldr_literal(R0, symbols.label(resume))
-        self.a.mov_constant(R1, live)
-        self.a.b(self.shared.fragments["to_interpreter"])
+            self.cold(cold)
+        return self._leaving[self.index]
+
+    def fails(self, operand: Operand) -> Callable[[], None]:
+        """What emits, where code is cold, the code that goes to ``failure``."""
+        if isinstance(operand, BeamLabel) and not operand.number:
+            return self._way_out(self.resume_label(self.index))
+        failure = self.failure(operand)
+        return lambda: self.a.b(failure)
+
+    def leave(self, target: int | None = None) -> None:
+        """Let the interpreter go on before the operation in work, or at a label of the bytecode."""
+        self._way_out(self.resume_label(self.index) if target is None else target)()
+
+    def _way_out(self, resume: int) -> Callable[[], None]:
+        """What emits the code that leaves native code for a label of the bytecode, with x registers as they are now."""
+        live, only = self.live[self.index], self.cache.only()
+        if live.bit_length() > _MOST_LIVE:
+            raise Unsupported("more than 32 live x registers")
+
+        def emit() -> None:
+            for register, x in only.items():
+                self.a.str(register, at(REGISTERS, self._x(X(x))))
+            if self.shared.stress:
+                self.a.mov(machine.FCALLS, 0)
+            self.a.together(3)
+            self.a.bl(self.shared.fragments["to_interpreter"])
+            self.a.word(symbols.label(resume))
+            self.a.word(live)
+            self.a.unreachable()
+
+        return emit
 
     def continuation(self) -> tuple[int, Label]:
         """A new continuation after the operation in work: its label in the bytecode, and the native place, unbound."""

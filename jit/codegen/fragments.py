@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.conditions import EQ, LE, LS, NE
+from jit.arm32.conditions import EQ, HS, LE, LS, NE
 from jit.arm32.labels import Label
-from jit.arm32.operands import at, lsl, lsr
-from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
+from jit.arm32.operands import at, lsl, lsr, post
+from jit.arm32.registers import D0, D1, LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, S0, S2, SP
 from jit.arm32.relocations import External
 from jit.codegen import arith, machine, symbols
 from jit.codegen.machine import (
@@ -123,11 +123,12 @@ def _prepare_trap(a: Assembler, layout: Layout) -> None:
 
 @fragment("to_interpreter")
 def to_interpreter(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
-    """To the interpreter, in the midst of a function: r0 is where, r1 has a bit for each x register in use.
+    """To the interpreter, in the midst of a function. Behind the call: where, and a bit for each x register in use.
 
     Others may hold anything, and the collector must not see that: those below the last in use become NIL.
     """
     loop, used, none = Label(), Label(), Label()
+    a.ldm(LR, (R0, R1))
     a.add(R2, REGISTERS, X_ARRAY)
     a.mov_constant(R3, machine.NIL_WORD)
     a.mov(R12, 0)
@@ -156,30 +157,32 @@ def to_interpreter(a: Assembler, layout: Layout, fragments: Mapping[str, Label])
 
 @fragment("yield")
 def yield_(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
-    """No reductions are left at the entry of a function: r0 is its bytecode, r1 its arity."""
+    """No reductions are left at the entry of a function. Behind the call: where its bytecode is."""
+    a.ldr(R0, at(LR))
+    a.ldr(R1, at(R0, -WORD))  # ErtsCodeMFA.arity
     a.add(FCALLS, FCALLS, 1)  # the interpreter counts the call itself
     a.b(fragments["interpret"])
 
 
 @fragment("call_export")
 def call_export(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
-    """Call through the export entry r0 with r1 arguments: native code, or else the interpreter."""
+    """Call through the export entry r0: native code, or else the interpreter."""
     a.ldr_literal(R2, External("the_active_code_index"))
     a.ldr(R2, at(R2))
     a.ldr(R0, at(R0, lsl(R2, 2)))
-    a.b(fragments["call_address"])
+    a.b(fragments["call_code"])
 
 
-@fragment("call_address")
-def call_address(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
-    """Call the function at r0 with r1 arguments: native code, or else the interpreter."""
+@fragment("call_code")
+def call_code(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
+    """Call the function at r0: native code, or else the interpreter."""
     a.ldr(R2, at(R0))
     a.cmp(R2, CALL_NIF)
-    a.b(fragments["interpret"], NE)
-    a.ldr(R2, at(R0, machine.LIBRARY_WORD))
+    a.ldr(R2, at(R0, machine.LIBRARY_WORD), EQ)
     a.ldr_literal(R3, symbols.LIBRARY)
-    a.cmp(R2, R3)
+    a.cmp(R2, R3, EQ)
     a.ldr(PC, at(R0, machine.NATIVE_ENTRY), EQ)
+    a.ldr(R1, at(R0, -WORD))  # ErtsCodeMFA.arity
     a.b(fragments["interpret"])
 
 
@@ -221,6 +224,12 @@ def leave(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None
 def collect_garbage(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """Make room for r1 words, with r3 x registers in use."""
     a.str(LR, at(SP, RETURN))
+    collect(a, layout)
+    a.ldr(PC, at(SP, RETURN))
+
+
+def collect(a: Assembler, layout: Layout) -> None:
+    """The same within a fragment that has stored lr."""
     swap_out(a, layout)
     a.str(FCALLS, at(SP))
     a.mov(R0, PROCESS)
@@ -229,16 +238,16 @@ def collect_garbage(a: Assembler, layout: Layout, _fragments: Mapping[str, Label
     a.sub(FCALLS, FCALLS, R0)
     a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
     swap_in(a, layout)
-    a.ldr(PC, at(SP, RETURN))
 
 
 @fragment("compare")
 def compare(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = how the terms r0 and r1 are in order: below, equal to or above zero."""
+    """r0 = how the terms r0 and r1 are in order: below, equal to or above zero; and the flags of that."""
     a.str(LR, at(SP, RETURN))
     a.mov(R2, 0)
     a.mov(R3, 0)
     call_vm(a, "erts_cmp_compound")
+    a.cmp(R0, 0)
     a.ldr(PC, at(SP, RETURN))
 
 
@@ -250,9 +259,31 @@ def eq(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     a.ldr(PC, at(SP, RETURN))
 
 
+@fragment("differ")
+def differ(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """The flag Z: whether the terms r0 and r1, whose words differ, are the same."""
+    immediate = Label()
+    a.eor(R2, R0, R1)
+    a.tst(R2, machine.PRIMARY_MASK)
+    a.bx(LR, NE)  # one is a list, the other is boxed or immediate, or the like
+    a.and_(R2, R0, machine.PRIMARY_MASK)
+    a.cmp(R2, machine.PRIMARY_MASK)
+    a.b(immediate, EQ)
+    a.str(LR, at(SP, RETURN))
+    call_vm(a, "eq")
+    a.cmp(R0, 1)
+    a.ldr(PC, at(SP, RETURN))
+    a.bind(immediate)
+    a.cmp(R0, R1)  # they differ
+    a.bx(LR)
+
+
 @fragment("guard_bif")
 def guard_bif(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = what the BIF at r12 gives for the arguments on the C stack; 0 if it fails. It uses heap fragments only."""
+    """r0 = what the BIF at r12 gives for the arguments on the C stack, and the flags of a comparison with 0.
+
+    It is 0 if the BIF fails. It uses heap fragments only.
+    """
     a.str(LR, at(SP, RETURN))
     a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
     a.mov(R0, PROCESS)
@@ -260,12 +291,16 @@ def guard_bif(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> 
     a.mov(R2, 0)
     a.blx(R12)
     a.ldr(FCALLS, at(PROCESS, layout["Process.fcalls"]))
+    a.cmp(R0, 0)
     a.ldr(PC, at(SP, RETURN))
 
 
 @fragment("length")
 def length(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = the length of the list r0 as a term; 0 if it is no proper list, or so long that it takes a while."""
+    """r0 = the length of the list r0 as a term, and the flags of a comparison with 0.
+
+    It is 0 if it is no proper list, or so long that it takes a while.
+    """
     loop, other, end = Label(), Label(), Label()
     a.mov(R1, machine.SMALL_TAG)
     a.bind(loop)
@@ -282,7 +317,7 @@ def length(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> Non
     a.bind(other)
     a.mov(R1, 0)
     a.bind(end)
-    a.mov(R0, R1)
+    a.movs(R0, R1)
     a.bx(LR)
 
 
@@ -311,23 +346,105 @@ def build_stacktrace(a: Assembler, layout: Layout, _fragments: Mapping[str, Labe
     a.ldr(PC, at(SP, RETURN))
 
 
-@fragment("call_code")
-def call_code(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
-    """Call the function at r0: native code, or else the interpreter."""
-    a.ldr(R1, at(R0, -WORD))  # ErtsCodeMFA.arity
-    a.b(fragments["call_address"])
+@fragment("select_atom")
+def select_atom(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """Go to where the table behind the call says for r0: atoms and distances from the table, ended by 0 and another."""
+    loop = Label()
+    a.mov(R2, LR)
+    a.bind(loop)
+    a.ldr(R1, post(R2, 2 * WORD))
+    a.cmp(R1, R0)
+    a.cmp(R1, 0, NE)
+    a.b(loop, NE)
+    a.ldr(R1, at(R2, -WORD))
+    a.add(PC, LR, R1)
 
 
-def _arithmetic(function: str) -> Fragment:
+@fragment("div")
+def div(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
+    """r0 = r0 div r1, and the flags of a comparison with 0, which it is if there is none."""
+    slow = Label()
+    _quotient(a, slow)
+    a.add(R3, R2, 1 << 27)
+    a.cmp(R3, 1 << 28)
+    a.b(slow, HS)  # the least small integer, div -1
+    a.lsl(R0, R2, machine.SMALL_BITS)
+    a.orrs(R0, R0, machine.SMALL_TAG)
+    a.bx(LR)
+    _divide_slowly(a, slow, "erts_int_div")
+
+
+@fragment("rem")
+def rem(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
+    """r0 = r0 rem r1, and the flags of a comparison with 0, which it is if there is none."""
+    slow = Label()
+    _quotient(a, slow)
+    a.asr(R3, R1, machine.SMALL_BITS)
+    a.sub(R0, R0, machine.SMALL_TAG)
+    a.lsl(R2, R2, machine.SMALL_BITS)
+    a.mls(R0, R2, R3, R0)
+    a.orrs(R0, R0, machine.SMALL_TAG)
+    a.bx(LR)
+    _divide_slowly(a, slow, "erts_int_rem")
+
+
+def _quotient(a: Assembler, slow: Label) -> None:
+    """r2 = r0 / r1, rounded towards zero, of small integers; *slow* for others, and where r1 is zero.
+
+    Not every ARMv7-A divides integers. Doubles have 53 bits, so that a quotient of integers of 28 bits which is none
+    itself is not rounded to one.
+    """
+    a.and_(R2, R0, R1)
+    a.and_(R2, R2, machine.SMALL_TAG)
+    a.cmp(R2, machine.SMALL_TAG)
+    a.b(slow, NE)
+    a.asr(R2, R0, machine.SMALL_BITS)
+    a.asrs(R3, R1, machine.SMALL_BITS)
+    a.b(slow, EQ)
+    a.vmov(S0, R2)
+    a.vmov(S2, R3)
+    a.vcvt_f64_s32(D0, S0)
+    a.vcvt_f64_s32(D1, S2)
+    a.vdiv(D0, D0, D1)
+    a.vcvt_s32_f64(S0, D0)
+    a.vmov(R2, S0)
+
+
+def _divide_slowly(a: Assembler, slow: Label, function: str) -> None:
+    """By the VM's function, which is not to be called with zero."""
+    a.bind(slow)
+    a.cmp(R1, machine.small(0))
+    a.mov(R0, 0, EQ)
+    a.cmp(R0, 0, EQ)
+    a.bx(LR, EQ)
+    _call_arithmetic(a, function, 2)
+
+
+@fragment("abs_1")
+def abs_(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
+    """r0 = the absolute value of r0, and the flags of a comparison with 0, which it is if there is none."""
+    a.str(R0, at(SP, machine.ARGUMENTS))
+    a.ldr_literal(R12, External("abs_1"))
+    a.b(fragments["guard_bif"])
+
+
+def _arithmetic(function: str, operands: int) -> Fragment:
     def fragment(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-        a.str(LR, at(SP, RETURN))
-        a.mov(R2, R1)
-        a.mov(R1, R0)
-        a.mov(R0, PROCESS)
-        call_vm(a, function)
-        a.ldr(PC, at(SP, RETURN))
+        """r0 = the result, and the flags of a comparison with 0, which it is if there is none."""
+        _call_arithmetic(a, function, operands)
 
     return fragment
+
+
+def _call_arithmetic(a: Assembler, function: str, operands: int) -> None:
+    a.str(LR, at(SP, RETURN))
+    if operands == 2:
+        a.mov(R2, R1)
+    a.mov(R1, R0)
+    a.mov(R0, PROCESS)
+    call_vm(a, function)
+    a.cmp(R0, 0)
+    a.ldr(PC, at(SP, RETURN))
 
 
 def swap_out(a: Assembler, layout: Layout) -> None:
@@ -351,4 +468,6 @@ def call_vm(a: Assembler, function: str) -> None:
 
 
 for _name in arith.FRAGMENTS:
-    fragment(_name)(_arithmetic(_name))
+    fragment(_name)(_arithmetic(_name, 2))
+for _name in arith.UNARY_FRAGMENTS:
+    fragment(_name)(_arithmetic(_name, 1))

@@ -1,28 +1,128 @@
-"""Calls of funs."""
+"""Funs: how they are made and called."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
+from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ
-from jit.arm32.registers import R0, R1
-from jit.beam.operands import Operand, X, register_of
+from jit.arm32.labels import Label
+from jit.arm32.operands import at
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, SP
+from jit.beam.operands import Lambda, Operand, X, register_of
+from jit.codegen import machine, symbols
+from jit.codegen.cache import Keeps
 from jit.codegen.call import push_continuation
+from jit.codegen.common import deallocate
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
+from jit.codegen.fragments import call_vm, fragment
+from jit.codegen.machine import HTOP, PROCESS, REGISTERS, WORD, X_ARRAY
+from jit.erts.layout import Layout
+
+# Operands of loaded instructions (emu/ops.tab, as beam_makeops packs them on 32 bits).
+_ENTRY = WORD  # i_make_fun3 F d t t *: the fun entry
+_ENVIRONMENT = 4 * WORD  # what the fun holds; since OTP 26 a reference to the fun entry comes last
+_CONSTANT = WORD  # move c xy
+
+# The header word of a fun since OTP 26 (erl_term.h, MAKE_FUN_HEADER).
+_ARITY_SHIFT = machine.HEADER_BITS + 2
+_SIZE_SHIFT = _ARITY_SHIFT + 8
+
+#: Where variables are in a fun of OTP 25 (erl_fun.h, ErlFunThing.env), and since then.
+_VARIABLES_25: Final = 5 * WORD
+_VARIABLES: Final = 2 * WORD
+
+
+@emits("make_fun3", keeps=Keeps.ALL)
+def make_fun3(e: Emission, fun: Lambda, to: Operand, variables: tuple[Operand, ...]) -> None:
+    """The fun entry is made when the module is loaded, and written into the bytecode beside native code.
+
+    The instruction that stands for the operation begins at a label: the loader joins it with nothing that comes before.
+    """
+    if len(variables) != fun.free:
+        raise Unsupported(f"make_fun3 with {len(variables)} variables instead of {fun.free}")
+    e.a.ldr_literal(R1, symbols.label(e.resume_label(e.index)))
+    if e.shared.layout.otp < 26:
+        _make(e, fun, variables)
+    elif variables:
+        _make_with_reference(e, fun, variables)
+    else:
+        e.resume_label(e.index + 1)  # nothing that comes behind is joined either
+        e.a.ldr(R0, at(R1, _CONSTANT))  # the loader has made it, and a move
+    e.store(R0, to)
+
+
+def _make(e: Emission, fun: Lambda, variables: tuple[Operand, ...]) -> None:
+    """r0 = a fun that counts as a reference to its entry."""
+    e.a.mov_constant(R2, fun.arity - fun.free)
+    e.a.mov_constant(R3, fun.free)
+    e.a.bl(e.shared.fragments["make_fun"])
+    for number, variable in enumerate(variables):
+        e.a.str(e.value(variable, R1), at(R0, _VARIABLES_25 + WORD * number))
+    e.a.add(R0, R0, machine.BOXED_TAG)
+
+
+def _make_with_reference(e: Emission, fun: Lambda, variables: tuple[Operand, ...]) -> None:
+    """r0 = a fun that holds a reference to its entry behind its variables."""
+    arity, count = fun.arity - fun.free, len(variables)
+    e.a.mov_constant(R2, machine.FUN_HEADER | arity << _ARITY_SHIFT | (count + 1) << _SIZE_SHIFT)
+    e.a.ldr(R3, at(R1, _ENTRY))
+    e.a.ldr(R1, at(R1, _ENVIRONMENT + WORD * count))
+    e.a.str(R1, at(HTOP, _VARIABLES + WORD * count))
+    e.a.stm(HTOP, (R2, R3))
+    for number, variable in enumerate(variables):
+        e.a.str(e.value(variable, R1), at(HTOP, _VARIABLES + WORD * number))
+    e.a.add(R0, HTOP, machine.BOXED_TAG)
+    e.a.add_constant(HTOP, HTOP, _VARIABLES + WORD * (count + 1))
+
+
+@fragment("make_fun")
+def make_fun(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """OTP 25: r0 = the address of a new fun without variables, of the entry in the instruction r1, arity r2, r3 free.
+
+    There is room for it on the heap.
+    """
+    a.str(LR, at(SP, machine.RETURN))
+    a.str(HTOP, at(PROCESS, layout["Process.htop"]))
+    a.ldr(R1, at(R1, _ENTRY))
+    a.mov(R0, PROCESS)
+    call_vm(a, "erts_new_local_fun_thing")
+    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
+    a.ldr(PC, at(SP, machine.RETURN))
 
 
 @emits("call_fun")
 def call_fun(e: Emission, arity: int) -> None:
+    """Before ``deallocate`` and ``return`` it is a tail call, as for the loader."""
     e.a.mov_constant(R1, arity)
     e.a.bl(e.shared.fragments["call_fun"])
     e.a.cmp(R0, 0)
     e.a.b(e.to_interpreter(), EQ)
+    frame = _frame_left(e)
+    if frame is not None:
+        deallocate(e, frame)
+        e.a.b(e.shared.fragments["call_code"])
+        return
     back = push_continuation(e, R1)
     e.a.b(e.shared.fragments["call_code"])
     e.a.bind(back)
 
 
+def _frame_left(e: Emission) -> int | None:
+    """The y registers that are given up behind the operation in work if control returns from there."""
+    behind = e.operations[e.index + 1 : e.index + 3]
+    if [operation.name for operation in behind] != ["deallocate", "return"]:
+        return None
+    frame = behind[0].operands[0]
+    assert isinstance(frame, int)
+    return frame
+
+
 @emits("call_fun2")
 def call_fun2(e: Emission, _tag: Operand, arity: int, fun: Operand) -> None:
+    """The interpreter moves the fun behind its arguments too, before anything can fail."""
     if register_of(fun) != X(arity):
-        raise Unsupported("call_fun2 with a fun that is not behind its arguments")
+        e.a.str(e.load(fun, R0), at(REGISTERS, X_ARRAY + WORD * arity))
     call_fun(e, arity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jit.beam.effects import Effects, effects
+from jit.beam.effects import Effects
 from jit.beam.operands import X
 from jit.beam.operations import Operation
 
@@ -12,9 +12,11 @@ from jit.beam.operations import Operation
 _HANDLED = ("try", "catch")
 
 
-def live_before(operations: Sequence[Operation]) -> list[int]:
-    """For each operation a bit mask of the x registers that it or a later one reads before they are written."""
-    told = [effects(operation) for operation in operations]
+def live_before(operations: Sequence[Operation], told: Sequence[Effects]) -> list[int]:
+    """For each operation a bit mask of the x registers that it or a later one reads before they are written.
+
+    *told* are the effects of the operations. The collector reads what an operation says that there is (``LIVE``).
+    """
     places = {operation.operands[0]: at for at, operation in enumerate(operations) if operation.name == "label"}
     live = [0] * (len(operations) + 1)
     changed = True
@@ -35,7 +37,7 @@ def live_before(operations: Sequence[Operation]) -> list[int]:
 def _before(effect: Effects, after: int) -> int:
     mask = after & ~_mask(effect.defines)
     if effect.live is not None:
-        mask &= (1 << effect.live) - 1
+        mask = (1 << effect.live) - 1
     return mask | _mask(effect.uses)
 
 

@@ -33,10 +33,13 @@ LIBRARY_WORD: Final = 8
 # erts/emulator/beam/erl_term.h
 SMALL_TAG: Final = 0xF
 SMALL_BITS: Final = 4
+SMALLEST: Final = -(1 << 27)
+GREATEST: Final = (1 << 27) - 1
 ATOM_TAG: Final = 0x0B
 IMMEDIATE2_MASK: Final = 0x3F
 NIL_WORD: Final = 0x3B
-TRUE: Final = 1 << 6 | ATOM_TAG  # atom.names: false and true are the first two atoms
+FALSE: Final = 0 << 6 | ATOM_TAG  # atom.names: false and true are the first two atoms
+TRUE: Final = 1 << 6 | ATOM_TAG
 LIST_TAG: Final = 1
 BOXED_TAG: Final = 2
 PRIMARY_MASK: Final = 3
@@ -47,6 +50,9 @@ BIGNUM_HEADER: Final = 0x08  # positive; the bit 0x04 is the sign
 BIGNUM_SIGN: Final = 0x04
 FUN_HEADER: Final = 0x14
 FLOAT_HEADER: Final = 0x18
+
+#: Words of a float on the heap (FLOAT_SIZE_OBJECT).
+FLOAT_WORDS: Final = 3
 
 # erts/emulator/beam/error.h
 TRAP: Final = 1 << 10
@@ -60,7 +66,7 @@ RESERVED: Final = 2
 
 def is_small(value: int) -> bool:
     """Whether an integer is an immediate term."""
-    return -(1 << 27) <= value < 1 << 27
+    return SMALLEST <= value <= GREATEST
 
 
 def small(value: int) -> int:

@@ -3,13 +3,13 @@
 The glue overwrites the first four words of a function that has native code. So that the bytecode stays whole, such a
 function begins with two jumps to what was its beginning. Labels are put where native code lets the interpreter go on.
 A place where an interpreted callee returns to native code is a function of its own, named and placed in the source as
-the caller; without the glue, it jumps back into the caller's bytecode.
+the caller and standing behind it; without the glue, it jumps back into the caller's bytecode. The glue takes such
+functions out of the module's table of functions: then what they do is the caller's.
 """
 
 from __future__ import annotations
 
 from jit.beam.module import Module, encode_module
-from jit.beam.operands import NOWHERE
 from jit.beam.operands import Label as BeamLabel
 from jit.beam.operations import Function, Operation, operation
 from jit.beam.terms import Atom
@@ -24,12 +24,14 @@ def rewrite(native: Native, elf: bytes) -> bytes:
     """The .beam file of the module with native code. The module is changed."""
     module = native.module
     labels = _Labels(native.next_label)
+    stubs: dict[int, list[Function]] = {function.entry: [] for function in module.functions}
+    for continuation in native.continuations:
+        stubs[continuation.function.entry].append(_stub(module, continuation, labels))
     for function in module.functions:
         resumes = native.resumes.get(function.entry)
         if resumes is not None:
             function.operations = _with_room(function, resumes, native.handlers[function.entry], labels)
-    for continuation in native.continuations:
-        module.functions.append(_stub(module, continuation, labels))
+    module.functions[:] = [one for function in module.functions for one in (function, *stubs[function.entry])]
     module.code.label_count = labels.next
     return encode_module(module, {CHUNK: elf})
 
@@ -52,12 +54,19 @@ def _with_room(
     for index, one in enumerate(function.operations):
         if index in resumes:
             out.append(operation("label", resumes[index]))
-        if index in handlers:
-            one = operation(one.name, one.operands[0], BeamLabel(handlers[index]))
-        out.append(one)
+        out += _changed(one, BeamLabel(handlers[index])) if index in handlers else [one]
         if one.name == "label" and one.operands[0] == function.entry:
             out += _room(labels.new())
     return out
+
+
+def _changed(one: Operation, stub: BeamLabel) -> list[Operation]:
+    """An operation from which the interpreter comes to native code: by its label, or when it is done."""
+    if one.name in ("try", "catch"):
+        return [operation(one.name, one.operands[0], stub)]
+    if one.name in ("wait", "wait_timeout"):
+        return [operation(one.name, stub, *one.operands[1:])]
+    return [one, operation("jump", stub)]
 
 
 def _room(body: int) -> list[Operation]:
@@ -71,10 +80,9 @@ def _jumps(target: int) -> list[Operation]:
 
 def _stub(module: Module, continuation: Continuation, labels: _Labels) -> Function:
     function, info = continuation.function, labels.new()
-    has_line = module.lines is not None and continuation.location != NOWHERE
     operations = [
         operation("label", info),
-        *([operation("line", continuation.location)] if has_line else []),
+        *([operation("line", continuation.location)] if module.lines is not None else []),
         operation("func_info", Atom(module.name), Atom(function.name), function.arity),
         operation("label", continuation.label),
         *_jumps(continuation.after),

@@ -39,22 +39,23 @@ def build(folder: Path) -> None:
 def layouts_header() -> str:
     """The tables of layouts as C."""
     layouts = [load(otp) for otp in RELEASES]
-    names = [_c_name(name) for name in layouts[0].fields]
+    names = [_c_name(name) for name in layouts[0].fields if all(name in layout.fields for layout in layouts)]
     sizes = "".join(f" size_{name}," for name in ARRAYS).rstrip(",")
     lines = [
         "/* Made by jit/erts/glue.py. */",
         f"enum {{ {', '.join(names)}, FIELD_COUNT }};",
         f"struct layout {{ const char *erts, *identity; unsigned short{sizes}, offset[FIELD_COUNT]; }};",
         "static const struct layout layouts[] __attribute__((unused)) = {",
-        *map(_row, layouts),
+        *(_row(layout, names) for layout in layouts),
         "};",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(layout: Layout) -> str:
+def _row(layout: Layout, names: list[str]) -> str:
     sizes = ", ".join(str(layout.sizes[name]) for name in ARRAYS)
-    offsets = ", ".join(f"[{_c_name(name)}] = {field.offset}" for name, field in layout.fields.items())
+    places = {_c_name(name): field.offset for name, field in layout.fields.items()}
+    offsets = ", ".join(f"[{name}] = {places[name]}" for name in names)
     return f'    {{"{layout.erts}", "{layout.identity}", {sizes}, {{{offsets}}}}},'
 
 

@@ -14,13 +14,20 @@ from typing import Final
 
 #: Fields by type. A name with a dot goes into a member.
 WANTED: Final = {
-    "Process": "common.id htop stop fcalls arity i freason fvalue current flags mbuf catches "
-    "off_heap.overhead bin_vheap_sz",
+    "Process": "common.id htop stop fcalls arity i freason fvalue current flags high_water mbuf catches "
+    "off_heap.overhead bin_vheap_sz mbuf_sz scheduler_data seq_trace_token lock.flags sig_qs.first sig_qs.last "
+    "sig_qs.save sig_qs.cont sig_qs.recv_mrk_blk sig_qs.flags sig_inq.first sig_inq_buffers",
+    "ErtsSchedulerData": "virtual_reds",
+    "ErtsMessage": "next m",
+    "ErtsRecvMarkerBlock": "pending_set_save_ix",
+    "ErtsRecvMarker": "prev_next",
     "ErlNifEnv": "mod_nif proc hp",
-    "ErtsSchedulerRegisters": "x_reg_array",
+    "ErtsSchedulerRegisters": "x_reg_array f_reg_array aux_regs.d.erl_bits_state "
+    "aux_regs.d.erl_bits_state.erts_current_bin_ aux_regs.d.erl_bits_state.erts_bin_offset_",
     "Export": "dispatch.addresses bif_number",
     "Module": "curr.code_hdr curr.code_length old.code_hdr",
-    "BeamCodeHeader": "num_functions functions",
+    "BeamCodeHeader": "num_functions line_table functions",
+    "BeamCodeLineTab": "func_tab",
     "LoaderState": "module code_hdr codev ci labels beam beam.atoms.count beam.atoms.entries beam.imports.count "
     "beam.imports.entries beam.code.function_count beam.code.label_count",
     "Label": "value",
@@ -28,7 +35,18 @@ WANTED: Final = {
     "OpEntry": "name",
     "BifEntry": "f",
     "ErtsMRefThing": "mb",
-    "ErtsMagicBinary": "u.aligned.data",
+    "ErtsMagicBinary": "intern.refc u.aligned.data",
+}
+
+#: Fields that only one release has. The glue does not see them.
+WANTED_IN: Final = {
+    25: {
+        "Process": "sig_qs.len",
+        "ErlBinMatchState": "mb mb.base mb.offset mb.size save_offset",
+        "ErlSubBin": "size bitsize",
+        "ProcBin": "bytes",
+    },
+    27: {"Process": "sig_qs.mq_len", "ErlSubBits": "base_flags start end orig"},
 }
 
 #: Types of which there are arrays: their sizes are wanted too.
@@ -62,6 +80,11 @@ class Layout:
     def map_header(self) -> int:
         """The lower bits of a map's header word (erts/emulator/beam/erl_term.h, _TAG_HEADER_MAP)."""
         return 0x2C if self.otp >= 27 else 0x3C
+
+    @property
+    def fun_words(self) -> int:
+        """Words of a fun without its variables: ERL_FUN_SIZE, and since OTP 26 a reference (erl_fun.h, beam_file.c)."""
+        return 5 if self.otp < 26 else 3
 
     @property
     def identity(self) -> str:

@@ -12,14 +12,16 @@ from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
-from jit.erts.layout import ARRAYS, WANTED
+from jit.erts.layout import ARRAYS, WANTED, WANTED_IN
 
 _STRUCTURES = ("DW_TAG_structure_type", "DW_TAG_union_type")
 _Place = tuple[int, int]
 
 
-def measure(path: Path) -> tuple[dict[str, _Place], dict[str, int]]:
+def measure(path: Path, otp: int) -> tuple[dict[str, _Place], dict[str, int]]:
     """Offset and size of each wanted field, and sizes of the elements of arrays. Raises LookupError."""
+    wanted = [(name, field) for part in (WANTED, WANTED_IN[otp]) for name in part for field in part[name].split()]
+    names = {name for name, _ in wanted}
     with path.open("rb") as file:
         elf = ELFFile(file)
         if not elf.has_dwarf_info():
@@ -28,17 +30,15 @@ def measure(path: Path) -> tuple[dict[str, _Place], dict[str, int]]:
         for unit in elf.get_dwarf_info().iter_CUs():
             for die in unit.get_top_DIE().iter_children():
                 name = _name(die)
-                if die.tag == "DW_TAG_typedef" and name in WANTED and name not in types:
+                if die.tag == "DW_TAG_typedef" and name in names and name not in types:
                     structure = _structure(die)
                     if structure is not None and structure.has_children:
                         types[name] = structure
-            if len(types) == len(WANTED):
+            if len(types) == len(names):
                 break
-        if missing := sorted(set(WANTED) - set(types)):
+        if missing := sorted(names - set(types)):
             raise LookupError(f"{path} does not tell of {', '.join(missing)}")
-        fields = {
-            f"{name}.{field}": _place(types[name], field) for name, wanted in WANTED.items() for field in wanted.split()
-        }
+        fields = {f"{name}.{field}": _place(types[name], field) for name, field in wanted}
         return fields, {name: _size(types[name]) for name in ARRAYS}
 
 
@@ -96,7 +96,7 @@ def _size(die: Any) -> int:
 
 def main() -> None:
     path, otp, erts = sys.argv[1:]
-    fields, sizes = measure(Path(path))
+    fields, sizes = measure(Path(path), int(otp))
     rows = ",\n".join(f"    {json.dumps(name)}: {json.dumps(place)}" for name, place in fields.items())
     text = f'{{\n  "erts": {json.dumps(erts)},\n  "sizes": {json.dumps(sizes)},\n  "fields": {{\n{rows}\n  }}\n}}\n'
     Path(__file__).with_name("layouts").joinpath(f"otp-{otp}-arm32-emu.json").write_text(text, encoding="utf-8")

@@ -50,18 +50,21 @@ class ListSection:
         entries = [self._addressed(DW_RLE.start_length, start) + uleb128(size) for start, size in ranges]
         return self._add(entries, DW_RLE.end_of_list, addressed=len(entries))
 
-    def add_locations(self, locations: Sequence[Location], *, default: bytes | None = None) -> SectionOffset:
+    def add_locations(
+        self, locations: Sequence[Location], *, default: bytes | None = None, unit_base: int | None = None
+    ) -> SectionOffset:
         """Append a location list; *default* is the expression wherever no other entry applies.
 
-        Several entries share one base address, the lowest, so that each costs a few bytes.
+        Several entries share one base address, the lowest, so that each costs a few bytes. With *unit_base*, the
+        DW_AT_low_pc of the unit that the list is for, there is no address in the list at all.
         """
-        if len(locations) > 1:
+        addressed = 0 if unit_base is not None else min(1, len(locations))
+        if unit_base is not None:
+            entries = [_offset_pair(location, unit_base) for location in locations]
+        elif len(locations) > 1:
             base = min(location.address for location in locations)
             entries = [self._addressed(DW_LLE.base_address, base)]
-            for location in locations:
-                start = location.address - base
-                pair = uleb128(start) + uleb128(start + location.size)
-                entries.append(bytes((DW_LLE.offset_pair,)) + pair + _counted(location.expression))
+            entries += [_offset_pair(location, base) for location in locations]
         else:
             entries = [
                 self._addressed(DW_LLE.start_length, location.address)
@@ -71,7 +74,7 @@ class ListSection:
             ]
         if default is not None:
             entries.append(bytes((DW_LLE.default_location,)) + _counted(default))
-        return self._add(entries, DW_LLE.end_of_list, addressed=min(1, len(locations)))
+        return self._add(entries, DW_LLE.end_of_list, addressed=addressed)
 
     def _addressed(self, kind: int, address: int) -> bytes:
         return bytes((kind,)) + self.target.address(address)
@@ -93,6 +96,12 @@ class ListSection:
             return b""
         header = self.target.pack(_LIST_HEADER_FIELDS, self._size - 4, DWARF_VERSION, self.target.address_size, 0, 0)
         return b"".join((header, *self._lists))
+
+
+def _offset_pair(location: Location, base: int) -> bytes:
+    start = location.address - base
+    pair = uleb128(start) + uleb128(start + location.size)
+    return bytes((DW_LLE.offset_pair,)) + pair + _counted(location.expression)
 
 
 def _counted(expression: bytes) -> bytes:

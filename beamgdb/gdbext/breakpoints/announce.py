@@ -22,11 +22,11 @@ def _on_stop(event: Any) -> None:
 
 def show(with_frame: bool) -> None:
     """Print the arguments of the Erlang function that has just been called, as far as they are known; before them where
-    it is, and select its frame, unless GDB has done so."""
+    it is, and select its frame, unless GDB has done so: as it has where native code stands."""
     found = current_frame.first_erlang(gdb.newest_frame())
     if found is None:
         return
-    if with_frame:
+    if with_frame and found.gdb_frame.level():
         found.gdb_frame.select()
         gdb.execute("frame")
     for number, word in enumerate(found.arguments()):

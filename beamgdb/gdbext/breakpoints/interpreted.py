@@ -8,8 +8,10 @@ import gdb
 
 from beamgdb.gdbext import c_calls, current_frame, errors, events, session
 from beamgdb.gdbext.breakpoints import requests
-from beamgdb.gdbext.breakpoints.location import BadLocation, Location, parse
+from beamgdb.gdbext.breakpoints.location import BadLocation, Line, Location, parse
+from beamgdb.gdbext.breakpoints.native_points import NativePoints
 from beamgdb.gdbext.breakpoints.traps import Arrival, Traps
+from beamgdb.gdbext.stepping import position
 from beamgdb.memory import Unreadable
 from beamgdb.vm.code import CodeIndex
 from beamgdb.vm.node import Unavailable
@@ -65,6 +67,7 @@ class _State:
 
     def __init__(self) -> None:
         self.traps: Traps | None = None
+        self.natives: NativePoints | None = None
         self.owner: session.Session | None = None
         self.point: _TrapPoint | None = None
         self.arrival: Arrival | None = None
@@ -74,6 +77,7 @@ class _State:
         self.loads: _LoadPoint | None = None
         self.code_is_wanted = False
         self.follows_resumption = False
+        self.last_native: tuple[str, int, int] | None = None
 
 
 _state = _State()
@@ -103,7 +107,9 @@ def make_place() -> str:
 
 def _traps(current: session.Session) -> Traps:
     if _state.traps is None or _state.owner is not current:
+        _forget_natives()
         _state.traps, _state.owner = Traps(current.node), current
+        _state.natives = NativePoints(current.node, _arrived_natively)
         gdb.set_convenience_variable(PLACE, _state.traps.place)
     return _state.traps
 
@@ -113,10 +119,12 @@ def watch(watch: Watch | None) -> None:
     if watch is not None:
         make_place()
     _state.watch = watch
+    _set_native_points()
 
 
 def watch_more() -> None:
     """The watch has more addresses than before, while the target runs."""
+    _set_native_points()
     if _state.running:
         _set_traps()
 
@@ -129,6 +137,7 @@ def requests_changed() -> None:
         _state.loads.silent = True
     if _state.loads is not None and _state.loads.is_valid() and _state.loads.enabled != wanted:
         _state.loads.enabled = wanted
+    errors.guarded(_set_native_points)
 
 
 def _module_comes() -> None:
@@ -173,9 +182,47 @@ def _set_traps() -> None:
     current = session.known()
     if current is None or not current.node.is_interpreter or not current.is_settled:
         return
-    wanted = _wanted(current.node.code)
+    code = current.node.code
+    wanted = {address for address in _wanted(code) if not code.native_at(address)}
     if wanted and _is_caught(_traps(current).place):
         _traps(current).set(wanted)
+
+
+def _set_native_points() -> None:
+    """Have breakpoints in native code where they are wanted now. Unlike traps the VM does not see them."""
+    current = session.known()
+    if current is None or not current.node.is_interpreter or not len(current.node.native):
+        _forget_natives()
+        return
+    code = current.node.code
+    wanted = {address for address in _wanted(code) if code.native_at(address)}
+    if wanted:
+        _traps(current)
+    if _state.natives is not None:
+        _state.natives.set(wanted)
+
+
+def _forget_natives() -> None:
+    if _state.natives is not None:
+        _state.natives.forget()
+
+
+def _arrived_natively(arrival: Arrival) -> bool:
+    """A thread has come to native code that is wanted: by users, whose breakpoints are where traps lead, or a watch."""
+    current = session.known()
+    if current is None or _state.traps is None or _state.natives is None:
+        return False
+    current.forget()
+    current.refresh_code()
+    code = current.node.code
+    asked = any(
+        request.trapped and point.enabled and arrival.address in request.location.addresses(code)
+        for point, request in requests.all()
+    )
+    thumb = current.node.process_main.is_thumb
+    if asked and _is_caught(_state.traps.place) and _state.natives.send(arrival, _state.traps.place, thumb):
+        return False
+    return _state.watch is not None and _state.watch.arrived(arrival)
 
 
 def _is_caught(place: int) -> bool:
@@ -193,7 +240,7 @@ def _arrived() -> bool:
         return False
     current.forget()
     current.refresh_code()
-    _state.arrival = _state.traps.arrival()
+    _state.arrival = (_state.natives.back() if _state.natives else None) or _state.traps.arrival()
     if _state.arrival is None or _state.watch is None:
         return False
     return _state.watch.arrived(_state.arrival)
@@ -221,8 +268,21 @@ def _is_hit(where: str, wanted: str) -> bool:
         return False
     if wanted and not _evaluated(wanted):
         return False
+    if isinstance(location, Line) and _is_again(where, arrival, current.node.code):
+        return False
     _state.hits.add(str(location))
     return True
+
+
+def _is_again(where: str, arrival: Arrival, code: CodeIndex) -> bool:
+    """Whether native code has come to this line and has left it to the interpreter, which comes to it now."""
+    try:
+        here = position.newest()
+    except Unavailable:
+        return False
+    call = (where, here.process.address, here.distance)
+    before, _state.last_native = _state.last_native, call if code.native_at(arrival.address) else None
+    return _state.last_native is None and before == call
 
 
 def _evaluated(wanted: str) -> bool:
@@ -265,6 +325,7 @@ def leave() -> None:
     """GDB is about to leave the target."""
     if _state.traps is not None and session.has_process():
         errors.guarded(_state.traps.abandon)
+    _forget_natives()
     _state.traps = _state.owner = None
 
 
@@ -279,6 +340,7 @@ def _leave_before_detaching() -> None:
 
 
 def _on_exit(_: Any) -> None:
+    errors.guarded(_forget_natives)
     _state.traps = _state.owner = _state.arrival = None
     _state.running = False
 
@@ -301,6 +363,8 @@ def _is_initialised(current: session.Session) -> bool:
 
 
 def _code_changed() -> None:
+    if _state.watch is not None or requests.any_trapped():
+        _set_native_points()
     if _state.running:
         _set_traps()
     if _state.code_is_wanted:

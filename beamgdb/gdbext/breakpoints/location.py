@@ -37,8 +37,8 @@ class Function:
         return self.name
 
     def addresses(self, code: CodeIndex) -> list[int]:
-        """Where it begins, in each version of its module that is loaded."""
-        return [one.start for module in self.modules(code) for one in module.ranges if one.name == self.name]
+        """Where it begins, in each version of its module that is loaded: in native code if it has some."""
+        return [entry for module in self.modules(code) for entry in code.entries(module, self.name)]
 
     def may_be_in(self, module: str) -> bool:
         """Whether it is in a module of this name, which is not quoted."""
@@ -74,7 +74,7 @@ class Line:
         line = self._nearest(code)
         found = []
         for module in code:
-            for one in module.ranges:
+            for one in code.lined(module):
                 at = next((at for at, file, number in one.lines if number == line and self._is_in(file)), None)
                 if at is not None:
                     found.append(at)
@@ -89,7 +89,7 @@ class Line:
         numbers = (
             number
             for module in code
-            for one in module.ranges
+            for one in code.lined(module)
             for _, file, number in one.lines
             if number >= self.line and self._is_in(file)
         )

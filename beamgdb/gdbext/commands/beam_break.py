@@ -10,7 +10,7 @@ import gdb
 
 from beamgdb.gdbext import session
 from beamgdb.gdbext.breakpoints import interpreted, native, requests
-from beamgdb.gdbext.breakpoints.location import BadLocation, Function, parse
+from beamgdb.gdbext.breakpoints.location import BadLocation, parse
 from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
 from beamgdb.gdbext.commands.beam_bt import PID, find_process
@@ -153,9 +153,7 @@ def _where(request: Request, code: CodeIndex) -> str:
         name = function(place.code.name) if place else f"{address:#x}"
         lies = f" at {source(position.file, position.line)}" if position else ""
         places.append(f"{name}{lies}")
-    if places and isinstance(request.location, Function):
-        places = list(dict.fromkeys(places))
-    return f"in {', '.join(places)}" if places else ""
+    return f"in {', '.join(dict.fromkeys(places))}" if places else ""
 
 
 def _forget(point: gdb.Breakpoint) -> None:

@@ -1,10 +1,12 @@
-"""Steps in the interpreter. Traps are set at all places where the step may end: they cost nothing elsewhere, are hit by
-any thread, and so follow the process wherever it runs."""
+"""Steps in the interpreter, and in native code that runs in it. Traps are set at all places where the step may end, and
+breakpoints at those in native code: they cost nothing elsewhere, are hit by any thread, and so follow the process
+wherever it runs, and whatever runs it."""
 
 from __future__ import annotations
 
 import gdb
 
+from beamgdb.beamasm.registrations import Module, Range
 from beamgdb.gdbext import current_frame, session
 from beamgdb.gdbext.breakpoints import interpreted
 from beamgdb.gdbext.breakpoints.traps import Arrival
@@ -15,7 +17,12 @@ from beamgdb.gdbext.unwinder import register_reader
 from beamgdb.interpreter import callees, instructions
 from beamgdb.interpreter.instructions import Instruction
 from beamgdb.interpreter.operations import Unsupported
+from beamgdb.memory import Unreadable
+from beamgdb.native.machine import CALL_CODE, CALLEE, PROCESS
 from beamgdb.vm.node import Unavailable
+
+PATCHED = 4
+"""Words at the beginning of a function that lead to its native code; behind them is its bytecode."""
 
 
 class _Walk:
@@ -42,14 +49,20 @@ class _Walk:
 
     def arrived(self, arrival: Arrival) -> bool:
         """Whether the step ends here."""
-        read = register_reader(gdb.newest_frame())
-        if self._node.process_main.process(read) != self.start.process.address:
+        if self._process(arrival) != self.start.process.address:
             return False
         self.ended_at = arrival.address
         try:
             return self.ends(arrival, positions.newest())
         except Unavailable:
             return False
+
+    def _process(self, arrival: Arrival) -> int | None:
+        """Address of the process that has arrived."""
+        read = register_reader(gdb.newest_frame())
+        if self._node.code.native_at(arrival.address) is not None:
+            return read(PROCESS)
+        return self._node.process_main.process(read)
 
     def ends(self, arrival: Arrival, here: Position) -> bool:
         """Whether the step ends where the process is now."""
@@ -70,8 +83,16 @@ class _Line(_Walk):
         super().__init__(start)
         where = start.where
         before = (where.file, where.line) if where else None
-        self._lines = {address for address, *place in start.place.code.lines if place[1] and tuple(place) != before}
-        self._addresses |= self._lines | {start.place.code.start}
+        name, lines = start.place.code.name, start.place.code.lines
+        for module in self._versions():
+            lines += tuple(line for code in self._node.code.lined(module) if code.name == name for line in code.lines)
+            self._addresses |= set(self._node.code.entries(module, name))
+        self._lines = {address for address, *place in lines if place[1] and tuple(place) != before}
+        self._addresses |= self._lines
+
+    def _versions(self) -> list[Module]:
+        """The module of the function, in all versions that are loaded."""
+        return [module for module in self._node.code if module.name == self.start.place.module.name]
 
     def ends(self, arrival: Arrival, here: Position) -> bool:
         if arrival.address == self.start.catch and here.is_same_call(self.start):
@@ -88,18 +109,38 @@ class _Into(_Line):
         self._entries: set[int] = set()
         self._calls = {call.address: call for call in self._calls_of_function()}
         self._addresses |= self._calls.keys()
-        # The instruction in progress has its trap behind it.
-        self._enter(start.pc - self._node.memory.word_size)
+        self._through: set[int] = set()
+        if self._node.code.native_at(start.pc) is not None:
+            self._enter_any()
+        else:
+            # The instruction in progress has its trap behind it.
+            self._enter(start.pc - self._node.memory.word_size)
 
     def _calls_of_function(self) -> list[Instruction]:
-        code = self.start.place.code
-        memory = self._node.memory
+        """Calls in the bytecode of the function, which it also has where it is native."""
+        code, node = self._bytecode(), self._node
+        start = code.start if node.code.is_interpreted(code) else code.start + PATCHED * node.memory.word_size
         try:
-            found = instructions.of_function(memory, self._node.process_main.operations, code.start, code.stop)
+            found = instructions.of_function(node.memory, node.process_main.operations, start, code.stop)
         except Unsupported as error:
             gdb.write(f"beamgdb: calls are stepped over in {code.name}: {error}\n", gdb.STDERR)
             return []
         return [one for one in found if callees.is_call(one)]
+
+    def _bytecode(self) -> Range:
+        code, all_code = self.start.place.code, self._node.code
+        if all_code.native_at(code.start) is None:
+            return code
+        named = (one for module in self._versions() for one in all_code.functions(module) if one.name == code.name)
+        return next((one for one in named if all_code.goes_on(one.start) == code.start), code)
+
+    def _enter_any(self) -> None:
+        """Native code may make any of its calls: watch all functions that it names, and where others are called."""
+        for call in self._calls.values():
+            self._entries |= {self._node.code.goes_on(entry) for entry in callees.of(self._node, call, _no_register)}
+        ranges = self.start.place.module.ranges
+        self._through |= {one.start for one in ranges if one.name == CALL_CODE}
+        self._addresses |= self._entries | self._through
 
     def _enter(self, address: int) -> None:
         """A call is about to be made: watch the function that is called, if it is one of Erlang."""
@@ -107,12 +148,15 @@ class _Into(_Line):
         if call is None:
             return
         for entry in callees.of(self._node, call, current_frame.x_register):
-            self._entries.add(entry)
+            self._entries.add(self._node.code.goes_on(entry))
         self._addresses |= self._entries
 
     def ends(self, arrival: Arrival, here: Position) -> bool:
         if arrival.address in self._entries and self._is_erlang(arrival.address):
             return True
+        if arrival.address in self._through:
+            self._enter_through()
+            return False
         if not super().ends(arrival, here):
             return False
         if arrival.address not in self._calls or not here.is_same_line(self.start):
@@ -121,10 +165,25 @@ class _Into(_Line):
         interpreted.watch_more()
         return False
 
+    def _enter_through(self) -> None:
+        """Native code calls what it has computed."""
+        callee = register_reader(gdb.newest_frame())(CALLEE)
+        if callee is not None and self._node.code.find(callee) is not None:
+            self._entries.add(self._node.code.goes_on(callee))
+            self._addresses |= self._entries
+            interpreted.watch_more()
+
     def _is_erlang(self, entry: int) -> bool:
+        if self._node.code.native_at(entry) is not None:
+            return True
         handler = self._node.memory.word(entry)
         operation = next((one for one in self._node.process_main.operations if one.handler == handler), None)
         return operation is not None and not operation.name.startswith(instructions.NATIVE)
+
+
+def _no_register(_: int) -> int:
+    """The x registers at calls that are still to come are not known."""
+    raise Unreadable(0, 0)
 
 
 def _run(walk: _Walk) -> None:

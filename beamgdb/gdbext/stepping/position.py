@@ -36,8 +36,9 @@ class Position:
     """Where an exception in functions that are called from here goes on, None where nothing catches it."""
 
     def is_same_call(self, other: Position) -> bool:
-        """Whether both are in one call of one function."""
-        return (self.pid, self.distance, self.place) == (other.pid, other.distance, other.place)
+        """Whether both are in one call of one function, be its code native or interpreted."""
+        names = (self.place.code.name, other.place.code.name)
+        return names[0] == names[1] and (self.pid, self.distance) == (other.pid, other.distance)
 
     def begins_line(self, but: Where | None) -> bool:
         """Whether this is the first instruction of a line other than `but`, or of the function. Code of no line of its
@@ -73,6 +74,8 @@ def of(found: Selected) -> Position:
     returns_to = erlang.return_address
     if returns_to is None and slot is not None:
         returns_to = node.memory.word(slot)
+    if returns_to is not None:
+        returns_to = node.code.goes_on(returns_to)
     lookup = erlang.pc if is_innermost(found.gdb_frame) else erlang.pc - 1
     return Position(
         erlang.process,
@@ -93,7 +96,8 @@ def _handler(found: Selected, top: int, end: int) -> int | None:
         for slot in range(top, min(end, top + MAX_SLOTS * memory.word_size), memory.word_size):
             word = memory.word(slot)
             if word & IMMED2_MASK == CATCH:
-                return found.node.catch_handler(word >> IMMED2_BITS)
+                handler = found.node.catch_handler(word >> IMMED2_BITS)
+                return found.node.code.goes_on(handler) if handler is not None else None
     except Unreadable:
         pass
     return None

@@ -17,10 +17,13 @@
 
 typedef Word (*Bif)(Word process, Word *arguments, const Word *instruction);
 
-/* Native code of one module instance; `header` is where the instance's code begins. */
+/* Native code of one module instance; `header` is where the instance's code begins. `preparation` holds the loader's
+ * state until it is known whether anybody has finished loading the module. */
 struct native {
     struct native *next;
     const void *header;
+    ErlNifEnv *preparation;
+    Word state, binary;
     struct object object;
     void *registration;
 };
@@ -36,6 +39,68 @@ enum { ENV_ROOM = 64 }; /* words: more than any ErlNifEnv has */
 static void complain(const char *module, const char *wrong)
 {
     fprintf(stderr, "native: %s runs interpreted: %s\r\n", module, wrong);
+}
+
+/* ---- the list, which its lock guards ---- */
+
+static void attach(struct native *native)
+{
+    native->next = natives;
+    natives = native;
+}
+
+/* The native code of a module instance, which the list has no longer; NULL if there is none. */
+static struct native *detach(const void *header)
+{
+    struct native *native = NULL;
+
+    enif_mutex_lock(lock);
+    for (struct native **link = &natives; *link; link = &(*link)->next)
+        if ((*link)->header == header) {
+            native = *link;
+            *link = native->next;
+            break;
+        }
+    enif_mutex_unlock(lock);
+    return native;
+}
+
+static void discard(struct native *native)
+{
+    if (!native)
+        return;
+    enif_mutex_lock(lock);
+    if (native->registration)
+        gdb_unregister(native->registration);
+    enif_mutex_unlock(lock);
+    if (native->preparation)
+        enif_free_env(native->preparation);
+    object_free(&native->object);
+    free(native);
+}
+
+/* Discard what was prepared and can no longer be finished: only this list still refers to the loader's state. */
+static void sweep(void)
+{
+    struct native *lost;
+
+    do {
+        lost = NULL;
+        enif_mutex_lock(lock);
+        for (struct native *native = natives; native && !lost; native = native->next) {
+            if (!native->preparation)
+                continue;
+            if (!FIELD(native->state, LoaderState_code_hdr)) { /* finished: the code is the module's */
+                enif_free_env(native->preparation);
+                native->preparation = NULL;
+            } else if (FIELD(native->binary, ErtsMagicBinary_intern_refc) == 1) {
+                lost = native;
+            }
+        }
+        enif_mutex_unlock(lock);
+        if (lost)
+            discard(detach(lost->header));
+    } while (lost);
 }
 
 /* ---- resolving what the code refers to ---- */
@@ -155,27 +220,55 @@ static const char *patch_entries(struct native *native, Word state, Word module)
     return 0;
 }
 
-static const char *make_native(Word state, Word module, const void *file, size_t size)
+/* Take the stubs out of the table of functions: each has the name of the function before it, and becomes part of that.
+ * So nobody lists them or sets breakpoints there, and stack traces find function and line as before. */
+static void hide_stubs(Word header)
 {
+    Word **functions = (Word **)ADDRESS(header, BeamCodeHeader_functions);
+    Word lines = FIELD(header, BeamCodeHeader_line_table);
+    Word *ranges = lines ? ADDRESS(lines, BeamCodeLineTab_func_tab) : NULL;
+    Word count = FIELD(header, BeamCodeHeader_num_functions), kept = 0;
+
+    for (Word i = 0; i <= count; i++) {
+        enum { MODULE = 2, SIZE_OF_MFA = 3 * sizeof(Word) }; /* of ErtsCodeInfo */
+        if (kept && i < count && memcmp(functions[i] + MODULE, functions[kept - 1] + MODULE, SIZE_OF_MFA) == 0)
+            continue;
+        functions[kept] = functions[i];
+        if (ranges)
+            ranges[kept] = ranges[i];
+        kept++;
+    }
+    FIELD(header, BeamCodeHeader_num_functions) = kept - 1; /* the last one is the end */
+}
+
+static const char *make_native(Word prepared, Word module, const void *file, size_t size)
+{
+    Word state = loader_state(prepared, module);
     struct native *native = calloc(1, sizeof *native);
     const char *wrong;
 
-    if (!native)
-        return "no memory";
+    if (!native || !state) {
+        free(native);
+        return state ? "no memory" : "the loader gave no code";
+    }
     native->header = (const void *)FIELD(state, LoaderState_code_hdr);
+    native->state = state;
+    native->binary = FIELD(prepared - BOXED, ErtsMRefThing_mb);
     wrong = object_load(&native->object, file, size, resolve, (void *)state);
+    if (!wrong && !(native->preparation = enif_alloc_env()))
+        wrong = "no memory";
     if (!wrong)
         wrong = patch_entries(native, state, module);
     if (wrong) {
         static char kept[200]; /* it may lie in what is freed now */
         snprintf(kept, sizeof kept, "%s", wrong);
-        object_free(&native->object);
-        free(native);
+        discard(native);
         return kept;
     }
+    hide_stubs((Word)native->header);
+    enif_make_copy(native->preparation, prepared);
     enif_mutex_lock(lock);
-    native->next = natives;
-    natives = native;
+    attach(native);
     native->registration = gdb_register(native->object.file, native->object.file_size);
     enif_mutex_unlock(lock);
     return 0;
@@ -206,12 +299,12 @@ static Word caught_prepare_loading(Word process, Word *arguments, const Word *in
     size_t size;
     char name[256];
 
+    sweep();
     before(env, process, library, 0);
     if (prepared && enif_is_ref(env, prepared) && enif_inspect_binary(env, arguments[1], &file)) {
         const unsigned char *native = chunk(&file, "NatA", &size);
         if (native && enif_get_atom(env, arguments[0], name, sizeof name, ERL_NIF_LATIN1)) {
-            Word state = loader_state(prepared, arguments[0]);
-            const char *wrong = state ? make_native(state, arguments[0], native, size) : "the loader gave no code";
+            const char *wrong = make_native(prepared, arguments[0], native, size);
             if (wrong)
                 complain(name, wrong);
         }
@@ -222,32 +315,21 @@ static Word caught_prepare_loading(Word process, Word *arguments, const Word *in
 
 /* ---- a module that goes away ---- */
 
-static void forget(const void *header)
-{
-    enif_mutex_lock(lock);
-    for (struct native **link = &natives; *link; link = &(*link)->next) {
-        struct native *native = *link;
-        if (native->header != header)
-            continue;
-        *link = native->next;
-        if (native->registration)
-            gdb_unregister(native->registration);
-        object_free(&native->object);
-        free(native);
-        break;
-    }
-    enif_mutex_unlock(lock);
-}
-
 static Word caught_purge_module(Word process, Word *arguments, const Word *instruction)
 {
+    sweep();
     void *module = vm_module(arguments[0]);
     const void *old = module ? (const void *)FIELD(module, Module_old_code_hdr) : NULL;
+    struct native *native = old ? detach(old) : NULL; /* first: other code may get this place as soon as it is free */
     Word result = purge_module(process, arguments, instruction);
 
-    module = vm_module(arguments[0]);
-    if (old && (!module || (const void *)FIELD(module, Module_old_code_hdr) != old))
-        forget(old);
+    if (native && (module = vm_module(arguments[0])) && (const void *)FIELD(module, Module_old_code_hdr) == old) {
+        enif_mutex_lock(lock);
+        attach(native); /* not yet */
+        enif_mutex_unlock(lock);
+    } else {
+        discard(native);
+    }
     return result;
 }
 
@@ -311,6 +393,7 @@ static ERL_NIF_TERM modules(ErlNifEnv *env, int argc, const ERL_NIF_TERM argumen
     unsigned count = 0;
 
     (void)argc, (void)arguments;
+    sweep();
     enif_mutex_lock(lock);
     for (const struct native *native = natives; native; native = native->next)
         count++;
@@ -318,6 +401,6 @@ static ERL_NIF_TERM modules(ErlNifEnv *env, int argc, const ERL_NIF_TERM argumen
     return enif_make_uint(env, count);
 }
 
-static ErlNifFunc functions[] = {{"loaded", 0, modules, 0}};
+static ErlNifFunc functions[] = {{"count", 0, modules, 0}};
 
 ERL_NIF_INIT(native, functions, load, NULL, NULL, NULL)

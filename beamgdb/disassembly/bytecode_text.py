@@ -1,0 +1,89 @@
+"""Loaded bytecode of the interpreter as text, operands by what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from beamgdb.beamasm.registrations import Range
+from beamgdb.interpreter import bytecode, instructions
+from beamgdb.interpreter.bytecode import Decoded, Kind, Operand
+from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.operations import Unsupported
+from beamgdb.memory import Unreadable
+from beamgdb.vm.calls import mfa
+from beamgdb.vm.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Texts of what operands refer to: a term, and an address of C code, None where that has no name."""
+
+    term: Callable[[int], str]
+    c_function: Callable[[int], str | None]
+
+
+PATCHED = 4
+"""Words at the beginning of a function that lead to its native code; behind them is its bytecode."""
+
+
+def of_function(node: Node, code: Range, naming: Naming) -> Iterator[tuple[int, str]]:
+    """Address and text of each instruction. Raises `Unsupported`, `Unreadable`."""
+    start = code.start
+    if not node.code.is_interpreted(code):
+        yield start, f"call_nif: goes on natively at {node.code.goes_on(start):#x}"
+        start += PATCHED * node.memory.word_size
+    for one in instructions.of_function(node.memory, node.process_main.operations, start, code.stop):
+        yield one.address, _text(node, code, one, naming)
+
+
+def _text(node: Node, code: Range, one: Instruction, naming: Naming) -> str:
+    try:
+        decoded = bytecode.decode(one)
+    except Unsupported:
+        return " ".join((one.operation.name, *(f"{word:#x}" for word in one.words[1:])))
+    operands = [_operand(node, code, operand, naming) for operand in decoded.operands]
+    table = [_operand(node, code, operand, naming) for operand in decoded.table]
+    return _joined(decoded, operands, table)
+
+
+def _joined(decoded: Decoded, operands: list[str], table: list[str]) -> str:
+    text = f"{decoded.name} {', '.join(operands)}".strip()
+    return f"{text} [{', '.join(table)}]" if table else text
+
+
+def _operand(node: Node, code: Range, operand: Operand, naming: Naming) -> str:
+    kind, value = operand
+    if kind in (Kind.X, Kind.Y, Kind.FLOAT):
+        return f"{kind.name[0].lower()}{value}"
+    if kind is Kind.TERM:
+        return naming.term(value)
+    if kind is Kind.LABEL:
+        return _place(node, code, value)
+    if kind is Kind.CATCH:
+        handler = node.catch_handler(value)
+        return _place(node, code, handler) if handler is not None else f"catch {value}"
+    if kind is Kind.EXPORT:
+        return _export(node, value)
+    if kind is Kind.BIF:
+        return naming.c_function(value) or f"{value:#x}"
+    return "no label" if kind is Kind.NO_LABEL else _number(value, naming)
+
+
+def _number(value: int, naming: Naming) -> str:
+    """A number, or the address of C data."""
+    return str(value) if value < 1 << 16 else naming.c_function(value) or f"{value:#x}"
+
+
+def _place(node: Node, code: Range, address: int) -> str:
+    if code.start <= address < code.stop:
+        return f"<+{address - code.start}>"
+    return node.describe(address) or f"{address:#x}"
+
+
+def _export(node: Node, address: int) -> str:
+    try:
+        export = node.record("Export", address)
+        return mfa(node, export["info.mfa.module"], export["info.mfa.function"], export["info.mfa.arity"])
+    except (Unreadable, KeyError):
+        return f"{address:#x}"

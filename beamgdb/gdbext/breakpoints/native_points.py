@@ -1,0 +1,124 @@
+"""Breakpoints of GDB in native code that runs in the interpreter, on behalf of those that are where traps lead.
+
+A breakpoint of a user stands at one place for all Erlang functions and lines that it may ever mean, in a part of
+`process_main` that is never executed (see `traps`). A thread that comes to one of these here is sent there, if it is
+wanted, and back when it has arrived. GDB would step over a breakpoint at the place to which it sees a thread moved: so
+the thread is moved to a jump that leads there, the last one of the way into native code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gdb
+
+from beamgdb.gdbext.breakpoints.traps import Arrival
+from beamgdb.gdbext.unwinder import register_reader
+from beamgdb.memory import Unreadable
+from beamgdb.native.machine import ENTER, SCRATCH, STATE, WORD, is_jump
+from beamgdb.vm.node import Node
+
+Arrived = Callable[[Arrival], bool]
+"""What to do with a thread that comes to native code: whether to stop it."""
+
+
+class _Point(gdb.Breakpoint):
+    """One breakpoint."""
+
+    def __init__(self, address: int, points: NativePoints) -> None:
+        super().__init__(f"*{address:#x}", internal=True)
+        self.silent = True
+        self.address = address
+        self._points = points
+
+    def stop(self) -> bool:
+        return self._points.reached(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A thread that was sent to where traps lead, from `address`, and its registers."""
+
+    address: int
+    registers: dict[str, int]
+
+
+class NativePoints:
+    """Breakpoints in the native code of one VM."""
+
+    def __init__(self, node: Node, arrived: Arrived) -> None:
+        self._node = node
+        self._arrived = arrived
+        self._points: dict[int, _Point] = {}
+        self._sent: dict[int, _Sent] = {}
+        self._passing: dict[int, tuple[int | None, ...]] = {}
+
+    def set(self, addresses: set[int]) -> None:
+        """Have breakpoints at exactly these addresses."""
+        for address in self._points.keys() - addresses:
+            point = self._points.pop(address)
+            if point.is_valid():
+                point.delete()
+        for address in addresses - self._points.keys():
+            self._points[address] = _Point(address, self)
+
+    def reached(self, address: int) -> bool:
+        """A thread has come to one; whether to stop it there."""
+        thread = gdb.selected_thread()
+        if thread is None:
+            return False
+        now = self._state(address)
+        if self._passing.pop(thread.num, None) == now:
+            # It was stopped here, and goes on.
+            return False
+        self._passing[thread.num] = now
+        return self._arrived(Arrival(address, thread.num))
+
+    def _state(self, address: int) -> tuple[int | None, ...]:
+        """What differs whenever a thread comes to an address: with each call there are fewer reductions."""
+        read = register_reader(gdb.newest_frame())
+        return (address, *map(read, STATE))
+
+    def send(self, arrival: Arrival, place: int, thumb: bool) -> bool:
+        """Let the thread go to `place`; whether that can be done."""
+        jump = self._jump(arrival.address)
+        if jump is None:
+            return False
+        read = register_reader(gdb.newest_frame())
+        kept = {name: value for name in (SCRATCH, "cpsr") if (value := read(name)) is not None}
+        self._sent[arrival.thread] = _Sent(arrival.address, kept)
+        _write({SCRATCH: place | thumb, "pc": jump})
+        return True
+
+    def back(self) -> Arrival | None:
+        """Put the selected thread back where it was sent from, if it was."""
+        thread = gdb.selected_thread()
+        sent = self._sent.pop(thread.num, None) if thread is not None else None
+        if thread is None or sent is None:
+            return None
+        _write(sent.registers | {"pc": sent.address})
+        return Arrival(sent.address, thread.num)
+
+    def _jump(self, address: int) -> int | None:
+        """The last instruction of the way into native code, which jumps to the scratch register."""
+        place = self._node.code.native_at(address)
+        ranges = place.module.ranges if place is not None else ()
+        enter = next((one for one in ranges if one.name == ENTER), None)
+        if enter is None:
+            return None
+        words = self._node.memory.words(enter.start, (enter.stop - enter.start) // WORD)
+        return next((enter.start + WORD * at for at, word in enumerate(words) if is_jump(word)), None)
+
+    def forget(self) -> None:
+        """The VM has ended, or GDB leaves it."""
+        with contextlib.suppress(gdb.error, Unreadable):
+            self.set(set())
+        self._sent.clear()
+        self._passing.clear()
+
+
+def _write(registers: dict[str, int]) -> None:
+    for name, value in registers.items():
+        gdb.execute(f"set var ${name} = {value:#x}", to_string=True)

@@ -1,0 +1,156 @@
+"""The ELF objects of native code: which functions and shared fragments they hold, and their source lines.
+
+An object lies in the memory of the VM, relocated: sections and line table have the addresses of the code. Its symbols
+are `m:f/a` for a function, from where every caller comes by, `m:f/a entry` for what native callers run before, and
+`native::NAME` for a fragment that the functions of the module share.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from beamgdb.beamasm.registrations import Entry, Line, Module, Range
+from beamgdb.memory import Memory, Unreadable
+from beamgdb.terms.quoting import bare, runtime_atom
+
+ENTRY = " entry"
+"""How names end of what only native callers run."""
+
+MAX_SECTIONS = 256
+
+_ATOM = r"('(?:[^'\\]|\\.)*'|[^:'/]+)"
+_FUNCTION = re.compile(rf"{_ATOM}:{_ATOM}/(\d+(?: entry)?)")
+"""The symbol of a function: its module, its name, and the rest."""
+
+_HEADER = struct.Struct("<4s28xI10xHHH")
+"""Elf32_Ehdr: magic, offset, size and number of section headers, and which of them has the names (elf(5))."""
+
+_SECTION = struct.Struct("<10I")
+"""Elf32_Shdr: name, type, flags, address, offset, size, link, info, alignment, size of an entry."""
+
+_SYMBOL = struct.Struct("<IIIBBH")
+"""Elf32_Sym: name, value, size, type and binding, visibility, section."""
+
+_STT_FUNC = 2
+
+
+class NoObject(Exception):
+    """What is registered is no ELF object of native code."""
+
+
+class _Section(NamedTuple):
+    number: int
+    address: int
+    offset: int
+    size: int
+    link: int
+
+
+class NativeObject:
+    """A registered object. Only what tells where its code lies is read at once. May raise `Unreadable` later."""
+
+    def __init__(self, memory: Memory, entry: Entry) -> None:
+        """Raises `NoObject`, `Unreadable`."""
+        self._memory = memory
+        self.entry = entry
+        magic, offset, size, count, names = _HEADER.unpack(self._read(0, _HEADER.size))
+        if magic != b"\x7fELF" or size != _SECTION.size or not names < count <= MAX_SECTIONS:
+            raise NoObject(f"the object registered at {entry.symfile:#x} is no ELF file of 32 bits")
+        self.headers = self._read(offset, size * count)
+        """What tells it from another object at the same place, for all that matters."""
+        self._sections = self._named(names)
+        if ".text" not in self._sections:
+            raise NoObject(f"the object registered at {entry.symfile:#x} has no code")
+        text = self._sections[".text"]
+        self.base, self.size = text.address, text.size
+
+    def _named(self, names: int) -> dict[str, _Section]:
+        rows = list(_SECTION.iter_unpack(self.headers))
+        texts = self._read(rows[names][4], rows[names][5])
+        return {
+            _text(texts, row[0]): _Section(index, row[3], row[4], row[5], row[6]) for index, row in enumerate(rows)
+        }
+
+    def _read(self, offset: int, size: int) -> bytes:
+        if offset + size > self.entry.size:
+            raise NoObject(f"the object registered at {self.entry.symfile:#x} is cut off")
+        return self._memory.read(self.entry.symfile + offset, size)
+
+    def section(self, name: str) -> bytes | None:
+        """What a section holds, None without one."""
+        found = self._sections.get(name)
+        return self._read(found.offset, found.size) if found else None
+
+    @cached_property
+    def module(self) -> Module:
+        """Its functions and fragments."""
+        lines = self._lines()
+        ranges = (
+            Range(start, start + size, _name(symbol), _between(lines, start, start + size))
+            for start, size, symbol in sorted(self._functions())
+        )
+        return Module(self.name, self.base, self.size, tuple(ranges))
+
+    @cached_property
+    def name(self) -> str:
+        """The module's name."""
+        found = next(filter(None, (_FUNCTION.fullmatch(symbol) for _, _, symbol in self._functions())), None)
+        return bare(_unquoted(found[1])) if found else ""
+
+    def _functions(self) -> Iterator[tuple[int, int, str]]:
+        """Address, size and symbol of each."""
+        table = self._sections.get(".symtab")
+        if table is None:
+            return
+        names = next(one for one in self._sections.values() if one.number == table.link)
+        texts = self._read(names.offset, names.size)
+        text = self._sections[".text"].number
+        for name, value, size, kind, _, section in _SYMBOL.iter_unpack(self._read(table.offset, table.size)):
+            if kind & 0xF == _STT_FUNC and section == text and size:
+                yield self.base + value, size, _text(texts, name)
+
+    def _lines(self) -> list[Line]:
+        """The line table's rows, by address; none without what reads it."""
+        try:
+            # Not before it is needed: what reads ELF files takes time to load.
+            from beamgdb.native import lines
+        except ImportError:
+            return []
+        return lines.rows(io.BytesIO(self._memory.read(self.entry.symfile, self.entry.size)))
+
+
+def find(memory: Memory, entry: Entry) -> NativeObject | None:
+    """The object that is registered, None for anything else."""
+    try:
+        return NativeObject(memory, entry)
+    except (NoObject, Unreadable, struct.error):
+        return None
+
+
+def _between(lines: list[Line], start: int, stop: int) -> tuple[Line, ...]:
+    """The rows of a function: the one that holds at its start, and those up to its end."""
+    first, last = (bisect_left(lines, at, key=lambda line: line[0]) for at in (start, stop))
+    return tuple(lines[first:last])
+
+
+def _name(symbol: str) -> str:
+    """The name of code as the interpreter's code has it, where atoms may be quoted by other rules."""
+    function = _FUNCTION.fullmatch(symbol)
+    if function is None:
+        return symbol
+    module, name = (runtime_atom(_unquoted(atom)) for atom in function.group(1, 2))
+    return f"{module}:{name}/{function[3]}"
+
+
+def _text(texts: bytes, at: int) -> str:
+    return texts[at : texts.index(b"\0", at)].decode("utf-8", "replace")
+
+
+def _unquoted(atom: str) -> str:
+    return re.sub(r"\\(.)", r"\1", atom[1:-1]) if atom.startswith("'") else atom

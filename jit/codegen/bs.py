@@ -1,0 +1,393 @@
+"""Matching of binaries: contexts, what is left of them, positions, binaries and strings taken out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from jit.arm32.assembler import Assembler
+from jit.arm32.conditions import EQ, HI, HS, LO, NE
+from jit.arm32.labels import Label
+from jit.arm32.operands import at, lsl, lsr, post
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
+from jit.beam.operands import Label as BeamLabel
+from jit.beam.operands import Operand, String, register_of
+from jit.beam.terms import Atom
+from jit.codegen import machine
+from jit.codegen.bs_context import (
+    PART_WORDS,
+    check_left,
+    check_unit,
+    constant_bits,
+    context,
+    flags_of,
+    load_address,
+    load_bits,
+    load_left,
+    make_room,
+    match_failure,
+    reader,
+)
+from jit.codegen.bs_integer import MOST_READ, advance, compare_bits, make_small, read_bits
+from jit.codegen.cache import Keeps
+from jit.codegen.emission import Emission, Unsupported
+from jit.codegen.emitters import emits
+from jit.codegen.fragments import call_vm, collect, fragment
+from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.erts.layout import Layout
+
+#: Words of a float (erl_term.h, FLOAT_SIZE_OBJECT).
+_FLOAT_WORDS: Final = 3
+_ALL: Final = Atom("all")
+#: Positions below are small integers.
+_POSITIONS: Final = 1 << 27
+
+fragment("bs_get_binary")(reader("erts_bs_get_binary_2"))
+fragment("bs_get_all")(reader("erts_bs_get_binary_all_2"))
+fragment("bs_get_float")(reader("erts_bs_get_float_2"))
+
+
+# Contexts
+
+
+@emits("bs_start_match3")
+def bs_start_match3(e: Emission, fail: Operand, source: Operand, live: int, destination: Operand) -> None:
+    if register_of(source) is None:
+        raise Unsupported("a match of bits in a constant")
+    failure = e.failure(fail)
+    e.load(source, R0)
+    e.a.mov_constant(R3, live)
+    e.a.bl(e.shared.fragments["bs_start_match_always" if e.shared.stress else "bs_start_match"])
+    e.a.cmp(R0, 0)
+    e.a.b(failure, EQ)
+    e.store(R0, destination)
+
+
+@emits("bs_start_match4")
+def bs_start_match4(e: Emission, fail: Operand, live: int, source: Operand, destination: Operand) -> None:
+    """A context that is resumed is taken as a source like any other, as the loader does it for 32 bits (ops.tab)."""
+    bs_start_match3(e, fail if isinstance(fail, BeamLabel) else BeamLabel(0), source, live, destination)
+
+
+@fragment("bs_start_match")
+def bs_start_match(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """r0 = a context for matching the term r0, with r3 x registers in use; 0 if it is no bitstring."""
+    _start_match(a, layout, always=False)
+
+
+@fragment("bs_start_match_always")
+def bs_start_match_always(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """The same, collecting garbage each time that a context is made."""
+    _start_match(a, layout, always=True)
+
+
+def _start_match(a: Assembler, layout: Layout, *, always: bool) -> None:
+    no = Label()
+    a.and_(R12, R0, machine.PRIMARY_MASK)
+    a.cmp(R12, BOXED_TAG)
+    a.b(no, NE)
+    a.ldr(R12, at(R0, -BOXED_TAG))
+    a.and_(R12, R12, machine.HEADER_MASK)
+    start = _start_25 if layout.otp < 26 else _start_27
+    start(a, layout, no, always)
+    a.bind(no)
+    a.mov(R0, 0)
+    a.bx(LR)
+
+
+# Tags in header words (erl_term.h).
+_CONTEXT_25: Final = 0x04
+_BINARIES_25: Final = (0x20, 0x28)  # from, to
+_HEAP_BITS: Final = 0x20
+_SUB_BITS: Final = 0x24
+
+
+def _start_25(a: Assembler, layout: Layout, no: Label, always: bool) -> None:
+    """r12 is the header's tag. Saved positions are small as they count from one that is not far behind."""
+    fields, binary, far = context(layout), Label(), Label()
+    assert fields.saved is not None
+    first, last = _BINARIES_25
+    a.cmp(R12, _CONTEXT_25)
+    a.b(binary, NE)
+    a.ldr(R1, at(R0, fields.start))
+    a.ldr(R2, at(R0, fields.saved))
+    a.sub(R1, R1, R2)
+    a.cmp_constant(R1, _POSITIONS)
+    a.b(far, HS)
+    a.bx(LR)
+    a.bind(binary)
+    a.sub(R12, R12, first)
+    a.cmp(R12, last - first)
+    a.b(no, HI)
+    _room_for_context(a, layout, always=always)
+    _begin_match(a, layout, "erts_bs_start_match_2")
+    a.ldr(PC, at(SP, RETURN))
+    a.bind(far)
+    _room_for_context(a, layout, always=always)
+    a.sub(R0, R0, BOXED_TAG)
+    for _ in range(fields.words - 1):
+        a.ldr(R1, post(R0, WORD))
+        a.str(R1, post(HTOP, WORD))
+    a.sub(R0, HTOP, WORD * (fields.words - 1) - BOXED_TAG)
+    a.ldr(R1, at(R0, fields.start))
+    a.str(R1, post(HTOP, WORD))
+    a.ldr(PC, at(SP, RETURN))
+
+
+def _start_27(a: Assembler, layout: Layout, no: Label, always: bool) -> None:
+    """r12 is the header's tag."""
+    fields, new = context(layout), Label()
+    a.cmp(R12, _HEAP_BITS)
+    a.b(new, EQ)
+    a.cmp(R12, _SUB_BITS)
+    a.b(no, NE)
+    a.ldr(R1, at(R0, fields.base))
+    a.and_(R1, R1, 3)
+    a.cmp(R1, fields.bias)
+    a.bx(LR, EQ)
+    a.bind(new)
+    _room_for_context(a, layout, always=always)
+    _begin_match(a, layout, "erts_bs_start_match_3")
+    a.add(R0, R0, BOXED_TAG)
+    a.ldr(PC, at(SP, RETURN))
+
+
+def _room_for_context(a: Assembler, layout: Layout, *, always: bool) -> None:
+    """Have room for a context. The term r0 is kept behind the r3 x registers in use, from where r0 is loaded again."""
+    enough, place = Label(), at(R12, X_ARRAY)
+    words = context(layout).words
+    a.str(LR, at(SP, RETURN))
+    if not always:
+        a.sub(R12, E, HTOP)
+        a.cmp(R12, WORD * (words + machine.RESERVED))
+        a.b(enough, HS)
+    a.add(R12, REGISTERS, lsl(R3, 2))
+    a.str(R0, place)
+    a.str(R12, at(SP, machine.ARGUMENTS))
+    a.add(R3, R3, 1)
+    a.mov(R1, words)
+    collect(a, layout)
+    a.ldr(R12, at(SP, machine.ARGUMENTS))
+    a.ldr(R0, place)
+    a.bind(enough)
+
+
+def _begin_match(a: Assembler, layout: Layout, function: str) -> None:
+    """r0 = what the VM's function gives for the process and the term r0, and one place for a saved position."""
+    a.str(HTOP, at(PROCESS, layout["Process.htop"]))
+    a.mov(R1, R0)
+    a.mov(R0, PROCESS)
+    a.mov(R2, 1)
+    call_vm(a, function)
+    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
+
+
+# What is left
+
+
+@emits("bs_test_tail2", keeps=Keeps.ALL)
+def bs_test_tail2(e: Emission, fail: Operand, source: Operand, bits: int) -> None:
+    load_left(e, source)
+    e.a.cmp_constant(R3, bits)
+    e.a.b(match_failure(e, fail), NE)
+
+
+@emits("bs_test_unit", keeps=Keeps.ALL)
+def bs_test_unit(e: Emission, fail: Operand, source: Operand, unit: int) -> None:
+    load_left(e, source)
+    check_unit(e, unit, match_failure(e, fail))
+
+
+@emits("bs_skip_bits2", keeps=Keeps.ALL)
+def bs_skip_bits2(e: Emission, fail: Operand, source: Operand, size: Operand, unit: int, _flags: int) -> None:
+    failure = match_failure(e, fail)
+    if size == _ALL:
+        bs_test_unit(e, fail, source, unit)
+        return
+    bits = constant_bits(size, unit)
+    if bits is None:
+        load_bits(e, size, unit, failure)
+        register = load_left(e, source)
+        e.a.cmp(R3, R1)
+        e.a.b(failure, LO)
+        e.a.add(R2, R2, R1)
+    else:
+        register = check_left(e, source, bits, failure)
+        e.a.add_constant(R2, R2, bits)
+    e.a.str(R2, at(register, context(e.shared.layout).start))
+
+
+# Binaries and floats
+
+
+@emits("bs_get_tail")
+def bs_get_tail(e: Emission, source: Operand, destination: Operand, live: int) -> None:
+    """What is left, while the position stays."""
+    get_tail(e, make_room(e, PART_WORDS, live, source), destination)
+
+
+def get_tail(e: Emission, register: Register, destination: Operand) -> None:
+    """What is left in the context in a CPU register, for which there is room."""
+    start = context(e.shared.layout).start
+    e.a.add(R1, register, start)
+    e.a.ldr(R12, at(R1))
+    e.a.str(R12, at(SP, machine.ARGUMENTS))
+    e.a.str(R1, at(SP, machine.ARGUMENTS + WORD))
+    e.a.add_constant(R1, R1, context(e.shared.layout).buffer - start)
+    e.a.bl(e.shared.fragments["bs_get_all"])
+    e.a.ldr(R12, at(SP, machine.ARGUMENTS))
+    e.a.ldr(R1, at(SP, machine.ARGUMENTS + WORD))
+    e.a.str(R12, at(R1))
+    e.store(R0, destination)
+
+
+@emits("bs_get_binary2")
+def bs_get_binary2(
+    e: Emission, fail: Operand, source: Operand, live: int, size: Operand, unit: int, _flags: int, destination: Operand
+) -> None:
+    failure = match_failure(e, fail)
+    if size == _ALL:
+        load_left(e, source)
+        check_unit(e, unit, failure)
+        register = make_room(e, PART_WORDS, live, source)
+        e.a.add_constant(R1, register, context(e.shared.layout).buffer)
+        e.a.bl(e.shared.fragments["bs_get_all"])
+        e.store(R0, destination)
+        return
+    bits = constant_bits(size, unit)
+    if bits is None:
+        load_bits(e, size, unit, failure)
+        load_left(e, source)
+        e.a.cmp(R3, R1)
+        e.a.b(failure, LO)
+        e.a.str(R1, at(SP, machine.ARGUMENTS))
+    else:
+        check_left(e, source, bits, failure)
+    get_binary(e, make_room(e, PART_WORDS, live, source), bits, destination)
+
+
+def get_binary(e: Emission, register: Register, bits: int | None, destination: Operand) -> None:
+    """So many bits, which are there and have room, of the context in a CPU register. None: see [sp + ARGUMENTS]."""
+    e.a.add_constant(R3, register, context(e.shared.layout).buffer)
+    if bits is None:
+        e.a.ldr(R1, at(SP, machine.ARGUMENTS))
+    else:
+        e.a.mov_constant(R1, bits)
+    e.a.mov(R2, 0)
+    e.a.bl(e.shared.fragments["bs_get_binary"])
+    e.store(R0, destination)
+
+
+@emits("bs_get_float2")
+def bs_get_float2(
+    e: Emission, fail: Operand, source: Operand, live: int, size: Operand, unit: int, flags: int, destination: Operand
+) -> None:
+    failure = match_failure(e, fail)
+    bits = constant_bits(size, unit)
+    if bits is None:
+        load_bits(e, size, unit, failure)
+        load_left(e, source)
+        e.a.cmp(R3, R1)
+        e.a.b(failure, LO)
+        e.a.str(R1, at(SP, machine.ARGUMENTS))
+    else:
+        check_left(e, source, bits, failure)
+    register = make_room(e, _FLOAT_WORDS, live, source)
+    e.a.add_constant(R3, register, context(e.shared.layout).buffer)
+    if bits is None:
+        e.a.ldr(R1, at(SP, machine.ARGUMENTS))
+    else:
+        e.a.mov_constant(R1, bits)
+    e.a.mov_constant(R2, flags_of(flags))
+    e.a.bl(e.shared.fragments["bs_get_float"])
+    e.a.cmp(R0, 0)
+    e.a.b(failure, EQ)
+    e.store(R0, destination)
+
+
+# Strings
+
+
+@emits("bs_match_string", keeps=Keeps.ALL)
+def bs_match_string(e: Emission, fail: Operand, source: Operand, bits: int, string: String) -> None:
+    failure = match_failure(e, fail)
+    register = check_left(e, source, bits, failure)
+    if 0 < bits <= MOST_READ:
+        width = read_bits(e, register, bits)
+        value = int.from_bytes(string.data, "big") >> (8 * len(string.data) - bits)
+        compare_bits(e, width, 0, bits, value, failure)
+        advance(e, register, bits)
+        return
+    if register is not R0:
+        e.a.mov(R0, register)
+    load_address(e, R1, string.data)
+    e.a.mov_constant(R2, bits)
+    e.a.bl(e.shared.fragments["bs_match_string"])
+    e.a.b(failure, NE)
+
+
+@fragment("bs_match_string")
+def match_string(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """Flags eq, and the position goes on, if the next r2 bits of the context r0 are those at r1."""
+    fields, unaligned, done = context(layout), Label(), Label()
+    a.str(LR, at(SP, RETURN))
+    a.ldr(R3, at(R0, fields.start))
+    a.add(R12, R3, R2)
+    a.str(R12, at(SP, machine.ARGUMENTS))
+    a.str(R0, at(SP, machine.ARGUMENTS + WORD))
+    a.ldr(R0, at(R0, fields.base))
+    if fields.bias:
+        a.sub(R0, R0, fields.bias)
+    a.add(R0, R0, lsr(R3, 3))
+    a.orr(R12, R3, R2)
+    a.tst(R12, 7)
+    a.b(unaligned, NE)
+    a.lsr(R2, R2, 3)
+    call_vm(a, "memcmp")
+    a.b(done)
+    a.bind(unaligned)
+    a.str(R2, at(SP))
+    a.mov(R2, R0)
+    a.mov(R0, R1)
+    a.mov(R1, 0)
+    a.and_(R3, R3, 7)
+    call_vm(a, "erts_cmp_bits" if layout.otp < 26 else "erts_cmp_bits__")
+    a.bind(done)
+    a.cmp(R0, 0)
+    a.ldr(R1, at(SP, machine.ARGUMENTS))
+    a.ldr(R2, at(SP, machine.ARGUMENTS + WORD))
+    a.str(R1, at(R2, fields.start), EQ)
+    a.ldr(PC, at(SP, RETURN))
+
+
+# Positions
+
+
+@emits("bs_get_position", keeps=Keeps.ALL)
+def bs_get_position(e: Emission, source: Operand, destination: Operand, _live: int) -> None:
+    fields = context(e.shared.layout)
+    register = e.value(source, R0)
+    e.a.ldr(R1, at(register, fields.start))
+    if fields.saved is not None:
+        e.a.ldr(R2, at(register, fields.saved))
+        e.a.sub(R1, R1, R2)
+    e.a.cmp_constant(R1, _POSITIONS)
+    e.a.b(e.to_interpreter(), HS)
+    make_small(e.a, R1, R1)
+    e.store(R1, destination)
+
+
+@emits("bs_set_position", keeps=Keeps.ALL)
+def bs_set_position(e: Emission, source: Operand, position: Operand) -> None:
+    fields = context(e.shared.layout)
+    other = e.to_interpreter()
+    value = e.value(position, R1)
+    e.a.and_(R12, value, machine.SMALL_TAG)
+    e.a.cmp(R12, machine.SMALL_TAG)
+    e.a.b(other, NE)
+    e.a.lsr(R1, value, machine.SMALL_BITS)
+    register = e.value(source, R0)
+    if fields.saved is not None:
+        e.a.ldr(R2, at(register, fields.saved))
+        e.a.add(R1, R1, R2)
+    e.a.str(R1, at(register, fields.start))

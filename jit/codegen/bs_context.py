@@ -1,0 +1,229 @@
+"""Match contexts: where they hold what, and how a field of them is measured.
+
+In OTP 25 a context is a kind of its own (ErlBinMatchState, erl_bits.h), in OTP 27 it is a sub-bitstring that may be
+changed (ErlSubBits). Both count a position and an end in bits from the same base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jit.arm32.assembler import Assembler
+from jit.arm32.conditions import EQ, HI, HS, LO, MI, NE
+from jit.arm32.labels import Label
+from jit.arm32.operands import at, lsl
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
+from jit.beam.operands import Integer, Literal, Operand, X, register_of
+from jit.beam.operands import Label as BeamLabel
+from jit.codegen import machine
+from jit.codegen.common import check_room
+from jit.codegen.emission import Emission, Unsupported
+from jit.codegen.fragments import Fragment, call_vm, fragment
+from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY
+from jit.erts.layout import Layout
+
+# Flags of fields (erl_bits.h, BSF_*). What is native is little-endian on ARM.
+LITTLE: Final = 2
+SIGNED: Final = 4
+_NATIVE: Final = 16
+
+#: Words that a bitstring may take that is part of another: one on the heap of 64 bytes (erl_bits.h).
+PART_WORDS: Final = 18
+_MOST_BITS: Final = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True)
+class Context:
+    """Offsets in bytes from the tagged pointer to a context.
+
+    ``buffer`` is what C functions take. The word at ``base`` is ``bias`` more than the address that ``start`` and
+    ``end``, which are neighbours, count bits from. Positions in terms count from the one at ``saved``, if there is it.
+    ``words`` is the size of a context.
+    """
+
+    buffer: int
+    base: int
+    bias: int
+    start: int
+    end: int
+    saved: int | None
+    words: int
+
+
+def context(layout: Layout) -> Context:
+    """Where a context of the release holds what."""
+    if layout.otp < 26:
+        mb, saved = layout["ErlBinMatchState.mb"], layout["ErlBinMatchState.save_offset"]
+        names = ("mb.base", "mb.offset", "mb.size")
+        base, start, end = (layout[f"ErlBinMatchState.{name}"] - BOXED_TAG for name in names)
+        return Context(mb - BOXED_TAG, base, 0, start, end, saved - BOXED_TAG, saved // WORD + 1)
+    base, start, end = (layout[f"ErlSubBits.{name}"] - BOXED_TAG for name in ("base_flags", "start", "end"))
+    # The lowest bits of the base are flags, of which a context has just ERL_SUB_BITS_FLAG_MUTABLE.
+    return Context(-BOXED_TAG, base, 1, start, end, None, layout["ErlSubBits.orig"] // WORD + 1)
+
+
+def match_failure(e: Emission, fail: Operand) -> Label:
+    """Where a test goes that fails, with the context as it then is: a place in the function."""
+    if not isinstance(fail, BeamLabel) or not fail.number:
+        raise Unsupported("a match of bits without a fail label")
+    return e.label(fail.number)
+
+
+def load_left(e: Emission, source: Operand) -> Register:
+    """r3 = bits left, r2 = the position; gives the CPU register of the context."""
+    register, fields = e.value(source, R0), context(e.shared.layout)
+    e.a.ldrd(R2, R3, at(register, fields.start))
+    e.a.sub(R3, R3, R2)
+    return register
+
+
+def check_left(e: Emission, source: Operand, bits: int, failure: Label) -> Register:
+    """Go to *failure* unless so many bits are left; r2 = the position. Gives the CPU register of the context."""
+    register = load_left(e, source)
+    e.a.cmp_constant(R3, bits)
+    e.a.b(failure, LO)
+    return register
+
+
+def make_room(e: Emission, words: int, live: int, source: Operand) -> Register:
+    """Have room on the heap for what is read from a context; gives the CPU register of the context then.
+
+    As in the interpreter (GC_TEST_PRESERVE), the context may be in an x register that the collector is not told of:
+    then it is kept in the next one. No x register is in the cache afterwards.
+    """
+    register = register_of(source)
+    if isinstance(register, X) and register.number >= live:
+        place = at(REGISTERS, X_ARRAY + WORD * live)
+        e.a.str(e.value(source, R0), place)
+        check_room(e, words, live + 1)
+        e.forget()
+        e.a.ldr(R0, place)
+        return R0
+    check_room(e, words, live)
+    e.forget()
+    return e.value(source, R0)
+
+
+def check_unit(e: Emission, unit: int, failure: Label) -> None:
+    """Go to *failure* unless the r3 bits are whole units."""
+    if unit & (unit - 1) == 0:
+        e.a.tst(R3, unit - 1)
+    else:
+        e.a.mov_constant(R1, unit)
+        e.a.bl(e.shared.fragments["bs_remainder"])
+    e.a.b(failure, NE)
+
+
+def flags_of(flags: int) -> int:
+    """Flags of a field, as the VM's functions want them."""
+    return flags & SIGNED | (LITTLE if flags & (LITTLE | _NATIVE) else 0)
+
+
+def constant_bits(size: Operand, unit: int) -> int | None:
+    """The size of a field in bits if it is a constant. Raises Unsupported for one that is never there."""
+    if not isinstance(size, Integer | Literal):
+        return None
+    if type(size.value) is not int or not 0 <= size.value * unit <= _MOST_BITS:
+        raise Unsupported("a field of bits of such a size")
+    return size.value * unit
+
+
+def load_bits(e: Emission, size: Operand, unit: int, failure: Label) -> None:
+    """r1 = the size of a field in bits, from an operand; to *failure* if that is none, or too much."""
+    if register_of(size) is None:
+        raise Unsupported(f"a field of bits of size {size}")
+    other, known = Label(), Label()
+    e.load(size, R1)
+    e.a.and_(R12, R1, machine.SMALL_TAG)
+    e.a.cmp(R12, machine.SMALL_TAG)
+    e.a.b(other, NE)
+    e.a.asrs(R1, R1, machine.SMALL_BITS)
+    e.a.b(failure, MI)
+    e.a.bind(known)
+    e.a.cmp_constant(R1, _MOST_BITS // unit)
+    e.a.b(failure, HI)
+    multiply(e.a, R1, unit)
+
+    def cold() -> None:
+        e.a.bind(other)
+        e.a.bl(e.shared.fragments["bs_big_size"])
+        e.a.cmp(R12, 0)
+        e.a.b(failure, EQ)
+        e.a.b(known)
+
+    e.cold(cold)
+
+
+def multiply(a: Assembler, register: Register, by: int) -> None:
+    """register *= by, a constant from 1 on; r12 is not kept."""
+    if by & (by - 1) == 0:
+        if by > 1:
+            a.mov(register, lsl(register, by.bit_length() - 1))
+    else:
+        a.mov_constant(R12, by)
+        a.mul(register, register, R12)
+
+
+def load_address(e: Emission, into: Register, data: bytes) -> None:
+    """The address of constant data."""
+    place = Label()
+    e.a.ldr_literal(into, place)
+
+    def cold() -> None:
+        e.a.together((len(data) + WORD - 1) // WORD)
+        e.a.bind(place)
+        e.a.data(data)
+
+    e.cold(cold)
+
+
+@fragment("bs_big_size")
+def bs_big_size(a: Assembler, _layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """r1 = the value of the term r1, no small integer, if it is a positive integer of one word: else r12 = 0."""
+    no = Label()
+    a.and_(R12, R1, machine.PRIMARY_MASK)
+    a.cmp(R12, BOXED_TAG)
+    a.b(no, NE)
+    a.ldr(R12, at(R1, -BOXED_TAG))
+    a.cmp(R12, 1 << machine.HEADER_BITS | machine.BIGNUM_HEADER)
+    a.b(no, NE)
+    a.ldr(R1, at(R1, WORD - BOXED_TAG))
+    a.bx(LR)
+    a.bind(no)
+    a.mov(R12, 0)
+    a.bx(LR)
+
+
+@fragment("bs_remainder")
+def bs_remainder(a: Assembler, _layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """r3 = r3 % r1 and flags, where r1 is 1 to 256. Not all processors divide."""
+    loop = Label()
+    a.clz(R12, R1)
+    a.lsl(R12, R1, R12)
+    a.bind(loop)
+    a.cmp(R3, R12)
+    a.sub(R3, R3, R12, HS)
+    a.lsr(R12, R12, 1)
+    a.cmp(R12, R1)
+    a.b(loop, HS)
+    a.cmp(R3, 0)
+    a.bx(LR)
+
+
+def reader(function: str) -> Fragment:
+    """A fragment that calls one of the VM's functions that read a field and may take room that was made before.
+
+    r1, r2, r3 are its arguments behind the process; r0 is what it gives.
+    """
+
+    def read(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+        a.str(LR, at(SP, RETURN))
+        a.str(HTOP, at(PROCESS, layout["Process.htop"]))
+        a.mov(R0, PROCESS)
+        call_vm(a, function)
+        a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
+        a.ldr(PC, at(SP, RETURN))
+
+    return read

@@ -1,0 +1,420 @@
+"""Construction of binaries: bs_create_bin of OTP 25 and later.
+
+As in the interpreter (emu/bs_instrs.tab, i_bs_create_bin): the size is found out, the binary is allocated or a given
+one is made longer, and then one segment after the other is written to where the scheduler's erl_bits_state says. What
+fails is done again by the interpreter, which raises the exception: all that is to be seen until then is garbage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from jit.arm32.assembler import Assembler
+from jit.arm32.conditions import EQ, HI, HS, LO, MI, NE
+from jit.arm32.labels import Label
+from jit.arm32.operands import at, lsl, lsr, post
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
+from jit.beam.operands import Allocation, Operand, X, register_of
+from jit.codegen import machine
+from jit.codegen.bs_context import multiply
+from jit.codegen.bs_put import BIN_OFFSET, CURRENT_BIN, Writer
+from jit.codegen.bs_segments import Segment, segments
+from jit.codegen.common import check_room, heap_words
+from jit.codegen.emission import Emission
+from jit.codegen.emitters import emits
+from jit.codegen.fragments import call_vm, collect, fragment, swap_in, swap_out
+from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HEADER_BITS, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.erts.layout import Layout
+
+#: From sp: the new binary while its segments are written.
+_RESULT: Final = ARGUMENTS + 2 * WORD
+#: The largest binary on the heap (erl_bits.h, ERL_ONHEAP_BITS_LIMIT).
+_HEAP_BITS: Final = 64 * 8
+#: Words before the data of a binary on the heap.
+_HEAD: Final = 2
+#: Words of heap for a binary elsewhere, and what stands for one that ends within a byte: more than any release takes.
+_REFERENCE_WORDS: Final = 16
+_SUB_BIN_WORDS: Final = 5
+_SUB_BIN: Final = 0x28
+_CHARACTERS: Final = (0x10FFFF, 0xD800, 0xDFFF)  # the last; surrogates, from and to
+
+
+@emits("bs_create_bin")
+def bs_create_bin(
+    e: Emission, _fail: Operand, heap: int | Allocation, live: int, _unit: int, destination: Operand, operands: Operand
+) -> None:
+    parts, words, failure = segments(operands), heap_words(e, heap), e.to_interpreter()
+    bits = _load_size(e, parts, failure)
+    writer = Writer(e, failure)
+    if parts[0].kind == "append":
+        writer.failure = _append(e, parts[0], bits, words, live, failure)
+    elif parts[0].kind == "private_append":
+        _private_append(e, parts[0], bits, words, live, failure)
+    else:
+        writer.offset = 0
+        writer.is_stored = _new(e, bits, words, live)
+    e.forget()
+    e.a.str(R0, at(SP, _RESULT))
+    writer.write([part for part in parts if part.kind not in ("append", "private_append")])
+    e.a.ldr(R0, at(SP, _RESULT))
+    e.store(R0, destination)
+
+
+# The size
+
+
+def _load_size(e: Emission, parts: Sequence[Segment], failure: Label) -> int | None:
+    """The sum of the sizes in bits if it is constant, else None: then it is in r3, and below 2**31."""
+    constant = sum(part.bits or 0 for part in parts)
+    for part in parts:
+        if part.kind == "utf32":
+            _check_character(e, part, failure)
+    if all(part.bits is not None for part in parts):
+        return constant
+    e.a.mov_constant(R3, constant)
+    for part in parts:
+        if part.bits is None:
+            _load_bits(e, part, failure)
+            e.a.adds(R3, R3, R0)
+            e.a.b(failure, MI)
+    return None
+
+
+def _load_bits(e: Emission, part: Segment, failure: Label) -> None:
+    """r0 = the size of a segment, below 2**31. r3 stays."""
+    if part.is_all:
+        e.load(part.source, R0)
+        e.a.bl(e.shared.fragments["bs_bits"])
+        e.a.cmp(R0, 0)
+        e.a.b(failure, MI)
+    elif part.kind == "utf8":
+        _load_steps(e, part.source, 8, (0x80, 0x800, 0x10000))
+    elif part.kind == "utf16":
+        _load_steps(e, part.source, 16, (0x10000,))
+    else:
+        register = e.value(part.size, R0)
+        e.a.and_(R1, register, machine.SMALL_TAG)
+        e.a.cmp(R1, machine.SMALL_TAG)
+        e.a.b(failure, NE)
+        e.a.asrs(R0, register, machine.SMALL_BITS)
+        e.a.b(failure, MI)
+        e.a.cmp_constant(R0, ((1 << 31) - 1) // max(part.unit, 1))
+        e.a.b(failure, HI)
+        multiply(e.a, R0, part.unit)
+
+
+def _load_steps(e: Emission, source: Operand, step: int, limits: Sequence[int]) -> None:
+    """r0 = the size of a character: a step, and one more for each limit that it is not below. Terms are compared as
+    words: what is no character is found out when it is written."""
+    register = e.value(source, R1)
+    e.a.mov(R0, step)
+    for limit in limits:
+        e.a.cmp_constant(register, machine.small(limit))
+        e.a.add(R0, R0, step, HS)
+
+
+def _check_character(e: Emission, part: Segment, failure: Label) -> None:
+    last, first_surrogate, last_surrogate = _CHARACTERS
+    register = e.value(part.source, R0)
+    e.a.and_(R1, register, machine.SMALL_TAG)
+    e.a.cmp(R1, machine.SMALL_TAG)
+    e.a.b(failure, NE)
+    e.a.lsr(R1, register, machine.SMALL_BITS)
+    e.a.cmp_constant(R1, last)
+    e.a.b(failure, HI)
+    e.a.sub(R1, R1, first_surrogate)
+    e.a.cmp_constant(R1, last_surrogate - first_surrogate + 1)
+    e.a.b(failure, LO)
+
+
+@fragment("bs_bits")
+def bs_bits(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """r0 = the size of the bitstring r0 in bits; below zero if it is none, or too large for that. r3 stays."""
+    no = Label()
+    a.and_(R1, R0, machine.PRIMARY_MASK)
+    a.cmp(R1, BOXED_TAG)
+    a.b(no, NE)
+    a.ldr(R1, at(R0, -BOXED_TAG))
+    a.and_(R1, R1, machine.HEADER_MASK)
+    sizes = _bits_25 if layout.otp < 26 else _bits_27
+    sizes(a, layout, no)
+    a.bx(LR)
+    a.bind(no)
+    a.mvn(R0, 0)
+    a.bx(LR)
+
+
+def _bits_25(a: Assembler, layout: Layout, no: Label) -> None:
+    """r1 is the header's tag; whole bytes are where ErlSubBin.size is in all kinds."""
+    a.sub(R2, R1, 0x20)
+    a.cmp(R2, _SUB_BIN - 0x20)
+    a.b(no, HI)
+    a.ldr(R2, at(R0, layout["ErlSubBin.size"] - BOXED_TAG))
+    a.cmp(R2, 1 << 28)
+    a.b(no, HS)
+    a.cmp(R1, _SUB_BIN)
+    a.ldrb(R0, at(R0, layout["ErlSubBin.bitsize"] - BOXED_TAG), EQ)
+    a.mov(R0, 0, NE)
+    a.add(R0, R0, lsl(R2, 3))
+
+
+def _bits_27(a: Assembler, layout: Layout, no: Label) -> None:
+    """The size of one on the heap follows its header."""
+    a.cmp(R1, 0x20)
+    a.ldr(R0, at(R0, WORD - BOXED_TAG), EQ)
+    a.bx(LR, EQ)
+    a.cmp(R1, 0x24)
+    a.b(no, NE)
+    a.ldr(R1, at(R0, layout["ErlSubBits.start"] - BOXED_TAG))
+    a.ldr(R0, at(R0, layout["ErlSubBits.end"] - BOXED_TAG))
+    a.sub(R0, R0, R1)
+
+
+# Allocation: r0 = the term, erl_bits_state = where to write
+
+
+def _new(e: Emission, bits: int | None, words: int, live: int) -> bool:
+    """A new binary of *bits*, or r3 bits. Whether the offset in erl_bits_state is set: else it is to be 0."""
+    if bits is not None and bits <= _HEAP_BITS and (e.shared.layout.otp >= 26 or bits % 8 == 0):
+        _new_on_heap(e, bits, words, live)
+        return False
+    if bits is None:
+        e.a.mov(R0, R3)
+    else:
+        e.a.mov_constant(R0, bits)
+    e.a.mov_constant(R1, words)
+    e.a.mov_constant(R3, live)
+    e.a.bl(e.shared.fragments["bs_new_always" if e.shared.stress else "bs_new"])
+    return True
+
+
+def _new_on_heap(e: Emission, bits: int, words: int, live: int) -> None:
+    size = (bits + 31) // 32
+    check_room(e, words + _HEAD + size, live)
+    e.a.mov_constant(R0, _HEAD + size - 1 << HEADER_BITS | _heap_tag(e.shared.layout))
+    e.a.mov_constant(R1, bits if e.shared.layout.otp >= 26 else bits // 8)
+    e.a.stm(HTOP, (R0, R1), writeback=True)
+    e.a.str(HTOP, at(REGISTERS, e.shared.layout[CURRENT_BIN]))
+    e.a.sub(R0, HTOP, WORD * _HEAD - BOXED_TAG)
+    if size:
+        e.a.add(HTOP, HTOP, WORD * size)
+
+
+def _heap_tag(layout: Layout) -> int:
+    """The tag in the header of a binary on the heap (erl_term.h)."""
+    return 0x20 if layout.otp >= 26 else 0x24
+
+
+@fragment("bs_new")
+def bs_new(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """A new binary of r0 bits, and room for r1 words more, with r3 x registers in use."""
+    _allocate(a, layout, always=False)
+
+
+@fragment("bs_new_always")
+def bs_new_always(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """The same, collecting garbage each time."""
+    _allocate(a, layout, always=True)
+
+
+def _allocate(a: Assembler, layout: Layout, *, always: bool) -> None:
+    elsewhere, made = Label(), Label()
+    a.str(LR, at(SP, RETURN))
+    a.str(R0, at(SP, ARGUMENTS))
+    a.cmp(R0, _HEAP_BITS)
+    a.b(elsewhere, HI)
+    _on_heap(a, layout, always)
+    a.b(made)
+    a.bind(elsewhere)
+    _elsewhere(a, layout, always)
+    a.bind(made)
+    a.str(R1, at(REGISTERS, layout[CURRENT_BIN]))
+    a.mov(R1, 0)
+    a.str(R1, at(REGISTERS, layout[BIN_OFFSET]))
+    if layout.otp < 26:
+        _cut_last_byte(a, layout)
+    a.ldr(PC, at(SP, RETURN))
+
+
+def _on_heap(a: Assembler, layout: Layout, always: bool) -> None:
+    """r0 = the term, r1 = its data."""
+    a.add(R2, R0, 31)
+    a.lsr(R2, R2, 5)
+    a.add(R2, R2, _HEAD)
+    a.str(R2, at(SP, ARGUMENTS + WORD))
+    a.add(R1, R1, R2)
+    a.add(R1, R1, _SUB_BIN_WORDS)
+    _collect_unless_room(a, layout, always, Label())
+    a.ldr(R0, at(SP, ARGUMENTS))
+    a.ldr(R2, at(SP, ARGUMENTS + WORD))
+    a.sub(R1, R2, 1)
+    a.lsl(R1, R1, HEADER_BITS)
+    a.orr(R1, R1, _heap_tag(layout))
+    a.str(R1, at(HTOP))
+    if layout.otp < 26:
+        a.add(R0, R0, 7)
+        a.lsr(R0, R0, 3)
+    a.str(R0, at(HTOP, WORD))
+    a.add(R0, HTOP, BOXED_TAG)
+    a.add(R1, HTOP, WORD * _HEAD)
+    a.add(HTOP, HTOP, lsl(R2, 2))
+
+
+def _elsewhere(a: Assembler, layout: Layout, always: bool) -> None:
+    """The same of a large binary. There may be a collection because of how much memory they take."""
+    crowded = Label()
+    a.add(R1, R1, _REFERENCE_WORDS)
+    a.ldr(R2, at(PROCESS, layout["Process.off_heap.overhead"]))
+    a.add(R2, R2, lsr(R0, 5))
+    a.ldr(R12, at(PROCESS, layout["Process.bin_vheap_sz"]))
+    a.cmp(R2, R12)
+    a.b(crowded, HS)
+    _collect_unless_room(a, layout, always, crowded)
+    swap_out(a, layout)
+    a.mov(R0, PROCESS)
+    a.ldr(R1, at(SP, ARGUMENTS))
+    if layout.otp < 26:
+        a.add(R2, R1, 7)
+        a.lsr(R2, R2, 3)
+        a.mov(R1, 0)
+        call_vm(a, "new_binary")
+        a.ldr(R1, at(R0, layout["ProcBin.bytes"] - BOXED_TAG))
+    else:
+        a.add(R2, SP, ARGUMENTS + WORD)
+        call_vm(a, "erts_new_bitstring")
+        a.ldr(R1, at(SP, ARGUMENTS + WORD))
+    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
+
+
+def _collect_unless_room(a: Assembler, layout: Layout, always: bool, collection: Label) -> None:
+    """Have room for r1 words, with r3 x registers in use. *collection*: where garbage is collected in any case."""
+    enough = Label()
+    if not always:
+        a.add(R2, R1, machine.RESERVED)
+        a.sub(R12, E, HTOP)
+        a.cmp(R12, lsl(R2, 2))
+        a.b(enough, HS)
+    a.bind(collection)
+    collect(a, layout)
+    a.bind(enough)
+
+
+def _cut_last_byte(a: Assembler, layout: Layout) -> None:
+    """OTP 25: r0 = a part of the binary r0 if it ends within a byte (ErlSubBin)."""
+    whole = Label()
+    a.ldr(R1, at(SP, ARGUMENTS))
+    a.ands(R12, R1, 7)
+    a.b(whole, EQ)
+    a.lsr(R2, R1, 3)
+    a.mov_constant(R1, _SUB_BIN_WORDS - 2 << HEADER_BITS | _SUB_BIN)
+    a.mov(R3, 0)
+    a.stm(HTOP, (R1, R2, R3, R12), writeback=True)
+    a.str(R0, post(HTOP, WORD))
+    a.sub(R0, HTOP, WORD * _SUB_BIN_WORDS - BOXED_TAG)
+    a.bind(whole)
+
+
+# A binary made longer
+
+
+def _append(e: Emission, part: Segment, bits: int | None, words: int, live: int, failure: Label) -> Label:
+    """To a binary that may have room behind it. Gives where to go if something fails afterwards."""
+    source, place = register_of(part.source), X_ARRAY + WORD * live
+    e.load(part.source, R0)
+    e.a.str(R0, at(REGISTERS, place))
+    if isinstance(source, X) and source.number >= live:
+        # The interpreter will want it where it was, but the collector knows of one place behind the registers in use.
+        live += 1
+        e.a.str(R0, at(REGISTERS, place + WORD))
+        failure = _restoring(e, source, place, failure)
+    if bits is not None:
+        e.a.mov_constant(R3, bits)
+    if e.shared.stress:
+        e.a.str(R3, at(SP, ARGUMENTS))
+        check_room(e, words + _REFERENCE_WORDS, live + 1)
+        e.a.ldr(R3, at(SP, ARGUMENTS))
+    e.a.mov_constant(R0, words)
+    e.a.str(R0, at(SP))
+    e.a.mov_constant(R0, part.unit)
+    e.a.str(R0, at(SP, WORD))
+    e.a.mov_constant(R2, live)
+    e.a.bl(e.shared.fragments["bs_append"])
+    e.a.cmp(R0, 0)
+    e.a.b(failure, EQ)
+    return failure
+
+
+def _restoring(e: Emission, source: X, place: int, failure: Label) -> Label:
+    again = Label()
+
+    def cold() -> None:
+        e.a.bind(again)
+        e.a.ldr(R0, at(REGISTERS, place))
+        e.a.str(R0, at(REGISTERS, X_ARRAY + WORD * source.number))
+        e.a.b(failure)
+
+    e.cold(cold)
+    return again
+
+
+@fragment("bs_append")
+def bs_append(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """r0 = the binary behind r2 x registers in use with r3 more bits, 0 if it is none; words and unit are at sp."""
+    a.str(LR, at(SP, RETURN))
+    swap_out(a, layout)
+    a.mov(R0, PROCESS)
+    a.add(R1, REGISTERS, X_ARRAY)
+    call_vm(a, "erts_bs_append_checked")
+    swap_in(a, layout)
+    a.ldr(PC, at(SP, RETURN))
+
+
+def _private_append(e: Emission, part: Segment, bits: int | None, words: int, live: int, failure: Label) -> None:
+    """To a binary that nobody else has."""
+    if words or e.shared.stress:
+        if bits is None:
+            e.a.str(R3, at(SP, ARGUMENTS))
+        check_room(e, words, live)
+        e.forget()
+        if bits is None:
+            e.a.ldr(R3, at(SP, ARGUMENTS))
+    if bits is None:
+        e.a.mov(R2, R3)
+    else:
+        e.a.mov_constant(R2, bits)
+    e.load(part.source, R1)
+    e.a.mov_constant(R3, part.unit)
+    e.a.bl(e.shared.fragments["bs_private_append"])
+    e.a.cmp(R0, 0)
+    e.a.b(failure, EQ)
+
+
+@fragment("bs_private_append")
+def bs_private_append(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """r0 = the binary r1 with r2 more bits, and unit r3; 0 if that fails."""
+    a.str(LR, at(SP, RETURN))
+    swap_out(a, layout)
+    a.mov(R0, PROCESS)
+    call_vm(a, "erts_bs_private_append_checked")
+    swap_in(a, layout)
+    a.ldr(PC, at(SP, RETURN))
+
+
+@emits("bs_init_writable")
+def bs_init_writable(e: Emission) -> None:
+    e.load(X(0), R1)
+    e.a.bl(e.shared.fragments["bs_init_writable"])
+    e.forget()
+    e.store(R0, X(0))
+
+
+@fragment("bs_init_writable")
+def init_writable(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """r0 = an empty binary with room behind it for as many bytes as the term r1 says. No x register is in use."""
+    a.str(LR, at(SP, RETURN))
+    swap_out(a, layout)
+    a.mov(R0, PROCESS)
+    call_vm(a, "erts_bs_init_writable")
+    swap_in(a, layout)
+    a.ldr(PC, at(SP, RETURN))

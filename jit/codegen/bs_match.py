@@ -1,0 +1,156 @@
+"""The operation bs_match of OTP 26 and later: all commands of a match of fixed sizes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from jit.arm32.conditions import NE
+from jit.arm32.operands import at
+from jit.arm32.registers import R0, R2, R3
+from jit.beam.matching import MatchCommand, match_commands
+from jit.beam.operands import Literal, Operand, X, register_of
+from jit.beam.terms import NIL, Atom, List, Term
+from jit.codegen.bs import get_binary, get_tail
+from jit.codegen.bs_context import (
+    LITTLE,
+    PART_WORDS,
+    SIGNED,
+    check_left,
+    check_unit,
+    context,
+    load_left,
+    match_failure,
+)
+from jit.codegen.bs_integer import MOST_READ, advance, compare_bits, get_integer, read_bits, store_field, words_for
+from jit.codegen.common import check_room
+from jit.codegen.emission import Emission, Unsupported
+from jit.codegen.emitters import emits
+
+_FLAGS: Final = {Atom("little"): LITTLE, Atom("native"): LITTLE, Atom("signed"): SIGNED}
+
+
+@emits("bs_match")
+def bs_match(e: Emission, fail: Operand, source: Operand, operands: Operand) -> None:
+    """Fields of up to 32 bits together are read at once, as the interpreter has it (emu/generators.tab, bs_match)."""
+    commands = match_commands(operands)
+    words = sum(map(_words, commands))
+    while commands:
+        live = _live(commands[0])
+        if words and live is not None:
+            if isinstance(register := register_of(source), X) and register.number >= live:
+                raise Unsupported("bs_match of a context that the collector is not told of")
+            check_room(e, words, live)
+            e.forget()
+            words = 0
+        together = _read_together(commands)
+        if together:
+            _read(e, fail, source, together)
+        else:
+            _command(e, fail, source, commands[0])
+        del commands[: len(together) or 1]
+
+
+def field_flags(flags: Operand) -> int:
+    """The flags of a field, from the list of atoms that stands for them in OTP 25 and later."""
+    elements: Sequence[Term] = ()
+    if isinstance(flags, Literal) and isinstance(flags.value, List):
+        elements = flags.value.elements
+    elif flags != NIL:
+        raise Unsupported(f"flags {flags}")
+    total = 0
+    for element in elements:
+        total |= _FLAGS.get(element, 0) if isinstance(element, Atom) else 0
+    return total
+
+
+def _live(command: MatchCommand) -> int | None:
+    """X registers that are in use at a command that may need room on the heap."""
+    first = command.operands[0]
+    return first if command.name in ("binary", "integer", "get_tail", "=:=") and isinstance(first, int) else None
+
+
+def _words(command: MatchCommand) -> int:
+    """Words of heap for what a command reads."""
+    if command.name in ("binary", "get_tail"):
+        return PART_WORDS
+    return words_for(_bits(command), field_flags(command.operands[1])) if command.name == "integer" else 0
+
+
+def _bits(command: MatchCommand) -> int:
+    """The size of the field of a command."""
+    match command.name, command.operands:
+        case (("integer" | "binary"), (_, _, int(size), int(unit), _)):
+            return size * unit
+        case "=:=", (_, int(size), _):
+            return size
+        case "skip", (int(size),):
+            return size
+    raise Unsupported(f"{command.name} in bs_match")
+
+
+def _read_together(commands: Sequence[MatchCommand]) -> list[MatchCommand]:
+    """The first commands, as far as they are for big-endian fields of few bits. To skip alone needs no reading."""
+    together: list[MatchCommand] = []
+    total = 0
+    for command in commands:
+        if command.name not in ("integer", "=:=", "skip"):
+            break
+        flags = field_flags(command.operands[1]) if command.name == "integer" else 0
+        total += _bits(command)
+        if total > MOST_READ or flags & LITTLE or not _bits(command):
+            break
+        together.append(command)
+    while together and together[-1].name == "skip":
+        together.pop()
+    return together
+
+
+def _read(e: Emission, fail: Operand, source: Operand, commands: Sequence[MatchCommand]) -> None:
+    """First compare, then store."""
+    register = e.value(source, R0)
+    e.a.ldr(R2, at(register, context(e.shared.layout).start))
+    total = sum(map(_bits, commands))
+    width = read_bits(e, register, total)
+    for is_comparison in (True, False):
+        begin = 0
+        for command in commands:
+            bits = _bits(command)
+            if command.name == "=:=" and is_comparison:
+                value = command.operands[2]
+                assert isinstance(value, int)
+                compare_bits(e, width, begin, bits, value, match_failure(e, fail))
+            elif command.name == "integer" and not is_comparison:
+                store_field(e, width, begin, bits, field_flags(command.operands[1]), command.operands[4])
+            begin += bits
+        if is_comparison:
+            advance(e, register, total)
+
+
+def _command(e: Emission, fail: Operand, source: Operand, command: MatchCommand) -> None:
+    """One command by itself."""
+    match command.name, command.operands:
+        case "ensure_at_least", (int(bits), int(unit)):
+            if bits:
+                check_left(e, source, bits, match_failure(e, fail))
+            else:
+                load_left(e, source)
+            if unit > 1:
+                e.a.add_constant(R3, R3, -bits)
+                check_unit(e, unit, match_failure(e, fail))
+        case "ensure_exactly", (int(bits),):
+            load_left(e, source)
+            e.a.cmp_constant(R3, bits)
+            e.a.b(match_failure(e, fail), NE)
+        case "integer", (_, flags, _, _, destination):
+            get_integer(e, e.value(source, R0), _bits(command), field_flags(flags), None, destination)
+        case "binary", (_, _, _, _, destination):
+            get_binary(e, e.value(source, R0), _bits(command), destination)
+        case "get_tail", (_, _, destination):
+            get_tail(e, e.value(source, R0), destination)
+        case "skip", (int(bits),):
+            register = e.value(source, R0)
+            e.a.ldr(R2, at(register, context(e.shared.layout).start))
+            advance(e, register, bits)
+        case _:
+            raise Unsupported(f"{command.name} in bs_match")

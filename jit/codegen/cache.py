@@ -1,0 +1,127 @@
+"""X registers that are in CPU registers as well as in memory, or instead of it, in straight code.
+
+A value that is read again before control comes to a label or leaves the function is kept in r10 or r11. Memory has it
+too, unless nobody can look for it there before it is dead: not the collector, not a place that control branches to,
+not an operation whose emitter has not said that it keeps such values. So there is never anything to be stored late,
+but where the interpreter goes on before an operation that reads such a value (``Emission.to_interpreter``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from jit.arm32.registers import R10, R11, Register
+from jit.beam.effects import Effects
+from jit.beam.operands import X
+from jit.beam.operations import Operation
+
+REGISTERS: Final = (R10, R11)
+
+#: Operations to look ahead for what becomes of a value.
+_AHEAD: Final = 24
+
+
+class Keeps(Enum):
+    """What an emitter leaves in the CPU registers of the cache: what all do, what memory has too, everything."""
+
+    NOTHING = auto()
+    COPIES = auto()
+    ALL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a register of the cache has. ``only``: memory does not have it."""
+
+    x: int
+    only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a value: whether it is read while the cache can have it, and whether memory must have it."""
+
+    read: bool
+    needs_memory: bool
+
+
+@dataclass
+class Cache:
+    """``held`` by register of the cache. ``keeps`` has an entry for each operation."""
+
+    operations: Sequence[Operation]
+    effects: Sequence[Effects]
+    live: Sequence[int]
+    keeps: Sequence[Keeps]
+    held: dict[Register, Held] = field(default_factory=dict)
+    #: Registers whose values the operation in work may be using.
+    taken: set[Register] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._places = {
+            operation.operands[0]: index for index, operation in enumerate(self.operations) if operation.name == "label"
+        }
+
+    def begin(self, index: int) -> None:
+        """Before an operation: forget what is of no more use."""
+        for register, held in list(self.held.items()):
+            if not self._live(held.x, index) or not held.only and not self.fate(held.x, index).read:
+                del self.held[register]
+        self.taken = {register for register, held in self.held.items() if held.only}
+
+    def register(self, x: int) -> Register | None:
+        """The register that has an x register."""
+        return next((register for register, held in self.held.items() if held.x == x), None)
+
+    def free(self) -> Register | None:
+        """A register that the operation in work may change; it is not free again before the next one."""
+        for register in REGISTERS:
+            if register not in self.held and register not in self.taken:
+                self.taken.add(register)
+                return register
+        return None
+
+    def drop(self, x: int) -> None:
+        """The x register gets another value."""
+        register = self.register(x)
+        if register is not None:
+            del self.held[register]
+            self.taken.add(register)
+
+    def only(self) -> dict[Register, int]:
+        """The x registers that memory does not have, by register."""
+        return {register: held.x for register, held in self.held.items() if held.only}
+
+    def fate(self, x: int, index: int) -> Fate:
+        """What becomes of the value that an x register has before the operation at *index*."""
+        read = needs_memory = False
+        for at in range(index, min(index + _AHEAD, len(self.operations))):
+            if not self._live(x, at):
+                break
+            effects, keeps = self.effects[at], self.keeps[at]
+            read = read or X(x) in effects.uses
+            if keeps is not Keeps.ALL or any(self._live_at_label(x, label) for label in effects.labels):
+                needs_memory = True
+            if keeps is Keeps.NOTHING or X(x) in effects.defines or not effects.falls_through:
+                break
+            if read and needs_memory:
+                break
+        else:
+            needs_memory = True
+        return Fate(read, needs_memory)
+
+    def _live(self, x: int, index: int) -> bool:
+        return index < len(self.live) and bool(self.live[index] >> x & 1)
+
+    def _live_at_label(self, x: int, label: int) -> bool:
+        place = self._places.get(label)
+        return place is not None and self._live(x, place)
+
+
+def locations(live: int, only: Mapping[Register, int]) -> dict[int, Register | None]:
+    """Where each x register of the mask is: a CPU register, or None for memory."""
+    where: dict[int, Register | None] = {x: None for x in range(live.bit_length()) if live >> x & 1}
+    return where | {x: register for register, x in only.items() if x in where}

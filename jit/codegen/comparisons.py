@@ -1,0 +1,138 @@
+"""Comparisons of terms, as tests and as BIFs that give booleans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jit.arm32.conditions import EQ, GE, LT, NE, Condition
+from jit.arm32.labels import Label
+from jit.arm32.registers import R0, R1, R2, Register
+from jit.beam.operands import Operand
+from jit.beam.terms import NIL, Atom
+from jit.beam.types import Kind
+from jit.codegen import machine
+from jit.codegen.cache import Keeps
+from jit.codegen.emission import Emission, immediate
+from jit.codegen.emitters import emits
+from jit.codegen.small_integers import check_smalls, is_small
+
+#: Kinds of terms that are equal only to the very same word, whatever they are compared with.
+_WORDS = Kind.ATOM | Kind.NIL
+
+
+@emits("is_eq_exact", keeps=Keeps.ALL)
+def is_eq_exact(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
+    e.a.b(e.failure(fail), compare_exactly(e, one, other).inverse)
+
+
+@emits("is_ne_exact", keeps=Keeps.ALL)
+def is_ne_exact(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
+    e.a.b(e.failure(fail), compare_exactly(e, one, other))
+
+
+@emits("is_lt", keeps=Keeps.ALL)
+def is_lt(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
+    compare(e, one, other)
+    e.a.b(e.failure(fail), GE)
+
+
+@emits("is_ge", keeps=Keeps.ALL)
+def is_ge(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
+    compare(e, one, other)
+    e.a.b(e.failure(fail), LT)
+
+
+@emits("is_eq", keeps=Keeps.ALL)
+def is_eq(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
+    e.a.b(e.failure(fail), compare_equal(e, one, other).inverse)
+
+
+@emits("is_ne", keeps=Keeps.ALL)
+def is_ne(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
+    e.a.b(e.failure(fail), compare_equal(e, one, other))
+
+
+def compare_exactly(e: Emission, one: Operand, other: Operand) -> Condition:
+    """The flags of a comparison, and the condition that holds if the terms are the same."""
+    pair = _load(e, one, other)
+    pair.compare(e)
+    if not any(e.type(operand).is_only(_WORDS) or is_small(e.type(operand)) for operand in (one, other)):
+        differ, done = Label(), Label()
+        e.a.b(differ, NE)
+        e.a.bind(done)
+
+        def cold() -> None:
+            e.a.bind(differ)
+            pair.move(e)
+            e.a.bl(e.shared.fragments["differ"])
+            e.a.b(done)
+
+        e.cold(cold)
+    return EQ
+
+
+def compare_equal(e: Emission, one: Operand, other: Operand) -> Condition:
+    """The flags of a comparison, and the condition that holds if the terms are equal, as 1 and 1.0 are."""
+    if any(e.type(operand).is_only(_WORDS) for operand in (one, other)):
+        return compare_exactly(e, one, other)
+    compare(e, one, other)
+    return EQ
+
+
+def compare(e: Emission, one: Operand, other: Operand) -> None:
+    """The flags of a signed comparison of two terms in Erlang's order, where 1 == 1.0."""
+    pair = _load(e, one, other)
+    others, done = Label(), Label()
+    if not check_smalls(e, (one, pair.one), (other, pair.other), R2, others):
+        pair.compare(e)
+        return
+    pair.compare(e)
+    e.a.bind(done)
+
+    def cold() -> None:
+        e.a.bind(others)
+        pair.move(e)
+        e.a.bl(e.shared.fragments["compare"])
+        e.a.b(done)
+
+    e.cold(cold)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two words: each in a register, or the other an immediate."""
+
+    one: Register
+    other: Register | None
+    word: int
+
+    def compare(self, e: Emission) -> None:
+        """The flags of the words."""
+        if self.other is None:
+            e.a.cmp_constant(self.one, self.word)
+        else:
+            e.a.cmp(self.one, self.other)
+
+    def move(self, e: Emission) -> None:
+        """To r0 and r1, where fragments want them."""
+        if self.one is not R0:
+            e.a.mov(R0, self.one)
+        if self.other is None:
+            e.a.mov_constant(R1, self.word)
+        elif self.other is not R1:
+            e.a.mov(R1, self.other)
+
+
+def _load(e: Emission, one: Operand, other: Operand) -> _Pair:
+    word = immediate(other)
+    if word is not None:
+        return _Pair(e.value(one, R0), None, word)
+    return _Pair(e.value(one, R0), e.value(other, R1), 0)
+
+
+def store_boolean(e: Emission, condition: Condition, destination: Operand) -> None:
+    """The atom true or false, as the condition says."""
+    target = e.target(destination, R0)
+    e.a.mov_constant(target, machine.FALSE)
+    e.a.mov_constant(target, machine.TRUE, condition)
+    e.store(target, destination)

@@ -1,0 +1,119 @@
+"""The line table of native code: statements where an operation of another line begins, and where functions begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from jit.beam.module import Module
+from jit.beam.operands import NOWHERE, Location
+from jit.beam.terms import Atom, List, Tuple
+from jit.codegen.compile import Native, NativeFunction
+from jit.codegen.fragments import FRAGMENTS
+from jit.codegen.variables import Region, regions
+from jit.object.dwarf_line import LineRow, LineTable, RowFlag
+from jit.object.target import Target
+
+_INSTRUCTION: Final = 4
+_ROOT: Final = Path(__file__).parent.parent.parent
+#: File and line.
+_Place = tuple[str, int]
+
+
+class Lines:
+    """Source files of a module, its own first, and where in them its code comes from.
+
+    ``folder`` is where the module was compiled from, as far as its file tells.
+    """
+
+    def __init__(self, native: Native) -> None:
+        module = native.module
+        own = module.lines.own_file if module.lines else f"{module.name}.erl"
+        source = PurePosixPath(source_file(module) or own)
+        self.folder = str(source.parent)
+        self.own_file = source.name
+        self._numbers = {self.own_file: 1}
+        for function in native.functions:
+            for location in _locations(function):
+                if location != NOWHERE:
+                    self._number(location.file)
+        for name, _, _ in native.fragments:
+            self._number(fragment_place(name)[0])
+
+    def _number(self, file: str) -> int:
+        """The number of a file. The module's own has many names, as it was given to the compiler."""
+        name = self.own_file if PurePosixPath(file).name == self.own_file else file
+        return self._numbers.setdefault(name, len(self._numbers) + 1)
+
+    def place(self, location: Location) -> tuple[int, int] | None:
+        """Number of the file, and line; None if there is none."""
+        return (self._number(location.file), location.line) if location != NOWHERE else None
+
+    def first(self, function: NativeFunction) -> tuple[int, int]:
+        """The first line of a function that is known; line 0 of the module's file is none."""
+        places = (self.place(location) for location in _locations(function))
+        return next((place for place in places if place), (1, 0))
+
+    def fragment(self, name: str) -> tuple[int, int]:
+        """Where in the compiler a shared fragment is made."""
+        file, line = fragment_place(name)
+        return self._number(file), line
+
+    def table(self, native: Native, target: Target) -> LineTable:
+        """The line table of all code but the ways in from the interpreter."""
+        files = [(name, 0) for name in self._numbers]
+        table = LineTable(target, [self.folder], files, minimum_instruction_length=_INSTRUCTION)
+        for function in native.functions:
+            table.add_sequence(self._rows(function), function.end)
+        for name, begin, end in native.fragments:
+            # Not statements: who steps by lines comes through here to the next line of Erlang.
+            table.add_sequence([(begin, *self.fragment(name), 0, RowFlag.NONE)], end)
+        return table
+
+    def _rows(self, function: NativeFunction) -> Iterator[LineRow]:
+        """Rows where the line changes.
+
+        Code that is rarely run, and what stands before the entry in the bytecode, is behind the rest, and has no
+        statements: a breakpoint at a line belongs where all come by.
+        """
+        assert function.emission
+        current = self.first(function)
+        yield function.start, *current, 0, RowFlag.NONE
+        yield function.body, *current, 0, RowFlag.IS_STMT | RowFlag.PROLOGUE_END
+        operations = function.emission.operations
+        behind = False
+        for region in regions(function):
+            if region.index < 0:
+                continue
+            place = self.place(operations[region.index].location)
+            begins_behind = not behind and _is_behind(function, region)
+            behind = behind or begins_behind
+            if place and place != current or begins_behind:
+                current = place or current
+                yield region.begin, *current, 0, RowFlag.NONE if behind else RowFlag.IS_STMT
+
+
+def source_file(module: Module) -> str | None:
+    """The absolute name of the source file; None if the compiler was told not to keep it (``deterministic``)."""
+    for row in module.compile_info.elements if isinstance(module.compile_info, List) else ():
+        if isinstance(row, Tuple) and row.elements[0] == Atom("source") and isinstance(row.elements[1], List):
+            return "".join(chr(one) for one in row.elements[1].elements if isinstance(one, int))
+    return None
+
+
+def _is_behind(function: NativeFunction, region: Region) -> bool:
+    """Whether code is behind the function's main part."""
+    assert function.emission
+    return region.cold or function.emission.operations[region.index].name == "func_info"
+
+
+def _locations(function: NativeFunction) -> Iterator[Location]:
+    assert function.emission
+    return (operation.location for operation in function.emission.operations)
+
+
+def fragment_place(name: str) -> _Place:
+    """File and line of the function that makes a shared fragment."""
+    code = FRAGMENTS[name].__code__
+    return Path(code.co_filename).relative_to(_ROOT).as_posix(), code.co_firstlineno

@@ -1,0 +1,240 @@
+"""Where the registers and arguments of a function are, instruction by instruction: location lists.
+
+Variables are x and y registers, while they hold a value, and the function's arguments, while a register holds them.
+Between two operations this is exact. Within one, a register that the operation writes has its old or its new value, an
+argument in such a register is not shown any more, and what the operation loses is shown up to the first call that it
+makes, as that may be what loses it. Of code that is rarely run, only what comes through the whole operation is told.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from jit.arm32.registers import Register
+from jit.beam.operands import X, Y
+from jit.codegen.compile import NativeFunction
+from jit.codegen.machine import REGISTERS, WORD, X_ARRAY, E
+from jit.codegen.unwinding import is_call
+from jit.codegen.values import X_MASK, Y_BIT, InMemory, lost, mask, values_before
+from jit.object import dwarf_expression as expression
+from jit.object.dwarf_ranges import Location
+
+_INSTRUCTION: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of the function, counted from 0."""
+
+    number: int
+
+
+Variable = X | Y | Argument
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Code of one operation: offsets in bytes. It may have a second one that is ``cold``. Index -1: of the entry."""
+
+    begin: int
+    end: int
+    index: int
+    cold: bool = False
+
+
+def regions(function: NativeFunction) -> list[Region]:
+    """All code of a function, in order of addresses."""
+    places = [(function.start, -1, False)]
+    places += [(begin, index, False) for begin, index in function.operations]
+    places += [(begin, index, True) for begin, index in function.cold]
+    ends = [place[0] for place in places[1:]] + [function.end]
+    return [Region(begin, end, index, cold) for (begin, index, cold), end in zip(places, ends) if begin < end]
+
+
+@cache
+def in_array(number: int) -> bytes:
+    """The location of an x register in memory."""
+    return expression.breg(REGISTERS.number, X_ARRAY + WORD * number)
+
+
+@cache
+def on_stack(number: int) -> bytes:
+    """The location of a y register."""
+    return expression.breg(E.number, WORD * (number + 1))
+
+
+@cache
+def in_register(register: Register) -> bytes:
+    """The location of an x register that is in a CPU register."""
+    return expression.reg(register.number)
+
+
+def locate(function: NativeFunction, words: memoryview) -> dict[Variable, list[Location]]:
+    """The location list of each variable of a function; *words* are those of the module's code."""
+    return _Locator(function, words).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is known at a place: BEAM registers in memory, as a mask; x registers in CPU registers; holders of arguments."""
+
+    memory: int
+    cached: Mapping[int, Register]
+    arguments: tuple[int, ...]
+
+    def location(self, number: int) -> bytes | None:
+        """Where an argument is; y registers keep it longest."""
+        holders = self.arguments[number]
+        there = holders & self.memory
+        if there >> Y_BIT:
+            return on_stack(_lowest(there >> Y_BIT))
+        if there:
+            return in_array(_lowest(there))
+        return next((in_register(register) for x, register in self.cached.items() if holders >> x & 1), None)
+
+
+_NOTHING: Final = _Shown(0, {}, ())
+
+
+class _Lists:
+    """Location lists that grow from lower addresses to higher."""
+
+    def __init__(self) -> None:
+        self.done: dict[Variable, list[Location]] = {}
+        self._open: dict[Variable, tuple[int, bytes]] = {}
+        self._shown = _NOTHING
+
+    def show(self, begin: int, shown: _Shown) -> None:
+        """From *begin* on, variables are there and nowhere else."""
+        old, self._shown = self._shown, shown
+        if shown == old:
+            return
+        for x in old.cached:
+            self._change(X(x), begin, None)
+        for number in _numbers(old.memory & ~shown.memory):
+            self._change(_register(number), begin, None)
+        for number in _numbers(shown.memory & ~old.memory):
+            self._change(_register(number), begin, in_array(number) if number < Y_BIT else on_stack(number - Y_BIT))
+        for x, register in shown.cached.items():
+            self._change(X(x), begin, in_register(register))
+        for number in range(len(shown.arguments)):
+            self._change(Argument(number), begin, shown.location(number))
+        for number in range(len(shown.arguments), len(old.arguments)):
+            self._change(Argument(number), begin, None)
+
+    def _change(self, variable: Variable, begin: int, place: bytes | None) -> None:
+        since, old = self._open.get(variable, (begin, None))
+        if place == old:
+            return
+        if old is not None and since < begin:
+            self.done.setdefault(variable, []).append(Location(since, begin - since, old))
+        if place is not None:
+            self._open[variable] = begin, place
+        else:
+            del self._open[variable]
+
+
+class _Locator:
+    def __init__(self, function: NativeFunction, words: memoryview) -> None:
+        assert function.emission
+        self.function = function
+        self.words = words
+        self.effects = function.emission.effects
+        self.live = function.emission.live
+        self.told = _Told(function)
+        self.regions = regions(function)
+        self.before = values_before(function.function, function.emission.operations, self.effects, self._in_memory())
+
+    def run(self) -> dict[Variable, list[Location]]:
+        lists = _Lists()
+        for region in self.regions:
+            for begin, shown in self._pieces(region):
+                lists.show(begin, shown)
+        lists.show(self.function.end, _NOTHING)
+        return lists.done
+
+    def _in_memory(self) -> InMemory:
+        stored = list(self.live)
+        for region in self.regions:
+            if region.index >= 0 and not region.cold:
+                stored[region.index] = self.told.at(region.begin)[0]
+        return InMemory(self.live, stored)
+
+    def _pieces(self, region: Region) -> Iterator[tuple[int, _Shown]]:
+        """What is known of a region from its beginning on, and after each change in it."""
+        if region.index < 0:
+            known = (1 << self.function.function.arity) - 1
+            yield region.begin, _Shown(known, {}, tuple(1 << number for number in range(known.bit_length())))
+            return
+        values = self.before[region.index]
+        if values is None:
+            yield region.begin, _NOTHING
+            return
+        stored, cached = self.told.at(region.begin)  # of registers that are live, the code generator tells
+        memory, arguments = values.known & ~self.live[region.index] | stored, values.arguments
+        losses = self._losses(region, memory)
+        for cut, (variables, overwritten) in sorted(losses.items()):
+            memory &= ~variables
+            cached = {x: register for x, register in cached.items() if not variables >> x & 1}
+            arguments = tuple(one & ~overwritten for one in arguments)
+            if cut < region.end:
+                yield cut, _Shown(memory, cached, arguments)
+
+    def _losses(self, region: Region, memory: int) -> dict[int, tuple[int, int]]:
+        """At which offsets which registers have no value any more, and which may have another one than before."""
+        effect = self.effects[region.index]
+        moved = memory & ~X_MASK if effect.frame or effect.trim else 0  # y registers are counted from another place
+        overwritten = mask(effect.defines)
+        by_calls = lost(effect.live)
+        if region.cold:
+            return {region.begin: (moved | by_calls, overwritten)}
+        losses = {region.begin: (0, 0), region.begin + _INSTRUCTION: (moved, overwritten)}
+        if by_calls & memory:
+            call = self._first_call(region)
+            before, _ = losses.get(call, (0, 0))
+            losses[call] = before | by_calls, overwritten
+        return losses
+
+    def _first_call(self, region: Region) -> int:
+        """Where BL or BLX is, or the end."""
+        for at in range(region.begin // WORD, region.end // WORD):
+            if is_call(self.words[at]):
+                return WORD * at
+        return region.end
+
+
+class _Told:
+    """What the code generator tells of live x registers: those in memory, as a mask, and those in CPU registers."""
+
+    def __init__(self, function: NativeFunction) -> None:
+        self._rows = function.locations
+        self._offsets = [offset for offset, _ in self._rows]
+
+    def at(self, offset: int) -> tuple[int, Mapping[int, Register]]:
+        """Where they are at an offset."""
+        row = bisect_right(self._offsets, offset) - 1
+        places = self._rows[row][1] if row >= 0 else {}
+        stored = 0
+        for number, register in places.items():
+            if register is None:
+                stored |= 1 << number
+        return stored, {number: register for number, register in places.items() if register is not None}
+
+
+def _register(number: int) -> X | Y:
+    return X(number) if number < Y_BIT else Y(number - Y_BIT)
+
+
+def _numbers(bits: int) -> Iterator[int]:
+    while bits:
+        number = _lowest(bits)
+        yield number
+        bits ^= 1 << number
+
+
+def _lowest(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1

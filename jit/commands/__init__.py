@@ -1,0 +1,1 @@
+"""What each command of ``python -m jit`` does, one in each file."""

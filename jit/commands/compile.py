@@ -1,0 +1,109 @@
+"""``compile``: .beam files that carry native code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from jit.codegen.compile import compile_module
+from jit.codegen.elf_file import elf_file
+from jit.codegen.rewrite import rewrite
+from jit.commands import arguments
+from jit.commands.beam_files import find, read_plain, write_whole
+from jit.commands.errors import CommandError
+from jit.commands.side_by_side import Failure, over_files
+from jit.erts.layout import load
+
+_DESCRIPTION = """\
+Write .beam files that carry native code beside their bytecode, under the names of those that are read.
+
+A node that has loaded the glue (see `{program} glue --help`) runs the native code, if it is of the release and build
+that it was compiled for. Everywhere else, and with other releases, the files load and run as bytecode, as before.
+Functions that have no native code stay bytecode; a file without any native function is copied as it is.
+
+  {program} glue -o native
+  {program} compile -o native ebin
+  {program} compile --otp 25 -o native my_module.beam"""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A file to be written. ``interpreted`` has a line on each function without native code."""
+
+    name: str
+    data: bytes
+    native: int
+    interpreted: list[str]
+
+    @property
+    def functions(self) -> int:
+        """How many functions it has."""
+        return self.native + len(self.interpreted)
+
+
+def add_to(commands: arguments.Commands) -> None:
+    """Declare the command."""
+    parser = arguments.add(commands, "compile", "write .beam files that carry native code", _DESCRIPTION)
+    arguments.add_target(parser)
+    arguments.add_files(parser)
+    text = "where to write them; made if it is not there (default: the current folder)"
+    parser.add_argument("-o", dest="out", metavar="DIR", type=Path, default=Path(), help=text)
+    text = "say of each file how many functions are native, and of each other function why not"
+    parser.add_argument("-v", "--verbose", action="store_true", help=text)
+    text = "for tests: native code that collects garbage and yields wherever that can happen"
+    parser.add_argument("--stress", action="store_true", help=text)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compile all files. Those that cannot be compiled are told of, and the others compiled all the same."""
+    paths = find(options.files)
+    _check_names(paths, options.out)
+    options.out.mkdir(parents=True, exist_ok=True)
+    written: list[Compiled] = []
+    work = partial(compile_file, otp=options.otp, stress=options.stress)
+    for result in over_files(work, paths, options.jobs):
+        if isinstance(result, Failure):
+            print(f"jit: {result.message}", file=sys.stderr)
+            continue
+        write_whole(options.out / result.name, result.data)
+        written.append(result)
+        if options.verbose:
+            print(f"{result.name}: {result.native} of {result.functions} functions native")
+            print("".join(f"    {line}\n" for line in result.interpreted), end="")
+    _sum_up(written, options.out)
+    return int(len(written) < len(paths))
+
+
+def compile_file(path: Path, *, otp: int, stress: bool = False) -> Compiled:
+    """A file with native code, or the same as it was where that is not possible. Raises BeamError and OSError."""
+    module = read_plain(path)
+    native = compile_module(module, load(otp), stress=stress)
+    interpreted = [f"{name}/{arity}: {why}" for (name, arity), why in native.interpreted.items()]
+    data = rewrite(native, elf_file(native)) if native.functions else path.read_bytes()
+    return Compiled(path.name, data, len(native.functions), interpreted)
+
+
+def _check_names(paths: Sequence[Path], out: Path) -> None:
+    """Raise CommandError where a file would be lost."""
+    names: dict[str, Path] = {}
+    for path in paths:
+        other = names.setdefault(path.name, path)
+        if other is not path:
+            raise CommandError(f"{path} and {other} have the same name: compile them into different folders")
+        target = out / path.name
+        if target.exists() and path.exists() and target.samefile(path):
+            raise CommandError(f"{path}: would be overwritten: name another folder with -o")
+
+
+def _sum_up(written: Sequence[Compiled], out: Path) -> None:
+    if not written:
+        return
+    native, functions = sum(file.native for file in written), sum(file.functions for file in written)
+    what = written[0].name if len(written) == 1 else f"{len(written)} files"
+    share = f" ({native / functions:.0%})" if functions else ""
+    print(f"{what}: {native} of {functions} functions native{share}, written to {out}")

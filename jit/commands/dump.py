@@ -1,0 +1,77 @@
+"""``dump``: the annotated listing of a module's native code."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from jit.beam.module import Module
+from jit.beam.operations import Function
+from jit.beam.text import atom_text
+from jit.codegen.compile import compile_module
+from jit.commands import arguments
+from jit.commands.beam_files import read_plain
+from jit.commands.errors import CommandError
+from jit.commands.listing import Listing
+from jit.erts.layout import load
+
+_DESCRIPTION = """\
+List native code, as the VM's +JDdump does for BeamAsm: each operation of the bytecode, the source line where it
+changes, and the machine code that was made of it. What constants and operands stand for is told behind them: 687 = 42.
+
+  {program} dump my_module.beam
+  {program} dump my_module.beam my_module:start/2
+  {program} dump my_module.beam start"""
+
+_FUNCTION = "only this function: M:F/A, or F/A, or F, which is of any arity"
+
+
+def add_to(commands: arguments.Commands) -> None:
+    """Declare the command."""
+    parser = arguments.add(commands, "dump", "list bytecode and native code side by side", _DESCRIPTION)
+    arguments.add_target(parser)
+    parser.add_argument("file", metavar="FILE", type=Path, help="a .beam file")
+    parser.add_argument("function", metavar="M:F/A", nargs="?", help=_FUNCTION)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the listing."""
+    module = read_plain(options.file)
+    wanted = wanted_functions(module, options.function) if options.function else None
+    listing = Listing(compile_module(module, load(options.otp)))
+    lines = listing.all() if wanted is None else (line for one in wanted for line in listing.function(one))
+    for line in lines:
+        print(line)
+    return 0
+
+
+_NAME = re.compile(r"(?:(?P<module>'(?:[^'\\]|\\.)*'|[^':]*):)?(?P<name>'(?:[^'\\]|\\.)*'|.+?)(?:/(?P<arity>\d+))?")
+
+
+def wanted_functions(module: Module, text: str) -> list[Function]:
+    """The functions that ``M:F/A``, ``F/A`` or ``F`` names, with quotes or without. Raises CommandError for none."""
+    found = _NAME.fullmatch(text)
+    if not found:
+        raise CommandError(f"{text} does not name a function: give M:F/A, F/A or F")
+    if found["module"] is not None and not _names(found["module"], module.name):
+        raise CommandError(f"{module.file} holds {atom_text(module.name)}, not {found['module']}")
+    functions = [
+        function
+        for function in module.functions
+        if _names(found["name"], function.name) and found["arity"] in (None, str(function.arity))
+    ]
+    if not functions:
+        raise CommandError(f"{module.file}: there is no function {text}{_similar(module, found['name'])}")
+    return functions
+
+
+def _names(text: str, atom: str) -> bool:
+    return text in (atom, atom_text(atom), f"'{atom}'")
+
+
+def _similar(module: Module, name: str) -> str:
+    """Functions of the same name and another arity."""
+    arities = [f"{atom_text(one.name)}/{one.arity}" for one in module.functions if _names(name, one.name)]
+    return f"; there is {', '.join(arities)}" if arities else ""

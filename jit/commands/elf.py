@@ -1,0 +1,49 @@
+"""``elf``: the native code of a module as a file for the tools of C."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from jit.beam.module import read_module
+from jit.codegen.compile import compile_module
+from jit.codegen.elf_file import elf_file
+from jit.commands import arguments
+from jit.commands.beam_files import native_chunk, write_whole
+from jit.commands.errors import CommandError
+from jit.erts.layout import load
+
+_DESCRIPTION = """\
+Write the native code of a .beam file as a relocatable ELF file, with symbols and DWARF. Of a file that `compile` has
+made it is the very code that it carries, whatever --otp says.
+
+  {program} elf my_module.beam -o my_module.elf
+  arm-linux-gnueabihf-objdump -dr my_module.elf
+  gdb-multiarch -batch -ex "info functions" my_module.elf"""
+
+
+def add_to(commands: arguments.Commands) -> None:
+    """Declare the command."""
+    parser = arguments.add(commands, "elf", "write the native code of a .beam file as ELF", _DESCRIPTION)
+    arguments.add_target(parser)
+    parser.add_argument("file", metavar="FILE", type=Path, help="a .beam file")
+    parser.add_argument("-o", dest="out", metavar="OUT", type=Path, required=True, help="the file to write")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write it."""
+    write_whole(options.out, native_elf(options.file, options.otp))
+    return 0
+
+
+def native_elf(path: Path, otp: int) -> bytes:
+    """The ELF file. Raises CommandError where there is nothing native, BeamError and OSError."""
+    module = read_module(path)
+    carried = native_chunk(module)
+    if carried is not None:
+        return carried
+    native = compile_module(module, load(otp))
+    if not native.functions:
+        raise CommandError(f"{path}: none of its functions can be compiled: `coverage` tells why")
+    return elf_file(native)

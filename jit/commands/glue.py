@@ -1,0 +1,30 @@
+"""``glue``: what a node needs to run native code."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from jit.commands import arguments
+from jit.erts.glue import build
+
+_DESCRIPTION = """\
+Build what a node loads to run native code: the library native.so, by Debian's cross compiler (package
+gcc-arm-linux-gnueabihf; erl_nif.h is in erlang-dev), and the module native, by erlc. They serve each release.
+
+  {program} glue -o native
+  erl -pa native -s native -s my_module"""
+
+
+def add_to(commands: arguments.Commands) -> None:
+    """Declare the command."""
+    parser = arguments.add(commands, "glue", "build what a node needs to run native code", _DESCRIPTION)
+    text = "where to write it; made if it is not there (default: the current folder)"
+    parser.add_argument("-o", dest="out", metavar="DIR", type=Path, default=Path(), help=text)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build it."""
+    build(options.out)
+    return 0

@@ -1,0 +1,93 @@
+"""What places in native code, and the symbols that it refers to, are called in a listing."""
+
+from __future__ import annotations
+
+from jit.beam.operands import Import
+from jit.beam.text import atom_text, operation_text, term_text
+from jit.codegen.compile import Native, NativeFunction
+
+#: Longer terms are cut.
+_WIDTH = 70
+
+
+def function_name(native: Native, name: str, arity: int) -> str:
+    """``module:function/arity``."""
+    return f"{atom_text(native.module.name)}:{atom_text(name)}/{arity}"
+
+
+def places(native: Native) -> dict[int, str]:
+    """Names by offset in bytes: functions, their entries for native callers, shared fragments, labels, ways in."""
+    found: dict[int, str] = {}
+    for one in native.functions:
+        found.update({place: f"L{number}" for number, place in label_places(one)})
+        found.update({place: f"continuation {label}" for label, place in continuation_places(one)})
+    for one in native.functions:
+        name = function_name(native, one.function.name, one.function.arity)
+        found[one.body] = name
+        found[one.start] = f"{name} entry"
+    found.update({begin: f"native::{name}" for name, begin, _ in native.fragments})
+    labels = _bytecode_places(native)
+    found.update({way_in: f"way in to {labels.get(label, f'L{label}')}" for label, way_in, _ in native.entries})
+    return found
+
+
+def label_places(one: NativeFunction) -> list[tuple[int, int]]:
+    """The labels of the bytecode that a function has native places for, and where these are."""
+    assert one.emission
+    return [(number, 4 * label.index) for number, label in one.emission.labels.items() if label.index is not None]
+
+
+def continuation_places(one: NativeFunction) -> list[tuple[int, int]]:
+    """Where interpreted callees return to: the label in the bytecode, and the place in native code."""
+    assert one.emission
+    return [(stub.label, 4 * label.index) for stub, label in one.emission.continuations if label.index is not None]
+
+
+class Symbols:
+    """What the undefined symbols of native code stand for: see jit/codegen/symbols.py."""
+
+    def __init__(self, native: Native) -> None:
+        self._module = native.module
+        self._bytecode = _bytecode_places(native)
+
+    def text(self, symbol: str) -> str:
+        """In the words of a listing; the symbol itself where it is a function of beam.smp."""
+        kind, _, number = symbol.partition(":")
+        if not number.isdecimal():
+            return {"call_nif": "the handler of call_nif", "library": "the library of the glue"}.get(kind, symbol)
+        return self._numbered(kind, int(number)) or symbol
+
+    def _numbered(self, kind: str, number: int) -> str | None:
+        module = self._module
+        if kind == "atom":
+            return atom_text(module.atoms[number - 1])
+        if kind == "literal":
+            return cut(term_text(module.literals.literals[number].value))
+        if kind == "import":
+            return f"export {_import(module.imports[number])}"
+        if kind == "bif":
+            return f"BIF {_import(module.imports[number])}"
+        if kind == "label":
+            return f"bytecode of {self._bytecode.get(number, f'L{number}')}"
+        return None
+
+
+def cut(text: str) -> str:
+    """A text that is not too long for the end of a line."""
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+
+
+def _import(row: Import) -> str:
+    return f"{atom_text(row.module)}:{atom_text(row.function)}/{row.arity}"
+
+
+def _bytecode_places(native: Native) -> dict[int, str]:
+    """What stands behind labels of the rewritten bytecode: functions, operations, and continuations."""
+    found = {one.entry: function_name(native, one.name, one.arity) for one in native.module.functions}
+    for one in native.functions:
+        assert one.emission
+        name = function_name(native, one.function.name, one.function.arity)
+        operations = one.emission.operations
+        found.update({label: cut(operation_text(operations[at])) for at, label in one.emission.resumes.items()})
+        found.update({label: f"continuation {label} of {name}" for label, _ in continuation_places(one)})
+    return found

@@ -1,0 +1,157 @@
+"""``run``: a program compiled and run natively, in Debian's Erlang for 32-bit ARM under qemu."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jit.beam.module import Module
+from jit.beam.text import atom_text
+from jit.commands import arguments
+from jit.commands.beam_files import read_plain, write_whole
+from jit.commands.compile import compile_file
+from jit.commands.errors import CommandError, told
+from jit.erts.glue import build
+
+if TYPE_CHECKING:
+    from beamgdb.sandbox import Sandbox
+
+_DESCRIPTION = """\
+Compile a module and run it natively, in Debian's unmodified Erlang for 32-bit ARM under qemu-user. That Erlang is
+fetched when it is used for the first time (see `python -m beamgdb.sandbox --help`); it compiles FILE.erl too.
+
+Of the functions that the module exports the first of these is called:
+
+  main/1    with ARGS, a list of strings; then the node halts, with status 0
+  main/0    if there are no ARGS; then the node halts, with status 0
+  start/0   if there are no ARGS; the node goes on until it halts itself
+
+An exception is told on standard error, and the status is 127, as of escript. Other modules are sought in the folder of
+FILE and in the current one; they, and those of Erlang/OTP, are interpreted. Options come before FILE: what is behind it
+is for the program.
+
+With --gdb the node runs under GDB with the extension for Erlang, connected before the node's first instruction:
+
+  {program} run fib.erl 27
+  {program} run --otp 25 --call 'shop:total([1, 2])' shop.beam
+  {program} run --gdb -ex 'break -function fib:fib/1' -ex continue fib.erl 27"""
+
+#: What is called where the module exports it, by the number of ARGS; then the node halts, or does not.
+_MAIN, _PLAIN_MAIN, _START = ("main", 1), ("main", 0), ("start", 0)
+
+_EXPRESSION = """\
+try %s of _ -> %s
+catch
+    Class:Reason:Stack ->
+        io:put_chars(standard_error, [erl_error:format_exception(Class, Reason, Stack), $\\n]),
+        halt(127)
+end."""
+
+
+def add_to(commands: arguments.Commands) -> None:
+    """Declare the command."""
+    usage = f"{arguments.PROGRAM} run [OPTIONS] FILE [ARGS ...]"
+    parser = arguments.add(commands, "run", "compile a program and run it natively", _DESCRIPTION, usage=usage)
+    arguments.add_release(parser)
+    parser.add_argument("--call", metavar="EXPRESSION", help="what to evaluate instead; then the node halts")
+    parser.add_argument("--gdb", action="store_true", help="run it under gdb-multiarch")
+    text = "with --gdb: a command of GDB (may be repeated)"
+    parser.add_argument("-ex", dest="commands", metavar="COMMAND", action="append", default=[], help=text)
+    parser.add_argument("--batch", action="store_true", help="with --gdb: GDB ends after these commands")
+    parser.add_argument("file", metavar="FILE", type=Path, help="FILE.erl or FILE.beam")
+    rest = parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the program")
+    rest.required = False  # only in what a message about the lack of FILE says
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the program; its exit status, or GDB's."""
+    # The compiler itself works without the rest of the project.
+    from beamgdb.sandbox import Sandbox, SandboxError
+
+    if (options.commands or options.batch) and not options.gdb:
+        raise CommandError("-ex and --batch are for GDB: give --gdb too")
+    try:
+        sandbox = Sandbox("armhf", options.otp)
+        sandbox.check_runnable()
+        sandbox.ensure()
+        with tempfile.TemporaryDirectory(prefix="jit-") as name:
+            return _run_in(Path(name), sandbox, options)
+    except SandboxError as error:
+        raise CommandError(told(error)) from None
+
+
+def _run_in(folder: Path, sandbox: Sandbox, options: argparse.Namespace) -> int:
+    beam = options.file
+    if beam.suffix == ".erl":
+        beam = _erlc(sandbox, options.file, folder)
+    module = read_plain(beam)
+    expression = _expression(module, options)
+    native = folder / "native"
+    build(native)
+    compiled = compile_file(beam, otp=options.otp)
+    if not compiled.native:
+        print(f"jit: {options.file}: all of it is interpreted: `coverage` tells why", file=sys.stderr)
+    write_whole(native / f"{module.name}.beam", compiled.data)
+    elsewhere = [str(options.file.absolute().parent), str(Path.cwd())]
+    words = ["-noshell", "-pa", str(native), "-pz", *elsewhere, "-s", "native", "-eval", expression]
+    words += ["-extra", *options.arguments]
+    return _under_gdb(options, native, words) if options.gdb else _to_the_end(sandbox.command(["+Bd", *words]))
+
+
+def _erlc(sandbox: Sandbox, source: Path, folder: Path) -> Path:
+    """Compile by the compiler of the release; the .beam file. Raises CommandError when it has told what is wrong."""
+    if not source.is_file():
+        raise CommandError(f"{source}: No such file or directory")
+    out = folder / "plain"
+    out.mkdir()
+    if _to_the_end([str(sandbox.bindir / "erlc"), "+debug_info", "-o", str(out), str(source)]):
+        raise CommandError(f"{source}: erlc found errors")
+    return out / f"{source.stem}.beam"
+
+
+def _expression(module: Module, options: argparse.Namespace) -> str:
+    """What the node is to evaluate. Raises CommandError when the module exports nothing that could be called."""
+    if options.call:
+        return _EXPRESSION % (options.call.strip().rstrip("."), "halt(0)")
+    exported = {(entry.function, entry.arity) for entry in module.exports}
+    name = atom_text(module.name)
+    if _MAIN in exported:
+        return _EXPRESSION % (f"{name}:main(init:get_plain_arguments())", "halt(0)")
+    if options.arguments:
+        raise CommandError(f"{options.file}: exports no main/1, which would get the arguments")
+    if _PLAIN_MAIN in exported:
+        return _EXPRESSION % (f"{name}:main()", "halt(0)")
+    if _START in exported:
+        return _EXPRESSION % (f"{name}:start()", "ok")
+    raise CommandError(f"{options.file}: exports neither main/1 nor main/0 nor start/0: give --call '{name}:...'")
+
+
+def _to_the_end(command: Sequence[str]) -> int:
+    """Run a program, which gets Ctrl-C itself; its exit status."""
+    with subprocess.Popen(command) as process:
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                status = process.wait()
+                break
+    if status == -signal.SIGINT:
+        raise KeyboardInterrupt
+    return status if status >= 0 else 128 - status
+
+
+def _under_gdb(options: argparse.Namespace, native: Path, words: Sequence[str]) -> int:
+    from beamgdb.sandbox.__main__ import main as sandbox
+
+    commands = ["set breakpoint pending on", f"directory {options.file.absolute().parent}", *options.commands]
+    settings = [word for command in commands for word in ("-ex", command)]
+    if options.batch:
+        settings += ["--gdb-arg=-batch"]
+    which = ["--arch", "armhf", "--otp", str(options.otp), "--nifs", str(native)]
+    return sandbox(["gdb", *which, *settings, "--", *words])

@@ -1,0 +1,60 @@
+"""Floats, maps, funs, records and apply: native code does what the interpreter does, on each release's own bytecode."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from beamgdb.sandbox import Sandbox
+from jit.beam.module import read_module
+from jit.codegen.compile import compile_module
+from jit.erts.layout import load
+from tests.codegen.native_node import PATIENCE, RELEASES, compile_native, node
+
+EXERCISE = Path(__file__).with_name("exercise_data.erl")
+ALONE = 'io:format("~p~n", [exercise_data:run()]), halt().'
+NATIVE = f'io:format("~w~n", [{{code:ensure_loaded(exercise_data), native:loaded()}}]), {ALONE}'
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def otp(request: pytest.FixtureRequest) -> int:
+    release: int = request.param
+    return release
+
+
+@pytest.fixture(scope="module")
+def beam(otp: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exercise as the compiler of the release makes it: only from OTP 26 on it updates records by update_record."""
+    folder = tmp_path_factory.mktemp(f"otp{otp}")
+    compile_it = f'{{ok, _}} = compile:file("{EXERCISE}", [{{outdir, "{folder}"}}]), halt().'
+    command = Sandbox("amd64", otp).ensure().command(["-noinput", "-eval", compile_it])
+    subprocess.run(command, check=True, timeout=PATIENCE)
+    return folder / "exercise_data.beam"
+
+
+@pytest.fixture(scope="module")
+def interpreted(otp: int, beam: Path) -> str:
+    """What it says."""
+    ran = node(otp, "-pa", str(beam.parent), "-eval", ALONE)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+def test_all_is_native(otp: int, beam: Path) -> None:
+    module = read_module(beam)
+    names = {operation.name for function in module.functions for operation in function.operations}
+    asked = "fadd fconv fnegate make_fun3 get_map_elements has_map_fields put_map_assoc put_map_exact apply apply_last"
+    assert names >= set(asked.split())
+    assert ("update_record" in names) == (otp > 25)
+    assert compile_module(module, load(otp)).interpreted == {}
+
+
+@pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
+def test_same_as_interpreted(otp: int, beam: Path, interpreted: str, tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert all(reason in interpreted for reason in ("badarith", "badarity", "badkey", "badmap", "badrecord", "undef"))
+    compile_native([beam], tmp_path, otp, *options)
+    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", NATIVE)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "{{module,exercise_data},1}\n" + interpreted

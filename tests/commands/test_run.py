@@ -1,0 +1,69 @@
+"""`run`: a program from its source to its exit status, natively."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jit.__main__ import main as jit
+from tests.codegen.native_node import PATIENCE, RELEASES, python_jit
+from tests.commands.conftest import SOURCE
+
+
+@pytest.mark.parametrize("otp", RELEASES)
+def test_arguments(otp: int) -> None:
+    """From source, by the compiler of that release; words behind the file are the program's."""
+    ran = python_jit("run", "--otp", str(otp), str(SOURCE), "one", "--gdb", "a 'word'")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == '["one","--gdb","a \'word\'"] 1 {answer,42,-7,1000000,[116,101,120,116]}\n'
+
+
+def test_exit_status(program: Path) -> None:
+    ran = python_jit("run", str(program), "halt", "3")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, "", "")
+
+
+def test_exception(program: Path) -> None:
+    ran = python_jit("run", str(program), "fail", "x")
+    assert (ran.returncode, ran.stdout) == (127, "")
+    said, where, *_ = ran.stderr.splitlines()
+    assert said == 'exception error: no match of right hand side value [["x"],"x"]'
+    assert where.startswith("  in function  program:main/1 (")
+    assert where.endswith("program.erl, line 8)")
+
+
+def test_call(program: Path) -> None:
+    ran = python_jit("run", "--otp", "25", "--call", 'io:format("~w", [program:answer()]).', str(program))
+    assert (ran.returncode, ran.stdout) == (0, "{answer,42,-7,1000000,[116,101,120,116]}")
+
+
+def test_under_gdb(program: Path) -> None:
+    commands = ["break -function program:answer/0", "continue", "info symbol $pc", "list 13,13", "delete", "continue"]
+    words = [word for command in commands for word in ("-ex", command)]
+    ran = python_jit("run", "--gdb", "--batch", *words, str(program), "hello")
+    assert "program:answer/0 (" in ran.stdout
+    assert "program:answer/0 in section .text" in ran.stdout
+    assert "13\t    {answer, 42" in ran.stdout
+    assert '["hello"] 1 {answer' in ran.stdout
+
+
+def test_what_cannot_run(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lib.erl").write_text("-module(lib).\n-export([f/0]).\nf() -> ok.\n")
+    subprocess.run(["erlc", "-o", tmp_path, tmp_path / "lib.erl"], check=True, timeout=PATIENCE)
+    (tmp_path / "wrong.erl").write_text("-module(wrong).\nf( -> ok.\n")
+    for words, reason in {
+        ("lib.beam",): "exports neither main/1 nor main/0 nor start/0: give --call 'lib:...'",
+        ("lib.beam", "word"): "exports no main/1, which would get the arguments",
+        ("missing.erl",): "No such file or directory",
+        ("missing.beam",): "No such file or directory",
+        ("wrong.erl",): "erlc found errors",
+    }.items():
+        assert jit(["run", str(tmp_path / words[0]), *words[1:]]) == 1
+        *before, line = capfd.readouterr().err.splitlines()
+        assert line.startswith(f"jit: {tmp_path / words[0]}: ")
+        assert reason in line
+        assert not before or words[0] == "wrong.erl"
+    assert jit(["run", "--batch", str(program)]) == 1
+    assert "give --gdb too" in capfd.readouterr().err

@@ -1,0 +1,94 @@
+"""A whole module of a seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from tests.differential.generator import bits, control, guards, numbers, processes, terms  # noqa: F401
+from tests.differential.generator.functions import write_function
+from tests.differential.generator.samples import FIELDS, sample
+from tests.differential.generator.writer import Signature, Writer
+from tests.differential.tree import Node, items, text
+
+#: What a random module may use.
+_OWN = """\
+opaque(X) ->
+    case get(never) of
+        undefined -> X;
+        Y -> Y
+    end.
+
+map_own(F, [H | T]) -> [F(H) | map_own(F, T)];
+map_own(_, []) -> [].
+
+raise_own(X) when X > 5 -> throw({above, X});
+raise_own(X) ->
+    Y = error(X),
+    [Y].
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A generated module: a tree of its text, and options of the compiler, as Erlang text."""
+
+    name: str
+    tree: Node
+    options: str
+
+    def text(self) -> str:
+        """The module's source."""
+        return str(self.tree)
+
+
+def generate(seed: int, otp: int) -> Source:
+    """The module of a seed: the same for each release but for the compiler's options."""
+    rng = random.Random(seed)
+    known: list[Signature] = []
+    written: list[Node] = []
+    for number in range(rng.randint(6, 12), 0, -1):
+        writer = Writer(rng, known)
+        signature, node = write_function(writer, f"f{number}", rng.choice((2, 3, 3, 4)))
+        known.append(signature)
+        written.append(text(node, ".\n\n"))
+    name = f"d_{seed}"
+    exports = ", ".join(f"{one.name}/{len(one.parameters)}" for one in known if one.exported)
+    public = [one for one in known if one.exported] or known[-1:]
+    cases = [_case(rng, one) for one in public for _ in range(_times(rng, one))]
+    tree = text(
+        f"-module({name}).\n-export([cases/0]).\n-export([{exports}]).\n",
+        _record(),
+        _entry(known, public),
+        "cases() ->\n    [",
+        items(cases, ",\n     ", 1),
+        "].\n\n",
+        items(written[::-1], ""),
+        _OWN,
+    )
+    return Source(name, tree, _options(random.Random(seed), otp))
+
+
+def _times(rng: random.Random, one: Signature) -> int:
+    return rng.randint(2, 6) if one.parameters else 1
+
+
+def _entry(known: list[Signature], public: list[Signature]) -> str:
+    if any(one.exported for one in known):
+        return ""
+    return f"-export([{public[0].name}/{len(public[0].parameters)}]).\n"
+
+
+def _record() -> str:
+    return f"-record(rec, {{{FIELDS[0]} = 1, {FIELDS[1]}, {FIELDS[2]} = []}}).\n\n"
+
+
+def _case(rng: random.Random, one: Signature) -> Node:
+    arguments = [sample(rng, "any" if rng.random() < 0.05 else kind) for kind in one.parameters]
+    return text(f"{{{one.name}, [{', '.join(arguments)}]}}")
+
+
+def _options(rng: random.Random, otp: int) -> str:
+    """Mostly the compiler's usual work; else that of older releases, or less or more of it."""
+    older = ["r24", "no_bs_create_bin"] if otp == 25 else ["no_bs_match", "no_ssa_opt_update_tuple"]
+    return rng.choice(("", "", "", "", "", "inline", "no_type_opt", "no_copt", *older))

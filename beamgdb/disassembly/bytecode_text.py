@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from beamgdb.beamasm.registrations import Range
 from beamgdb.interpreter import bytecode, instructions
 from beamgdb.interpreter.bytecode import Decoded, Kind, Operand
+from beamgdb.interpreter.code import MAX_ARITY
 from beamgdb.interpreter.instructions import Instruction
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
+from beamgdb.terms.tags import ATOM, IMMED2_MASK
 from beamgdb.vm.calls import mfa
 from beamgdb.vm.node import Node
 
@@ -23,17 +25,19 @@ class Naming:
     c_function: Callable[[int], str | None]
 
 
-PATCHED = 4
-"""Words at the beginning of a function that lead to its native code; behind them is its bytecode."""
+NEXT_FUNCTION = "i_func_info_"
+"""The operation before the code of each function."""
 
 
 def of_function(node: Node, code: Range, naming: Naming) -> Iterator[tuple[int, str]]:
     """Address and text of each instruction. Raises `Unsupported`, `Unreadable`."""
-    start = code.start
-    if not node.code.is_interpreted(code):
-        yield start, f"call_nif: goes on natively at {node.code.goes_on(start):#x}"
-        start += PATCHED * node.memory.word_size
+    start = node.code.bytecode_start(code)
+    if start != code.start:
+        yield code.start, f"call_nif: goes on natively at {node.code.goes_on(code.start):#x}"
     for one in instructions.of_function(node.memory, node.process_main.operations, start, code.stop):
+        if one.operation.name.startswith(NEXT_FUNCTION):
+            # What follows only stands for places in native code.
+            return
         yield one.address, _text(node, code, one, naming)
 
 
@@ -82,8 +86,17 @@ def _place(node: Node, code: Range, address: int) -> str:
 
 
 def _export(node: Node, address: int) -> str:
+    return export_name(node, address) or f"{address:#x}"
+
+
+def export_name(node: Node, address: int) -> str | None:
+    """`module:function/arity` of an export entry, None where there is none."""
+    if address % node.memory.word_size:
+        return None
     try:
         export = node.record("Export", address)
-        return mfa(node, export["info.mfa.module"], export["info.mfa.function"], export["info.mfa.arity"])
+        module, name, arity = (export[f"info.mfa.{part}"] for part in ("module", "function", "arity"))
     except (Unreadable, KeyError):
-        return f"{address:#x}"
+        return None
+    is_one = module & IMMED2_MASK == name & IMMED2_MASK == ATOM and arity <= MAX_ARITY
+    return mfa(node, module, name, arity) if is_one else None

@@ -59,6 +59,8 @@ def _disassembler(arch: str) -> capstone.Cs:
     found = capstone.Cs(*_MODES[arch])
     found.detail = True
     found.skipdata = True
+    if arch == "arm32":
+        found.syntax = capstone.CS_OPT_SYNTAX_NOREGNAME
     return found
 
 

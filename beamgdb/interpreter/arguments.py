@@ -74,11 +74,12 @@ class Arguments:
 
     def _flow(self, code: Range) -> Flow | None:
         if code.start not in self._flows:
+            start = self._node.code.bytecode_start(code)
             try:
-                parts = instructions.of_function(self._node.memory, self._main.operations, code.start, code.stop)
+                parts = instructions.of_function(self._node.memory, self._main.operations, start, code.stop)
             except (Unsupported, Unreadable):
                 return None
-            self._flows[code.start] = flow.analyse(parts, code.start, code.arity or 0, self._node.catch_handler)
+            self._flows[code.start] = flow.analyse(parts, start, code.arity or 0, self._node.catch_handler)
         return self._flows[code.start]
 
     def _fits(self, state: State, frame: ErlangFrame) -> bool:

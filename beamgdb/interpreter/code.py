@@ -136,12 +136,15 @@ class _ModuleReader:
         if not table:
             return []
         word = self._memory.word_size
-        items = table + self._layout.offset("BeamCodeLineTab", "func_tab") + len(infos) * word
+        # Behind a table with the first entry of each function. That may have been longer when the code was loaded:
+        # functions that stand for places in native code have been taken out of it.
+        by_function = table + self._layout.offset("BeamCodeLineTab", "func_tab")
+        (items,) = self._words(by_function, 1)
         files_at = self._field("BeamCodeLineTab", "fname_ptr", table)
         locations_at = self._field("BeamCodeLineTab", "loc_tab.p2", table)
         width = self._field("BeamCodeLineTab", "loc_size", table)
         count = (files_at - items) // word - 1
-        if count < 0 or width not in (2, 4) or not items <= files_at <= locations_at:
+        if count < 0 or width not in (2, 4) or not by_function < items <= files_at <= locations_at:
             raise NoModule(f"the line table at {table:#x} makes no sense")
         addresses = self._words(items, count)
         raw = self._bytes(locations_at, count * width)

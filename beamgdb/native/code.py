@@ -77,6 +77,10 @@ class NativeCode:
         # All come by where what is for native callers only ends.
         return found[1].stop if found[1].name.endswith(ENTRY) else words[PLACE]
 
+    def behind(self, address: int) -> int:
+        """The address behind the words by which the interpreter comes to native code."""
+        return address + (PLACE + 1) * self._memory.word_size
+
     def goes_on(self, address: int) -> int:
         """As `place`, also for addresses that cannot be read."""
         try:

@@ -36,6 +36,9 @@ CALL_CODE: Final = FRAGMENT + "call_code"
 CALLEE: Final = "r0"
 """Calls of functions that are computed go through this fragment, with the address of their code in that register."""
 
+WORDS_BEHIND: Final = {FRAGMENT + "to_interpreter": 2, FRAGMENT + "yield": 1}
+"""Fragments that do not come back to where they are called: there are as many words of data."""
+
 _CONDITION: Final = 0x0FFF_FFFF
 
 
@@ -66,6 +69,12 @@ def stores_return_address(instruction: int) -> bool:
 def stores_stack(instruction: int, offset: int) -> bool:
     """Whether it lets the VM see E: `str r6, [r5, #offset]`, of `Process.stop`."""
     return instruction == 0xE585_6000 | offset
+
+
+def is_return(instruction: int) -> bool:
+    """Whether it is `ldr pc, [r0, #12]`, by which a native function returns to another when it has removed the return
+    address from the stack: r0 holds that."""
+    return instruction == 0xE590_F00C
 
 
 def is_jump(instruction: int) -> bool:

@@ -88,7 +88,12 @@ class NativeUnwinder(InterpreterUnwinder):
             return self._out_of_fragment(here, read, return_address)
         frame = self._erlang(here, read, innermost)
         chain = self._chain_below(here, read) if here.running else self._carried(read)
-        return self._to_native(self._to_caller(frame, self._as_interpreted(here, chain))) if chain else None
+        if chain is None:
+            return None
+        found = self._to_caller(frame, self._as_interpreted(here, chain))
+        if frame.return_slot is not None and frame.return_address is not None:
+            found.registers[self._machine.pc] = frame.return_address
+        return self._to_native(found)
 
     def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more. Of native functions its
@@ -123,15 +128,23 @@ class NativeUnwinder(InterpreterUnwinder):
         return _Native(place, pc, process, found, running=True) if found is not None else None
 
     def _erlang(self, here: _Native, read: ReadRegister, innermost: bool) -> ErlangFrame:
+        registers = read(native.REGISTERS)
+        x_registers = registers + self._x_array if here.running and registers is not None else None
+        if innermost and (returned := self._returned(here, read)) is not None:
+            return ErlangFrame(
+                here.place, here.pc, here.process, here.stack + WORD, here.stack, None, None, x_registers, returned
+            )
         is_free = not here.running or self._is_about_to_call(here, innermost) or not self._is_return_address(here.stack)
         found = self._return_slot(here.stack + WORD if is_free else here.stack, here.process)
         returns_to = self._node.memory.word(found) if found is not None else None
-        registers = read(native.REGISTERS)
-        x_registers = registers + self._x_array if here.running and registers is not None else None
         return ErlangFrame(
             here.place, here.pc, here.process, here.stack + WORD if found != here.stack else here.stack, found, None,
             None, x_registers, returns_to,
         )  # fmt: skip
+
+    def _returned(self, here: _Native, read: ReadRegister) -> int | None:
+        """The return address if the next instruction goes there, None otherwise: it is no longer on the stack then."""
+        return read(native.CALLEE) if native.is_return(self._node.memory.word(here.pc)) else None
 
     def _is_return_address(self, slot: int) -> bool:
         return self._node.stack().is_return_address(self._node.memory.word(slot))

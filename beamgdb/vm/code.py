@@ -114,6 +114,10 @@ class CodeIndex:
         for native in self.native_modules(module.name):
             yield from (code for code in native.ranges if code.arity is not None)
 
+    def bytecode_start(self, code: Range) -> int:
+        """Where the instructions of a function begin that are the interpreter's: behind what leads to native code."""
+        return code.start if self._native is None or self.is_interpreted(code) else self._native.behind(code.start)
+
     def is_interpreted(self, code: Range) -> bool:
         """Whether a function's calls run its own code, and no native code instead."""
         return self.goes_on(code.start) == code.start

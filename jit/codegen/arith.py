@@ -13,6 +13,7 @@ from jit.arm32.operands import Operand2, asr, lsr
 from jit.arm32.registers import R0, R1, R2, R3, R12, Register
 from jit.beam.operands import Import, Integer, Operand
 from jit.beam.terms import NIL
+from jit.beam.types import Kind
 from jit.codegen import bif as bifs
 from jit.codegen import machine
 from jit.codegen.cache import Keeps
@@ -73,11 +74,13 @@ def gc_bif2(e: Emission, fail: Operand, _live: int, bif: Import, one: Operand, o
     if name in ("div", "rem"):
         _divide(e, fail, name, one, other, to)
         return
-    if name in ("bsl", "bsr") and not _is_shift(other):
-        name = ""
-    operation = _OPERATIONS.get(name)
-    if operation is None:
+    if name not in _FUNCTIONS:
         bifs.call_bif(e, fail, bif, [one, other], to)
+        return
+    operation = _OPERATIONS.get(name)
+    is_shift = name in ("bsl", "bsr")
+    if operation is None or not _are_integers(e, one, other) or is_shift and not _is_shift(other):
+        _by_fragment(e, fail, _FUNCTIONS[name], one, other, to)
         return
     if name in _COMMUTATIVE and immediate(one) is not None:
         one, other = other, one
@@ -120,6 +123,11 @@ def _finish(e: Emission, fail: Operand, name: str, work: Work, to: Operand, *, m
 def _to(e: Emission, to: Register, source: Register) -> None:
     if to is not source:
         e.a.mov(to, source)
+
+
+def _are_integers(e: Emission, one: Operand, other: Operand) -> bool:
+    """Whether both may be integers."""
+    return e.type(one).may_be(Kind.INTEGER) and e.type(other).may_be(Kind.INTEGER)
 
 
 def _is_shift(by: Operand) -> bool:
@@ -222,9 +230,9 @@ _UNARY: Final[dict[str, Callable[[Work], None]]] = {"negate": _negate, "bnot": _
 #: Operations that may have a result which is no immediate integer.
 _OVERFLOW: Final = ("+", "-", "*", "bsl", "negate", "abs")
 
-#: The VM's functions for all numbers (big.c, erl_arith.c), each behind a shared fragment of this name.
+#: The VM's functions for all numbers (erl_arith.c), each behind a shared fragment of this name (numbers.py).
 _FUNCTIONS: Final = {
-    "+": "erts_mixed_plus", "-": "erts_mixed_minus", "*": "erts_mixed_times",
+    "/": "erts_mixed_div", "+": "erts_mixed_plus", "-": "erts_mixed_minus", "*": "erts_mixed_times",
     "band": "erts_band", "bor": "erts_bor", "bxor": "erts_bxor", "bsl": "erts_bsl", "bsr": "erts_bsr",
     "negate": "erts_unary_minus", "bnot": "erts_bnot", "abs": "abs_1",
 }  # fmt: skip
@@ -263,6 +271,10 @@ def _divide(e: Emission, fail: Operand, name: str, one: Operand, other: Operand,
             e.a.and_(target, a, R3)
         e.store(target, to)
         return
+    _by_fragment(e, fail, name, one, other, to)
+
+
+def _by_fragment(e: Emission, fail: Operand, name: str, one: Operand, other: Operand, to: Operand) -> None:
     failure = e.failure(fail)
     e.load(one, R0)
     e.load(other, R1)

@@ -112,7 +112,7 @@ _COMPARISONS: Final[dict[str, Callable[[Emission, Operand, Operand], Condition]]
 
 
 def _field(e: Emission, pointer: Register, offset: int, to: Operand) -> None:
-    target = e.target(to, R1)
+    target = e.target(to, R1, last=pointer)
     e.a.ldr(target, at(pointer, offset))
     e.store(target, to)
 
@@ -159,7 +159,7 @@ def _element(e: Emission, failure: Label, operands: Sequence[Operand], to: Opera
 def _tuple_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
     register = e.value(operands[0], R0)
     check_tuple(e, operands[0], register, failure)
-    target = e.target(to, R1)
+    target = e.target(to, R1, last=register)
     e.a.ldr(target, at(register, -machine.BOXED_TAG))
     e.a.lsr(target, target, machine.HEADER_BITS - machine.SMALL_BITS)
     e.a.orr(target, target, machine.SMALL_TAG)
@@ -170,7 +170,7 @@ def _map_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Oper
     """The second word of all maps, large and small (erl_map.h)."""
     register = e.value(operands[0], R0)
     check_map(e, operands[0], register, failure)
-    target = e.target(to, R1)
+    target = e.target(to, R1, last=register)
     e.a.ldr(target, at(register, WORD - machine.BOXED_TAG))
     e.a.lsl(target, target, machine.SMALL_BITS)
     e.a.orr(target, target, machine.SMALL_TAG)

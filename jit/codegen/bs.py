@@ -50,7 +50,7 @@ fragment("bs_get_float")(reader("erts_bs_get_float_2"))
 # Contexts
 
 
-@emits("bs_start_match3")
+@emits("bs_start_match3", keeps=Keeps.COPIES)
 def bs_start_match3(e: Emission, fail: Operand, source: Operand, live: int, destination: Operand) -> None:
     if register_of(source) is None:
         raise Unsupported("a match of bits in a constant")
@@ -58,12 +58,13 @@ def bs_start_match3(e: Emission, fail: Operand, source: Operand, live: int, dest
     e.load(source, R0)
     e.a.mov_constant(R3, live)
     e.a.bl(e.shared.fragments["bs_start_match_always" if e.shared.stress else "bs_start_match"])
+    e.forget()
     e.a.cmp(R0, 0)
     e.a.b(failure, EQ)
     e.store(R0, destination)
 
 
-@emits("bs_start_match4")
+@emits("bs_start_match4", keeps=Keeps.COPIES)
 def bs_start_match4(e: Emission, fail: Operand, live: int, source: Operand, destination: Operand) -> None:
     """A context that is resumed is taken as a source like any other, as the loader does it for 32 bits (ops.tab)."""
     bs_start_match3(e, fail if isinstance(fail, BeamLabel) else BeamLabel(0), source, live, destination)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.conditions import EQ, HI, HS, LO, MI, NE
+from jit.arm32.conditions import AL, EQ, HI, HS, LO, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
@@ -21,7 +21,7 @@ from jit.codegen import machine
 from jit.codegen.common import check_room
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.fragments import Fragment, call_vm, fragment
-from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY
+from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
 from jit.erts.layout import Layout
 
 # Flags of fields (erl_bits.h, BSF_*). What is native is little-endian on ARM.
@@ -79,6 +79,11 @@ def load_left(e: Emission, source: Operand) -> Register:
     return register
 
 
+def load_position(e: Emission, register: Register) -> None:
+    """r2 = the position of the context in a CPU register."""
+    e.a.ldr(R2, at(register, context(e.shared.layout).start))
+
+
 def check_left(e: Emission, source: Operand, bits: int, failure: Label) -> Register:
     """Go to *failure* unless so many bits are left; r2 = the position. Gives the CPU register of the context."""
     register = load_left(e, source)
@@ -91,19 +96,37 @@ def make_room(e: Emission, words: int, live: int, source: Operand) -> Register:
     """Have room on the heap for what is read from a context; gives the CPU register of the context then.
 
     As in the interpreter (GC_TEST_PRESERVE), the context may be in an x register that the collector is not told of:
-    then it is kept in the next one. No x register is in the cache afterwards.
+    then it is kept behind those in use. No x register is in the cache afterwards.
     """
-    register = register_of(source)
-    if isinstance(register, X) and register.number >= live:
-        place = at(REGISTERS, X_ARRAY + WORD * live)
-        e.a.str(e.value(source, R0), place)
-        check_room(e, words, live + 1)
+    if not is_behind(source, live):
+        check_room(e, words, live)
         e.forget()
-        e.a.ldr(R0, place)
-        return R0
-    check_room(e, words, live)
+        return e.value(source, R0)
+    collect, go_on, place = Label(), Label(), at(REGISTERS, X_ARRAY + WORD * live)
+    e.load(source, R0)
+    e.a.sub(R1, E, HTOP)
+    e.a.cmp_constant(R1, WORD * (words + machine.RESERVED))
+    e.a.b(collect, AL if e.shared.stress else LO)
+    e.a.bind(go_on)
     e.forget()
-    return e.value(source, R0)
+
+    def cold() -> None:
+        e.a.bind(collect)
+        e.a.mov_constant(R1, words)
+        e.a.mov_constant(R3, live + 1)
+        e.a.str(R0, place)
+        e.a.bl(e.shared.fragments["collect_garbage"])
+        e.a.ldr(R0, place)
+        e.a.b(go_on)
+
+    e.cold(cold)
+    return R0
+
+
+def is_behind(source: Operand, live: int) -> bool:
+    """Whether an operand is an x register behind those in use."""
+    register = register_of(source)
+    return isinstance(register, X) and register.number >= live
 
 
 def check_unit(e: Emission, unit: int, failure: Label) -> None:

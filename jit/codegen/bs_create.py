@@ -17,9 +17,9 @@ from jit.arm32.operands import at, lsl, lsr, post
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
 from jit.beam.operands import Allocation, Operand, X, register_of
 from jit.codegen import machine
-from jit.codegen.bs_context import multiply
+from jit.codegen.bs_context import is_behind, multiply
 from jit.codegen.bs_put import BIN_OFFSET, CURRENT_BIN, Writer
-from jit.codegen.bs_segments import Segment, segments
+from jit.codegen.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, segments
 from jit.codegen.common import check_room, heap_words
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
@@ -48,12 +48,14 @@ def bs_create_bin(
     bits = _load_size(e, parts, failure)
     writer = Writer(e, failure)
     if parts[0].kind == "append":
-        writer.failure = _append(e, parts[0], bits, words, live, failure)
+        writer.failure = append(e, parts[0], bits, words, live, failure)
     elif parts[0].kind == "private_append":
-        _private_append(e, parts[0], bits, words, live, failure)
+        if words or e.shared.stress:
+            _make_room(e, words, live)
+        private_append(e, parts[0], bits, failure)
     else:
         writer.offset = 0
-        writer.is_stored = _new(e, bits, words, live)
+        writer.is_stored = new(e, bits, words, live)
     e.forget()
     e.a.str(R0, at(SP, _RESULT))
     writer.write([part for part in parts if part.kind not in ("append", "private_append")])
@@ -69,7 +71,7 @@ def _load_size(e: Emission, parts: Sequence[Segment], failure: Label) -> int | N
     constant = sum(part.bits or 0 for part in parts)
     for part in parts:
         if part.kind == "utf32":
-            _check_character(e, part, failure)
+            check_character(e, part, failure)
     if all(part.bits is not None for part in parts):
         return constant
     e.a.mov_constant(R3, constant)
@@ -89,9 +91,9 @@ def _load_bits(e: Emission, part: Segment, failure: Label) -> None:
         e.a.cmp(R0, 0)
         e.a.b(failure, MI)
     elif part.kind == "utf8":
-        _load_steps(e, part.source, 8, (0x80, 0x800, 0x10000))
+        load_steps(e, part.source, 8, UTF8_LIMITS)
     elif part.kind == "utf16":
-        _load_steps(e, part.source, 16, (0x10000,))
+        load_steps(e, part.source, 16, UTF16_LIMITS)
     else:
         register = e.value(part.size, R0)
         e.a.and_(R1, register, machine.SMALL_TAG)
@@ -104,7 +106,7 @@ def _load_bits(e: Emission, part: Segment, failure: Label) -> None:
         multiply(e.a, R0, part.unit)
 
 
-def _load_steps(e: Emission, source: Operand, step: int, limits: Sequence[int]) -> None:
+def load_steps(e: Emission, source: Operand, step: int, limits: Sequence[int]) -> None:
     """r0 = the size of a character: a step, and one more for each limit that it is not below. Terms are compared as
     words: what is no character is found out when it is written."""
     register = e.value(source, R1)
@@ -114,7 +116,8 @@ def _load_steps(e: Emission, source: Operand, step: int, limits: Sequence[int]) 
         e.a.add(R0, R0, step, HS)
 
 
-def _check_character(e: Emission, part: Segment, failure: Label) -> None:
+def check_character(e: Emission, part: Segment, failure: Label) -> None:
+    """Go to *failure* unless the source is a character. r3 stays."""
     last, first_surrogate, last_surrogate = _CHARACTERS
     register = e.value(part.source, R0)
     e.a.and_(R1, register, machine.SMALL_TAG)
@@ -174,7 +177,7 @@ def _bits_27(a: Assembler, layout: Layout, no: Label) -> None:
 # Allocation: r0 = the term, erl_bits_state = where to write
 
 
-def _new(e: Emission, bits: int | None, words: int, live: int) -> bool:
+def new(e: Emission, bits: int | None, words: int, live: int) -> bool:
     """A new binary of *bits*, or r3 bits. Whether the offset in erl_bits_state is set: else it is to be 0."""
     if bits is not None and bits <= _HEAP_BITS and (e.shared.layout.otp >= 26 or bits % 8 == 0):
         _new_on_heap(e, bits, words, live)
@@ -318,12 +321,12 @@ def _cut_last_byte(a: Assembler, layout: Layout) -> None:
 # A binary made longer
 
 
-def _append(e: Emission, part: Segment, bits: int | None, words: int, live: int, failure: Label) -> Label:
-    """To a binary that may have room behind it. Gives where to go if something fails afterwards."""
+def append(e: Emission, part: Segment, bits: int | None, words: int, live: int, failure: Label) -> Label:
+    """To a binary that may have room behind it, *bits* or r3 bits. Gives where to go if something fails afterwards."""
     source, place = register_of(part.source), X_ARRAY + WORD * live
     e.load(part.source, R0)
     e.a.str(R0, at(REGISTERS, place))
-    if isinstance(source, X) and source.number >= live:
+    if isinstance(source, X) and is_behind(source, live):
         # The interpreter will want it where it was, but the collector knows of one place behind the registers in use.
         live += 1
         e.a.str(R0, at(REGISTERS, place + WORD))
@@ -370,15 +373,8 @@ def bs_append(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> 
     a.ldr(PC, at(SP, RETURN))
 
 
-def _private_append(e: Emission, part: Segment, bits: int | None, words: int, live: int, failure: Label) -> None:
-    """To a binary that nobody else has."""
-    if words or e.shared.stress:
-        if bits is None:
-            e.a.str(R3, at(SP, ARGUMENTS))
-        check_room(e, words, live)
-        e.forget()
-        if bits is None:
-            e.a.ldr(R3, at(SP, ARGUMENTS))
+def private_append(e: Emission, part: Segment, bits: int | None, failure: Label) -> None:
+    """To a binary that nobody else has, *bits* or r3 bits."""
     if bits is None:
         e.a.mov(R2, R3)
     else:
@@ -388,6 +384,14 @@ def _private_append(e: Emission, part: Segment, bits: int | None, words: int, li
     e.a.bl(e.shared.fragments["bs_private_append"])
     e.a.cmp(R0, 0)
     e.a.b(failure, EQ)
+
+
+def _make_room(e: Emission, words: int, live: int) -> None:
+    """Have room on the heap; r3 stays."""
+    e.a.str(R3, at(SP, ARGUMENTS))
+    check_room(e, words, live)
+    e.forget()
+    e.a.ldr(R3, at(SP, ARGUMENTS))
 
 
 @fragment("bs_private_append")

@@ -10,7 +10,7 @@ from jit.arm32.conditions import EQ, HI, HS, LO, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl, lsr, post
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
-from jit.beam.operands import Integer, Operand, X, register_of
+from jit.beam.operands import Integer, Operand
 from jit.codegen import machine
 from jit.codegen.bs_context import (
     LITTLE,
@@ -19,8 +19,10 @@ from jit.codegen.bs_context import (
     constant_bits,
     context,
     flags_of,
+    is_behind,
     load_bits,
     load_left,
+    load_position,
     make_room,
     match_failure,
     reader,
@@ -72,17 +74,17 @@ def bs_get_integer2(
     words = words_for(bits, flags)
     if words:
         register = make_room(e, words, live, source)
+        load_position(e, register)
     get_integer(e, register, bits, flags, failure, destination)
 
 
 def get_integer(
     e: Emission, register: Register, bits: int, flags: int, failure: Label | None, destination: Operand
 ) -> None:
-    """An integer of so many bits, which are there and have room, from the context in a CPU register."""
+    """An integer of so many bits, which are there and have room, from the context in a CPU register; r2 = position."""
     if not bits:
         e.store(e.load(Integer(0), R0), destination)
     elif is_read(bits, flags):
-        e.a.ldr(R2, at(register, context(e.shared.layout).start))
         width = read_bits(e, register, bits, little=bits > 8 and bool(flags & LITTLE))
         advance(e, register, bits)
         store_field(e, width, 0, bits, flags, destination)
@@ -109,28 +111,29 @@ def _get_long(
 
 def _make_room_for_bits(e: Emission, live: int, source: Operand) -> Register:
     """As ``make_room``, for an integer of r1 bits."""
-    enough, collect_, register = Label(), Label(), register_of(source)
-    place = at(REGISTERS, X_ARRAY + WORD * live)
-    is_behind = isinstance(register, X) and register.number >= live
-    if is_behind:
-        e.a.str(e.value(source, R0), place)
+    enough, long, place = Label(), Label(), at(REGISTERS, X_ARRAY + WORD * live)
+    behind = is_behind(source, live)
+    if behind:
+        e.load(source, R0)
     e.a.cmp(R1, _SMALL)
-    e.a.b(collect_, HI)
+    e.a.b(long, HI)
     e.a.bind(enough)
     e.forget()
 
     def cold() -> None:
-        e.a.bind(collect_)
+        e.a.bind(long)
         e.a.add(R1, R1, 2 * 32 - 1)
         e.a.lsr(R1, R1, 5)
-        e.a.mov_constant(R3, live + is_behind)
+        e.a.mov_constant(R3, live + behind)
+        if behind:
+            e.a.str(R0, place)
         e.a.bl(e.shared.fragments["bs_room_always" if e.shared.stress else "bs_room"])
+        if behind:
+            e.a.ldr(R0, place)
         e.a.b(enough)
 
     e.cold(cold)
-    if is_behind:
-        e.a.ldr(R0, place)
-    return R0 if is_behind else e.value(source, R0)
+    return R0 if behind else e.value(source, R0)
 
 
 def _room(a: Assembler, layout: Layout, *, always: bool) -> None:

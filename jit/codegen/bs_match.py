@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from jit.arm32.conditions import NE
-from jit.arm32.operands import at
-from jit.arm32.registers import R0, R2, R3
+from jit.arm32.registers import R0, R3, Register
 from jit.beam.matching import MatchCommand, match_commands
-from jit.beam.operands import Literal, Operand, X, register_of
+from jit.beam.operands import Literal, Operand
 from jit.beam.terms import NIL, Atom, List, Term
 from jit.codegen.bs import get_binary, get_tail
 from jit.codegen.bs_context import (
@@ -18,11 +17,13 @@ from jit.codegen.bs_context import (
     SIGNED,
     check_left,
     check_unit,
-    context,
+    is_behind,
     load_left,
+    load_position,
     match_failure,
 )
 from jit.codegen.bs_integer import MOST_READ, advance, compare_bits, get_integer, read_bits, store_field, words_for
+from jit.codegen.cache import Keeps
 from jit.codegen.common import check_room
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
@@ -30,25 +31,33 @@ from jit.codegen.emitters import emits
 _FLAGS: Final = {Atom("little"): LITTLE, Atom("native"): LITTLE, Atom("signed"): SIGNED}
 
 
-@emits("bs_match")
+@emits("bs_match", keeps=Keeps.COPIES)
 def bs_match(e: Emission, fail: Operand, source: Operand, operands: Operand) -> None:
     """Fields of up to 32 bits together are read at once, as the interpreter has it (emu/generators.tab, bs_match)."""
     commands = match_commands(operands)
     words = sum(map(_words, commands))
+    register: Register | None = None  # of the context, while r2 is the position
     while commands:
         live = _live(commands[0])
         if words and live is not None:
-            if isinstance(register := register_of(source), X) and register.number >= live:
-                raise Unsupported("bs_match of a context that the collector is not told of")
-            check_room(e, words, live)
-            e.forget()
-            words = 0
+            _make_room(e, words, live, source)
+            words, register = 0, None
         together = _read_together(commands)
-        if together:
-            _read(e, fail, source, together)
+        if register is None and (together or commands[0].name in ("integer", "skip")):
+            register = e.value(source, R0)
+            load_position(e, register)
+        if together and register:
+            _read(e, fail, register, together)
         else:
-            _command(e, fail, source, commands[0])
+            register = _command(e, fail, source, register, commands[0])
         del commands[: len(together) or 1]
+
+
+def _make_room(e: Emission, words: int, live: int, source: Operand) -> None:
+    if is_behind(source, live):
+        raise Unsupported("bs_match of a context that the collector is not told of")
+    check_room(e, words, live)
+    e.forget()
 
 
 def field_flags(flags: Operand) -> int:
@@ -106,51 +115,64 @@ def _read_together(commands: Sequence[MatchCommand]) -> list[MatchCommand]:
     return together
 
 
-def _read(e: Emission, fail: Operand, source: Operand, commands: Sequence[MatchCommand]) -> None:
-    """First compare, then store."""
-    register = e.value(source, R0)
-    e.a.ldr(R2, at(register, context(e.shared.layout).start))
+def _read(e: Emission, fail: Operand, register: Register, commands: Sequence[MatchCommand]) -> None:
+    """First compare, then store. The position is in r2, also afterwards."""
     total = sum(map(_bits, commands))
     width = read_bits(e, register, total)
-    for is_comparison in (True, False):
-        begin = 0
-        for command in commands:
-            bits = _bits(command)
-            if command.name == "=:=" and is_comparison:
-                value = command.operands[2]
-                assert isinstance(value, int)
-                compare_bits(e, width, begin, bits, value, match_failure(e, fail))
-            elif command.name == "integer" and not is_comparison:
-                store_field(e, width, begin, bits, field_flags(command.operands[1]), command.operands[4])
-            begin += bits
-        if is_comparison:
-            advance(e, register, total)
+    for begin, bits, value in _comparisons(commands):
+        compare_bits(e, width, begin, bits, value, match_failure(e, fail))
+    advance(e, register, total)
+    begin = 0
+    for command in commands:
+        bits = _bits(command)
+        if command.name == "integer":
+            store_field(e, width, begin, bits, field_flags(command.operands[1]), command.operands[4])
+        begin += bits
 
 
-def _command(e: Emission, fail: Operand, source: Operand, command: MatchCommand) -> None:
-    """One command by itself."""
+def _comparisons(commands: Sequence[MatchCommand]) -> list[tuple[int, int, int]]:
+    """Begin, bits and value of constant fields, those that touch each other as one."""
+    found: list[tuple[int, int, int]] = []
+    begin = 0
+    for command in commands:
+        bits = _bits(command)
+        if command.name == "=:=":
+            value = command.operands[2]
+            assert isinstance(value, int)
+            if found and sum(found[-1][:2]) == begin:
+                before, size, upper = found.pop()
+                found.append((before, size + bits, upper << bits | value))
+            else:
+                found.append((begin, bits, value))
+        begin += bits
+    return found
+
+
+def _command(
+    e: Emission, fail: Operand, source: Operand, register: Register | None, command: MatchCommand
+) -> Register | None:
+    """One command by itself. *register* has the context and r2 the position, if it says so; the same is given."""
     match command.name, command.operands:
         case "ensure_at_least", (int(bits), int(unit)):
-            if bits:
-                check_left(e, source, bits, match_failure(e, fail))
-            else:
-                load_left(e, source)
+            register = check_left(e, source, bits, match_failure(e, fail)) if bits else load_left(e, source)
             if unit > 1:
                 e.a.add_constant(R3, R3, -bits)
                 check_unit(e, unit, match_failure(e, fail))
+            return register
         case "ensure_exactly", (int(bits),):
-            load_left(e, source)
+            register = load_left(e, source)
             e.a.cmp_constant(R3, bits)
             e.a.b(match_failure(e, fail), NE)
-        case "integer", (_, flags, _, _, destination):
-            get_integer(e, e.value(source, R0), _bits(command), field_flags(flags), None, destination)
+            return register
+        case "integer", (_, flags, _, _, destination) if register:
+            get_integer(e, register, _bits(command), field_flags(flags), None, destination)
         case "binary", (_, _, _, _, destination):
             get_binary(e, e.value(source, R0), _bits(command), destination)
         case "get_tail", (_, _, destination):
             get_tail(e, e.value(source, R0), destination)
-        case "skip", (int(bits),):
-            register = e.value(source, R0)
-            e.a.ldr(R2, at(register, context(e.shared.layout).start))
+        case "skip", (int(bits),) if register:
             advance(e, register, bits)
+            return register
         case _:
             raise Unsupported(f"{command.name} in bs_match")
+    return None

@@ -18,6 +18,10 @@ _KINDS: Final = _SIZED | {"append", "private_append", "string", "utf8", "utf16",
 #: Constant sizes in bits from here on are left to the interpreter, as it does not take them for constants.
 _MOST_BITS: Final = 1 << 24
 
+#: Characters from each of these on take one step more, of 8 or 16 bits.
+UTF8_LIMITS: Final = (0x80, 0x800, 0x10000)
+UTF16_LIMITS: Final = (0x10000,)
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -50,11 +54,12 @@ def _segment(kind: Operand, _number: Operand, unit: Operand, flags: Operand, sou
     if not isinstance(kind, Atom) or kind.name not in _KINDS or not isinstance(unit, int):
         raise Unsupported(f"a segment of {kind}")
     is_all = kind.name == "binary" and size == Atom("all")
-    bits = None if is_all else _constant_bits(kind.name, unit, size)
+    bits = None if is_all else constant_bits(kind.name, unit, size)
     return Segment(kind.name, unit, field_flags(flags) & LITTLE, source, size, bits, is_all)
 
 
-def _constant_bits(kind: str, unit: int, size: Operand) -> int | None:
+def constant_bits(kind: str, unit: int, size: Operand) -> int | None:
+    """The size of a segment if it is constant. Raises Unsupported."""
     if kind in ("append", "private_append"):
         return 0
     if kind == "utf32":

@@ -84,6 +84,14 @@ class Cache:
                 return register
         return None
 
+    def give_up(self, register: Register | None, x: int, index: int) -> Register | None:
+        """The register, if what it has is in memory too, and is not read from *index* on, or that x is to change."""
+        held = self.held.get(register) if register else None
+        if held is None or held.only or held.x != x and self.fate(held.x, index).read:
+            return None
+        self.drop(held.x)
+        return register
+
     def drop(self, x: int) -> None:
         """The x register gets another value."""
         register = self.register(x)

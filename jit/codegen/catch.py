@@ -15,6 +15,9 @@ from jit.codegen.machine import PROCESS, WORD
 #: In the loaded instruction catch_yf: the operation, the y register, then the tag that finds the handler.
 _TAG = 2 * WORD
 
+#: Where x0 says that there was an exception, x1 to x3 tell of it.
+_EXCEPTION = 0b1111
+
 
 @emits("try", "catch")
 def try_(e: Emission, tag: Y, handler: BeamLabel) -> None:
@@ -42,7 +45,7 @@ def try_case(e: Emission, tag: Y) -> None:
 def catch_end(e: Emission, tag: Y) -> None:
     """Without an exception as ``try_end``; what to make of one, the interpreter knows."""
     e.a.cmp(e.load(X(0), R0), 0)
-    e.a.b(e.to_interpreter(), EQ)
+    e.a.b(e.to_interpreter(_EXCEPTION), EQ)
     try_end(e, tag)
 
 

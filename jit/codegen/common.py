@@ -149,7 +149,8 @@ def check_room(e: Emission, words: int, live: int) -> None:
 @emits("get_list", keeps=Keeps.ALL)
 def get_list(e: Emission, source: Operand, head: Operand, tail: Operand) -> None:
     cell = e.value(source, R0)
-    first, rest = e.target(head, R1), e.target(tail, R2)
+    first = e.target(head, R1)
+    rest = e.target(tail, R2, last=cell)
     e.a.ldr(first, at(cell, -machine.LIST_TAG))
     e.a.ldr(rest, at(cell, WORD - machine.LIST_TAG))
     e.store(first, head)
@@ -169,7 +170,7 @@ def get_tl(e: Emission, source: Operand, tail: Operand) -> None:
 def _fetch(e: Emission, source: Operand, offset: int, destination: Operand) -> None:
     """The word so far behind a tagged pointer."""
     pointer = e.value(source, R0)
-    target = e.target(destination, R1)
+    target = e.target(destination, R1, last=pointer)
     e.a.ldr(target, at(pointer, offset))
     e.store(target, destination)
 
@@ -177,7 +178,7 @@ def _fetch(e: Emission, source: Operand, offset: int, destination: Operand) -> N
 @emits("put_list", keeps=Keeps.ALL)
 def put_list(e: Emission, head: Operand, tail: Operand, destination: Operand) -> None:
     first, rest = e.value(head, R0), e.value(tail, R12)
-    if first.number > rest.number:  # words are stored in the order of registers
+    if first.number >= rest.number:  # words are stored in the order of registers, each register once
         e.a.mov(R0, first)
         first = R0
     target = e.target(destination, R2)

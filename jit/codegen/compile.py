@@ -10,56 +10,64 @@ from jit.arm32.assembler import Assembler
 from jit.arm32.buffer import Code
 from jit.arm32.conditions import MI
 from jit.arm32.labels import Label
-from jit.arm32.registers import R0, R12, Register
+from jit.arm32.registers import R12, Register
 from jit.beam.effects import effects
 from jit.beam.module import Module
-from jit.beam.operands import Import, Location
+from jit.beam.operands import NOWHERE, Import, Location
 from jit.beam.operations import Function
 from jit.codegen import (
     apply,
     arith,
     bif,
+    bif_call,
     bs,
     bs_create,
+    bs_init,
     bs_integer,
     bs_match,
     call,
     catch,
     common,
     comparisons,
+    crossing,
     float,
     fun,
     map,
     msg,
+    numbers,
     record,
     select,
     symbols,
     type_tests,
 )
-from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
 from jit.codegen.cache import Cache, Keeps
+from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
 from jit.codegen.emitters import KEEPS, emit
 from jit.codegen.fragments import Fragments
 from jit.codegen.liveness import live_before
-from jit.codegen.machine import FCALLS, X_ARRAY
+from jit.codegen.machine import FCALLS, MOST_LIVE, X_ARRAY
 from jit.erts.layout import Layout
 
 FAMILIES: Final = (
     apply,
     arith,
     bif,
+    bif_call,
     bs,
     bs_create,
+    bs_init,
     bs_integer,
     bs_match,
     call,
     catch,
     common,
     comparisons,
+    crossing,
     float,
     fun,
     map,
     msg,
+    numbers,
     record,
     select,
     type_tests,
@@ -133,14 +141,31 @@ def compile_module(module: Module, layout: Layout, *, stress: bool = False) -> N
     """
     if layout["ErtsSchedulerRegisters.x_reg_array"] != X_ARRAY:
         raise ValueError(f"x registers are not at {X_ARRAY} in erts-{layout.erts}")
-    lacking = _lacking(module, layout)
-    chosen = [function for function in module.functions if function.entry not in lacking]
+    reasons = _lacking(module, layout)
+    chosen = [function for function in module.functions if function.entry not in reasons]
     interpreted = {
-        (function.name, function.arity): lacking[function.entry]
+        (function.name, function.arity): reasons[function.entry]
         for function in module.functions
-        if function.entry in lacking
+        if function.entry in reasons
     }
     return _Compilation(module, layout, chosen, stress).run(interpreted)
+
+
+def lacking(function: Function, module: Module, layout: Layout) -> list[str]:
+    """What each operation without native code lacks; none for a function that can be native."""
+    try:
+        e = _emission(_shared(module, layout, Assembler(), Fragments(), {}), function)
+    except Unsupported as error:
+        return [str(error)]
+    found = []
+    for index, operation in enumerate(e.operations):
+        e.begin(index)
+        try:
+            emit(e, operation.name, operation.operands)
+        except Unsupported as error:
+            found.append(str(error))
+        e.end()
+    return found
 
 
 def _lacking(module: Module, layout: Layout) -> dict[int, str]:
@@ -224,18 +249,27 @@ class _Compilation:
 
     def __init__(self, module: Module, layout: Layout, functions: list[Function], stress: bool) -> None:
         self.assembler = Assembler()
-        self.fragments = Fragments()
+        self.fragments = Fragments(module.code.label_count, stress=stress)
         self.entries = {function.entry: Label() for function in functions}
         self.shared = _shared(module, layout, self.assembler, self.fragments, self.entries)
         self.shared.stress = stress
+        suspended = Function("-suspended-", MOST_LIVE + 1, self.shared.new_label(), [])
+        self.suspended = Continuation(suspended.entry, suspended.entry, NOWHERE, suspended)
         self.functions = functions
 
     def run(self, interpreted: dict[tuple[str, int], str]) -> Native:
         natives = [self._function(function) for function in self.functions]
         begin = self.assembler.offset
         entries = self._ways_in(natives)
+        continuations = [stub for native in natives if native.emission for stub, _ in native.emission.continuations]
+        if self.fragments.asked_for("to_interpreter"):
+            continuations.append(self.suspended)
+            suspended = self.fragments["suspended"]
+            way_in = self._way_in(suspended)
         ways_in = begin, self.assembler.offset
         fragments = self.fragments.emit(self.assembler, self.shared.layout)
+        if self.suspended in continuations:
+            entries.append((self.suspended.label, way_in, _offset(suspended)))
         code = self.assembler.finish()
         emissions = [native.emission for native in natives if native.emission]
         return Native(
@@ -249,7 +283,7 @@ class _Compilation:
             interpreted=interpreted,
             resumes={emission.function.entry: emission.resumes for emission in emissions},
             handlers={emission.function.entry: emission.handlers for emission in emissions},
-            continuations=[stub for emission in emissions for stub, _ in emission.continuations],
+            continuations=continuations,
             next_label=self.shared.next_label,
         )
 
@@ -265,15 +299,19 @@ class _Compilation:
         rows = []
         for native in natives:
             assert native.emission
-            rows.append((native.function.entry, self._way_in(native.body), native.start))
+            rows.append((native.function.entry, self._way_in(Label(index=native.body // 4)), native.start))
             for stub, label in native.emission.continuations:
-                assert label.index is not None
-                place = 4 * label.index
-                rows.append((stub.label, self._way_in(place), place))
+                rows.append((stub.label, self._way_in(label), _offset(label)))
         return rows
 
-    def _way_in(self, place: int) -> int:
+    def _way_in(self, place: Label) -> int:
         start = self.assembler.offset
-        self.assembler.ldr_literal(R12, Label(index=place // 4))
+        self.assembler.ldr_literal(R12, place)
         self.assembler.b(self.fragments["enter"])
         return start
+
+
+def _offset(label: Label) -> int:
+    """Where a label is, in bytes."""
+    assert label.index is not None
+    return 4 * label.index

@@ -81,7 +81,7 @@ class _Description:
         registers = [
             Die(DW_TAG.variable, self._attributes(_name(variable), located[variable])) for variable in variables
         ]
-        children = [*arguments, *registers, *self.types.machine_variables(), *_labels(native)]
+        children = [*arguments, *registers, *self.types.machine_variables(), *self._labels(native)]
         return Die(DW_TAG.subprogram, attributes, children)
 
     def _argument(self, located: dict[Variable, list[Location]], number: int) -> Die:
@@ -93,6 +93,18 @@ class _Description:
         if locations:
             attributes[DW_AT.location] = self.dwarf.locations.add_locations(locations, unit_base=0)
         return attributes
+
+    def _labels(self, native: NativeFunction) -> Iterator[Die]:
+        """Labels of the bytecode, but those before the function's beginning."""
+        assert native.emission
+        for offset, index in native.operations:
+            operation = native.emission.operations[index]
+            if operation.name != "label" or offset <= native.body:
+                continue
+            attributes: dict[DW_AT, Value] = {DW_AT.name: f"label_{operation.operands[0]}", DW_AT.low_pc: offset}
+            if place := self.lines.place(operation.location):
+                attributes[DW_AT.decl_file], attributes[DW_AT.decl_line] = place
+            yield Die(DW_TAG.label, attributes)
 
     def _fragments(self) -> Iterator[Die]:
         for name, begin, end in self.native.fragments:
@@ -110,15 +122,6 @@ class _Description:
 
 def _name(variable: Variable) -> str:
     return f"{type(variable).__name__.lower()}{variable.number}"
-
-
-def _labels(native: NativeFunction) -> Iterator[Die]:
-    """Labels of the bytecode, but those before the function's beginning."""
-    assert native.emission
-    for offset, index in native.operations:
-        operation = native.emission.operations[index]
-        if operation.name == "label" and native.body < offset:
-            yield Die(DW_TAG.label, {DW_AT.name: f"label_{operation.operands[0]}", DW_AT.low_pc: offset})
 
 
 def operations_table(native: Native) -> bytes:

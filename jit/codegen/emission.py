@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jit.arm32.assembler import Assembler
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
-from jit.arm32.registers import R0, R1, Register
+from jit.arm32.registers import Register
 from jit.beam.effects import Effects
 from jit.beam.module import Module
 from jit.beam.operands import Integer, Literal, Location, Operand, Typed, X, Y
@@ -24,7 +24,6 @@ from jit.erts.layout import Layout
 
 _LAST_X = (4095 - machine.X_ARRAY) // WORD
 _LAST_Y = 4095 // WORD - 1
-_MOST_LIVE = 32
 
 
 class Unsupported(Exception):
@@ -185,15 +184,16 @@ class Emission:
         self.a.ldr(register or into, place)
         return register or into
 
-    def target(self, destination: Operand, otherwise: Register) -> Register:
+    def target(self, destination: Operand, otherwise: Register, *, last: Register | None = None) -> Register:
         """The CPU register in which to make what ``store`` then stores; not one that ``value`` has given before.
 
-        It may be changed also where control then goes to ``failure`` or ``to_interpreter``.
+        It may be changed also where control then goes to ``failure`` or ``to_interpreter``. But *last* is given if the
+        instruction that writes it is the last to read that one, and nothing fails from there on.
         """
         if isinstance(destination, X) and self.keeps is not Keeps.NOTHING:
-            fate = self.cache.fate(destination.number, self.index + 1)
-            if fate.read:
-                return self.cache.free() or otherwise
+            after = self.index + 1
+            if self.cache.fate(destination.number, after).read:
+                return self.cache.free() or self.cache.give_up(last, destination.number, after) or otherwise
         return otherwise
 
     def store(self, source: Register, operand: Operand) -> None:
@@ -281,9 +281,11 @@ class Emission:
     def finish(self) -> None:
         """Emit what is cold."""
         self._is_cold = True
-        for self.index, self._held_before, emit in self._cold:
+        for index, held, emit in self._cold:
+            self.index, self._held_before = index, held
             self.cold_places.append((self.a.offset, self.index))
-            self._locate({})
+            elsewhere = {held.x for held in self._held_before.values() if held.only}
+            self._locate({x: None for x in locations(self.live[self.index], {}) if x not in elsewhere})
             emit()
         self._cold = []
 
@@ -295,11 +297,14 @@ class Emission:
             self.resumes[index] = self.shared.new_label()
         return self.resumes[index]
 
-    def to_interpreter(self) -> Label:
-        """A place that lets the interpreter go on before the operation in work."""
+    def to_interpreter(self, beside: int = 0) -> Label:
+        """A place that lets the interpreter go on before the operation in work.
+
+        *beside*: a bit for each x register that it wants there beside those that are live on every way to here.
+        """
         if self.index not in self._leaving:
             place, resume = Label(), self.resume_label(self.index)
-            leave = self._way_out(resume)
+            leave = self._way_out(resume, beside)
             self._leaving[self.index] = place
 
             def cold() -> None:
@@ -320,10 +325,10 @@ class Emission:
         """Let the interpreter go on before the operation in work, or at a label of the bytecode."""
         self._way_out(self.resume_label(self.index) if target is None else target)()
 
-    def _way_out(self, resume: int) -> Callable[[], None]:
+    def _way_out(self, resume: int, beside: int = 0) -> Callable[[], None]:
         """What emits the code that leaves native code for a label of the bytecode, with x registers as they are now."""
-        live, only = self.live[self.index], self.cache.only()
-        if live.bit_length() > _MOST_LIVE:
+        live, only = self.live[self.index] | beside, self.cache.only()
+        if live.bit_length() > machine.MOST_LIVE:
             raise Unsupported("more than 32 live x registers")
 
         def emit() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.conditions import EQ
+from jit.arm32.conditions import EQ, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, SP
-from jit.beam.operands import Lambda, Operand, X, register_of
+from jit.beam.operands import Integer, Lambda, Operand, X, register_of
 from jit.codegen import machine, symbols
 from jit.codegen.cache import Keeps
 from jit.codegen.call import push_continuation
@@ -19,6 +19,7 @@ from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
 from jit.codegen.fragments import call_vm, fragment
 from jit.codegen.machine import HTOP, PROCESS, REGISTERS, WORD, X_ARRAY
+from jit.codegen.type_tests import NOT_BOXED, by_bif, compare_header
 from jit.erts.layout import Layout
 
 # Operands of loaded instructions (emu/ops.tab, as beam_makeops packs them on 32 bits).
@@ -29,6 +30,10 @@ _CONSTANT = WORD  # move c xy
 # The header word of a fun since OTP 26 (erl_term.h, MAKE_FUN_HEADER).
 _ARITY_SHIFT = machine.HEADER_BITS + 2
 _SIZE_SHIFT = _ARITY_SHIFT + 8
+
+#: The byte that holds the arity in a fun of OTP 25 (erl_fun.h, ErlFunThing.arity).
+_ARITY_25: Final = 3 * WORD
+_MOST_ARGUMENTS: Final = 255
 
 #: Where variables are in a fun of OTP 25 (erl_fun.h, ErlFunThing.env), and since then.
 _VARIABLES_25: Final = 5 * WORD
@@ -91,6 +96,31 @@ def make_fun(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> N
     call_vm(a, "erts_new_local_fun_thing")
     a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
     a.ldr(PC, at(SP, machine.RETURN))
+
+
+@emits("is_function", keeps=Keeps.ALL)
+def is_function(e: Emission, fail: Operand, source: Operand) -> None:
+    compare_header(e, e.value(source, R0), machine.FUN_HEADER, machine.HEADER_MASK)
+    e.a.b(e.failure(fail), NE)
+
+
+@emits("is_function2", keeps=Keeps.ALL)
+def is_function2(e: Emission, fail: Operand, source: Operand, arity: Operand) -> None:
+    if not isinstance(arity, Integer) or not 0 <= arity.value <= _MOST_ARGUMENTS:
+        by_bif("is_function")(e, fail, source, arity)
+        return
+    failure = e.failure(fail)
+    register = e.value(source, R0)
+    if e.shared.layout.otp < 26:
+        compare_header(e, register, machine.FUN_HEADER, machine.HEADER_MASK)
+        e.a.ldrb(R1, at(register, _ARITY_25 - machine.BOXED_TAG), EQ)
+        e.a.cmp(R1, arity.value, EQ)
+    else:
+        e.a.tst(register, NOT_BOXED)
+        e.a.ldr(R1, at(register, -machine.BOXED_TAG), EQ)
+        e.a.uxth(R1, R1, cond=EQ)
+        e.a.cmp_constant(R1, machine.FUN_HEADER | arity.value << _ARITY_SHIFT, EQ)
+    e.a.b(failure, NE)
 
 
 @emits("call_fun")

@@ -17,6 +17,10 @@ from jit.object.target import Target
 
 _INSTRUCTION: Final = 4
 _ROOT: Final = Path(__file__).parent.parent.parent
+#: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
+COMPILER_FOLDER: Final = "/beamgdb"
+#: Operations after which a callee comes back.
+_CALLS: Final = frozenset("call call_ext call_fun call_fun2 apply".split())
 #: File and line.
 _Place = tuple[str, int]
 
@@ -34,6 +38,7 @@ class Lines:
         self.folder = str(source.parent)
         self.own_file = source.name
         self._numbers = {self.own_file: 1}
+        self._known: dict[str, int] = {}
         for function in native.functions:
             for location in _locations(function):
                 if location != NOWHERE:
@@ -43,8 +48,10 @@ class Lines:
 
     def _number(self, file: str) -> int:
         """The number of a file. The module's own has many names, as it was given to the compiler."""
-        name = self.own_file if PurePosixPath(file).name == self.own_file else file
-        return self._numbers.setdefault(name, len(self._numbers) + 1)
+        if file not in self._known:
+            name = self.own_file if PurePosixPath(file).name == self.own_file else file
+            self._known[file] = self._numbers.setdefault(name, len(self._numbers) + 1)
+        return self._known[file]
 
     def place(self, location: Location) -> tuple[int, int] | None:
         """Number of the file, and line; None if there is none."""
@@ -72,7 +79,7 @@ class Lines:
         return table
 
     def _rows(self, function: NativeFunction) -> Iterator[LineRow]:
-        """Rows where the line changes.
+        """Rows where the line changes, and where a callee comes back, so that steps show that.
 
         Code that is rarely run, and what stands before the entry in the bytecode, is behind the rest, and has no
         statements: a breakpoint at a line belongs where all come by.
@@ -82,16 +89,17 @@ class Lines:
         yield function.start, *current, 0, RowFlag.NONE
         yield function.body, *current, 0, RowFlag.IS_STMT | RowFlag.PROLOGUE_END
         operations = function.emission.operations
-        behind = False
+        behind = comes_back = False
         for region in regions(function):
             if region.index < 0:
                 continue
             place = self.place(operations[region.index].location)
             begins_behind = not behind and _is_behind(function, region)
             behind = behind or begins_behind
-            if place and place != current or begins_behind:
+            if place and place != current or begins_behind or comes_back:
                 current = place or current
                 yield region.begin, *current, 0, RowFlag.NONE if behind else RowFlag.IS_STMT
+            comes_back = operations[region.index].name in _CALLS
 
 
 def source_file(module: Module) -> str | None:
@@ -116,4 +124,4 @@ def _locations(function: NativeFunction) -> Iterator[Location]:
 def fragment_place(name: str) -> _Place:
     """File and line of the function that makes a shared fragment."""
     code = FRAGMENTS[name].__code__
-    return Path(code.co_filename).relative_to(_ROOT).as_posix(), code.co_firstlineno
+    return f"{COMPILER_FOLDER}/{Path(code.co_filename).relative_to(_ROOT).as_posix()}", code.co_firstlineno

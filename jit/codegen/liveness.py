@@ -25,20 +25,24 @@ def live_before(operations: Sequence[Operation], told: Sequence[Effects]) -> lis
         for at in range(len(operations) - 1, -1, -1):
             effect = told[at]
             after = live[at + 1] if effect.falls_through else 0
+            elsewhere = 0
             if operations[at].name not in _HANDLED:
                 for label in effect.labels:
-                    after |= live[places[label]] if label in places else 0
-            before = _before(effect, after)
+                    elsewhere |= live[places[label]] if label in places else 0
+            before = _before(effect, after, elsewhere)
             if before != live[at]:
                 live[at], changed = before, True
     return live[:-1]
 
 
-def _before(effect: Effects, after: int) -> int:
+def _before(effect: Effects, after: int, elsewhere: int) -> int:
+    """*after*: what is live at the next operation; *elsewhere*: at labels, where nothing has been written."""
     mask = after & ~_mask(effect.defines)
     if effect.live is not None:
         mask = (1 << effect.live) - 1
-    return mask | _mask(effect.uses)
+    if effect.live_at_labels is not None:
+        elsewhere &= (1 << effect.live_at_labels) - 1
+    return mask | elsewhere | _mask(effect.uses)
 
 
 def _mask(registers: Sequence[object]) -> int:

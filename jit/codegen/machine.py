@@ -59,6 +59,11 @@ TRAP: Final = 1 << 10
 
 # erts/emulator/beam/erl_process.h, flags of a process
 FORCE_GC: Final = 1 << 10
+DELAY_GC: Final = 1 << 13
+DIRTY_GC: Final = 1 << 19 | 1 << 20  # a major, a minor one
+
+#: X registers that may be in use where the interpreter is to go on in the midst of a function.
+MOST_LIVE: Final = 32
 
 #: Words of stack that stay free: at least S_RESERVED of erl_vm.h, which is 1 in the interpreter.
 RESERVED: Final = 2

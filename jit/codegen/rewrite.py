@@ -24,14 +24,15 @@ def rewrite(native: Native, elf: bytes) -> bytes:
     """The .beam file of the module with native code. The module is changed."""
     module = native.module
     labels = _Labels(native.next_label)
-    stubs: dict[int, list[Function]] = {function.entry: [] for function in module.functions}
+    stubs: dict[int, list[Function]] = {}
     for continuation in native.continuations:
-        stubs[continuation.function.entry].append(_stub(module, continuation, labels))
+        stubs.setdefault(continuation.function.entry, []).append(_stub(module, continuation, labels))
     for function in module.functions:
         resumes = native.resumes.get(function.entry)
         if resumes is not None:
             function.operations = _with_room(function, resumes, native.handlers[function.entry], labels)
-    module.functions[:] = [one for function in module.functions for one in (function, *stubs[function.entry])]
+    module.functions[:] = [one for function in module.functions for one in (function, *stubs.pop(function.entry, ()))]
+    module.functions.extend(one for others in stubs.values() for one in others)
     module.code.label_count = labels.next
     return encode_module(module, {CHUNK: elf})
 

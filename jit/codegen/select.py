@@ -15,7 +15,7 @@ from jit.beam.terms import Atom
 from jit.beam.types import Kind
 from jit.codegen import machine, symbols
 from jit.codegen.cache import Keeps
-from jit.codegen.emission import Emission, Unsupported, immediate
+from jit.codegen.emission import Emission, immediate
 from jit.codegen.emitters import emits
 from jit.codegen.type_tests import tuple_header
 
@@ -33,16 +33,16 @@ _Case = tuple[int, Label]
 def select_val(e: Emission, source: Operand, fail: BeamLabel, cases: tuple[Any, ...]) -> None:
     values, targets = cases[::2], [e.label(target.number) for target in cases[1::2]]
     failure = e.failure(fail)
-    register = e.value(source, R0)
     if all(isinstance(value, Integer) and machine.is_small(value.value) for value in values):
         rows = sorted((value.value, target) for value, target in _pairs(values, targets))
+        register = e.value(source, R0)
         if not _jump_by_table(e, register, rows, failure):
             _halve(e, register, rows, failure)
     elif len(values) >= _MANY_ATOMS and all(isinstance(value, Atom) for value in values):
-        _look_up(e, register, list(_pairs(values, targets)), failure)
+        _look_up(e, e.value(source, R0), list(_pairs(values, targets)), failure)
     else:
         for value, target in _pairs(values, targets):
-            _compare(e, register, value)
+            _compare(e, source, value)
             e.a.b(target, EQ)
         e.a.b(failure)
 
@@ -51,14 +51,17 @@ def _pairs(values: Sequence[Any], targets: Sequence[Label]) -> list[tuple[Any, L
     return list(zip(values, targets))
 
 
-def _compare(e: Emission, register: Register, value: Operand) -> None:
+def _compare(e: Emission, source: Operand, value: Operand) -> None:
+    """The flag Z: whether the source is the value."""
     word = immediate(value)
     if word is not None:
-        e.a.cmp_constant(register, word)
+        e.a.cmp_constant(e.value(source, R0), word)
     elif isinstance(value, Atom):
-        e.a.cmp(register, e.value(value, R1))
-    else:
-        raise Unsupported(f"selection of {value}")
+        e.a.cmp(e.value(source, R0), e.value(value, R1))
+    else:  # a large integer or a float
+        e.load(source, R0)
+        e.load(value, R1)
+        e.a.bl(e.shared.fragments["differ"])
 
 
 def _halve(e: Emission, register: Register, rows: Sequence[_Case], failure: Label) -> None:

@@ -22,7 +22,7 @@ from jit.codegen.machine import WORD
 
 #: A bit of words that is clear in pointers to lists, and set in all other terms; and the same of other pointers.
 _NOT_LIST = 2
-_NOT_BOXED = 1
+NOT_BOXED = 1
 
 
 @emits("is_nil", keeps=Keeps.ALL)
@@ -74,7 +74,7 @@ def is_integer(e: Emission, fail: Operand, source: Operand) -> None:
 
     def cold() -> None:
         e.a.bind(no_small)
-        _compare_header(e, register, machine.BIGNUM_HEADER, machine.HEADER_MASK & ~machine.BIGNUM_SIGN)
+        compare_header(e, register, machine.BIGNUM_HEADER, machine.HEADER_MASK & ~machine.BIGNUM_SIGN)
         e.a.b(yes, EQ)
         e.a.b(failure)
 
@@ -89,7 +89,7 @@ def is_tuple(e: Emission, fail: Operand, source: Operand) -> None:
 @emits("is_float", keeps=Keeps.ALL)
 def is_float(e: Emission, fail: Operand, source: Operand) -> None:
     if not e.type(source).is_only(Kind.FLOAT):
-        _compare_header(e, e.value(source, R0), machine.FLOAT_HEADER, machine.HEADER_MASK)
+        compare_header(e, e.value(source, R0), machine.FLOAT_HEADER, machine.HEADER_MASK)
         e.a.b(e.failure(fail), NE)
 
 
@@ -112,7 +112,7 @@ def is_tagged_tuple(e: Emission, fail: Operand, source: Operand, arity: int, tag
         e.a.ldr(R1, at(register, -machine.BOXED_TAG))
         e.a.cmp_constant(R1, tuple_header(arity))
     else:
-        e.a.tst(register, _NOT_BOXED)
+        e.a.tst(register, NOT_BOXED)
         e.a.ldr(R1, at(register, -machine.BOXED_TAG), EQ)
         e.a.cmp_constant(R1, tuple_header(arity), EQ)
     failure = e.failure(fail)
@@ -145,20 +145,20 @@ def check_cons(e: Emission, operand: Operand, register: Register, otherwise: Lab
 def check_map(e: Emission, operand: Operand, register: Register, otherwise: Label) -> None:
     """Go to *otherwise* unless the register has a map."""
     if not e.type(operand).is_only(Kind.MAP):
-        _compare_header(e, register, e.shared.layout.map_header, machine.HEADER_MASK)
+        compare_header(e, register, e.shared.layout.map_header, machine.HEADER_MASK)
         e.a.b(otherwise, NE)
 
 
 def check_tuple(e: Emission, operand: Operand, register: Register, otherwise: Label) -> None:
     """Go to *otherwise* unless the register has a tuple."""
     if not e.type(operand).is_only(Kind.TUPLE):
-        _compare_header(e, register, machine.TUPLE_HEADER, machine.HEADER_MASK)
+        compare_header(e, register, machine.TUPLE_HEADER, machine.HEADER_MASK)
         e.a.b(otherwise, NE)
 
 
-def _compare_header(e: Emission, register: Register, header: int, mask: int) -> None:
+def compare_header(e: Emission, register: Register, header: int, mask: int) -> None:
     """The flags of: is it a boxed term with such a header?"""
-    e.a.tst(register, _NOT_BOXED)
+    e.a.tst(register, NOT_BOXED)
     e.a.ldr(R1, at(register, -machine.BOXED_TAG), EQ)
     if header:
         e.a.and_(R1, R1, mask, EQ)
@@ -167,7 +167,7 @@ def _compare_header(e: Emission, register: Register, header: int, mask: int) -> 
         e.a.tst(R1, mask, EQ)
 
 
-def _by_bif(name: str) -> Emitter:
+def by_bif(name: str) -> Emitter:
     """A test that a BIF of the VM makes, such as is_binary_1."""
 
     def test(e: Emission, fail: Operand, *arguments: Operand) -> None:
@@ -184,11 +184,9 @@ def _by_bif(name: str) -> Emitter:
 for _test, _bif in {
     "is_binary": "is_binary",
     "is_bitstr": "is_bitstring",
-    "is_function": "is_function",
-    "is_function2": "is_function",
     "is_number": "is_number",
     "is_pid": "is_pid",
     "is_port": "is_port",
     "is_reference": "is_reference",
 }.items():
-    emits(_test, keeps=Keeps.ALL)(_by_bif(_bif))
+    emits(_test, keeps=Keeps.ALL)(by_bif(_bif))

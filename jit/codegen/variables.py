@@ -80,7 +80,7 @@ def locate(function: NativeFunction, words: memoryview) -> dict[Variable, list[L
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What is known at a place: BEAM registers in memory, as a mask; x registers in CPU registers; holders of arguments."""
+    """What is known at a place: BEAM registers in memory, x registers in CPU registers, holders of each argument."""
 
     memory: int
     cached: Mapping[int, Register]
@@ -121,8 +121,9 @@ class _Lists:
             self._change(_register(number), begin, in_array(number) if number < Y_BIT else on_stack(number - Y_BIT))
         for x, register in shown.cached.items():
             self._change(X(x), begin, in_register(register))
-        for number in range(len(shown.arguments)):
-            self._change(Argument(number), begin, shown.location(number))
+        for number, holders in enumerate(shown.arguments):
+            if holders or number < len(old.arguments) and old.arguments[number]:
+                self._change(Argument(number), begin, shown.location(number))
         for number in range(len(shown.arguments), len(old.arguments)):
             self._change(Argument(number), begin, None)
 
@@ -176,7 +177,7 @@ class _Locator:
             return
         stored, cached = self.told.at(region.begin)  # of registers that are live, the code generator tells
         memory, arguments = values.known & ~self.live[region.index] | stored, values.arguments
-        losses = self._losses(region, memory)
+        losses = self._losses(region, memory, arguments)
         for cut, (variables, overwritten) in sorted(losses.items()):
             memory &= ~variables
             cached = {x: register for x, register in cached.items() if not variables >> x & 1}
@@ -184,7 +185,7 @@ class _Locator:
             if cut < region.end:
                 yield cut, _Shown(memory, cached, arguments)
 
-    def _losses(self, region: Region, memory: int) -> dict[int, tuple[int, int]]:
+    def _losses(self, region: Region, memory: int, arguments: tuple[int, ...]) -> dict[int, tuple[int, int]]:
         """At which offsets which registers have no value any more, and which may have another one than before."""
         effect = self.effects[region.index]
         moved = memory & ~X_MASK if effect.frame or effect.trim else 0  # y registers are counted from another place
@@ -192,7 +193,9 @@ class _Locator:
         by_calls = lost(effect.live)
         if region.cold:
             return {region.begin: (moved | by_calls, overwritten)}
-        losses = {region.begin: (0, 0), region.begin + _INSTRUCTION: (moved, overwritten)}
+        losses = {region.begin: (0, 0)}
+        if moved or any(one & overwritten for one in arguments):
+            losses[region.begin + _INSTRUCTION] = moved, overwritten
         if by_calls & memory:
             call = self._first_call(region)
             before, _ = losses.get(call, (0, 0))

@@ -6,7 +6,8 @@ looks for the whole structure. Members are those whose offsets the layout tells,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from jit.codegen import machine
@@ -16,15 +17,31 @@ from jit.object import dwarf_expression as expression
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_TAG
 from jit.object.dwarf_info import Die
 
-_TERMS: Final = frozenset(("Process.common.id", "Process.fvalue"))
-_POINTERS_TO_TERMS: Final = frozenset(("Process.htop", "Process.stop"))
-_POINTERS: Final = frozenset(("Process.i", "Process.current", "Process.mbuf"))
-_SIGNED: Final = frozenset(("Process.fcalls", "Process.catches"))
+# What members are, if not unsigned integers; erl_process.h.
+_TERMS: Final = frozenset("common.id fvalue seq_trace_token".split())
+_POINTERS_TO_TERMS: Final = frozenset("htop stop high_water".split())
+_POINTERS: Final = frozenset(
+    "i current mbuf scheduler_data sig_qs.first sig_qs.last sig_qs.save sig_qs.cont sig_qs.recv_mrk_blk "
+    "sig_inq.first sig_inq_buffers".split()
+)
+_SIGNED: Final = frozenset("fcalls catches sig_qs.mq_len".split())
 _FLOAT: Final = 8
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A field of the layout, by its name there, and by its path in the structure that is being made."""
+
+    name: str
+    path: str
+    field: Field
+
+    def inside(self, outer: str) -> _Row:
+        return _Row(self.name, self.path.removeprefix(f"{outer}."), self.field)
+
+
 class VmTypes:
-    """Entries of the types. ``eterm`` is that of terms; ``dies`` are all, in the order in which they are to be added."""
+    """Entries of the types: ``eterm`` is that of terms, ``dies`` are all in the order in which they are to be added."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -75,56 +92,52 @@ class VmTypes:
         return self._integers[key]
 
     def _structure(self, tag: str, type_: str) -> Die:
-        """A structure of the fields that the layout has of a type; what stands before a dot is a member of its own."""
-        fields = [
-            (name.removeprefix(f"{type_}."), field)
-            for name, field in self._layout.fields.items()
-            if name.startswith(f"{type_}.")
-        ]
-        members = [self._member(type_, name, field) for name, field in fields if "." not in name]
-        for outer in dict.fromkeys(name.partition(".")[0] for name, _ in fields if "." in name):
-            members.append(self._inner(type_, outer, [row for row in fields if row[0].startswith(f"{outer}.")]))
-        members.sort(key=lambda die: die.attributes[DW_AT.data_member_location])  # type: ignore[arg-type, return-value]
-        size = max(field.offset + field.size for _, field in fields)
-        return self._add(DW_TAG.structure_type, {DW_AT.name: tag, DW_AT.byte_size: size}, members)
+        """A structure of the fields that the layout has of a type."""
+        prefix = f"{type_}."
+        rows = [_Row(name, name.removeprefix(prefix), field) for name, field in self._layout.fields.items()]
+        own = [row for row in rows if row.name.startswith(prefix)]
+        return self._of_rows(own, begin=0, tag=tag)
 
-    def _inner(self, type_: str, outer: str, fields: list[tuple[str, Field]]) -> Die:
-        """A member that is a structure, as far as it is known: it begins where the first known field does."""
-        begin = min(field.offset for _, field in fields)
-        end = max(field.offset + field.size for _, field in fields)
-        members = [
-            self._member(type_, name, Field(field.offset - begin, field.size), name.partition(".")[2])
-            for name, field in fields
-        ]
-        structure = self._add(DW_TAG.structure_type, {DW_AT.byte_size: end - begin}, members)
-        return Die(
-            DW_TAG.member, {DW_AT.name: outer, DW_AT.type: structure, DW_AT.data_member_location: begin}
-        )
-
-    def _member(self, type_: str, name: str, field: Field, short: str = "") -> Die:
-        kind = self._type_of(f"{type_}.{name}", field)
-        return Die(
-            DW_TAG.member, {DW_AT.name: short or name, DW_AT.type: kind, DW_AT.data_member_location: field.offset}
-        )
+    def _of_rows(self, rows: Sequence[_Row], begin: int, tag: str = "") -> Die:
+        """A structure at an offset in the outermost one; what stands before a dot is a member of its own."""
+        members: dict[int, Die] = {}
+        for outer in dict.fromkeys(row.path.partition(".")[0] for row in rows):
+            inner = [row.inside(outer) for row in rows if row.path.startswith(f"{outer}.")]
+            if inner:
+                offset = min(row.field.offset for row in inner)
+                kind = self._of_rows(inner, offset)
+            else:
+                (row,) = (row for row in rows if row.path == outer)
+                offset, kind = row.field.offset, self._type_of(row.name, row.field)
+            members[offset] = _member(outer, kind, offset - begin)
+        size = max(row.field.offset + row.field.size for row in rows) - begin
+        attributes: dict[DW_AT, int | str | Die] = {DW_AT.byte_size: size}
+        if tag:
+            attributes[DW_AT.name] = tag
+        return self._add(DW_TAG.structure_type, attributes, [members[offset] for offset in sorted(members)])
 
     def _type_of(self, name: str, field: Field) -> Die:
         if name == "ErtsSchedulerRegisters.x_reg_array":
             return self._registers_union(self.eterm, field.size // WORD)
         if name == "ErtsSchedulerRegisters.f_reg_array":
             return self._registers_union(self._base("double", _FLOAT, DW_ATE.float), field.size // _FLOAT)
-        if name in _TERMS:
+        path = name.partition(".")[2]
+        if path in _TERMS:
             return self.eterm
-        if name in _POINTERS_TO_TERMS:
+        if path in _POINTERS_TO_TERMS:
             return self._terms
-        if name in _POINTERS:
+        if path in _POINTERS:
             return self._void
-        return self._integer(field.size, DW_ATE.signed if name in _SIGNED else DW_ATE.unsigned)
+        return self._integer(field.size, DW_ATE.signed if path in _SIGNED else DW_ATE.unsigned)
 
     def _registers_union(self, element: Die, count: int) -> Die:
         """As in C: an array ``d`` in a union, which is as large as cache lines are."""
         index = self._integer(WORD)
-        subrange = Die(DW_TAG.subrange_type, {DW_AT.type: index, DW_AT.count: count})
+        subrange = Die(DW_TAG.subrange_type, {DW_AT.type: index, DW_AT.lower_bound: 0, DW_AT.count: count})
         array = self._add(DW_TAG.array_type, {DW_AT.type: element}, [subrange])
         size = count * (WORD if element is self.eterm else _FLOAT)
-        member = Die(DW_TAG.member, {DW_AT.name: "d", DW_AT.type: array, DW_AT.data_member_location: 0})
-        return self._add(DW_TAG.union_type, {DW_AT.byte_size: size}, [member])
+        return self._add(DW_TAG.union_type, {DW_AT.byte_size: size}, [_member("d", array, 0)])
+
+
+def _member(name: str, kind: Die, offset: int) -> Die:
+    return Die(DW_TAG.member, {DW_AT.name: name, DW_AT.type: kind, DW_AT.data_member_location: offset})

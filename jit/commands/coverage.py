@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from jit.beam.module import Module
 from jit.beam.operations import Function
-from jit.codegen.compile import compile_module
+from jit.codegen.compile import compile_module, lacking
 from jit.commands import arguments
 from jit.commands.beam_files import find, read_plain
-from jit.commands.lacking import lacking
 from jit.commands.side_by_side import Failure, over_files
 from jit.erts.layout import load
 
@@ -123,9 +122,9 @@ def count_module(module: Module, otp: int) -> Count:
         if id(function) in having:
             count.add_function(function, None)
         else:
-            # The whole module may be left as it is, whatever its functions are made of.
-            reason = native.interpreted[function.name, function.arity]
-            count.add_function(function, lacking(function, module, layout) or [reason])
+            reason, lacks = native.interpreted[function.name, function.arity], lacking(function, module, layout)
+            # One that is none of its operations concerns the whole module.
+            count.add_function(function, lacks if reason in lacks else [reason, *lacks])
     return count
 
 

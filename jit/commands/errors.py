@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 
 from jit.beam.errors import BeamError
+from jit.erts.boot import BootError
 from jit.erts.glue import GlueError
 
 
@@ -13,7 +14,7 @@ class CommandError(Exception):
 
 
 #: Errors of the user's world; any other is one of the compiler.
-EXPECTED = (CommandError, BeamError, GlueError, OSError)
+EXPECTED = (CommandError, BeamError, BootError, GlueError, OSError)
 
 
 def told(error: BaseException) -> str:

@@ -24,6 +24,9 @@ from jit.erts.layout import Layout
 _MEMORY: Final = re.compile(r"\[(\w+)(?:, #(-?\d+))?\]")
 _WITH_CONSTANT: Final = re.compile(r"(\w+) (\w+), #(\d+)")
 _MASKED: Final = re.compile(r"and\w* (\w+), \w+, #(\d+)")
+_TESTED: Final = re.compile(r"tst\w* \w+, #(\d+)")
+#: Bits of words of terms that are clear in pointers alone, to lists or to anything else.
+_TAG_BITS: Final = {"1": "boxed?", "2": "cons?"}
 _PC_AHEAD: Final = 8
 _ALL: Final = 0xFFFF_FFFF
 _LARGE: Final = 0x10000
@@ -68,7 +71,10 @@ class Explainer:
                 continue
             before = code[index - 1].text if index else ""
             after = code[index + 1].text if index + 1 < len(code) else ""
-            yield self._place(one) or self._constant(before, one.text, after, terms)
+            if operation and (tested := _TESTED.fullmatch(one.text)):
+                yield _TAG_BITS.get(tested[1], "")
+            else:
+                yield self._place(one) or self._constant(before, one.text, after, terms)
 
     def _place(self, one: Instruction) -> str:
         """What an instruction loads or stores."""

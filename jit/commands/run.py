@@ -18,6 +18,7 @@ from jit.commands import arguments
 from jit.commands.beam_files import read_plain, write_whole
 from jit.commands.compile import compile_file
 from jit.commands.errors import CommandError, told
+from jit.erts import boot
 from jit.erts.glue import build
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ Of the functions that the module exports the first of these is called:
   start/0   if there are no ARGS; the node goes on until it halts itself
 
 An exception is told on standard error, and the status is 127, as of escript. Other modules are sought in the folder of
-FILE and in the current one; they, and those of Erlang/OTP, are interpreted. Options come before FILE: what is behind it
-is for the program.
+FILE and in the current one; they, and those of Erlang/OTP, are interpreted, but for those in the folder of --system.
+Options come before FILE: what is behind it is for the program.
 
 With --gdb the node runs under GDB with the extension for Erlang, connected before the node's first instruction:
 
@@ -61,6 +62,8 @@ def add_to(commands: arguments.Commands) -> None:
     parser = arguments.add(commands, "run", "compile a program and run it natively", _DESCRIPTION, usage=usage)
     arguments.add_release(parser)
     parser.add_argument("--call", metavar="EXPRESSION", help="what to evaluate instead; then the node halts")
+    text = "a folder with the glue, its boot script and native modules of Erlang/OTP: see `glue --help`"
+    parser.add_argument("--system", metavar="DIR", type=Path, help=text)
     parser.add_argument("--gdb", action="store_true", help="run it under gdb-multiarch")
     text = "with --gdb: a command of GDB (may be repeated)"
     parser.add_argument("-ex", dest="commands", metavar="COMMAND", action="append", default=[], help=text)
@@ -95,15 +98,25 @@ def _run_in(folder: Path, sandbox: Sandbox, options: argparse.Namespace) -> int:
     module = read_plain(beam)
     expression = _expression(module, options)
     native = folder / "native"
-    build(native)
+    native.mkdir()
     compiled = compile_file(beam, otp=options.otp)
     if not compiled.native:
         print(f"jit: {options.file}: all of it is interpreted: `coverage` tells why", file=sys.stderr)
     write_whole(native / f"{module.name}.beam", compiled.data)
-    elsewhere = [str(options.file.absolute().parent), str(Path.cwd())]
-    words = ["-noshell", "-pa", str(native), "-pz", *elsewhere, "-s", "native", "-eval", expression]
-    words += ["-extra", *options.arguments]
-    return _under_gdb(options, native, words) if options.gdb else _to_the_end(sandbox.command(["+Bd", *words]))
+    elsewhere = list(dict.fromkeys([str(options.file.absolute().parent), str(Path.cwd())]))
+    words = ["-noshell", *_glue(options.system, native), "-pa", str(native), "-pz", *elsewhere]
+    words += ["-eval", expression, "-extra", *options.arguments]
+    return _under_gdb(options, words) if options.gdb else _to_the_end(sandbox.command(["+Bd", *words]))
+
+
+def _glue(system: Path | None, folder: Path) -> list[str]:
+    """Arguments of ``erl`` that load the glue, which is built into *folder* if there is no *system*."""
+    if system is None:
+        build(folder)
+        return ["-s", boot.NAME]
+    if not (system / f"{boot.NAME}.boot").is_file():
+        raise CommandError(f"{system}: there is no {boot.NAME}.boot: make it with `glue -o {system} --boot ...`")
+    return boot.arguments(system)
 
 
 def _erlc(sandbox: Sandbox, source: Path, folder: Path) -> Path:
@@ -146,12 +159,13 @@ def _to_the_end(command: Sequence[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _under_gdb(options: argparse.Namespace, native: Path, words: Sequence[str]) -> int:
+def _under_gdb(options: argparse.Namespace, words: Sequence[str]) -> int:
     from beamgdb.sandbox.__main__ import main as sandbox
 
+    folders = [Path(folder) for word, folder in zip(words, words[1:]) if word == "-pa"]
+    nifs = [word for folder in folders for word in ("--nifs", str(folder))]
     commands = ["set breakpoint pending on", f"directory {options.file.absolute().parent}", *options.commands]
     settings = [word for command in commands for word in ("-ex", command)]
     if options.batch:
         settings += ["--gdb-arg=-batch"]
-    which = ["--arch", "armhf", "--otp", str(options.otp), "--nifs", str(native)]
-    return sandbox(["gdb", *which, *settings, "--", *words])
+    return sandbox(["gdb", "--arch", "armhf", "--otp", str(options.otp), *nifs, *settings, "--", *words])

@@ -40,6 +40,7 @@ def layouts_header() -> str:
     """The tables of layouts as C."""
     layouts = [load(otp) for otp in RELEASES]
     names = [_c_name(name) for name in layouts[0].fields if all(name in layout.fields for layout in layouts)]
+    quoted = [f'"{name}"' for name in layouts[0].fields if _c_name(name) in names]
     sizes = "".join(f" size_{name}," for name in ARRAYS).rstrip(",")
     lines = [
         "/* Made by jit/erts/glue.py. */",
@@ -48,6 +49,7 @@ def layouts_header() -> str:
         "static const struct layout layouts[] __attribute__((unused)) = {",
         *(_row(layout, names) for layout in layouts),
         "};",
+        f"static const char *const field_names[] __attribute__((unused)) = {{{', '.join(quoted)}}};",
     ]
     return "\n".join(lines) + "\n"
 

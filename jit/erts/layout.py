@@ -24,7 +24,7 @@ WANTED: Final = {
     "ErlNifEnv": "mod_nif proc hp",
     "ErtsSchedulerRegisters": "x_reg_array f_reg_array aux_regs.d.erl_bits_state "
     "aux_regs.d.erl_bits_state.erts_current_bin_ aux_regs.d.erl_bits_state.erts_bin_offset_",
-    "Export": "dispatch.addresses bif_number",
+    "Export": "dispatch.addresses bif_number is_bif_traced",
     "Module": "curr.code_hdr curr.code_length old.code_hdr",
     "BeamCodeHeader": "num_functions line_table functions",
     "BeamCodeLineTab": "func_tab",

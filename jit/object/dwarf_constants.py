@@ -73,6 +73,7 @@ class DW_AT(IntEnum):
     comp_dir = 0x1B
     const_value = 0x1C
     inline = 0x20
+    lower_bound = 0x22
     producer = 0x25
     prototyped = 0x27
     upper_bound = 0x2F

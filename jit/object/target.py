@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 ByteOrder = Literal["little", "big"]
+
+
+#: Compiled once for each format, of which there are few.
+_struct = cache(struct.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Target:
 
     def struct(self, fields: str) -> struct.Struct:
         """A ``Struct`` in this byte order, where the letter ``W`` in *fields* stands for an address."""
-        return struct.Struct(self.prefix + fields.replace("W", self.word))
+        return _struct(self.prefix + fields.replace("W", self.word))
 
     def pack(self, fields: str, *values: int | bytes) -> bytes:
         """The values as packed bytes; raises ValueError when one does not fit its field."""

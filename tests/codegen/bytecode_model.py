@@ -17,7 +17,7 @@ from jit.beam.terms import Atom, List
 
 NIL: Final = List(())
 #: What is in a register, but is not told: a raw stack trace, or the tag of a catch.
-UNKNOWN: Final = object()
+UNKNOWN: Final = ("unknown",)
 
 Term = Any
 Register = X | Y
@@ -166,7 +166,7 @@ class Model:
             self._back_to(self.callers[depth])
             del self.callers[depth:]
         self._keep(0)
-        for number, value in enumerate((UNKNOWN, Atom("error"), reason, UNKNOWN)):
+        for number, value in enumerate((UNKNOWN, reason, UNKNOWN, Atom("error"))):
             self._set(X(number), value)
         self.index = self.places[label][1]
 
@@ -181,8 +181,7 @@ class Model:
     def _try_case(self, tag: Y) -> None:
         self._try_end(tag)
         self._keep(4)
-        for number in range(3):
-            self._set(X(number), self._get(X(number + 1)))
+        self._set(X(0), self._get(X(3)))
         self._keep(3)
 
     # Frames and heap

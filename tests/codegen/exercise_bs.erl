@@ -9,7 +9,14 @@
         integer_field(N, Other) -> {no, Other}).
 
 run() ->
-    [attempt(F) || F <- cases()].
+    [apart(F) || F <- cases()].
+
+%% Each in a process of its own: the stress mode collects its garbage often.
+apart(F) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({result, attempt(F)}) end),
+    receive
+        {'DOWN', Monitor, process, Pid, Result} -> Result
+    end.
 
 attempt(F) ->
     try F() of
@@ -22,7 +29,7 @@ attempt(F) ->
 cases() ->
     [fun() -> [begin <<_:Skip, B/bits>> = bytes(), integer_field(N, B) end || Skip <- [0, 1, 7, 8], N <- sizes()] end,
      fun() -> [integer_field(N, B) || N <- sizes(), B <- [<<>>, <<1:1>>, ones(), zeros(), <<-2:80>>, <<1:65>>]] end,
-     fun() -> [variable_field(Skip, N, bytes()) || Skip <- lists:seq(0, 9), N <- lists:seq(0, 70)] end,
+     fun() -> [variable_field(Skip, N, bytes()) || Skip <- [0, 1, 4, 7], N <- lists:seq(Skip, 66, 3)] end,
      fun() -> [variable_field(0, N, ones()) || N <- [127, 128, 129, 512, 513, 600, 10000]] end,
      fun() -> [variable_field(0, N, bytes()) || N <- [-1, a, 1.0, 1 bsl 27, 1 bsl 31, 1 bsl 32, 1 bsl 100, -(1 bsl 40)]] end,
      fun() -> [units(N, bytes()) || N <- [0, 1, 2, 3, 10, 1 bsl 26, 1 bsl 27, 1 bsl 29, -1, x]] end,
@@ -49,7 +56,7 @@ cases() ->
      fun() -> [lines(B, []) || B <- [<<"one\ntwo\n\nthree">>, <<>>, <<"\n">>]] end,
      fun() -> json(<<"{\"a\": [1, -2.5e3, true, null, \"x\\ny\"], \"b\": {}}">>) end,
      fun() -> json(<<"[1, 2">>) end,
-     fun() -> far(binary:copy(<<7>>, 17000000)) end,
+     fun() -> far(binary:copy(binary:copy(<<7>>, 1000), 17000)) end,
      fun() -> no_match(<<1, 2>>) end,
      fun() -> no_match(x) end,
      fun() -> [parallel(A, B) || A <- [<<1, 2>>, <<1>>, x], B <- [<<1, 2, 3>>, <<1, 3>>]] end,

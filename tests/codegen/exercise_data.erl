@@ -7,7 +7,7 @@
 -record(wide, {a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t}).
 
 run() ->
-    [ordered(attempt(F)) || F <- floats() ++ maps() ++ funs() ++ records() ++ applies()].
+    [ordered(attempt(F)) || F <- floats() ++ maps() ++ funs() ++ records() ++ applies() ++ bifs()].
 
 attempt(F) ->
     try F() of
@@ -214,6 +214,7 @@ funs() ->
      fun() -> composed([fun(X) -> X + 1 end, fun erlang:abs/1, fun id/1, fun ?MODULE:id/1], -7) end,
      fun() -> {erlang:fun_info(closure(1, 2, 3), env), erlang:fun_info(closure(1, 2, 3), arity)} end,
      fun() -> [is_function(F, A) || F <- [fun id/1, closure(1, 2, 3), fun lists:seq/2, x], A <- [0, 1, 2]] end,
+     fun() -> [takes(F) || F <- [fun none/0, fun id/1, closure(1, 2, 3), fun lists:seq/2, x, {}, 1.5, "f"]] end,
      fun() -> {fun id/1 =:= fun id/1, closure(1, 2, 3) =:= closure(1, 2, 3), closure(1, 2, 3) == closure(2, 2, 3)} end,
      fun() -> called(fun none/0) end,
      fun() -> called(fun(X) -> X end) end,
@@ -248,6 +249,12 @@ churn(N) -> length(lists:duplicate(N, {N, N})) > 0 andalso churn(N - 1).
 
 composed([F | T], X) -> composed(T, F(X));
 composed([], X) -> X.
+
+takes(F) when is_function(F, 0) -> nothing;
+takes(F) when is_function(F, 1) -> one;
+takes(F) when is_function(F, 2), is_function(F) -> two;
+takes(F) when is_function(F) -> more;
+takes(F) -> {no_fun, F}.
 
 called(F) ->
     X = F(),
@@ -422,3 +429,92 @@ sum(L, S) ->
         [H | T] -> M:sum(T, S + H);
         [] -> S
     end.
+
+%% Calls of BIFs, in the midst of a function and as its last
+
+bifs() ->
+    [fun() -> set(2, {a, b, c}, x) end,
+     fun() -> set(4, {a, b, c}, x) end,
+     fun() -> set(1, [], x) end,
+     fun() -> {set_last(1, {a}, b), set_last(3, {a, b, c}, {x})} end,
+     fun() -> set_last(0, {a}, b) end,
+     fun() -> set_only(1, {a}, b) end,
+     fun() -> set_only(2, {a}, b) end,
+     fun() -> T = erlang:make_tuple(200, 0), set_many(200, T) end,
+     fun() -> [reversed(L, T) || {L, T} <- [{[], x}, {[1, 2, 3], []}, {lists:seq(1, 300), [a]}]] end,
+     fun() -> reversed([1 | 2], []) end,
+     fun() -> tired(fun reversed/2, lists:seq(1, 20000), []) end,
+     fun() -> {joined(lists:seq(1, 10), [x]), tired(fun joined/2, lists:seq(1, 20000), lists:seq(1, 10))} end,
+     fun() -> tired(fun joined_last/2, lists:seq(1, 20000), [x]) end,
+     fun() -> tired(fun joined/2, lists:seq(1, 20000) ++ x, [x]) end,
+     fun() -> joined([1 | x], [2]) end,
+     fun() -> joined_last(x, [2]) end,
+     fun() -> {texts(abc), texts('')} end,
+     fun() -> texts(17) end,
+     fun() -> dictionary(100) end,
+     fun() -> [looked_up(K, [{a, 1}, {b, 2, x}, c, {1.0, one}]) || K <- [a, b, c, 1, none]] end,
+     fun() -> looked_up(a, [{b, 1} | a]) end,
+     fun() -> table(50) end,
+     fun() -> ets:lookup(id(no_such_table), a) end,
+     fun() -> {map_bifs(#{a => 1, b => 2}), map_bifs(maps:from_list([{N, N} || N <- lists:seq(1, 40)]))} end,
+     fun() -> maps:put(a, 1, id(no_map)) end,
+     fun() -> [id(maps:keys(M)) || M <- [#{a => 1}, x]] end,
+     fun() -> [math_bifs(X) || X <- [1, 2.5, 1 bsl 70]] end,
+     fun() -> math_bifs(a) end,
+     fun() -> length(garbage(3000, [])) end].
+
+set(I, T, X) ->
+    U = setelement(I, T, X),
+    {I, U}.
+
+set_last(I, T, X) ->
+    nothing = id(none()),
+    setelement(I, T, X).
+
+set_only(I, T, X) -> setelement(I, T, X).
+
+set_many(0, T) -> T;
+set_many(N, T) -> set_many(N - 1, setelement(N, setelement(id(N), T, [N]), {N, element(N, T)})).
+
+reversed(L, T) -> lists:reverse(L, T).
+
+%% With few reductions left, a BIF traps.
+tired(F, L, M) ->
+    erlang:bump_reductions(3900),
+    Result = F(L, M),
+    {length(Result), erlang:phash2(Result)}.
+
+joined(L, M) -> id(L ++ M).
+
+joined_last(L, M) -> L ++ M.
+
+texts(A) ->
+    Text = atom_to_list(A),
+    Number = integer_to_list(id(length(Text) * 1000000007)),
+    {Text, Number, list_to_atom(Text ++ Number), list_to_tuple(Text), tuple_to_list({A, Text})}.
+
+dictionary(0) -> erase(key);
+dictionary(N) ->
+    Old = put(key, [N, {N}]),
+    case get(key) of
+        [N, {N}] when N < 100 -> [M, {M}] = Old, dictionary(M - 2);
+        [N, _] -> dictionary(N - 1)
+    end.
+
+looked_up(K, L) -> {lists:keyfind(K, 1, L), lists:keymember(K, 1, L), lists:member(K, L)}.
+
+table(N) ->
+    T = ets:new(table, []),
+    true = ets:insert(T, [{K, {K, [K]}} || K <- lists:seq(1, N)]),
+    Found = [{ets:lookup(T, K), ets:member(T, K), ets:lookup_element(T, id(1), 2)} || K <- [1, N, N + 1]],
+    ets:delete(T),
+    Found.
+
+map_bifs(M) ->
+    More = maps:put(id(new), 1, M),
+    {maps:find(a, M), maps:remove(b, More), lists:sort(maps:values(More)), maps:merge(M, #{id(a) => 3}), maps:take(new, More)}.
+
+math_bifs(X) -> {math:sqrt(X), math:pow(X, 2), float_to_list(math:exp(X / 1.0e20), [{decimals, 3}])}.
+
+garbage(0, L) -> L;
+garbage(N, L) -> garbage(N - 1, [tl(integer_to_list(N * 1000003)) | L]).

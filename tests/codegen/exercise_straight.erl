@@ -1,11 +1,11 @@
-%% Straight code whose values stay in CPU registers, arithmetic at the limits of small integers, selections: run/0 gives
-%% what must come out the same interpreted and native.
+%% Straight code whose values stay in CPU registers, arithmetic at the limits of small integers, selections: run/1 gives
+%% what must come out the same interpreted and native, for one in so many of the operands.
 -module(exercise_straight).
 -compile([{inline, [{pair, 2}]}]).
--export([run/0, id/1]).
+-export([run/1, id/1]).
 
-run() ->
-    Numbers = numbers(), Terms = terms(),
+run(Step) ->
+    Numbers = some(Step, numbers()), Terms = some(Step, terms()),
     [{binary, [attempt(fun() -> F(X, Y) end) || F <- binary(), X <- Numbers, Y <- Numbers]},
      {unary, [attempt(fun() -> F(X) end) || F <- unary(), X <- Numbers ++ [a, [], {}]]},
      {kinds, [attempt(fun() -> F(X) end) || F <- kinds(), X <- Terms]},
@@ -19,6 +19,9 @@ run() ->
      {deep, deep([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [])},
      {updates, updates(50, {0, 0, []})}].
 
+some(Step, [H | T] = L) -> [H | some(Step, lists:nthtail(min(Step, length(L)) - 1, T))];
+some(_, []) -> [].
+
 attempt(F) ->
     try {ok, F()}
     catch Class:Reason:Trace -> {Class, Reason, [{N, A, L} || {?MODULE, N, A, [_ | _] = L} <- Trace]}
@@ -28,19 +31,21 @@ id(X) -> X.
 
 numbers() ->
     [0, 1, -1, 2, -3, 7, 16, 100, 65535, 11585, -11586, 67108863, 67108864, -67108864, -67108865, 134217727, -134217728,
-     134217728, -134217729, 1 bsl 31, -(1 bsl 31), 1 bsl 32, 1 bsl 70, -(1 bsl 70), 1.5, -0.0, x].
+     134217728, -134217729, 1 bsl 31, -(1 bsl 31), 1 bsl 32, 1 bsl 70, -(1 bsl 70), 1.5, -0.0, 1.0e300, 1.0e-310, x].
 
 terms() ->
     [0, 1, 2, -1, 1.0, 134217728, 1 bsl 60, a, true, false, [], [1], [a | b], {}, {1}, {1, 2}, {a, 2, 3}, "ab", <<>>, <<1, 2>>,
-     <<1:3>>, #{}, #{a => 1}, maps:from_list([{N, N} || N <- lists:seq(1, 40)]), fun id/1, 2.5].
+     <<1:3>>, #{}, #{a => 1}, maps:from_list([{N, N} || N <- lists:seq(1, 40)]), fun ?MODULE:id/1, 2.5].
 
 binary() ->
-    [fun(X, Y) -> X + Y end, fun(X, Y) -> X - Y end, fun(X, Y) -> X * Y end, fun(X, Y) -> X div Y end,
+    [fun(X, Y) -> X + Y end, fun(X, Y) -> X - Y end, fun(X, Y) -> X * Y end, fun(X, Y) -> X / Y end, fun(X, Y) -> X div Y end,
+    
      fun(X, Y) -> X rem Y end, fun(X, Y) -> X band Y end, fun(X, Y) -> X bor Y end, fun(X, Y) -> X bxor Y end,
      fun(X, Y) when is_integer(Y), Y < 200 -> X bsl Y; (_, _) -> no end,
      fun(X, Y) when is_integer(Y), Y > -200 -> X bsr Y; (_, _) -> no end,
      fun(X, Y) when is_integer(X), is_integer(Y) -> {X + Y, X - Y, X * Y}; (_, _) -> no end,
      fun(X, Y) when X + Y > 0 -> above; (X, Y) when X - Y < 0 -> below; (X, Y) when X * Y =:= 0 -> zero; (_, _) -> no end,
+     fun(X, Y) when is_float(X), X * X / Y > X - 3.5 -> {above, X * 3.0 + Y}; (X, Y) when X / Y =< 1.5 -> X; (X, _) -> {X} end,
      fun(X, Y) when X div Y > 1 -> above; (X, Y) when X rem Y =:= 0 -> zero; (_, _) -> no end,
      fun(X, Y) -> A = X + 1, B = A * Y, C = B - X, {A, B, C, A + B + C} end].
 
@@ -91,7 +96,7 @@ range(X) when is_integer(X), -134217728 =< X, X =< 134217727 ->
 range(X) -> X.
 
 selected() ->
-    [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 20, 100, 1000, 100000, 134217727, -134217728, 134217728, 1.0,
+    [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 20, 100, 1000, 100000, 134217727, -134217728, 134217728, 1.0, 2.5, -0.0, -134217729, 1 bsl 40, -(1 bsl 40),
      a, b, c, d, e, f, g, h, true, [], {}, {1}, {1, 2}, {1, 2, 3}, [1], "a"].
 
 selections() ->
@@ -102,6 +107,9 @@ selections() ->
      fun(a) -> 1; (b) -> 2; (_) -> 3 end,
      fun(a) -> 1; (b) -> 2; (c) -> 3; (d) -> 4; (e) -> 5; (f) -> 6; (true) -> 7; (_) -> 8 end,
      fun(a) -> 1; (0) -> 2; (c) -> 3; (1) -> 4; (134217728) -> 5; ([]) -> 6; (_) -> 7 end,
+     fun(1 bsl 40) -> 1; (1.0) -> 2; (134217728) -> 3; (2) -> 4; (a) -> 5; (-(1 bsl 40)) -> 6; (_) -> 7 end,
+     fun(134217728) -> 1; (-134217729) -> 2; (1099511627776) -> 3; (_) -> 4 end,
+     fun(1.0) -> 1; (2.5) -> 2; (-0.0) -> 3; (_) -> 4 end,
      fun({}) -> 0; ({_}) -> 1; ({_, _}) -> 2; (_) -> none end].
 
 %% Values that are read again, and lost, in the midst of a clause.

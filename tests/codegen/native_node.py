@@ -16,10 +16,10 @@ PATIENCE = 100
 _ENVIRONMENT = {**os.environ, "ERL_CRASH_DUMP": "/dev/null", "ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
 
 
-def erlc(source: Path, folder: Path) -> Path:
+def erlc(source: Path, folder: Path, *options: str) -> Path:
     """Compile an Erlang module; its .beam file."""
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["erlc", "-W0", "-o", str(folder), str(source)], check=True, timeout=PATIENCE)
+    subprocess.run(["erlc", "-W0", *options, "-o", str(folder), str(source)], check=True, timeout=PATIENCE)
     return folder / f"{source.stem}.beam"
 
 

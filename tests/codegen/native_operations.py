@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 
 @dataclass(frozen=True)
 class Row:
-    """``begin`` is an offset in .text; ``function`` the label of the entry; ``cold``: behind the function's main part."""
+    """``begin`` is an offset in .text, ``function`` the label of the entry; ``cold``: behind the main part."""
 
     begin: int
     function: int
@@ -21,7 +21,9 @@ class Row:
 
 def rows(elf: bytes) -> list[Row]:
     """All rows of an ELF file."""
-    data = io.BytesIO(ELFFile(io.BytesIO(elf)).get_section_by_name(".beam.operations").data())
+    section = ELFFile(io.BytesIO(elf)).get_section_by_name(".beam.operations")
+    assert section is not None
+    data = io.BytesIO(section.data())
     end = len(data.getbuffer())
     out: list[Row] = []
     while data.tell() < end:

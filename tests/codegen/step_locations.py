@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gdb
@@ -19,9 +20,9 @@ MOST = 100
 class Walk:
     """A walk from the function of the plan to the offset ``end``, with stops at all ``operations``.
 
-    ``once`` are offsets to stop at once, and ``calls`` names of C functions. All offsets are in the module's code,
-    in which ``offset`` is that of the function. The answer is a list of the stops in order: place, names of the frames
-    up to process_main, and the variables of the innermost Erlang function.
+    ``once`` are offsets to stop at once, and ``called`` is a C function to stop in when native code calls it. All
+    offsets are in the module's code, in which ``offset`` is that of the function. The answer is a list of the stops in
+    order: place, names of the frames up to process_main, and the variables of the innermost Erlang function.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -31,21 +32,31 @@ class Walk:
         self.memory = gdb.selected_inferior()
 
     def run(self) -> None:
-        for name in self.plan["calls"]:
-            gdb.execute(f"tbreak *&'{name}'", to_string=True)
+        gdb.execute(f"break *&'{self.plan['called']}'", to_string=True)
         for kind, offsets in (("tbreak", self.plan["once"]), ("break", self.plan["operations"])):
             for offset in offsets:
                 gdb.execute(f"{kind} *{self.base + offset}", to_string=True)
-        operations = set(self.plan["operations"])
         offset = self.plan["offset"]
-        while offset != self.plan["end"] and len(self.stops) < self.plan["most"]:
-            chain = frames()
-            names = [frame.name() or "?" for frame in chain]
-            own = next((frame for frame, name in zip(chain, names) if name.startswith(self.plan["module"])), None)
-            told = variables(self, own) if own is not None and (offset in operations or own is not chain[0]) else {}
-            self.stops.append({"at": offset, "frames": names, "variables": told})
+        while len(self.stops) < self.plan["most"]:
+            if self.is_native(offset) or self.is_native(self.register("lr") - self.base):
+                self.note(offset)
+            if offset == self.plan["end"]:
+                break
             gdb.execute("continue", to_string=True)
-            offset = int(gdb.selected_frame().pc()) - self.base
+            offset = self.register("pc") - self.base
+
+    def is_native(self, offset: int) -> bool:
+        return 0 <= offset < int(self.plan["size"])
+
+    def note(self, offset: int) -> None:
+        chain = frames()
+        names = [frame.name() or "?" for frame in chain]
+        own = next((frame for frame in chain if (frame.name() or "").startswith(self.plan["module"])), None)
+        told = variables(self, own) if own is not None and own.function() is not None else {}
+        self.stops.append({"at": offset, "frames": names, "variables": told})
+
+    def register(self, name: str) -> int:
+        return int(gdb.newest_frame().read_register(name)) & 0xFFFF_FFFF
 
     def word(self, place: int) -> int:
         return int.from_bytes(self.memory.read_memory(place, 4).tobytes(), "little")
@@ -102,8 +113,7 @@ def term(walk: Walk, word: int, depth: int = 0) -> Any:
 
 
 def main() -> None:
-    with open(os.environ["STEPS_PLAN"], encoding="utf-8") as file:
-        plan = json.load(file)
+    plan = json.loads(Path(os.environ["STEPS_PLAN"]).read_text(encoding="utf-8"))
     gdb.execute("set breakpoint pending on")
     gdb.execute("set breakpoint always-inserted on")
     gdb.execute(f"tbreak -function {plan['function']}", to_string=True)
@@ -114,8 +124,8 @@ def main() -> None:
         walk.run()
     except Exception as raised:  # also of GDB: what has been seen so far tells where
         error = repr(raised)
-    with open(os.environ["STEPS_ANSWER"], "w", encoding="utf-8") as file:
-        json.dump({"stops": walk.stops, "error": error}, file)
+    answer = json.dumps({"stops": walk.stops, "error": error})
+    Path(os.environ["STEPS_ANSWER"]).write_text(answer, encoding="utf-8")
 
 
 main()

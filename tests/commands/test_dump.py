@@ -74,7 +74,7 @@ def expected(function: Function, *, native: bool) -> list[str]:
 def test_comments(program: Path, capfd: pytest.CaptureFixture[str]) -> None:
     listing = dump(capfd, program, "program:answer/0")
     assert listing[0].startswith("program:answer/0 ")
-    assert any(re.fullmatch(r"  % .*program.erl:12  answer\(\) ->", line) for line in listing)
+    assert any(re.fullmatch(r"  % .*program.erl:10  answer\(\) ->", line) for line in listing)
     listing = dump(capfd, program, "main/1")
     comments = {comment for _, _, _, comment in code(listing)}
     assert {"x0", "export io:format/2", '"~p ~w ~w~n"', "59 = []"} <= comments

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from beamgdb.sandbox import Sandbox
 from jit.__main__ import main as jit
 from tests.codegen.native_node import PATIENCE, RELEASES, python_jit
 from tests.commands.conftest import SOURCE
@@ -20,9 +21,10 @@ def test_arguments(otp: int) -> None:
     assert ran.stdout == '["one","--gdb","a \'word\'"] 1 {answer,42,-7,1000000,[116,101,120,116]}\n'
 
 
-def test_exit_status(program: Path) -> None:
-    ran = python_jit("run", str(program), "halt", "3")
-    assert (ran.returncode, ran.stdout, ran.stderr) == (3, "", "")
+def test_call_and_exit_status(program: Path) -> None:
+    ran = python_jit("run", "--otp", "25", "--call", 'io:format("~w", [program:answer()]), halt(3).', str(program))
+    assert (ran.returncode, ran.stderr) == (3, "")
+    assert ran.stdout == "{answer,42,-7,1000000,[116,101,120,116]}"
 
 
 def test_exception(program: Path) -> None:
@@ -31,21 +33,28 @@ def test_exception(program: Path) -> None:
     said, where, *_ = ran.stderr.splitlines()
     assert said == 'exception error: no match of right hand side value [["x"],"x"]'
     assert where.startswith("  in function  program:main/1 (")
-    assert where.endswith("program.erl, line 8)")
+    assert where.endswith("program.erl, line 6)")
 
 
-def test_call(program: Path) -> None:
-    ran = python_jit("run", "--otp", "25", "--call", 'io:format("~w", [program:answer()]).', str(program))
-    assert (ran.returncode, ran.stdout) == (0, "{answer,42,-7,1000000,[116,101,120,116]}")
+def test_system(program: Path, tmp_path: Path) -> None:
+    """Modules of Erlang/OTP that are compiled into a folder run natively too."""
+    root = Sandbox("armhf", 27).ensure().otp_root
+    (stdlib,) = root.glob("lib/stdlib-*/ebin")
+    system, start = str(tmp_path / "system"), str(root / "bin/start.boot")
+    assert jit(["glue", "-o", system, "--boot", start]) == 0
+    assert jit(["compile", "-o", system, str(stdlib / "lists.beam"), str(stdlib / "proplists.beam")]) == 0
+    ran = python_jit("run", "--system", system, str(program), "x")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith('["x"] 3 ')
 
 
 def test_under_gdb(program: Path) -> None:
-    commands = ["break -function program:answer/0", "continue", "info symbol $pc", "list 13,13", "delete", "continue"]
+    commands = ["break -function program:answer/0", "continue", "info symbol $pc", "list 11,11", "delete", "continue"]
     words = [word for command in commands for word in ("-ex", command)]
     ran = python_jit("run", "--gdb", "--batch", *words, str(program), "hello")
     assert "program:answer/0 (" in ran.stdout
     assert "program:answer/0 in section .text" in ran.stdout
-    assert "13\t    {answer, 42" in ran.stdout
+    assert "11\t    {answer, 42" in ran.stdout
     assert '["hello"] 1 {answer' in ran.stdout
 
 
@@ -65,5 +74,7 @@ def test_what_cannot_run(program: Path, tmp_path: Path, capfd: pytest.CaptureFix
         assert line.startswith(f"jit: {tmp_path / words[0]}: ")
         assert reason in line
         assert not before or words[0] == "wrong.erl"
+    assert jit(["run", "--system", str(tmp_path), str(program)]) == 1
+    assert "there is no native.boot" in capfd.readouterr().err
     assert jit(["run", "--batch", str(program)]) == 1
     assert "give --gdb too" in capfd.readouterr().err

@@ -6,14 +6,13 @@ import argparse
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from jit.codegen.emitters import EMITTERS
 from tests.differential.generator.module import Source, generate
 from tests.differential.shrink import shrink
-from tests.differential.workshop import Outcome, Workshop, report
+from tests.differential.total import Total
+from tests.differential.workshop import Outcome, Workshop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--otp", type=int, choices=(25, 27), default=27, help="release (%(default)s)")
     parser.add_argument("--stress", action="store_true", help="collect garbage and yield wherever that can happen")
     parser.add_argument("--shrink", metavar="N", type=int, default=0, help="make the first N wrong modules small")
+    parser.add_argument("--most", metavar="N", type=int, default=10, help="stop after N wrong modules (%(default)s)")
     parser.add_argument("--text", action="store_true", help="print the sources, and run nothing")
     parser.add_argument("--keep", metavar="DIR", type=Path, help="write all files there, and leave them")
     return parser
@@ -43,61 +43,33 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         return 0
     total = Total()
     began = time.monotonic()
-    with Workshop(folder, options.otp, stress=options.stress) as workshop:
+    with Workshop(folder, options.otp) as workshop:
         wrong = []
-        for source, outcome in zip(sources, workshop.run(sources)):
+        for source, outcome in zip(sources, workshop.run(sources, stress=options.stress)):
             total.add(outcome)
             if outcome.wrong:
                 _tell(source, outcome)
                 wrong.append((source, outcome))
+            if len(wrong) == options.most:
+                report(f"no more than {options.most}")
+                break
         for source, outcome in wrong[: options.shrink]:
-            smaller, outcome = shrink(source, outcome, workshop)
+            smaller, outcome = shrink(source, outcome, workshop, stress=options.stress)
             report(smaller.text())
             _tell(smaller, outcome)
-    total.tell(time.monotonic() - began)
+    report(f"{total.text()}\n{time.monotonic() - began:.0f} s")
     return 1 if total.wrong else 0
 
 
+def report(line: str) -> None:
+    """Tell the user at once."""
+    print(line, flush=True)
+
+
 def _tell(source: Source, outcome: Outcome) -> None:
-    report(f"==== {source.name} [{source.options}]")
+    report(f"==== {source.name} [{source.options}] without {sorted(source.without)}")
     for line in outcome.wrong[:12]:
         report(line[:2000])
-
-
-class Total:
-    """The sum of outcomes."""
-
-    def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
-        self.wrong = 0
-        self.interpreted: Counter[str] = Counter()
-        self.operations: Counter[str] = Counter()
-        self.refused: Counter[str] = Counter()
-
-    def add(self, outcome: Outcome) -> None:
-        """One more."""
-        self.outcomes.append(outcome)
-        self.wrong += bool(outcome.wrong)
-        self.interpreted += outcome.interpreted
-        self.operations += outcome.operations
-        if outcome.refused:
-            self.refused[outcome.refused] += 1
-
-    def tell(self, seconds: float) -> None:
-        """Print it."""
-        native, functions, cases, values = (
-            sum(getattr(one, name) for one in self.outcomes) for name in ("native", "functions", "cases", "values")
-        )
-        report(
-            f"{len(self.outcomes)} modules, {native} of {functions} functions native"
-            f" ({native / max(functions, 1):.1%}), {cases} calls, {values} of them gave a value,"
-            f" {sum(self.refused.values())} modules not run, {self.wrong} with differences, {seconds:.0f} s"
-        )
-        for why, count in self.refused.most_common(8):
-            report(f"{count:7}  not run: {why[:300]}")
-        for what, count in self.interpreted.most_common(12):
-            report(f"{count:7}  interpreted: {what}")
-        report(f"emitters that were not used: {' '.join(sorted(EMITTERS.keys() - self.operations.keys()))}")
 
 
 if __name__ == "__main__":

@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from tests.differential.generator.module import Source
-from tests.differential.tree import Node, simpler
+from tests.differential.tree import Node, simple_texts, simpler, with_simple
 from tests.differential.workshop import Outcome, Workshop
 
 #: Seconds to spend.
 _PATIENCE = 200.0
 
 
-def shrink(source: Source, outcome: Outcome, workshop: Workshop) -> tuple[Source, Outcome]:
-    """Take out whatever does not matter, as long as there is something that does not."""
-    kind = outcome.wrong[0].split(" ")[0]
-    deadline = time.monotonic() + _PATIENCE
-    skip = 0
-    while time.monotonic() < deadline:
-        for number, tree in enumerate(_candidates(source, skip)):
-            if time.monotonic() > deadline:
-                break
-            smaller = replace(source, tree=tree)
-            (tried,) = workshop.run([smaller])
-            if any(line.startswith(kind) for line in tried.wrong):
-                source, outcome, skip = smaller, tried, skip + number
-                break
-        else:
-            if not skip:
-                break
-            skip = 0  # what could not be left out at first perhaps can be now
-    return source, outcome
+def shrink(source: Source, outcome: Outcome, workshop: Workshop, *, stress: bool = False) -> tuple[Source, Outcome]:
+    """Take out whatever does not matter, as long as there is something that does not: whole functions first."""
+    work = _Shrinking(source, outcome, workshop, stress)
+    work.functions()
+    while work.parts():
+        pass
+    return work.source, work.outcome
 
 
-def _candidates(source: Source, skip: int) -> Iterator[Node]:
-    for number, tree in enumerate(simpler(source.tree)):
-        if number >= skip:
-            yield tree
+class _Shrinking:
+    """The smallest source so far, and what became of it."""
+
+    def __init__(self, source: Source, outcome: Outcome, workshop: Workshop, stress: bool) -> None:
+        self.source, self.outcome = source, outcome
+        self._workshop, self._stress = workshop, stress
+        self._deadline = time.monotonic() + _PATIENCE
+        self._kind = outcome.wrong[0].split(" ")[0]
+
+    def functions(self) -> None:
+        """Functions that do nothing: many at once, then fewer."""
+        names = simple_texts(self.source.tree)
+        size = len(names)
+        while size:
+            for begin in range(0, len(names), size):
+                self._try(with_simple(self.source.tree, names[begin : begin + size]))
+            size //= 2
+
+    def parts(self) -> bool:
+        """Simpler parts, one after the other; whether there are any, and time for more."""
+        before, start = self.source, 0
+        while True:
+            for number, tree in enumerate(islice(simpler(self.source.tree), start, None), start):
+                if self._try(tree):
+                    start = number  # what comes before it was tried already
+                    break
+                if time.monotonic() > self._deadline:
+                    return False
+            else:
+                return self.source is not before
+
+    def _try(self, tree: Node) -> bool:
+        smaller = replace(self.source, tree=tree)
+        (outcome,) = self._workshop.run([smaller], stress=self._stress)
+        wrong = any(line.startswith(self._kind) for line in outcome.wrong)
+        if wrong:
+            self.source, self.outcome = smaller, outcome
+        return wrong

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
-
-Part = "str | Node"
 
 
 @dataclass(frozen=True)
@@ -14,13 +12,15 @@ class Node:
     """Text with nodes in it.
 
     ``kind``: what it stands for. An expression's is the kind of its value; ``ITEMS`` is a sequence with ``joint``
-    between its parts, of which all but ``least`` may be left out; anything else is only text.
+    between its parts, of which all but ``least`` may be left out; anything else is only text. ``simple``: text that may
+    stand in its place.
     """
 
     kind: str
     parts: tuple[str | Node, ...]
     joint: str = ""
     least: int = 0
+    simple: str = ""
 
     def __str__(self) -> str:
         return self.joint.join(map(str, self.parts))
@@ -50,6 +50,20 @@ def text(*parts: str | Node) -> Node:
 def items(parts: list[Node] | list[str | Node], joint: str = ", ", least: int = 0) -> Node:
     """A sequence whose parts may be left out one by one."""
     return Node(ITEMS, tuple(parts), joint, least)
+
+
+def with_simple(node: Node, names: Container[str]) -> Node:
+    """The tree with the simple text in place of all nodes where that is among *names*."""
+    if node.simple in names:
+        return Node(TEXT, (node.simple,))
+    parts = tuple(with_simple(part, names) if isinstance(part, Node) else part for part in node.parts)
+    return Node(node.kind, parts, node.joint, node.least, node.simple)
+
+
+def simple_texts(node: Node) -> list[str]:
+    """The simple texts of all nodes that have one."""
+    own = [node.simple] if node.simple else []
+    return own + [name for part in node.parts if isinstance(part, Node) for name in simple_texts(part)]
 
 
 def simpler(node: Node) -> Iterator[Node]:
@@ -109,4 +123,4 @@ def _replaced(node: Node, path: tuple[int, ...], replacement: Node) -> Node:
     inner = node.parts[index]
     assert isinstance(inner, Node)
     parts = (*node.parts[:index], _replaced(inner, tuple(rest), replacement), *node.parts[index + 1 :])
-    return Node(node.kind, parts, node.joint, node.least)
+    return Node(node.kind, parts, node.joint, node.least, node.simple)

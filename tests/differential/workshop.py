@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from beamgdb.sandbox import Sandbox
 from jit.beam.module import read_module
 from jit.codegen.compile import Native, compile_module
 from jit.codegen.elf_file import elf_file
+from jit.codegen.emitters import EMITTERS
 from jit.codegen.rewrite import rewrite
 from jit.erts.glue import build
 from jit.erts.layout import load
@@ -38,6 +39,11 @@ class Module(Protocol):
     @property
     def options(self) -> str:
         """Options of the compiler."""
+        ...
+
+    @property
+    def without(self) -> frozenset[str]:
+        """Operations to compile as if they had no emitter: functions with them stay interpreted."""
         ...
 
     def text(self) -> str:
@@ -81,11 +87,22 @@ class Outcome:
             self.wrong.append(line)
 
 
+@contextmanager
+def _emitters_without(names: frozenset[str]) -> Iterator[None]:
+    kept = dict(EMITTERS)
+    for name in names:
+        EMITTERS.pop(name, None)
+    try:
+        yield
+    finally:
+        EMITTERS.update(kept)
+
+
 class Workshop:
     """The programs at work, for one release. To be used in a ``with`` statement, which ends them."""
 
-    def __init__(self, folder: Path, otp: int, *, stress: bool = False) -> None:
-        self.folder, self.otp, self.stress = folder, otp, stress
+    def __init__(self, folder: Path, otp: int) -> None:
+        self.folder, self.otp = folder, otp
         self._plain, self._native, own = folder / "plain", folder / "native", folder / "own"
         for each in (self._plain, self._native, own):
             each.mkdir(parents=True, exist_ok=True)
@@ -107,18 +124,18 @@ class Workshop:
         self._compiler.close()
         self._end_node()
 
-    def run(self, modules: Sequence[Module]) -> Iterator[Outcome]:
-        """Compile and compare: an outcome of each. Erlang's compiler is ahead of the rest."""
+    def run(self, modules: Sequence[Module], *, stress: bool = False) -> Iterator[Outcome]:
+        """Compile, with *stress* in that mode, and compare: an outcome of each."""
         for begin in range(0, len(modules), _BATCH):
             batch = modules[begin : begin + _BATCH]
-            for module in batch:
+            for module in batch:  # Erlang's compiler is ahead of the rest
                 self._ask_for_bytecode(module)
             for module in batch:
                 outcome = Outcome(module.name)
                 answer = self._compiler.line()
                 if answer != "ok":
                     outcome.refused = answer
-                elif self._make_native(outcome):
+                elif self._make_native(outcome, module.without, stress):
                     self._compare(outcome)
                 yield outcome
 
@@ -129,11 +146,12 @@ class Workshop:
         source.write_text(module.text(), encoding="utf-8")
         self._compiler.ask(f"{{{path_term(source)}, {path_term(self._plain)}, [{module.options}]}}")
 
-    def _make_native(self, outcome: Outcome) -> bool:
+    def _make_native(self, outcome: Outcome, without: frozenset[str], stress: bool) -> bool:
         """Whether it succeeds."""
         beam = self._plain / f"{outcome.name}.beam"
         try:
-            native = compile_module(read_module(beam), load(self.otp), stress=self.stress)
+            with _emitters_without(without):
+                native = compile_module(read_module(beam), load(self.otp), stress=stress)
             outcome.count(native)
             data = rewrite(native, elf_file(native)) if native.functions else beam.read_bytes()
         except Exception as error:  # whatever it is, it is an error of the compiler
@@ -184,8 +202,3 @@ class Workshop:
             self._node.close()
         self._node = None
         self._before = []
-
-
-def report(line: str) -> None:
-    """Tell the user at once."""
-    print(line, file=sys.stdout, flush=True)

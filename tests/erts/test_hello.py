@@ -60,7 +60,7 @@ def test_the_fallback_exits_with_42_too(otp: int, folder: Path) -> None:
 def test_gdb_stops_in_native_code(otp: int, folder: Path) -> None:
     answer = gdb(otp, folder, "backtrace 2", *BEFORE_THE_CALL, "continue")
     frames, _, rest = answer.partition("=> ")
-    assert frames.splitlines()[0].startswith("#0  hello:start/2 () at ")
+    assert frames.splitlines()[0].startswith("#0  hello:start/2 (arg1=31, arg2=47) at ")
     assert frames.splitlines()[0].endswith("hello.erl:4")
     assert "in process_main ()" in frames.splitlines()[1]
     assert rest.startswith("0x")

@@ -322,17 +322,22 @@ def test_ranges_and_aranges(target: Target, parse: Parse) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize("default", [None, expression.fbreg(-8)])
-def test_location_lists(target: Target, parse: Parse, count: int, default: bytes | None) -> None:
+@pytest.mark.parametrize("unit_base", [None, CODE])
+def test_location_lists(
+    target: Target, parse: Parse, count: int, default: bytes | None, unit_base: int | None
+) -> None:
     dwarf = Dwarf(target)
     locations = [Location(CODE + 200 - 60 * n, 30, expression.reg(n) + expression.piece(4)) for n in range(count)]
     dwarf.locations.add_locations([Location(CODE, 1, b"")])
-    offset = dwarf.locations.add_locations(locations, default=default)
+    addresses = len(dwarf.locations.address_offsets)
+    offset = dwarf.locations.add_locations(locations, default=default, unit_base=unit_base)
+    assert len(dwarf.locations.address_offsets) == addresses + (unit_base is None and count > 0)
     unit = dwarf.add_unit({DW_AT.name: "u"}, ranges=[(CODE, SIZE)])
     unit.add(Die(DW_TAG.variable, {DW_AT.location: offset}))
     read = parse(object_file(dwarf)).get_dwarf_info()
     (variable,) = children(next(read.iter_CUs()).get_top_DIE())
     assert variable.attributes["DW_AT_location"].form == "DW_FORM_sec_offset"
-    base, got = 0, []
+    base, got = unit_base or 0, []
     for entry in read.location_lists().get_location_list_at_offset(int(offset), variable):
         if isinstance(entry, BaseAddressEntry):
             base = entry.base_address

@@ -77,6 +77,7 @@ class _State:
         self.loads: _LoadPoint | None = None
         self.code_is_wanted = False
         self.follows_resumption = False
+        self.has_stale_points = False
         self.last_native: tuple[str, int, int] | None = None
 
 
@@ -124,7 +125,7 @@ def watch(watch: Watch | None) -> None:
 
 def watch_more() -> None:
     """The watch has more addresses than before, while the target runs."""
-    _set_native_points()
+    _set_native_points(tidy=False)
     if _state.running:
         _set_traps()
 
@@ -137,7 +138,9 @@ def requests_changed() -> None:
         _state.loads.silent = True
     if _state.loads is not None and _state.loads.is_valid() and _state.loads.enabled != wanted:
         _state.loads.enabled = wanted
-    errors.guarded(_set_native_points)
+    # GDB may be about to delete other breakpoints, and loses its way if some are deleted meanwhile.
+    errors.guarded(lambda: _set_native_points(tidy=False))
+    _state.has_stale_points = True
 
 
 def _module_comes() -> None:
@@ -188,18 +191,22 @@ def _set_traps() -> None:
         _traps(current).set(wanted)
 
 
-def _set_native_points() -> None:
-    """Have breakpoints in native code where they are wanted now. Unlike traps the VM does not see them."""
+def _set_native_points(*, tidy: bool = True) -> None:
+    """Have breakpoints in native code where they are wanted now. Unlike traps the VM does not see them. With `tidy`
+    delete those that are not wanted any more: not while GDB works on its breakpoints."""
     current = session.known()
     if current is None or not current.node.is_interpreter or not len(current.node.native):
-        _forget_natives()
+        if tidy:
+            _forget_natives()
         return
     code = current.node.code
     wanted = {address for address in _wanted(code) if code.native_at(address)}
     if wanted:
         _traps(current)
     if _state.natives is not None:
-        _state.natives.set(wanted)
+        _state.natives.set(wanted, tidy=tidy)
+    if tidy:
+        _state.has_stale_points = False
 
 
 def _forget_natives() -> None:
@@ -306,6 +313,8 @@ def _on_continue(_: Any) -> None:
 
 def _on_stop(event: Any) -> None:
     _state.running = False
+    if _state.has_stale_points and _state.watch is None:
+        errors.guarded(_set_native_points)
     if _state.traps is None:
         return
     for line in _state.traps.clear():
@@ -364,7 +373,7 @@ def _is_initialised(current: session.Session) -> bool:
 
 def _code_changed() -> None:
     if _state.watch is not None or requests.any_trapped():
-        _set_native_points()
+        _set_native_points(tidy=not _state.running)
     if _state.running:
         _set_traps()
     if _state.code_is_wanted:

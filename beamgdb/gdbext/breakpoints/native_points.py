@@ -55,9 +55,9 @@ class NativePoints:
         self._sent: dict[int, _Sent] = {}
         self._passing: dict[int, tuple[int | None, ...]] = {}
 
-    def set(self, addresses: set[int]) -> None:
-        """Have breakpoints at exactly these addresses."""
-        for address in self._points.keys() - addresses:
+    def set(self, addresses: set[int], *, tidy: bool = True) -> None:
+        """Have breakpoints at these addresses, with `tidy` nowhere else."""
+        for address in self._points.keys() - addresses if tidy else ():
             point = self._points.pop(address)
             if point.is_valid():
                 point.delete()

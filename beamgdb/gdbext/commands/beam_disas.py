@@ -176,12 +176,30 @@ class _Listing:
         fallback = "; the interpreter's instructions" if groups and not found else ""
         yield f"{heading(function(code.name))}, {kind}, {code.stop - start} bytes{named}{fallback}"
         lines = {at: (file, line) for at, file, line in code.lines if line}
-        for one in self._instructions(start, code.stop):
+        instructions = list(self._instructions(start, code.stop))
+        data = self._data(instructions)
+        for one in instructions:
             if one.address in lines:
                 yield f" {source(*lines[one.address])}"
                 yield from _taken(groups, *lines[one.address])
             yield from exact.get(one.address, ())
-            yield self._row(one.address, _with_comment(one.text, self._comment(one)), one.address == self._pc)
+            comment = self._comment(one)
+            if one.address in data:
+                yield self._row(one.address, f".word {self._loaded(one.address)}", is_current=False)
+            else:
+                yield self._row(one.address, _with_comment(one.text, comment), one.address == self._pc)
+
+    def _data(self, instructions: list[Instruction]) -> set[int]:
+        """Addresses of words among native code that are no instructions: what those load, and what belongs to calls."""
+        if self._native is None:
+            return set()
+        found = {one.loads for one in instructions if one.loads is not None}
+        for one in instructions:
+            target = one.target if one.address not in found else None
+            place = self._node.code.native_at(target) if target is not None else None
+            words = native.WORDS_BEHIND.get(place.code.name, 0) if place is not None else 0
+            found |= {one.address + native.WORD * (1 + number) for number in range(words)}
+        return found
 
     def _start(self) -> int:
         """Where the code begins, with what only native callers run."""
@@ -267,13 +285,12 @@ class _Listing:
 
     def _comment(self, one: Instruction) -> str:
         if one.target is not None:
-            inside = self._start() <= one.target < self._place.code.stop
-            offset = one.target - self._place.code.start
-            return f"<{offset:+}>" if inside else self._address(one.target) or ""
+            return self._near(one.target)
         if one.loads is not None:
             return self._loaded(one.loads)
         if one.constant is not None:
-            return self._constant(one.constant)
+            # To compare with the tag is more usual than with the small integer 0, which is the same word.
+            return self._constant(one.constant) if one.constant != SMALL else ""
         return self._register(*one.field) if one.field is not None and self._native is not None else ""
 
     def _loaded(self, address: int) -> str:
@@ -281,7 +298,21 @@ class _Listing:
             word = self._node.memory.word(address)
         except Unreadable:
             return ""
-        return f"{word:#x} {self._address(word) or self._term(word)}".strip()
+        goes_on = self._node.code.goes_on(word)
+        if goes_on != word:
+            return f"{word:#x} goes on at {self._near(goes_on)}"
+        return f"{word:#x} {self._address(word) or self._export(word) or self._term(word)}".strip()
+
+    def _export(self, address: int) -> str:
+        """Whose export entry lies there, empty for none."""
+        from beamgdb.disassembly.bytecode_text import export_name
+
+        return export_name(self._node, address) or ""
+
+    def _near(self, address: int) -> str:
+        inside = self._start() <= address < self._place.code.stop
+        offset = address - self._place.code.start
+        return f"<{offset:+}>" if inside else self._address(address) or f"{address:#x}"
 
     def _term(self, word: int) -> str:
         text = term_printing.text(self._node, word)

@@ -17,6 +17,9 @@ from beamgdb.vm.node import Node, Unavailable
 from beamgdb.vm.ranges import is_permanent
 from beamgdb.vm.schedulers import KINDS
 
+MAX_NAMES = 12
+"""Modules with native code that are named."""
+
 
 class BeamInfo(Command):
     """Show which Erlang VM this is, and what beamgdb knows of it.
@@ -105,12 +108,22 @@ def _symbols(current: session.Session) -> Iterator[tuple[str, str]]:
     mine = symbols.state()
     source = "the VM's tables of code" if node.is_interpreter else "BeamAsm's registrations"
     yield "code", f"{len(modules)} modules, {functions} functions"
+    if len(node.native):
+        yield "native code", _native(node)
     yield "frames", frames
     yield (
         "symbols",
         f"from {source}, {len(mine.files)} symbol file(s): "
         f"read in {current.code_seconds:.2f} s, made in {mine.seconds:.2f} s",
     )
+
+
+def _native(node: Node) -> str:
+    """Which modules have native code, of those that the interpreter runs."""
+    names = node.native.names()
+    listed = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
+    functions = sum(1 for module in node.native for code in module.ranges if code.arity is not None)
+    return f"{len(names)} module{'s' if len(names) > 1 else ''}, {functions} functions: {listed}"
 
 
 def install() -> None:

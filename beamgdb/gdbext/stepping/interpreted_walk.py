@@ -21,9 +21,6 @@ from beamgdb.memory import Unreadable
 from beamgdb.native.machine import CALL_CODE, CALLEE, PROCESS
 from beamgdb.vm.node import Unavailable
 
-PATCHED = 4
-"""Words at the beginning of a function that lead to its native code; behind them is its bytecode."""
-
 
 class _Walk:
     """A watch for one process."""
@@ -119,7 +116,7 @@ class _Into(_Line):
     def _calls_of_function(self) -> list[Instruction]:
         """Calls in the bytecode of the function, which it also has where it is native."""
         code, node = self._bytecode(), self._node
-        start = code.start if node.code.is_interpreted(code) else code.start + PATCHED * node.memory.word_size
+        start = node.code.bytecode_start(code)
         try:
             found = instructions.of_function(node.memory, node.process_main.operations, start, code.stop)
         except Unsupported as error:

@@ -7,6 +7,7 @@
  * modules, whose code holds the address of the C function: those words are exchanged.
  */
 #define _GNU_SOURCE
+#include "experiment.h"
 #include "gdb_jit.h"
 #include "object.h"
 #include "vm.h"
@@ -23,7 +24,7 @@ struct native {
     struct native *next;
     const void *header;
     ErlNifEnv *preparation;
-    Word state, binary;
+    Word module, state, binary;
     struct object object;
     void *registration;
 };
@@ -31,7 +32,7 @@ struct native {
 static struct native *natives;
 static ErlNifMutex *lock; /* of natives, and of GDB's list */
 static Bif prepare_loading, purge_module;
-static Word call_nif, library;
+static Word call_nif, library, suspended;
 
 enum { BOXED = 2 }; /* the tag of a pointer to a boxed term (erl_term.h) */
 enum { ENV_ROOM = 64 }; /* words: more than any ErlNifEnv has */
@@ -220,8 +221,17 @@ static const char *patch_entries(struct native *native, Word state, Word module)
     return 0;
 }
 
-/* Take the stubs out of the table of functions: each has the name of the function before it, and becomes part of that.
- * So nobody lists them or sets breakpoints there, and stack traces find function and line as before. */
+/* Whether a function is a stub: it has the name of the function before it, or is the one where processes are suspended
+ * (jit/codegen/compile.py). Both are ErtsCodeInfo. */
+static int is_stub(const Word *function, const Word *before)
+{
+    enum { MODULE = 2, FUNCTION = 3, SIZE_OF_MFA = 3 * sizeof(Word) };
+
+    return function[FUNCTION] == suspended || memcmp(function + MODULE, before + MODULE, SIZE_OF_MFA) == 0;
+}
+
+/* Take the stubs out of the table of functions: each becomes part of the function before it. So nobody lists them or
+ * sets breakpoints there, and stack traces find function and line as before. */
 static void hide_stubs(Word header)
 {
     Word **functions = (Word **)ADDRESS(header, BeamCodeHeader_functions);
@@ -230,8 +240,7 @@ static void hide_stubs(Word header)
     Word count = FIELD(header, BeamCodeHeader_num_functions), kept = 0;
 
     for (Word i = 0; i <= count; i++) {
-        enum { MODULE = 2, SIZE_OF_MFA = 3 * sizeof(Word) }; /* of ErtsCodeInfo */
-        if (kept && i < count && memcmp(functions[i] + MODULE, functions[kept - 1] + MODULE, SIZE_OF_MFA) == 0)
+        if (kept && i < count && is_stub(functions[i], functions[kept - 1]))
             continue;
         functions[kept] = functions[i];
         if (ranges)
@@ -252,6 +261,7 @@ static const char *make_native(Word prepared, Word module, const void *file, siz
         return state ? "no memory" : "the loader gave no code";
     }
     native->header = (const void *)FIELD(state, LoaderState_code_hdr);
+    native->module = module;
     native->state = state;
     native->binary = FIELD(prepared - BOXED, ErtsMRefThing_mb);
     wrong = object_load(&native->object, file, size, resolve, (void *)state);
@@ -380,27 +390,42 @@ static int load(ErlNifEnv *env, void **private_data, ERL_NIF_TERM information)
         wrong = "no memory";
     if (!wrong) {
         library = FIELD(env, ErlNifEnv_mod_nif);
-        if (!catch_loader(env))
-            wrong = "the calls of the loader are not found";
+        suspended = enif_make_atom(env, "-suspended-");
     }
     if (wrong)
         fprintf(stderr, "native: everything runs interpreted: %s\r\n", wrong);
     return wrong ? -1 : 0;
 }
 
-static ERL_NIF_TERM modules(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
+static ERL_NIF_TERM names(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
 {
-    unsigned count = 0;
+    ERL_NIF_TERM list = enif_make_list(env, 0);
 
     (void)argc, (void)arguments;
     sweep();
     enif_mutex_lock(lock);
     for (const struct native *native = natives; native; native = native->next)
-        count++;
+        list = enif_make_list_cell(env, native->module, list);
     enif_mutex_unlock(lock);
-    return enif_make_uint(env, count);
+    return list;
 }
 
-static ErlNifFunc functions[] = {{"count", 0, modules, 0}};
+/* From now on modules are looked at when they are loaded: true, or what is wrong. */
+static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
+{
+    (void)argc, (void)arguments;
+    if (!prepare_loading && !catch_loader(env))
+        return enif_make_string(env, "the calls of the loader are not found", ERL_NIF_LATIN1);
+    return enif_make_atom(env, "true");
+}
+
+static ErlNifFunc functions[] = {
+    {"names", 0, names, 0},
+    {"catch_loading", 0, catch_loading, 0},
+    {"peek", 2, experiment_peek, 0},
+    {"address", 1, experiment_address, 0},
+    {"word", 1, experiment_word, 0},
+    {"raise", 1, experiment_raise, 0},
+};
 
 ERL_NIF_INIT(native, functions, load, NULL, NULL, NULL)

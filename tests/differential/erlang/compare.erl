@@ -68,17 +68,26 @@ results(Module, [Case | Cases], Patience) ->
 results(_, [], _) ->
     [].
 
-result(Module, {Function, Arguments}, Patience) ->
+result(Module, {Function, Arguments} = Case, Patience) ->
     Self = self(),
-    Run = fun() -> Self ! {self(), canonical(attempt(Module, Function, Arguments))} end,
-    {Pid, Monitor} = spawn_opt(Run, [monitor, {max_heap_size, #{size => ?HEAP, kill => true, error_logger => false}}]),
+    Kind = erlang:phash2(Case, 8),
+    Run = fun() ->
+        Ballast = ballast(Kind),
+        Self ! {self(), canonical(attempt(Module, Function, Arguments)), length(Ballast)}
+    end,
+    Most = {max_heap_size, #{size => ?HEAP, kill => true, error_logger => false}},
+    {Pid, Monitor} = spawn_opt(Run, [monitor, Most, {fullsweep_after, 5 * (Kind rem 2)}]),
     receive
-        {Pid, Result} -> erlang:demonitor(Monitor, [flush]), Result;
+        {Pid, Result, _} -> erlang:demonitor(Monitor, [flush]), Result;
         {'DOWN', Monitor, process, Pid, _} -> stopped
     after Patience ->
         exit(Pid, kill),
         receive {'DOWN', Monitor, process, Pid, _} -> stopped end
     end.
+
+%% Large heaps are collected by other threads.
+ballast(0) -> lists:seq(1, 100000);
+ballast(_) -> [].
 
 attempt(Module, Function, Arguments) ->
     try apply(Module, Function, Arguments) of
@@ -95,7 +104,7 @@ canonical(T) when is_map(T) -> {map, lists:sort([{canonical(K), canonical(V)} ||
 canonical(T) when is_function(T) ->
     [{_, M}, {_, N}, {_, A}] = [erlang:fun_info(T, Item) || Item <- [module, name, arity]],
     {'fun', M, N, A, canonical(element(2, erlang:fun_info(T, env)))};
-canonical(T) when is_pid(T) -> {pid, is_process_alive(T)};
+canonical(T) when is_pid(T) -> pid;
 canonical(T) when is_reference(T) -> reference;
 canonical(T) when is_port(T) -> port;
 canonical(T) -> T.

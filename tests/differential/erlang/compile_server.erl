@@ -2,19 +2,34 @@
 -module(compile_server).
 -export([start/0]).
 
+-define(PATIENCE, 20000). % milliseconds
+
 start() ->
     case io:read("") of
         {ok, {Source, Folder, Options}} ->
-            io:format("~0tp~n", [compiled(Source, [{outdir, Folder}, return | Options])]),
+            Answer = in_time(fun() -> compiled(Source, [{outdir, Folder}, return | Options]) end),
+            io:format("~0tp~n", [Answer]),
             start();
         eof ->
             halt()
     end.
 
-compiled(Source, Options) ->
-    try compile:file(Source, Options) of
-        {ok, _, _} -> ok;
-        {error, Errors, _} -> {error, [{Line, unicode:characters_to_binary(M:format_error(What))} || {_, Some} <- Errors, {Line, M, What} <- Some]}
-    catch
-        Class:Reason -> {error, {Class, Reason}}
+%% For some sources the compiler's analysis of types takes minutes.
+in_time(Work) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({done, Work()}) end),
+    receive
+        {'DOWN', Monitor, process, Pid, {done, Answer}} -> Answer;
+        {'DOWN', Monitor, process, Pid, Reason} -> {error, Reason}
+    after ?PATIENCE ->
+        exit(Pid, kill),
+        receive {'DOWN', Monitor, process, Pid, _} -> {error, slow} end
     end.
+
+compiled(Source, Options) ->
+    case compile:file(Source, Options) of
+        {ok, _, _} -> ok;
+        {error, Errors, _} -> {error, [{Line, text(M, What)} || {_, Some} <- Errors, {Line, M, What} <- Some]}
+    end.
+
+text(Module, What) ->
+    unicode:characters_to_binary(Module:format_error(What)).

@@ -50,7 +50,7 @@ def _byte_segment(w: Writer) -> Node:
     if which < 0.6:
         return text("(", w.make("binary"), ")/binary")
     if which < 0.68:
-        size = w.leaf("integer") if w.chance(0.3) else text(str(w.number(0, 3)))
+        size: Node = w.leaf("integer") if w.chance(0.3) else text(str(w.number(0, 3)))
         return text("(", w.make("binary"), "):(", size, ")/binary")
     if which < 0.78:
         size = w.pick(("", ":64", ":32", ":32", ":16"))
@@ -72,7 +72,14 @@ def convert(w: Writer) -> Node:
 
 @produces("binary", weight=3)
 def part(w: Writer) -> Node:
-    return expression("binary", f"binary_part(<<1, 2, (", w.make("binary"), f")/binary>>, {w.number(0, 2)}, {w.number(-1, 2)})")
+    return expression("binary", "binary_part(<<1, 2, (", w.make("binary"), f")/binary>>, {w.number(0, 2)}, {w.number(-1, 2)})")
+
+
+@produces("binary", "bitstring", weight=4)
+def append(w: Writer) -> Node:
+    """To a binary that perhaps has room behind it."""
+    segments = [_byte_segment(w) for _ in range(w.number(1, 2))]
+    return expression("binary", "<<(", w.make("binary"), ")/binary, ", items(segments, least=1), ">>")
 
 
 # Matching

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.differential.generator.samples import DATA, KINDS
-from tests.differential.generator.writer import LOOP, Signature, Variable, Writer
+from tests.differential.generator.writer import LOOP, Signature, Writer
 from tests.differential.tree import Node, items, text
 
 _RESULTS = (*KINDS, "any", "any")
@@ -22,7 +22,7 @@ def write_function(w: Writer, name: str, depth: int) -> tuple[Signature, Node]:
 
 def _clauses(w: Writer, name: str) -> tuple[Signature, Node]:
     """Clauses with patterns."""
-    arity = w.pick((0, 1, 2, 2, 3, 3, 4, 4, 5, 7))
+    arity = w.pick((0, 1, 2, 2, 3, 3, 4, 4, 5, 7, 12))
     kinds = tuple(w.pick(DATA if w.chance(0.85) else KINDS) for _ in range(arity))
     result = w.pick(_RESULTS)
     clauses = []
@@ -52,12 +52,15 @@ def _signature(w: Writer, name: str, kinds: tuple[str, ...], result: str) -> Sig
 
 def _count(w: Writer, name: str) -> tuple[Signature, Node]:
     """Down to zero, with an accumulator or two; the public function passes the count."""
-    kinds = tuple(w.pick(("integer", "integer", "list", "binary", "map", "float")) for _ in range(w.number(1, 2)))
+    kinds = tuple(w.pick(("integer", "integer", "list", "binary", "map", "float", "tuple")) for _ in range(w.number(1, 3)))
+    rounds = w.number(0, 2 * LOOP) if w.chance(0.85) else 700  # with cheap steps: see Writer.repeated
     loop, result = f"{name}_loop", kinds[0]
     with w.inner():
         heads = _variables(w, kinds)
         last = _clause(loop, [text("0"), *heads], text(), w.body(result))
-    with w.inner(), w.repeated():
+    with w.inner(), w.repeated(max(LOOP, rounds)):
+        if rounds > 2 * LOOP:
+            w.depth = 2
         count = w.variable("integer")
         heads = _variables(w, kinds)
         steps = [w.make(kind) for kind in kinds]
@@ -66,7 +69,7 @@ def _count(w: Writer, name: str) -> tuple[Signature, Node]:
         more = _clause(loop, [text(count.name), *heads], text(), body)
     with w.inner():
         heads = _variables(w, kinds)
-        call = text(f"{loop}({w.number(0, 2 * LOOP)}, ", items([*heads], least=len(heads)), ")")
+        call = text(f"{loop}({rounds}, ", items([*heads], least=len(heads)), ")")
         public = _clause(name, heads, text(), call)
     return _signature(w, name, kinds, result), text(public, ".\n\n", items([last, more], ";\n", 1))
 
@@ -115,5 +118,3 @@ def _over_bits(w: Writer, name: str) -> tuple[Signature, Node]:
 _TEMPLATES: dict[Callable[[Writer, str], tuple[Signature, Node]], int] = {
     _clauses: 7, _count: 2, _over_list: 2, _over_bits: 2,
 }  # fmt: skip
-
-__all__ = ["Variable", "write_function"]

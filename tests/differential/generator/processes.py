@@ -14,14 +14,14 @@ def to_itself(w: Writer) -> Node:
     """Some messages to itself, of which patterns select one."""
     kind = w.pick(KINDS)
     sent = [(w.pick(("one", "two", "three")), w.pick(KINDS[:12])) for _ in range(w.number(1, 4))]
-    sends = [text(f"self() ! {{{tag}, ", w.make(inner), "}") for tag, inner in sent]
+    sends = [w.form("other", f"self() ! {{{tag}, @{inner}}}") for tag, inner in sent]
     clauses = []
     for _ in range(w.number(1, 3)):
         with w.inner():
             tag, inner = w.pick(sent)
             clauses.append(text(f"{{{tag}, ", w.pattern(inner, 1), "}", w.when(0.2), " ->\n        ", w.body(kind)))
-    timeout = w.pick(("0", "0", "1", "(opaque(0))", "(opaque(1))"))
-    receive = expression(kind, "receive\n    ", items(clauses, ";\n    "), f"\n    after {timeout} -> ", w.body(kind), "\n    end")
+    timeout = f"\n    after {w.pick(('0', '0', '1', '(opaque(0))', '(opaque(1))'))} -> "
+    receive = expression(kind, "receive\n    ", items(clauses, ";\n    "), timeout, w.body(kind), "\n    end")
     return expression(kind, "begin ", items([*sends, receive], ",\n        ", 1), " end")
 
 
@@ -31,10 +31,10 @@ def from_another(w: Writer) -> Node:
     kind = w.pick(KINDS)
     with w.inner():
         value = w.body(kind)
-    me, message, result = w.fresh("any"), w.fresh("any"), w.fresh(kind)
+    me, message, result = w.fresh("any").name, w.fresh("any").name, w.fresh(kind).name
     spawn = text("spawn_monitor(fun() -> exit({done, ", expression("any", "begin ", value, " end"), "}) end)")
-    receive = f"receive {{'DOWN', {message.name}, process, {me.name}, {result.name}}} -> {result.name} end"
-    return expression("any", "begin ", text(f"{{{me.name}, {message.name}}} = ", spawn, ",\n        ", receive), " end")
+    receive = f"receive {{'DOWN', {message}, process, {me}, {result}}} -> {result} end"
+    return expression("any", f"begin {{{me}, {message}}} = ", spawn, f",\n        {receive} end")
 
 
 @produces(*_ALL)
@@ -45,24 +45,22 @@ def ping_pong(w: Writer) -> Node:
         asked = w.variable("integer").name
         with w.repeated():
             answer = w.make("any")
-    loop = f"Serve{me}"
     serve = text(
-        f"fun {loop}() -> receive stop -> ok; {{ask, {asked}}} -> {me} ! {{answer, {loop}, ", answer, f"}}, {loop}() end end"
+        f"fun Serve{me}() ->\n            receive stop -> ok;\n            {{ask, {asked}}} -> {me} ! {{answer, ",
+        answer,
+        f"}}, Serve{me}()\n            end end",
     )
     # A process that has failed is asked again.
     failed = f"{{'DOWN', {monitor}, _, _, {why}}} = Down{me} -> self() ! Down{me}, {why}"
-    ask = f"[begin {pid} ! {{ask, N}}, receive {{answer, _, {got}}} -> {got}; {failed} end end || N <- "
+    ask = f"[begin {pid} ! {{ask, N}}, receive {{answer, {got}}} -> {got}; {failed} end end || N <- "
     start = text(f"{me} = self(), {{{pid}, {monitor}}} = spawn_monitor(", serve, "),\n        ")
     return expression("list", "begin ", start, ask, w.make("integers"), "] end")
 
 
 @produces(*_ALL)
 def dictionary(w: Writer) -> Node:
-    which = w.number(0, 2)
     key = w.pick(("key", "other", "{a, 1}"))
-    if which == 0:
-        return expression("any", f"put({key}, ", w.make("any"), ")")
-    return expression("any", f"{w.pick(('get', 'erase'))}({key})")
+    return w.form("any", w.pick((f"put({key}, @any)", f"get({key})", f"erase({key})")))
 
 
 @produces("any")

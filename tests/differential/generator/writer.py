@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _WRONG_IN_GUARD: Final = 0.12
 _MOST_COST: Final = 2500
 #: How often a loop runs, about.
 LOOP: Final = 4
+
+_PLACES: Final = re.compile(r"([@~]\w+)")
 
 Producer = Callable[["Writer"], Node]
 
@@ -88,6 +91,7 @@ class Writer:
         self._repeated = 1
         self._names = 0
         self.in_guard = False
+        self.pattern_depth = 0
         #: Whether a pattern may ask for the value of a bound variable, and the variables of the pattern in work.
         self.may_reuse = True
         self.in_pattern: list[Variable] = []
@@ -122,6 +126,24 @@ class Writer:
             kind = self.pick(DATA)
         with self.deeper():
             return self._choose(PRODUCERS[kind])(self)
+
+    def form(self, kind: str, template: str) -> Node:
+        """An expression by a template, in which ``@kind`` is an expression and ``~kind`` a variable or a constant.
+
+        In a guard they are what is allowed there, in a pattern ``@kind`` is a pattern.
+        """
+        parts: list[str | Node] = []
+        for number, part in enumerate(_PLACES.split(template)):
+            if number % 2:
+                parts.append(self.leaf(part[1:]) if part[0] == "~" else self._part(part[1:]))
+            elif part:
+                parts.append(part)
+        return Node(kind, tuple(parts))
+
+    def _part(self, kind: str) -> Node:
+        if self.in_guard:
+            return self.guard_expression(kind)
+        return self.part_pattern(kind) if self.pattern_depth else self.make(kind)
 
     def leaf(self, kind: str) -> Node:
         """A variable, or else a constant."""
@@ -177,7 +199,9 @@ class Writer:
         """Patterns that are matched together, as in the head of a clause."""
         kept, self.depth = self.depth, depth
         self.in_pattern = []
+        self.pattern_depth += 1
         nodes = [self.part_pattern(kind) for kind in kinds]
+        self.pattern_depth -= 1
         self.in_pattern = []
         self.depth = kept
         return nodes

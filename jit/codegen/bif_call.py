@@ -1,0 +1,116 @@
+"""Calls of BIFs that change nothing when they fail, or have not finished: the C function is called from native code.
+
+What fails or traps the interpreter does again from the start, with the arguments as they were; so it raises exceptions,
+and yields. All other BIFs are called through the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from jit.arm32.assembler import Assembler
+from jit.arm32.conditions import EQ, LE, NE
+from jit.arm32.labels import Label
+from jit.arm32.operands import at
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
+from jit.arm32.relocations import External
+from jit.beam.operands import Import
+from jit.codegen import machine, symbols
+from jit.codegen.call import CallEmitter, instead_of, return_
+from jit.codegen.emission import Emission
+from jit.codegen.fragments import fragment, swap_out
+from jit.codegen.machine import FCALLS, HTOP, PROCESS, REGISTERS, WORD, X_ARRAY, E
+from jit.erts.layout import Layout
+
+#: No more than three arguments, which is what is kept. None of them collects garbage or looks at what the process is
+#: doing. A name that is no BIF in a release is called through the interpreter as well.
+_NAMES: Final = {
+    "erlang": "setelement/3 ++/2 --/2 put/2 get/0 get/1 erase/1 append_element/2 make_tuple/2 list_to_tuple/1 "
+    "tuple_to_list/1 atom_to_list/1 list_to_atom/1 list_to_existing_atom/1 integer_to_list/1 integer_to_list/2 "
+    "list_to_integer/1 float_to_list/2 list_to_float/1 pid_to_list/1 ref_to_list/1 integer_to_binary/1 "
+    "binary_to_integer/1 atom_to_binary/1 atom_to_binary/2 binary_to_atom/1 binary_to_atom/2 binary_to_list/1 "
+    "binary_to_list/3 list_to_binary/1 iolist_to_binary/1 iolist_size/1 split_binary/2 make_ref/0 unique_integer/0 "
+    "unique_integer/1 monotonic_time/0 monotonic_time/1 system_time/0 system_time/1 phash2/1 phash2/2 md5/1 whereis/1 "
+    "function_exported/3 fun_info/2 make_fun/3",
+    "lists": "member/2 reverse/2 keyfind/3 keymember/3 keysearch/3",
+    "maps": "find/2 from_keys/2 from_list/1 keys/1 merge/2 put/3 remove/2 take/2 update/3 values/1",
+    "ets": "lookup/2 lookup_element/3 member/2 first/1 next/2",
+    "math": "cos/1 exp/1 log/1 pow/2 sin/1 sqrt/1 tan/1 atan/1 atan2/2 floor/1 ceil/1",
+    "persistent_term": "get/1 get/2",
+}
+
+
+def _imports() -> Iterator[Import]:
+    for module, names in _NAMES.items():
+        for name in names.split():
+            function, arity = name.rsplit("/", 1)
+            yield Import(module, function, int(arity))
+
+
+def _emitter(callee: Import) -> CallEmitter:
+    """In a tail call the frame is given up behind the BIF: the interpreter has it there too."""
+
+    def emit(e: Emission, frame: int | None) -> None:
+        e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
+        e.a.together(2)
+        e.a.bl(e.shared.fragments["call_bif"])
+        e.a.b(e.to_interpreter(), EQ)  # always, but with no condition literals might be placed behind it
+        if frame is not None:
+            e.a.add_constant(E, E, WORD * frame)
+            return_(e)
+
+    return emit
+
+
+for _callee in _imports():
+    instead_of(_callee)(_emitter(_callee))
+
+
+@fragment("call_bif")
+def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
+    """Call the BIF with the export entry r0: its arguments are in x registers, its value comes to x0.
+
+    Control then comes to the second word behind the call; to the first, with the flag Z set, if the interpreter is to
+    call it.
+    """
+    failed, end = Label(), Label()
+    a.str(LR, at(SP, machine.RETURN))
+    a.ldr(R1, at(R0, layout["Export.bif_number"]))
+    a.ldr(R2, at(R0, layout["Export.is_bif_traced"]))
+    a.cmn(R1, 1)
+    a.b(end, EQ)
+    a.cmp(R2, 0)
+    a.b(end, NE)
+    a.cmp(FCALLS, 1)  # a BIF takes one, and needs one behind it
+    a.b(end, LE)
+    a.sub(FCALLS, FCALLS, 1)
+    swap_out(a, layout)
+    a.ldr_literal(R2, External("bif_table"))
+    a.mov_constant(R3, layout.sizes["BifEntry"])
+    a.mla(R12, R1, R3, R2)
+    a.ldr(R12, at(R12, layout["BifEntry.f"]))
+    a.add(R1, REGISTERS, X_ARRAY)
+    a.ldm(R1, (R0, R2, R3))
+    a.add(LR, SP, machine.ARGUMENTS)
+    a.stm(LR, (R0, R2, R3))
+    a.mov(R0, PROCESS)
+    a.mov(R2, 0)
+    a.blx(R12)
+    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
+    a.ldr(FCALLS, at(PROCESS, layout["Process.fcalls"]))
+    a.cmp(R0, 0)
+    a.b(failed, EQ)
+    a.str(R0, at(REGISTERS, X_ARRAY))
+    a.ldr(LR, at(SP, machine.RETURN))
+    a.add(LR, LR, WORD)
+    a.mov(R1, 1)
+    a.b(fragments["settle"])
+    a.bind(failed)  # a trap has put other arguments into x registers
+    a.add(R1, SP, machine.ARGUMENTS)
+    a.ldm(R1, (R0, R2, R3))
+    a.add(R1, REGISTERS, X_ARRAY)
+    a.stm(R1, (R0, R2, R3))
+    a.bind(end)
+    a.cmp(R0, R0)
+    a.ldr(PC, at(SP, machine.RETURN))

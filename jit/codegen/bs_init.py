@@ -1,0 +1,173 @@
+"""Construction of binaries by one operation per segment, as compilers before OTP 25 make it.
+
+What has been allocated and where the next segment goes is in the scheduler's erl_bits_state from one operation to the
+next. Nothing in between collects garbage: control goes to the interpreter only where it raises an exception, or for
+segments that are too large for a binary on the heap, which would move.
+"""
+
+from __future__ import annotations
+
+from jit.arm32.conditions import HI, MI, NE
+from jit.arm32.labels import Label
+from jit.arm32.operands import at
+from jit.arm32.registers import R0, R1, R2, R3, Register
+from jit.beam.operands import Allocation, Integer, Operand, String
+from jit.beam.terms import Atom
+from jit.codegen import machine
+from jit.codegen.bs_context import LITTLE, flags_of, multiply
+from jit.codegen.bs_create import append, check_character, load_steps, new, private_append
+from jit.codegen.bs_integer import make_small
+from jit.codegen.bs_put import BIN_OFFSET, Writer
+from jit.codegen.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, constant_bits
+from jit.codegen.common import heap_words
+from jit.codegen.emission import Emission
+from jit.codegen.emitters import emits
+from jit.codegen.machine import GREATEST, REGISTERS
+
+_ALL = Atom("all")
+
+
+# Sizes
+
+
+@emits("bs_add")
+def bs_add(e: Emission, _fail: Operand, one: Operand, other: Operand, unit: int, destination: Operand) -> None:
+    """one + other * unit."""
+    failure = e.to_interpreter()
+    _load_size(e, one, 1, R0, failure)
+    _load_size(e, other, unit, R1, failure)
+    e.a.add(R0, R0, R1)
+    e.a.cmp_constant(R0, GREATEST)
+    e.a.b(failure, HI)
+    make_small(e.a, R0, R0)
+    e.store(R0, destination)
+
+
+def _load_size(e: Emission, size: Operand, unit: int, into: Register, failure: Label) -> None:
+    """A size in units, as a small integer of bits or bytes. It must be one in units too; r2 and r12 are not kept."""
+    e.load(size, into)
+    e.a.and_(R2, into, machine.SMALL_TAG)
+    e.a.cmp(R2, machine.SMALL_TAG)
+    e.a.b(failure, NE)
+    e.a.asrs(into, into, machine.SMALL_BITS)
+    e.a.b(failure, MI)
+    e.a.cmp_constant(into, GREATEST // unit)
+    e.a.b(failure, HI)
+    multiply(e.a, into, unit)
+
+
+@emits("bs_utf8_size")
+def bs_utf8_size(e: Emission, _fail: Operand, source: Operand, destination: Operand) -> None:
+    load_steps(e, source, 1, UTF8_LIMITS)
+    make_small(e.a, R0, R0)
+    e.store(R0, destination)
+
+
+@emits("bs_utf16_size")
+def bs_utf16_size(e: Emission, _fail: Operand, source: Operand, destination: Operand) -> None:
+    load_steps(e, source, 2, UTF16_LIMITS)
+    make_small(e.a, R0, R0)
+    e.store(R0, destination)
+
+
+# Allocation
+
+
+@emits("bs_init2")
+def bs_init2(
+    e: Emission, _fail: Operand, size: Operand, heap: int | Allocation, live: int, _flags: int, destination: Operand
+) -> None:
+    _init(e, size, 8, heap_words(e, heap), live, destination)
+
+
+@emits("bs_init_bits")
+def bs_init_bits(
+    e: Emission, _fail: Operand, size: Operand, heap: int | Allocation, live: int, _flags: int, destination: Operand
+) -> None:
+    _init(e, size, 1, heap_words(e, heap), live, destination)
+
+
+def _init(e: Emission, size: Operand, unit: int, words: int, live: int, destination: Operand) -> None:
+    bits = size * unit if isinstance(size, int) else None
+    if bits is None:
+        _load_size(e, size, unit, R3, e.to_interpreter())
+    if not new(e, bits, words, live):
+        e.a.mov(R1, 0)
+        e.a.str(R1, at(REGISTERS, e.shared.layout[BIN_OFFSET]))
+    e.forget()
+    e.store(R0, destination)
+
+
+@emits("bs_append")
+def bs_append(
+    e: Emission, _fail: Operand, size: Operand, heap: int | Allocation, live: int, unit: int, source: Operand,
+    _flags: int, destination: Operand,
+) -> None:  # fmt: skip
+    failure = e.to_interpreter()
+    _load_size(e, size, 1, R3, failure)
+    append(e, Segment("append", unit, 0, source, size, None, False), None, heap_words(e, heap), live, failure)
+    e.forget()
+    e.store(R0, destination)
+
+
+@emits("bs_private_append")
+def bs_private_append(
+    e: Emission, _fail: Operand, size: Operand, unit: int, source: Operand, _flags: int, destination: Operand
+) -> None:
+    failure = e.to_interpreter()
+    _load_size(e, size, 1, R3, failure)
+    private_append(e, Segment("private_append", unit, 0, source, size, None, False), None, failure)
+    e.store(R0, destination)
+
+
+# Segments
+
+
+@emits("bs_put_integer")
+def bs_put_integer(e: Emission, _fail: Operand, size: Operand, unit: int, flags: int, source: Operand) -> None:
+    _put_sized(e, "integer", size, unit, flags, source)
+
+
+@emits("bs_put_float")
+def bs_put_float(e: Emission, _fail: Operand, size: Operand, unit: int, flags: int, source: Operand) -> None:
+    _put_sized(e, "float", size, unit, flags, source)
+
+
+@emits("bs_put_binary")
+def bs_put_binary(e: Emission, _fail: Operand, size: Operand, unit: int, flags: int, source: Operand) -> None:
+    _put_sized(e, "binary", size, unit, flags, source)
+
+
+def _put_sized(e: Emission, kind: str, size: Operand, unit: int, flags: int, source: Operand) -> None:
+    failure, is_all = e.to_interpreter(), size == _ALL
+    bits = None if is_all else constant_bits(kind, unit, size)
+    if bits is None and not is_all:
+        _load_size(e, size, unit, R3, failure)
+    _put(e, Segment(kind, unit, flags_of(flags) & LITTLE, source, size, bits, is_all), failure)
+
+
+@emits("bs_put_string")
+def bs_put_string(e: Emission, size: int, string: String) -> None:
+    _put(e, Segment("string", 8, 0, string, Integer(size), 8 * size, False), e.to_interpreter())
+
+
+@emits("bs_put_utf8")
+def bs_put_utf8(e: Emission, _fail: Operand, _flags: int, source: Operand) -> None:
+    _put(e, Segment("utf8", 1, 0, source, Integer(0), None, False), e.to_interpreter())
+
+
+@emits("bs_put_utf16")
+def bs_put_utf16(e: Emission, _fail: Operand, flags: int, source: Operand) -> None:
+    _put(e, Segment("utf16", 1, flags_of(flags) & LITTLE, source, Integer(0), None, False), e.to_interpreter())
+
+
+@emits("bs_put_utf32")
+def bs_put_utf32(e: Emission, _fail: Operand, flags: int, source: Operand) -> None:
+    part = Segment("utf32", 1, flags_of(flags) & LITTLE, source, Integer(32), 32, False)
+    check_character(e, part, e.to_interpreter())
+    _put(e, part, e.to_interpreter())
+
+
+def _put(e: Emission, part: Segment, failure: Label) -> None:
+    """Write a segment to where erl_bits_state says."""
+    Writer(e, failure).write([part])

@@ -1,0 +1,70 @@
+"""Where native code says that x registers are: checked in modules of stdlib, operation by operation."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import pytest
+
+from beamgdb.sandbox import Sandbox
+from jit.arm32.registers import Register
+from jit.beam.module import read_module
+from jit.codegen.cache import REGISTERS, Keeps
+from jit.codegen.compile import Native, NativeFunction, compile_module
+from jit.codegen.emission import Emission
+from jit.erts.layout import load
+
+OTP = 27
+MODULES = ("lists", "gb_trees", "erl_scan", "io_lib_pretty")
+
+
+@pytest.fixture(scope="module", params=MODULES)
+def native(request: pytest.FixtureRequest) -> Native:
+    """A module's native code."""
+    (beam,) = Sandbox("armhf", OTP).ensure().otp_root.glob(f"lib/stdlib-*/ebin/{request.param}.beam")
+    return compile_module(read_module(beam), load(OTP))
+
+
+def places(native: Native) -> Iterator[tuple[Emission, int, dict[int, Register | None]]]:
+    """For each operation its function, its index, and where x registers are before it."""
+    for function in native.functions:
+        assert function.emission
+        for offset, index in function.operations:
+            yield function.emission, index, located(function, offset)
+
+
+def located(function: NativeFunction, offset: int) -> dict[int, Register | None]:
+    """Where x registers are at an offset."""
+    row = bisect_right(function.locations, offset, key=lambda location: location[0])
+    return function.locations[row - 1][1]
+
+
+def test_offsets_ascend(native: Native) -> None:
+    for function in native.functions:
+        offsets = [offset for offset, _ in function.locations]
+        assert offsets == sorted(set(offsets))
+
+
+def test_every_live_register_is_somewhere(native: Native) -> None:
+    for emission, index, where in places(native):
+        live = {number for number in range(1024) if emission.live[index] >> number & 1}
+        assert set(where) == live, (emission.function.name, emission.operations[index])
+
+
+def test_a_register_has_one_value(native: Native) -> None:
+    for _, _, where in places(native):
+        taken = [register for register in where.values() if register is not None]
+        assert len(set(taken)) == len(taken)
+        assert set(taken) <= set(REGISTERS)
+
+
+def test_memory_has_what_others_look_at(native: Native) -> None:
+    """Labels, to which control comes from elsewhere, and operations that may look at memory."""
+    kept = 0
+    for emission, index, where in places(native):
+        in_registers = {number for number, register in where.items() if register is not None}
+        if emission.cache.keeps[index] is not Keeps.ALL:
+            assert not in_registers, (emission.function.name, emission.operations[index])
+        kept += len(in_registers)
+    assert kept > 20  # there are such values

@@ -1,0 +1,148 @@
+"""Whole nodes run natively: kernel and stdlib from the boot on, with a shell in which one works."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from beamgdb.sandbox import Sandbox
+from jit.erts.boot import arguments, write_boot
+from tests.codegen.native_node import PATIENCE, RELEASES, compile_native, erlc, node
+
+SOURCES = Path(__file__).with_name("whole_node")
+#: What is under test: all of these have native code in the node that works with them.
+WORKING = (
+    "array dict erl_eval erl_lint erl_parse erl_pp erl_scan gb_sets gb_trees gen gen_event gen_server gen_statem io_lib "
+    "io_lib_format io_lib_fread io_lib_pretty lists maps orddict ordsets proc_lib proplists queue servers sets sofs "
+    "string supervisor sys unicode_util work".split()
+)
+RUN = """
+    io:format("~p~n", [work:run()]),
+    case erlang:function_exported(native, modules, 0) of true -> io:format("native ~w~n", [native:modules()]); _ -> ok end,
+    halt().
+"""
+QUIET = ("-kernel", "logger_level", "none")
+
+
+@pytest.fixture(params=RELEASES, scope="module")
+def otp(request: pytest.FixtureRequest) -> int:
+    release: int = request.param
+    return release
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The modules of this test, as the compiler makes them."""
+    folder = tmp_path_factory.mktemp("plain")
+    for source in SOURCES.glob("*.erl"):
+        erlc(source, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def system(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of kernel and stdlib, and the modules of this test, native; the glue and a boot script that loads it first."""
+    root = Sandbox("armhf", otp).ensure().otp_root
+    folder = tmp_path_factory.mktemp(f"system-{otp}")
+    libraries = [next(root.glob(f"lib/{name}-*/ebin")) for name in ("kernel", "stdlib")]
+    compile_native([*libraries, *plain.glob("*.beam")], folder, otp)
+    write_boot(root / "bin/start.boot", folder)
+    return folder
+
+
+def test_real_work(otp: int, plain: Path, system: Path) -> None:
+    interpreted = node(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
+    assert (interpreted.returncode, interpreted.stderr) == (0, "")
+    native = node(otp, *arguments(system), *QUIET, "-eval", RUN)
+    assert (native.returncode, native.stderr) == (0, "")
+    answer, _, modules = native.stdout.partition("native ")
+    assert answer == interpreted.stdout
+    missing = set(WORKING) - set(modules.strip(" []\n").split(","))
+    assert not missing
+
+
+@pytest.fixture(scope="module")
+def stressed(otp: int, plain: Path, system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The system with the modules that work collecting garbage and yielding wherever that can happen."""
+    ebin = next(Sandbox("armhf", otp).ensure().otp_root.glob("lib/stdlib-*/ebin"))
+    beams = [path for name in WORKING if (path := ebin / f"{name}.beam").exists()]
+    folder = tmp_path_factory.mktemp(f"stressed-{otp}")
+    compile_native([*beams, *plain.glob("*.beam")], folder, otp, "--stress")
+    for path in system.iterdir():
+        if not (folder / path.name).exists():
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_real_work_under_stress(otp: int, plain: Path, stressed: Path) -> None:
+    interpreted = node(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
+    native = node(otp, *arguments(stressed), *QUIET, "-eval", RUN)
+    assert (native.returncode, native.stderr) == (0, "")
+    assert native.stdout.partition("native ")[0] == interpreted.stdout
+
+
+class Shell:
+    """An Erlang shell on a terminal."""
+
+    def __init__(self, terminal: int) -> None:
+        self.terminal = terminal
+        self.said = ""
+
+    def until(self, text: str) -> str:
+        """What it says up to a text."""
+        end = time.monotonic() + PATIENCE
+        while text not in self.said:
+            ready, _, _ = select.select([self.terminal], [], [], max(0, end - time.monotonic()))
+            assert ready, f"{text!r} is not in {self.said!r}"
+            self.said += os.read(self.terminal, 65536).decode(errors="replace")
+        before, _, self.said = self.said.partition(text)
+        return before
+
+    def ask(self, expression: str, answer: str) -> None:
+        """Type an expression and see its value, in a line of its own."""
+        os.write(self.terminal, f"{expression}\n".encode())
+        self.until(f"\n{answer}\r\n")
+        self.until("> ")
+
+
+@contextmanager
+def shell(otp: int, folder: Path, *words: str) -> Iterator[Shell]:
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "HOME": str(folder), "ERL_CRASH_DUMP": "/dev/null"}
+    command = Sandbox("armhf", otp).ensure().command(words)
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=folder) as process:
+        os.close(slave)
+        try:
+            yield Shell(master)
+            assert process.wait(timeout=PATIENCE) == 0
+        finally:
+            process.kill()
+            os.close(master)
+
+
+def test_shell(otp: int, plain: Path, system: Path, tmp_path: Path) -> None:
+    """A node that is native all over: its shell evaluates, compiles a module and runs it."""
+    (tmp_path / "servers.erl").write_bytes((SOURCES / "servers.erl").read_bytes())
+    with shell(otp, tmp_path, *arguments(system)) as session:
+        session.until("> ")
+        session.ask("lists:sort(fun(A, B) -> A > B end, lists:seq(1, 5)).", "[5,4,3,2,1]")
+        session.ask("F = fun(N) when N > 1 -> N * 2; (_) -> none end, [F(X) || X <- [1, 2]].", "[none,4]")
+        session.ask("1 / 0.", "** exception error: an error occurred when evaluating an arithmetic expression")
+        session.ask("length(native:modules()) > 60.", "true")
+        session.ask("c(servers).", "{ok,servers}")
+        session.ask("{ok, _} = servers:start_server(), servers:pingpong(100).", "pong")
+        os.write(session.terminal, b"q().\n")
+
+
+def test_one_folder_serves_as_before_without_the_glue(otp: int, plain: Path, system: Path) -> None:
+    ran = node(otp, "-pa", str(system), *QUIET, "-eval", RUN.replace("native", "nothing"))
+    interpreted = node(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
+    assert (ran.returncode, ran.stdout) == (0, interpreted.stdout)

@@ -1,0 +1,88 @@
+"""Random modules do the same interpreted and native; so do those that once did not (regressions/*.erl)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from jit.codegen.emitters import EMITTERS
+from tests.codegen.native_node import RELEASES
+from tests.differential.generator.module import Source, generate
+from tests.differential.shrink import shrink
+from tests.differential.total import Total
+from tests.differential.workshop import Outcome, Workshop
+
+REGRESSIONS = sorted(Path(__file__).with_name("regressions").glob("*.erl"))
+#: Seeds of modules that are compared as they are, and collecting and yielding wherever that can happen.
+PLAIN = range(1, 121)
+STRESS = range(1001, 1061)
+
+
+@dataclass(frozen=True)
+class File:
+    """A module of a file."""
+
+    path: Path
+    options: str = ""
+    without: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def workshop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    with Workshop(tmp_path_factory.mktemp("differential"), request.param) as one:
+        yield one
+
+
+def wrong(outcomes: list[Outcome]) -> str:
+    """What is to be told of modules that are not the same, or do not run."""
+    told = [one for one in outcomes if one.wrong or one.refused]
+    return "\n".join(f"{one.name}: {one.refused} {' '.join(one.wrong)[:3000]}" for one in told)
+
+
+@pytest.mark.parametrize("stress", [False, True], ids=["plain", "stress"])
+def test_regressions(workshop: Workshop, stress: bool) -> None:
+    outcomes = list(workshop.run([File(path) for path in REGRESSIONS], stress=stress))
+    assert not wrong(outcomes)
+    assert all(outcome.cases for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("seeds", "stress"), [(PLAIN, False), (STRESS, True)], ids=["plain", "stress"])
+def test_random_modules(workshop: Workshop, seeds: range, stress: bool) -> None:
+    sources = [generate(seed, workshop.otp) for seed in seeds]
+    outcomes = list(workshop.run(sources, stress=stress))
+    total = Total(outcomes)
+    assert not wrong(total.wrong), total.text()
+    # They all compile, and nearly all end soon.
+    assert total.refused.total() <= len(seeds) // 30, wrong(outcomes)
+    assert total.share > 0.8, total.text()
+    assert total.values > total.cases / 3, total.text()
+
+
+def test_an_error_is_found_and_made_small(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were native code wrong, this would tell: here is_nil does nothing."""
+    monkeypatch.setitem(EMITTERS, "is_nil", lambda _e, _fail, _source: None)
+    source, outcome = _first_wrong(workshop)
+    before = len(source.text())
+    smaller, outcome = shrink(source, outcome, workshop)
+    assert outcome.wrong
+    assert "[]" in smaller.text()
+    assert len(smaller.text()) < before / 3
+
+
+def _first_wrong(workshop: Workshop) -> tuple[Source, Outcome]:
+    for seed in range(1, 20):
+        source = generate(seed, workshop.otp)
+        (outcome,) = workshop.run([source])
+        if outcome.wrong:
+            return source, outcome
+    pytest.fail("no difference is found")

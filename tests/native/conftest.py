@@ -1,0 +1,69 @@
+"""A node in which the module shop is native and counter is interpreted, under GDB with the extension: one for each
+release, which all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.codegen.native_node import RELEASES, compile_native, erlc
+from tests.harness.gdb import Gdb
+from tests.harness.targets import Session, Target, session
+from tests.matrix.conftest import PATIENCE
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The session, and the folder with the modules."""
+
+    session: Session
+    ebin: Path
+
+    @property
+    def gdb(self) -> Gdb:
+        return self.session.gdb
+
+
+@pytest.fixture(scope="session", params=RELEASES)
+def shop_session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The node. Its processes do the same things over and over."""
+    otp: int = request.param
+    folder = tmp_path_factory.mktemp(f"native-{otp}")
+    plain = tmp_path_factory.mktemp("plain")
+    erlc(HERE / "counter.erl", folder)
+    compile_native([erlc(HERE / "shop.erl", plain)], folder, otp)
+    with session(Target("armhf", otp), "remote", folder, "shop:start()", "-s", "native") as one:
+        yield Shop(one, folder)
+
+
+@pytest.fixture
+def gdb(shop_session: Shop) -> Iterator[Gdb]:
+    """GDB, after which no breakpoints of the test are left."""
+    yield shop_session.gdb
+    shop_session.gdb.cmd("delete")
+
+
+def line(text: str) -> int:
+    """The number of the first line of shop.erl with this text."""
+    lines = (HERE / "shop.erl").read_text().splitlines()
+    return next(number for number, one in enumerate(lines, 1) if text in one)
+
+
+def stop_at(gdb: Gdb, where: str) -> str:
+    """Have a breakpoint there hit; what GDB prints of it."""
+    said = gdb.cmd(f"beam-break -temporary {where}")
+    assert said.startswith("Temporary breakpoint "), said
+    return resume(gdb)
+
+
+def resume(gdb: Gdb) -> str:
+    """Go on to a breakpoint; what GDB prints of the stop."""
+    stop = gdb.go("continue", timeout=PATIENCE)
+    assert stop.reason == "breakpoint-hit", stop.text
+    # GDB tells of the stop before the extension prints where Erlang is.
+    return stop.text + gdb.cmd("echo")

@@ -20,7 +20,7 @@ def rows(file: BytesIO) -> list[Line]:
     try:
         dwarf = ELFFile(file).get_dwarf_info(relocate_dwarf_sections=False)
         found = [row for unit in dwarf.iter_CUs() for row in _of_unit(dwarf.line_program_for_CU(unit))]
-    except (ELFError, DWARFError, KeyError, IndexError, UnicodeDecodeError):
+    except (ELFError, DWARFError, KeyError, IndexError, ValueError, AssertionError):
         return []
     return sorted(set(found))
 

@@ -23,6 +23,12 @@ ENTRY = " entry"
 """How names end of what only native callers run."""
 
 MAX_SECTIONS = 256
+MAX_SYMBOLS = 1 << 20
+MAX_NAME = 4096
+"""Bytes of a symbol: two atoms of 255 characters, with their quotes and escapes."""
+
+GLOBALS = 8
+"""Global symbols among which the first function is looked for."""
 
 _ATOM = r"('(?:[^'\\]|\\.)*'|[^:'/]+)"
 _FUNCTION = re.compile(rf"{_ATOM}:{_ATOM}/(\d+(?: entry)?)")
@@ -50,10 +56,12 @@ class _Section(NamedTuple):
     offset: int
     size: int
     link: int
+    info: int
 
 
 class NativeObject:
-    """A registered object. Only what tells where its code lies is read at once. May raise `Unreadable` later."""
+    """A registered object. Only what tells where its code lies is read at once. May raise `Unreadable` later; where it
+    is damaged, it has no functions or lines."""
 
     def __init__(self, memory: Memory, entry: Entry) -> None:
         """Raises `NoObject`, `Unreadable`."""
@@ -74,7 +82,7 @@ class NativeObject:
         rows = list(_SECTION.iter_unpack(self.headers))
         texts = self._read(rows[names][4], rows[names][5])
         return {
-            _text(texts, row[0]): _Section(index, row[3], row[4], row[5], row[6]) for index, row in enumerate(rows)
+            _text(texts, row[0]): _Section(index, row[3], row[4], row[5], row[6], row[7]) for index, row in enumerate(rows)
         }
 
     def _read(self, offset: int, size: int) -> bytes:
@@ -93,27 +101,48 @@ class NativeObject:
         lines = self._lines()
         ranges = (
             Range(start, start + size, _name(symbol), _between(lines, start, start + size))
-            for start, size, symbol in sorted(self._functions())
+            for start, size, symbol in sorted(self._functions)
         )
         return Module(self.name, self.base, self.size, tuple(ranges))
 
     @cached_property
     def name(self) -> str:
-        """The module's name."""
-        found = next(filter(None, (_FUNCTION.fullmatch(symbol) for _, _, symbol in self._functions())), None)
+        """The module's name: that of its first global symbol which is a function. Quick, for it is asked of all."""
+        try:
+            symbols = (symbol for _, _, symbol in self._read_functions(GLOBALS))
+            found = next(filter(None, map(_FUNCTION.fullmatch, symbols)), None)
+        except (NoObject, struct.error):
+            found = None
         return bare(_unquoted(found[1])) if found else ""
 
-    def _functions(self) -> Iterator[tuple[int, int, str]]:
-        """Address, size and symbol of each."""
+    @cached_property
+    def _functions(self) -> list[tuple[int, int, str]]:
+        """Address, size and symbol of each; none where the object is damaged."""
+        try:
+            return list(self._read_functions())
+        except (NoObject, struct.error):
+            return []
+
+    def _read_functions(self, globals_only: int = 0) -> Iterator[tuple[int, int, str]]:
+        """All functions, or those among so many global symbols, which come behind the others (elf(5), sh_info)."""
         table = self._sections.get(".symtab")
-        if table is None:
+        names = next((one for one in self._sections.values() if table and one.number == table.link), None)
+        if table is None or names is None:
             return
-        names = next(one for one in self._sections.values() if one.number == table.link)
-        texts = self._read(names.offset, names.size)
+        first = min(table.info * _SYMBOL.size, table.size) if globals_only else 0
+        size = min(table.size - first, (globals_only or MAX_SYMBOLS) * _SYMBOL.size)
+        symbols = self._read(table.offset + first, size)
+        texts = b"" if globals_only else self._read(names.offset, names.size)
         text = self._sections[".text"].number
-        for name, value, size, kind, _, section in _SYMBOL.iter_unpack(self._read(table.offset, table.size)):
-            if kind & 0xF == _STT_FUNC and section == text and size:
-                yield self.base + value, size, _text(texts, name)
+        for name, value, length, kind, _, section in _SYMBOL.iter_unpack(symbols):
+            if kind & 0xF == _STT_FUNC and section == text and length:
+                symbol = _text(texts, name) if texts else self._name_at(names, name)
+                yield self.base + value, length, symbol
+
+    def _name_at(self, names: _Section, at: int) -> str:
+        if at >= names.size:
+            raise NoObject("a name of a native object is outside of it")
+        return _text(self._read(names.offset + at, min(MAX_NAME, names.size - at)), 0)
 
     def _lines(self) -> list[Line]:
         """The line table's rows, by address; none without what reads it."""
@@ -122,7 +151,7 @@ class NativeObject:
             from beamgdb.native import lines
         except ImportError:
             return []
-        return lines.rows(io.BytesIO(self._memory.read(self.entry.symfile, self.entry.size)))
+        return lines.rows(io.BytesIO(self._read(0, self.entry.size)))
 
 
 def find(memory: Memory, entry: Entry) -> NativeObject | None:
@@ -149,7 +178,10 @@ def _name(symbol: str) -> str:
 
 
 def _text(texts: bytes, at: int) -> str:
-    return texts[at : texts.index(b"\0", at)].decode("utf-8", "replace")
+    end = texts.find(b"\0", at)
+    if end < 0:
+        raise NoObject("a name of a native object has no end")
+    return texts[at:end].decode("utf-8", "replace")
 
 
 def _unquoted(atom: str) -> str:

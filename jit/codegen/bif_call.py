@@ -1,7 +1,7 @@
-"""Calls of BIFs that change nothing when they fail, or have not finished: the C function is called from native code.
+"""Calls of BIFs that change nothing when they fail: the C function is called from native code.
 
-What fails or traps the interpreter does again from the start, with the arguments as they were; so it raises exceptions,
-and yields. All other BIFs are called through the interpreter.
+One that fails the interpreter calls again, which raises the exception. One that traps goes on as it wants to, and what
+it gives in the end comes back to native code. All other BIFs are called through the interpreter.
 """
 
 from __future__ import annotations
@@ -23,78 +23,101 @@ from jit.codegen.fragments import fragment, swap_out
 from jit.codegen.machine import FCALLS, HTOP, PROCESS, REGISTERS, WORD, X_ARRAY, E
 from jit.erts.layout import Layout
 
-#: No more than three arguments, which is what is kept. None of them collects garbage or looks at what the process is
-#: doing. A name that is no BIF in a release is called through the interpreter as well.
+#: None of them collects garbage or looks at what the process is doing. Not each of them is a BIF in every release.
 _NAMES: Final = {
-    "erlang": "setelement/3 ++/2 --/2 put/2 get/0 get/1 erase/1 append_element/2 make_tuple/2 list_to_tuple/1 "
-    "tuple_to_list/1 atom_to_list/1 list_to_atom/1 list_to_existing_atom/1 integer_to_list/1 integer_to_list/2 "
-    "list_to_integer/1 float_to_list/2 list_to_float/1 pid_to_list/1 ref_to_list/1 integer_to_binary/1 "
-    "binary_to_integer/1 atom_to_binary/1 atom_to_binary/2 binary_to_atom/1 binary_to_atom/2 binary_to_list/1 "
-    "binary_to_list/3 list_to_binary/1 iolist_to_binary/1 iolist_size/1 split_binary/2 make_ref/0 unique_integer/0 "
-    "unique_integer/1 monotonic_time/0 monotonic_time/1 system_time/0 system_time/1 phash2/1 phash2/2 md5/1 whereis/1 "
-    "function_exported/3 fun_info/2 make_fun/3",
-    "lists": "member/2 reverse/2 keyfind/3 keymember/3 keysearch/3",
-    "maps": "find/2 from_keys/2 from_list/1 keys/1 merge/2 put/3 remove/2 take/2 update/3 values/1",
-    "ets": "lookup/2 lookup_element/3 member/2 first/1 next/2",
+    "erlang": "setelement/3 put/2 get/0 get/1 erase/1 append_element/2 make_tuple/2 list_to_tuple/1 tuple_to_list/1 "
+    "atom_to_list/1 list_to_atom/1 list_to_existing_atom/1 atom_to_binary/1 atom_to_binary/2 binary_to_atom/1 "
+    "binary_to_atom/2 pid_to_list/1 ref_to_list/1 make_ref/0 unique_integer/0 unique_integer/1 monotonic_time/0 "
+    "monotonic_time/1 system_time/0 system_time/1 whereis/1 function_exported/3 fun_info/2 make_fun/3",
+    "maps": "find/2 keys/1 put/3 remove/2 take/2 update/3 values/1",
     "math": "cos/1 exp/1 log/1 pow/2 sin/1 sqrt/1 tan/1 atan/1 atan2/2 floor/1 ceil/1",
     "persistent_term": "get/1 get/2",
 }
 
+#: The same, but they trap when they have much to do. A tail call of one is left to the interpreter, which keeps the
+#: frame: it is in the stack trace if the BIF fails later.
+_TRAPPING: Final = {
+    "erlang": "++/2 --/2 integer_to_list/1 integer_to_list/2 list_to_integer/1 float_to_list/2 list_to_float/1 "
+    "integer_to_binary/1 binary_to_integer/1 binary_to_list/1 binary_to_list/3 list_to_binary/1 iolist_to_binary/1 "
+    "iolist_size/1 split_binary/2 phash2/1 phash2/2 md5/1",
+    "lists": "member/2 reverse/2 keyfind/3 keymember/3 keysearch/3",
+    "maps": "from_keys/2 from_list/1 merge/2",
+    "ets": "lookup/2 lookup_element/3 member/2 first/1 next/2",
+}
 
-def _imports() -> Iterator[Import]:
-    for module, names in _NAMES.items():
-        for name in names.split():
+
+def _imports(names: Mapping[str, str]) -> Iterator[Import]:
+    for module, functions in names.items():
+        for name in functions.split():
             function, arity = name.rsplit("/", 1)
             yield Import(module, function, int(arity))
 
 
-def _emitter(callee: Import) -> CallEmitter:
+def _emitter(callee: Import, *, traps: bool) -> CallEmitter:
     """In a tail call the frame is given up behind the BIF: the interpreter has it there too."""
 
     def emit(e: Emission, frame: int | None) -> None:
+        if traps and frame is not None:
+            e.leave()
+            return
+        other, interpreter = Label(), e.to_interpreter()
+        after = e.continuation() if frame is None else None
         e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
         e.a.together(2)
         e.a.bl(e.shared.fragments["call_bif"])
-        e.a.b(e.to_interpreter(), EQ)  # always, but with no condition literals might be placed behind it
+        e.a.b(other, EQ)  # always, but with no condition literals might be placed behind it
+        if after is not None:
+            e.a.bind(after[1])
         if frame is not None:
             e.a.add_constant(E, E, WORD * frame)
             return_(e)
 
+        def cold() -> None:
+            e.a.bind(other)
+            e.a.cmp(R0, 0)
+            e.a.b(interpreter, EQ)
+            if after is not None:
+                e.a.ldr_literal(R0, symbols.label(after[0]))
+                e.a.str(R0, at(E))
+            e.a.add_constant(E, E, WORD * (frame or 0))
+            e.a.b(e.shared.fragments["trap"])
+
+        e.cold(cold)
+
     return emit
 
 
-for _callee in _imports():
-    instead_of(_callee)(_emitter(_callee))
+for _callee in _imports(_NAMES):
+    instead_of(_callee)(_emitter(_callee, traps=False))
+for _callee in _imports(_TRAPPING):
+    instead_of(_callee)(_emitter(_callee, traps=True))
 
 
 @fragment("call_bif")
 def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """Call the BIF with the export entry r0: its arguments are in x registers, its value comes to x0.
 
-    Control then comes to the second word behind the call; to the first, with the flag Z set, if the interpreter is to
-    call it.
+    Control then comes to the second word behind the call. It comes to the first, with the flag Z set, if the BIF has
+    trapped (r0 is not 0), or if the interpreter is to call it (r0 is 0).
     """
-    failed, end = Label(), Label()
+    interpreter, failed, end = Label(), Label(), Label()
     a.str(LR, at(SP, machine.RETURN))
     a.ldr(R1, at(R0, layout["Export.bif_number"]))
     a.ldr(R2, at(R0, layout["Export.is_bif_traced"]))
     a.cmn(R1, 1)
-    a.b(end, EQ)
+    a.b(interpreter, EQ)
     a.cmp(R2, 0)
-    a.b(end, NE)
+    a.b(interpreter, NE)
     a.cmp(FCALLS, 1)  # a BIF takes one, and needs one behind it
-    a.b(end, LE)
+    a.b(interpreter, LE)
     a.sub(FCALLS, FCALLS, 1)
     swap_out(a, layout)
     a.ldr_literal(R2, External("bif_table"))
     a.mov_constant(R3, layout.sizes["BifEntry"])
     a.mla(R12, R1, R3, R2)
     a.ldr(R12, at(R12, layout["BifEntry.f"]))
-    a.add(R1, REGISTERS, X_ARRAY)
-    a.ldm(R1, (R0, R2, R3))
-    a.add(LR, SP, machine.ARGUMENTS)
-    a.stm(LR, (R0, R2, R3))
     a.mov(R0, PROCESS)
+    a.add(R1, REGISTERS, X_ARRAY)
     a.mov(R2, 0)
     a.blx(R12)
     a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
@@ -106,11 +129,13 @@ def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> No
     a.add(LR, LR, WORD)
     a.mov(R1, 1)
     a.b(fragments["settle"])
-    a.bind(failed)  # a trap has put other arguments into x registers
-    a.add(R1, SP, machine.ARGUMENTS)
-    a.ldm(R1, (R0, R2, R3))
-    a.add(R1, REGISTERS, X_ARRAY)
-    a.stm(R1, (R0, R2, R3))
+    a.bind(failed)
+    a.ldr(R1, at(PROCESS, layout["Process.freason"]))
+    a.cmp(R1, machine.TRAP)
+    a.mov(R0, 1, EQ)
+    a.b(end, EQ)
+    a.bind(interpreter)
+    a.mov(R0, 0)
+    a.cmp(R0, 0)
     a.bind(end)
-    a.cmp(R0, R0)
     a.ldr(PC, at(SP, machine.RETURN))

@@ -313,7 +313,9 @@ def bs_get_float2(
 def bs_match_string(e: Emission, fail: Operand, source: Operand, bits: int, string: String) -> None:
     failure = match_failure(e, fail)
     register = check_left(e, source, bits, failure)
-    if 0 < bits <= MOST_READ:
+    if not bits:
+        return
+    if bits <= MOST_READ:
         width = read_bits(e, register, bits)
         value = int.from_bytes(string.data, "big") >> (8 * len(string.data) - bits)
         compare_bits(e, width, 0, bits, value, failure)

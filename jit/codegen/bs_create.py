@@ -15,16 +15,17 @@ from jit.arm32.conditions import EQ, HI, HS, LO, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl, lsr, post
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
-from jit.beam.operands import Allocation, Operand, X, register_of
+from jit.beam.operands import Allocation, Operand
 from jit.codegen import machine
-from jit.codegen.bs_context import is_behind, multiply
+from jit.codegen.bs_append import append, private_append
+from jit.codegen.bs_context import multiply
 from jit.codegen.bs_put import BIN_OFFSET, CURRENT_BIN, Writer
 from jit.codegen.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, segments
 from jit.codegen.common import check_room, heap_words
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import call_vm, collect, fragment, swap_in, swap_out
-from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HEADER_BITS, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.codegen.fragments import call_vm, collect, fragment, swap_out
+from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HEADER_BITS, HTOP, PROCESS, REGISTERS, RETURN, WORD, E
 from jit.erts.layout import Layout
 
 #: From sp: the new binary while its segments are written.
@@ -174,6 +175,14 @@ def _bits_27(a: Assembler, layout: Layout, no: Label) -> None:
     a.sub(R0, R0, R1)
 
 
+def _make_room(e: Emission, words: int, live: int) -> None:
+    """Have room on the heap; r3 stays."""
+    e.a.str(R3, at(SP, ARGUMENTS))
+    check_room(e, words, live)
+    e.forget()
+    e.a.ldr(R3, at(SP, ARGUMENTS))
+
+
 # Allocation: r0 = the term, erl_bits_state = where to write
 
 
@@ -316,109 +325,3 @@ def _cut_last_byte(a: Assembler, layout: Layout) -> None:
     a.str(R0, post(HTOP, WORD))
     a.sub(R0, HTOP, WORD * _SUB_BIN_WORDS - BOXED_TAG)
     a.bind(whole)
-
-
-# A binary made longer
-
-
-def append(e: Emission, part: Segment, bits: int | None, words: int, live: int, failure: Label) -> Label:
-    """To a binary that may have room behind it, *bits* or r3 bits. Gives where to go if something fails afterwards."""
-    source, place = register_of(part.source), X_ARRAY + WORD * live
-    e.load(part.source, R0)
-    e.a.str(R0, at(REGISTERS, place))
-    if isinstance(source, X) and is_behind(source, live):
-        # The interpreter will want it where it was, but the collector knows of one place behind the registers in use.
-        live += 1
-        e.a.str(R0, at(REGISTERS, place + WORD))
-        failure = _restoring(e, source, place, failure)
-    if bits is not None:
-        e.a.mov_constant(R3, bits)
-    if e.shared.stress:
-        e.a.str(R3, at(SP, ARGUMENTS))
-        check_room(e, words + _REFERENCE_WORDS, live + 1)
-        e.a.ldr(R3, at(SP, ARGUMENTS))
-    e.a.mov_constant(R0, words)
-    e.a.str(R0, at(SP))
-    e.a.mov_constant(R0, part.unit)
-    e.a.str(R0, at(SP, WORD))
-    e.a.mov_constant(R2, live)
-    e.a.bl(e.shared.fragments["bs_append"])
-    e.a.cmp(R0, 0)
-    e.a.b(failure, EQ)
-    return failure
-
-
-def _restoring(e: Emission, source: X, place: int, failure: Label) -> Label:
-    again = Label()
-
-    def cold() -> None:
-        e.a.bind(again)
-        e.a.ldr(R0, at(REGISTERS, place))
-        e.a.str(R0, at(REGISTERS, X_ARRAY + WORD * source.number))
-        e.a.b(failure)
-
-    e.cold(cold)
-    return again
-
-
-@fragment("bs_append")
-def bs_append(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = the binary behind r2 x registers in use with r3 more bits, 0 if it is none; words and unit are at sp."""
-    a.str(LR, at(SP, RETURN))
-    swap_out(a, layout)
-    a.mov(R0, PROCESS)
-    a.add(R1, REGISTERS, X_ARRAY)
-    call_vm(a, "erts_bs_append_checked")
-    swap_in(a, layout)
-    a.ldr(PC, at(SP, RETURN))
-
-
-def private_append(e: Emission, part: Segment, bits: int | None, failure: Label) -> None:
-    """To a binary that nobody else has, *bits* or r3 bits."""
-    if bits is None:
-        e.a.mov(R2, R3)
-    else:
-        e.a.mov_constant(R2, bits)
-    e.load(part.source, R1)
-    e.a.mov_constant(R3, part.unit)
-    e.a.bl(e.shared.fragments["bs_private_append"])
-    e.a.cmp(R0, 0)
-    e.a.b(failure, EQ)
-
-
-def _make_room(e: Emission, words: int, live: int) -> None:
-    """Have room on the heap; r3 stays."""
-    e.a.str(R3, at(SP, ARGUMENTS))
-    check_room(e, words, live)
-    e.forget()
-    e.a.ldr(R3, at(SP, ARGUMENTS))
-
-
-@fragment("bs_private_append")
-def bs_private_append(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = the binary r1 with r2 more bits, and unit r3; 0 if that fails."""
-    a.str(LR, at(SP, RETURN))
-    swap_out(a, layout)
-    a.mov(R0, PROCESS)
-    call_vm(a, "erts_bs_private_append_checked")
-    swap_in(a, layout)
-    a.ldr(PC, at(SP, RETURN))
-
-
-@emits("bs_init_writable")
-def bs_init_writable(e: Emission) -> None:
-    e.load(X(0), R1)
-    e.a.bl(e.shared.fragments["bs_init_writable"])
-    e.forget()
-    e.store(R0, X(0))
-
-
-@fragment("bs_init_writable")
-def init_writable(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = an empty binary with room behind it for as many bytes as the term r1 says. No x register is in use."""
-    a.str(LR, at(SP, RETURN))
-    swap_out(a, layout)
-    a.mov(R0, PROCESS)
-    call_vm(a, "erts_bs_init_writable")
-    swap_in(a, layout)
-    a.ldr(PC, at(SP, RETURN))

@@ -14,8 +14,9 @@ from jit.arm32.registers import R0, R1, R2, R3, Register
 from jit.beam.operands import Allocation, Integer, Operand, String
 from jit.beam.terms import Atom
 from jit.codegen import machine
+from jit.codegen.bs_append import append, private_append
 from jit.codegen.bs_context import LITTLE, flags_of, multiply
-from jit.codegen.bs_create import append, check_character, load_steps, new, private_append
+from jit.codegen.bs_create import check_character, load_steps, new
 from jit.codegen.bs_integer import make_small
 from jit.codegen.bs_put import BIN_OFFSET, Writer
 from jit.codegen.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, constant_bits

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from jit.arm32.registers import R10, R11, Register
 from jit.beam.effects import Effects
-from jit.beam.operands import X
 from jit.beam.operations import Operation
+from jit.codegen.liveness import mask
 
 REGISTERS: Final = (R10, R11)
 
@@ -61,14 +63,21 @@ class Cache:
     taken: set[Register] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._places = {
+        places = {
             operation.operands[0]: index for index, operation in enumerate(self.operations) if operation.name == "label"
         }
+        self._uses = [mask(effects.uses) for effects in self.effects]
+        self._defines = [mask(effects.defines) for effects in self.effects]
+        #: What is live at labels to which control may go.
+        self._live_elsewhere = [
+            reduce(or_, (self.live[places[label]] for label in effects.labels if label in places), 0)
+            for effects in self.effects
+        ]
 
     def begin(self, index: int) -> None:
         """Before an operation: forget what is of no more use."""
         for register, held in list(self.held.items()):
-            if not self._live(held.x, index) or not held.only and not self.fate(held.x, index).read:
+            if not self.live[index] >> held.x & 1 or not held.only and not self.fate(held.x, index).read:
                 del self.held[register]
         self.taken = {register for register, held in self.held.items() if held.only}
 
@@ -105,28 +114,21 @@ class Cache:
 
     def fate(self, x: int, index: int) -> Fate:
         """What becomes of the value that an x register has before the operation at *index*."""
-        read = needs_memory = False
+        bit, read, needs_memory = 1 << x, False, False
         for at in range(index, min(index + _AHEAD, len(self.operations))):
-            if not self._live(x, at):
+            if not self.live[at] & bit:
                 break
-            effects, keeps = self.effects[at], self.keeps[at]
-            read = read or X(x) in effects.uses
-            if keeps is not Keeps.ALL or any(self._live_at_label(x, label) for label in effects.labels):
+            keeps = self.keeps[at]
+            read = read or bool(self._uses[at] & bit)
+            if keeps is not Keeps.ALL or self._live_elsewhere[at] & bit:
                 needs_memory = True
-            if keeps is Keeps.NOTHING or X(x) in effects.defines or not effects.falls_through:
+            if keeps is Keeps.NOTHING or self._defines[at] & bit or not self.effects[at].falls_through:
                 break
             if read and needs_memory:
                 break
         else:
             needs_memory = True
         return Fate(read, needs_memory)
-
-    def _live(self, x: int, index: int) -> bool:
-        return index < len(self.live) and bool(self.live[index] >> x & 1)
-
-    def _live_at_label(self, x: int, label: int) -> bool:
-        place = self._places.get(label)
-        return place is not None and self._live(x, place)
 
 
 def locations(live: int, only: Mapping[Register, int]) -> dict[int, Register | None]:

@@ -8,20 +8,28 @@ from typing import Final
 from jit.arm32.conditions import NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
-from jit.arm32.registers import PC, R0, R1, R2, Register
+from jit.arm32.registers import PC, R0, R1, Register
 from jit.beam.operands import Import
 from jit.beam.operands import Label as BeamLabel
 from jit.codegen import machine, symbols
+from jit.codegen.bif_names import is_bif
 from jit.codegen.common import deallocate
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
 from jit.codegen.machine import CALL_NIF, E
+from jit.codegen.msg import visit
 
 #: Emits the call of a function that the loader makes an instruction of its own. The number: words of stack that a tail
 #: call gives up; None for a call that is none.
 CallEmitter = Callable[[Emission, int | None], None]
 
 _INSTEAD: Final[dict[Import, CallEmitter]] = {}
+
+#: BIFs that never return.
+_RAISING: Final = frozenset(
+    Import("erlang", name, arity)
+    for name, arity in (("error", 1), ("error", 2), ("error", 3), ("exit", 1), ("throw", 1), ("raise", 3))
+)
 
 
 def instead_of(callee: Import) -> Callable[[CallEmitter], CallEmitter]:
@@ -53,35 +61,41 @@ def call_last(e: Emission, arity: int, callee: BeamLabel, stack: int) -> None:
 
 
 @emits("call_ext")
-def call_ext(e: Emission, arity: int, callee: Import) -> None:
+def call_ext(e: Emission, _arity: int, callee: Import) -> None:
     if callee in _INSTEAD:
         _INSTEAD[callee](e, None)
-        return
-    back = push_continuation(e)
-    _load_export(e, arity, callee)
-    e.a.b(e.shared.fragments["call_export"])
-    e.a.bind(back)
+    elif callee in _RAISING:
+        e.leave()
+    elif _is_bif(e, callee):
+        # The interpreter calls its function, even when its module is not loaded.
+        visited, back = visit(e)
+        e.a.b(visited)
+        e.a.bind(back)
+    else:
+        back = push_continuation(e)
+        _call_export(e, callee)
+        e.a.bind(back)
 
 
 @emits("call_ext_only")
-def call_ext_only(e: Emission, arity: int, callee: Import) -> None:
+def call_ext_only(e: Emission, _arity: int, callee: Import) -> None:
     if callee in _INSTEAD:
         _INSTEAD[callee](e, 0)
-        return
-    _load_export(e, arity, callee)
-    _leave_bifs(e)
-    e.a.b(e.shared.fragments["call_export"])
+    elif _is_bif(e, callee):
+        e.leave()
+    else:
+        _call_export(e, callee)
 
 
 @emits("call_ext_last")
-def call_ext_last(e: Emission, arity: int, callee: Import, stack: int) -> None:
+def call_ext_last(e: Emission, _arity: int, callee: Import, stack: int) -> None:
     if callee in _INSTEAD:
         _INSTEAD[callee](e, stack + 1)
-        return
-    _load_export(e, arity, callee)
-    _leave_bifs(e)
-    deallocate(e, stack)
-    e.a.b(e.shared.fragments["call_export"])
+    elif _is_bif(e, callee):
+        e.leave()
+    else:
+        deallocate(e, stack)
+        _call_export(e, callee)
 
 
 @emits("return")
@@ -114,14 +128,14 @@ def _go(e: Emission, arity: int, callee: BeamLabel) -> None:
     e.a.b(e.shared.fragments["interpret"])
 
 
-def _load_export(e: Emission, arity: int, callee: Import) -> None:
+def _call_export(e: Emission, callee: Import) -> None:
+    """Call through the export entry."""
+    e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
+    e.a.b(e.shared.fragments["call_export"])
+
+
+def _is_bif(e: Emission, callee: Import) -> bool:
+    """Whether the interpreter has an instruction for it, also in tail calls: the caller is in its stack trace."""
     if callee.module == "erlang" and callee.function in ("nif_error", "load_nif"):
         raise Unsupported(f"a call of erlang:{callee.function}")
-    e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
-
-
-def _leave_bifs(e: Emission) -> None:
-    """A tail call of a BIF is none in the interpreter: the caller is in its stack trace. So it is made there."""
-    e.a.ldr(R2, at(R0, e.shared.layout["Export.bif_number"]))
-    e.a.cmn(R2, 1)
-    e.a.b(e.to_interpreter(), NE)
+    return is_bif(callee, e.shared.layout.otp)

@@ -81,7 +81,8 @@ def compare_equal(e: Emission, one: Operand, other: Operand) -> Condition:
 
 def compare(e: Emission, one: Operand, other: Operand) -> None:
     """The flags of a signed comparison of two terms in Erlang's order, where 1 == 1.0."""
-    pair = _load(e, one, other)
+    # What stands in a pair as a word is taken for a small integer.
+    pair = _Pair(e.value(one, R0), e.value(other, R1), 0) if other == NIL else _load(e, one, other)
     others, done = Label(), Label()
     if not check_smalls(e, (one, pair.one), (other, pair.other), R2, others):
         pair.compare(e)

@@ -118,7 +118,7 @@ def go_on_at(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.str(R0, at(SP, machine.ARGUMENTS))
     a.str(R1, at(SP, machine.ARGUMENTS + WORD))
     a.ldr(R2, at(PROCESS, layout["Process.flags"]))
-    a.tst(R2, machine.DELAY_GC)
+    a.tst(R2, machine.DELAY_GC | machine.DISABLE_GC)
     a.b(delayed, NE)
     a.bl(fragments["settle"])
     a.bind(go_on)
@@ -130,8 +130,8 @@ def go_on_at(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.mov(FCALLS, 1, LE)
     a.mov(R0, 0)
     a.b(fragments["leave"])
-    # A message is looked at that is no part of the heap: a collection is put off, and costs one reduction, unless it
-    # is already left to a dirty scheduler.
+    # A message is looked at that is no part of the heap, or a BIF has work to finish: a collection is put off, and costs
+    # at most one reduction, unless it is already left to a dirty scheduler.
     a.bind(delayed)
     a.tst(R2, machine.DIRTY_GC)
     a.b(go_on, NE)

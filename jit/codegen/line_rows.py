@@ -105,8 +105,9 @@ class Lines:
 def source_file(module: Module) -> str | None:
     """The absolute name of the source file; None if the compiler was told not to keep it (``deterministic``)."""
     for row in module.compile_info.elements if isinstance(module.compile_info, List) else ():
-        if isinstance(row, Tuple) and row.elements[0] == Atom("source") and isinstance(row.elements[1], List):
-            return "".join(chr(one) for one in row.elements[1].elements if isinstance(one, int))
+        match row:
+            case Tuple((Atom("source"), List(characters))):
+                return "".join(chr(one) for one in characters if isinstance(one, int))
     return None
 
 

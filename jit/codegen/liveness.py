@@ -37,17 +37,18 @@ def live_before(operations: Sequence[Operation], told: Sequence[Effects]) -> lis
 
 def _before(effect: Effects, after: int, elsewhere: int) -> int:
     """*after*: what is live at the next operation; *elsewhere*: at labels, where nothing has been written."""
-    mask = after & ~_mask(effect.defines)
+    before = after & ~mask(effect.defines)
     if effect.live is not None:
-        mask = (1 << effect.live) - 1
+        before = (1 << effect.live) - 1
     if effect.live_at_labels is not None:
         elsewhere &= (1 << effect.live_at_labels) - 1
-    return mask | elsewhere | _mask(effect.uses)
+    return before | elsewhere | mask(effect.uses)
 
 
-def _mask(registers: Sequence[object]) -> int:
-    mask = 0
+def mask(registers: Sequence[object]) -> int:
+    """A bit for each x register."""
+    bits = 0
     for register in registers:
         if isinstance(register, X):
-            mask |= 1 << register.number
-    return mask
+            bits |= 1 << register.number
+    return bits

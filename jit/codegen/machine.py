@@ -13,6 +13,7 @@ HTOP: Final = R7
 FCALLS: Final = R8  # reductions left
 CALL_NIF: Final = R9  # the handler of call_nif: the first word of every place that has native code
 SCRATCH: Final = (R0, R1, R2, R3, R12)
+# r10 and r11 keep x registers: see cache.py.
 
 #: What entering pushes, and the room below that: see FRAME_SIZE.
 SAVED: Final = (R4, R5, R6, R7, R8, R9, R10, R11, LR)
@@ -59,6 +60,7 @@ TRAP: Final = 1 << 10
 
 # erts/emulator/beam/erl_process.h, flags of a process
 FORCE_GC: Final = 1 << 10
+DISABLE_GC: Final = 1 << 11
 DELAY_GC: Final = 1 << 13
 DIRTY_GC: Final = 1 << 19 | 1 << 20  # a major, a minor one
 

@@ -36,6 +36,9 @@ _RECEIVE_MARKER: Final = (13 << 8 | 16) << machine.HEADER_BITS | 0x30
 _QUEUE_LOCK: Final = 1 << 1
 _QUEUE_LOCK_WAITED: Final = _QUEUE_LOCK << 5
 
+#: Minus ERTS_INVALID_HFRAG_PTR (erl_message.h), which stands for no fragment.
+_INVALID_FRAGMENT: Final = 8
+
 #: Reductions that are left for a message to become garbage before the next collection.
 _LEFT: Final = 5
 
@@ -118,6 +121,17 @@ def trap(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
         a.ldrb(R1, place)
     else:
         a.ldr(R1, place)
+    # If the C function has put off collections until it is done, the interpreter would keep which fragments there were
+    # when native code was entered (live_hf_end). They may be gone: say that there were none.
+    settled = Label()
+    a.ldr(R2, at(PROCESS, layout["Process.flags"]))
+    a.tst(R2, machine.DISABLE_GC)
+    a.b(settled, EQ)
+    a.ldr(R2, at(PROCESS, layout["Process.live_hf_end"]))
+    a.cmn(R2, _INVALID_FRAGMENT)
+    a.mov(R2, 0, EQ)
+    a.str(R2, at(PROCESS, layout["Process.live_hf_end"]))
+    a.bind(settled)
     a.bl(fragments["settle"])
     a.mov(R0, 0)
     a.b(fragments["leave"])

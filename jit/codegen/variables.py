@@ -191,22 +191,25 @@ class _Locator:
         moved = memory & ~X_MASK if effect.frame or effect.trim else 0  # y registers are counted from another place
         overwritten = mask(effect.defines)
         by_calls = lost(effect.live)
-        if region.cold:
-            return {region.begin: (moved | by_calls, overwritten)}
+        if region.cold:  # there, no x register is written; of several, one may have been before
+            written = overwritten if len(effect.defines) > 1 else overwritten & ~X_MASK
+            return {region.begin: (moved | by_calls, written)}
         losses = {region.begin: (0, 0)}
         if moved or any(one & overwritten for one in arguments):
             losses[region.begin + _INSTRUCTION] = moved, overwritten
-        if by_calls & memory:
-            call = self._first_call(region)
-            before, _ = losses.get(call, (0, 0))
-            losses[call] = before | by_calls, overwritten
+        if by_calls:
+            losses[self._within_first_call(region)] = by_calls, overwritten
         return losses
 
-    def _first_call(self, region: Region) -> int:
-        """Where BL or BLX is, or the end."""
+    def _within_first_call(self, region: Region) -> int:
+        """A byte into the first BL or BLX, or the end.
+
+        Who is about to execute that instruction is before it; of who waits for it to return, GDB takes the place for
+        one byte before the return address.
+        """
         for at in range(region.begin // WORD, region.end // WORD):
             if is_call(self.words[at]):
-                return WORD * at
+                return WORD * at + 1
         return region.end
 
 

@@ -65,7 +65,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Module:
     return read_module(erlc(FOLDER / "steps.erl", tmp_path_factory.mktemp("plain")))
 
 
-@pytest.fixture(scope="module", params=WALKS, ids=str)
+@pytest.fixture(scope="module", params=WALKS, ids=["25", "27", "27-stress"])
 def walk(request: pytest.FixtureRequest, module: Module, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     otp, options = request.param
     return walk_through(module, otp, options, tmp_path_factory.mktemp("steps"))
@@ -136,7 +136,7 @@ def _gdb(otp: int, folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
             env={**os.environ, **files},
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,
             check=False,
         )
     if not (folder / "answer.json").exists():

@@ -18,6 +18,8 @@ from tests.codegen.native_node import PATIENCE
 
 #: offset, word, text, comment
 LINE = re.compile(r"    ([0-9a-f]{4,})  ([0-9a-f]{8})  (.*?)(?: *; (.*))?")
+#: What stands behind an operation: x registers that CPU registers hold, and the function that it calls.
+REMARK = re.compile(r" +; (x\d+ in r1[01](, )?)*([^ ]+/\d+)?$")
 NO_CODE = ("label", "line", "int_code_end")
 HEADINGS = ("entry for", "continuation", "cold code")
 
@@ -57,7 +59,7 @@ def test_every_operation_in_order(name: str, program: Path, stdlib: Path, capfd:
     for function, section in zip(module.functions, sections):
         first, *listing = section.splitlines()
         assert first.startswith(f"{atom_text(module.name)}:{atom_text(function.name)}/{function.arity}    % ")
-        shown = [line.split("    ; ")[0].strip() for line in listing if re.match(r"  [a-z{]", line)]
+        shown = [REMARK.sub("", line).strip() for line in listing if re.match(r"  [a-z{]", line)]
         shown = [line for line in shown if not line.startswith(HEADINGS)]
         assert shown == expected(function, native=bool(code(listing)))
 

@@ -19,10 +19,12 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Shop:
-    """The session, and the folder with the modules."""
+    """The session, the folder with the modules, and what GDB has said of the first stop, before which the modules were
+    not loaded."""
 
     session: Session
     ebin: Path
+    first_stop: str
 
     @property
     def gdb(self) -> Gdb:
@@ -38,7 +40,7 @@ def shop_session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     erlc(HERE / "counter.erl", folder)
     compile_native([erlc(HERE / "shop.erl", plain)], folder, otp)
     with session(Target("armhf", otp), "remote", folder, "shop:start()", "-s", "native") as one:
-        yield Shop(one, folder)
+        yield Shop(one, folder, stop_at(one.gdb, "shop:order/2"))
 
 
 @pytest.fixture

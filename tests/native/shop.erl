@@ -1,5 +1,5 @@
 -module(shop).
--export([start/0, open/0, desk/1, order/2, priced/2, deliver/2]).
+-export([start/0, open/0, desk/1, order/2, priced/2, deliver/2, refused/1]).
 
 start() ->
     register(desk, spawn(?MODULE, desk, [[{sold, 0}]])),
@@ -48,6 +48,7 @@ refused(Price) ->
         Each -> Each
     catch
         error:badarith ->
+            _ = integer_to_list(Price),
             none
     end.
 

@@ -1,5 +1,7 @@
 """Runs in GDB: single steps through native code, and looks at all frames each time."""
 
+from __future__ import annotations
+
 import gdb
 
 from beamgdb.gdbext import session
@@ -8,9 +10,10 @@ from beamgdb.gdbext.unwinder import erlang_frame
 OUTERMOST = "erts_interpreter:normal_exit/0"
 
 
-def _names():
+def _names() -> list[str] | None:
     """The Erlang functions and fragments, from the innermost to the first of the process."""
-    frame, found = gdb.newest_frame(), []
+    frame: gdb.Frame | None = gdb.newest_frame()
+    found: list[str] = []
     while frame is not None:
         erlang = erlang_frame(frame)
         if erlang is not None and erlang.place.code.name == OUTERMOST:
@@ -21,15 +24,15 @@ def _names():
     return None
 
 
-def _functions(names):
+def _functions(names: list[str] | None) -> list[str]:
     return [name for name in names or () if not name.startswith("native::")]
 
 
-def _is_native(pc):
+def _is_native(pc: int) -> bool:
     return session.require().node.code.native_at(pc) is not None
 
 
-def _leave_c():
+def _leave_c() -> bool:
     """Run until native code goes on, if a step has come to C; whether the interpreter has run meanwhile."""
     interpreted = False
     while not _is_native(gdb.newest_frame().pc()):
@@ -41,16 +44,16 @@ def _leave_c():
     return interpreted
 
 
-def _is_one_step(before, after):
+def _is_one_step(before: list[str], after: list[str]) -> bool:
     """Whether the innermost function was called, has returned, or has been replaced, or nothing has changed."""
     return before[1:] == after[1:] or after[1:] == before or before[1:] == after
 
 
-def step_frames(count):
+def step_frames(count: int) -> None:
     """Take so many steps; print what is wrong with the frames."""
     outside = _functions(_names())[1:]
     assert outside, "no function has called this one"
-    before = None
+    before: list[str] | None = None
     for _ in range(count):
         names = _names()
         functions = _functions(names)

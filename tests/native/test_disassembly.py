@@ -31,7 +31,7 @@ def test_native(gdb: Gdb) -> None:
     assert re.search(rf"^=>    {pc:#x} <\+0>", text, re.M)
     assert text.count("=>") == 1
     ours = {at: one.split()[0] for at, one in code.items() if not one.startswith(".word")}
-    told = re.findall(r"(0x[0-9a-f]+)\S*[^:]*:\t(\w+)", gdb.cmd(f"x/{len(code)}i {min(code):#x}"))
+    told = re.findall(r"^(?:=>)? *(0x[0-9a-f]+)[^\t]*:\t(\w+)", gdb.cmd(f"x/{len(code)}i {min(code):#x}"), re.M)
     theirs = {int(at, 16): name for at, name in told}
     same = [at for at in ours if ours[at] == theirs[at]]
     assert len(same) > 0.9 * len(ours)

@@ -24,8 +24,13 @@ def places(shown: list[Frame]) -> list[str]:
     return [frame.place.rpartition("/")[2] for frame in shown]
 
 
-# The first test sets its breakpoint before the module is loaded.
+def test_breakpoint_before_the_module_is_loaded(shop_session: Shop) -> None:
+    assert "hit Temporary breakpoint 1, shop:order/2 (" in shop_session.first_stop
+    assert "x1 = [1,2,3]\n" in shop_session.first_stop
+
+
 def test_native_functions(gdb: Gdb) -> None:
+    stop_at(gdb, "shop:order/2")
     said = stop_at(gdb, "shop:deliver/2")
     assert "x0 = tea\n" in said
     assert "x1 = 1\n" in said
@@ -133,7 +138,7 @@ def test_processes_that_do_not_run(gdb: Gdb) -> None:
 
 
 def test_exceptions(gdb: Gdb) -> None:
-    stop_at(gdb, f"shop.erl:{line('            none')}")
+    stop_at(gdb, f"shop.erl:{line('integer_to_list(Price)')}")
     assert functions(erlang_only(frames(gdb)))[:2] == ["shop:refused/1", "shop:open/0"]
 
 

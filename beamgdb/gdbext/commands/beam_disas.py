@@ -6,7 +6,7 @@ import argparse
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,7 +146,7 @@ class _Listing:
                 yield f" {source(where.file, where.line)}"
                 before = where
             # The pc of a frame of interpreted code is behind the instruction in progress.
-            yield self._row(address, text, self._pc is not None and address == self._bytecode_pc())
+            yield self._row(address, text, self._pc is not None and address == self._bytecode_pc)
 
     def _bytecode(self, code: Range) -> Iterator[tuple[int, str]]:
         from beamgdb.disassembly.bytecode_text import Naming, of_function
@@ -157,7 +157,7 @@ class _Listing:
         except (Unsupported, Unreadable) as error:
             raise Unavailable(f"the code of {code.name} cannot be shown: {error}") from None
 
-    @cache  # noqa: B019 - a listing lives as long as the command
+    @cached_property
     def _bytecode_pc(self) -> int | None:
         """The last instruction before the frame's pc."""
         starts = [address for address, _ in self._bytecode(self._place.code)]
@@ -217,7 +217,11 @@ class _Listing:
             raw = self._node.memory.read(start, stop - start)
         except Unreadable as error:
             raise Unavailable(str(error)) from None
-        return machine_code.instructions(self._node.identity.arch or "", raw, start)
+        for one in machine_code.instructions(self._node.identity.arch or "", raw, start):
+            if self._native is None and not any(raw[one.address - start :]):
+                # Room up to the next function.
+                return
+            yield one
 
     def _pieces(self, start: int) -> tuple[dict[int, list[str]], tuple[Path, Code] | None]:
         """Operations by the address of their code, where native code tells that; and the file that they are from."""

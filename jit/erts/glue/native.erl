@@ -11,7 +11,10 @@ start() ->
         ok -> begin_if_right(wrong_fields());
         {error, {reload, _}} -> ok;
         {error, {load, _}} -> ok; % the library has said why
-        {error, Why} -> complain(Why)
+        {error, Why} ->
+            erlang:display_string("native: everything runs interpreted: "),
+            erlang:display(Why),
+            ok
     end.
 
 %% How many instances of modules have native code now.
@@ -30,11 +33,6 @@ begin_if_right([]) ->
     end;
 begin_if_right(Wrong) ->
     complain({not_where_expected, Wrong}).
-
-complain(Why) ->
-    erlang:display_string("native: everything runs interpreted: "),
-    erlang:display(Why),
-    ok.
 
 file() ->
     case erlang:whereis(code_server) of
@@ -194,6 +192,7 @@ scheduler() ->
 %%% The library's functions.
 
 names() -> [].
+complain(_Why) -> erlang:nif_error(not_loaded).
 catch_loading() -> erlang:nif_error(not_loaded).
 peek(_Base, _Field) -> erlang:nif_error(not_loaded).
 address(_Field) -> erlang:nif_error(not_loaded).

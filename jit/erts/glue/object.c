@@ -26,9 +26,10 @@ static int inside(const struct reader *reader, Word offset, Word size)
 
 static const char *read_headers(struct reader *reader)
 {
+    static const char wanted[] = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB, EV_CURRENT};
     Elf32_Ehdr *header = reader->header = (Elf32_Ehdr *)reader->file;
 
-    if (reader->size < sizeof *header || memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_type != ET_REL ||
+    if (reader->size < sizeof *header || memcmp(header->e_ident, wanted, sizeof wanted) || header->e_type != ET_REL ||
         header->e_machine != EM_ARM || header->e_shentsize != sizeof(Elf32_Shdr) ||
         header->e_shstrndx >= header->e_shnum ||
         !inside(reader, header->e_shoff, header->e_shnum * sizeof(Elf32_Shdr)))

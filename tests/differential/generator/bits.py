@@ -5,8 +5,13 @@ from __future__ import annotations
 from tests.differential.generator.writer import Writer, matches, produces
 from tests.differential.tree import Node, expression, items, text
 
-_SIZES = (1, 2, 3, 4, 5, 7, 8, 8, 8, 9, 12, 15, 16, 16, 17, 23, 24, 27, 28, 29, 31, 32, 32, 33, 48, 63, 64, 65, 100, 0)
-_SIGNS = ("", "", "/signed", "/unsigned", "/little", "/big", "/signed-little", "/signed-big", "/native", "/signed-native")
+_SIZES = (
+    1, 2, 3, 4, 5, 7, 8, 8, 8, 9, 12, 15, 16, 16, 17, 23, 24, 27, 28, 29, 31, 32, 32, 33, 48, 63, 64, 65, 100, 0,
+)  # fmt: skip
+_SIGNS = (
+    "", "", "/signed", "/unsigned", "/little", "/big", "/signed-little", "/signed-big", "/native", "/signed-native",
+)  # fmt: skip
+_UTF = ("utf8", "utf8", "utf16", "utf16-little", "utf32", "utf32-little")
 
 
 # Construction
@@ -22,64 +27,55 @@ def construct_bytes(w: Writer) -> Node:
     return expression("binary", "<<", items([_byte_segment(w) for _ in range(w.pick((1, 2, 3, 4)))]), ">>")
 
 
-def _segment(w: Writer) -> Node:
-    which = w.random.random()
-    if which < 0.4:
-        return text("(", w.make("integer"), f"):{_constant_size(w)}{w.pick(_SIGNS)}")
-    if which < 0.5:
-        return text("(", w.make("integer"), "):(", w.make("integer"), f" band {w.pick((7, 31, 63, 127))}){w.pick(_SIGNS)}")
-    if which < 0.6:
-        return text("(", w.make("bitstring"), ")/bitstring")
-    if which < 0.66:
-        return text("(", w.make("bitstring"), f"):{w.number(0, 20)}/bitstring")
-    if which < 0.7:
-        return text("(", w.make("integer"), f"):{w.number(1, 5)}/unit:{w.pick((3, 7, 8, 13))}")
-    return _byte_segment(w)
-
-
-def _constant_size(w: Writer) -> str:
-    return str(w.pick(_SIZES))
-
-
-def _byte_segment(w: Writer) -> Node:
-    which = w.random.random()
-    if which < 0.3:
-        return text("(", w.make("integer"), f"):{w.pick((8, 16, 24, 32, 64))}{w.pick(_SIGNS)}")
-    if which < 0.4:
-        return text("(", w.make("integer"), ")")
-    if which < 0.6:
-        return text("(", w.make("binary"), ")/binary")
-    if which < 0.68:
-        size: Node = w.leaf("integer") if w.chance(0.3) else text(str(w.number(0, 3)))
-        return text("(", w.make("binary"), "):(", size, ")/binary")
-    if which < 0.78:
-        size = w.pick(("", ":64", ":32", ":32", ":16"))
-        return text("(", w.make(w.pick(("float", "float", "integer"))), f"){size}/float{w.pick(('', '-little', '-big'))}")
-    if which < 0.9:
-        character = text("(", w.make("integer"), " band 16#7ff)") if w.chance(0.8) else text("(", w.make("integer"), ")")
-        return text(character, f"/{w.pick(('utf8', 'utf8', 'utf16', 'utf16-little', 'utf32', 'utf32-little'))}")
-    return text(w.pick(('"abc"', '"key="', '"é€"/utf8', '"x"/utf16')))
-
-
-@produces("binary", weight=6)
-def convert(w: Writer) -> Node:
-    function, kind = w.pick(
-        (("integer_to_binary", "integer"), ("atom_to_binary", "atom"), ("list_to_binary", "string"),
-         ("unicode:characters_to_binary", "string"), ("iolist_to_binary", "string"))
-    )  # fmt: skip
-    return expression("binary", function, "(", w.make(kind), ")")
-
-
-@produces("binary", weight=3)
-def part(w: Writer) -> Node:
-    return expression("binary", "binary_part(<<1, 2, (", w.make("binary"), f")/binary>>, {w.number(0, 2)}, {w.number(-1, 2)})")
-
-
 @produces("binary", "bitstring", weight=4)
 def append(w: Writer) -> Node:
     """To a binary that perhaps has room behind it."""
     segments = [_byte_segment(w) for _ in range(w.number(1, 2))]
     return expression("binary", "<<(", w.make("binary"), ")/binary, ", items(segments, least=1), ">>")
+
+
+def _segment(w: Writer) -> Node:
+    which = w.random.random()
+    if which < 0.4:
+        return w.form("other", f"(@integer):{w.pick(_SIZES)}{w.pick(_SIGNS)}")
+    if which < 0.5:
+        return w.form("other", f"(@integer):(@integer band {w.pick((7, 31, 63, 127))}){w.pick(_SIGNS)}")
+    if which < 0.66:
+        return w.form("other", f"(@bitstring){w.pick(('', f':{w.number(0, 20)}'))}/bitstring")
+    if which < 0.7:
+        return w.form("other", f"(@integer):{w.number(1, 5)}/unit:{w.pick((3, 7, 8, 13))}")
+    return _byte_segment(w)
+
+
+def _byte_segment(w: Writer) -> Node:
+    which = w.random.random()
+    if which < 0.3:
+        return w.form("other", f"(@integer):{w.pick((8, 16, 24, 32, 64))}{w.pick(_SIGNS)}")
+    if which < 0.4:
+        return w.form("other", "(@integer)")
+    if which < 0.6:
+        return w.form("other", "(@binary)/binary")
+    if which < 0.68:
+        return w.form("other", f"(@binary):{w.pick(('(~integer)', w.number(0, 3), w.number(0, 3)))}/binary")
+    if which < 0.78:
+        size, order = w.pick(("", ":64", ":32", ":32", ":16")), w.pick(("", "-little", "-big"))
+        return w.form("other", f"(@{w.pick(('float', 'float', 'integer'))}){size}/float{order}")
+    if which < 0.9:
+        return w.form("other", f"{w.pick(('(@integer band 16#7ff)', '(@integer)'))}/{w.pick(_UTF)}")
+    return text(w.pick(('"abc"', '"key="', '"é€"/utf8', '"x"/utf16')))
+
+
+@produces("binary", weight=6)
+def convert(w: Writer) -> Node:
+    return w.form("binary", w.pick((
+        "integer_to_binary(@integer)", "atom_to_binary(@atom)", "list_to_binary(@string)",
+        "unicode:characters_to_binary(@string)", "iolist_to_binary(@string)",
+    )))  # fmt: skip
+
+
+@produces("binary", weight=3)
+def part(w: Writer) -> Node:
+    return w.form("binary", f"binary_part(<<1, 2, (@binary)/binary>>, {w.number(0, 2)}, {w.number(-1, 2)})")
 
 
 # Matching
@@ -112,7 +108,7 @@ def match_bytes(w: Writer) -> Node:
 def _match_segment(w: Writer, start: int) -> Node:
     which = w.random.random()
     if which < 0.45:
-        return text(_value(w, "integer"), f":{_constant_size(w)}{w.pick(_SIGNS)}")
+        return text(_value(w, "integer"), f":{w.pick(_SIZES)}{w.pick(_SIGNS)}")
     if which < 0.55:
         return text(_value(w, "bitstring"), f":{w.pick((0, 1, 3, 5, 8, 11, 32))}/bitstring")
     if which < 0.7:

@@ -12,9 +12,8 @@ _ALL = (*KINDS, "any")
 
 
 @produces(*_ALL, weight=3)
-def case(w: Writer, kind: str = "") -> Node:
-    kind = w.pick(KINDS) if not kind else kind
-    subject = w.pick(KINDS[:12])
+def case(w: Writer) -> Node:
+    kind, subject = w.pick(KINDS), w.pick(KINDS[:12])
     value = w.make(subject)
     clauses = []
     for _ in range(w.pick((1, 2, 2, 3, 4))):
@@ -25,16 +24,22 @@ def case(w: Writer, kind: str = "") -> Node:
     return expression(kind, "case ", value, " of\n    ", items(clauses, ";\n    ", 1), "\n    end")
 
 
+#: Kinds, and constants of them to choose by.
+_CONSTANTS = (
+    ("integer", ("0", "1", "2", "3", "4", "5", "6")),
+    ("integer", ("1", "10", "100", "1000", "65536", "-1", "134217727")),
+    ("integer", ("1", "4294967296", "-134217729", "2", "18446744073709551616")),
+    ("atom", ("a", "b", "c", "ok", "true", "false", "undefined")),
+    ("float", ("1.0", "2.5", "0.1")),
+    ("tuple", ("{}", "{_}", "{_, _}", "{_, _, _}")),
+)
+
+
 @produces(*_ALL)
 def select(w: Writer) -> Node:
     """By constants: jump tables and searches."""
     kind = w.pick(KINDS)
-    constants = w.pick(
-        (("0", "1", "2", "3", "4", "5", "6"), ("a", "b", "c", "ok", "true", "false", "undefined"),
-         ("1", "10", "100", "1000", "65536", "-1", "134217727"), ("1", "4294967296", "-134217729", "2", "18446744073709551616"),
-         ("1.0", "2.5", "0.1"), ("{}", "{_}", "{_, _}", "{_, _, _}"))
-    )  # fmt: skip
-    subject = "atom" if "a" in constants else "float" if "1.0" in constants else "tuple" if "{}" in constants else "integer"
+    subject, constants = w.pick(_CONSTANTS)
     clauses = [text(constant, " -> ", w.make(kind)) for constant in constants]
     clauses.append(text("_ -> ", w.make(kind)))
     return expression(kind, "case ", w.make(subject), " of\n    ", items(clauses, ";\n    ", 1), "\n    end")
@@ -126,35 +131,29 @@ def fun_of_function(w: Writer) -> Node:
 
 @produces("any", "integer", weight=3)
 def call_fun(w: Writer) -> Node:
-    if w.chance(0.6):
-        return expression("any", "(", w.make("fun1"), ")(", w.make("integer"), ")")
-    return expression("any", "(", w.make("fun2"), ")(", w.make("integer"), ", ", w.make("any"), ")")
+    return w.form("any", w.pick(("(@fun1)(@integer)", "(@fun1)(@integer)", "(@fun2)(@integer, @any)")))
 
 
 @produces("integer", "any")
 def named_fun(w: Writer) -> Node:
     """One that calls itself a few times."""
     with w.inner(), w.fresh_patterns():
-        inner = w.variable("integer")
+        inner = w.variable("integer").name
         end = w.make("integer")
-        count = w.variable("integer")
+        count = w.variable("integer").name
         with w.repeated():
             step = w.make("integer")
-        loop = f"Loop{count.name}"
-        clauses = text(f"fun {loop}(0, {inner.name}) -> ", end, f"; {loop}({count.name}, {inner.name}) -> {loop}({count.name} - 1, ")
-    return expression("integer", "(", clauses, step, f") end)({w.number(0, LOOP)}, ", w.make("integer"), ")")
+    first = text(f"fun Loop{count}(0, {inner}) -> ", end)
+    second = text(f"Loop{count}({count}, {inner}) -> Loop{count}({count} - 1, ", step, ")")
+    return expression("integer", "(", first, "; ", second, f" end)({w.number(0, LOOP)}, ", w.make("integer"), ")")
 
 
 @produces("list", "integers", "any", weight=2)
 def higher_order(w: Writer) -> Node:
-    which = w.number(0, 3)
-    if which == 0:
-        return expression("list", "lists:map(", w.make("fun1"), ", ", w.make("integers"), ")")
-    if which == 1:
-        return expression("any", "lists:foldl(", w.make("fun2"), ", ", w.make("any"), ", ", w.make("integers"), ")")
-    if which == 2:
-        return expression("any", "lists:foldr(", w.make("fun2"), ", ", w.make("any"), ", ", w.make("list"), ")")
-    return expression("list", "map_own(", w.make("fun1"), ", ", w.make("integers"), ")")
+    return w.form("list", w.pick((
+        "lists:map(@fun1, @integers)", "lists:foldl(@fun2, @any, @integers)", "lists:foldr(@fun2, @any, @list)",
+        "map_own(@fun1, @integers)",
+    )))  # fmt: skip
 
 
 # Exceptions
@@ -169,7 +168,9 @@ def catch(w: Writer) -> Node:
 def try_(w: Writer) -> Node:
     kind = w.pick(KINDS)
     body = w.body(kind) if w.chance(0.7) else _raising(w)
-    return expression(kind, "try ", body, *_of(w, kind), "\n    catch\n    ", items(_handlers(w, kind), ";\n    ", 1), *_after(w), "\n    end")
+    clauses = _of(w, kind)
+    handlers = items(_handlers(w, kind), ";\n    ", 1)
+    return expression(kind, "try ", body, *clauses, "\n    catch\n    ", handlers, *_after(w), "\n    end")
 
 
 def _of(w: Writer, kind: str) -> list[str | Node]:
@@ -214,8 +215,14 @@ def _with_trace(w: Writer, trace: str, klass: str, body: Node) -> Node:
 def _reason(w: Writer) -> Node:
     if w.chance(0.5):
         return w.pattern("any", 1)
-    return text(w.pick(("badarg", "badarith", "function_clause", "{badmatch, _}", "{case_clause, _}", "if_clause", "_", "{badmap, _}",
-                        "{badkey, _}", "undef", "{badrecord, _}", "{badfun, _}")))  # fmt: skip
+    return text(w.pick(_REASONS))
+
+
+#: Patterns of reasons that the VM gives.
+_REASONS = (
+    "badarg", "badarith", "function_clause", "{badmatch, _}", "{case_clause, _}", "if_clause", "_", "{badmap, _}",
+    "{badkey, _}", "undef", "{badrecord, _}", "{badfun, _}",
+)  # fmt: skip
 
 
 def _after(w: Writer) -> list[str | Node]:
@@ -231,18 +238,8 @@ def raising(w: Writer) -> Node:
 
 
 def _raising(w: Writer) -> Node:
-    reason = w.make("any")
-    which = w.number(0, 6)
-    if which == 0:
-        return expression("any", "throw(", reason, ")")
-    if which == 1:
-        return expression("any", "error(", reason, ")")
-    if which == 2:
-        return expression("any", "exit(", reason, ")")
-    if which == 3:
-        return expression("any", "error(", reason, ", [", w.make("integer"), "])")
-    if which == 4:
-        return expression("any", "(", w.make("integer"), " + ", w.make("atom"), ")")
-    if which == 5:
-        return expression("any", "erlang:raise(", w.pick(("throw", "error", "exit", "error", "bad_class")), ", ", reason, ", [])")
-    return expression("any", "raise_own(", reason, ")")
+    klass = w.pick(("throw", "error", "exit", "error", "bad_class"))
+    return w.form("any", w.pick((
+        "throw(@any)", "error(@any)", "exit(@any)", "error(@any, [@integer])", "(@integer + @atom)",
+        f"erlang:raise({klass}, @any, [])", "raise_own(@any)",
+    )))  # fmt: skip

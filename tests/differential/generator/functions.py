@@ -50,9 +50,13 @@ def _signature(w: Writer, name: str, kinds: tuple[str, ...], result: str) -> Sig
     return Signature(name, kinds, result, w.chance(0.6))
 
 
+#: Kinds of what loops carry.
+_CARRIED = ("integer", "integer", "list", "binary", "map", "float", "tuple")
+
+
 def _count(w: Writer, name: str) -> tuple[Signature, Node]:
     """Down to zero, with an accumulator or two; the public function passes the count."""
-    kinds = tuple(w.pick(("integer", "integer", "list", "binary", "map", "float", "tuple")) for _ in range(w.number(1, 3)))
+    kinds = tuple(w.pick(_CARRIED) for _ in range(w.number(1, 3)))
     rounds = w.number(0, 2 * LOOP) if w.chance(0.85) else 700  # with cheap steps: see Writer.repeated
     loop, result = f"{name}_loop", kinds[0]
     with w.inner():
@@ -105,13 +109,13 @@ def _over_bits(w: Writer, name: str) -> tuple[Signature, Node]:
     size = w.pick((8, 8, 8, 16, 3, 7, 12, 32, 33))
     with w.inner(), w.repeated():
         value, tail, accumulator = w.variable("integer"), w.fresh("bitstring"), w.variable(kind)
-        segment = w.pick((f"{value.name}:{size}", f"{value.name}:{size}/little", f"{value.name}:{size}/signed", f"{value.name}/utf8"))
+        segment = value.name + w.pick((f":{size}", f":{size}/little", f":{size}/signed", "/utf8"))
         guard = w.when(0.2)
         step = w.make(kind)
         heads: list[Node] = [text(f"<<{segment}, {tail.name}/bits>>"), text(accumulator.name)]
         first = _clause(name, heads, guard, text(f"{name}({tail.name}, ", step, ")"))
-    ends = [text(f"{name}(<<>>, A) -> A"), text(f"{name}(<<_:1, T/bits>>, A) -> {name}(T, A)"), text(f"{name}(R, A) -> {{R, A}}")]
-    clauses = [first, *w.random.sample(ends, w.number(1, 3))]
+    ends = (f"{name}(<<>>, A) -> A", f"{name}(<<_:1, T/bits>>, A) -> {name}(T, A)", f"{name}(R, A) -> {{R, A}}")
+    clauses = [first, *map(text, w.random.sample(ends, w.number(1, 3)))]
     return _signature(w, name, ("bitstring" if w.chance(0.5) else "binary", kind), kind), items(clauses, ";\n", 1)
 
 

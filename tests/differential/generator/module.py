@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tests.differential.generator import bits, control, guards, numbers, processes, terms  # noqa: F401
+from tests.differential.generator import bits, control, guards, maps, numbers, processes, terms
 from tests.differential.generator.functions import write_function
 from tests.differential.generator.samples import FIELDS, sample
 from tests.differential.generator.writer import Signature, Writer
 from tests.differential.tree import TEXT, Node, items, text
+
+#: They declare what writers write.
+FAMILIES = (bits, control, guards, maps, numbers, processes, terms)
 
 #: Operations that a module may be compiled without: none is in most functions.
 _LEFT_OUT = (

@@ -18,8 +18,8 @@ _TESTS = (
 @produces("integer", weight=24)
 def arithmetic(w: Writer) -> Node:
     operator = w.pick(("+", "+", "+", "-", "-", "*", "div", "rem", "band", "bor", "bxor"))
-    divides = operator in ("div", "rem") and w.chance(0.85)
-    return w.form("integer", f"(@integer {operator} (@integer bor 1))" if divides else f"(@integer {operator} @integer)")
+    alone = operator not in ("div", "rem") or w.chance(0.15)
+    return w.form("integer", f"(@integer {operator} @integer)" if alone else f"(@integer {operator} (@integer bor 1))")
 
 
 @produces("integer", weight=12)
@@ -68,8 +68,8 @@ def from_text(w: Writer) -> Node:
 @produces("integer", weight=3)
 def of_known_type(w: Writer) -> Node:
     variable = w.fresh("integer").name
-    test, operation = w.pick((("is_float", "* 2.0"), ("is_integer", "+ 1"), ("is_number", "- 1"), ("is_integer", "bsr 3")))
-    clause = f"{variable} when {test}({variable}) -> {variable} {operation}"
+    test, then = w.pick((("is_float", "* 2.0"), ("is_integer", "+ 1"), ("is_number", "- 1"), ("is_integer", "bsr 3")))
+    clause = f"{variable} when {test}({variable}) -> {variable} {then}"
     return w.form("integer", f"case @{w.pick(('integer', 'float', 'any'))} of {clause}; _ -> @integer end")
 
 

@@ -125,7 +125,8 @@ def set_element(w: Writer) -> Node:
 
 @produces("any", "integer", weight=3)
 def element(w: Writer) -> Node:
-    return w.form("any", w.pick(("element(1, {@integer, @any})", "element(@integer, {@any, @integer})", "element(2, @tuple)")))
+    forms = ("element(1, {@integer, @any})", "element(@integer, {@any, @integer})", "element(2, @tuple)")
+    return w.form("any", w.pick(forms))
 
 
 @produces("tuple", weight=3)
@@ -153,7 +154,8 @@ def update_same(w: Writer) -> Node:
     """With a value that it has already, perhaps."""
     variable, same = w.fresh("record").name, w.pick(FIELDS)
     updates = [text(f"{same} = {variable}#rec.{same}"), *_fields(w, [name for name in FIELDS if name != same])]
-    return expression("record", f"begin {variable} = ", w.make("record"), f", {variable}#rec{{", items(updates), "} end")
+    before = text(f"{variable} = ", w.make("record"))
+    return expression("record", "begin ", before, f", {variable}#rec{{", items(updates), "} end")
 
 
 def _fields(w: Writer, names: list[str] | tuple[str, ...] = FIELDS) -> list[Node]:
@@ -168,7 +170,7 @@ def field(w: Writer) -> Node:
 
 @matches("record", weight=3)
 def match_record(w: Writer) -> Node:
-    return expression("pattern", "#rec{", items(_fields(w)[:2]), "}")
+    return expression("pattern", "#rec{", items(_fields(w, w.random.sample(FIELDS, 2))), "}")
 
 
 # Comprehensions

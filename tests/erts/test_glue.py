@@ -1,0 +1,156 @@
+"""The glue undoes and hides what it does, and runs nothing natively that it is not sure of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jit.erts import glue, layout
+from tests.codegen.native_node import RELEASES, compile_native, erlc, node
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(params=RELEASES, scope="module")
+def otp(request: pytest.FixtureRequest) -> int:
+    release: int = request.param
+    return release
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plain")
+    for name in ("hello", "storm", "traced"):
+        erlc(HERE / f"{name}.erl", folder)
+    for version in "12":
+        erlc(HERE / "hot.erl", folder / version, f"-DVERSION={version}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def native(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(f"native-{otp}")
+    compile_native([plain / f"{name}.beam" for name in ("hello", "storm", "traced")], folder, otp)
+    for version in "12":
+        compile_native([plain / version / "hot.beam"], folder / version, otp)
+    return folder
+
+
+def test_code_is_exchanged_while_it_runs(otp: int, plain: Path, native: Path) -> None:
+    """Natively as interpreted: frames of old code on stacks, purging, 6 processes on 2 schedulers."""
+    results = []
+    for folder, words in ((plain, []), (native, ["-s", "native"])):
+        run = f'io:format("~p~n", [storm:run("{folder}/1", "{folder}/2")]), io:format("native ~p~n", [[M || M <- %s]]), halt().'
+        modules = "lists:sort(native:modules())" if words else "[]"
+        ran = node(otp, "+S", "2:2", "-pa", str(folder), *words, "-eval", run % modules)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        results.append(ran.stdout.partition("native "))
+    (interpreted, _, _), (answer, _, modules) = results
+    assert answer == interpreted == "{{false,{true,false,2},1276,true,1},{true,killed},true}\n"
+    assert modules == "[hot,storm]\n"
+
+
+def test_stubs_are_neither_listed_nor_traced(otp: int, plain: Path, native: Path) -> None:
+    """Breakpoints in functions are seen by all that call through export entries; in stubs there are none."""
+    run = """
+        Self = self(),
+        spawn(fun() ->
+            erlang:trace_pattern({traced, '_', '_'}, true, [local]),
+            Traced = spawn(fun() -> receive go -> Self ! {result, traced:outer(1, 2)} end end),
+            erlang:trace(Traced, true, [call]),
+            Traced ! go,
+            Self ! {events, [receive {trace, Traced, call, Call} -> Call after 5000 -> none end || _ <- [1, 2, 3]]},
+            Self ! {more, receive {trace, _, _, _} = More -> More after 50 -> none end}
+        end),
+        code:ensure_loaded(traced),
+        Got = [receive {Key, Value} -> {Key, Value} end || Key <- [result, events, more]],
+        io:format("~p~n", [{Got, lists:sort(traced:module_info(functions)), lists:sort(traced:module_info(exports))}]),
+        halt().
+    """
+    results = []
+    for folder, words in ((plain, []), (native, ["-s", "native"])):
+        ran = node(otp, "-pa", str(folder), *words, "-eval", run)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        results.append(ran.stdout)
+    assert results[0] == results[1]
+    assert "{events,[{traced,outer,[1,2]},{traced,inner,[1]},{traced,inner,[2]}]},\n   {more,none}" in results[1]
+
+
+def test_what_is_prepared_and_never_finished_goes(otp: int, native: Path) -> None:
+    expression = """
+        {ok, Beam} = file:read_file(code:which(hello)),
+        {P, M} = spawn_monitor(fun() ->
+            Prepared = [erlang:prepare_loading(hello, Beam) || _ <- lists:seq(1, 20)],
+            exit({native:loaded(), length(Prepared)})
+        end),
+        io:format("~p", [receive {'DOWN', M, _, P, Why} -> Why end]),
+        io:format("~p~n", [native:loaded()]), halt().
+    """
+    ran = node(otp, "-pa", str(native), "-s", "native", "-eval", expression)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{20,20}0\n", "")
+
+
+def test_no_memory_is_writable_and_executable(otp: int, native: Path) -> None:
+    expression = """
+        {module, traced} = code:ensure_loaded(traced), [traced] = native:modules(),
+        {ok, Maps} = file:read_file("/proc/self/maps"), io:put_chars(Maps), halt().
+    """
+    ran = node(otp, "-pa", str(native), "-s", "native", "-eval", expression)
+    rights = [line.split()[1] for line in ran.stdout.splitlines()]
+    assert any(right.startswith("r-x") for right in rights)
+    assert not [right for right in rights if "w" in right and "x" in right]
+
+
+CALL = 'io:format("~p~n", [traced:outer(1, 2)]), halt().'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"erts_call_that_is\0", b"", ""),
+        (b"call_nif\0", b"call_nix\0", "native: traced runs interpreted: call_nix\n"),
+        (b".beam.entries\0", b".beam.exitries\0"[:14], "native: traced runs interpreted: the native object is damaged\n"),
+        (b"\x7fELF\x01", b"\x7fELF\x02", "native: traced runs interpreted: the native object is damaged\n"),
+    ],
+    ids=["whole", "symbol", "section", "header"],
+)
+def test_a_damaged_object_runs_interpreted(otp: int, native: Path, tmp_path: Path, old: bytes, new: bytes, said: str) -> None:
+    for name in ("native.so", "native.beam"):
+        (tmp_path / name).symlink_to(native / name)
+    whole = (native / "traced.beam").read_bytes()
+    assert (old in whole) == bool(said)
+    (tmp_path / "traced.beam").write_bytes(whole.replace(old, new) if said else whole)
+    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "4\n", said.replace("\n", "\r\n") and said)
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("Process.flags", "flags"),
+        ("Process.catches", "catches"),
+        ("Process.sig_qs.first", "messages"),
+        ("Process.off_heap.overhead", "off_heap"),
+        ("ErtsSchedulerRegisters.f_reg_array", "registers"),
+    ],
+)
+def test_a_field_that_is_elsewhere_is_found(
+    otp: int, native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, told: str
+) -> None:
+    """With a layout that is wrong, everything runs interpreted."""
+    loaded = layout.load
+
+    def wrong(release: int) -> layout.Layout:
+        right = loaded(release)
+        place = right.fields[field]
+        return replace(right, fields={**right.fields, field: replace(place, offset=place.offset + 4)})
+
+    monkeypatch.setattr(glue, "load", wrong)
+    glue.build(tmp_path)
+    (tmp_path / "traced.beam").symlink_to(native / "traced.beam")
+    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
+    assert (ran.returncode, ran.stdout) == (0, "4\n")
+    assert ran.stderr.startswith("native: everything runs interpreted: {not_where_expected,[")
+    assert told in ran.stderr

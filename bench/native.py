@@ -16,7 +16,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from time import perf_counter
 
@@ -68,8 +70,11 @@ def nodes(folder: Path) -> list[Node]:
     subprocess.run(["erlc", "-o", str(plain), str(PROGRAMS)], check=True)
     (ebin,) = arm.otp_root.glob("lib/stdlib-*/ebin")
     beams = [plain / f"{PROGRAMS.stem}.beam", *(ebin / f"{name}.beam" for name in STDLIB)]
-    if jit(["compile", *map(str, beams), "-o", str(native), "--otp", str(OTP)]) or jit(["glue", "-o", str(native)]):
-        raise SystemExit("bench.native: the programs cannot be compiled")
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as told:
+        failed = jit(["compile", *map(str, beams), "-o", str(native), "--otp", str(OTP)])
+        failed = jit(["glue", "-o", str(native)]) or failed
+    if failed:
+        raise SystemExit(f"bench.native: {told.getvalue()}")
     exchange = _LOAD % (native, ",".join(STDLIB))
     return [
         Node("interpreted", arm, ("-pa", str(plain), "-eval", _MAIN)),

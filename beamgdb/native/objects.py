@@ -81,9 +81,7 @@ class NativeObject:
     def _named(self, names: int) -> dict[str, _Section]:
         rows = list(_SECTION.iter_unpack(self.headers))
         texts = self._read(rows[names][4], rows[names][5])
-        return {
-            _text(texts, row[0]): _Section(index, row[3], row[4], row[5], row[6], row[7]) for index, row in enumerate(rows)
-        }
+        return {_text(texts, row[0]): _Section(number, *row[3:8]) for number, row in enumerate(rows)}
 
     def _read(self, offset: int, size: int) -> bytes:
         if offset + size > self.entry.size:

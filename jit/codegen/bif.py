@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from jit.arm32.conditions import EQ, GE, HS, LO, LT, NE, Condition
+from jit.arm32.conditions import EQ, GE, HS, LO, LT, Condition
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl, lsr
 from jit.arm32.registers import R0, R1, R2, R12, SP, Register
 from jit.beam.operands import Import, Integer, Operand
-from jit.beam.types import Kind
 from jit.codegen import machine, symbols
 from jit.codegen.cache import Keeps
 from jit.codegen.common import element_offset, reaches_element
@@ -130,7 +129,7 @@ def _tl(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -
 
 
 def _reaches(index: Operand) -> bool:
-    return not isinstance(index, Integer) or 1 <= index.value and reaches_element(index.value - 1)
+    return not isinstance(index, Integer) or index.value >= 1 and reaches_element(index.value - 1)
 
 
 def _element(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:

@@ -7,11 +7,13 @@ segments that are too large for a binary on the heap, which would move.
 
 from __future__ import annotations
 
+from typing import Final
+
 from jit.arm32.conditions import HI, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
-from jit.arm32.registers import R0, R1, R2, R3, Register
-from jit.beam.operands import Allocation, Integer, Operand, String
+from jit.arm32.registers import R0, R1, R2, R3, SP, Register
+from jit.beam.operands import Allocation, Integer, Operand, String, X, register_of
 from jit.beam.terms import Atom
 from jit.codegen import machine
 from jit.codegen.bs_append import append, private_append
@@ -23,9 +25,11 @@ from jit.codegen.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, constant
 from jit.codegen.common import heap_words
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
-from jit.codegen.machine import GREATEST, REGISTERS
+from jit.codegen.machine import ARGUMENTS, GREATEST, REGISTERS, WORD, X_ARRAY
 
-_ALL = Atom("all")
+_ALL: Final = Atom("all")
+#: From sp: the size while a binary is made longer.
+_SIZE: Final = ARGUMENTS + 2 * WORD
 
 
 # Sizes
@@ -106,9 +110,28 @@ def bs_append(
 ) -> None:  # fmt: skip
     failure = e.to_interpreter()
     _load_size(e, size, 1, R3, failure)
-    append(e, Segment("append", unit, 0, source, size, None, False), None, heap_words(e, heap), live, failure)
+    part = Segment("append", unit, 0, source, size, None, False)
+    append(e, part, None, heap_words(e, heap), live, _restoring(e, size, failure))
     e.forget()
     e.store(R0, destination)
+
+
+def _restoring(e: Emission, size: Operand, failure: Label) -> Label:
+    """Where to go if something fails when the size, whose bits are in r3, may have been overwritten in its register."""
+    register, again = register_of(size), Label()
+    if not isinstance(register, X):
+        return failure
+    e.a.str(R3, at(SP, _SIZE))
+
+    def cold() -> None:
+        e.a.bind(again)
+        e.a.ldr(R0, at(SP, _SIZE))
+        make_small(e.a, R0, R0)
+        e.a.str(R0, at(REGISTERS, X_ARRAY + WORD * register.number))
+        e.a.b(failure)
+
+    e.cold(cold)
+    return again
 
 
 @emits("bs_private_append")

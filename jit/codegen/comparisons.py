@@ -8,7 +8,7 @@ from jit.arm32.conditions import EQ, GE, LT, NE, Condition
 from jit.arm32.labels import Label
 from jit.arm32.registers import R0, R1, R2, Register
 from jit.beam.operands import Operand
-from jit.beam.terms import NIL, Atom
+from jit.beam.terms import NIL
 from jit.beam.types import Kind
 from jit.codegen import machine
 from jit.codegen.cache import Keeps

@@ -130,8 +130,8 @@ def go_on_at(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.mov(FCALLS, 1, LE)
     a.mov(R0, 0)
     a.b(fragments["leave"])
-    # A message is looked at that is no part of the heap, or a BIF has work to finish: a collection is put off, and costs
-    # at most one reduction, unless it is already left to a dirty scheduler.
+    # A message is looked at that is no part of the heap, or a BIF has work to finish: a collection is put off, and it
+    # costs at most one reduction, unless it is already left to a dirty scheduler.
     a.bind(delayed)
     a.tst(R2, machine.DIRTY_GC)
     a.b(go_on, NE)

@@ -232,9 +232,6 @@ class Emission:
         for register, held in self._held_before.items():
             self.a.ldr(register, at(REGISTERS, self._x(X(held.x))))
 
-    def spill(self) -> None:
-        """Let the x registers in memory be right: they are, see ``cache``."""
-
     def forget(self) -> None:
         """From here on x registers are in memory only, as the VM may have changed them there."""
         self.cache.held.clear()

@@ -70,7 +70,8 @@ def _label_before(e: Emission) -> int | None:
     between.
     """
     before = e.operations[e.index - 1]
-    return before.operands[0] if before.name == "label" else None
+    number = before.operands[0] if before.name == "label" else None
+    return number if isinstance(number, int) else None
 
 
 @emits("send")

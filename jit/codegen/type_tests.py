@@ -11,7 +11,6 @@ from jit.arm32.operands import at
 from jit.arm32.registers import R0, R1, R2, R12, SP, Register
 from jit.arm32.relocations import External
 from jit.beam.operands import Operand
-from jit.beam.terms import Atom
 from jit.beam.types import Kind
 from jit.codegen import machine
 from jit.codegen.cache import Keeps

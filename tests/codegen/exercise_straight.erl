@@ -73,6 +73,8 @@ kinds() ->
      fun(X) when map_size(X) > 1 -> large; (X) when not X -> negation; (X) when X -> yes; (_) -> no end,
      fun(X) -> [is_atom(X), is_boolean(X), is_integer(X), is_float(X), is_list(X), is_tuple(X), is_map(X), is_binary(X),
                 is_function(X), is_number(X), is_bitstring(X)] end,
+     fun(X) -> [X < [], X >= [], X == [], [] < X, X < 5, 5 =< X, X < 1 bsl 40, X == 1.0, X /= 1, a < X, X > {}, X =:= 2.5] end,
+     fun(X) when X < []; X > 1 bsl 70 -> outside; (X) when [] =< X, X == [] -> nil; (X) when X /= 1.0 -> other; (_) -> one end,
      fun({A, B}) -> {two, B, A}; ({a, A, B}) -> {three, B, A}; ({A}) -> {one, A}; ([A | B]) -> {B, A}; (X) -> {other, X} end,
      fun(X) -> case X of {_} -> 1; {_, _} -> 2; {_, _, _} -> 3; _ -> 0 end end,
      fun(X) -> case X of {1, 2} -> first; {a, Y, _} when Y > 1 -> second; {_, _, _} -> third end end].

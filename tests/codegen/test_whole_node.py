@@ -20,13 +20,16 @@ from tests.codegen.native_node import PATIENCE, RELEASES, compile_native, erlc, 
 SOURCES = Path(__file__).with_name("whole_node")
 #: What is under test: all of these have native code in the node that works with them.
 WORKING = (
-    "array dict erl_eval erl_lint erl_parse erl_pp erl_scan gb_sets gb_trees gen gen_event gen_server gen_statem io_lib "
-    "io_lib_format io_lib_fread io_lib_pretty lists maps orddict ordsets proc_lib proplists queue servers sets sofs "
-    "string supervisor sys unicode_util work".split()
+    "array dict erl_eval erl_lint erl_parse erl_pp erl_scan gb_sets gb_trees gen gen_event gen_server gen_statem "
+    "io_lib io_lib_format io_lib_fread io_lib_pretty lists maps orddict ordsets proc_lib proplists queue servers sets "
+    "sofs string supervisor sys unicode_util work".split()
 )
 RUN = """
     io:format("~p~n", [work:run()]),
-    case erlang:function_exported(native, modules, 0) of true -> io:format("native ~w~n", [native:modules()]); _ -> ok end,
+    case erlang:function_exported(native, modules, 0) of
+        true -> io:format("native ~w~n", [native:modules()]);
+        false -> ok
+    end,
     halt().
 """
 QUIET = ("-kernel", "logger_level", "none")
@@ -49,7 +52,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def system(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All of kernel and stdlib, and the modules of this test, native; the glue and a boot script that loads it first."""
+    """All of kernel and stdlib, and the modules of this test, native; the glue; a boot script that begins with it."""
     root = Sandbox("armhf", otp).ensure().otp_root
     folder = tmp_path_factory.mktemp(f"system-{otp}")
     libraries = [next(root.glob(f"lib/{name}-*/ebin")) for name in ("kernel", "stdlib")]

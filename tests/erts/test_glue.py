@@ -41,10 +41,10 @@ def native(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_code_is_exchanged_while_it_runs(otp: int, plain: Path, native: Path) -> None:
     """Natively as interpreted: frames of old code on stacks, purging, 6 processes on 2 schedulers."""
     results = []
-    for folder, words in ((plain, []), (native, ["-s", "native"])):
-        run = f'io:format("~p~n", [storm:run("{folder}/1", "{folder}/2")]), io:format("native ~p~n", [[M || M <- %s]]), halt().'
-        modules = "lists:sort(native:modules())" if words else "[]"
-        ran = node(otp, "+S", "2:2", "-pa", str(folder), *words, "-eval", run % modules)
+    for folder, words, modules in ((plain, [], "[]"), (native, ["-s", "native"], "lists:sort(native:modules())")):
+        storm = f'storm:run("{folder}/1", "{folder}/2")'
+        run = f'io:format("~p~n", [{storm}]), io:format("native ~p~n", [{modules}]), halt().'
+        ran = node(otp, "+S", "2:2", "-pa", str(folder), *words, "-eval", run)
         assert (ran.returncode, ran.stderr) == (0, "")
         results.append(ran.stdout.partition("native "))
     (interpreted, _, _), (answer, _, modules) = results
@@ -56,6 +56,7 @@ def test_stubs_are_neither_listed_nor_traced(otp: int, plain: Path, native: Path
     """Breakpoints in functions are seen by all that call through export entries; in stubs there are none."""
     run = """
         Self = self(),
+        {module, traced} = code:ensure_loaded(traced),
         spawn(fun() ->
             erlang:trace_pattern({traced, '_', '_'}, true, [local]),
             Traced = spawn(fun() -> receive go -> Self ! {result, traced:outer(1, 2)} end end),
@@ -64,7 +65,6 @@ def test_stubs_are_neither_listed_nor_traced(otp: int, plain: Path, native: Path
             Self ! {events, [receive {trace, Traced, call, Call} -> Call after 5000 -> none end || _ <- [1, 2, 3]]},
             Self ! {more, receive {trace, _, _, _} = More -> More after 50 -> none end}
         end),
-        code:ensure_loaded(traced),
         Got = [receive {Key, Value} -> {Key, Value} end || Key <- [result, events, more]],
         io:format("~p~n", [{Got, lists:sort(traced:module_info(functions)), lists:sort(traced:module_info(exports))}]),
         halt().
@@ -109,21 +109,22 @@ CALL = 'io:format("~p~n", [traced:outer(1, 2)]), halt().'
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (b"erts_call_that_is\0", b"", ""),
         (b"call_nif\0", b"call_nix\0", "native: traced runs interpreted: call_nix\n"),
-        (b".beam.entries\0", b".beam.exitries\0"[:14], "native: traced runs interpreted: the native object is damaged\n"),
+        (b".beam.entries\0", b".beam.entrees\0", "native: traced runs interpreted: the native object is damaged\n"),
         (b"\x7fELF\x01", b"\x7fELF\x02", "native: traced runs interpreted: the native object is damaged\n"),
     ],
-    ids=["whole", "symbol", "section", "header"],
+    ids=["symbol", "section", "header"],
 )
-def test_a_damaged_object_runs_interpreted(otp: int, native: Path, tmp_path: Path, old: bytes, new: bytes, said: str) -> None:
+def test_a_damaged_object_runs_interpreted(
+    otp: int, native: Path, tmp_path: Path, old: bytes, new: bytes, said: str
+) -> None:
     for name in ("native.so", "native.beam"):
         (tmp_path / name).symlink_to(native / name)
     whole = (native / "traced.beam").read_bytes()
-    assert (old in whole) == bool(said)
-    (tmp_path / "traced.beam").write_bytes(whole.replace(old, new) if said else whole)
+    assert old in whole
+    (tmp_path / "traced.beam").write_bytes(whole.replace(old, new))
     ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "4\n", said.replace("\n", "\r\n") and said)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "4\n", said)
 
 
 @pytest.mark.parametrize(

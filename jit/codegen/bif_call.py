@@ -19,11 +19,11 @@ from jit.beam.operands import Import
 from jit.codegen import machine, symbols
 from jit.codegen.call import CallEmitter, instead_of, return_
 from jit.codegen.emission import Emission
-from jit.codegen.fragments import fragment, swap_out
-from jit.codegen.machine import FCALLS, HTOP, PROCESS, REGISTERS, WORD, X_ARRAY, E
+from jit.codegen.fragments import fragment, swap_in, swap_out
+from jit.codegen.machine import FCALLS, PROCESS, REGISTERS, WORD, X_ARRAY, E
 from jit.erts.layout import Layout
 
-#: None of them collects garbage or looks at what the process is doing. Not each of them is a BIF in every release.
+#: None of them looks at what the process is doing. Not each of them is a BIF in every release.
 _NAMES: Final = {
     "erlang": "setelement/3 put/2 get/0 get/1 erase/1 append_element/2 make_tuple/2 list_to_tuple/1 tuple_to_list/1 "
     "atom_to_list/1 list_to_atom/1 list_to_existing_atom/1 atom_to_binary/1 atom_to_binary/2 binary_to_atom/1 "
@@ -120,8 +120,7 @@ def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> No
     a.add(R1, REGISTERS, X_ARRAY)
     a.mov(R2, 0)
     a.blx(R12)
-    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
-    a.ldr(FCALLS, at(PROCESS, layout["Process.fcalls"]))
+    swap_in(a, layout)  # put/2 collects garbage (erl_process_dict.c)
     a.cmp(R0, 0)
     a.b(failed, EQ)
     a.str(R0, at(REGISTERS, X_ARRAY))

@@ -15,7 +15,14 @@ from jit.beam.operands import Operand, String, register_of
 from jit.beam.terms import Atom
 from jit.codegen import machine
 from jit.codegen.bs_context import (
+    CONTEXT_25,
+    HEAP_BITS,
     PART_WORDS,
+    SHARED_BINARY_25,
+    SUB_BINARY_25,
+    SUB_BITS,
+    call_reader,
+    check_field_left,
     check_left,
     check_unit,
     constant_bits,
@@ -28,16 +35,15 @@ from jit.codegen.bs_context import (
     match_failure,
     reader,
 )
-from jit.codegen.bs_integer import MOST_READ, advance, compare_bits, make_small, read_bits
+from jit.codegen.bs_integer import MOST_READ, advance, compare_bits, read_bits
 from jit.codegen.cache import Keeps
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import call_vm, collect, fragment
+from jit.codegen.fragments import Fragments, call_vm, collect, fragment
 from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.codegen.small_integers import check_small, make_small
 from jit.erts.layout import Layout
 
-#: Words of a float (erl_term.h, FLOAT_SIZE_OBJECT).
-_FLOAT_WORDS: Final = 3
 _ALL: Final = Atom("all")
 #: Positions below are small integers.
 _POSITIONS: Final = 1 << 27
@@ -57,7 +63,7 @@ def bs_start_match3(e: Emission, fail: Operand, source: Operand, live: int, dest
     failure = e.failure(fail)
     e.load(source, R0)
     e.a.mov_constant(R3, live)
-    e.a.bl(e.shared.fragments["bs_start_match_always" if e.shared.stress else "bs_start_match"])
+    e.a.bl(e.shared.fragments["bs_start_match"])
     e.forget()
     e.a.cmp(R0, 0)
     e.a.b(failure, EQ)
@@ -71,18 +77,8 @@ def bs_start_match4(e: Emission, fail: Operand, live: int, source: Operand, dest
 
 
 @fragment("bs_start_match")
-def bs_start_match(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+def start_match(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     """r0 = a context for matching the term r0, with r3 x registers in use; 0 if it is no bitstring."""
-    _start_match(a, layout, always=False)
-
-
-@fragment("bs_start_match_always")
-def bs_start_match_always(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """The same, collecting garbage each time that a context is made."""
-    _start_match(a, layout, always=True)
-
-
-def _start_match(a: Assembler, layout: Layout, *, always: bool) -> None:
     no = Label()
     a.and_(R12, R0, machine.PRIMARY_MASK)
     a.cmp(R12, BOXED_TAG)
@@ -90,25 +86,17 @@ def _start_match(a: Assembler, layout: Layout, *, always: bool) -> None:
     a.ldr(R12, at(R0, -BOXED_TAG))
     a.and_(R12, R12, machine.HEADER_MASK)
     start = _start_25 if layout.otp < 26 else _start_27
-    start(a, layout, no, always)
+    start(a, layout, fragments, no)
     a.bind(no)
     a.mov(R0, 0)
     a.bx(LR)
 
 
-# Tags in header words (erl_term.h).
-_CONTEXT_25: Final = 0x04
-_BINARIES_25: Final = (0x20, 0x28)  # from, to
-_HEAP_BITS: Final = 0x20
-_SUB_BITS: Final = 0x24
-
-
-def _start_25(a: Assembler, layout: Layout, no: Label, always: bool) -> None:
+def _start_25(a: Assembler, layout: Layout, fragments: Fragments, no: Label) -> None:
     """r12 is the header's tag. Saved positions are small as they count from one that is not far behind."""
     fields, binary, far = context(layout), Label(), Label()
     assert fields.saved is not None
-    first, last = _BINARIES_25
-    a.cmp(R12, _CONTEXT_25)
+    a.cmp(R12, CONTEXT_25)
     a.b(binary, NE)
     a.ldr(R1, at(R0, fields.start))
     a.ldr(R2, at(R0, fields.saved))
@@ -117,14 +105,14 @@ def _start_25(a: Assembler, layout: Layout, no: Label, always: bool) -> None:
     a.b(far, HS)
     a.bx(LR)
     a.bind(binary)
-    a.sub(R12, R12, first)
-    a.cmp(R12, last - first)
+    a.sub(R12, R12, SHARED_BINARY_25)
+    a.cmp(R12, SUB_BINARY_25 - SHARED_BINARY_25)
     a.b(no, HI)
-    _room_for_context(a, layout, always=always)
+    _room_for_context(a, layout, fragments)
     _begin_match(a, layout, "erts_bs_start_match_2")
     a.ldr(PC, at(SP, RETURN))
     a.bind(far)
-    _room_for_context(a, layout, always=always)
+    _room_for_context(a, layout, fragments)
     a.sub(R0, R0, BOXED_TAG)
     for _ in range(fields.words - 1):
         a.ldr(R1, post(R0, WORD))
@@ -135,30 +123,30 @@ def _start_25(a: Assembler, layout: Layout, no: Label, always: bool) -> None:
     a.ldr(PC, at(SP, RETURN))
 
 
-def _start_27(a: Assembler, layout: Layout, no: Label, always: bool) -> None:
+def _start_27(a: Assembler, layout: Layout, fragments: Fragments, no: Label) -> None:
     """r12 is the header's tag."""
     fields, new = context(layout), Label()
-    a.cmp(R12, _HEAP_BITS)
+    a.cmp(R12, HEAP_BITS)
     a.b(new, EQ)
-    a.cmp(R12, _SUB_BITS)
+    a.cmp(R12, SUB_BITS)
     a.b(no, NE)
     a.ldr(R1, at(R0, fields.base))
     a.and_(R1, R1, 3)
     a.cmp(R1, fields.bias)
     a.bx(LR, EQ)
     a.bind(new)
-    _room_for_context(a, layout, always=always)
+    _room_for_context(a, layout, fragments)
     _begin_match(a, layout, "erts_bs_start_match_3")
     a.add(R0, R0, BOXED_TAG)
     a.ldr(PC, at(SP, RETURN))
 
 
-def _room_for_context(a: Assembler, layout: Layout, *, always: bool) -> None:
+def _room_for_context(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     """Have room for a context. The term r0 is kept behind the r3 x registers in use, from where r0 is loaded again."""
     enough, place = Label(), at(R12, X_ARRAY)
     words = context(layout).words
     a.str(LR, at(SP, RETURN))
-    if not always:
+    if not fragments.stress:
         a.sub(R12, E, HTOP)
         a.cmp(R12, WORD * (words + machine.RESERVED))
         a.b(enough, HS)
@@ -255,27 +243,13 @@ def bs_get_binary2(
         e.a.bl(e.shared.fragments["bs_get_all"])
         e.store(R0, destination)
         return
-    bits = constant_bits(size, unit)
-    if bits is None:
-        load_bits(e, size, unit, failure)
-        load_left(e, source)
-        e.a.cmp(R3, R1)
-        e.a.b(failure, LO)
-        e.a.str(R1, at(SP, machine.ARGUMENTS))
-    else:
-        check_left(e, source, bits, failure)
+    bits = check_field_left(e, source, size, unit, failure)
     get_binary(e, make_room(e, PART_WORDS, live, source), bits, destination)
 
 
 def get_binary(e: Emission, register: Register, bits: int | None, destination: Operand) -> None:
-    """So many bits, which are there and have room, of the context in a CPU register. None: see [sp + ARGUMENTS]."""
-    e.a.add_constant(R3, register, context(e.shared.layout).buffer)
-    if bits is None:
-        e.a.ldr(R1, at(SP, machine.ARGUMENTS))
-    else:
-        e.a.mov_constant(R1, bits)
-    e.a.mov(R2, 0)
-    e.a.bl(e.shared.fragments["bs_get_binary"])
+    """So many bits, which are there and have room, of the context in a CPU register. None: see ``call_reader``."""
+    call_reader(e, "bs_get_binary", register, bits, 0)
     e.store(R0, destination)
 
 
@@ -284,23 +258,9 @@ def bs_get_float2(
     e: Emission, fail: Operand, source: Operand, live: int, size: Operand, unit: int, flags: int, destination: Operand
 ) -> None:
     failure = match_failure(e, fail)
-    bits = constant_bits(size, unit)
-    if bits is None:
-        load_bits(e, size, unit, failure)
-        load_left(e, source)
-        e.a.cmp(R3, R1)
-        e.a.b(failure, LO)
-        e.a.str(R1, at(SP, machine.ARGUMENTS))
-    else:
-        check_left(e, source, bits, failure)
-    register = make_room(e, _FLOAT_WORDS, live, source)
-    e.a.add_constant(R3, register, context(e.shared.layout).buffer)
-    if bits is None:
-        e.a.ldr(R1, at(SP, machine.ARGUMENTS))
-    else:
-        e.a.mov_constant(R1, bits)
-    e.a.mov_constant(R2, flags_of(flags))
-    e.a.bl(e.shared.fragments["bs_get_float"])
+    bits = check_field_left(e, source, size, unit, failure)
+    register = make_room(e, machine.FLOAT_WORDS, live, source)
+    call_reader(e, "bs_get_float", register, bits, flags_of(flags))
     e.a.cmp(R0, 0)
     e.a.b(failure, EQ)
     e.store(R0, destination)
@@ -385,9 +345,7 @@ def bs_set_position(e: Emission, source: Operand, position: Operand) -> None:
     fields = context(e.shared.layout)
     other = e.to_interpreter()
     value = e.value(position, R1)
-    e.a.and_(R12, value, machine.SMALL_TAG)
-    e.a.cmp(R12, machine.SMALL_TAG)
-    e.a.b(other, NE)
+    check_small(e.a, value, R12, other)
     e.a.lsr(R1, value, machine.SMALL_BITS)
     register = e.value(source, R0)
     if fields.saved is not None:

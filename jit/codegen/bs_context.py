@@ -6,7 +6,7 @@ changed (ErlSubBits). Both count a position and an end in bits from the same bas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,17 +17,29 @@ from jit.arm32.operands import at, lsl
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
 from jit.beam.operands import Integer, Literal, Operand, X, register_of
 from jit.beam.operands import Label as BeamLabel
+from jit.beam.terms import NIL, Atom, List, Term
 from jit.codegen import machine
 from jit.codegen.common import check_room
 from jit.codegen.emission import Emission, Unsupported
-from jit.codegen.fragments import Fragment, call_vm, fragment
-from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.codegen.fragments import Fragment, Fragments, call_vm, collect, fragment
+from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.codegen.small_integers import check_small
 from jit.erts.layout import Layout
 
 # Flags of fields (erl_bits.h, BSF_*). What is native is little-endian on ARM.
 LITTLE: Final = 2
 SIGNED: Final = 4
 _NATIVE: Final = 16
+_FLAGS: Final = {Atom("little"): LITTLE, Atom("native"): LITTLE, Atom("signed"): SIGNED}
+
+# Tags in header words of bitstrings (erl_term.h). OTP 25 has three kinds of them, from OTP 27 on there are two, and a
+# context is one of the second.
+CONTEXT_25: Final = 0x04
+SHARED_BINARY_25: Final = 0x20
+HEAP_BINARY_25: Final = 0x24
+SUB_BINARY_25: Final = 0x28
+HEAP_BITS: Final = 0x20
+SUB_BITS: Final = 0x24
 
 #: Words that a bitstring may take that is part of another: one on the heap of 64 bytes (erl_bits.h).
 PART_WORDS: Final = 18
@@ -92,6 +104,23 @@ def check_left(e: Emission, source: Operand, bits: int, failure: Label) -> Regis
     return register
 
 
+def check_field_left(e: Emission, source: Operand, size: Operand, unit: int, failure: Label) -> int | None:
+    """Go to *failure* unless a field of that size is left; r2 = the position. Gives the size in bits.
+
+    It is None for one that is not constant: then it is in r1, and kept at [sp + ARGUMENTS].
+    """
+    bits = constant_bits(size, unit)
+    if bits is not None:
+        check_left(e, source, bits, failure)
+        return bits
+    load_bits(e, size, unit, failure)
+    load_left(e, source)
+    e.a.cmp(R3, R1)
+    e.a.b(failure, LO)
+    e.a.str(R1, at(SP, ARGUMENTS))
+    return None
+
+
 def make_room(e: Emission, words: int, live: int, source: Operand) -> Register:
     """Have room on the heap for what is read from a context; gives the CPU register of the context then.
 
@@ -123,6 +152,23 @@ def make_room(e: Emission, words: int, live: int, source: Operand) -> Register:
     return R0
 
 
+def collect_unless_room(a: Assembler, layout: Layout, fragments: Fragments, collection: Label | None = None) -> None:
+    """Have r1 words of heap, with r3 x registers in use, in a fragment that has stored lr.
+
+    *collection*: where garbage is collected in any case.
+    """
+    enough = Label()
+    if not fragments.stress:
+        a.add(R2, R1, machine.RESERVED)
+        a.sub(R12, E, HTOP)
+        a.cmp(R12, lsl(R2, 2))
+        a.b(enough, HS)
+    if collection is not None:
+        a.bind(collection)
+    collect(a, layout)
+    a.bind(enough)
+
+
 def is_behind(source: Operand, live: int) -> bool:
     """Whether an operand is an x register behind those in use."""
     register = register_of(source)
@@ -144,6 +190,19 @@ def flags_of(flags: int) -> int:
     return flags & SIGNED | (LITTLE if flags & (LITTLE | _NATIVE) else 0)
 
 
+def field_flags(flags: Operand) -> int:
+    """The same, from the list of atoms that OTP 25 and later have for them."""
+    elements: Sequence[Term] = ()
+    if isinstance(flags, Literal) and isinstance(flags.value, List):
+        elements = flags.value.elements
+    elif flags != NIL:
+        raise Unsupported(f"flags {flags}")
+    total = 0
+    for element in elements:
+        total |= _FLAGS.get(element, 0) if isinstance(element, Atom) else 0
+    return total
+
+
 def constant_bits(size: Operand, unit: int) -> int | None:
     """The size of a field in bits if it is a constant. Raises Unsupported for one that is never there."""
     if not isinstance(size, Integer | Literal):
@@ -159,9 +218,7 @@ def load_bits(e: Emission, size: Operand, unit: int, failure: Label) -> None:
         raise Unsupported(f"a field of bits of size {size}")
     other, known = Label(), Label()
     e.load(size, R1)
-    e.a.and_(R12, R1, machine.SMALL_TAG)
-    e.a.cmp(R12, machine.SMALL_TAG)
-    e.a.b(other, NE)
+    check_small(e.a, R1, R12, other)
     e.a.asrs(R1, R1, machine.SMALL_BITS)
     e.a.b(failure, MI)
     e.a.bind(known)
@@ -177,6 +234,22 @@ def load_bits(e: Emission, size: Operand, unit: int, failure: Label) -> None:
         e.a.b(known)
 
     e.cold(cold)
+
+
+def load_small_size(e: Emission, size: Operand, unit: int, most: int, into: Register, failure: Label) -> None:
+    """into = size * unit, of a small integer; to *failure* if it is none, or negative, or the product above *most*.
+
+    r2 and r12 are not kept.
+    """
+    if unit < 1:
+        raise Unsupported(f"a unit of {unit}")
+    register = e.value(size, into)
+    check_small(e.a, register, R2, failure)
+    e.a.asrs(into, register, machine.SMALL_BITS)
+    e.a.b(failure, MI)
+    e.a.cmp_constant(into, most // unit)
+    e.a.b(failure, HI)
+    multiply(e.a, into, unit)
 
 
 def multiply(a: Assembler, register: Register, by: int) -> None:
@@ -250,3 +323,17 @@ def reader(function: str) -> Fragment:
         a.ldr(PC, at(SP, RETURN))
 
     return read
+
+
+def call_reader(e: Emission, reader: str, register: Register, bits: int | None, flags: int) -> None:
+    """r0 = what a fragment made by ``reader`` reads from the context in a CPU register, of so many bits.
+
+    None stands for those that ``check_field_left`` has kept.
+    """
+    e.a.add_constant(R3, register, context(e.shared.layout).buffer)
+    if bits is None:
+        e.a.ldr(R1, at(SP, ARGUMENTS))
+    else:
+        e.a.mov_constant(R1, bits)
+    e.a.mov_constant(R2, flags)
+    e.a.bl(e.shared.fragments[reader])

@@ -15,13 +15,12 @@ from jit.codegen import machine
 from jit.codegen.bs_context import (
     LITTLE,
     SIGNED,
-    check_left,
-    constant_bits,
+    call_reader,
+    check_field_left,
+    collect_unless_room,
     context,
     flags_of,
     is_behind,
-    load_bits,
-    load_left,
     load_position,
     make_room,
     match_failure,
@@ -30,8 +29,9 @@ from jit.codegen.bs_context import (
 from jit.codegen.cache import Keeps
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import collect, fragment
-from jit.codegen.machine import BOXED_TAG, HTOP, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.codegen.fragments import Fragments, fragment
+from jit.codegen.machine import BOXED_TAG, HTOP, REGISTERS, RETURN, WORD, X_ARRAY
+from jit.codegen.small_integers import make_small
 from jit.erts.layout import Layout
 
 #: Bits that are read at once.
@@ -39,7 +39,9 @@ MOST_READ: Final = 32
 #: Bits of an unsigned integer that is always small.
 _SMALL: Final = 27
 #: Words of a big integer of one digit.
-DIGIT_WORDS: Final = 2
+_DIGIT_WORDS: Final = 2
+#: Its header word, if it is not negative.
+_POSITIVE: Final = 1 << machine.HEADER_BITS | machine.BIGNUM_HEADER
 
 fragment("bs_get_integer")(reader("erts_bs_get_integer_2"))
 
@@ -59,20 +61,16 @@ def bs_get_integer2(
     e: Emission, fail: Operand, source: Operand, live: int, size: Operand, unit: int, flags: int, destination: Operand
 ) -> None:
     failure = match_failure(e, fail)
-    bits, flags = constant_bits(size, unit), flags_of(flags)
+    bits, flags = check_field_left(e, source, size, unit, failure), flags_of(flags)
     if bits is None:
-        load_bits(e, size, unit, failure)
-        load_left(e, source)
-        e.a.cmp(R3, R1)
-        e.a.b(failure, LO)
-        e.a.str(R1, at(SP, machine.ARGUMENTS))
         _get_long(e, _make_room_for_bits(e, live, source), None, flags, failure, destination)
         return
-    register = check_left(e, source, bits, failure)
     words = words_for(bits, flags)
     if words:
         register = make_room(e, words, live, source)
         load_position(e, register)
+    else:
+        register = e.value(source, R0)
     get_integer(e, register, bits, flags, failure, destination)
 
 
@@ -93,14 +91,8 @@ def get_integer(
 def _get_long(
     e: Emission, register: Register, bits: int | None, flags: int, failure: Label | None, destination: Operand
 ) -> None:
-    """An integer by the VM's function. *bits* None: see [sp + ARGUMENTS]."""
-    e.a.add_constant(R3, register, context(e.shared.layout).buffer)
-    if bits is None:
-        e.a.ldr(R1, at(SP, machine.ARGUMENTS))
-    else:
-        e.a.mov_constant(R1, bits)
-    e.a.mov_constant(R2, flags)
-    e.a.bl(e.shared.fragments["bs_get_integer"])
+    """An integer by the VM's function. *bits* None: see ``call_reader``."""
+    call_reader(e, "bs_get_integer", register, bits, flags)
     if failure:
         e.a.cmp(R0, 0)  # more digits than an integer may have
         e.a.b(failure, EQ)
@@ -125,7 +117,7 @@ def _make_room_for_bits(e: Emission, live: int, source: Operand) -> Register:
         e.a.mov_constant(R3, live + behind)
         if behind:
             e.a.str(R0, place)
-        e.a.bl(e.shared.fragments["bs_room_always" if e.shared.stress else "bs_room"])
+        e.a.bl(e.shared.fragments["bs_room"])
         if behind:
             e.a.ldr(R0, place)
         e.a.b(enough)
@@ -134,30 +126,12 @@ def _make_room_for_bits(e: Emission, live: int, source: Operand) -> Register:
     return R0 if behind else e.value(source, R0)
 
 
-def _room(a: Assembler, layout: Layout, *, always: bool) -> None:
-    """Have r1 words of heap, with r3 x registers in use."""
-    enough = Label()
-    a.str(LR, at(SP, RETURN))
-    if not always:
-        a.add(R2, R1, machine.RESERVED)
-        a.sub(R12, E, HTOP)
-        a.cmp(R12, lsl(R2, 2))
-        a.b(enough, HS)
-    collect(a, layout)
-    a.bind(enough)
-    a.ldr(PC, at(SP, RETURN))
-
-
 @fragment("bs_room")
-def bs_room(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+def bs_room(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     """Have r1 words of heap, with r3 x registers in use."""
-    _room(a, layout, always=False)
-
-
-@fragment("bs_room_always")
-def bs_room_always(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """The same, collecting garbage each time."""
-    _room(a, layout, always=True)
+    a.str(LR, at(SP, RETURN))
+    collect_unless_room(a, layout, fragments)
+    a.ldr(PC, at(SP, RETURN))
 
 
 # Up to 32 bits
@@ -303,22 +277,13 @@ def _field(e: Emission, width: int, begin: int, bits: int, flags: int) -> Regist
     return R3
 
 
-def make_small(a: Assembler, target: Register, source: Register) -> None:
-    """target = the term of the integer in source, which fits."""
-    a.lsl(target, source, machine.SMALL_BITS)
-    a.orr(target, target, machine.SMALL_TAG)
-
-
 def _digit(a: Assembler, header: int) -> None:
     """r3 = the term of a big integer of one digit, r3. Only r12 is changed."""
     a.mov(R12, header)
     a.str(R12, post(HTOP, WORD))
     a.str(R3, post(HTOP, WORD))
-    a.sub(R3, HTOP, WORD * DIGIT_WORDS - BOXED_TAG)
+    a.sub(R3, HTOP, WORD * _DIGIT_WORDS - BOXED_TAG)
     a.bx(LR)
-
-
-_POSITIVE: Final = 1 << machine.HEADER_BITS | machine.BIGNUM_HEADER
 
 
 @fragment("bs_digit")

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from jit.arm32.conditions import NE
 from jit.arm32.registers import R0, R3, Register
 from jit.beam.matching import MatchCommand, match_commands
-from jit.beam.operands import Literal, Operand
-from jit.beam.terms import NIL, Atom, List, Term
+from jit.beam.operands import Operand
 from jit.codegen.bs import get_binary, get_tail
 from jit.codegen.bs_context import (
     LITTLE,
     PART_WORDS,
-    SIGNED,
     check_left,
     check_unit,
+    field_flags,
     is_behind,
     load_left,
     load_position,
@@ -27,8 +25,6 @@ from jit.codegen.cache import Keeps
 from jit.codegen.common import check_room
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-
-_FLAGS: Final = {Atom("little"): LITTLE, Atom("native"): LITTLE, Atom("signed"): SIGNED}
 
 
 @emits("bs_match", keeps=Keeps.COPIES)
@@ -58,19 +54,6 @@ def _make_room(e: Emission, words: int, live: int, source: Operand) -> None:
         raise Unsupported("bs_match of a context that the collector is not told of")
     check_room(e, words, live)
     e.forget()
-
-
-def field_flags(flags: Operand) -> int:
-    """The flags of a field, from the list of atoms that stands for them in OTP 25 and later."""
-    elements: Sequence[Term] = ()
-    if isinstance(flags, Literal) and isinstance(flags.value, List):
-        elements = flags.value.elements
-    elif flags != NIL:
-        raise Unsupported(f"flags {flags}")
-    total = 0
-    for element in elements:
-        total |= _FLAGS.get(element, 0) if isinstance(element, Atom) else 0
-    return total
 
 
 def _live(command: MatchCommand) -> int | None:

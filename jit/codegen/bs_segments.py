@@ -7,8 +7,7 @@ from typing import Final
 
 from jit.beam.operands import Integer, Operand, String
 from jit.beam.terms import Atom
-from jit.codegen.bs_context import LITTLE
-from jit.codegen.bs_match import field_flags
+from jit.codegen.bs_context import LITTLE, field_flags
 from jit.codegen.emission import Unsupported
 
 #: Operands of a segment: type, number, unit, flags, source, size.

@@ -9,19 +9,31 @@ from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, HI, LO, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsr
-from jit.arm32.registers import LR, PC, R0, R1, R2, R3, SP
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, SP, Register
 from jit.beam.operands import Operand
 from jit.codegen.bs_context import LITTLE, check_left, context, flags_of, match_failure
-from jit.codegen.bs_integer import advance, make_small, read_bits
+from jit.codegen.bs_integer import advance, read_bits
 from jit.codegen.cache import Keeps
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
 from jit.codegen.fragments import call_vm, fragment
 from jit.codegen.machine import RETURN
+from jit.codegen.small_integers import make_small
 from jit.erts.layout import Layout
 
 _LAST_CHARACTER: Final = 0x10FFFF
-_SURROGATES: Final = (0xD800, 0x800)  # the first, and how many
+#: What UTF-16 has for halves of characters: the first, and how many.
+_SURROGATES: Final = (0xD800, 0x800)
+
+
+def check_character(e: Emission, number: Register, scratch: Register, failure: Label) -> None:
+    """Go to *failure* unless a number, with no sign, is one of a character."""
+    first, count = _SURROGATES
+    e.a.cmp_constant(number, _LAST_CHARACTER)
+    e.a.b(failure, HI)
+    e.a.sub(scratch, number, first)
+    e.a.cmp(scratch, count)
+    e.a.b(failure, LO)
 
 
 @emits("bs_get_utf8", keeps=Keeps.ALL)
@@ -32,6 +44,7 @@ def bs_get_utf8(e: Emission, fail: Operand, source: Operand, _live: int, _flags:
 
 @emits("bs_skip_utf8", keeps=Keeps.ALL)
 def bs_skip_utf8(e: Emission, fail: Operand, source: Operand, *_rest: int) -> None:
+    """r0 = the character."""
     failure = match_failure(e, fail)
     e.load(source, R0)
     e.a.bl(e.shared.fragments["bs_get_utf8"])
@@ -76,6 +89,7 @@ def bs_get_utf16(e: Emission, fail: Operand, source: Operand, live: int, flags: 
 
 @emits("bs_skip_utf16", keeps=Keeps.ALL)
 def bs_skip_utf16(e: Emission, fail: Operand, source: Operand, _live: int, flags: int) -> None:
+    """r0 = the character."""
     failure = match_failure(e, fail)
     e.a.add_constant(R0, e.value(source, R0), context(e.shared.layout).buffer)
     e.a.mov_constant(R1, flags_of(flags))
@@ -101,12 +115,9 @@ def bs_get_utf32(e: Emission, fail: Operand, source: Operand, live: int, flags: 
 
 @emits("bs_skip_utf32", keeps=Keeps.ALL)
 def bs_skip_utf32(e: Emission, fail: Operand, source: Operand, _live: int, flags: int) -> None:
-    failure, (surrogate, count) = match_failure(e, fail), _SURROGATES
+    """r1 = the number of the character."""
+    failure = match_failure(e, fail)
     register = check_left(e, source, 32, failure)
     read_bits(e, register, 32, little=bool(flags_of(flags) & LITTLE))
-    e.a.cmp_constant(R1, _LAST_CHARACTER)
-    e.a.b(failure, HI)
-    e.a.sub(R3, R1, surrogate)
-    e.a.cmp(R3, count)
-    e.a.b(failure, LO)
+    check_character(e, R1, R3, failure)
     advance(e, register, 32)

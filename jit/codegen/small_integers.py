@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, NE
 from jit.arm32.labels import Label
 from jit.arm32.registers import Register
@@ -32,6 +33,19 @@ def bounds(type: Type) -> tuple[int, int]:
     return least if lowest is None else max(lowest, least), most if highest is None else min(highest, most)
 
 
+def make_small(a: Assembler, target: Register, source: Register) -> None:
+    """target = the term of the integer in source, which fits."""
+    a.lsl(target, source, machine.SMALL_BITS)
+    a.orr(target, target, machine.SMALL_TAG)
+
+
+def check_small(a: Assembler, register: Register, scratch: Register, otherwise: Label) -> None:
+    """Go to *otherwise* unless a register holds an immediate integer."""
+    a.and_(scratch, register, machine.SMALL_TAG)
+    a.cmp(scratch, machine.SMALL_TAG)
+    a.b(otherwise, NE)
+
+
 def check_smalls(
     e: Emission,
     one: tuple[Operand, Register],
@@ -59,7 +73,5 @@ def check_smalls(
         e.a.tst(register, _NOT_BOXED)
         e.a.b(otherwise, EQ)
     else:
-        e.a.and_(scratch, register, machine.SMALL_TAG)
-        e.a.cmp(scratch, machine.SMALL_TAG)
-        e.a.b(otherwise, NE)
+        check_small(e.a, register, scratch, otherwise)
     return True

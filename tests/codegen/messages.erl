@@ -4,7 +4,7 @@
 
 run() ->
     [pingpong(1000), sum(5000), filter(), selective(300), after_0(), timeouts(20), flood(2000), links(), big(30), no_match(),
-     nobody(), named(), markers(50), handed_over(), seq_traced(), long_wait()].
+     nobody(), named(), markers(50), handed_over(), seq_traced(), long_wait(), dictionary(3000)].
 
 echo() ->
     receive
@@ -140,3 +140,9 @@ long_wait() ->
 
 others(5, Acc) -> lists:reverse(Acc);
 others(N, Acc) -> receive {other, K} -> others(N + 1, [K | Acc]) end.
+
+%% The process dictionary collects garbage when it grows.
+dictionary(N) ->
+    [put({key, K}, [K, integer_to_list(K)]) || K <- lists:seq(1, N)],
+    Sum = lists:sum([hd(erase({key, K})) || K <- lists:seq(1, N, 2)]),
+    {Sum, length(get()), get({key, 2})}.

@@ -25,10 +25,16 @@ def test_messages(tmp_path: Path, otp: int, options: tuple[str, ...]) -> None:
     loaded = "{module, _} = code:ensure_loaded(messages), [messages] = native:modules(),"
     ran = node(otp, "-pa", str(native), "-s", "native", "-eval", f"{loaded} {RUN}")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, interpreted.stdout, "")
-    schedulers = node(otp, "+S", "2:2", "-pa", str(native), "-s", "native", "-eval", RUN)
-    assert (schedulers.returncode, schedulers.stdout) == (0, interpreted.stdout)
-    fallback = node(otp, "-pa", str(native), "-eval", RUN)
-    assert (fallback.returncode, fallback.stdout) == (0, interpreted.stdout)
+
+
+@pytest.mark.parametrize("otp", RELEASES)
+def test_messages_elsewhere(tmp_path: Path, otp: int) -> None:
+    """On two schedulers; and as bytecode, without the glue."""
+    compile_native([erlc(MESSAGES, tmp_path / "plain")], tmp_path, otp)
+    schedulers = node(otp, "+S", "2:2", "-pa", str(tmp_path), "-s", "native", "-eval", RUN)
+    bytecode = node(otp, "-pa", str(tmp_path), "-eval", RUN)
+    assert (schedulers.returncode, schedulers.stderr, bytecode.returncode) == (0, "", 0)
+    assert schedulers.stdout == bytecode.stdout
 
 
 def test_all_of_it_is_native(tmp_path: Path) -> None:

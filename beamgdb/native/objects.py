@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from beamgdb.beamasm.registrations import Entry, Line, Module, Range
 from beamgdb.memory import Memory, Unreadable
-from beamgdb.terms.quoting import bare, runtime_atom
+from beamgdb.terms.quoting import bare, runtime_atom, unquoted
 
 ENTRY = " entry"
 """How names end of what only native callers run."""
@@ -111,7 +111,7 @@ class NativeObject:
             found = next(filter(None, map(_FUNCTION.fullmatch, symbols)), None)
         except (NoObject, struct.error):
             found = None
-        return bare(_unquoted(found[1])) if found else ""
+        return bare(unquoted(found[1])) if found else ""
 
     @cached_property
     def _functions(self) -> list[tuple[int, int, str]]:
@@ -171,7 +171,7 @@ def _name(symbol: str) -> str:
     function = _FUNCTION.fullmatch(symbol)
     if function is None:
         return symbol
-    module, name = (runtime_atom(_unquoted(atom)) for atom in function.group(1, 2))
+    module, name = (runtime_atom(unquoted(atom)) for atom in function.group(1, 2))
     return f"{module}:{name}/{function[3]}"
 
 
@@ -180,7 +180,3 @@ def _text(texts: bytes, at: int) -> str:
     if end < 0:
         raise NoObject("a name of a native object has no end")
     return texts[at:end].decode("utf-8", "replace")
-
-
-def _unquoted(atom: str) -> str:
-    return re.sub(r"\\(.)", r"\1", atom[1:-1]) if atom.startswith("'") else atom

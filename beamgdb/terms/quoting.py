@@ -56,6 +56,11 @@ def runtime_atom(name: str) -> str:
     return "'" + _escaped(name, _RUNTIME_ESCAPES).replace("'", "\\'") + "'"
 
 
+def unquoted(text: str) -> str:
+    """The name of an atom that is written with quotes, whose escapes are single characters, or without."""
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith("'") else text
+
+
 def bare(name: str) -> str:
     """Text that is not to be quoted, or is already: only control characters are escaped."""
     return _escaped(name, _ESCAPES, _CONTROL)

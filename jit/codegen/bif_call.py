@@ -17,7 +17,8 @@ from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
 from jit.arm32.relocations import External
 from jit.beam.operands import Import
 from jit.codegen import machine, symbols
-from jit.codegen.call import CallEmitter, instead_of, return_
+from jit.codegen.bif_names import is_bif
+from jit.codegen.call import CallEmitter, call_export, instead_of, return_
 from jit.codegen.emission import Emission
 from jit.codegen.fragments import fragment, swap_in, swap_out
 from jit.codegen.machine import FCALLS, PROCESS, REGISTERS, WORD, X_ARRAY, E
@@ -57,6 +58,9 @@ def _emitter(callee: Import, *, traps: bool) -> CallEmitter:
     """In a tail call the frame is given up behind the BIF: the interpreter has it there too."""
 
     def emit(e: Emission, frame: int | None) -> None:
+        if not is_bif(callee, e.shared.layout.otp):
+            call_export(e, callee, frame)
+            return
         if traps and frame is not None:
             e.leave()
             return

@@ -243,7 +243,7 @@ def bs_get_binary2(
         e.a.bl(e.shared.fragments["bs_get_all"])
         e.store(R0, destination)
         return
-    bits = check_field_left(e, source, size, unit, failure)
+    bits, _ = check_field_left(e, source, size, unit, failure)
     get_binary(e, make_room(e, PART_WORDS, live, source), bits, destination)
 
 
@@ -258,7 +258,7 @@ def bs_get_float2(
     e: Emission, fail: Operand, source: Operand, live: int, size: Operand, unit: int, flags: int, destination: Operand
 ) -> None:
     failure = match_failure(e, fail)
-    bits = check_field_left(e, source, size, unit, failure)
+    bits, _ = check_field_left(e, source, size, unit, failure)
     register = make_room(e, machine.FLOAT_WORDS, live, source)
     call_reader(e, "bs_get_float", register, bits, flags_of(flags))
     e.a.cmp(R0, 0)

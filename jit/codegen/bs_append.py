@@ -16,16 +16,19 @@ from jit.codegen.bs_segments import Segment
 from jit.codegen.common import check_room
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import call_vm, fragment, swap_in, swap_out
+from jit.codegen.fragments import Fragment, call_vm, fragment, swap_in, swap_out
 from jit.codegen.machine import ARGUMENTS, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY
 from jit.erts.layout import Layout
 
-#: Words of heap for what stands for a binary: more than any release takes.
-_REFERENCE_WORDS: Final = 16
+#: Words of heap for what stands for a binary elsewhere: more than any release takes.
+REFERENCE_WORDS: Final = 16
 
 
 def append(e: Emission, part: Segment, bits: int | None, words: int, live: int, failure: Label) -> Label:
-    """To a binary that may have room behind it, *bits* or r3 bits. Gives where to go if something fails afterwards."""
+    """r0 = a binary made longer by *bits*, or r3 bits, which may have room behind it, and *words* free on the heap.
+
+    Gives where to go if something fails afterwards.
+    """
     source, place = register_of(part.source), X_ARRAY + WORD * live
     e.load(part.source, R0)
     e.a.str(R0, at(REGISTERS, place))
@@ -38,7 +41,7 @@ def append(e: Emission, part: Segment, bits: int | None, words: int, live: int, 
         e.a.mov_constant(R3, bits)
     if e.shared.stress:
         e.a.str(R3, at(SP, ARGUMENTS))
-        check_room(e, words + _REFERENCE_WORDS, live + 1)
+        check_room(e, words + REFERENCE_WORDS, live + 1)
         e.a.ldr(R3, at(SP, ARGUMENTS))
     e.a.mov_constant(R0, words)
     e.a.str(R0, at(SP))
@@ -52,6 +55,7 @@ def append(e: Emission, part: Segment, bits: int | None, words: int, live: int, 
 
 
 def _restoring(e: Emission, source: X, place: int, failure: Label) -> Label:
+    """Where to go if something fails: the binary behind the live registers is put back to where it was."""
     again = Label()
 
     def cold() -> None:
@@ -77,7 +81,7 @@ def bs_append(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> 
 
 
 def private_append(e: Emission, part: Segment, bits: int | None, failure: Label) -> None:
-    """To a binary that nobody else has, *bits* or r3 bits."""
+    """r0 = a binary that nobody else has, made longer by *bits*, or r3 bits."""
     if bits is None:
         e.a.mov(R2, R3)
     else:
@@ -89,31 +93,30 @@ def private_append(e: Emission, part: Segment, bits: int | None, failure: Label)
     e.a.b(failure, EQ)
 
 
-@fragment("bs_private_append")
-def bs_private_append(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = the binary r1 with r2 more bits, and unit r3; 0 if that fails."""
-    a.str(LR, at(SP, RETURN))
-    swap_out(a, layout)
-    a.mov(R0, PROCESS)
-    call_vm(a, "erts_bs_private_append_checked")
-    swap_in(a, layout)
-    a.ldr(PC, at(SP, RETURN))
+def _of_process(function: str) -> Fragment:
+    """A fragment that calls one of the VM's functions with the process and r1, r2, r3."""
+
+    def call(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+        a.str(LR, at(SP, RETURN))
+        swap_out(a, layout)
+        a.mov(R0, PROCESS)
+        call_vm(a, function)
+        swap_in(a, layout)
+        a.ldr(PC, at(SP, RETURN))
+
+    return call
+
+
+# r0 = the binary r1 with r2 more bits, and unit r3; 0 if that fails.
+fragment("bs_private_append")(_of_process("erts_bs_private_append_checked"))
+# r0 = an empty binary with room behind it for as many bytes as the term r1 says.
+fragment("bs_init_writable")(_of_process("erts_bs_init_writable"))
 
 
 @emits("bs_init_writable")
 def bs_init_writable(e: Emission) -> None:
+    """No x register is in use but the one with the size."""
     e.load(X(0), R1)
     e.a.bl(e.shared.fragments["bs_init_writable"])
     e.forget()
     e.store(R0, X(0))
-
-
-@fragment("bs_init_writable")
-def init_writable(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = an empty binary with room behind it for as many bytes as the term r1 says. No x register is in use."""
-    a.str(LR, at(SP, RETURN))
-    swap_out(a, layout)
-    a.mov(R0, PROCESS)
-    call_vm(a, "erts_bs_init_writable")
-    swap_in(a, layout)
-    a.ldr(PC, at(SP, RETURN))

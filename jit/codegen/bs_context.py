@@ -104,21 +104,22 @@ def check_left(e: Emission, source: Operand, bits: int, failure: Label) -> Regis
     return register
 
 
-def check_field_left(e: Emission, source: Operand, size: Operand, unit: int, failure: Label) -> int | None:
-    """Go to *failure* unless a field of that size is left; r2 = the position. Gives the size in bits.
+def check_field_left(
+    e: Emission, source: Operand, size: Operand, unit: int, failure: Label
+) -> tuple[int | None, Register]:
+    """Go to *failure* unless a field is left; r2 = the position. Gives its bits, and the CPU register of the context.
 
-    It is None for one that is not constant: then it is in r1, and kept at [sp + ARGUMENTS].
+    Bits are None if they are not constant: then they are in r1, and kept at [sp + ARGUMENTS].
     """
     bits = constant_bits(size, unit)
     if bits is not None:
-        check_left(e, source, bits, failure)
-        return bits
+        return bits, check_left(e, source, bits, failure)
     load_bits(e, size, unit, failure)
-    load_left(e, source)
+    register = load_left(e, source)
     e.a.cmp(R3, R1)
     e.a.b(failure, LO)
     e.a.str(R1, at(SP, ARGUMENTS))
-    return None
+    return None, register
 
 
 def make_room(e: Emission, words: int, live: int, source: Operand) -> Register:

@@ -11,34 +11,42 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.conditions import EQ, HI, HS, LO, MI, NE
+from jit.arm32.conditions import EQ, HI, HS, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl, lsr, post
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
 from jit.beam.operands import Allocation, Operand
 from jit.codegen import machine
-from jit.codegen.bs_append import append, private_append
-from jit.codegen.bs_context import multiply
+from jit.codegen.bs_append import REFERENCE_WORDS, append, private_append
+from jit.codegen.bs_context import (
+    HEAP_BINARY_25,
+    HEAP_BITS,
+    SHARED_BINARY_25,
+    SUB_BINARY_25,
+    SUB_BITS,
+    collect_unless_room,
+    load_small_size,
+)
 from jit.codegen.bs_put import BIN_OFFSET, CURRENT_BIN, Writer
 from jit.codegen.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, segments
+from jit.codegen.bs_utf import check_character
 from jit.codegen.common import check_room, heap_words
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import call_vm, collect, fragment, swap_out
-from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HEADER_BITS, HTOP, PROCESS, REGISTERS, RETURN, WORD, E
+from jit.codegen.fragments import Fragments, call_vm, fragment, swap_out
+from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HEADER_BITS, HTOP, PROCESS, REGISTERS, RETURN, WORD
+from jit.codegen.small_integers import check_small
 from jit.erts.layout import Layout
 
 #: From sp: the new binary while its segments are written.
 _RESULT: Final = ARGUMENTS + 2 * WORD
 #: The largest binary on the heap (erl_bits.h, ERL_ONHEAP_BITS_LIMIT).
-_HEAP_BITS: Final = 64 * 8
+_MOST_HEAP_BITS: Final = 64 * 8
 #: Words before the data of a binary on the heap.
 _HEAD: Final = 2
-#: Words of heap for a binary elsewhere, and what stands for one that ends within a byte: more than any release takes.
-_REFERENCE_WORDS: Final = 16
-_SUB_BIN_WORDS: Final = 5
-_SUB_BIN: Final = 0x28
-_CHARACTERS: Final = (0x10FFFF, 0xD800, 0xDFFF)  # the last; surrogates, from and to
+#: Words of what stands for a part of a binary in OTP 25 (erl_binary.h, ErlSubBin).
+_SUB_BINARY_WORDS: Final = 5
+_MOST_SIZE: Final = (1 << 31) - 1
 
 
 @emits("bs_create_bin")
@@ -72,7 +80,7 @@ def _load_size(e: Emission, parts: Sequence[Segment], failure: Label) -> int | N
     constant = sum(part.bits or 0 for part in parts)
     for part in parts:
         if part.kind == "utf32":
-            check_character(e, part, failure)
+            check_source(e, part, failure)
     if all(part.bits is not None for part in parts):
         return constant
     e.a.mov_constant(R3, constant)
@@ -96,20 +104,14 @@ def _load_bits(e: Emission, part: Segment, failure: Label) -> None:
     elif part.kind == "utf16":
         load_steps(e, part.source, 16, UTF16_LIMITS)
     else:
-        register = e.value(part.size, R0)
-        e.a.and_(R1, register, machine.SMALL_TAG)
-        e.a.cmp(R1, machine.SMALL_TAG)
-        e.a.b(failure, NE)
-        e.a.asrs(R0, register, machine.SMALL_BITS)
-        e.a.b(failure, MI)
-        e.a.cmp_constant(R0, ((1 << 31) - 1) // max(part.unit, 1))
-        e.a.b(failure, HI)
-        multiply(e.a, R0, part.unit)
+        load_small_size(e, part.size, part.unit, _MOST_SIZE, R0, failure)
 
 
 def load_steps(e: Emission, source: Operand, step: int, limits: Sequence[int]) -> None:
-    """r0 = the size of a character: a step, and one more for each limit that it is not below. Terms are compared as
-    words: what is no character is found out when it is written."""
+    """r0 = the size of a character: a step, and one more for each limit that it is not below.
+
+    Terms are compared as words: what is no character is found out when it is written.
+    """
     register = e.value(source, R1)
     e.a.mov(R0, step)
     for limit in limits:
@@ -117,19 +119,12 @@ def load_steps(e: Emission, source: Operand, step: int, limits: Sequence[int]) -
         e.a.add(R0, R0, step, HS)
 
 
-def check_character(e: Emission, part: Segment, failure: Label) -> None:
-    """Go to *failure* unless the source is a character. r3 stays."""
-    last, first_surrogate, last_surrogate = _CHARACTERS
+def check_source(e: Emission, part: Segment, failure: Label) -> None:
+    """Go to *failure* unless the source of a segment is a character. r3 stays."""
     register = e.value(part.source, R0)
-    e.a.and_(R1, register, machine.SMALL_TAG)
-    e.a.cmp(R1, machine.SMALL_TAG)
-    e.a.b(failure, NE)
+    check_small(e.a, register, R1, failure)
     e.a.lsr(R1, register, machine.SMALL_BITS)
-    e.a.cmp_constant(R1, last)
-    e.a.b(failure, HI)
-    e.a.sub(R1, R1, first_surrogate)
-    e.a.cmp_constant(R1, last_surrogate - first_surrogate + 1)
-    e.a.b(failure, LO)
+    check_character(e, R1, R1, failure)
 
 
 @fragment("bs_bits")
@@ -151,24 +146,24 @@ def bs_bits(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> No
 
 def _bits_25(a: Assembler, layout: Layout, no: Label) -> None:
     """r1 is the header's tag; whole bytes are where ErlSubBin.size is in all kinds."""
-    a.sub(R2, R1, 0x20)
-    a.cmp(R2, _SUB_BIN - 0x20)
+    a.sub(R2, R1, SHARED_BINARY_25)
+    a.cmp(R2, SUB_BINARY_25 - SHARED_BINARY_25)
     a.b(no, HI)
     a.ldr(R2, at(R0, layout["ErlSubBin.size"] - BOXED_TAG))
     a.cmp(R2, 1 << 28)
     a.b(no, HS)
-    a.cmp(R1, _SUB_BIN)
+    a.cmp(R1, SUB_BINARY_25)
     a.ldrb(R0, at(R0, layout["ErlSubBin.bitsize"] - BOXED_TAG), EQ)
     a.mov(R0, 0, NE)
     a.add(R0, R0, lsl(R2, 3))
 
 
 def _bits_27(a: Assembler, layout: Layout, no: Label) -> None:
-    """The size of one on the heap follows its header."""
-    a.cmp(R1, 0x20)
+    """r1 is the header's tag; the size of one on the heap follows its header."""
+    a.cmp(R1, HEAP_BITS)
     a.ldr(R0, at(R0, WORD - BOXED_TAG), EQ)
     a.bx(LR, EQ)
-    a.cmp(R1, 0x24)
+    a.cmp(R1, SUB_BITS)
     a.b(no, NE)
     a.ldr(R1, at(R0, layout["ErlSubBits.start"] - BOXED_TAG))
     a.ldr(R0, at(R0, layout["ErlSubBits.end"] - BOXED_TAG))
@@ -188,7 +183,7 @@ def _make_room(e: Emission, words: int, live: int) -> None:
 
 def new(e: Emission, bits: int | None, words: int, live: int) -> bool:
     """A new binary of *bits*, or r3 bits. Whether the offset in erl_bits_state is set: else it is to be 0."""
-    if bits is not None and bits <= _HEAP_BITS and (e.shared.layout.otp >= 26 or bits % 8 == 0):
+    if bits is not None and bits <= _MOST_HEAP_BITS and (e.shared.layout.otp >= 26 or bits % 8 == 0):
         _new_on_heap(e, bits, words, live)
         return False
     if bits is None:
@@ -197,7 +192,7 @@ def new(e: Emission, bits: int | None, words: int, live: int) -> bool:
         e.a.mov_constant(R0, bits)
     e.a.mov_constant(R1, words)
     e.a.mov_constant(R3, live)
-    e.a.bl(e.shared.fragments["bs_new_always" if e.shared.stress else "bs_new"])
+    e.a.bl(e.shared.fragments["bs_new"])
     return True
 
 
@@ -215,31 +210,21 @@ def _new_on_heap(e: Emission, bits: int, words: int, live: int) -> None:
 
 def _heap_tag(layout: Layout) -> int:
     """The tag in the header of a binary on the heap (erl_term.h)."""
-    return 0x20 if layout.otp >= 26 else 0x24
+    return HEAP_BITS if layout.otp >= 26 else HEAP_BINARY_25
 
 
 @fragment("bs_new")
-def bs_new(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+def bs_new(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     """A new binary of r0 bits, and room for r1 words more, with r3 x registers in use."""
-    _allocate(a, layout, always=False)
-
-
-@fragment("bs_new_always")
-def bs_new_always(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-    """The same, collecting garbage each time."""
-    _allocate(a, layout, always=True)
-
-
-def _allocate(a: Assembler, layout: Layout, *, always: bool) -> None:
     elsewhere, made = Label(), Label()
     a.str(LR, at(SP, RETURN))
     a.str(R0, at(SP, ARGUMENTS))
-    a.cmp(R0, _HEAP_BITS)
+    a.cmp(R0, _MOST_HEAP_BITS)
     a.b(elsewhere, HI)
-    _on_heap(a, layout, always)
+    _on_heap(a, layout, fragments)
     a.b(made)
     a.bind(elsewhere)
-    _elsewhere(a, layout, always)
+    _elsewhere(a, layout, fragments)
     a.bind(made)
     a.str(R1, at(REGISTERS, layout[CURRENT_BIN]))
     a.mov(R1, 0)
@@ -249,15 +234,15 @@ def _allocate(a: Assembler, layout: Layout, *, always: bool) -> None:
     a.ldr(PC, at(SP, RETURN))
 
 
-def _on_heap(a: Assembler, layout: Layout, always: bool) -> None:
-    """r0 = the term, r1 = its data."""
+def _on_heap(a: Assembler, layout: Layout, fragments: Fragments) -> None:
+    """r0 = the term, r1 = its data, of a binary of r0 bits behind which there are r1 words."""
     a.add(R2, R0, 31)
     a.lsr(R2, R2, 5)
     a.add(R2, R2, _HEAD)
     a.str(R2, at(SP, ARGUMENTS + WORD))
     a.add(R1, R1, R2)
-    a.add(R1, R1, _SUB_BIN_WORDS)
-    _collect_unless_room(a, layout, always, Label())
+    a.add(R1, R1, _SUB_BINARY_WORDS)
+    collect_unless_room(a, layout, fragments)
     a.ldr(R0, at(SP, ARGUMENTS))
     a.ldr(R2, at(SP, ARGUMENTS + WORD))
     a.sub(R1, R2, 1)
@@ -273,16 +258,16 @@ def _on_heap(a: Assembler, layout: Layout, always: bool) -> None:
     a.add(HTOP, HTOP, lsl(R2, 2))
 
 
-def _elsewhere(a: Assembler, layout: Layout, always: bool) -> None:
+def _elsewhere(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     """The same of a large binary. There may be a collection because of how much memory they take."""
     crowded = Label()
-    a.add(R1, R1, _REFERENCE_WORDS)
+    a.add(R1, R1, REFERENCE_WORDS)
     a.ldr(R2, at(PROCESS, layout["Process.off_heap.overhead"]))
     a.add(R2, R2, lsr(R0, 5))
     a.ldr(R12, at(PROCESS, layout["Process.bin_vheap_sz"]))
     a.cmp(R2, R12)
     a.b(crowded, HS)
-    _collect_unless_room(a, layout, always, crowded)
+    collect_unless_room(a, layout, fragments, crowded)
     swap_out(a, layout)
     a.mov(R0, PROCESS)
     a.ldr(R1, at(SP, ARGUMENTS))
@@ -299,29 +284,16 @@ def _elsewhere(a: Assembler, layout: Layout, always: bool) -> None:
     a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
 
 
-def _collect_unless_room(a: Assembler, layout: Layout, always: bool, collection: Label) -> None:
-    """Have room for r1 words, with r3 x registers in use. *collection*: where garbage is collected in any case."""
-    enough = Label()
-    if not always:
-        a.add(R2, R1, machine.RESERVED)
-        a.sub(R12, E, HTOP)
-        a.cmp(R12, lsl(R2, 2))
-        a.b(enough, HS)
-    a.bind(collection)
-    collect(a, layout)
-    a.bind(enough)
-
-
 def _cut_last_byte(a: Assembler, layout: Layout) -> None:
-    """OTP 25: r0 = a part of the binary r0 if it ends within a byte (ErlSubBin)."""
+    """OTP 25: r0 = a part of the binary r0 if it ends within a byte."""
     whole = Label()
     a.ldr(R1, at(SP, ARGUMENTS))
     a.ands(R12, R1, 7)
     a.b(whole, EQ)
     a.lsr(R2, R1, 3)
-    a.mov_constant(R1, _SUB_BIN_WORDS - 2 << HEADER_BITS | _SUB_BIN)
+    a.mov_constant(R1, _SUB_BINARY_WORDS - 2 << HEADER_BITS | SUB_BINARY_25)
     a.mov(R3, 0)
     a.stm(HTOP, (R1, R2, R3, R12), writeback=True)
     a.str(R0, post(HTOP, WORD))
-    a.sub(R0, HTOP, WORD * _SUB_BIN_WORDS - BOXED_TAG)
+    a.sub(R0, HTOP, WORD * _SUB_BINARY_WORDS - BOXED_TAG)
     a.bind(whole)

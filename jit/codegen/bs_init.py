@@ -9,23 +9,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from jit.arm32.conditions import HI, MI, NE
+from jit.arm32.conditions import HI
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
-from jit.arm32.registers import R0, R1, R2, R3, SP, Register
+from jit.arm32.registers import R0, R1, R3, SP
 from jit.beam.operands import Allocation, Integer, Operand, String, X, register_of
 from jit.beam.terms import Atom
-from jit.codegen import machine
 from jit.codegen.bs_append import append, private_append
-from jit.codegen.bs_context import LITTLE, flags_of, multiply
-from jit.codegen.bs_create import check_character, load_steps, new
-from jit.codegen.bs_integer import make_small
+from jit.codegen.bs_context import LITTLE, flags_of, load_small_size
+from jit.codegen.bs_create import check_source, load_steps, new
 from jit.codegen.bs_put import BIN_OFFSET, Writer
 from jit.codegen.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, constant_bits
 from jit.codegen.common import heap_words
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
 from jit.codegen.machine import ARGUMENTS, GREATEST, REGISTERS, WORD, X_ARRAY
+from jit.codegen.small_integers import make_small
 
 _ALL: Final = Atom("all")
 #: From sp: the size while a binary is made longer.
@@ -39,26 +38,13 @@ _SIZE: Final = ARGUMENTS + 2 * WORD
 def bs_add(e: Emission, _fail: Operand, one: Operand, other: Operand, unit: int, destination: Operand) -> None:
     """one + other * unit."""
     failure = e.to_interpreter()
-    _load_size(e, one, 1, R0, failure)
-    _load_size(e, other, unit, R1, failure)
+    load_small_size(e, one, 1, GREATEST, R0, failure)
+    load_small_size(e, other, unit, GREATEST, R1, failure)
     e.a.add(R0, R0, R1)
     e.a.cmp_constant(R0, GREATEST)
     e.a.b(failure, HI)
     make_small(e.a, R0, R0)
     e.store(R0, destination)
-
-
-def _load_size(e: Emission, size: Operand, unit: int, into: Register, failure: Label) -> None:
-    """A size in units, as a small integer of bits or bytes. It must be one in units too; r2 and r12 are not kept."""
-    e.load(size, into)
-    e.a.and_(R2, into, machine.SMALL_TAG)
-    e.a.cmp(R2, machine.SMALL_TAG)
-    e.a.b(failure, NE)
-    e.a.asrs(into, into, machine.SMALL_BITS)
-    e.a.b(failure, MI)
-    e.a.cmp_constant(into, GREATEST // unit)
-    e.a.b(failure, HI)
-    multiply(e.a, into, unit)
 
 
 @emits("bs_utf8_size")
@@ -95,7 +81,7 @@ def bs_init_bits(
 def _init(e: Emission, size: Operand, unit: int, words: int, live: int, destination: Operand) -> None:
     bits = size * unit if isinstance(size, int) else None
     if bits is None:
-        _load_size(e, size, unit, R3, e.to_interpreter())
+        load_small_size(e, size, unit, GREATEST, R3, e.to_interpreter())
     if not new(e, bits, words, live):
         e.a.mov(R1, 0)
         e.a.str(R1, at(REGISTERS, e.shared.layout[BIN_OFFSET]))
@@ -109,7 +95,7 @@ def bs_append(
     _flags: int, destination: Operand,
 ) -> None:  # fmt: skip
     failure = e.to_interpreter()
-    _load_size(e, size, 1, R3, failure)
+    load_small_size(e, size, 1, GREATEST, R3, failure)
     part = Segment("append", unit, 0, source, size, None, False)
     append(e, part, None, heap_words(e, heap), live, _restoring(e, size, failure))
     e.forget()
@@ -139,7 +125,7 @@ def bs_private_append(
     e: Emission, _fail: Operand, size: Operand, unit: int, source: Operand, _flags: int, destination: Operand
 ) -> None:
     failure = e.to_interpreter()
-    _load_size(e, size, 1, R3, failure)
+    load_small_size(e, size, 1, GREATEST, R3, failure)
     private_append(e, Segment("private_append", unit, 0, source, size, None, False), None, failure)
     e.store(R0, destination)
 
@@ -166,7 +152,7 @@ def _put_sized(e: Emission, kind: str, size: Operand, unit: int, flags: int, sou
     failure, is_all = e.to_interpreter(), size == _ALL
     bits = None if is_all else constant_bits(kind, unit, size)
     if bits is None and not is_all:
-        _load_size(e, size, unit, R3, failure)
+        load_small_size(e, size, unit, GREATEST, R3, failure)
     _put(e, Segment(kind, unit, flags_of(flags) & LITTLE, source, size, bits, is_all), failure)
 
 
@@ -188,7 +174,7 @@ def bs_put_utf16(e: Emission, _fail: Operand, flags: int, source: Operand) -> No
 @emits("bs_put_utf32")
 def bs_put_utf32(e: Emission, _fail: Operand, flags: int, source: Operand) -> None:
     part = Segment("utf32", 1, flags_of(flags) & LITTLE, source, Integer(32), 32, False)
-    check_character(e, part, e.to_interpreter())
+    check_source(e, part, e.to_interpreter())
     _put(e, part, e.to_interpreter())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.conditions import EQ, HI, HS, LO, MI, NE
+from jit.arm32.conditions import EQ, HI, HS, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl, lsr, post
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
@@ -61,7 +61,8 @@ def bs_get_integer2(
     e: Emission, fail: Operand, source: Operand, live: int, size: Operand, unit: int, flags: int, destination: Operand
 ) -> None:
     failure = match_failure(e, fail)
-    bits, flags = check_field_left(e, source, size, unit, failure), flags_of(flags)
+    flags = flags_of(flags)
+    bits, register = check_field_left(e, source, size, unit, failure)
     if bits is None:
         _get_long(e, _make_room_for_bits(e, live, source), None, flags, failure, destination)
         return
@@ -69,8 +70,6 @@ def bs_get_integer2(
     if words:
         register = make_room(e, words, live, source)
         load_position(e, register)
-    else:
-        register = e.value(source, R0)
     get_integer(e, register, bits, flags, failure, destination)
 
 

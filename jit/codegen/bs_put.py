@@ -15,13 +15,13 @@ from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsr
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
 from jit.beam.operands import Integer
-from jit.beam.types import Kind
 from jit.codegen import machine
 from jit.codegen.bs_context import LITTLE, load_address, multiply
 from jit.codegen.bs_segments import Segment
 from jit.codegen.emission import Emission
 from jit.codegen.fragments import Fragment, call_vm, fragment
 from jit.codegen.machine import FCALLS, PROCESS, REGISTERS, RETURN
+from jit.codegen.small_integers import check_small, is_small
 from jit.erts.layout import Layout
 
 _STATE: Final = "ErtsSchedulerRegisters.aux_regs.d.erl_bits_state"
@@ -109,19 +109,11 @@ class Writer:
             e.a.mov_constant(target, constant & (1 << size) - 1)
         else:
             register = e.value(part.source, R0)
-            if not self._is_small(part):
-                e.a.and_(R1, register, machine.SMALL_TAG)
-                e.a.cmp(R1, machine.SMALL_TAG)
-                e.a.b(slow, NE)
+            if not is_small(e.type(part.source)):
+                check_small(e.a, register, R1, slow)
             e.a.asr(target, register, machine.SMALL_BITS)
         if target is R0:
             e.a.bfi(R3, R0, begin, size)
-
-    def _is_small(self, part: Segment) -> bool:
-        """Whether its type tells that the source is a small integer."""
-        known = self.e.type(part.source)
-        bounds = known.lowest, known.highest
-        return known.kinds == Kind.INTEGER and all(bound is not None and machine.is_small(bound) for bound in bounds)
 
     def _load_place(self, bits: int, slow: Label) -> int:
         """The word goes to r2 + what this gives. Where it is not known, the next bit is now behind it."""
@@ -215,7 +207,7 @@ def _store_4(a: Assembler, place: int, little: bool) -> None:
 #: By count of bytes: those of r3 go to r2 + place. ARMv7-A stores halfwords and words at any address.
 _STORE: Final = {1: _store_1, 2: _store_2, 3: _store_3, 4: _store_4}
 
-#: The function that writes a segment, if it is not called as that.
+#: The function that writes a segment, where its name is not that of the kind.
 _FUNCTIONS: Final = {"utf32": "integer"}
 
 

@@ -16,7 +16,7 @@ from jit.codegen.bif_names import is_bif
 from jit.codegen.common import deallocate
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.machine import CALL_NIF, E
+from jit.codegen.machine import CALL_NIF, WORD, E
 from jit.codegen.msg import visit
 
 #: Emits the call of a function that the loader makes an instruction of its own. The number: words of stack that a tail
@@ -72,9 +72,7 @@ def call_ext(e: Emission, _arity: int, callee: Import) -> None:
         e.a.b(visited)
         e.a.bind(back)
     else:
-        back = push_continuation(e)
-        _call_export(e, callee)
-        e.a.bind(back)
+        call_export(e, callee, None)
 
 
 @emits("call_ext_only")
@@ -84,7 +82,7 @@ def call_ext_only(e: Emission, _arity: int, callee: Import) -> None:
     elif _is_bif(e, callee):
         e.leave()
     else:
-        _call_export(e, callee)
+        call_export(e, callee, 0)
 
 
 @emits("call_ext_last")
@@ -94,8 +92,7 @@ def call_ext_last(e: Emission, _arity: int, callee: Import, stack: int) -> None:
     elif _is_bif(e, callee):
         e.leave()
     else:
-        deallocate(e, stack)
-        _call_export(e, callee)
+        call_export(e, callee, stack + 1)
 
 
 @emits("return")
@@ -128,10 +125,15 @@ def _go(e: Emission, arity: int, callee: BeamLabel) -> None:
     e.a.b(e.shared.fragments["interpret"])
 
 
-def _call_export(e: Emission, callee: Import) -> None:
-    """Call through the export entry."""
+def call_export(e: Emission, callee: Import, frame: int | None) -> None:
+    """Call through the export entry; *frame* as in ``CallEmitter``."""
+    back = push_continuation(e) if frame is None else None
+    if frame:
+        e.a.add_constant(E, E, WORD * frame)
     e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
     e.a.b(e.shared.fragments["call_export"])
+    if back is not None:
+        e.a.bind(back)
 
 
 def _is_bif(e: Emission, callee: Import) -> bool:

@@ -46,7 +46,7 @@ from jit.codegen.cache import Cache, Keeps
 from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
 from jit.codegen.emitters import KEEPS, emit
 from jit.codegen.fragments import Fragments
-from jit.codegen.liveness import live_before
+from jit.codegen.liveness import live_before, unwritten_before
 from jit.codegen.machine import FCALLS, MOST_LIVE, X_ARRAY
 from jit.erts.layout import Layout
 
@@ -205,7 +205,8 @@ def _emission(shared: Shared, function: Function) -> Emission:
         raise Unsupported(str(error)) from None
     live = live_before(operations, told)
     keeps = [KEEPS.get(operation.name, Keeps.NOTHING) for operation in operations]
-    return Emission(shared, function, operations, told, live, Cache(operations, told, live, keeps))
+    unwritten = unwritten_before(operations, told)
+    return Emission(shared, function, operations, told, live, unwritten, Cache(operations, told, live, keeps))
 
 
 def _emit_operations(e: Emission, native: NativeFunction | None) -> None:

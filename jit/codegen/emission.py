@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jit.arm32.assembler import Assembler
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
-from jit.arm32.registers import Register
+from jit.arm32.registers import R0, Register
 from jit.beam.effects import Effects
 from jit.beam.module import Module
 from jit.beam.operands import Integer, Literal, Location, Operand, Typed, X, Y
@@ -75,13 +75,17 @@ class Shared:
 
 @dataclass
 class Emission:
-    """One function. ``index`` is that of the operation in work; ``live`` the x registers before each."""
+    """One function. ``index`` is that of the operation in work.
+
+    Before each, ``live`` are the x registers that are wanted, ``unwritten`` the y registers that may hold anything.
+    """
 
     shared: Shared
     function: Function
     operations: Sequence[Operation]
     effects: Sequence[Effects]
     live: Sequence[int]
+    unwritten: Sequence[int]
     cache: Cache
     index: int = 0
     labels: dict[int, Label] = field(default_factory=dict)
@@ -325,12 +329,14 @@ class Emission:
     def _way_out(self, resume: int, beside: int = 0) -> Callable[[], None]:
         """What emits the code that leaves native code for a label of the bytecode, with x registers as they are now."""
         live, only = self.live[self.index] | beside, self.cache.only()
+        unwritten = self.unwritten[self.index]
         if live.bit_length() > machine.MOST_LIVE:
             raise Unsupported("more than 32 live x registers")
 
         def emit() -> None:
             for register, x in only.items():
                 self.a.str(register, at(REGISTERS, self._x(X(x))))
+            self._clear(unwritten)
             if self.shared.stress:
                 self.a.mov(machine.FCALLS, 0)
             self.a.together(3)
@@ -340,6 +346,14 @@ class Emission:
             self.a.unreachable()
 
         return emit
+
+    def _clear(self, unwritten: int) -> None:
+        """Write NIL to y registers: garbage may be collected on the way out, where the interpreter does not do it."""
+        if unwritten:
+            self.a.mov_constant(R0, machine.NIL_WORD)
+        for number in range(unwritten.bit_length()):
+            if unwritten >> number & 1:
+                self.a.str(R0, at(E, self._y(Y(number))))
 
     def continuation(self) -> tuple[int, Label]:
         """A new continuation after the operation in work: its label in the bytecode, and the native place, unbound."""

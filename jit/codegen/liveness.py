@@ -1,11 +1,11 @@
-"""Which x registers hold values that are still wanted, before each operation of a function."""
+"""Which x registers hold values that are still wanted before each operation of a function, and which y none yet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from jit.beam.effects import Effects
-from jit.beam.operands import X
+from jit.beam.operands import X, Y
 from jit.beam.operations import Operation
 
 #: Where control goes there is an exception, which leaves no x register as it was.
@@ -43,6 +43,37 @@ def _before(effect: Effects, after: int, elsewhere: int) -> int:
     if effect.live_at_labels is not None:
         elsewhere &= (1 << effect.live_at_labels) - 1
     return before | elsewhere | mask(effect.uses)
+
+
+def unwritten_before(operations: Sequence[Operation], told: Sequence[Effects]) -> list[int]:
+    """For each operation a bit mask of the y registers that may hold anything, as nothing has been written there yet.
+
+    The compiler initialises them before operations that may collect garbage or raise (beam_ssa_codegen.erl,
+    need_y_init), so there are none where exceptions are caught.
+    """
+    places = {operation.operands[0]: at for at, operation in enumerate(operations) if operation.name == "label"}
+    unwritten = [0] * (len(operations) + 1)
+    changed = True
+    while changed:
+        changed = False
+        for at, (operation, effect) in enumerate(zip(operations, told)):
+            there = [at + 1] if effect.falls_through else []
+            masks = [_unwritten_after(unwritten[at], effect)] * len(there)
+            if operation.name not in _HANDLED:
+                there += [places[label] for label in effect.labels if label in places]
+                masks += [unwritten[at]] * (len(there) - len(masks))
+            for place, bits in zip(there, masks):
+                if bits & ~unwritten[place]:
+                    unwritten[place] |= bits
+                    changed = True
+    return unwritten[:-1]
+
+
+def _unwritten_after(before: int, effect: Effects) -> int:
+    if effect.frame:
+        return (1 << effect.frame) - 1 if effect.frame > 0 else 0
+    written = sum(1 << one.number for one in set(effect.defines) if isinstance(one, Y))
+    return (before & ~written) >> effect.trim
 
 
 def mask(registers: Sequence[object]) -> int:

@@ -14,7 +14,7 @@ from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, pre
-from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
 from jit.arm32.relocations import External
 from jit.beam.operands import Integer, Literal, Operand, X, register_of
 from jit.beam.terms import NIL, Atom, Map
@@ -79,7 +79,7 @@ def _look_up(e: Emission, source: Operand, key: Operand, hashed: bool = False) -
     e.load(source, R0)
     e.load(key, R1)
     if hashed:
-        e.a.ldr_literal(R2, symbols.label(e.resume_label(e.index)))
+        _load_instruction(e, R2)
     e.a.bl(e.shared.fragments["get_map_element_hash" if hashed else "get_map_element"])
     e.a.cmp(R0, 0)
 
@@ -96,7 +96,7 @@ def put_map_assoc(
 
 
 def _new_map(e: Emission, live: int, pairs: tuple[Operand, ...]) -> None:
-    _load_instruction(e)
+    _load_instruction(e, R0)
     if len(pairs) <= 2 * _MOST and all(_is_constant(key) for key in pairs[::2]):
         e.a.ldr(R2, at(R0, _NEW_SMALL_KEYS))
         e.a.mov_constant(R3, live)
@@ -138,14 +138,14 @@ def _update_map(e: Emission, function: str, source: Operand, live: int, count: i
     e.a.str(R1, at(REGISTERS, X_ARRAY + WORD * live))
     e.a.mov_constant(R2, live)
     e.a.mov_constant(R3, count)
-    _load_instruction(e)
+    _load_instruction(e, R0)
     e.a.add(R0, R0, offset)
     _call(e, function)
 
 
-def _load_instruction(e: Emission) -> None:
-    """r0 = the loaded instruction that stands for the operation in work."""
-    e.a.ldr_literal(R0, symbols.label(e.resume_label(e.index)))
+def _load_instruction(e: Emission, into: Register) -> None:
+    """The loaded instruction that stands for the operation in work."""
+    e.a.ldr_literal(into, symbols.label(e.resume_label(e.index)))
 
 
 def _call(e: Emission, function: str) -> None:

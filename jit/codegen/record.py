@@ -10,7 +10,7 @@ from jit.beam.operands import Operand
 from jit.beam.terms import Atom
 from jit.codegen import machine
 from jit.codegen.cache import Keeps
-from jit.codegen.emission import Emission
+from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
 from jit.codegen.machine import HTOP, PROCESS, WORD
 
@@ -23,7 +23,7 @@ def update_record(
     e: Emission, hint: Operand, size: int, source: Operand, to: Operand, updates: tuple[Operand, ...]
 ) -> None:
     """What the hint ``inplace`` promises the interpreter uses if the record is young, and so do we."""
-    values = {index: value for index, value in zip(updates[::2], updates[1::2]) if isinstance(index, int)}
+    values = {_index(index): value for index, value in zip(updates[::2], updates[1::2])}
     e.load(source, R0)
     e.a.sub(R0, R0, machine.BOXED_TAG)
     if hint != Atom("inplace"):
@@ -44,6 +44,12 @@ def update_record(
     _copy(e, size, values)
     e.a.bind(done)
     e.store(R0, to)
+
+
+def _index(operand: Operand) -> int:
+    if not isinstance(operand, int):
+        raise Unsupported(f"update_record of the element {operand}")
+    return operand
 
 
 def _copy(e: Emission, size: int, values: dict[int, Operand]) -> None:

@@ -25,7 +25,7 @@ WORKING = (
     "sofs string supervisor sys unicode_util work".split()
 )
 RUN = """
-    io:format("~p~n", [work:run()]),
+    io:format("~w~n", [work:run()]),
     case erlang:function_exported(native, modules, 0) of
         true -> io:format("native ~w~n", [native:modules()]);
         false -> ok

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 from beamgdb.beamasm.registrations import Module
-from beamgdb.terms.quoting import runtime_atom
+from beamgdb.terms.quoting import runtime_atom, unquoted
 from beamgdb.vm.code import CodeIndex
 
 _ATOM = r"'(?:[^'\\]|\\.)+'|[^\s:'/\"]+"
@@ -147,6 +147,4 @@ def _location(match: re.Match[str], code: CodeIndex) -> Location:
 
 def _symbol_atom(text: str) -> str:
     """An atom as names of symbols have it, from how a user wrote it."""
-    if text.startswith("'"):
-        text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    return runtime_atom(text)
+    return runtime_atom(unquoted(text))

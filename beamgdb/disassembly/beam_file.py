@@ -6,11 +6,9 @@ have labels above those of the compiler, which numbers them as they come, and ju
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from beamgdb.native.machine import WORD
 from jit.beam.errors import BeamError
 from jit.beam.module import Module, read_module
 from jit.beam.operands import NOWHERE, Label
@@ -18,7 +16,7 @@ from jit.beam.operations import Operation
 from jit.beam.text import operation_text
 
 _NATIVE = "NatA"
-"""The chunk with native code."""
+"""The chunk with native code: CHUNK of jit/codegen/rewrite.py, which takes long to load."""
 
 _WITHOUT_CODE = ("line", "int_code_end")
 
@@ -85,71 +83,3 @@ def _step(one: Operation) -> Step | None:
         return Step(f"label {one.operands[0]}", None, 0, is_label=True)
     known = one.location != NOWHERE
     return Step(operation_text(one), one.location.file if known else None, one.location.line, is_label=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Native code from `offset` into the code on belongs to the operation with this index; -1: to what native callers
-    run before the first."""
-
-    offset: int
-    index: int
-
-
-def pieces(table: bytes, start: int) -> tuple[int, list[Piece]]:
-    """The label of the entry, and the pieces, of the function whose code begins at `start`; none if it does not tell.
-
-    `table` is the section `.beam.operations`: for each function the label of its entry, the word at which it begins,
-    the count of rows, and the rows; a row is the count of instructions from the row before, and by how much the index
-    is higher. All are LEB128, the last signed.
-    """
-    numbers = _Numbers(table)
-    try:
-        while numbers.left:
-            entry, begin, count = (numbers.unsigned() for _ in range(3))
-            rows = list(_rows(numbers, begin * WORD, count))
-            if begin * WORD == start:
-                return entry, rows
-    except IndexError:
-        pass
-    return 0, []
-
-
-def _rows(numbers: _Numbers, at: int, count: int) -> Iterator[Piece]:
-    index = -1
-    for _ in range(count):
-        at += WORD * numbers.unsigned()
-        index += numbers.signed()
-        yield Piece(at, index)
-
-
-class _Numbers:
-    """Reads LEB128, one number after another. Raises IndexError at the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    @property
-    def left(self) -> bool:
-        return self._at < len(self._data)
-
-    def unsigned(self) -> int:
-        """The next number, which has no sign (DWARF 5, 7.6)."""
-        value, _ = self._next()
-        return value
-
-    def signed(self) -> int:
-        """The next number, which has a sign."""
-        value, bits = self._next()
-        return value - (1 << bits) if value >> bits - 1 else value
-
-    def _next(self) -> tuple[int, int]:
-        value = bits = 0
-        while True:
-            byte = self._data[self._at]
-            self._at += 1
-            value |= (byte & 0x7F) << bits
-            bits += 7
-            if not byte & 0x80:
-                return value, bits

@@ -27,7 +27,7 @@ from jit.erts.layout import Layout
 #: None of them looks at what the process is doing. Not each of them is a BIF in every release.
 _NAMES: Final = {
     "erlang": "setelement/3 put/2 get/0 get/1 erase/1 append_element/2 make_tuple/2 list_to_tuple/1 tuple_to_list/1 "
-    "atom_to_list/1 list_to_atom/1 list_to_existing_atom/1 atom_to_binary/1 atom_to_binary/2 binary_to_atom/1 "
+    "atom_to_list/1 list_to_atom/1 list_to_existing_atom/1 atom_to_binary/2 "
     "binary_to_atom/2 pid_to_list/1 ref_to_list/1 make_ref/0 unique_integer/0 unique_integer/1 monotonic_time/0 "
     "monotonic_time/1 system_time/0 system_time/1 whereis/1 function_exported/3 fun_info/2 make_fun/3",
     "maps": "find/2 keys/1 put/3 remove/2 take/2 update/3 values/1",

@@ -10,9 +10,6 @@ import pytest
 from jit.__main__ import main as jit
 from jit.codegen.emitters import EMITTERS
 
-#: Operations of program.erl that make no code.
-ALL_NATIVE = 7
-
 
 def told(capfd: pytest.CaptureFixture[str], *words: str) -> str:
     assert jit(["coverage", *words]) == 0

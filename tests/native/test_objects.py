@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from beamgdb.beamasm.registrations import Entry
-from beamgdb.disassembly import beam_file
+from beamgdb.disassembly import beam_file, operation_table
 from beamgdb.disassembly.beam_file import NoOperations, Step
 from beamgdb.memory import BytesMemory, CachedMemory
 from beamgdb.native import objects
@@ -101,16 +101,16 @@ def test_operations_of_native_code(plain: Path) -> None:
     native, raw = compiled(plain)
     found = objects.find(*in_memory(raw))
     assert found is not None
-    table = found.section(".beam.operations")
+    table = found.section(operation_table.SECTION)
     assert table is not None
     for one in native.functions:
-        entry, pieces = beam_file.pieces(table, one.start)
+        entry, pieces = operation_table.pieces(table, one.start)
         assert entry == one.function.entry
-        assert pieces[0] == beam_file.Piece(one.start, -1)
+        assert pieces[0] == operation_table.Piece(one.start, -1)
         hot = {(piece.offset, piece.index) for piece in pieces}
         assert {place for place in one.operations if place[0] < one.end} & hot
         assert all(one.start <= piece.offset < one.end for piece in pieces)
-    assert beam_file.pieces(table[:3], 0) == (0, [])
+    assert operation_table.pieces(table[:3], 0) == (0, [])
 
 
 def test_what_is_no_beam_file(tmp_path: Path) -> None:

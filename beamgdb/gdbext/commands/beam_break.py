@@ -13,6 +13,7 @@ from beamgdb.gdbext.breakpoints import interpreted, native, requests
 from beamgdb.gdbext.breakpoints.location import BadLocation, parse
 from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
+from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.beam_bt import PID, find_process
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.style import function, source
@@ -55,12 +56,7 @@ class BeamBreak(Command):
         return [*words, "--", text.strip()] if text.strip() else words
 
     def complete(self, text: str, word: str) -> list[str]:
-        current = session.find()
-        start = text.split(" ")[-1]
-        ranges = [one for module in current.node.code for one in module.ranges] if current else []
-        names = [one.name for one in ranges if one.arity is not None]
-        # GDB completes the last word only, and takes a colon for the end of one.
-        return [name[len(start) - len(word) :] for name in names if name.startswith(start)]
+        return completion.functions(text, word)
 
     def run(self, arguments: argparse.Namespace) -> None:
         if not session.is_beam():

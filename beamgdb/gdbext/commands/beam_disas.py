@@ -11,6 +11,7 @@ import gdb
 
 from beamgdb.gdbext import current_frame, session
 from beamgdb.gdbext.breakpoints.location import BadLocation, Function, parse
+from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.disassembly.listing import Listing, bytecode_of
 from beamgdb.vm.code import Place
@@ -48,10 +49,7 @@ class BeamDisas(Command):
         return [*words, text.strip()] if text.strip() else words
 
     def complete(self, text: str, word: str) -> list[str]:
-        current = session.find()
-        start = text.split(" ")[-1]
-        ranges = [one for module in current.node.code for one in current.node.code.functions(module)] if current else []
-        return [one.name[len(start) - len(word) :] for one in ranges if one.name.startswith(start)]
+        return completion.functions(text, word)
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node

@@ -154,10 +154,10 @@ class Listing:
 
     def _pieces(self, start: int) -> tuple[dict[int, list[str]], tuple[Path, Code] | None]:
         """Operations by the address of their code, where native code tells that; and the file that they are from."""
-        from beamgdb.disassembly import beam_file
+        from beamgdb.disassembly import operation_table
 
-        table = self._native.section(".beam.operations") if self._native is not None else None
-        entry, pieces = beam_file.pieces(table, start - self._place.module.base) if table else (0, [])
+        table = self._native.section(operation_table.SECTION) if self._native is not None else None
+        entry, pieces = operation_table.pieces(table, start - self._place.module.base) if table else (0, [])
         found = self._file(entry, max((piece.index for piece in pieces), default=-1))
         if found is None or not pieces:
             return {}, found

@@ -5,7 +5,7 @@
 # make clean        remove what the others made here (Debian packages and the sandboxes' cache stay)
 
 PACKAGES := gdb gdb-multiarch gdbserver qemu-user erlang-base erlang-dev erlang-src gcc libc6-dbg libc6-dev binutils llvm \
-    gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+    gcc-arm-linux-gnueabihf binutils-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
     erlang-nox elixir procps python3 python3-venv
 # Erlangs of other architectures and releases: see `python -m beamgdb.sandbox list`.
 SANDBOXES := armhf-25 armhf-27 arm64-27 amd64-25 amd64-27

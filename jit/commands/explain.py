@@ -27,7 +27,9 @@ _MASKED: Final = re.compile(r"and\w* (\w+), \w+, #(\d+)")
 _TESTED: Final = re.compile(r"tst\w* \w+, #(\d+)")
 #: Bits of words of terms that are clear in pointers alone, to lists or to anything else.
 _TAG_BITS: Final = {"1": "boxed?", "2": "cons?"}
+#: By how much pc is ahead of an instruction of A32 (Arm Architecture Reference Manual ARMv7-A, A2.3).
 _PC_AHEAD: Final = 8
+_DOUBLE: Final = 8
 _ALL: Final = 0xFFFF_FFFF
 _LARGE: Final = 0x10000
 _TUPLES: Final = ("put_tuple2", "test_arity", "is_tagged_tuple", "select_tuple_arity")
@@ -198,5 +200,5 @@ def _register_names(layout: Layout) -> dict[int, str]:
     names.update({array.offset + at: f"x{at // machine.WORD}" for at in range(0, array.size, machine.WORD)})
     floats = layout.fields.get("ErtsSchedulerRegisters.f_reg_array")
     if floats:
-        names.update({floats.offset + at: f"fr{at // 8}" for at in range(0, floats.size, 8)})
+        names.update({floats.offset + at: f"fr{at // _DOUBLE}" for at in range(0, floats.size, _DOUBLE)})
     return names

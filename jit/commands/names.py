@@ -5,6 +5,7 @@ from __future__ import annotations
 from jit.beam.operands import Import
 from jit.beam.text import atom_text, operation_text, term_text
 from jit.codegen.compile import Native, NativeFunction
+from jit.codegen.machine import WORD
 
 #: Longer terms are cut.
 _WIDTH = 70
@@ -21,6 +22,7 @@ def places(native: Native) -> dict[int, str]:
     for one in native.functions:
         found.update({place: f"L{number}" for number, place in label_places(one)})
         found.update({place: f"continuation {label}" for label, place in continuation_places(one)})
+    # After all labels, as that of the operation at the body of a function is at the same place.
     for one in native.functions:
         name = function_name(native, one.function.name, one.function.arity)
         found[one.body] = name
@@ -34,13 +36,13 @@ def places(native: Native) -> dict[int, str]:
 def label_places(one: NativeFunction) -> list[tuple[int, int]]:
     """The labels of the bytecode that a function has native places for, and where these are."""
     assert one.emission
-    return [(number, 4 * label.index) for number, label in one.emission.labels.items() if label.index is not None]
+    return [(number, WORD * label.index) for number, label in one.emission.labels.items() if label.index is not None]
 
 
 def continuation_places(one: NativeFunction) -> list[tuple[int, int]]:
     """Where interpreted callees return to: the label in the bytecode, and the place in native code."""
     assert one.emission
-    return [(stub.label, 4 * label.index) for stub, label in one.emission.continuations if label.index is not None]
+    return [(stub.label, WORD * label.index) for stub, label in one.emission.continuations if label.index is not None]
 
 
 class Symbols:

@@ -5,8 +5,8 @@
 # make clean        remove what the others made here (Debian packages and the sandboxes' cache stay)
 
 PACKAGES := gdb gdb-multiarch gdbserver qemu-user erlang-base erlang-dev erlang-src gcc libc6-dbg libc6-dev binutils llvm \
-    gcc-arm-linux-gnueabihf binutils-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
-    erlang-nox elixir procps python3 python3-venv
+    gcc-arm-linux-gnueabihf binutils-arm-linux-gnueabihf libc6-dev-armhf-cross \
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross erlang-nox elixir procps python3 python3-venv
 # Erlangs of other architectures and releases: see `python -m beamgdb.sandbox list`.
 SANDBOXES := armhf-25 armhf-27 arm64-27 amd64-25 amd64-27
 VENV     := .venv
@@ -26,7 +26,7 @@ demo-arm32: setup
 
 test: lint types sandboxes
 	@echo "==> test: the whole suite"
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	@echo "==> test: lint, types and the whole suite have passed"
 
 bench: setup sandboxes

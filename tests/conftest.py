@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jit.erts.layout import RELEASES
 from tests.harness import erl
 from tests.harness.core import dump_core
 from tests.harness.gdb import Gdb
@@ -34,6 +35,13 @@ def ebin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(ebin: Path) -> erl.Release:
     """The installed Erlang/OTP."""
     return erl.installed_release()
+
+
+@pytest.fixture(params=RELEASES, scope="module")
+def otp(request: pytest.FixtureRequest) -> int:
+    """Each release that native code is made for."""
+    release: int = request.param
+    return release
 
 
 @pytest.fixture(params=["gdb-multiarch", "gdb"], scope="session")

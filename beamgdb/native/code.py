@@ -16,6 +16,9 @@ from beamgdb.native.objects import ENTRY, NativeObject
 WAY_IN, PLACE = 1, 3
 """Which of the first words tell where the interpreter and native code go."""
 
+WORDS = 4
+"""The first words, behind which bytecode goes on."""
+
 
 class NativeCode:
     """Native code by address. What an object holds is read when it is first asked for."""
@@ -49,7 +52,7 @@ class NativeCode:
         """The object whose code lies there."""
         position = bisect_right(self._starts, address) - 1
         found = self.objects[position] if position >= 0 else None
-        return found if found is not None and address < _stop(found) else None
+        return found if found is not None and address < found.stop else None
 
     def find(self, address: int) -> tuple[Module, Range] | None:
         """The code at an address; None also for what is between functions."""
@@ -63,15 +66,16 @@ class NativeCode:
         at = bisect_right(starts, address) - 1
         return (found.module, ranges[at]) if at >= 0 and address < ranges[at].stop else None
 
-    def place(self, address: int) -> int:
-        """Where it goes on natively at an address of interpreted code; that itself where it is interpreted. May raise
-        `Unreadable`."""
+    def goes_on(self, address: int) -> int:
+        """Where it goes on natively at an address of interpreted code; that address where it does not, or cannot be
+        read."""
         if not self.objects or address % self._memory.word_size:
             return address
-        words = self._memory.words(address, PLACE + 1)
-        if self.object_at(words[WAY_IN]) is None:
+        try:
+            words = self._memory.words(address, WORDS)
+            found = self.find(words[PLACE]) if self.object_at(words[WAY_IN]) is not None else None
+        except Unreadable:
             return address
-        found = self.find(words[PLACE])
         if found is None:
             return address
         # All come by where what is for native callers only ends.
@@ -79,15 +83,4 @@ class NativeCode:
 
     def behind(self, address: int) -> int:
         """The address behind the words by which the interpreter comes to native code."""
-        return address + (PLACE + 1) * self._memory.word_size
-
-    def goes_on(self, address: int) -> int:
-        """As `place`, also for addresses that cannot be read."""
-        try:
-            return self.place(address)
-        except Unreadable:
-            return address
-
-
-def _stop(one: NativeObject) -> int:
-    return one.base + one.size
+        return address + WORDS * self._memory.word_size

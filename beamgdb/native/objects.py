@@ -78,6 +78,11 @@ class NativeObject:
         text = self._sections[".text"]
         self.base, self.size = text.address, text.size
 
+    @property
+    def stop(self) -> int:
+        """The address behind its code."""
+        return self.base + self.size
+
     def _named(self, names: int) -> dict[str, _Section]:
         rows = list(_SECTION.iter_unpack(self.headers))
         texts = self._read(rows[names][4], rows[names][5])

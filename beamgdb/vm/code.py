@@ -81,10 +81,6 @@ class CodeIndex:
         """Native code of versions of a module."""
         return self._native.of_module(name) if self._native else iter(())
 
-    def native_names(self) -> list[str]:
-        """Modules with native code."""
-        return self._native.names() if self._native else []
-
     def goes_on(self, address: int) -> int:
         """Where code goes on that the interpreter has at `address`: there, or in native code."""
         return self._native.goes_on(address) if self._native else address
@@ -109,8 +105,7 @@ class CodeIndex:
             yield from module.ranges
             return
         for code in self.functions(module):
-            own = code if self.is_interpreted(code) else _without_entry(code)
-            yield own
+            yield code if self.is_interpreted(code) else _without_entry(code)
         for native in self.native_modules(module.name):
             yield from (code for code in native.ranges if code.arity is not None)
 

@@ -1,4 +1,4 @@
-"""Calls of BIFs that change nothing when they fail: the C function is called from native code.
+"""Calls of BIFs that change nothing when they raise: the C function is called from native code.
 
 One that fails the interpreter calls again, which raises the exception. One that traps goes on as it wants to, and what
 it gives in the end comes back to native code. All other BIFs are called through the interpreter.
@@ -6,7 +6,7 @@ it gives in the end comes back to native code. All other BIFs are called through
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from jit.arm32.assembler import Assembler
@@ -17,7 +17,7 @@ from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
 from jit.arm32.relocations import External
 from jit.beam.operands import Import
 from jit.codegen import machine, symbols
-from jit.codegen.bif_names import is_bif
+from jit.codegen.bif_names import imports, is_bif
 from jit.codegen.call import CallEmitter, call_export, instead_of, return_
 from jit.codegen.emission import Emission
 from jit.codegen.fragments import fragment, swap_in, swap_out
@@ -46,12 +46,8 @@ _TRAPPING: Final = {
     "ets": "lookup/2 lookup_element/3 member/2 first/1 next/2",
 }
 
-
-def _imports(names: Mapping[str, str]) -> Iterator[Import]:
-    for module, functions in names.items():
-        for name in functions.split():
-            function, arity = name.rsplit("/", 1)
-            yield Import(module, function, int(arity))
+#: These change something, but nothing before they raise (bif.c). They trap to suspend the process or flush messages.
+_SIGNALS: Final = {"erlang": "alias/1 demonitor/1 demonitor/2 monitor/2 monitor/3 send/2 send/3 unalias/1"}
 
 
 def _emitter(callee: Import, *, traps: bool) -> CallEmitter:
@@ -91,9 +87,9 @@ def _emitter(callee: Import, *, traps: bool) -> CallEmitter:
     return emit
 
 
-for _callee in _imports(_NAMES):
+for _callee in imports(_NAMES):
     instead_of(_callee)(_emitter(_callee, traps=False))
-for _callee in _imports(_TRAPPING):
+for _callee in (*imports(_TRAPPING), *imports(_SIGNALS)):
     instead_of(_callee)(_emitter(_callee, traps=True))
 
 
@@ -115,16 +111,7 @@ def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> No
     a.cmp(FCALLS, 1)  # a BIF takes one, and needs one behind it
     a.b(interpreter, LE)
     a.sub(FCALLS, FCALLS, 1)
-    swap_out(a, layout)
-    a.ldr_literal(R2, External("bif_table"))
-    a.mov_constant(R3, layout.sizes["BifEntry"])
-    a.mla(R12, R1, R3, R2)
-    a.ldr(R12, at(R12, layout["BifEntry.f"]))
-    a.mov(R0, PROCESS)
-    a.add(R1, REGISTERS, X_ARRAY)
-    a.mov(R2, 0)
-    a.blx(R12)
-    swap_in(a, layout)  # put/2 collects garbage (erl_process_dict.c)
+    _call_function(a, layout)
     a.cmp(R0, 0)
     a.b(failed, EQ)
     a.str(R0, at(REGISTERS, X_ARRAY))
@@ -142,3 +129,17 @@ def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> No
     a.cmp(R0, 0)
     a.bind(end)
     a.ldr(PC, at(SP, machine.RETURN))
+
+
+def _call_function(a: Assembler, layout: Layout) -> None:
+    """r0 = what the C function of the BIF number r1 gives."""
+    swap_out(a, layout)
+    a.ldr_literal(R2, External("bif_table"))
+    a.mov_constant(R3, layout.sizes["BifEntry"])
+    a.mla(R12, R1, R3, R2)
+    a.ldr(R12, at(R12, layout["BifEntry.f"]))
+    a.mov(R0, PROCESS)
+    a.add(R1, REGISTERS, X_ARRAY)
+    a.mov(R2, 0)
+    a.blx(R12)
+    swap_in(a, layout)  # put/2 collects garbage (erl_process_dict.c)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -17,14 +18,12 @@ def is_bif(callee: Import, otp: int) -> bool:
 @cache
 def _bifs(otp: int) -> frozenset[Import]:
     table = json.loads(files(__package__).joinpath("bifs.json").read_text(encoding="utf-8"))
-    return frozenset(
-        Import(module, *_split(name))
-        for part in ("both", str(otp))
-        for module, names in table[part].items()
-        for name in names.split()
-    )
+    return frozenset(name for part in ("both", str(otp)) for name in imports(table[part]))
 
 
-def _split(name: str) -> tuple[str, int]:
-    function, arity = name.rsplit("/", 1)
-    return function, int(arity)
+def imports(names: Mapping[str, str]) -> Iterator[Import]:
+    """The functions of a table that has ``name/arity name/arity ...`` for each module."""
+    for module, functions in names.items():
+        for text in functions.split():
+            name, arity = text.rsplit("/", 1)
+            yield Import(module, name, int(arity))

@@ -230,7 +230,7 @@ def bs_new(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.mov(R1, 0)
     a.str(R1, at(REGISTERS, layout[BIN_OFFSET]))
     if layout.otp < 26:
-        _cut_last_byte(a, layout)
+        _cut_last_byte(a)
     a.ldr(PC, at(SP, RETURN))
 
 
@@ -284,7 +284,7 @@ def _elsewhere(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
 
 
-def _cut_last_byte(a: Assembler, layout: Layout) -> None:
+def _cut_last_byte(a: Assembler) -> None:
     """OTP 25: r0 = a part of the binary r0 if it ends within a byte."""
     whole = Label()
     a.ldr(R1, at(SP, ARGUMENTS))

@@ -185,7 +185,11 @@ def loop_rec_fragment(a: Assembler, layout: Layout, fragments: Mapping[str, Labe
     a.b(interpreter, LT)
     _unlock_queue(a, layout)
     a.b(interpreter)
-    a.bind(exiting)  # the interpreter finds an exception that cannot be caught
+    a.bind(exiting)
+    # The process is killed: the interpreter finds an exception that cannot be caught. It looks at the code that the
+    # stack's top is to return to, where there is NIL in a frame: now it is beam_exit.
+    a.ldr(R1, at(PROCESS, layout["Process.i"]))
+    a.str(R1, at(E))
     a.mov(R0, 0)
     a.b(fragments["leave"])
 

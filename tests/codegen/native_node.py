@@ -23,6 +23,15 @@ def erlc(source: Path, folder: Path, *options: str) -> Path:
     return folder / f"{source.stem}.beam"
 
 
+def erlc_of(otp: int, source: Path, folder: Path) -> Path:
+    """Compile an Erlang module by the compiler of a release, with all the operations that it has; its .beam file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    work = f'{{ok, _}} = compile:file("{source}", [{{outdir, "{folder}"}}]), halt().'
+    command = Sandbox("amd64", otp).ensure().command(["-noinput", "-eval", work])
+    subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
+    return folder / f"{source.stem}.beam"
+
+
 def compile_native(beams: list[Path], folder: Path, otp: int, *options: str) -> None:
     """Compile .beam files to native code, with the glue beside them."""
     assert jit(["compile", *map(str, beams), "-o", str(folder), "--otp", str(otp), *options]) == 0

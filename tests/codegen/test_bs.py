@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
-from beamgdb.sandbox import Sandbox
-from tests.codegen.native_node import PATIENCE, compile_native, erlc, node
+from tests.codegen.native_node import compile_native, erlc, erlc_of, node
 
 EXERCISE = Path(__file__).with_name("exercise_bs.erl")
 #: Results that are exceptions: no function clause for a text that ends too early, and two bad matches.
@@ -42,11 +40,7 @@ def erlc_as_24(source: Path, folder: Path) -> Path:
 
 def erlc_27(source: Path, folder: Path) -> Path:
     """Compile a module by OTP 27; its .beam file, in which binaries are matched by bs_match."""
-    folder.mkdir()
-    work = f'{{ok, _}} = compile:file("{source}", [{{outdir, "{folder}"}}]), halt().'
-    command = Sandbox("amd64", 27).ensure().command(["-noinput", "-eval", work])
-    subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True)
-    return folder / f"{source.stem}.beam"
+    return erlc_of(27, source, folder)
 
 
 #: Releases, and what compiles for them.

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox import Sandbox
 from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
 from jit.erts.layout import load
-from tests.codegen.native_node import PATIENCE, RELEASES, compile_native, node
+from tests.codegen.native_node import compile_native, erlc_of, node
 
 EXERCISE = Path(__file__).with_name("exercise_data.erl")
 ALONE = 'io:format("~p~n", [exercise_data:run()]), halt().'
 NATIVE = f'io:format("~w~n", [{{code:ensure_loaded(exercise_data), native:loaded()}}]), {ALONE}'
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def otp(request: pytest.FixtureRequest) -> int:
-    release: int = request.param
-    return release
-
-
 @pytest.fixture(scope="module")
 def beam(otp: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exercise as the compiler of the release makes it: only from OTP 26 on it updates records by update_record."""
-    folder = tmp_path_factory.mktemp(f"otp{otp}")
-    compile_it = f'{{ok, _}} = compile:file("{EXERCISE}", [{{outdir, "{folder}"}}]), halt().'
-    command = Sandbox("amd64", otp).ensure().command(["-noinput", "-eval", compile_it])
-    subprocess.run(command, check=True, timeout=PATIENCE)
-    return folder / "exercise_data.beam"
+    return erlc_of(otp, EXERCISE, tmp_path_factory.mktemp(f"otp{otp}"))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 
 from beamgdb.sandbox import Sandbox
 from jit.erts.boot import arguments, write_boot
-from tests.codegen.native_node import PATIENCE, RELEASES, compile_native, erlc, node
+from tests.codegen.native_node import PATIENCE, compile_native, erlc, node
 
 SOURCES = Path(__file__).with_name("whole_node")
 #: What is under test: all of these have native code in the node that works with them.
@@ -33,12 +33,6 @@ RUN = """
     halt().
 """
 QUIET = ("-kernel", "logger_level", "none")
-
-
-@pytest.fixture(params=RELEASES, scope="module")
-def otp(request: pytest.FixtureRequest) -> int:
-    release: int = request.param
-    return release
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from tests.differential.workshop import Outcome, Workshop
 
 REGRESSIONS = sorted(Path(__file__).with_name("regressions").glob("*.erl"))
 #: Seeds of modules that are compared as they are, and collecting and yielding wherever that can happen.
-PLAIN = range(1, 121)
-STRESS = range(1001, 1061)
+PLAIN = range(1, 81)
+STRESS = range(1001, 1041)
 
 
 @dataclass(frozen=True)

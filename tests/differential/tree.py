@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,7 +47,7 @@ def text(*parts: str | Node) -> Node:
     return Node(TEXT, parts)
 
 
-def items(parts: list[Node] | list[str | Node], joint: str = ", ", least: int = 0) -> Node:
+def items(parts: Sequence[str | Node], joint: str = ", ", least: int = 0) -> Node:
     """A sequence whose parts may be left out one by one."""
     return Node(ITEMS, tuple(parts), joint, least)
 

@@ -89,6 +89,7 @@ class Outcome:
 
 @contextmanager
 def _emitters_without(names: frozenset[str]) -> Iterator[None]:
+    """As if operations of these names had no emitter."""
     kept = dict(EMITTERS)
     for name in names:
         EMITTERS.pop(name, None)

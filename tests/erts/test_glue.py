@@ -8,15 +8,9 @@ from pathlib import Path
 import pytest
 
 from jit.erts import glue, layout
-from tests.codegen.native_node import RELEASES, compile_native, erlc, node
+from tests.codegen.native_node import compile_native, erlc, node
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(params=RELEASES, scope="module")
-def otp(request: pytest.FixtureRequest) -> int:
-    release: int = request.param
-    return release
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,6 @@ START = ("-s", "native", "-eval", "hello:start(1, 2).")
 BEFORE_THE_CALL = "x/i $pc", "stepi 4", "print x0", "x/wd $r4+64"
 
 
-@pytest.fixture(params=RELEASES, scope="module")
-def otp(request: pytest.FixtureRequest) -> int:
-    release: int = request.param
-    return release
-
-
 @pytest.fixture(scope="module")
 def folder(otp: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """hello, native, with the glue."""

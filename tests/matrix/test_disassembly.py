@@ -18,7 +18,7 @@ def test_the_selected_function(scene: Scene) -> None:
     text = scene.gdb.cmd("beam-disas")
     kind = "interpreted" if scene.target.interpreted else "JIT code"
     assert text.startswith(f"{FUNCTION}, {kind}, ")
-    rows = re.findall(r"^(=>|  )    (0x[0-9a-f]+) <\+(\d+)>  \S", text, re.M)
+    rows = re.findall(r"^(=>|  )    (0x[0-9a-f]+) <\+(\d+)> +\S", text, re.M)
     addresses = [int(at, 16) for _, at, _ in rows]
     assert addresses == sorted(set(addresses))
     assert {int(at) for _, _, at in rows} == {at - addresses[0] for at in addresses}

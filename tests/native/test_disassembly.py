@@ -11,7 +11,7 @@ from tests.native.conftest import Shop, line, stop_at
 
 
 def instructions(text: str) -> dict[int, str]:
-    return {int(at, 16): rest for at, rest in re.findall(r"^..    (0x[0-9a-f]+) <[+-]\d+>  (.*)$", text, re.M)}
+    return {int(at, 16): rest for at, rest in re.findall(r"^..    (0x[0-9a-f]+) <[+-]\d+> +(.*)$", text, re.M)}
 
 
 def test_native(gdb: Gdb) -> None:
@@ -61,4 +61,4 @@ def test_interpreted(gdb: Gdb) -> None:
     assert re.search(r"^=>    0x[0-9a-f]+ <\+0>  ", text, re.M)
     assert re.search(r"i_call_ext\S* .*shop:deliver/2$", text, re.M)
     assert " counter.erl:5\n" in text
-    assert re.search(r"^ {6}0x[0-9a-f]+ <\+\d+>  i_increment x0, 1, x0|i_plus", text, re.M)
+    assert re.search(r"^ {6}0x[0-9a-f]+ <\+\d+> +i_increment x0, 1, x0|i_plus", text, re.M)

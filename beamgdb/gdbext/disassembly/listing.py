@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from beamgdb.disassembly.beam_file import Code
     from beamgdb.disassembly.machine_code import Instruction
 
+_OFFSET = 7
+"""Columns of the offset of an instruction, which rarely needs more."""
+
 _COMMENT = 32
 """Columns from the text of an instruction to its comment."""
 
@@ -212,7 +215,8 @@ class Listing:
 
     def _row(self, address: int, text: str, is_current: bool) -> str:
         mark = "=>" if is_current else "  "
-        return f"{mark}    {address:#x} <{address - self._place.code.start:+}>  {text}".rstrip()
+        offset = f"<{address - self._place.code.start:+}>"
+        return f"{mark}    {address:#x} {offset:{_OFFSET}}  {text}".rstrip()
 
 
 def _operation(text: str, is_label: bool) -> str:

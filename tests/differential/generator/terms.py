@@ -209,7 +209,7 @@ def _qualifiers(w: Writer) -> list[Node]:
             else:
                 out.append(text(w.pattern(w.pick(("integer", "integer", "any")), 1), " <- ", source))
         if w.chance(0.4):
-            out.append(w.guard_expression_alone())
+            out.append(w.test())
     return out
 
 

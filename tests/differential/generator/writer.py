@@ -90,6 +90,7 @@ class Writer:
         self.cost = 1
         self._repeated = 1
         self._names = 0
+        #: Whether what is written is a test; in how many patterns it is.
         self.in_guard = False
         self.pattern_depth = 0
         #: Whether a pattern may ask for the value of a bound variable, and the variables of the pattern in work.
@@ -172,17 +173,15 @@ class Writer:
 
     def guard(self) -> Node:
         """A guard: tests, of which one or all must be true."""
-        kept, self.depth, self.in_guard = self.depth, min(self.depth, 3), True
-        tests: list[Node] = [self.guard_expression("boolean") for _ in range(self.pick((1, 1, 1, 2, 2, 3)))]
-        self.depth, self.in_guard = kept, False
+        tests = [self.test() for _ in range(self.pick((1, 1, 1, 2, 2, 3)))]
         return items(tests, self.pick((", ", ", ", "; ")), 1)
 
-    def guard_expression_alone(self) -> Node:
-        """A test such as filters of comprehensions are."""
+    def test(self) -> Node:
+        """A test of a guard, or a filter of a comprehension."""
         kept, self.depth, self.in_guard = self.depth, min(self.depth, 3), True
-        test = self.guard_expression("boolean")
+        node = self.guard_expression("boolean")
         self.depth, self.in_guard = kept, False
-        return test
+        return node
 
     def when(self, share: float = 0.3) -> Node:
         """Sometimes a guard, with its keyword."""

@@ -27,16 +27,19 @@ class Piece:
 def pieces(table: bytes, start: int) -> tuple[int, list[Piece]]:
     """The label of the entry, and the pieces, of the function whose code begins at `start`; none if `table` does not
     tell."""
-    numbers = _Numbers(table)
     try:
-        while numbers.left:
-            entry, begin, count = (numbers.unsigned() for _ in range(3))
-            rows = list(_rows(numbers, begin * WORD, count))
-            if begin * WORD == start:
-                return entry, rows
-    except IndexError:
-        pass
-    return 0, []
+        return next((entry, found) for entry, begin, found in functions(table) if begin == start)
+    except (IndexError, StopIteration):
+        return 0, []
+
+
+def functions(table: bytes) -> Iterator[tuple[int, int, list[Piece]]]:
+    """Of each function the label of its entry, the offset at which its code begins, and its pieces. Raises IndexError
+    where the table is cut off."""
+    numbers = _Numbers(table)
+    while numbers.left:
+        entry, begin, count = (numbers.unsigned() for _ in range(3))
+        yield entry, WORD * begin, list(_rows(numbers, WORD * begin, count))
 
 
 def _rows(numbers: _Numbers, at: int, count: int) -> Iterator[Piece]:

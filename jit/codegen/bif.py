@@ -17,7 +17,7 @@ from jit.codegen.comparisons import compare, compare_equal, compare_exactly, sto
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
 from jit.codegen.machine import PROCESS, WORD
-from jit.codegen.small_integers import check_smalls
+from jit.codegen.small_integers import check_smalls, make_small
 from jit.codegen.type_tests import check_boolean, check_cons, check_map, check_tuple, tuple_header
 
 #: Takes the place where failure goes, the operands, and the destination.
@@ -171,8 +171,7 @@ def _map_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Oper
     check_map(e, operands[0], register, failure)
     target = e.target(to, R1, last=register)
     e.a.ldr(target, at(register, WORD - machine.BOXED_TAG))
-    e.a.lsl(target, target, machine.SMALL_BITS)
-    e.a.orr(target, target, machine.SMALL_TAG)
+    make_small(e.a, target, target)
     e.store(target, to)
 
 

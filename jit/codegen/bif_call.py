@@ -22,6 +22,7 @@ from jit.codegen.call import CallEmitter, call_export, instead_of, return_
 from jit.codegen.emission import Emission
 from jit.codegen.fragments import fragment, swap_in, swap_out
 from jit.codegen.machine import FCALLS, PROCESS, REGISTERS, WORD, X_ARRAY, E
+from jit.codegen.msg import check_send_tracing
 from jit.erts.layout import Layout
 
 #: None of them looks at what the process is doing. Not each of them is a BIF in every release.
@@ -107,6 +108,8 @@ def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> No
     a.cmn(R1, 1)
     a.b(interpreter, EQ)
     a.cmp(R2, 0)
+    a.b(interpreter, NE)
+    check_send_tracing(a, layout)
     a.b(interpreter, NE)
     a.cmp(FCALLS, 1)  # a BIF takes one, and needs one behind it
     a.b(interpreter, LE)

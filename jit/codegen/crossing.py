@@ -61,8 +61,7 @@ def interpret(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> N
     """To the interpreter, which goes on at r0, a function with r1 arguments, as for a trap."""
     _prepare_trap(a, layout)
     a.bl(fragments["settle"])
-    a.mov(R0, 0)
-    a.b(fragments["leave"])
+    a.b(fragments["dispatch"])
 
 
 def _prepare_trap(a: Assembler, layout: Layout) -> None:
@@ -128,8 +127,7 @@ def go_on_at(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     _prepare_trap(a, layout)
     a.cmp(FCALLS, 0)
     a.mov(FCALLS, 1, LE)
-    a.mov(R0, 0)
-    a.b(fragments["leave"])
+    a.b(fragments["dispatch"])
     # A message is looked at that is no part of the heap, or a BIF has work to finish: a collection is put off, and it
     # costs at most one reduction, unless it is already left to a dirty scheduler.
     a.bind(delayed)
@@ -138,8 +136,7 @@ def go_on_at(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     _prepare_trap(a, layout)
     a.cmp(FCALLS, _ENOUGH)
     a.mov(FCALLS, _ENOUGH, LT)
-    a.mov(R0, 0)
-    a.b(fragments["leave"])
+    a.b(fragments["dispatch"])
 
 
 @fragment("suspend")
@@ -167,8 +164,7 @@ def suspend(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.mov(R1, MOST_LIVE + 1)
     _prepare_trap(a, layout)
     a.mov(FCALLS, 0)
-    a.mov(R0, 0)
-    a.b(fragments["leave"])
+    a.b(fragments["dispatch"])
 
 
 @fragment("suspended")
@@ -220,6 +216,23 @@ def _if_collection_is_due(a: Assembler, layout: Layout, due: Label) -> None:
     a.ldr(R3, at(PROCESS, layout["Process.bin_vheap_sz"]))
     a.cmp(R2, R3)
     a.b(due, HI)
+
+
+@fragment("dispatch")
+def dispatch(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
+    """To the interpreter, which goes on at Process.i.
+
+    If the process has been killed meanwhile (a collection finds its heap too large, or a signal comes), it finds an
+    exception that cannot be caught. It looks at the code that the stack's top is to return to: in a frame there is NIL.
+    """
+    a.ldr(R0, at(PROCESS, layout["Process.state"]))
+    a.tst(R0, machine.EXITING)
+    a.mov(R0, machine.KILLED, NE)
+    a.str(R0, at(PROCESS, layout["Process.freason"]), NE)
+    a.ldr(R0, at(PROCESS, layout["Process.i"]), NE)
+    a.str(R0, at(E), NE)
+    a.mov(R0, 0)
+    a.b(fragments["leave"])
 
 
 @fragment("leave")

@@ -20,6 +20,7 @@ from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
 from jit.codegen.fragments import call_vm, fragment
 from jit.codegen.machine import HTOP, REGISTERS, WORD
+from jit.codegen.small_integers import check_small
 from jit.erts.layout import Layout
 
 #: The header word of a float (erts/emulator/beam/erl_term.h, HEADER_FLONUM): two words follow.
@@ -67,9 +68,7 @@ def fconv(e: Emission, source: Operand, destination: Operand) -> None:
     boxed, done = Label(), Label()
     failure = e.to_interpreter()
     e.load(source, R0)
-    e.a.and_(R1, R0, machine.SMALL_TAG)
-    e.a.cmp(R1, machine.SMALL_TAG)
-    e.a.b(boxed, NE)
+    check_small(e.a, R0, R1, boxed)
     e.a.asr(R0, R0, machine.SMALL_BITS)
     e.a.vmov(S0, R0)
     e.a.vcvt_f64_s32(D0, S0)

@@ -19,7 +19,7 @@ from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
 from jit.codegen.fragments import call_vm, fragment
 from jit.codegen.machine import HTOP, PROCESS, REGISTERS, WORD, X_ARRAY
-from jit.codegen.type_tests import NOT_BOXED, by_bif, compare_header
+from jit.codegen.type_tests import by_bif, compare_header
 from jit.erts.layout import Layout
 
 # Operands of loaded instructions (emu/ops.tab, as beam_makeops packs them on 32 bits).
@@ -116,7 +116,7 @@ def is_function2(e: Emission, fail: Operand, source: Operand, arity: Operand) ->
         e.a.ldrb(R1, at(register, _ARITY_25 - machine.BOXED_TAG), EQ)
         e.a.cmp(R1, arity.value, EQ)
     else:
-        e.a.tst(register, NOT_BOXED)
+        e.a.tst(register, machine.NOT_BOXED)
         e.a.ldr(R1, at(register, -machine.BOXED_TAG), EQ)
         e.a.uxth(R1, R1, cond=EQ)
         e.a.cmp_constant(R1, machine.FUN_HEADER | arity.value << _ARITY_SHIFT, EQ)

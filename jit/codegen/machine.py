@@ -44,6 +44,9 @@ TRUE: Final = 1 << 6 | ATOM_TAG
 LIST_TAG: Final = 1
 BOXED_TAG: Final = 2
 PRIMARY_MASK: Final = 3
+#: Bits of words that are clear in pointers alone: to lists, and to what is boxed.
+NOT_LIST: Final = 2
+NOT_BOXED: Final = 1
 HEADER_MASK: Final = 0x3F
 HEADER_BITS: Final = 6
 TUPLE_HEADER: Final = 0
@@ -63,6 +66,11 @@ FORCE_GC: Final = 1 << 10
 DISABLE_GC: Final = 1 << 11
 DELAY_GC: Final = 1 << 13
 DIRTY_GC: Final = 1 << 19 | 1 << 20  # a major, a minor one
+
+#: ERTS_PSFLG_EXITING, a bit of Process.state; and EXTAG_EXIT | EXF_PANIC (error.h), the reason of such a process: it
+#: cannot be caught.
+EXITING: Final = 1 << 11
+KILLED: Final = 1 | 1 << 2
 
 #: X registers that may be in use where the interpreter is to go on in the midst of a function.
 MOST_LIVE: Final = 32

@@ -29,6 +29,9 @@ _TIMEOUT: Final = 1 << 2
 _DELAY_GC: Final = 1 << 13
 _LONG_QUEUE: Final = 1 << 13
 
+#: F_TRACE_SEND of erl_process.h, a trace flag.
+_TRACE_SEND: Final = 1 << 4
+
 #: The tag of a receive marker in a message queue: ERTS_RECV_MARKER_TAG of erl_proc_sig_queue.h.
 _RECEIVE_MARKER: Final = (13 << 8 | 16) << machine.HEADER_BITS | 0x30
 
@@ -105,6 +108,10 @@ def send(e: Emission) -> None:
 @fragment("send")
 def send_fragment(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = r1 ! r2, or 0 with the reason in the process."""
+    check_send_tracing(a, layout)
+    a.mov(R0, 0, NE)
+    a.str(R0, at(PROCESS, layout["Process.freason"]), NE)  # it is no trap
+    a.bx(LR, NE)
     a.str(LR, at(SP, RETURN))
     a.sub(FCALLS, FCALLS, 1)
     swap_out(a, layout)
@@ -112,6 +119,15 @@ def send_fragment(a: Assembler, layout: Layout, _fragments: Mapping[str, Label])
     call_vm(a, "erl_send")
     swap_in(a, layout)
     a.ldr(PC, at(SP, RETURN))
+
+
+def check_send_tracing(a: Assembler, layout: Layout) -> None:
+    """The flag Z is clear if a tracer is told what the process sends, also when that fails: it is to be done only once.
+
+    Changes r3.
+    """
+    a.ldr(R3, at(PROCESS, layout.trace_flags))
+    a.tst(R3, _TRACE_SEND)
 
 
 @fragment("trap")
@@ -134,8 +150,7 @@ def trap(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     a.str(R2, at(PROCESS, layout["Process.live_hf_end"]))
     a.bind(settled)
     a.bl(fragments["settle"])
-    a.mov(R0, 0)
-    a.b(fragments["leave"])
+    a.b(fragments["dispatch"])
 
 
 # Receiving
@@ -158,7 +173,7 @@ def loop_rec_fragment(a: Assembler, layout: Layout, fragments: Mapping[str, Labe
 
     While a message is matched, terms of it may lie outside of the heap: there are no collections until it is removed.
     """
-    found, fetch, interpreter, exiting = Label(), Label(), Label(), Label()
+    found, fetch, interpreter = Label(), Label(), Label()
     a.str(LR, at(SP, RETURN))
     _change_flags(a, layout, set_=_DELAY_GC)
     a.cmp(FCALLS, 0)
@@ -181,17 +196,10 @@ def loop_rec_fragment(a: Assembler, layout: Layout, fragments: Mapping[str, Labe
     a.b(found, NE)
     a.ldr(R2, at(SP, _GET_OUT))
     a.cmp(R2, 0)
-    a.b(exiting, GT)
+    a.b(fragments["dispatch"], GT)
     a.b(interpreter, LT)
     _unlock_queue(a, layout)
     a.b(interpreter)
-    a.bind(exiting)
-    # The process is killed: the interpreter finds an exception that cannot be caught. It looks at the code that the
-    # stack's top is to return to, where there is NIL in a frame: now it is beam_exit.
-    a.ldr(R1, at(PROCESS, layout["Process.i"]))
-    a.str(R1, at(E))
-    a.mov(R0, 0)
-    a.b(fragments["leave"])
 
 
 def _fetch(a: Assembler, layout: Layout, none: Label) -> None:

@@ -11,9 +11,6 @@ from jit.beam.types import Kind, Type
 from jit.codegen import machine
 from jit.codegen.emission import Emission
 
-#: Bit 0 of words: set in immediates and pointers to lists, clear in pointers to anything else.
-_NOT_BOXED = 1
-
 
 def is_small(type: Type) -> bool:
     """Whether a value is sure to be an immediate integer."""
@@ -70,7 +67,7 @@ def check_smalls(
         e.a.and_(scratch, register, unknown[1][1])
         register = scratch
     if integers:
-        e.a.tst(register, _NOT_BOXED)
+        e.a.tst(register, machine.NOT_BOXED)
         e.a.b(otherwise, EQ)
     else:
         check_small(e.a, register, scratch, otherwise)

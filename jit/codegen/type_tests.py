@@ -18,10 +18,7 @@ from jit.codegen.common import element_offset
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import Emitter, emits
 from jit.codegen.machine import WORD
-
-#: A bit of words that is clear in pointers to lists, and set in all other terms; and the same of other pointers.
-_NOT_LIST = 2
-NOT_BOXED = 1
+from jit.codegen.small_integers import check_small
 
 
 @emits("is_nil", keeps=Keeps.ALL)
@@ -55,7 +52,7 @@ def is_list(e: Emission, fail: Operand, source: Operand) -> None:
         return
     register = e.value(source, R0)
     e.a.cmp(register, machine.NIL_WORD)
-    e.a.tst(register, _NOT_LIST, NE)
+    e.a.tst(register, machine.NOT_LIST, NE)
     e.a.b(e.failure(fail), NE)
 
 
@@ -65,9 +62,7 @@ def is_integer(e: Emission, fail: Operand, source: Operand) -> None:
         return
     register = e.value(source, R0)
     no_small, yes = Label(), Label()
-    e.a.and_(R1, register, machine.SMALL_TAG)
-    e.a.cmp(R1, machine.SMALL_TAG)
-    e.a.b(no_small, NE)
+    check_small(e.a, register, R1, no_small)
     e.a.bind(yes)
     failure = e.failure(fail)
 
@@ -111,7 +106,7 @@ def is_tagged_tuple(e: Emission, fail: Operand, source: Operand, arity: int, tag
         e.a.ldr(R1, at(register, -machine.BOXED_TAG))
         e.a.cmp_constant(R1, tuple_header(arity))
     else:
-        e.a.tst(register, NOT_BOXED)
+        e.a.tst(register, machine.NOT_BOXED)
         e.a.ldr(R1, at(register, -machine.BOXED_TAG), EQ)
         e.a.cmp_constant(R1, tuple_header(arity), EQ)
     failure = e.failure(fail)
@@ -137,7 +132,7 @@ def check_boolean(e: Emission, _operand: Operand, register: Register, otherwise:
 def check_cons(e: Emission, operand: Operand, register: Register, otherwise: Label) -> None:
     """Go to *otherwise* unless the register has a list that is not empty."""
     if not e.type(operand).is_only(Kind.CONS):
-        e.a.tst(register, _NOT_LIST)
+        e.a.tst(register, machine.NOT_LIST)
         e.a.b(otherwise, NE)
 
 
@@ -157,7 +152,7 @@ def check_tuple(e: Emission, operand: Operand, register: Register, otherwise: La
 
 def compare_header(e: Emission, register: Register, header: int, mask: int) -> None:
     """The flags of: is it a boxed term with such a header?"""
-    e.a.tst(register, NOT_BOXED)
+    e.a.tst(register, machine.NOT_BOXED)
     e.a.ldr(R1, at(register, -machine.BOXED_TAG), EQ)
     if header:
         e.a.and_(R1, R1, mask, EQ)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from jit import whole_files
 from jit.beam.module import Module, read_module
 from jit.codegen.rewrite import CHUNK
 from jit.commands.errors import CommandError
@@ -38,15 +39,8 @@ def native_chunk(module: Module) -> bytes | None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole, or not at all: whoever reads it meanwhile gets the old one or the new one.
-
-    Raises CommandError where that is not possible.
-    """
-    part = path.with_name(f".{path.name}.part")
+    """Write a file whole, or not at all. Raises CommandError where that is not possible."""
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        whole_files.write(path, data)
     except OSError as error:
         raise CommandError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from jit import whole_files
 from jit.beam.chunks import Chunk
 from jit.beam.external import decode_term, encode_term
 from jit.beam.terms import NIL, Atom, List, Term, Tuple
@@ -33,7 +34,7 @@ def write_boot(original: Path, folder: Path) -> Path:
     """
     term = decode_term(Chunk(str(original), "boot script", original.read_bytes()))
     path = folder / f"{NAME}.boot"
-    path.write_bytes(encode_term(_with_glue(term, original)))
+    whole_files.write(path, encode_term(_with_glue(term, original)))
     return path
 
 

@@ -13,6 +13,8 @@ COMPILER: Final = "arm-linux-gnueabihf-gcc"
 SOURCES: Final = Path(__file__).with_name("glue")
 #: erl_nif.h of any release and architecture will do: the glue uses only what they have in common.
 INCLUDE: Final = Path("/usr/lib/erlang/usr/include")
+#: Where Debian has the programs.
+_PACKAGES: Final = {COMPILER: "gcc-arm-linux-gnueabihf", "erlc": "erlang-base"}
 _FLAGS: Final = (
     "-std=gnu11 -O2 -g -Wall -Wextra -Werror -march=armv7-a -mfpu=vfpv3-d16 -mfloat-abi=hard -fPIC -shared "
     "-fvisibility=hidden -Wl,-z,noexecstack -Wl,-z,now".split()
@@ -25,6 +27,8 @@ class GlueError(Exception):
 
 def build(folder: Path) -> None:
     """Write native.so and native.beam into *folder*. Raises GlueError."""
+    if not INCLUDE.joinpath("erl_nif.h").is_file():
+        raise GlueError(f"{INCLUDE}/erl_nif.h is not there: install Debian's package erlang-dev")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".native-") as name:
         work = Path(name)
@@ -69,7 +73,8 @@ def _run(command: list[str]) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise GlueError(f"cannot run {command[0]}: {error.strerror}") from None
+        package = _PACKAGES[command[0]]
+        raise GlueError(f"cannot run {command[0]}: {error.strerror}: install Debian's package {package}") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise GlueError(f"{command[0]} failed: {said[0]}")

@@ -14,8 +14,8 @@ from typing import Final
 
 #: Fields by type. A name with a dot goes into a member.
 WANTED: Final = {
-    "Process": "common.id htop stop fcalls arity i freason fvalue current flags high_water mbuf live_hf_end catches "
-    "off_heap.overhead bin_vheap_sz mbuf_sz scheduler_data seq_trace_token lock.flags sig_qs.first sig_qs.last "
+    "Process": "common.id state htop stop fcalls arity i freason fvalue current flags high_water mbuf live_hf_end "
+    "catches off_heap.overhead bin_vheap_sz mbuf_sz scheduler_data seq_trace_token lock.flags sig_qs.first sig_qs.last "
     "sig_qs.save sig_qs.cont sig_qs.recv_mrk_blk sig_qs.flags sig_inq.first sig_inq_buffers",
     "ErtsSchedulerData": "virtual_reds",
     "ErtsMessage": "next m",
@@ -41,12 +41,12 @@ WANTED: Final = {
 #: Fields that only one release has. The glue does not see them.
 WANTED_IN: Final = {
     25: {
-        "Process": "sig_qs.len",
+        "Process": "sig_qs.len common.trace_flags",
         "ErlBinMatchState": "mb mb.base mb.offset mb.size save_offset",
         "ErlSubBin": "size bitsize",
         "ProcBin": "bytes",
     },
-    27: {"Process": "sig_qs.mq_len", "ErlSubBits": "base_flags start end orig"},
+    27: {"Process": "sig_qs.mq_len common.tracee.all_trace_flags", "ErlSubBits": "base_flags start end orig"},
 }
 
 #: Types of which there are arrays: their sizes are wanted too.
@@ -75,6 +75,11 @@ class Layout:
     def __getitem__(self, name: str) -> int:
         """The offset of a field, in bytes."""
         return self.fields[name].offset
+
+    @property
+    def trace_flags(self) -> int:
+        """The offset of a process's trace flags, in bytes."""
+        return self["Process.common.tracee.all_trace_flags" if self.otp >= 27 else "Process.common.trace_flags"]
 
     @property
     def map_header(self) -> int:

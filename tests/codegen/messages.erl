@@ -4,7 +4,8 @@
 
 run() ->
     [pingpong(1000), sum(5000), filter(), selective(300), after_0(), timeouts(20), flood(2000), links(), big(30), no_match(),
-     nobody(), named(), markers(50), handed_over(), seq_traced(), long_wait(), dictionary(3000)].
+     nobody(), named(), markers(50), handed_over(), seq_traced(), long_wait(), dictionary(3000),
+     monitors(), aliases(), yielding(3000), failures(), traced()].
 
 echo() ->
     receive
@@ -146,3 +147,78 @@ dictionary(N) ->
     [put({key, K}, [K, integer_to_list(K)]) || K <- lists:seq(1, N)],
     Sum = lists:sum([hd(erase({key, K})) || K <- lists:seq(1, N, 2)]),
     {Sum, length(get()), get({key, 2})}.
+
+%% A monitor is removed before and after its process has ended, with a message that came of it and without.
+monitors() ->
+    P = spawn(fun answer/0),
+    M = monitor(process, P),
+    Alias = monitor(process, P, [{alias, demonitor}]),
+    ok = erlang:send(P, {Alias, tag, 1}, [noconnect]),
+    One = receive {tag, X} -> X end,
+    Removed = [demonitor(Alias, [flush, info]), demonitor(Alias, [info]), demonitor(Alias, [flush, info]), demonitor(Alias)],
+    P ! {Alias, tag, 2},
+    P ! {self(), tag, 3},
+    Three = receive {tag, Y} -> Y end,
+    P ! stop,
+    Last = monitor(process, P),
+    Why = receive {'DOWN', Last, process, P, W} -> W end,
+    Late = [demonitor(M, [flush]), demonitor(Last, [flush, info])],
+    {One, Removed, Three, lists:member(Why, [normal, noproc]), Late, [D || D <- queue(), element(1, D) =:= 'DOWN']}.
+
+aliases() ->
+    P = spawn_link(fun answer/0),
+    Once = alias([reply]),
+    Until = alias([explicit_unalias]),
+    [P ! {To, tag, K} || K <- [1, 2], To <- [Once, Until]],
+    P ! {self(), tag, last},
+    All = tags([]),
+    Removed = [unalias(Once), unalias(Until), unalias(Until)],
+    P ! {Until, tag, 3},
+    P ! {self(), tag, last},
+    None = tags([]),
+    P ! stop,
+    {All, Removed, None}.
+
+answer() -> receive {To, Tag, X} -> To ! {Tag, X}, answer(); stop -> ok end.
+tags(Acc) -> receive {tag, last} -> lists:reverse(Acc); {tag, X} -> tags([X | Acc]) end.
+queue() -> element(2, process_info(self(), messages)).
+
+%% A process that sends much is suspended, and goes on behind the call.
+yielding(N) ->
+    Self = self(),
+    Sent = [{erlang:send(Self, K), erlang:send(Self, {K}, []), monitor(process, Self), K} || K <- lists:seq(1, N)],
+    {length([K || {K, ok, Ref, K} <- Sent, is_reference(Ref)]), lists:sum(ints([])), length([K || {K} <- rest([])])}.
+
+%% What fails has no effect, and the exception comes from here.
+failures() ->
+    [failure(F) || F <- [fun() -> erlang:send(no_such_name, x), a end, fun() -> erlang:send(self(), x, [bad]), a end,
+                         fun() -> erlang:send(1, x, []), a end, fun() -> monitor(process, {a, b, c}), a end,
+                         fun() -> monitor(nothing, self()), a end, fun() -> monitor(process, self(), [bad]), a end,
+                         fun() -> demonitor(a), a end, fun() -> demonitor(make_ref(), [bad]), a end,
+                         fun() -> alias([bad]), a end, fun() -> unalias(1), a end,
+                         fun() -> erlang:send({no_such_name, node()}, x), a end]] ++ [x || x <- queue()].
+
+failure(F) ->
+    try F() catch
+        C:R:Trace -> {C, R, element(2, hd(Trace)), [{Function, Info} || {?MODULE, Function, _, Info} <- Trace]}
+    end.
+
+%% A tracer is told once of what is sent.
+traced() ->
+    Self = self(),
+    Tracer = spawn_link(fun() -> tracer([]) end),
+    erlang:trace(Self, true, [send, {tracer, Tracer}]),
+    Failed = [failure(F) || F <- [fun() -> no_such_name ! x, a end, fun() -> erlang:send(no_such_name, y), a end,
+                                  fun() -> erlang:send(no_such_name, z, [nosuspend]), a end]],
+    Self ! sent,
+    erlang:send(Self, again),
+    erlang:trace(Self, false, [send]),
+    Ref = erlang:trace_delivered(Self),
+    receive {trace_delivered, Self, Ref} -> Tracer ! {Self, told} end,
+    receive {told, Told} -> {Failed, Told, rest([])} end.
+
+tracer(Acc) ->
+    receive
+        {From, told} -> From ! {told, lists:reverse(Acc)};
+        Event -> tracer([{element(3, Event), element(4, Event)} | Acc])
+    end.

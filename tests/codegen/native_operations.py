@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from elftools.elf.elffile import ELFFile
 
+from beamgdb.disassembly import operation_table
+from beamgdb.disassembly.operation_table import Piece
+
 
 @dataclass(frozen=True)
 class Row:
@@ -21,37 +24,13 @@ class Row:
 
 def rows(elf: bytes) -> list[Row]:
     """All rows of an ELF file."""
-    section = ELFFile(io.BytesIO(elf)).get_section_by_name(".beam.operations")
+    section = ELFFile(io.BytesIO(elf)).get_section_by_name(operation_table.SECTION)
     assert section is not None
-    data = io.BytesIO(section.data())
-    end = len(data.getbuffer())
-    out: list[Row] = []
-    while data.tell() < end:
-        out += _function(data)
-    return out
+    return [row for function, _, pieces in operation_table.functions(section.data()) for row in _rows(function, pieces)]
 
 
-def _function(data: io.BytesIO) -> Iterator[Row]:
-    function, begin, count = (_unsigned(data) for _ in range(3))
-    index = highest = -1
-    for number in range(count):
-        begin, index = begin + _unsigned(data), index + _signed(data)
-        yield Row(4 * begin, function, index, number > 0 and index <= highest)
-        highest = max(highest, index)
-
-
-def _unsigned(data: io.BytesIO) -> int:
-    value, shift = 0, 0
-    while True:
-        byte = data.read(1)[0]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value
-
-
-def _signed(data: io.BytesIO) -> int:
-    start = data.tell()
-    value = _unsigned(data)
-    bits = 7 * (data.tell() - start)
-    return value - (1 << bits) if value >> (bits - 1) else value
+def _rows(function: int, pieces: list[Piece]) -> Iterator[Row]:
+    highest = -1
+    for number, piece in enumerate(pieces):
+        yield Row(piece.offset, function, piece.index, number > 0 and piece.index <= highest)
+        highest = max(highest, piece.index)

@@ -149,3 +149,14 @@ def test_a_field_that_is_elsewhere_is_found(
     assert (ran.returncode, ran.stdout) == (0, "4\n")
     assert ran.stderr.startswith("native: everything runs interpreted: {not_where_expected,[")
     assert told in ran.stderr
+
+
+def test_what_it_is_built_with_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        with pytest.raises(glue.GlueError, match="cannot run .*: install Debian's package gcc-arm-linux-gnueabihf$"):
+            glue.build(tmp_path / "out")
+    monkeypatch.setattr(glue, "INCLUDE", tmp_path)
+    with pytest.raises(glue.GlueError, match="erl_nif.h is not there: install Debian's package erlang-dev$"):
+        glue.build(tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []

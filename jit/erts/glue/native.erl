@@ -49,6 +49,8 @@ rootname([Character | Rest]) -> [Character | rootname(Rest)].
 %%% Fields of the VM's structures: what is known of them must show there.
 
 -define(TRAP_EXIT, (1 bsl 22)).
+-define(RUNNING, (1 bsl 15)).
+-define(EXITING, (1 bsl 11)).
 -define(LOCKS, 16#1F).
 -define(MAIN_LOCK, 1).
 -define(NIL, 16#3B).
@@ -74,6 +76,7 @@ experiments() ->
      {catches, fun catches/0},
      {fcalls, fun fcalls/0},
      {fvalue, fun fvalue/0},
+     {state, fun() -> process(<<"state">>) band (?RUNNING bor ?EXITING) =:= ?RUNNING end},
      {lock, fun() -> process(<<"lock.flags">>) band ?LOCKS =:= ?MAIN_LOCK end},
      {seq_trace_token, fun() -> process(<<"seq_trace_token">>) =:= ?NIL end},
      {heap, fun heap/0},

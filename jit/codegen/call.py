@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from jit.arm32.conditions import NE
+from jit.arm32.conditions import LT, NE, PL
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
 from jit.arm32.registers import PC, R0, R1, Register
@@ -16,7 +16,7 @@ from jit.codegen.bif_names import is_bif
 from jit.codegen.common import deallocate
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.machine import CALL_NIF, WORD, E
+from jit.codegen.machine import CALL_NIF, FCALLS, WORD, E
 from jit.codegen.msg import visit
 
 #: Emits the call of a function that the loader makes an instruction of its own. The number: words of stack that a tail
@@ -96,11 +96,43 @@ def call_ext_last(e: Emission, _arity: int, callee: Import, stack: int) -> None:
 
 
 @emits("return")
+def counted_return(e: Emission) -> None:
+    """It takes a reduction. With none left, the interpreter returns: it lets the process wait where the caller goes on.
+
+    Else processes would go back from a deep recursion without a break, and collections that are left to a dirty
+    scheduler would never happen.
+    """
+    first, slow = e.returning is None, e.returning or Label()
+    e.returning = slow
+    e.a.ldr(R0, at(E))
+    e.a.subs(FCALLS, FCALLS, 1)
+    e.a.ldr(R1, at(R0))
+    e.a.cmp(R1, CALL_NIF, PL)
+    e.a.b(slow, NE)  # below zero is not equal either
+    _go_back(e)
+    if first:
+        exhausted = e.to_interpreter()
+
+        def cold() -> None:
+            e.a.bind(slow)
+            e.a.cmp(FCALLS, 0)
+            e.a.b(exhausted, LT)
+            e.a.b(e.shared.fragments["return"])
+
+        e.cold(cold)
+
+
 def return_(e: Emission) -> None:
+    """Return behind an operation that has taken a reduction."""
     e.a.ldr(R0, at(E))
     e.a.ldr(R1, at(R0))
     e.a.cmp(R1, CALL_NIF)
     e.a.b(e.shared.fragments["return"], NE)
+    _go_back(e)
+
+
+def _go_back(e: Emission) -> None:
+    """Go to the native continuation at r0."""
     e.a.mov_constant(R1, machine.NIL_WORD)
     e.a.str(R1, at(E))
     e.a.ldr(PC, at(R0, machine.NATIVE_ENTRY))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.conditions import EQ, GT, HI, LE, LT, MI, NE
+from jit.arm32.conditions import EQ, GE, GT, HI, LT, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import asr, at, lsr, pre
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
@@ -30,6 +30,9 @@ from jit.erts.layout import Layout
 
 #: Reductions that are left when a collection is put off.
 _ENOUGH: Final = 3
+#: CONTEXT_REDS (erl_vm.h), and ERTS_PSD_SAVED_CALLS_BUF (erl_process.h), an index into what Process.psd points to.
+_TURN: Final = 4000
+_SAVED_CALLS: Final = 1
 
 
 @fragment("enter")
@@ -123,10 +126,9 @@ def go_on_at(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.bind(go_on)
     a.ldr(R0, at(SP, machine.ARGUMENTS))
     a.ldr(R1, at(SP, machine.ARGUMENTS + WORD))
-    _if_collection_is_due(a, layout, fragments["suspend"])
+    if_collection_is_due(a, layout, fragments["suspend"])
     _prepare_trap(a, layout)
-    a.cmp(FCALLS, 0)
-    a.mov(FCALLS, 1, LE)
+    _have_reductions(a, layout, 1)
     a.b(fragments["dispatch"])
     # A message is looked at that is no part of the heap, or a BIF has work to finish: a collection is put off, and it
     # costs at most one reduction, unless it is already left to a dirty scheduler.
@@ -134,9 +136,30 @@ def go_on_at(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.tst(R2, machine.DIRTY_GC)
     a.b(go_on, NE)
     _prepare_trap(a, layout)
-    a.cmp(FCALLS, _ENOUGH)
-    a.mov(FCALLS, _ENOUGH, LT)
+    _have_reductions(a, layout, _ENOUGH)
     a.b(fragments["dispatch"])
+
+
+def _have_reductions(a: Assembler, layout: Layout, least: int) -> None:
+    """Have so many reductions left at least."""
+    enough = Label()
+    a.cmp(FCALLS, least)
+    a.b(enough, GE)
+    _check_saved_calls(a, layout)
+    a.mov(FCALLS, least, EQ)
+    a.b(enough, EQ)
+    a.sub(R0, FCALLS, least)
+    a.cmn(R0, _TURN)
+    a.mov_constant(FCALLS, least - _TURN, LT)
+    a.bind(enough)
+
+
+def _check_saved_calls(a: Assembler, layout: Layout) -> None:
+    """The flag Z is clear if the process's last calls are saved: then FCALLS counts from 0 to minus a turn."""
+    a.ldr(R0, at(PROCESS, layout["Process.psd"]))
+    a.cmp(R0, 0)
+    a.ldr(R0, at(R0, WORD * _SAVED_CALLS), NE)
+    a.cmp(R0, 0, NE)
 
 
 @fragment("suspend")
@@ -163,7 +186,9 @@ def suspend(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     a.mov(R0, R3)
     a.mov(R1, MOST_LIVE + 1)
     _prepare_trap(a, layout)
+    _check_saved_calls(a, layout)
     a.mov(FCALLS, 0)
+    a.mov_constant(FCALLS, -_TURN, NE)
     a.b(fragments["dispatch"])
 
 
@@ -195,7 +220,7 @@ def settle(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None
     (live_hf_end), though they may have been freed here meanwhile.
     """
     collect = Label()
-    _if_collection_is_due(a, layout, collect)
+    if_collection_is_due(a, layout, collect)
     a.bx(LR)
     a.bind(collect)
     a.mov(R3, R1)
@@ -203,7 +228,7 @@ def settle(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None
     a.b(fragments["collect_garbage"])
 
 
-def _if_collection_is_due(a: Assembler, layout: Layout, due: Label) -> None:
+def if_collection_is_due(a: Assembler, layout: Layout, due: Label) -> None:
     """Go to *due* if the interpreter is going to collect garbage: ERTS_IS_GC_DESIRED of erl_gc.h. Keeps r0 and r1."""
     a.ldr(R2, at(PROCESS, layout["Process.mbuf_sz"]))
     a.sub(R3, E, HTOP)

@@ -99,6 +99,8 @@ class Emission:
     cold_places: list[tuple[int, int]] = field(default_factory=list)
     #: From which offset on x registers are where, up to the next: in memory if not in a CPU register.
     locations: list[tuple[int, dict[int, Register | None]]] = field(default_factory=list)
+    #: Where returns go that native code does not do.
+    returning: Label | None = None
     _cold: list[tuple[int, dict[Register, Held], Callable[[], None]]] = field(default_factory=list)
     _leaving: dict[int, Label] = field(default_factory=dict)
     _branches: int = 0

@@ -13,16 +13,17 @@ from typing import Final
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, MI, NE
 from jit.arm32.labels import Label
-from jit.arm32.operands import at, pre
+from jit.arm32.operands import at, lsl, pre
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
 from jit.arm32.relocations import External
 from jit.beam.operands import Integer, Literal, Operand, X, register_of
 from jit.beam.terms import NIL, Atom, Map
 from jit.codegen import machine, symbols
 from jit.codegen.cache import Keeps
+from jit.codegen.crossing import if_collection_is_due
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import fragment, swap_in, swap_out
+from jit.codegen.fragments import collect, fragment, swap_in, swap_out
 from jit.codegen.machine import PROCESS, REGISTERS, WORD, X_ARRAY
 from jit.erts.layout import Layout
 
@@ -140,7 +141,7 @@ def _update_map(e: Emission, function: str, source: Operand, live: int, count: i
     e.a.mov_constant(R3, count)
     _load_instruction(e, R0)
     e.a.add(R0, R0, offset)
-    _call(e, function)
+    _call(e, function, "update_map")
 
 
 def _load_instruction(e: Emission, into: Register) -> None:
@@ -148,9 +149,9 @@ def _load_instruction(e: Emission, into: Register) -> None:
     e.a.ldr_literal(into, symbols.label(e.resume_label(e.index)))
 
 
-def _call(e: Emission, function: str) -> None:
+def _call(e: Emission, function: str, fragment_: str = "make_map") -> None:
     e.a.ldr_literal(R12, External(function))
-    e.a.bl(e.shared.fragments["make_map"])
+    e.a.bl(e.shared.fragments[fragment_])
 
 
 @fragment("make_map")
@@ -160,13 +161,49 @@ def make_map(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> N
     It may collect garbage: x registers are to be in memory.
     """
     a.str(LR, at(SP, machine.RETURN))
+    _make(a, layout)
+    a.ldr(PC, at(SP, machine.RETURN))
+
+
+@fragment("update_map")
+def update_map(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """The same with r2 live registers. What is new in a large map may lie in heap fragments.
+
+    If they have become many, garbage is collected at once. The interpreter does that when the process has used up its
+    reductions, but to allocate and free a fragment for each update takes longer than the update.
+    """
+    due = Label()
+    a.str(LR, at(SP, machine.RETURN))
+    a.str(R2, at(SP, machine.ARGUMENTS))
+    _make(a, layout)
+    a.cmp(R0, 0)
+    a.ldr(PC, at(SP, machine.RETURN), EQ)
+    if_collection_is_due(a, layout, due)
+    a.ldr(PC, at(SP, machine.RETURN))
+    a.bind(due)
+    a.ldr(R2, at(PROCESS, layout["Process.flags"]))
+    a.tst(R2, machine.DELAY_GC | machine.DISABLE_GC)
+    a.tst(R2, machine.DIRTY_GC, EQ)
+    a.ldr(PC, at(SP, machine.RETURN), NE)
+    a.ldr(R3, at(SP, machine.ARGUMENTS))
+    a.add(R12, REGISTERS, lsl(R3, 2))
+    a.str(R0, at(R12, X_ARRAY))
+    a.add(R3, R3, 1)
+    a.mov(R1, 0)
+    collect(a, layout)
+    a.ldr(R3, at(SP, machine.ARGUMENTS))
+    a.add(R12, REGISTERS, lsl(R3, 2))
+    a.ldr(R0, at(R12, X_ARRAY))
+    a.ldr(PC, at(SP, machine.RETURN))
+
+
+def _make(a: Assembler, layout: Layout) -> None:
     a.str(R0, at(SP))
     swap_out(a, layout)
     a.mov(R0, PROCESS)
     a.add(R1, REGISTERS, X_ARRAY)
     a.blx(R12)
     swap_in(a, layout)
-    a.ldr(PC, at(SP, machine.RETURN))
 
 
 def _search(a: Assembler, layout: Layout) -> Label:

@@ -15,8 +15,8 @@ from typing import Final
 #: Fields by type. A name with a dot goes into a member.
 WANTED: Final = {
     "Process": "common.id state htop stop fcalls arity i freason fvalue current flags high_water mbuf live_hf_end "
-    "catches off_heap.overhead bin_vheap_sz mbuf_sz scheduler_data seq_trace_token lock.flags sig_qs.first sig_qs.last "
-    "sig_qs.save sig_qs.cont sig_qs.recv_mrk_blk sig_qs.flags sig_inq.first sig_inq_buffers",
+    "catches psd off_heap.overhead bin_vheap_sz mbuf_sz scheduler_data seq_trace_token lock.flags sig_qs.first "
+    "sig_qs.last sig_qs.save sig_qs.cont sig_qs.recv_mrk_blk sig_qs.flags sig_inq.first sig_inq_buffers",
     "ErtsSchedulerData": "virtual_reds",
     "ErtsMessage": "next m",
     "ErtsRecvMarkerBlock": "pending_set_save_ix",

@@ -51,7 +51,8 @@ def wrong(outcomes: list[Outcome]) -> str:
 
 @pytest.mark.parametrize("stress", [False, True], ids=["plain", "stress"])
 def test_regressions(workshop: Workshop, stress: bool) -> None:
-    outcomes = list(workshop.run([File(path) for path in REGRESSIONS], stress=stress))
+    options = "{d, stress}" if stress else ""
+    outcomes = list(workshop.run([File(path, options) for path in REGRESSIONS], stress=stress))
     assert not wrong(outcomes)
     assert all(outcome.cases for outcome in outcomes)
 

@@ -2,18 +2,16 @@
 -module(processes).
 -export([cases/0, killed_by_heap/1, killed_in_receive/2, deep/1, deep_floats/1, marked/1, calls_saved/1]).
 
-%% Where garbage is collected at each heap test, only what is not deep comes to an end.
+%% Where garbage is collected at each heap test, only what is small comes to an end.
 -ifdef(stress).
--define(DEPTH, 300).
+cases() -> [{killed_in_receive, [3, kill]}, {deep, [100]}, {marked, [3]}].
 -else.
--define(DEPTH, 150000).
--endif.
-
 cases() ->
     [{killed_by_heap, [F]} || F <- [list, binaries]] ++
         [{killed_in_receive, [20, Why]} || Why <- [kill, bye]] ++
-        [{F, [?DEPTH]} || F <- [deep, deep_floats]] ++
+        [{F, [150000]} || F <- [deep, deep_floats]] ++
         [{marked, [30]}, {calls_saved, [bye]}].
+-endif.
 
 %% Killed by a collection in native code, which goes on to the next call.
 killed_by_heap(What) ->

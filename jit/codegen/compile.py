@@ -43,7 +43,7 @@ from jit.codegen import (
     type_tests,
 )
 from jit.codegen.cache import Cache, Keeps
-from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
+from jit.codegen.emission import BadArithmetic, Continuation, Emission, Shared, Unsupported
 from jit.codegen.emitters import KEEPS, emit
 from jit.codegen.fragments import Fragments
 from jit.codegen.liveness import live_before, unwritten_before
@@ -135,6 +135,7 @@ class Native:
     resumes: dict[int, dict[int, int]]
     handlers: dict[int, dict[int, int]]
     continuations: list[Continuation]
+    errors: list[BadArithmetic]
     next_label: int
 
 
@@ -289,6 +290,7 @@ class _Compilation:
             resumes={emission.function.entry: emission.resumes for emission in emissions},
             handlers={emission.function.entry: emission.handlers for emission in emissions},
             continuations=continuations,
+            errors=[error for native in natives if native.emission for error in native.emission.errors],
             next_label=self.shared.next_label,
         )
 

@@ -43,6 +43,15 @@ class Continuation:
     function: Function
 
 
+@dataclass(frozen=True)
+class BadArithmetic:
+    """Where the interpreter raises badarith for an operation that native code has done: a function of its own too."""
+
+    label: int
+    location: Location
+    function: Function
+
+
 @dataclass
 class Shared:
     """What all functions of a module share."""
@@ -92,6 +101,7 @@ class Emission:
     #: Labels to put into the bytecode, by the index of the operation that they come before.
     resumes: dict[int, int] = field(default_factory=dict)
     continuations: list[tuple[Continuation, Label]] = field(default_factory=list)
+    errors: list[BadArithmetic] = field(default_factory=list)
     #: Labels to put in place of handlers' labels into ``try`` and ``catch``, by index of the operation.
     handlers: dict[int, int] = field(default_factory=dict)
     #: For each operation, and for what is cold of it, offset and index.
@@ -316,6 +326,22 @@ class Emission:
 
             self.cold(cold)
         return self._leaving[self.index]
+
+    def bad_arithmetic(self) -> Label:
+        """A place that lets the interpreter raise badarith, for an operation that it cannot do again.
+
+        On the way there another process may come in between, which changes the float registers.
+        """
+        error = BadArithmetic(self.shared.new_label(), self.operations[self.index].location, self.function)
+        self.errors.append(error)
+        place, leave = Label(), self._way_out(error.label)
+
+        def cold() -> None:
+            self.a.bind(place)
+            leave()
+
+        self.cold(cold)
+        return place
 
     def fails(self, operand: Operand) -> Callable[[], None]:
         """What emits, where code is cold, the code that goes to ``failure``."""

@@ -1,6 +1,6 @@
 """Arithmetic of floats in float registers, which are in memory: ErtsSchedulerRegisters.f_reg_array.
 
-What has no finite result the interpreter does again, and raises.
+What has no finite result is an error, which the interpreter raises.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def fconv(e: Emission, source: Operand, destination: Operand) -> None:
 
 def _arithmetic(operate: Arithmetic) -> Callable[[Emission, Operand, Operand, Operand, Operand], None]:
     def emit(e: Emission, _fail: Operand, one: Operand, other: Operand, destination: Operand) -> None:
-        failure = e.to_interpreter()
+        failure = e.bad_arithmetic()
         e.a.vldr(D0, _place(e, one))
         e.a.vldr(D1, _place(e, other, again=True))
         operate(e.a, D0, D0, D1)

@@ -3,18 +3,20 @@
 The glue overwrites the first four words of a function that has native code. So that the bytecode stays whole, such a
 function begins with two jumps to what was its beginning. Labels are put where native code lets the interpreter go on.
 A place where an interpreted callee returns to native code is a function of its own, named and placed in the source as
-the caller and standing behind it; without the glue, it jumps back into the caller's bytecode. The glue takes such
-functions out of the module's table of functions: then what they do is the caller's.
+the caller and standing behind it; without the glue, it jumps back into the caller's bytecode. So is a place where the
+interpreter raises badarith. The glue takes such functions out of the module's table of functions: then what they do is
+the caller's.
 """
 
 from __future__ import annotations
 
 from jit.beam.module import Module, encode_module
+from jit.beam.operands import FloatRegister
 from jit.beam.operands import Label as BeamLabel
 from jit.beam.operations import Function, Operation, operation
 from jit.beam.terms import Atom
 from jit.codegen.compile import Native
-from jit.codegen.emission import Continuation
+from jit.codegen.emission import BadArithmetic, Continuation
 
 #: The chunk that holds the native object.
 CHUNK = "NatA"
@@ -27,6 +29,8 @@ def rewrite(native: Native, elf: bytes) -> bytes:
     stubs: dict[int, list[Function]] = {}
     for continuation in native.continuations:
         stubs.setdefault(continuation.function.entry, []).append(_stub(module, continuation, labels))
+    for error in native.errors:
+        stubs.setdefault(error.function.entry, []).append(_error(module, error, labels))
     for function in module.functions:
         resumes = native.resumes.get(function.entry)
         if resumes is not None:
@@ -80,12 +84,22 @@ def _jumps(target: int) -> list[Operation]:
 
 
 def _stub(module: Module, continuation: Continuation, labels: _Labels) -> Function:
-    function, info = continuation.function, labels.new()
+    return _function(module, continuation, labels, _jumps(continuation.after))
+
+
+def _error(module: Module, error: BadArithmetic, labels: _Labels) -> Function:
+    """To convert an atom to a float fails as arithmetic of floats does."""
+    fails = operation("fconv", Atom(error.function.name), FloatRegister(0))
+    return _function(module, error, labels, [fails, operation("jump", BeamLabel(error.label))])
+
+
+def _function(module: Module, beside: Continuation | BadArithmetic, labels: _Labels, code: list[Operation]) -> Function:
+    function, info = beside.function, labels.new()
     operations = [
         operation("label", info),
-        *([operation("line", continuation.location)] if module.lines is not None else []),
+        *([operation("line", beside.location)] if module.lines is not None else []),
         operation("func_info", Atom(module.name), Atom(function.name), function.arity),
-        operation("label", continuation.label),
-        *_jumps(continuation.after),
+        operation("label", beside.label),
+        *code,
     ]
-    return Function(function.name, function.arity, continuation.label, operations)
+    return Function(function.name, function.arity, beside.label, operations)

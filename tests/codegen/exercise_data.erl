@@ -57,7 +57,8 @@ floats() ->
      fun() -> [norm({X, Y}) || {X, Y} <- [{3.0, 4.0}, {1.0e160, 1.0}]] end,
      fun() -> many(1.5) end,
      fun() -> guarded(3.0) ++ guarded(30.0) ++ guarded(x) end,
-     fun() -> caught_float(1.0e308) end].
+     fun() -> caught_float(1.0e308) end,
+     fun() -> overflows_beside(unknown(1.0e300)) end].
 
 mixed(X) ->
     Y = float(X) * 2.0 + 1.25,
@@ -100,6 +101,27 @@ caught_float(X) ->
     try X * X
     catch error:badarith -> {infinite, X / 2.0}
     end.
+
+%% What fails must do so also if another process uses the float registers before the exception is raised.
+overflows_beside(X) ->
+    Others = [spawn(fun() -> small_floats(unknown(1.0)) end) || _ <- lists:seq(1, 4)], % one for each scheduler, at least
+    Results = [catch_badarith(X, Y) || Y <- lists:duplicate(50, X)],
+    [exit(Other, kill) || Other <- Others],
+    lists:usort(Results).
+
+catch_badarith(X, Y) when is_float(X), is_float(Y) ->
+    try X * Y of
+        Z -> {product, Z}
+    catch error:badarith -> overflow
+    end.
+
+small_floats(X) when is_float(X), X < 2.0 -> small_floats(X * 1.0001 - 1.0e-4);
+small_floats(X) -> small_floats(X - 1.0).
+
+%% A value that the compiler does not see through.
+unknown(X) ->
+    put(unknown, X),
+    get(unknown).
 
 %% Maps
 

@@ -64,6 +64,7 @@ def _emitter(callee: Import, *, traps: bool) -> CallEmitter:
         other, interpreter = Label(), e.to_interpreter()
         after = e.continuation() if frame is None else None
         e.a.ldr_literal(R0, symbols.import_(e.shared.imports[callee]))
+        e.a.ldr_literal(R2, symbols.label(e.resume_label(e.index)))
         e.a.together(2)
         e.a.bl(e.shared.fragments["call_bif"])
         e.a.b(other, EQ)  # always, but with no condition literals might be placed behind it
@@ -98,16 +99,18 @@ for _callee in (*imports(_TRAPPING), *imports(_SIGNALS)):
 def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """Call the BIF with the export entry r0: its arguments are in x registers, its value comes to x0.
 
+    r2 is the call in the bytecode: where it failed, if the BIF goes on as another job and raises later.
+
     Control then comes to the second word behind the call. It comes to the first, with the flag Z set, if the BIF has
     trapped (r0 is not 0), or if the interpreter is to call it (r0 is 0).
     """
     interpreter, failed, end = Label(), Label(), Label()
     a.str(LR, at(SP, machine.RETURN))
     a.ldr(R1, at(R0, layout["Export.bif_number"]))
-    a.ldr(R2, at(R0, layout["Export.is_bif_traced"]))
+    a.ldr(R3, at(R0, layout["Export.is_bif_traced"]))
     a.cmn(R1, 1)
     a.b(interpreter, EQ)
-    a.cmp(R2, 0)
+    a.cmp(R3, 0)
     a.b(interpreter, NE)
     check_send_tracing(a, layout)
     a.b(interpreter, NE)
@@ -135,14 +138,13 @@ def call_bif(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> No
 
 
 def _call_function(a: Assembler, layout: Layout) -> None:
-    """r0 = what the C function of the BIF number r1 gives."""
+    """r0 = what the C function of the BIF number r1 gives, called at r2."""
     swap_out(a, layout)
-    a.ldr_literal(R2, External("bif_table"))
+    a.ldr_literal(R0, External("bif_table"))
     a.mov_constant(R3, layout.sizes["BifEntry"])
-    a.mla(R12, R1, R3, R2)
+    a.mla(R12, R1, R3, R0)
     a.ldr(R12, at(R12, layout["BifEntry.f"]))
     a.mov(R0, PROCESS)
     a.add(R1, REGISTERS, X_ARRAY)
-    a.mov(R2, 0)
     a.blx(R12)
     swap_in(a, layout)  # put/2 collects garbage (erl_process_dict.c)

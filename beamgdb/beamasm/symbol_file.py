@@ -27,18 +27,6 @@ X_VARIABLES = 16
 NOT_AVAILABLE_TYPE = "Eterm_not_available"
 """Type of values that stand for a term which is not known: GDB's Python cannot make such a value by itself."""
 
-
-
-class Describing(Protocol):
-    """What must be known of a machine to describe code that runs on it."""
-
-    @property
-    def target(self) -> Target: ...
-
-    def x_location(self, number: int) -> bytes:
-        """The DWARF expression that says where an x register is; an empty one says that it is nowhere."""
-
-
 BYTECODE = " bytecode"
 """How the names of interpreted code end that has native code beside it: breakpoints on the function or its lines are
 meant for that, and are not to be put here."""
@@ -54,6 +42,16 @@ _FUNCTION_COLUMNS = (
     (DW_AT.decl_line, DW_FORM.data4),
 )
 _FRAGMENT_COLUMNS = _FUNCTION_COLUMNS[:3]
+
+
+class Describing(Protocol):
+    """What must be known of a machine to describe code that runs on it."""
+
+    @property
+    def target(self) -> Target: ...
+
+    def x_location(self, number: int) -> bytes:
+        """The DWARF expression that says where an x register is; an empty one says that it is nowhere."""
 
 
 def write(modules: Sequence[Module], machine: Describing, locate: Locate) -> bytes:

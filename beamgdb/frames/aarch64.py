@@ -12,20 +12,16 @@ lr, or push it on the thread's stack. So pass functions with their prologue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from beamgdb.frames import flow
 from beamgdb.frames.aarch64_decode import AS_NATIVE, LENGTH_LIVE, PROLOGUE_SIZE, call_target, decode
 from beamgdb.frames.aarch64_instructions import C_P, REGISTERS, E
 from beamgdb.frames.facts import NATIVE, RETURN_ADDRESS, STACK, WORD, Facts
-from beamgdb.frames.flow import ALL_X, Code, Decoded, Entry, FunctionFlow, ReadMemory, Slot
+from beamgdb.frames.flow import ALL_X, Code, Decoded, Entry, Slot
 
-__all__ = [
-    "KEEPING_FRAGMENTS", "MACHINE", "PROLOGUE", "RAISING_BIFS", "RAISING_FRAGMENTS", "analyse", "call_target",
-    "entry_of",
-]  # fmt: skip
+__all__ = ["KEEPING_FRAGMENTS", "MACHINE", "PROLOGUE", "RAISING_FRAGMENTS", "call_target", "entry_of"]
 
 PROLOGUE: Final = 0
 """Bytes of a function's prologue that are no part of its flow."""
@@ -39,8 +35,6 @@ RAISING_FRAGMENTS: Final = frozenset(
     " i_func_info_shared".split()
 )
 """Shared fragments, as BeamAsm registers them after `global::`, that are called or jumped to and do not return."""
-RAISING_BIFS: Final = ("error_1", "error_2", "error_3", "exit_1", "throw_1", "halt_2")
-"""C functions of BIFs after which the compiler of OTP 27 leaves no code (`erl_bifs:is_exit_bif/3`)."""
 KEEPING_FRAGMENTS: Final = MappingProxyType(
     dict.fromkeys(
         "arith_compare_shared bif_bit_size_body bif_byte_size_body bif_element_body_shared bif_element_guard_shared"
@@ -96,8 +90,8 @@ class Aarch64:
             now["x30" if entry is Entry.CALLED else "x1"] = (RETURN_ADDRESS, 0)
         return now
 
-    def at_entry(self, offset: int, entry: int) -> bool:
-        return offset == entry + PROLOGUE_SIZE
+    def at_entry(self, offset: int) -> bool:
+        return offset == PROLOGUE_SIZE
 
     def decode(self, code: Code, start: int) -> Decoded:
         return decode(code, start)
@@ -114,25 +108,3 @@ def entry_of(fragment: str, has_frame_pointers: bool) -> Entry | None:
 
 
 MACHINE: Final = Aarch64()
-
-
-def analyse(
-    code: bytes,
-    address: int,
-    *,
-    arity: int,
-    stop_offset: int,
-    entries: tuple[int, ...] = (0,),
-    entry: Entry = Entry.CALLED,
-    read: ReadMemory | None = None,
-    raising: Container[int] = (),
-    keeping: Mapping[int, str] = MappingProxyType({}),
-    is_native: Callable[[int], bool] = lambda address: False,
-    x_bias: int = 0,
-    budget: int = flow.INSTRUCTION_BUDGET,
-) -> FunctionFlow:
-    """`flow.analyse` for ARM64."""
-    return flow.analyse(
-        MACHINE, code, address, arity=arity, stop_offset=stop_offset, entries=entries, entry=entry, read=read,
-        raising=raising, keeping=keeping, is_native=is_native, x_bias=x_bias, budget=budget,
-    )  # fmt: skip

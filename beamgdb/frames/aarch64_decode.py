@@ -12,7 +12,7 @@ from typing import Final
 from beamgdb.frames import facts as known
 from beamgdb.frames.aarch64_instructions import C_P, MEMORY, SIZE, effects, inserted, instructions, to_number, wide
 from beamgdb.frames.facts import WORD, Operation
-from beamgdb.frames.flow import Code, Control, Decoded, ReadMemory, Step
+from beamgdb.frames.flow import TABLE_LIMIT, Code, Control, Decoded, ReadMemory, Step
 
 PROLOGUE_SIZE: Final = 12
 """`BEAM_ASM_FUNC_PROLOGUE_SIZE` (beam_asm.h): push of lr, and two words for breakpoints."""
@@ -33,10 +33,6 @@ _WAITING: Final = "x1"
 
 _REACH: Final = 6
 """Instructions between loading a constant and its use."""
-_TABLE_LIMIT: Final = 4096
-"""Entries read of a jump table."""
-_TABLE_CHUNK: Final = 64
-"""Entries asked for at a time."""
 _HOPS: Final = 4
 """Jumps in a row between a call and what it calls: one that extends the reach, one that holds the address."""
 _HOP_SIZE: Final = 5
@@ -116,7 +112,7 @@ class _Reader:
             return Control.JUMP, ()
         compared, register, size = self.compared
         bounded = register == index and len(self.steps) - compared <= _REACH
-        entries = self._table_entries(table, size if bounded else _TABLE_LIMIT)
+        entries = self.code.table_targets(table, size if bounded else TABLE_LIMIT)
         self.opaque |= not entries
         return Control.JUMP, entries
 
@@ -141,7 +137,7 @@ class _Reader:
         target = to_number(target_text)
         value: int | None = self.code.address + target
         if mnemonic == "ldr":
-            value = self._word(self.code.address + target)
+            value = self.code.word(self.code.address + target)
         resumption = None
         if value is not None:
             self.numbers[register] = len(self.steps), value
@@ -191,34 +187,9 @@ class _Reader:
         number, value = self.numbers.get(register, (-_REACH, 0))
         return value if len(self.steps) - number < _REACH else None
 
-    def _read(self, address: int, size: int) -> bytes:
-        offset = address - self.code.address
-        if self.code.inside(offset) and self.code.inside(offset + size - 1):
-            return self.code.code[offset : offset + size]
-        return (self.code.read(address, size) if self.code.read else None) or b""
-
-    def _word(self, address: int) -> int | None:
-        raw = self._read(address, WORD)
-        return int.from_bytes(raw, "little") if len(raw) == WORD else None
-
     def _final(self, address: int) -> int:
         """Where a call or jump to `address` leads in the end."""
-        return final_target(address, self._read)
-
-    def _table_entries(self, table: int, size: int) -> tuple[int, ...]:
-        """Entries of the table, at most up to the first that leads out of the code: it may run on into the next one."""
-        targets: list[int] = []
-        for position in range(0, min(size, _TABLE_LIMIT), _TABLE_CHUNK):
-            count = min(_TABLE_CHUNK, size - position)
-            raw = self._read(table + position * WORD, count * WORD)
-            for i in range(0, len(raw) // WORD * WORD, WORD):
-                target = int.from_bytes(raw[i : i + WORD], "little") - self.code.address
-                if not self.code.inside(target):
-                    return tuple(dict.fromkeys(targets))
-                targets.append(target)
-            if not raw:
-                break
-        return tuple(dict.fromkeys(targets))
+        return final_target(address, self.code.at)
 
 
 def final_target(address: int, read: ReadMemory) -> int:

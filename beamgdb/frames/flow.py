@@ -19,7 +19,7 @@ Paths that are not plain in the code, all from BeamAsm (erts/emulator/beam/jit, 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
@@ -49,6 +49,12 @@ ALL_X = "all"
 
 MAX_X = 1024
 """x registers that there are (`MAX_REG`)."""
+
+TABLE_LIMIT = 4096
+"""Entries read of a jump table."""
+
+TABLE_CHUNK = 64
+"""Entries asked for at a time."""
 
 VISIT_BUDGET = 8
 """Times that the whole code may be walked over, on average, until nothing changes any more."""
@@ -199,10 +205,38 @@ class Code:
     read: ReadMemory | None
     raising: Container[int]
     keeping: Mapping[int, str]
-    is_native: Callable[[int], bool] = lambda address: False
+    is_native: Callable[[int], bool]
 
     def inside(self, offset: int) -> bool:
         return 0 <= offset < len(self.code)
+
+    def at(self, address: int, size: int) -> bytes:
+        """The bytes there, of the code itself or of its surroundings; none if they cannot be read."""
+        offset = address - self.address
+        if self.inside(offset) and self.inside(offset + size - 1):
+            return self.code[offset : offset + size]
+        return (self.read(address, size) if self.read else None) or b""
+
+    def word(self, address: int) -> int | None:
+        """The word there; None if it cannot be read."""
+        raw = self.at(address, WORD)
+        return int.from_bytes(raw, "little") if len(raw) == WORD else None
+
+    def table_targets(self, table: int, size: int) -> tuple[int, ...]:
+        """Offsets to which the jump table of `size` entries leads that lies at the address `table`; at most up to the
+        first that is out of the code: it may run on into the next one."""
+        targets: list[int] = []
+        for position in range(0, min(size, TABLE_LIMIT), TABLE_CHUNK):
+            count = min(TABLE_CHUNK, size - position)
+            raw = self.at(table + position * WORD, count * WORD)
+            for i in range(0, len(raw) // WORD * WORD, WORD):
+                target = int.from_bytes(raw[i : i + WORD], "little") - self.address
+                if not self.inside(target):
+                    return tuple(dict.fromkeys(targets))
+                targets.append(target)
+            if not raw:
+                break
+        return tuple(dict.fromkeys(targets))
 
 
 class Architecture(Protocol):
@@ -234,8 +268,8 @@ class Architecture(Protocol):
     def decode(self, code: Code, start: int) -> Decoded:
         """Instructions from offset `start` to the end of the code, or to the first that is none."""
 
-    def at_entry(self, offset: int, entry: int) -> bool:
-        """Only the frame can have been entered between `entry` and `offset`."""
+    def at_entry(self, offset: int) -> bool:
+        """Only the frame can have been entered before `offset`."""
 
 
 @dataclass
@@ -363,7 +397,6 @@ def analyse(
     *,
     arity: int,
     stop_offset: int,
-    entries: Sequence[int] = (0,),
     entry: Entry = Entry.CALLED,
     read: ReadMemory | None = None,
     raising: Container[int] = (),
@@ -372,7 +405,7 @@ def analyse(
     x_bias: int = 0,
     budget: int = INSTRUCTION_BUDGET,
 ) -> FunctionFlow:
-    """The flow through `code`, which lies at `address`, from `entries` (offsets) on.
+    """The flow through `code`, which lies at `address`, from its beginning on.
 
     `arity`: x registers that hold arguments at entry. `stop_offset`: of `stop` in `Process`, in bytes. `read` is asked
     for jump tables; without it, or where it answers None, no argument is claimed to be anywhere in such a function.
@@ -384,12 +417,11 @@ def analyse(
     """
     flow = FunctionFlow(architecture, arity, stop_offset, x_bias=x_bias)
     surrounded = Code(code, address, stop_offset, read, raising, keeping, is_native)
-    landings, tries, heads = _decode(flow, surrounded, entries, budget)
+    landings, tries, heads = _decode(flow, surrounded, budget)
     if len(flow.steps) > budget:
         return flow
-    walk = _Walk(flow, heads, list(entries), VISIT_BUDGET * len(flow.steps))
-    for offset in entries:
-        walk.arrive(offset, _at_entry(flow, entry))
+    walk = _Walk(flow, heads, VISIT_BUDGET * len(flow.steps))
+    walk.arrive(0, _at_entry(flow, entry))
     walk.run()
     # Exceptions: what holds in a handler depends on the calls it guards, and its own calls come on top.
     while landings and walk.visits >= 0:
@@ -405,14 +437,12 @@ def analyse(
     return flow
 
 
-def _decode(
-    flow: FunctionFlow, code: Code, entries: Sequence[int], budget: int
-) -> tuple[list[int], list[int], set[int]]:
+def _decode(flow: FunctionFlow, code: Code, budget: int) -> tuple[list[int], list[int], set[int]]:
     """Fill `flow.steps`; the answer is landings, tries, and all offsets where paths can come together."""
     landings: list[int] = []
     tries: list[int] = []
-    heads = set(entries)
-    todo = list(entries)
+    heads = {0}
+    todo = [0]
     while todo:
         start = todo.pop()
         if start in flow.steps or not code.inside(start):
@@ -454,10 +484,9 @@ def _roots(flow: FunctionFlow) -> Facts:
 class _Walk:
     """Facts carried along the paths until nothing changes. `visits` is what is left of the budget."""
 
-    def __init__(self, flow: FunctionFlow, heads: set[int], entries: list[int], visits: int) -> None:
+    def __init__(self, flow: FunctionFlow, heads: set[int], visits: int) -> None:
         self.flow = flow
         self.heads = heads
-        self.entries = entries
         self.visits = visits
         self.waiting: list[int] = []
         self.is_waiting: set[int] = set()
@@ -503,8 +532,7 @@ class _Walk:
         frame = only_frame(self.flow, now)
         if frame is None:
             return
-        at_entry = self.flow.architecture.at_entry
-        if any(at_entry(step.offset, entry) for entry in self.entries):
+        if self.flow.architecture.at_entry(step.offset):
             frame.update((at, value) for at, value in now.items() if _is_live(self.flow, at, MAX_X))
         elif live := _live(now, step.kept):
             frame.update((at, value) for at, value in now.items() if _is_live(self.flow, at, live))

@@ -12,7 +12,7 @@ latter. The prologue leaves frame and registers as they are, so its entry state 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -21,7 +21,7 @@ import capstone
 from beamgdb.frames import facts as known
 from beamgdb.frames import flow
 from beamgdb.frames.facts import WORD, Facts, Operation
-from beamgdb.frames.flow import BELOW_CFA, Code, Control, Decoded, Entry, FunctionFlow, ReadMemory, Slot, Step
+from beamgdb.frames.flow import BELOW_CFA, TABLE_LIMIT, Code, Control, Decoded, Entry, ReadMemory, Slot, Step
 
 _WIDE: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 _PARTS: Final = {
@@ -82,17 +82,11 @@ them."""
 _FRAMED: Final = frozenset("call_bif_shared call_nif_shared call_nif_yield_helper i_load_nif_shared".split())
 """Shared fragments that functions jump to after entering their frame, which matters with frame pointers: the frame is
 that of the function."""
-RAISING_BIFS: Final = ("error_1", "error_2", "error_3", "exit_1", "throw_1", "halt_2")
-"""C functions of BIFs after which the compiler of OTP 27 leaves no code (`erl_bifs:is_exit_bif/3`)."""
 _ADDRESSES: Final = (1 << 64) - 1
 _TABLE_REACH: Final = 4
 """Instructions between taking the address of a jump table and the jump (`emit_i_jump_on_val` has none)."""
 _BIF_REACH: Final = 4
 """Instructions between loading the address of a BIF and the call of `call_light_bif_shared`, with padding."""
-_TABLE_LIMIT: Final = 4096
-"""Entries read of a jump table."""
-_TABLE_CHUNK: Final = 64
-"""Entries asked for at a time."""
 _CACHE_LIMIT: Final = 100_000
 """Distinct instructions remembered."""
 
@@ -111,7 +105,7 @@ Memory = tuple[int, "str | None", tuple[str, ...], int]
 
 
 class X86_64:
-    """x86-64 as BeamAsm uses it on Unix."""
+    """x86-64 as BeamAsm uses it on Unix, where the stack pointer tells whether C code is called."""
 
     stack_pointer = "rsp"
     saved_stack_pointer = "rbp"
@@ -139,8 +133,8 @@ class X86_64:
             pointers = {"rsp": frame, "rbp": frame, frame: (known.CALLER_FRAME_POINTER, 0)}
         return pointers
 
-    def at_entry(self, offset: int, entry: int) -> bool:
-        return offset in (entry, entry + self.enter_frame_size)
+    def at_entry(self, offset: int) -> bool:
+        return offset in (0, self.enter_frame_size)
 
     def decode(self, code: Code, start: int) -> Decoded:
         """Instructions from offset `start` to the end of `code`, or to the first that is none."""
@@ -234,9 +228,7 @@ class _Reader:
             return (self.code.address + int(operands, 0)) & _ADDRESSES
         memory = _memory(operands)
         plain = memory is not None and memory[1] == "rip" and not memory[2]
-        if memory is None or not plain or self.code.read is None:
-            return None
-        return _word(self.code.address + end + memory[3], self.code.read)
+        return self.code.word(self.code.address + end + memory[3]) if memory and plain else None
 
     def _raises(self, called: int | None) -> bool:
         """The call is of a BIF or fragment that never returns."""
@@ -256,7 +248,7 @@ class _Reader:
     def _beyond(self, called: int) -> int | None:
         """Where the module's own jump to a fragment leads (`resolve_fragment`, OTP 27), if a call goes to one."""
         if called not in self.jumps:
-            self.jumps[called] = _jump_at(called, self.code.read) if self.code.read else None
+            self.jumps[called] = _jump_at(called, self.code.at)
         return self.jumps[called]
 
     def _jump_table(self, operands: str) -> tuple[int, ...]:
@@ -269,23 +261,9 @@ class _Reader:
             return ()
         compared, register, size = self.compared
         bounded = register in memory[2] and len(self.steps) - compared <= _TABLE_REACH
-        targets = self._table_entries(table + memory[3], size if bounded else _TABLE_LIMIT)
+        targets = self.code.table_targets(table + memory[3], size if bounded else TABLE_LIMIT)
         self.opaque |= not targets
         return targets
-
-    def _table_entries(self, table: int, size: int) -> tuple[int, ...]:
-        """Entries of the table, at most up to the first that leads out of the code: it may run on into the next one."""
-        targets: list[int] = []
-        for position in range(0, min(size, _TABLE_LIMIT), _TABLE_CHUNK):
-            raw = self.code.read(table + position * WORD, _TABLE_CHUNK * WORD) if self.code.read else None
-            for i in range(0, min(len(raw or b"") // WORD, size - position) * WORD, WORD):
-                target = int.from_bytes((raw or b"")[i : i + WORD], "little") - self.code.address
-                if not self.code.inside(target):
-                    return tuple(dict.fromkeys(targets))
-                targets.append(target)
-            if not raw:
-                break
-        return tuple(dict.fromkeys(targets))
 
     def _take_address(self, end: int, operands: str) -> tuple[tuple[Operation, ...], int | None]:
         register, _, _ = operands.partition(", ")
@@ -521,25 +499,3 @@ def _word(address: int, read: ReadMemory) -> int | None:
 
 
 MACHINE: Final = X86_64()
-
-
-def analyse(
-    code: bytes,
-    address: int,
-    *,
-    arity: int,
-    stop_offset: int,
-    entries: Sequence[int] = (0,),
-    entry: Entry = Entry.CALLED,
-    read: ReadMemory | None = None,
-    raising: Container[int] = (),
-    keeping: Mapping[int, str] = MappingProxyType({}),
-    is_native: Callable[[int], bool] = lambda address: False,
-    x_bias: int = 0,
-    budget: int = flow.INSTRUCTION_BUDGET,
-) -> FunctionFlow:
-    """`flow.analyse` for x86-64, where the stack pointer tells whether C code is called."""
-    return flow.analyse(
-        MACHINE, code, address, arity=arity, stop_offset=stop_offset, entries=entries, entry=entry, read=read,
-        raising=raising, keeping=keeping, is_native=is_native, x_bias=x_bias, budget=budget,
-    )  # fmt: skip

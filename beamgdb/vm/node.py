@@ -235,15 +235,11 @@ class Node:
 
     def _interpreted_modules(self) -> list[Module]:
         """Code in the VM's table of ranges, and what is in no module."""
-        table = self._range_table()
-        if table is None:
-            return []
-        self._ranges_seen = self._range_state(table)
-        words = self._ranges_seen[1]
-        if words is None:
+        loaded = self._loaded_ranges()
+        if loaded is None:
             return []
         special = special_code.module(self.memory, self.symbol)
-        return [*self._interpreted_code.modules(dict.fromkeys(table.loaded(words))), *([special] if special else ())]
+        return [*self._interpreted_code.modules(dict.fromkeys(loaded)), *([special] if special else ())]
 
     def recovered(self) -> tuple[Recovered, ...]:
         """Variables of the VM that have no symbol, as far as they have been found."""
@@ -258,6 +254,15 @@ class Node:
         """The ranges, and which of the VM's tables is in use: that changes with each load, also where code that was
         purged meanwhile has left its place to other code of the same size."""
         return code_index(self.memory, self.symbol, "active"), table.words()
+
+    def _loaded_ranges(self) -> tuple[tuple[int, int], ...] | None:
+        """Start and end of the code of each module that is loaded, None where that cannot be told."""
+        table = self._range_table()
+        if table is None:
+            return None
+        self._ranges_seen = self._range_state(table)
+        words = self._ranges_seen[1]
+        return table.loaded(words) if words is not None else None
 
     def _range_table(self) -> CodeRanges | None:
         if self._ranges is None and self._layout is not None:
@@ -290,12 +295,8 @@ class Node:
 
     def _loaded(self, modules: list[Module]) -> list[Module]:
         """Those of `modules` whose code has not been purged; all, where that cannot be told."""
-        table = self._range_table()
-        if table is None:
+        loaded = self._loaded_ranges()
+        if loaded is None:
             return modules
-        self._ranges_seen = self._range_state(table)
-        words = self._ranges_seen[1]
-        if words is None:
-            return modules
-        loaded = table.bases(words)
-        return [module for module in modules if module.base in loaded or ranges.is_permanent(module)]
+        bases = {start for start, _ in loaded}
+        return [module for module in modules if module.base in bases or ranges.is_permanent(module)]

@@ -51,10 +51,6 @@ class CodeRanges:
         purging makes a range's end its start."""
         return _loaded(self.first.layout, words)
 
-    def bases(self, words: tuple[int, ...]) -> frozenset[int]:
-        """Start of each module's code that is in the `words`, and not purged."""
-        return frozenset(start for start, _ in self.loaded(words))
-
     def recovered(self) -> tuple[Recovered, ...]:
         """The variables, for whoever wants to know where they are from."""
         how = by_users(USERS)

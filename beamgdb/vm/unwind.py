@@ -19,7 +19,7 @@ from types import ModuleType
 
 from beamgdb.beamasm.machines import Machine
 from beamgdb.beamasm.registrations import GLOBAL, INTERNAL, FrameLayout, Range
-from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, NativeSlot, Slot, XReg
+from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, NativeSlot, Slot, XReg, analyse
 from beamgdb.frames.flow import Place as FlowPlace
 from beamgdb.memory import Unreadable
 from beamgdb.terms.tags import IMMED1_BITS
@@ -46,6 +46,9 @@ NO_FIELD = -1
 
 MAX_CODE = 1 << 20
 """Bytes of a function that is analysed; frames of a larger one are found by scanning the stack."""
+
+RAISING_BIFS = ("error_1", "error_2", "error_3", "exit_1", "throw_1", "halt_2")
+"""C functions of BIFs after which the compiler of OTP 27 leaves no code (`erl_bifs:is_exit_bif/3`)."""
 
 FRAGMENT_ARGUMENTS = 16
 """x registers whose fate in a shared fragment is followed."""
@@ -136,12 +139,11 @@ class Unwinder:
         stop = self._node.layout.offset("Process", "stop") if self._node.has_layout else NO_FIELD
         # A fragment has no arguments, but may pass on or overwrite those of the function on whose behalf it runs.
         arity = code.arity if code.arity is not None else FRAGMENT_ARGUMENTS
-        found: FunctionFlow = self._analysis.analyse(
-            raw, start, arity=arity, stop_offset=stop, entry=entry, read=self._read,
+        return analyse(
+            self._analysis.MACHINE, raw, start, arity=arity, stop_offset=stop, entry=entry, read=self._read,
             raising=self._raising, keeping=self._keeping, is_native=self._is_native,
             x_bias=self._machine.registers_bias if self._machine.registers_are_struct else 0,
         )  # fmt: skip
-        return found
 
     @cached_property
     def _analysis(self) -> ModuleType:
@@ -160,7 +162,7 @@ class Unwinder:
     @cached_property
     def _raising(self) -> frozenset[int]:
         """Addresses of code that never returns."""
-        bifs = (self._node.symbol(name) for name in self._analysis.RAISING_BIFS)
+        bifs = (self._node.symbol(name) for name in RAISING_BIFS)
         fragments = (self._fragments.get(name) for name in self._analysis.RAISING_FRAGMENTS)
         return frozenset(address for address in (*bifs, *fragments) if address is not None)
 
@@ -371,8 +373,8 @@ class Unwinder:
 
     def _is_base(self, frame: ErlangFrame) -> bool:
         """Whether the frame is the empty one of the address that a process's first function returns to."""
-        emulator, process = self._node.emulator, frame.process
-        returned = emulator is not None and frame.pc == emulator.normal_exit
+        process = frame.process
+        returned = frame.pc == self._node.normal_exit
         end = frame.top if frame.return_slot is None else frame.return_slot
         return returned or (process is not None and end >= process.record["hend"])
 

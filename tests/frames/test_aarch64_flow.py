@@ -7,8 +7,19 @@ from collections.abc import Mapping
 
 import pytest
 
-from beamgdb.frames.aarch64 import KEEPING_FRAGMENTS, analyse, call_target, entry_of
-from beamgdb.frames.flow import Base, Entry, FlowState, FunctionFlow, HostReg, NativeSlot, Slot, StackState, XReg
+from beamgdb.frames.aarch64 import KEEPING_FRAGMENTS, MACHINE, call_target, entry_of
+from beamgdb.frames.flow import (
+    Base,
+    Entry,
+    FlowState,
+    FunctionFlow,
+    HostReg,
+    NativeSlot,
+    Slot,
+    StackState,
+    XReg,
+    analyse,
+)
 
 STOP = 88
 ADDRESS = 0x7F0000001000
@@ -55,7 +66,7 @@ class Assembled:
         self.code = struct.pack(f"<{len(words)}I", *words)
         self.memory = memory or {}
         arguments = {"arity": 2, "stop_offset": STOP, "x_bias": 64, "read": self.read, **options}
-        self.flow: FunctionFlow = analyse(self.code, ADDRESS, **arguments)  # type: ignore[arg-type]
+        self.flow: FunctionFlow = analyse(MACHINE, self.code, ADDRESS, **arguments)  # type: ignore[arg-type]
 
     def read(self, address: int, size: int) -> bytes | None:
         """Words of code that lie elsewhere."""
@@ -319,17 +330,3 @@ def test_exceptions_land_in_the_frame_of_the_guarded_code() -> None:
     assert code[handler].stack == StackState(Base.SP, 24, None, Slot(-8))
     assert code.places(handler) == {Slot(-24)}
     assert code.stack(handler + 5) == StackState(Base.SP, 0, None, HostReg("x30"))
-
-
-def test_budget() -> None:
-    flow = analyse(struct.pack("<I", NOP) * 1000, ADDRESS, arity=1, stop_offset=STOP, budget=999)
-    assert not flow.finished
-    assert flow.before(0) is None
-
-
-@pytest.mark.parametrize("code", [b"", b"\x06", b"\xff" * 64, bytes(range(256)) * 8])
-def test_bytes_that_are_no_code(code: bytes) -> None:
-    flow = analyse(code, ADDRESS, arity=255, stop_offset=STOP)
-    for offset in range(len(code)):
-        flow.before(offset)
-        flow.during_call(offset)

@@ -6,8 +6,8 @@ import pytest
 
 from beamgdb.frames import Base, FlowState, FunctionFlow, HostReg, Slot, StackState, XReg
 from beamgdb.frames.facts import ARGUMENT, STACK, Facts, X, join
-from beamgdb.frames.flow import Entry
-from beamgdb.frames.x86_64 import analyse
+from beamgdb.frames.flow import Entry, analyse
+from beamgdb.frames.x86_64 import MACHINE
 
 STOP = 88
 ADDRESS = 0x7F0000001000
@@ -41,7 +41,7 @@ class Assembled:
         parts = [bytes.fromhex(each) for each in instructions]
         self.offsets = [0, *itertools.accumulate(len(part) for part in parts)]
         arguments = {"arity": 2, "stop_offset": STOP, **options}
-        self.flow: FunctionFlow = analyse(b"".join(parts), ADDRESS, **arguments)  # type: ignore[arg-type]
+        self.flow: FunctionFlow = analyse(MACHINE, b"".join(parts), ADDRESS, **arguments)  # type: ignore[arg-type]
 
     def __getitem__(self, number: int) -> FlowState:
         state = self.flow.before(self.offsets[number])
@@ -426,22 +426,6 @@ def test_raising_bif() -> None:
     call = ("48 b8 " + bif.to_bytes(8, "little").hex(), "48 8d 15 ef ff ff ff", CALL_FAR, NOP)
     assert Assembled(*call, raising={bif}).flow.before(22) is None
     assert Assembled(*call).stack(3) == (Base.SP, 8)
-
-
-def test_budget() -> None:
-    flow = analyse(b"\x90" * 1000, ADDRESS, arity=1, stop_offset=STOP, budget=999)
-    assert not flow.finished
-    assert flow.before(0) is None
-    assert list(flow.reached()) == []
-    assert analyse(b"\x90" * 1000, ADDRESS, arity=1, stop_offset=STOP, budget=1000).before(0) is not None
-
-
-@pytest.mark.parametrize("code", [b"", b"\x06", b"\xff" * 64, bytes(range(256)) * 8])
-def test_bytes_that_are_no_code(code: bytes) -> None:
-    flow = analyse(code, ADDRESS, arity=255, stop_offset=STOP)
-    for offset in range(len(code)):
-        flow.before(offset)
-        flow.during_call(offset)
 
 
 def test_join_keeps_a_warning_of_pointers() -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from beamgdb.beamasm.machines import MACHINES
 from beamgdb.beamasm.registrations import CODE_INFO, Module, Range
-from beamgdb.terms.tags import IMMED1_BITS, NIL, PID
+from beamgdb.terms.tags import NIL
 from beamgdb.vm.frame import ErlangFrame, Unwound
 from beamgdb.vm.processes import Process
 from beamgdb.vm.unwind import Unwinder
-from tests.vm.test_node import ENTRY, Vm
+from tests.vm.running import HEADER, RunningVm
+from tests.vm.test_node import ENTRY
 
 MACHINE = MACHINES["x86_64", "jit"]
 BASE = 0x7F00_0000_1000
@@ -28,13 +29,11 @@ FUNCTION = bytes.fromhex(
 IN_FRAME, AFTER_CALL, AT_RETURN = 4, 20, 26
 """Offsets of: the first instruction with a frame; the one after the call; `ret`."""
 
-HEADER = 112
-"""Bytes of the module's `BeamCodeHeader`, for one function."""
 INFO = HEADER + 40
 """Bytes of header and `ErtsCodeInfo` before the function, whose last 8 are its prologue (beam_asm.h)."""
 
 
-class Scene(Vm):
+class Scene(RunningVm):
     """A process that runs `m:f/1`, called by itself, called by the scheduler."""
 
     def __init__(self, readable: bool = True) -> None:
@@ -51,25 +50,10 @@ class Scene(Vm):
         self.load(module)
         self.register(module)
         self.node.update_code()
-        self.image.symbols["erts_proc"] = self.image.struct("ErtsPTab", {}).address
-
-    def process(self, *stack: int) -> Process:
-        """A process with this stack, run by a scheduler."""
-        words = self.image.words(*stack)
-        registers = self.image.struct("ErtsSchedulerRegisters", {})
-        scheduler = self.image.struct("ErtsSchedulerData", {"registers": registers.address})
-        fields = {
-            "common.id": 5 << IMMED1_BITS | PID, "heap": words, "stop": words, "hend": words + 8 * len(stack),
-            "scheduler_data": scheduler.address,
-        }  # fmt: skip
-        process = self.node.processes.at(self.image.struct("Process", fields).address)
-        self.x_registers = registers.field_address("x_reg_array.d")
-        self.node.memory.forget()
-        return process
 
     def registers(self, process: Process, pc: int, sp: int) -> dict[str, int]:
         """The CPU's registers in Erlang code of the process."""
-        return {"rip": pc, "rsp": sp, "rbx": self.x_registers, "r13": process.address}
+        return {"rip": pc, "rsp": sp, "rbx": self.x_array, "r13": process.address}
 
     def frame(self, registers: dict[str, int], innermost: bool = True) -> ErlangFrame:
         """The frame with these registers."""
@@ -133,9 +117,9 @@ def test_frames_of_one_process_have_ids_that_differ_and_stay() -> None:
     innermost = True
     while (found := unwinder.unwind(registers.get, innermost)) and len(ids) < 3:
         ids.append((found.id_stack, found.id_code, found.id_special))
-        registers, innermost = {"rbx": scene.x_registers} | found.registers, False
+        registers, innermost = {"rbx": scene.x_array} | found.registers, False
     assert len(set(ids)) == 3
-    assert {stack for stack, _, _ in ids} == {scene.x_registers}
+    assert {stack for stack, _, _ in ids} == {scene.x_array}
 
     # A garbage collection moves the stack: with the same words below, the ids are the same.
     moved = scene.process(NIL, NIL, back, NIL, NIL, back, NIL, NIL, ENTRY.base + 64)
@@ -146,7 +130,7 @@ def test_frames_of_one_process_have_ids_that_differ_and_stay() -> None:
 def test_arguments_come_from_where_the_code_has_put_them() -> None:
     scene = Scene()
     process = scene.process(111, NIL, ENTRY.base + 64)
-    scene.image.poke(scene.x_registers, 222)
+    scene.image.poke(scene.x_array, 222)
     scene.node.memory.forget()
     unwinder = Unwinder(scene.node, MACHINE)
     sp = process.record["stop"]

@@ -9,16 +9,15 @@ import pytest
 
 from beamgdb.beamasm.machines import MACHINES
 from beamgdb.beamasm.registrations import CODE_INFO, Module, Range
-from beamgdb.terms.tags import IMMED1_BITS, NIL, PID
+from beamgdb.terms.tags import NIL
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.processes import Process
 from beamgdb.vm.unwind import Unwinder
-from tests.vm.test_node import ENTRY, Vm
+from tests.vm.running import HEADER, RunningVm
+from tests.vm.test_node import ENTRY
 
 MACHINE = MACHINES["aarch64", "jit"]
 BASE = 0x7F00_0000_1000
-HEADER = 112
-"""Bytes of the module's `BeamCodeHeader`, for one function."""
 PROLOGUE = 12
 NATIVE_SP = 0x7E00_0000_0000
 
@@ -40,7 +39,7 @@ PUSHED, IN_FRAME, AFTER_C, RELOADED, AFTER_CALL, POPPED = (4 * number for number
 """Offsets of instructions: behind the first one, the flush, behind the calls, ..., the return."""
 
 
-class Scene(Vm):
+class Scene(RunningVm):
     """A process that runs `m:f/6`, called by itself, called by the scheduler."""
 
     def __init__(self) -> None:
@@ -55,20 +54,11 @@ class Scene(Vm):
         self.image.write(self.image.block(0x200, BASE + HEADER) + 40, struct.pack(f"<{len(FUNCTION)}I", *FUNCTION))
         self.register(module)
         self.node.update_code()
-        self.image.symbols["erts_proc"] = self.image.struct("ErtsPTab", {}).address
         self.unwinder = Unwinder(self.node, MACHINE)
 
     def process(self, *stack: int) -> Process:
-        """A process with this stack, run by a scheduler."""
-        words = self.image.words(*stack)
-        registers = self.image.struct("ErtsSchedulerRegisters", {})
-        scheduler = self.image.struct("ErtsSchedulerData", {"registers": registers.address})
-        fields = {
-            "common.id": 5 << IMMED1_BITS | PID, "heap": words, "stop": words, "hend": words + 8 * len(stack),
-            "scheduler_data": scheduler.address,
-        }  # fmt: skip
-        process = self.node.processes.at(self.image.struct("Process", fields).address)
-        self.x_array = registers.field_address("x_reg_array.d")
+        """A process with this stack, run by a scheduler, with 1000 and so on in the array of x registers."""
+        process = super().process(*stack)
         for number in range(8):
             self.image.poke(self.x_array + 8 * number, 1000 + number)
         self.node.memory.forget()

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from jit.erts.layout import ARRAYS, RELEASES, Layout, load
+from jit.erts.layout import ARRAYS, BUILD, RELEASES, Layout, load
 
 COMPILER: Final = "arm-linux-gnueabihf-gcc"
 SOURCES: Final = Path(__file__).with_name("glue")
@@ -44,16 +44,22 @@ def layouts_header() -> str:
     """The tables of layouts as C."""
     layouts = [load(otp) for otp in RELEASES]
     names = [_c_name(name) for name in layouts[0].fields if all(name in layout.fields for layout in layouts)]
-    quoted = [f'"{name}"' for name in layouts[0].fields if _c_name(name) in names]
+    quoted = [_quoted(name) for name in layouts[0].fields if _c_name(name) in names]
     sizes = "".join(f" size_{name}," for name in ARRAYS).rstrip(",")
     lines = [
         "/* Made by jit/erts/glue.py. */",
         f"enum {{ {', '.join(names)}, FIELD_COUNT }};",
-        f"struct layout {{ const char *erts, *identity; unsigned short{sizes}, offset[FIELD_COUNT]; }};",
+        f"enum {{ BUILD_COUNT = {len(BUILD)} }};",
+        "struct layout {",
+        "    const char *erts, *arch, *identity;",
+        "    int build[BUILD_COUNT];",
+        f"    unsigned short{sizes}, offset[FIELD_COUNT];",
+        "};",
         "static const struct layout layouts[] __attribute__((unused)) = {",
         *(_row(layout, names) for layout in layouts),
         "};",
         f"static const char *const field_names[] __attribute__((unused)) = {{{', '.join(quoted)}}};",
+        f"static const char *const build_names[] __attribute__((unused)) = {{{', '.join(map(_quoted, BUILD))}}};",
     ]
     return "\n".join(lines) + "\n"
 
@@ -62,7 +68,13 @@ def _row(layout: Layout, names: list[str]) -> str:
     sizes = ", ".join(str(layout.sizes[name]) for name in ARRAYS)
     places = {_c_name(name): field.offset for name, field in layout.fields.items()}
     offsets = ", ".join(f"[{name}] = {places[name]}" for name in names)
-    return f'    {{"{layout.erts}", "{layout.identity}", {sizes}, {{{offsets}}}}},'
+    told = ", ".join(map(_quoted, (layout.erts, layout.arch, layout.identity)))
+    build = ", ".join(str(layout.build[name]) for name in BUILD)
+    return f"    {{{told}, {{{build}}}, {sizes}, {{{offsets}}}}},"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
 
 
 def _c_name(name: str) -> str:

@@ -52,6 +52,20 @@ WANTED_IN: Final = {
 #: Types of which there are arrays: their sizes are wanted too.
 ARRAYS: Final = ("Label", "BeamFile_ImportEntry", "OpEntry", "BifEntry")
 
+#: What a VM tells of how it was built (erts/emulator/beam/erl_etp.c): exported numbers of one word.
+BUILD: Final = (
+    "etp_arch_bits",
+    "etp_endianness",
+    "etp_smp_compiled",
+    "etp_thread_compiled",
+    "etp_beamasm",
+    "etp_debug_compiled",
+    "etp_lock_check",
+    "etp_lock_count",
+    "etp_hole_marker",
+    "etp_the_non_value",
+)
+
 RELEASES: Final = (25, 27)
 
 
@@ -65,10 +79,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of one build: ``erts`` is its version, ``fields`` are by ``Type.field``."""
+    """The layout of one build: ``erts`` is its version, ``arch`` what it was built for, ``build`` by names of BUILD.
+
+    ``fields`` are by ``Type.field``.
+    """
 
     otp: int
     erts: str
+    arch: str
+    build: dict[str, int]
     fields: dict[str, Field]
     sizes: dict[str, int]
 
@@ -93,9 +112,10 @@ class Layout:
 
     @property
     def identity(self) -> str:
-        """What an object and the glue compare: release, architecture, flavour, and a checksum of all the offsets."""
-        told = json.dumps([[name, field.offset, field.size] for name, field in sorted(self.fields.items())])
-        return f"erts-{self.erts} arm32 emu {hashlib.sha256(told.encode()).hexdigest()[:16]}"
+        """What an object and the glue compare: release, architecture, and a checksum of build, offsets and sizes."""
+        fields = [[name, field.offset, field.size] for name, field in sorted(self.fields.items())]
+        told = json.dumps([sorted(self.build.items()), fields, sorted(self.sizes.items())])
+        return f"erts-{self.erts} {self.arch} {hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
 @cache
@@ -105,4 +125,4 @@ def load(otp: int) -> Layout:
         raise KeyError(otp)
     row = json.loads(files(__package__).joinpath(f"layouts/otp-{otp}-arm32-emu.json").read_text(encoding="utf-8"))
     fields = {name: Field(*place) for name, place in row["fields"].items()}
-    return Layout(otp, row["erts"], fields, row["sizes"])
+    return Layout(otp, row["erts"], row["arch"], row["build"], fields, row["sizes"])

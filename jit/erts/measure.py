@@ -1,4 +1,4 @@
-"""Make the table of a release: ``python -m jit.erts.measure BEAM OTP ERTS``, where BEAM has debug information.
+"""Make the table of a release: ``python -m jit.erts.measure BEAM OTP``, where BEAM has debug information.
 
 BEAM is a beam.smp built from Debian's source package for armhf, as ``tools/debug_beam`` does it.
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
-from jit.erts.layout import ARRAYS, WANTED, WANTED_IN
+from jit.erts.layout import ARRAYS, BUILD, WANTED, WANTED_IN
 
 _STRUCTURES = ("DW_TAG_structure_type", "DW_TAG_union_type")
 _Place = tuple[int, int]
@@ -40,6 +41,26 @@ def measure(path: Path, otp: int) -> tuple[dict[str, _Place], dict[str, int]]:
             raise LookupError(f"{path} does not tell of {', '.join(missing)}")
         fields = {f"{name}.{field}": _place(types[name], field) for name, field in wanted}
         return fields, {name: _size(types[name]) for name in ARRAYS}
+
+
+def facts(path: Path) -> tuple[str, str, dict[str, int]]:
+    """What the VM tells of itself: its version, its architecture, and the numbers of BUILD. Raises LookupError."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        symbols = elf.get_section_by_name(".symtab")
+        if not isinstance(symbols, SymbolTableSection):
+            raise LookupError(f"{path} has no symbols")
+
+        def content(name: str) -> bytes:
+            for symbol in symbols.get_symbol_by_name(name) or ():
+                begin, size = symbol["st_value"], symbol["st_size"]
+                for offset in elf.address_offsets(begin, size):
+                    file.seek(offset)
+                    return bytes(file.read(size))
+            raise LookupError(f"{path} has no {name}")
+
+        erts, arch = (content(name).rstrip(b"\0").decode() for name in ("etp_erts_version", "etp_arch"))
+        return erts, arch, {name: int.from_bytes(content(name), "little", signed=True) for name in BUILD}
 
 
 def _name(die: Any) -> str:
@@ -95,10 +116,13 @@ def _size(die: Any) -> int:
 
 
 def main() -> None:
-    path, otp, erts = sys.argv[1:]
-    fields, sizes = measure(Path(path), int(otp))
+    path, otp = Path(sys.argv[1]), int(sys.argv[2])
+    erts, arch, build = facts(path)
+    fields, sizes = measure(path, otp)
     rows = ",\n".join(f"    {json.dumps(name)}: {json.dumps(place)}" for name, place in fields.items())
-    text = f'{{\n  "erts": {json.dumps(erts)},\n  "sizes": {json.dumps(sizes)},\n  "fields": {{\n{rows}\n  }}\n}}\n'
+    known = {"erts": erts, "arch": arch, "build": build, "sizes": sizes}
+    head = "".join(f"  {json.dumps(name)}: {json.dumps(value)},\n" for name, value in known.items())
+    text = f'{{\n{head}  "fields": {{\n{rows}\n  }}\n}}\n'
     Path(__file__).with_name("layouts").joinpath(f"otp-{otp}-arm32-emu.json").write_text(text, encoding="utf-8")
 
 

@@ -230,18 +230,31 @@ static int is_stub(const Word *function, const Word *before)
     return function[FUNCTION] == suspended || memcmp(function + MODULE, before + MODULE, SIZE_OF_MFA) == 0;
 }
 
+/* A stub may have two lines: that of the call, and that of what comes next, from where its code begins. The loader has
+ * put both where the stub begins. */
+static void part_lines(const Word *stub, Word *lines, const Word *end)
+{
+    enum { CODE = 5 }; /* behind its ErtsCodeInfo */
+
+    if (end - lines == 2)
+        lines[1] = (Word)(stub + CODE);
+}
+
 /* Take the stubs out of the table of functions: each becomes part of the function before it. So nobody lists them or
  * sets breakpoints there, and stack traces find function and line as before. */
 static void hide_stubs(Word header)
 {
     Word **functions = (Word **)ADDRESS(header, BeamCodeHeader_functions);
     Word lines = FIELD(header, BeamCodeHeader_line_table);
-    Word *ranges = lines ? ADDRESS(lines, BeamCodeLineTab_func_tab) : NULL;
+    Word **ranges = lines ? (Word **)ADDRESS(lines, BeamCodeLineTab_func_tab) : NULL;
     Word count = FIELD(header, BeamCodeHeader_num_functions), kept = 0;
 
     for (Word i = 0; i <= count; i++) {
-        if (kept && i < count && is_stub(functions[i], functions[kept - 1]))
+        if (kept && i < count && is_stub(functions[i], functions[kept - 1])) {
+            if (ranges)
+                part_lines(functions[i], ranges[i], ranges[i + 1]);
             continue;
+        }
         functions[kept] = functions[i];
         if (ranges)
             ranges[kept] = ranges[i];

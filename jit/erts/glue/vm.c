@@ -2,6 +2,7 @@
 #include "vm.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct layout *vm_layout;
@@ -90,18 +91,40 @@ static const char *check_code(ErlNifEnv *env)
     return 0;
 }
 
+/* What the VM tells of how it was built must be as in the build that was measured: for one, a debug build has other
+ * structures, and without hard floats functions get their arguments elsewhere. */
+static const char *check_build(void)
+{
+    static char wrong[100];
+    const char *arch = (const char *)vm_symbol("etp_arch");
+
+    if (!arch || strcmp(arch, vm_layout->arch))
+        snprintf(wrong, sizeof wrong, "it is built for %.40s, not %s", arch ? arch : "nothing known", vm_layout->arch);
+    for (unsigned i = 0; !*wrong && i < BUILD_COUNT; i++) {
+        const int *told = (const int *)vm_symbol(build_names[i]);
+        if (!told)
+            snprintf(wrong, sizeof wrong, "it does not tell %s", build_names[i]);
+        else if (*told != vm_layout->build[i])
+            snprintf(wrong, sizeof wrong, "its build has %s %d, not %d", build_names[i], *told, vm_layout->build[i]);
+    }
+    return *wrong ? wrong : 0;
+}
+
 const char *vm_check(ErlNifEnv *env)
 {
     const char *version = (const char *)vm_symbol("etp_erts_version");
+    const char *wrong;
 
     for (unsigned i = 0; version && i < sizeof layouts / sizeof *layouts; i++)
         if (strcmp(version, layouts[i].erts) == 0)
             vm_layout = &layouts[i];
     if (!vm_layout)
         return "this release of the runtime system is not known";
+    if ((wrong = check_build()))
+        return wrong;
     for (unsigned i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!vm_symbol(needed[i]))
             return needed[i];
-    const char *wrong = check_process(env);
+    wrong = check_process(env);
     return wrong ? wrong : check_code(env);
 }

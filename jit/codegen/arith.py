@@ -105,24 +105,19 @@ def _finish(e: Emission, fail: Operand, name: str, work: Work, to: Operand, *, m
 
         def cold() -> None:
             e.a.bind(work.slow)
-            _to(e, R0, work.a)
+            e.move(R0, work.a)
             if work.b is not None:
-                _to(e, R1, work.b)
+                e.move(R1, work.b)
             elif name not in _UNARY:
                 e.a.mov_constant(R1, machine.small(work.constant))
             e.a.bl(e.shared.fragments[_FUNCTIONS[name]])
             # Not a number, or no result: the interpreter does it again and raises the exception.
-            _to(e, work.to, R0)
+            e.move(work.to, R0)
             e.a.b(done, NE)
             fails()
 
         e.cold(cold)
     e.store(work.to, to)
-
-
-def _to(e: Emission, to: Register, source: Register) -> None:
-    if to is not source:
-        e.a.mov(to, source)
 
 
 def _are_integers(e: Emission, one: Operand, other: Operand) -> bool:

@@ -12,13 +12,13 @@ from jit.arm32.registers import R0, R1, R2, R12, SP, Register
 from jit.beam.operands import Import, Integer, Operand
 from jit.codegen import machine, symbols
 from jit.codegen.cache import Keeps
-from jit.codegen.common import element_offset, reaches_element
+from jit.codegen.common import element_offset, fetch, reaches_element
 from jit.codegen.comparisons import compare, compare_equal, compare_exactly, store_boolean
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
 from jit.codegen.machine import PROCESS, WORD
 from jit.codegen.small_integers import check_smalls, make_small
-from jit.codegen.type_tests import check_boolean, check_cons, check_map, check_tuple, tuple_header
+from jit.codegen.type_tests import check_boolean, check_cons, check_map, check_tuple
 
 #: Takes the place where failure goes, the operands, and the destination.
 _Inline = Callable[[Emission, Label, Sequence[Operand], Operand], None]
@@ -110,22 +110,16 @@ _COMPARISONS: Final[dict[str, Callable[[Emission, Operand, Operand], Condition]]
 # What is done here
 
 
-def _field(e: Emission, pointer: Register, offset: int, to: Operand) -> None:
-    target = e.target(to, R1, last=pointer)
-    e.a.ldr(target, at(pointer, offset))
-    e.store(target, to)
-
-
 def _hd(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
     register = e.value(operands[0], R0)
     check_cons(e, operands[0], register, failure)
-    _field(e, register, -machine.LIST_TAG, to)
+    fetch(e, register, -machine.LIST_TAG, to)
 
 
 def _tl(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
     register = e.value(operands[0], R0)
     check_cons(e, operands[0], register, failure)
-    _field(e, register, WORD - machine.LIST_TAG, to)
+    fetch(e, register, WORD - machine.LIST_TAG, to)
 
 
 def _reaches(index: Operand) -> bool:
@@ -138,9 +132,9 @@ def _element(e: Emission, failure: Label, operands: Sequence[Operand], to: Opera
     if isinstance(index, Integer):
         check_tuple(e, source, register, failure)
         e.a.ldr(R1, at(register, -machine.BOXED_TAG))
-        e.a.cmp_constant(R1, tuple_header(index.value))
+        e.a.cmp_constant(R1, machine.tuple_header(index.value))
         e.a.b(failure, LO)
-        _field(e, register, element_offset(index.value - 1), to)
+        fetch(e, register, element_offset(index.value - 1), to)
         return
     number = e.value(index, R2)
     check_smalls(e, (index, number), (index, None), R1, failure)
@@ -152,7 +146,7 @@ def _element(e: Emission, failure: Label, operands: Sequence[Operand], to: Opera
     e.a.cmp(R2, lsr(R1, machine.HEADER_BITS))
     e.a.b(failure, HS)
     e.a.add(R1, register, lsl(R2, 2))
-    _field(e, R1, element_offset(0), to)
+    fetch(e, R1, element_offset(0), to)
 
 
 def _tuple_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
@@ -177,7 +171,7 @@ def _map_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Oper
 
 def _not(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
     register = e.value(operands[0], R0)
-    check_boolean(e, operands[0], register, failure)
+    check_boolean(e, register, failure)
     target = e.target(to, R1)
     e.a.eor(target, register, machine.TRUE ^ machine.FALSE)
     e.store(target, to)
@@ -199,8 +193,8 @@ def _booleans(
     e: Emission, failure: Label, operands: Sequence[Operand], to: Operand
 ) -> tuple[Register, Register, Register]:
     one, other = e.value(operands[0], R0), e.value(operands[1], R1)
-    check_boolean(e, operands[0], one, failure)
-    check_boolean(e, operands[1], other, failure)
+    check_boolean(e, one, failure)
+    check_boolean(e, other, failure)
     return one, other, e.target(to, R2)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, HI, HS, LO, NE
 from jit.arm32.labels import Label
-from jit.arm32.operands import at, lsl, lsr, post
+from jit.arm32.operands import at, lsr, post
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
 from jit.beam.operands import Label as BeamLabel
 from jit.beam.operands import Operand, String, register_of
@@ -39,8 +39,8 @@ from jit.codegen.bs_integer import MOST_READ, advance, compare_bits, read_bits
 from jit.codegen.cache import Keeps
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import Fragments, call_vm, collect, fragment
-from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.codegen.fragments import Fragments, call_vm, collect_keeping, fragment, load_header, swap_in, swap_out
+from jit.codegen.machine import BOXED_TAG, HTOP, PROCESS, RETURN, WORD, E
 from jit.codegen.small_integers import check_small, make_small
 from jit.erts.layout import Layout
 
@@ -80,10 +80,7 @@ def bs_start_match4(e: Emission, fail: Operand, live: int, source: Operand, dest
 def start_match(a: Assembler, layout: Layout, fragments: Fragments) -> None:
     """r0 = a context for matching the term r0, with r3 x registers in use; 0 if it is no bitstring."""
     no = Label()
-    a.and_(R12, R0, machine.PRIMARY_MASK)
-    a.cmp(R12, BOXED_TAG)
-    a.b(no, NE)
-    a.ldr(R12, at(R0, -BOXED_TAG))
+    load_header(a, R12, R0, no)
     a.and_(R12, R12, machine.HEADER_MASK)
     start = _start_25 if layout.otp < 26 else _start_27
     start(a, layout, fragments, no)
@@ -142,33 +139,27 @@ def _start_27(a: Assembler, layout: Layout, fragments: Fragments, no: Label) -> 
 
 
 def _room_for_context(a: Assembler, layout: Layout, fragments: Fragments) -> None:
-    """Have room for a context. The term r0 is kept behind the r3 x registers in use, from where r0 is loaded again."""
-    enough, place = Label(), at(R12, X_ARRAY)
+    """Have room for a context, with r3 x registers in use. The term r0 is kept."""
+    enough = Label()
     words = context(layout).words
     a.str(LR, at(SP, RETURN))
     if not fragments.stress:
         a.sub(R12, E, HTOP)
         a.cmp(R12, WORD * (words + machine.RESERVED))
         a.b(enough, HS)
-    a.add(R12, REGISTERS, lsl(R3, 2))
-    a.str(R0, place)
-    a.str(R12, at(SP, machine.ARGUMENTS))
-    a.add(R3, R3, 1)
     a.mov(R1, words)
-    collect(a, layout)
-    a.ldr(R12, at(SP, machine.ARGUMENTS))
-    a.ldr(R0, place)
+    collect_keeping(a, layout)
     a.bind(enough)
 
 
 def _begin_match(a: Assembler, layout: Layout, function: str) -> None:
     """r0 = what the VM's function gives for the process and the term r0, and one place for a saved position."""
-    a.str(HTOP, at(PROCESS, layout["Process.htop"]))
+    swap_out(a, layout, (HTOP,))
     a.mov(R1, R0)
     a.mov(R0, PROCESS)
     a.mov(R2, 1)
     call_vm(a, function)
-    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
+    swap_in(a, layout, (HTOP,))
 
 
 # What is left
@@ -281,8 +272,7 @@ def bs_match_string(e: Emission, fail: Operand, source: Operand, bits: int, stri
         compare_bits(e, width, 0, bits, value, failure)
         advance(e, register, bits)
         return
-    if register is not R0:
-        e.a.mov(R0, register)
+    e.move(R0, register)
     load_address(e, R1, string.data)
     e.a.mov_constant(R2, bits)
     e.a.bl(e.shared.fragments["bs_match_string"])

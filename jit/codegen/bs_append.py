@@ -16,7 +16,7 @@ from jit.codegen.bs_segments import Segment
 from jit.codegen.common import check_room
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import Fragment, call_vm, fragment, swap_in, swap_out
+from jit.codegen.fragments import SWAPPED, call_vm, fragment, of_process, swap_in, swap_out
 from jit.codegen.machine import ARGUMENTS, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY
 from jit.erts.layout import Layout
 
@@ -93,24 +93,10 @@ def private_append(e: Emission, part: Segment, bits: int | None, failure: Label)
     e.a.b(failure, EQ)
 
 
-def _of_process(function: str) -> Fragment:
-    """A fragment that calls one of the VM's functions with the process and r1, r2, r3."""
-
-    def call(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-        a.str(LR, at(SP, RETURN))
-        swap_out(a, layout)
-        a.mov(R0, PROCESS)
-        call_vm(a, function)
-        swap_in(a, layout)
-        a.ldr(PC, at(SP, RETURN))
-
-    return call
-
-
 # r0 = the binary r1 with r2 more bits, and unit r3; 0 if that fails.
-fragment("bs_private_append")(_of_process("erts_bs_private_append_checked"))
+fragment("bs_private_append")(of_process("erts_bs_private_append_checked", *SWAPPED))
 # r0 = an empty binary with room behind it for as many bytes as the term r1 says.
-fragment("bs_init_writable")(_of_process("erts_bs_init_writable"))
+fragment("bs_init_writable")(of_process("erts_bs_init_writable", *SWAPPED))
 
 
 @emits("bs_init_writable")

@@ -14,15 +14,15 @@ from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import AL, EQ, HI, HS, LO, MI, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl
-from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
+from jit.arm32.registers import LR, R0, R1, R2, R3, R12, SP, Register
 from jit.beam.operands import Integer, Literal, Operand, X, register_of
 from jit.beam.operands import Label as BeamLabel
 from jit.beam.terms import NIL, Atom, List, Term
 from jit.codegen import machine
 from jit.codegen.common import check_room
 from jit.codegen.emission import Emission, Unsupported
-from jit.codegen.fragments import Fragment, Fragments, call_vm, collect, fragment
-from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
+from jit.codegen.fragments import Fragment, Fragments, collect, fragment, load_header, of_process
+from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HTOP, REGISTERS, WORD, X_ARRAY, E
 from jit.codegen.small_integers import check_small
 from jit.erts.layout import Layout
 
@@ -280,11 +280,8 @@ def load_address(e: Emission, into: Register, data: bytes) -> None:
 def bs_big_size(a: Assembler, _layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r1 = the value of the term r1, no small integer, if it is a positive integer of one word: else r12 = 0."""
     no = Label()
-    a.and_(R12, R1, machine.PRIMARY_MASK)
-    a.cmp(R12, BOXED_TAG)
-    a.b(no, NE)
-    a.ldr(R12, at(R1, -BOXED_TAG))
-    a.cmp(R12, 1 << machine.HEADER_BITS | machine.BIGNUM_HEADER)
+    load_header(a, R12, R1, no)
+    a.cmp(R12, machine.POSITIVE_DIGIT)
     a.b(no, NE)
     a.ldr(R1, at(R1, WORD - BOXED_TAG))
     a.bx(LR)
@@ -310,20 +307,8 @@ def bs_remainder(a: Assembler, _layout: Layout, _fragments: Mapping[str, Label])
 
 
 def reader(function: str) -> Fragment:
-    """A fragment that calls one of the VM's functions that read a field and may take room that was made before.
-
-    r1, r2, r3 are its arguments behind the process; r0 is what it gives.
-    """
-
-    def read(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-        a.str(LR, at(SP, RETURN))
-        a.str(HTOP, at(PROCESS, layout["Process.htop"]))
-        a.mov(R0, PROCESS)
-        call_vm(a, function)
-        a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
-        a.ldr(PC, at(SP, RETURN))
-
-    return read
+    """A fragment that calls one of the VM's functions that read a field and may take room that was made before."""
+    return of_process(function, HTOP)
 
 
 def call_reader(e: Emission, reader: str, register: Register, bits: int | None, flags: int) -> None:

@@ -33,7 +33,7 @@ from jit.codegen.bs_utf import check_character
 from jit.codegen.common import check_room, heap_words
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import Fragments, call_vm, fragment, swap_out
+from jit.codegen.fragments import Fragments, call_vm, fragment, load_header, swap_out
 from jit.codegen.machine import ARGUMENTS, BOXED_TAG, HEADER_BITS, HTOP, PROCESS, REGISTERS, RETURN, WORD
 from jit.codegen.small_integers import check_small
 from jit.erts.layout import Layout
@@ -131,10 +131,7 @@ def check_source(e: Emission, part: Segment, failure: Label) -> None:
 def bs_bits(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r0 = the size of the bitstring r0 in bits; below zero if it is none, or too large for that. r3 stays."""
     no = Label()
-    a.and_(R1, R0, machine.PRIMARY_MASK)
-    a.cmp(R1, BOXED_TAG)
-    a.b(no, NE)
-    a.ldr(R1, at(R0, -BOXED_TAG))
+    load_header(a, R1, R0, no)
     a.and_(R1, R1, machine.HEADER_MASK)
     sizes = _bits_25 if layout.otp < 26 else _bits_27
     sizes(a, layout, no)

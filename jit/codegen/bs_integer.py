@@ -40,8 +40,6 @@ MOST_READ: Final = 32
 _SMALL: Final = 27
 #: Words of a big integer of one digit.
 _DIGIT_WORDS: Final = 2
-#: Its header word, if it is not negative.
-_POSITIVE: Final = 1 << machine.HEADER_BITS | machine.BIGNUM_HEADER
 
 fragment("bs_get_integer")(reader("erts_bs_get_integer_2"))
 
@@ -153,8 +151,7 @@ def read_bits(e: Emission, register: Register, size: int, *, little: bool = Fals
 
     def cold() -> None:
         e.a.bind(unaligned)
-        if register is not R0:
-            e.a.mov(R0, register)
+        e.move(R0, register)
         e.a.mov_constant(R1, size)
         e.a.bl(e.shared.fragments["bs_read"])
         if little:
@@ -259,8 +256,7 @@ def store_field(e: Emission, width: int, begin: int, bits: int, flags: int, dest
 
     def cold() -> None:
         e.a.bind(big)
-        if field is not R3:
-            e.a.mov(R3, field)
+        e.move(R3, field)
         e.a.bl(e.shared.fragments["bs_signed_digit" if flags & SIGNED else "bs_digit"])
         e.a.b(done)
 
@@ -288,7 +284,7 @@ def _digit(a: Assembler, header: int) -> None:
 @fragment("bs_digit")
 def bs_digit(a: Assembler, _layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """r3 = the term of the unsigned integer r3, which is not small; there is room for it. Only r12 is changed."""
-    _digit(a, _POSITIVE)
+    _digit(a, machine.POSITIVE_DIGIT)
 
 
 @fragment("bs_signed_digit")
@@ -297,7 +293,7 @@ def bs_signed_digit(a: Assembler, _layout: Layout, _fragments: Mapping[str, Labe
     negative = Label()
     a.cmp(R3, 0)
     a.b(negative, MI)
-    _digit(a, _POSITIVE)
+    _digit(a, machine.POSITIVE_DIGIT)
     a.bind(negative)
     a.rsb(R3, R3, 0)
-    _digit(a, _POSITIVE | machine.BIGNUM_SIGN)
+    _digit(a, machine.POSITIVE_DIGIT | machine.BIGNUM_SIGN)

@@ -19,8 +19,8 @@ from jit.codegen import machine
 from jit.codegen.bs_context import LITTLE, load_address, multiply
 from jit.codegen.bs_segments import Segment
 from jit.codegen.emission import Emission
-from jit.codegen.fragments import Fragment, call_vm, fragment
-from jit.codegen.machine import FCALLS, PROCESS, REGISTERS, RETURN
+from jit.codegen.fragments import Fragment, call_vm, fragment, of_process
+from jit.codegen.machine import FCALLS, REGISTERS, RETURN
 from jit.codegen.small_integers import check_small, is_small
 from jit.erts.layout import Layout
 
@@ -211,20 +211,6 @@ _STORE: Final = {1: _store_1, 2: _store_2, 3: _store_3, 4: _store_4}
 _FUNCTIONS: Final = {"utf32": "integer"}
 
 
-def _of_process(function: str) -> Fragment:
-    """A fragment that calls one of the VM's functions with the process and r1, r2, r3. It may count reductions."""
-
-    def put(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
-        a.str(LR, at(SP, RETURN))
-        a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
-        a.mov(R0, PROCESS)
-        call_vm(a, function)
-        a.ldr(FCALLS, at(PROCESS, layout["Process.fcalls"]))
-        a.ldr(PC, at(SP, RETURN))
-
-    return put
-
-
 def _of_state(function: str) -> Fragment:
     """A fragment that calls one of the VM's functions with erl_bits_state and r1, r2, r3."""
 
@@ -237,10 +223,11 @@ def _of_state(function: str) -> Fragment:
     return put
 
 
-# Each gives 0 if it fails, but that for floats, which then gives something else, and that for strings.
-fragment("bs_put_binary")(_of_process("erts_new_bs_put_binary"))
-fragment("bs_put_binary_all")(_of_process("erts_new_bs_put_binary_all"))
-fragment("bs_put_float")(_of_process("erts_new_bs_put_float"))
+# Each gives 0 if it fails, but that for floats, which then gives something else, and that for strings. Those of the
+# process may count reductions.
+fragment("bs_put_binary")(of_process("erts_new_bs_put_binary", FCALLS))
+fragment("bs_put_binary_all")(of_process("erts_new_bs_put_binary_all", FCALLS))
+fragment("bs_put_float")(of_process("erts_new_bs_put_float", FCALLS))
 fragment("bs_put_integer")(_of_state("erts_new_bs_put_integer"))
 fragment("bs_put_string")(_of_state("erts_new_bs_put_string"))
 fragment("bs_put_utf8")(_of_state("erts_bs_put_utf8"))

@@ -14,10 +14,10 @@ from jit.beam.operands import Label as BeamLabel
 from jit.codegen import machine, symbols
 from jit.codegen.bif_names import is_bif
 from jit.codegen.common import deallocate
+from jit.codegen.crossing import visit
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
 from jit.codegen.machine import CALL_NIF, FCALLS, WORD, E
-from jit.codegen.msg import visit
 
 #: Emits the call of a function that the loader makes an instruction of its own. The number: words of stack that a tail
 #: call gives up; None for a call that is none.
@@ -77,22 +77,21 @@ def call_ext(e: Emission, _arity: int, callee: Import) -> None:
 
 @emits("call_ext_only")
 def call_ext_only(e: Emission, _arity: int, callee: Import) -> None:
-    if callee in _INSTEAD:
-        _INSTEAD[callee](e, 0)
-    elif _is_bif(e, callee):
-        e.leave()
-    else:
-        call_export(e, callee, 0)
+    _tail_call(e, callee, 0)
 
 
 @emits("call_ext_last")
 def call_ext_last(e: Emission, _arity: int, callee: Import, stack: int) -> None:
+    _tail_call(e, callee, stack + 1)
+
+
+def _tail_call(e: Emission, callee: Import, frame: int) -> None:
     if callee in _INSTEAD:
-        _INSTEAD[callee](e, stack + 1)
+        _INSTEAD[callee](e, frame)
     elif _is_bif(e, callee):
         e.leave()
     else:
-        call_export(e, callee, stack + 1)
+        call_export(e, callee, frame)
 
 
 @emits("return")

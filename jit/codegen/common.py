@@ -7,7 +7,7 @@ from typing import Any
 from jit.arm32.conditions import AL, LO
 from jit.arm32.labels import Label
 from jit.arm32.operands import at
-from jit.arm32.registers import R0, R1, R2, R3, R12
+from jit.arm32.registers import R0, R1, R2, R3, R12, Register
 from jit.beam.operands import Allocation, Operand, X, Y, register_of
 from jit.beam.terms import Atom
 from jit.codegen import machine
@@ -159,17 +159,16 @@ def get_list(e: Emission, source: Operand, head: Operand, tail: Operand) -> None
 
 @emits("get_hd", keeps=Keeps.ALL)
 def get_hd(e: Emission, source: Operand, head: Operand) -> None:
-    _fetch(e, source, -machine.LIST_TAG, head)
+    fetch(e, e.value(source, R0), -machine.LIST_TAG, head)
 
 
 @emits("get_tl", keeps=Keeps.ALL)
 def get_tl(e: Emission, source: Operand, tail: Operand) -> None:
-    _fetch(e, source, WORD - machine.LIST_TAG, tail)
+    fetch(e, e.value(source, R0), WORD - machine.LIST_TAG, tail)
 
 
-def _fetch(e: Emission, source: Operand, offset: int, destination: Operand) -> None:
-    """The word so far behind a tagged pointer."""
-    pointer = e.value(source, R0)
+def fetch(e: Emission, pointer: Register, offset: int, destination: Operand) -> None:
+    """The word so far behind a tagged pointer, which is not wanted any more."""
     target = e.target(destination, R1, last=pointer)
     e.a.ldr(target, at(pointer, offset))
     e.store(target, destination)
@@ -189,7 +188,7 @@ def put_list(e: Emission, head: Operand, tail: Operand, destination: Operand) ->
 
 @emits("get_tuple_element", keeps=Keeps.ALL)
 def get_tuple_element(e: Emission, source: Operand, index: int, destination: Operand) -> None:
-    _fetch(e, source, element_offset(index), destination)
+    fetch(e, e.value(source, R0), element_offset(index), destination)
 
 
 @emits("set_tuple_element", keeps=Keeps.ALL)
@@ -202,7 +201,7 @@ def set_tuple_element(e: Emission, value: Operand, source: Operand, index: int) 
 def put_tuple2(e: Emission, destination: Operand, elements: tuple[Operand, ...]) -> None:
     size = WORD * (len(elements) + 1)
     element_offset(len(elements))
-    e.a.mov_constant(R0, len(elements) << machine.HEADER_BITS | machine.TUPLE_HEADER)
+    e.a.mov_constant(R0, machine.tuple_header(len(elements)))
     e.a.str(R0, at(HTOP))
     for number, element in enumerate(elements, 1):
         e.a.str(e.value(element, R0), at(HTOP, WORD * number))

@@ -57,17 +57,9 @@ def compare_exactly(e: Emission, one: Operand, other: Operand) -> Condition:
     pair = _load(e, one, other)
     pair.compare(e)
     if not any(e.type(operand).is_only(_WORDS) or is_small(e.type(operand)) for operand in (one, other)):
-        differ, done = Label(), Label()
-        e.a.b(differ, NE)
-        e.a.bind(done)
-
-        def cold() -> None:
-            e.a.bind(differ)
-            pair.move(e)
-            e.a.bl(e.shared.fragments["differ"])
-            e.a.b(done)
-
-        e.cold(cold)
+        others = Label()
+        e.a.b(others, NE)
+        pair.compare_otherwise(e, others, "differ")
     return EQ
 
 
@@ -83,20 +75,11 @@ def compare(e: Emission, one: Operand, other: Operand) -> None:
     """The flags of a signed comparison of two terms in Erlang's order, where 1 == 1.0."""
     # What stands in a pair as a word is taken for a small integer.
     pair = _Pair(e.value(one, R0), e.value(other, R1), 0) if other == NIL else _load(e, one, other)
-    others, done = Label(), Label()
-    if not check_smalls(e, (one, pair.one), (other, pair.other), R2, others):
-        pair.compare(e)
-        return
+    others = Label()
+    checked = check_smalls(e, (one, pair.one), (other, pair.other), R2, others)
     pair.compare(e)
-    e.a.bind(done)
-
-    def cold() -> None:
-        e.a.bind(others)
-        pair.move(e)
-        e.a.bl(e.shared.fragments["compare"])
-        e.a.b(done)
-
-    e.cold(cold)
+    if checked:
+        pair.compare_otherwise(e, others, "compare")
 
 
 @dataclass(frozen=True)
@@ -114,14 +97,25 @@ class _Pair:
         else:
             e.a.cmp(self.one, self.other)
 
-    def move(self, e: Emission) -> None:
-        """To r0 and r1, where fragments want them."""
-        if self.one is not R0:
-            e.a.mov(R0, self.one)
-        if self.other is None:
-            e.a.mov_constant(R1, self.word)
-        elif self.other is not R1:
-            e.a.mov(R1, self.other)
+    def compare_otherwise(self, e: Emission, others: Label, fragment: str) -> None:
+        """Where code is cold, the flags for *others*, by a shared fragment that wants the words in r0 and r1.
+
+        Control comes back to here.
+        """
+        done = Label()
+        e.a.bind(done)
+
+        def cold() -> None:
+            e.a.bind(others)
+            e.move(R0, self.one)
+            if self.other is None:
+                e.a.mov_constant(R1, self.word)
+            else:
+                e.move(R1, self.other)
+            e.a.bl(e.shared.fragments[fragment])
+            e.a.b(done)
+
+        e.cold(cold)
 
 
 def _load(e: Emission, one: Operand, other: Operand) -> _Pair:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from jit.arm32.assembler import Assembler
@@ -13,9 +13,9 @@ from jit.arm32.labels import Label
 from jit.arm32.registers import R12, Register
 from jit.beam.effects import effects
 from jit.beam.module import Module
-from jit.beam.operands import NOWHERE, Import, Location
+from jit.beam.operands import NOWHERE, Import
 from jit.beam.operations import Function
-from jit.codegen import (
+from jit.codegen import (  # noqa: F401 - the import of a family declares its emitters and fragments
     apply,
     arith,
     bif,
@@ -37,72 +37,46 @@ from jit.codegen import (
     map,
     msg,
     numbers,
+    receive,
     record,
     select,
     symbols,
     type_tests,
 )
 from jit.codegen.cache import Cache, Keeps
-from jit.codegen.emission import BadArithmetic, Continuation, Emission, Shared, Unsupported
+from jit.codegen.emission import Continuation, Emission, Shared, Unsupported
 from jit.codegen.emitters import KEEPS, emit
 from jit.codegen.fragments import Fragments
 from jit.codegen.liveness import live_before, unwritten_before
 from jit.codegen.machine import FCALLS, MOST_LIVE, X_ARRAY
 from jit.erts.layout import Layout
 
-FAMILIES: Final = (
-    apply,
-    arith,
-    bif,
-    bif_call,
-    bs,
-    bs_append,
-    bs_create,
-    bs_init,
-    bs_integer,
-    bs_match,
-    bs_utf,
-    call,
-    catch,
-    common,
-    comparisons,
-    crossing,
-    float,
-    fun,
-    map,
-    msg,
-    numbers,
-    record,
-    select,
-    type_tests,
-)
-
 _LOAD_NIF: Final = Import("erlang", "load_nif", 2)
 
 
-@dataclass
+@dataclass(frozen=True)
 class NativeFunction:
-    """Offsets in bytes into the code: native callers enter at ``start``, everyone comes to ``body``.
+    """Offsets in bytes into the code: native callers enter at ``start``, everyone comes to ``body``."""
 
-    ``lines`` has an entry for each operation.
-    """
-
-    function: Function
+    emission: Emission
     start: int
-    body: int = 0
-    end: int = 0
-    lines: list[tuple[int, Location]] = field(default_factory=list)
-    emission: Emission | None = None
+    body: int
+    end: int
+
+    @property
+    def function(self) -> Function:
+        """The function in the bytecode."""
+        return self.emission.function
 
     @property
     def operations(self) -> list[tuple[int, int]]:
         """Where the code of each operation begins, in bytes, and its index in the emission's operations."""
-        return self.emission.places if self.emission else []
+        return self.emission.places
 
     @property
     def cold(self) -> list[tuple[int, int]]:
         """The same of the parts of operations that are rarely run, behind the others."""
-        return self.emission.cold_places if self.emission else []
+        return self.emission.cold_places
 
     @property
     def locations(self) -> list[tuple[int, dict[int, Register | None]]]:
@@ -110,7 +84,7 @@ class NativeFunction:
 
         A register that is not told of may be anywhere, or nowhere.
         """
-        return self.emission.locations if self.emission else []
+        return self.emission.locations
 
 
 @dataclass(frozen=True)
@@ -130,12 +104,7 @@ class Native:
     entries: list[tuple[int, int, int]]
     ways_in: tuple[int, int]
     interpreted: dict[tuple[str, int], str]
-    #: By label of a function's entry and index of an operation: a label to insert before it, and one to exchange the
-    #: label of a handler for.
-    resumes: dict[int, dict[int, int]]
-    handlers: dict[int, dict[int, int]]
     continuations: list[Continuation]
-    errors: list[BadArithmetic]
     next_label: int
 
 
@@ -146,14 +115,15 @@ def compile_module(module: Module, layout: Layout, *, stress: bool = False) -> N
     """
     if layout["ErtsSchedulerRegisters.x_reg_array"] != X_ARRAY:
         raise ValueError(f"x registers are not at {X_ARRAY} in erts-{layout.erts}")
-    reasons = _lacking(module, layout)
-    chosen = [function for function in module.functions if function.entry not in reasons]
-    interpreted = {
-        (function.name, function.arity): reasons[function.entry]
-        for function in module.functions
-        if function.entry in reasons
-    }
-    return _Compilation(module, layout, chosen, stress).run(interpreted)
+    reasons: dict[int, str] = {}
+    if _LOAD_NIF in module.imports:
+        reasons = {function.entry: "a module that loads NIFs" for function in module.functions}
+    while True:
+        compilation = _Compilation(module, layout, reasons.keys(), stress)
+        more = compilation.emit_functions()
+        if not more:
+            return compilation.finish(reasons)
+        reasons |= more  # calls of these functions are others: all from the beginning
 
 
 def lacking(function: Function, module: Module, layout: Layout) -> list[str]:
@@ -171,23 +141,6 @@ def lacking(function: Function, module: Module, layout: Layout) -> list[str]:
             found.append(str(error))
         e.end()
     return found
-
-
-def _lacking(module: Module, layout: Layout) -> dict[int, str]:
-    """By label of the entry, what stands in the way of native code for a function."""
-    if _LOAD_NIF in module.imports:
-        return {function.entry: "a module that loads NIFs" for function in module.functions}
-    return {
-        function.entry: why for function in module.functions if (why := _why_not(function, module, layout)) is not None
-    }
-
-
-def _why_not(function: Function, module: Module, layout: Layout) -> str | None:
-    try:
-        _emit_operations(_emission(_shared(module, layout, Assembler(), Fragments(), {}), function), None)
-    except Unsupported as error:
-        return str(error)
-    return None
 
 
 def _shared(
@@ -210,24 +163,22 @@ def _emission(shared: Shared, function: Function) -> Emission:
     return Emission(shared, function, operations, told, live, unwritten, Cache(operations, told, live, keeps))
 
 
-def _emit_operations(e: Emission, native: NativeFunction | None) -> None:
+def _emit_function(e: Emission) -> NativeFunction:
     """Append the code of a function: its entry first, and what comes before it in bytecode behind the rest."""
     entry = next(
         at
         for at, operation in enumerate(e.operations)
         if operation.name == "label" and operation.operands[0] == e.function.entry
     )
+    start = e.a.offset
     body = _emit_entry(e)
-    if native:
-        native.body = body
     for index in (*range(entry, len(e.operations)), *range(entry)):
         operation = e.operations[index]
         e.begin(index)
-        if native and operation.name not in ("label", "line"):
-            native.lines.append((e.a.offset, operation.location))
         emit(e, operation.name, operation.operands)
         e.end()
     e.finish()
+    return NativeFunction(e, start, body, e.a.offset)
 
 
 def _emit_entry(e: Emission) -> int:
@@ -251,23 +202,36 @@ def _emit_entry(e: Emission) -> int:
 
 
 class _Compilation:
-    """The code of a module under construction."""
+    """The code of a module under construction: of all functions but those whose entries are *interpreted*."""
 
-    def __init__(self, module: Module, layout: Layout, functions: list[Function], stress: bool) -> None:
+    def __init__(self, module: Module, layout: Layout, interpreted: Collection[int], stress: bool) -> None:
         self.assembler = Assembler()
         self.fragments = Fragments(module.code.label_count, stress=stress)
-        self.entries = {function.entry: Label() for function in functions}
-        self.shared = _shared(module, layout, self.assembler, self.fragments, self.entries)
+        functions = [function for function in module.functions if function.entry not in interpreted]
+        entries = {function.entry: Label() for function in functions}
+        self.shared = _shared(module, layout, self.assembler, self.fragments, entries)
         self.shared.stress = stress
         suspended = Function("-suspended-", MOST_LIVE + 1, self.shared.new_label(), [])
-        self.suspended = Continuation(suspended.entry, suspended.entry, NOWHERE, suspended)
+        self.suspended = Continuation(suspended.entry, suspended.entry, NOWHERE, NOWHERE, suspended)
         self.functions = functions
+        self.natives: list[NativeFunction] = []
 
-    def run(self, interpreted: dict[tuple[str, int], str]) -> Native:
-        natives = [self._function(function) for function in self.functions]
+    def emit_functions(self) -> dict[int, str]:
+        """By label of the entry, what stands in the way of native code for a function. If nothing does, go on."""
+        lacking: dict[int, str] = {}
+        for function in self.functions:
+            try:
+                self.natives.append(_emit_function(_emission(self.shared, function)))
+            except Unsupported as error:
+                lacking[function.entry] = str(error)
+        return lacking
+
+    def finish(self, reasons: Mapping[int, str]) -> Native:
+        """Append what the functions share. *reasons*: what each of the other functions lacks, by label of its entry."""
+        natives = self.natives
         begin = self.assembler.offset
-        entries = self._ways_in(natives)
-        continuations = [stub for native in natives if native.emission for stub, _ in native.emission.continuations]
+        entries = self._ways_in()
+        continuations = [stub for native in natives for stub, _ in native.emission.continuations]
         if self.fragments.asked_for("to_interpreter"):
             continuations.append(self.suspended)
             suspended = self.fragments["suspended"]
@@ -276,36 +240,28 @@ class _Compilation:
         fragments = self.fragments.emit(self.assembler, self.shared.layout)
         if self.suspended in continuations:
             entries.append((self.suspended.label, way_in, _offset(suspended)))
-        code = self.assembler.finish()
-        emissions = [native.emission for native in natives if native.emission]
+        module = self.shared.module
         return Native(
-            module=self.shared.module,
+            module=module,
             layout=self.shared.layout,
-            code=code,
+            code=self.assembler.finish(),
             functions=natives,
             fragments=fragments,
             entries=entries,
             ways_in=ways_in,
-            interpreted=interpreted,
-            resumes={emission.function.entry: emission.resumes for emission in emissions},
-            handlers={emission.function.entry: emission.handlers for emission in emissions},
+            interpreted={
+                (function.name, function.arity): reasons[function.entry]
+                for function in module.functions
+                if function.entry in reasons
+            },
             continuations=continuations,
-            errors=[error for native in natives if native.emission for error in native.emission.errors],
             next_label=self.shared.next_label,
         )
 
-    def _function(self, function: Function) -> NativeFunction:
-        emission = _emission(self.shared, function)
-        native = NativeFunction(function, self.assembler.offset, emission=emission)
-        _emit_operations(emission, native)
-        native.end = self.assembler.offset
-        return native
-
-    def _ways_in(self, natives: list[NativeFunction]) -> list[tuple[int, int, int]]:
+    def _ways_in(self) -> list[tuple[int, int, int]]:
         """The ways in from the interpreter: of each function, and of each place where an interpreted callee returns."""
         rows = []
-        for native in natives:
-            assert native.emission
+        for native in self.natives:
             rows.append((native.function.entry, self._way_in(Label(index=native.body // 4)), native.start))
             for stub, label in native.emission.continuations:
                 rows.append((stub.label, self._way_in(label), _offset(label)))

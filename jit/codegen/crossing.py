@@ -11,6 +11,7 @@ from jit.arm32.labels import Label
 from jit.arm32.operands import asr, at, lsr, pre
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
 from jit.codegen import machine, symbols
+from jit.codegen.emission import Emission
 from jit.codegen.fragments import Fragments, fragment, swap_out
 from jit.codegen.machine import (
     CALL_NIF,
@@ -33,6 +34,24 @@ _ENOUGH: Final = 3
 #: CONTEXT_REDS (erl_vm.h), and ERTS_PSD_SAVED_CALLS_BUF (erl_process.h), an index into what Process.psd points to.
 _TURN: Final = 4000
 _SAVED_CALLS: Final = 1
+#: Minus ERTS_INVALID_HFRAG_PTR (erl_message.h), which stands for no fragment.
+_INVALID_FRAGMENT: Final = 8
+
+
+def visit(e: Emission) -> tuple[Label, Label]:
+    """Two places: one that lets the interpreter do the operation in work, and where native code goes on after it.
+
+    The second is to be bound behind the operation's own code. Registers are in memory there. As ``to_interpreter``, the
+    first is to be branched to before the operation has changed anything.
+    """
+    return e.to_interpreter(), come_back(e)
+
+
+def come_back(e: Emission) -> Label:
+    """Where native code goes on when the interpreter has done the operation in work. To be bound behind it."""
+    label, back = e.continuation()
+    e.handlers[e.index] = label
+    return back
 
 
 @fragment("enter")
@@ -72,11 +91,39 @@ def _prepare_trap(a: Assembler, layout: Layout) -> None:
     a.str(R0, at(PROCESS, layout["Process.i"]))
     a.mov_constant(R0, machine.TRAP)
     a.str(R0, at(PROCESS, layout["Process.freason"]))
+    store_arity(a, layout)
+
+
+def store_arity(a: Assembler, layout: Layout) -> None:
+    """Process.arity = r1. Its size differs from one release to the other."""
     place = at(PROCESS, layout["Process.arity"])
     if layout.fields["Process.arity"].size == 1:
         a.strb(R1, place)
     else:
         a.str(R1, place)
+
+
+@fragment("trap")
+def trap(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
+    """To the interpreter, which goes on where a C function wants it to: all is in the process and x registers."""
+    place = at(PROCESS, layout["Process.arity"])
+    if layout.fields["Process.arity"].size == 1:
+        a.ldrb(R1, place)
+    else:
+        a.ldr(R1, place)
+    # If the C function has put off collections until it is done, the interpreter would keep which fragments there were
+    # when native code was entered (live_hf_end). They may be gone: say that there were none.
+    settled = Label()
+    a.ldr(R2, at(PROCESS, layout["Process.flags"]))
+    a.tst(R2, machine.DISABLE_GC)
+    a.b(settled, EQ)
+    a.ldr(R2, at(PROCESS, layout["Process.live_hf_end"]))
+    a.cmn(R2, _INVALID_FRAGMENT)
+    a.mov(R2, 0, EQ)
+    a.str(R2, at(PROCESS, layout["Process.live_hf_end"]))
+    a.bind(settled)
+    a.bl(fragments["settle"])
+    a.b(fragments["dispatch"])
 
 
 @fragment("to_interpreter")

@@ -34,12 +34,14 @@ class Unsupported(Exception):
 class Continuation:
     """Where an interpreted callee returns to: a function of its own in the bytecode, which native code takes over.
 
-    ``label`` is its entry, ``after`` the label of the same place in the function's own bytecode.
+    ``label`` is its entry, ``after`` the label of the same place in the function's own bytecode. ``location`` is that
+    of the call, ``after_location`` of what comes next: if a BIF without a frame fails, the VM takes that for the call.
     """
 
     label: int
     after: int
     location: Location
+    after_location: Location
     function: Function
 
 
@@ -152,10 +154,13 @@ class Emission:
 
     def load(self, operand: Operand, into: Register) -> Register:
         """The word of a register or constant, in the CPU register *into*, which may be changed."""
-        register = self.value(operand, into, copy=False)
-        if register is not into:
-            self.a.mov(into, register)
+        self.move(into, self.value(operand, into, copy=False))
         return into
+
+    def move(self, into: Register, source: Register) -> None:
+        """A CPU register = another one, or the same."""
+        if into is not source:
+            self.a.mov(into, source)
 
     def value(self, operand: Operand, into: Register, *, copy: bool = True) -> Register:
         """A CPU register that holds the word of an operand: *into*, or another that must not be changed.
@@ -385,15 +390,20 @@ class Emission:
 
     def continuation(self) -> tuple[int, Label]:
         """A new continuation after the operation in work: its label in the bytecode, and the native place, unbound."""
-        location = self.operations[self.index].location
-        stub = Continuation(self.shared.new_label(), self.resume_label(self.index + 1), location, self.function)
+        after = self.index + 1
+        resume = self.resume_label(after)
+        while self.operations[after].name in ("label", "line"):
+            after += 1
+        locations = self.operations[self.index].location, self.operations[after].location
+        stub = Continuation(self.shared.new_label(), resume, *locations, self.function)
         place = Label()
         self.continuations.append((stub, place))
         return stub.label, place
 
     def handler(self, number: int) -> None:
         """Let exceptions that the operation in work catches come to the native place of a label."""
-        stub = Continuation(self.shared.new_label(), number, self.operations[self.index].location, self.function)
+        location = self.operations[self.index].location
+        stub = Continuation(self.shared.new_label(), number, location, location, self.function)
         self.handlers[self.index] = stub.label
         self.continuations.append((stub, self.label(number)))
 

@@ -18,13 +18,11 @@ from jit.codegen import machine
 from jit.codegen.cache import Keeps
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import call_vm, fragment
+from jit.codegen.fragments import call_vm, fragment, load_header
 from jit.codegen.machine import HTOP, REGISTERS, WORD
 from jit.codegen.small_integers import check_small
 from jit.erts.layout import Layout
 
-#: The header word of a float (erts/emulator/beam/erl_term.h, HEADER_FLONUM): two words follow.
-_HEADER: Final = 2 << machine.HEADER_BITS | machine.FLOAT_HEADER
 _DOUBLE: Final = 8
 #: Float registers that instructions reach from the first one.
 _REACHED: Final = 32
@@ -55,7 +53,7 @@ def fmove(e: Emission, source: Operand, destination: Operand) -> None:
 def _box(e: Emission, source: FloatRegister, destination: Operand) -> None:
     """A term on the heap, where there is room."""
     place = _place(e, source)
-    e.a.mov_constant(R1, _HEADER)
+    e.a.mov_constant(R1, machine.FLOAT)
     e.a.ldrd(R2, R3, place)
     term = e.target(destination, R0)
     e.a.add(term, HTOP, machine.BOXED_TAG)
@@ -135,11 +133,8 @@ def _place(e: Emission, register: Operand, again: bool = False) -> Address:
 def to_double(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
     """d0 = the float or big integer r0; r0 becomes 0 if it is neither, or greater than any float."""
     other, none = Label(), Label()
-    a.and_(R1, R0, machine.PRIMARY_MASK)
-    a.cmp(R1, machine.BOXED_TAG)
-    a.b(none, NE)
-    a.ldr(R1, at(R0, -machine.BOXED_TAG))
-    a.cmp(R1, _HEADER)
+    load_header(a, R1, R0, none)
+    a.cmp(R1, machine.FLOAT)
     a.b(other, NE)
     a.add(R1, R0, WORD - machine.BOXED_TAG)
     a.vldr(D0, at(R1))

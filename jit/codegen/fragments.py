@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, NE
 from jit.arm32.labels import Label
 from jit.arm32.operands import at, lsl, post
-from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
 from jit.arm32.relocations import External
 from jit.codegen import machine, symbols
 from jit.codegen.machine import CALL_NIF, FCALLS, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
@@ -17,6 +17,10 @@ from jit.erts.layout import Layout
 
 #: Cells of a list that are counted without counting reductions.
 _LONGEST: Final = 4000
+
+#: Registers whose values the VM looks for in the process, and where there.
+_IN_PROCESS: Final = {HTOP: "Process.htop", E: "Process.stop", FCALLS: "Process.fcalls"}
+SWAPPED: Final = tuple(_IN_PROCESS)
 
 Fragment = Callable[[Assembler, Layout, "Fragments"], None]
 
@@ -112,6 +116,17 @@ def collect(a: Assembler, layout: Layout) -> None:
     a.sub(FCALLS, FCALLS, R0)
     a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
     swap_in(a, layout)
+
+
+def collect_keeping(a: Assembler, layout: Layout) -> None:
+    """The same, and the term r0 is kept, behind the x registers in use."""
+    a.add(R12, REGISTERS, lsl(R3, 2))
+    a.str(R0, at(R12, X_ARRAY))
+    a.str(R12, at(SP, machine.ARGUMENTS))
+    a.add(R3, R3, 1)
+    collect(a, layout)
+    a.ldr(R12, at(SP, machine.ARGUMENTS))
+    a.ldr(R0, at(R12, X_ARRAY))
 
 
 @fragment("eq")
@@ -223,18 +238,41 @@ def select_atom(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -
     a.add(PC, LR, R1)
 
 
-def swap_out(a: Assembler, layout: Layout) -> None:
-    """Let the VM see heap, stack and reductions."""
-    a.str(HTOP, at(PROCESS, layout["Process.htop"]))
-    a.str(E, at(PROCESS, layout["Process.stop"]))
-    a.str(FCALLS, at(PROCESS, layout["Process.fcalls"]))
+def swap_out(a: Assembler, layout: Layout, registers: Sequence[Register] = SWAPPED) -> None:
+    """Let the VM see heap, stack and reductions, or some of them."""
+    for register in registers:
+        a.str(register, at(PROCESS, layout[_IN_PROCESS[register]]))
 
 
-def swap_in(a: Assembler, layout: Layout) -> None:
+def swap_in(a: Assembler, layout: Layout, registers: Sequence[Register] = SWAPPED) -> None:
     """Take them back: the VM may have moved them."""
-    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
-    a.ldr(E, at(PROCESS, layout["Process.stop"]))
-    a.ldr(FCALLS, at(PROCESS, layout["Process.fcalls"]))
+    for register in registers:
+        a.ldr(register, at(PROCESS, layout[_IN_PROCESS[register]]))
+
+
+def of_process(function: str, *swapped: Register) -> Fragment:
+    """A fragment that calls one of the VM's functions with the process and r1, r2, r3, and gives r0.
+
+    *swapped*: those of heap, stack and reductions that the function uses.
+    """
+
+    def call(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+        a.str(LR, at(SP, RETURN))
+        swap_out(a, layout, swapped)
+        a.mov(R0, PROCESS)
+        call_vm(a, function)
+        swap_in(a, layout, swapped)
+        a.ldr(PC, at(SP, RETURN))
+
+    return call
+
+
+def load_header(a: Assembler, into: Register, term: Register, otherwise: Label) -> None:
+    """into = the header of a term; control goes to *otherwise* if it is not boxed."""
+    a.and_(into, term, machine.PRIMARY_MASK)
+    a.cmp(into, machine.BOXED_TAG)
+    a.b(otherwise, NE)
+    a.ldr(into, at(term, -machine.BOXED_TAG))
 
 
 def call_vm(a: Assembler, function: str) -> None:

@@ -17,7 +17,7 @@ from jit.codegen.call import push_continuation
 from jit.codegen.common import deallocate
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import call_vm, fragment
+from jit.codegen.fragments import call_vm, fragment, swap_in, swap_out
 from jit.codegen.machine import HTOP, PROCESS, REGISTERS, WORD, X_ARRAY
 from jit.codegen.type_tests import by_bif, compare_header
 from jit.erts.layout import Layout
@@ -90,11 +90,11 @@ def make_fun(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> N
     There is room for it on the heap.
     """
     a.str(LR, at(SP, machine.RETURN))
-    a.str(HTOP, at(PROCESS, layout["Process.htop"]))
+    swap_out(a, layout, (HTOP,))
     a.ldr(R1, at(R1, _ENTRY))
     a.mov(R0, PROCESS)
     call_vm(a, "erts_new_local_fun_thing")
-    a.ldr(HTOP, at(PROCESS, layout["Process.htop"]))
+    swap_in(a, layout, (HTOP,))
     a.ldr(PC, at(SP, machine.RETURN))
 
 

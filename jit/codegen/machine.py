@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jit.arm32.registers import LR, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12
+from jit.arm32.registers import LR, R4, R5, R6, R7, R8, R9, R10, R11
 
 REGISTERS: Final = R4  # the scheduler's ErtsSchedulerRegisters
 PROCESS: Final = R5
@@ -12,7 +12,6 @@ E: Final = R6  # the Erlang stack's top, where y registers are counted from
 HTOP: Final = R7
 FCALLS: Final = R8  # reductions left
 CALL_NIF: Final = R9  # the handler of call_nif: the first word of every place that has native code
-SCRATCH: Final = (R0, R1, R2, R3, R12)
 # r10 and r11 keep x registers: see cache.py.
 
 #: What entering pushes, and the room below that: see FRAME_SIZE.
@@ -55,8 +54,11 @@ BIGNUM_SIGN: Final = 0x04
 FUN_HEADER: Final = 0x14
 FLOAT_HEADER: Final = 0x18
 
-#: Words of a float on the heap (FLOAT_SIZE_OBJECT).
+#: Words of a float on the heap (FLOAT_SIZE_OBJECT), the first of which is this (HEADER_FLONUM).
 FLOAT_WORDS: Final = 3
+FLOAT: Final = FLOAT_WORDS - 1 << HEADER_BITS | FLOAT_HEADER
+#: The header word of a positive integer on the heap, of one digit.
+POSITIVE_DIGIT: Final = 1 << HEADER_BITS | BIGNUM_HEADER
 
 # erts/emulator/beam/error.h
 TRAP: Final = 1 << 10
@@ -87,3 +89,8 @@ def is_small(value: int) -> bool:
 def small(value: int) -> int:
     """The word of a small integer."""
     return (value << SMALL_BITS | SMALL_TAG) & 0xFFFF_FFFF
+
+
+def tuple_header(arity: int) -> int:
+    """The header word of a tuple."""
+    return arity << HEADER_BITS | TUPLE_HEADER

@@ -13,7 +13,7 @@ from typing import Final
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, MI, NE
 from jit.arm32.labels import Label
-from jit.arm32.operands import at, lsl, pre
+from jit.arm32.operands import at, pre
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
 from jit.arm32.relocations import External
 from jit.beam.operands import Integer, Literal, Operand, X, register_of
@@ -23,7 +23,7 @@ from jit.codegen.cache import Keeps
 from jit.codegen.crossing import if_collection_is_due
 from jit.codegen.emission import Emission, Unsupported
 from jit.codegen.emitters import emits
-from jit.codegen.fragments import collect, fragment, swap_in, swap_out
+from jit.codegen.fragments import collect_keeping, fragment, swap_in, swap_out
 from jit.codegen.machine import PROCESS, REGISTERS, WORD, X_ARRAY
 from jit.erts.layout import Layout
 
@@ -185,15 +185,9 @@ def update_map(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) ->
     a.tst(R2, machine.DELAY_GC | machine.DISABLE_GC)
     a.tst(R2, machine.DIRTY_GC, EQ)
     a.ldr(PC, at(SP, machine.RETURN), NE)
-    a.ldr(R3, at(SP, machine.ARGUMENTS))
-    a.add(R12, REGISTERS, lsl(R3, 2))
-    a.str(R0, at(R12, X_ARRAY))
-    a.add(R3, R3, 1)
     a.mov(R1, 0)
-    collect(a, layout)
     a.ldr(R3, at(SP, machine.ARGUMENTS))
-    a.add(R12, REGISTERS, lsl(R3, 2))
-    a.ldr(R0, at(R12, X_ARRAY))
+    collect_keeping(a, layout)
     a.ldr(PC, at(SP, machine.RETURN))
 
 

@@ -14,10 +14,10 @@ from jit.arm32.relocations import External
 from jit.codegen import arith, machine
 from jit.codegen.fragments import Fragment, call_vm, fragment
 from jit.codegen.machine import HTOP, PROCESS, RETURN, WORD, E
+from jit.codegen.small_integers import check_small
 from jit.erts.layout import Layout
 
-#: The header word of a float, and its bytes on the heap.
-_FLOAT: Final = 2 << machine.HEADER_BITS | machine.FLOAT_HEADER
+#: Bytes of a float on the heap.
 _FLOAT_SIZE: Final = WORD * machine.FLOAT_WORDS
 
 #: Of two floats, d0 = d0 and d1.
@@ -82,9 +82,7 @@ def _quotient(a: Assembler, slow: Label) -> None:
     itself is not rounded to one.
     """
     a.and_(R2, R0, R1)
-    a.and_(R2, R2, machine.SMALL_TAG)
-    a.cmp(R2, machine.SMALL_TAG)
-    a.b(slow, NE)
+    check_small(a, R2, R2, slow)
     a.asr(R2, R0, machine.SMALL_BITS)
     a.asrs(R3, R1, machine.SMALL_BITS)
     a.b(slow, EQ)
@@ -116,13 +114,13 @@ def abs_(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
 
 
 def _arithmetic(function: str, operands: int) -> Fragment:
-    def fragment(a: Assembler, layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    def calculate(a: Assembler, _layout: Layout, _fragments: Mapping[str, Label]) -> None:
         """r0 = the result, and the flags of a comparison with 0, which it is if there is none."""
         if function in _OPERATIONS:
             _calculate_floats(a, _OPERATIONS[function])
         _call_arithmetic(a, function, operands)
 
-    return fragment
+    return calculate
 
 
 def _calculate_floats(a: Assembler, operation: _Operation) -> None:
@@ -141,7 +139,7 @@ def _calculate_floats(a: Assembler, operation: _Operation) -> None:
     a.mov(R12, 1 << 21)
     a.cmn(R12, lsl(R3, 1))
     a.b(others, HS)
-    a.mov_constant(R1, _FLOAT)
+    a.mov_constant(R1, machine.FLOAT)
     a.add(R0, HTOP, machine.BOXED_TAG)
     a.stm(HTOP, (R1, R2, R3), writeback=True)
     a.cmp(R0, 0)
@@ -155,8 +153,8 @@ def _load_floats(a: Assembler, otherwise: Label) -> None:
     a.tst(R2, 1)
     a.ldr(R2, at(R0, -machine.BOXED_TAG), EQ)
     a.ldr(R3, at(R1, -machine.BOXED_TAG), EQ)
-    a.cmp(R2, _FLOAT, EQ)
-    a.cmp(R3, _FLOAT, EQ)
+    a.cmp(R2, machine.FLOAT, EQ)
+    a.cmp(R3, machine.FLOAT, EQ)
     a.b(otherwise, NE)
     a.add(R2, R0, WORD - machine.BOXED_TAG)
     a.vldr(D0, at(R2))

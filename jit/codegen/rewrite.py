@@ -16,7 +16,7 @@ from jit.beam.operands import Label as BeamLabel
 from jit.beam.operations import Function, Operation, operation
 from jit.beam.terms import Atom
 from jit.codegen.compile import Native
-from jit.codegen.emission import BadArithmetic, Continuation
+from jit.codegen.emission import BadArithmetic, Continuation, Emission
 
 #: The chunk that holds the native object.
 CHUNK = "NatA"
@@ -29,12 +29,11 @@ def rewrite(native: Native, elf: bytes) -> bytes:
     stubs: dict[int, list[Function]] = {}
     for continuation in native.continuations:
         stubs.setdefault(continuation.function.entry, []).append(_stub(module, continuation, labels))
-    for error in native.errors:
-        stubs.setdefault(error.function.entry, []).append(_error(module, error, labels))
-    for function in module.functions:
-        resumes = native.resumes.get(function.entry)
-        if resumes is not None:
-            function.operations = _with_room(function, resumes, native.handlers[function.entry], labels)
+    for one in native.functions:
+        for error in one.emission.errors:
+            stubs.setdefault(error.function.entry, []).append(_error(module, error, labels))
+    for one in native.functions:
+        one.function.operations = _with_room(one.emission, labels)
     module.functions[:] = [one for function in module.functions for one in (function, *stubs.pop(function.entry, ()))]
     module.functions.extend(one for others in stubs.values() for one in others)
     module.code.label_count = labels.next
@@ -52,9 +51,8 @@ class _Labels:
         return self.next - 1
 
 
-def _with_room(
-    function: Function, resumes: dict[int, int], handlers: dict[int, int], labels: _Labels
-) -> list[Operation]:
+def _with_room(emission: Emission, labels: _Labels) -> list[Operation]:
+    function, resumes, handlers = emission.function, emission.resumes, emission.handlers
     out: list[Operation] = []
     for index, one in enumerate(function.operations):
         if index in resumes:
@@ -84,7 +82,10 @@ def _jumps(target: int) -> list[Operation]:
 
 
 def _stub(module: Module, continuation: Continuation, labels: _Labels) -> Function:
-    return _function(module, continuation, labels, _jumps(continuation.after))
+    code = _jumps(continuation.after)
+    if module.lines is not None and continuation.after_location != continuation.location:
+        code.insert(0, operation("line", continuation.after_location))
+    return _function(module, continuation, labels, code)
 
 
 def _error(module: Module, error: BadArithmetic, labels: _Labels) -> Function:

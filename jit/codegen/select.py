@@ -17,7 +17,6 @@ from jit.codegen import machine, symbols
 from jit.codegen.cache import Keeps
 from jit.codegen.emission import Emission, immediate
 from jit.codegen.emitters import emits
-from jit.codegen.type_tests import tuple_header
 
 #: So many integers are compared one after the other; more are halved first.
 _FEW: Final = 3
@@ -101,8 +100,7 @@ def _jump_by_table(e: Emission, register: Register, rows: Sequence[_Case], failu
 
 def _look_up(e: Emission, register: Register, rows: Sequence[tuple[Atom, Label]], failure: Label) -> None:
     """By a fragment; behind its call comes the table: atoms and, counted from its beginning, places."""
-    if register is not R0:
-        e.a.mov(R0, register)
+    e.move(R0, register)
     e.a.together(2 * len(rows) + 3)
     e.a.bl(e.shared.fragments["select_atom"])
     table = e.a.label()
@@ -123,6 +121,6 @@ def select_tuple_arity(e: Emission, source: Operand, fail: BeamLabel, cases: tup
         e.a.b(failure, NE)
     e.a.ldr(R1, at(register, -machine.BOXED_TAG))
     for arity, target in zip(cases[::2], cases[1::2]):
-        e.a.cmp_constant(R1, tuple_header(arity))
+        e.a.cmp_constant(R1, machine.tuple_header(arity))
         e.a.b(e.label(target.number), EQ)
     e.a.b(failure)

@@ -38,7 +38,7 @@ def is_atom(e: Emission, fail: Operand, source: Operand) -> None:
 
 @emits("is_boolean", keeps=Keeps.ALL)
 def is_boolean(e: Emission, fail: Operand, source: Operand) -> None:
-    check_boolean(e, source, e.value(source, R0), e.failure(fail))
+    check_boolean(e, e.value(source, R0), e.failure(fail))
 
 
 @emits("is_nonempty_list", keeps=Keeps.ALL)
@@ -95,7 +95,7 @@ def is_map(e: Emission, fail: Operand, source: Operand) -> None:
 @emits("test_arity", keeps=Keeps.ALL)
 def test_arity(e: Emission, fail: Operand, source: Operand, arity: int) -> None:
     e.a.ldr(R1, at(e.value(source, R0), -machine.BOXED_TAG))
-    e.a.cmp_constant(R1, tuple_header(arity))
+    e.a.cmp_constant(R1, machine.tuple_header(arity))
     e.a.b(e.failure(fail), NE)
 
 
@@ -104,11 +104,11 @@ def is_tagged_tuple(e: Emission, fail: Operand, source: Operand, arity: int, tag
     register = e.value(source, R0)
     if e.type(source).is_only(Kind.TUPLE):
         e.a.ldr(R1, at(register, -machine.BOXED_TAG))
-        e.a.cmp_constant(R1, tuple_header(arity))
+        e.a.cmp_constant(R1, machine.tuple_header(arity))
     else:
         e.a.tst(register, machine.NOT_BOXED)
         e.a.ldr(R1, at(register, -machine.BOXED_TAG), EQ)
-        e.a.cmp_constant(R1, tuple_header(arity), EQ)
+        e.a.cmp_constant(R1, machine.tuple_header(arity), EQ)
     failure = e.failure(fail)
     e.a.b(failure, NE)
     tag_register = e.value(tag, R2)
@@ -117,12 +117,7 @@ def is_tagged_tuple(e: Emission, fail: Operand, source: Operand, arity: int, tag
     e.a.b(failure, NE)
 
 
-def tuple_header(arity: int) -> int:
-    """The header word of a tuple."""
-    return arity << machine.HEADER_BITS | machine.TUPLE_HEADER
-
-
-def check_boolean(e: Emission, _operand: Operand, register: Register, otherwise: Label) -> None:
+def check_boolean(e: Emission, register: Register, otherwise: Label) -> None:
     """Go to *otherwise* unless the register has true or false."""
     e.a.bic(R2, register, machine.TRUE ^ machine.FALSE)
     e.a.cmp(R2, machine.FALSE)

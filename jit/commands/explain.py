@@ -166,7 +166,7 @@ def _terms(operation: Operation | None) -> dict[int, str]:
             terms[word] = str(operand.value)
     if operation.name in _TUPLES:
         for arity in _arities(operation):
-            terms[arity << machine.HEADER_BITS | machine.TUPLE_HEADER] = f"a tuple of {arity}"
+            terms[machine.tuple_header(arity)] = f"a tuple of {arity}"
     return terms
 
 

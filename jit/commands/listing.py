@@ -168,7 +168,6 @@ class _Cached:
 
 def _pieces(one: NativeFunction) -> list[Piece]:
     """A function's code in its order."""
-    assert one.emission
     pieces = [Piece(one.start, heading="entry for native callers")]
     pieces += [Piece(place, heading=f"L{number}") for number, place in label_places(one)]
     pieces += [Piece(place, heading=f"continuation {label}") for label, place in continuation_places(one)]

@@ -35,13 +35,11 @@ def places(native: Native) -> dict[int, str]:
 
 def label_places(one: NativeFunction) -> list[tuple[int, int]]:
     """The labels of the bytecode that a function has native places for, and where these are."""
-    assert one.emission
     return [(number, WORD * label.index) for number, label in one.emission.labels.items() if label.index is not None]
 
 
 def continuation_places(one: NativeFunction) -> list[tuple[int, int]]:
     """Where interpreted callees return to: the label in the bytecode, and the place in native code."""
-    assert one.emission
     return [(stub.label, WORD * label.index) for stub, label in one.emission.continuations if label.index is not None]
 
 
@@ -87,7 +85,6 @@ def _bytecode_places(native: Native) -> dict[int, str]:
     """What stands behind labels of the rewritten bytecode: functions, operations, and continuations."""
     found = {one.entry: function_name(native, one.name, one.arity) for one in native.module.functions}
     for one in native.functions:
-        assert one.emission
         name = function_name(native, one.function.name, one.function.arity)
         operations = one.emission.operations
         found.update({label: cut(operation_text(operations[at])) for at, label in one.emission.resumes.items()})

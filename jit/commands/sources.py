@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jit.beam.module import Module
 from jit.beam.operands import Location
-from jit.beam.terms import Atom, List, Tuple
+from jit.codegen.line_rows import source_file
 
 
 class Sources:
@@ -18,8 +18,8 @@ class Sources:
 
     def __init__(self, module: Module) -> None:
         beam = Path(module.file)
-        told = _told_by_compiler(module)
-        self._folders = [*([told.parent] if told else []), beam.parent, beam.parent.parent / "src"]
+        told = source_file(module)
+        self._folders = [*([Path(told).parent] if told else []), beam.parent, beam.parent.parent / "src"]
         self._newest = beam.stat().st_mtime if beam.exists() else 0.0
         self._lines = cache(self._read)
 
@@ -36,15 +36,3 @@ class Sources:
             except OSError:
                 continue
         return []
-
-
-def _told_by_compiler(module: Module) -> Path | None:
-    """``source`` of the CInf chunk."""
-    if not isinstance(module.compile_info, List):
-        return None
-    for pair in module.compile_info.elements:
-        if isinstance(pair, Tuple) and len(pair.elements) == 2 and pair.elements[0] == Atom("source"):
-            text = pair.elements[1]
-            if isinstance(text, List) and text.elements and all(isinstance(item, int) for item in text.elements):
-                return Path("".join(chr(item) for item in text.elements if isinstance(item, int)))
-    return None

@@ -1,0 +1,32 @@
+%% A BIF without a frame of its own fails where it is called, but the VM takes the line of what comes next.
+-module(lines).
+-export([cases/0, by_fun/1, by_name/2, in_handler/1]).
+
+cases() ->
+    [{by_fun, [F]} || F <- [fun erlang:hd/1, fun erlang:tl/1, fun erlang:atom_to_list/1, fun erlang:node/1]] ++
+        [{by_name, [erlang, F]} || F <- [hd, tl, atom_to_list, node]] ++ [{in_handler, [fun erlang:hd/1]}].
+
+by_fun(F) ->
+    One = F(1),
+    Other =
+        F(2),
+    <<(hd(One)), (hd(Other))/utf8, 0:416>>.
+
+by_name(M, F) ->
+    One = M:F(1),
+    [
+        One |
+        M:F(2)
+    ].
+
+in_handler(F) ->
+    try
+        throw(1.5)
+    catch
+        _:_ ->
+            _ = F(1),
+            <<133, 148, (self_size()):416>>
+    end.
+
+self_size() ->
+    length(get()).

@@ -137,7 +137,7 @@ class _Constants:
         text = self._until_nul(int.from_bytes(pointer, self.byteorder), CONFIG_LIMIT, CONFIG_PAGE)
         if CONFIG_MARK in text:
             return text
-        self.unknown[field] = "erts_build_flags_CONFIG_H holds no config.h"
+        self.unknown[field] = "erts_build_flags_CONFIG_H holds no config.h (has the program begun to run?)"
         return None
 
     def _until_nul(self, address: int, limit: int, page: int) -> bytes:

@@ -22,10 +22,11 @@ a wrong command line; of `run` it is the program's own."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status. An error is told in one line."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         status: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout:  # it may have been closed
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("jit: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT

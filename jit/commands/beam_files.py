@@ -38,6 +38,12 @@ def native_chunk(module: Module) -> bytes | None:
     return next((chunk.data for chunk in module.chunks if chunk.name == CHUNK), None)
 
 
+def refuse_to_overwrite(path: Path, target: Path, what: str) -> None:
+    """Raise CommandError where a file that is read is the one to be written; *what* is what -o names."""
+    if target.exists() and path.exists() and target.samefile(path):
+        raise CommandError(f"{path}: would be overwritten: name another {what} with -o")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file whole, or not at all. Raises CommandError where that is not possible."""
     try:

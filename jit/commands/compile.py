@@ -13,7 +13,7 @@ from jit.codegen.compile import compile_module
 from jit.codegen.elf_file import elf_file
 from jit.codegen.rewrite import rewrite
 from jit.commands import arguments
-from jit.commands.beam_files import find, read_plain, write_whole
+from jit.commands.beam_files import find, read_plain, refuse_to_overwrite, write_whole
 from jit.commands.errors import CommandError
 from jit.commands.side_by_side import Failure, over_files
 from jit.erts.layout import load
@@ -95,9 +95,7 @@ def _check_names(paths: Sequence[Path], out: Path) -> None:
         other = names.setdefault(path.name, path)
         if other is not path:
             raise CommandError(f"{path} and {other} have the same name: compile them into different folders")
-        target = out / path.name
-        if target.exists() and path.exists() and target.samefile(path):
-            raise CommandError(f"{path}: would be overwritten: name another folder with -o")
+        refuse_to_overwrite(path, out / path.name, "folder")
 
 
 def _sum_up(written: Sequence[Compiled], out: Path) -> None:

@@ -9,7 +9,7 @@ from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
 from jit.codegen.elf_file import elf_file
 from jit.commands import arguments
-from jit.commands.beam_files import native_chunk, write_whole
+from jit.commands.beam_files import native_chunk, refuse_to_overwrite, write_whole
 from jit.commands.errors import CommandError
 from jit.erts.layout import load
 
@@ -33,6 +33,7 @@ def add_to(commands: arguments.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write it."""
+    refuse_to_overwrite(options.file, options.out, "file")
     write_whole(options.out, native_elf(options.file, options.otp))
     return 0
 

@@ -18,9 +18,8 @@ import pytest
 from jit.__main__ import main as jit
 from jit.codegen.compile import compile_module
 from jit.commands import compile
-from tests.codegen.native_node import PATIENCE, erlc
+from tests.codegen.native_node import PATIENCE, PYTHON_JIT, erlc
 
-PYTHON_JIT = [sys.executable, "-m", "jit"]
 NATIVE_ERL = Path(compile.__file__).parents[1] / "erts/glue/native.erl"
 SMALL = ("proplists", "orddict", "queue")
 #: The command line, impatient: it tells of the progress at once.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from jit.beam.module import read_module
 from jit.beam.operations import Function
 from jit.beam.text import atom_text, operation_text
 from jit.codegen.emitters import EMITTERS
-from tests.codegen.native_node import PATIENCE
+from tests.codegen.native_node import PATIENCE, PYTHON_JIT, erlc
 
 #: offset, word, text, comment
 LINE = re.compile(r"    ([0-9a-f]{4,})  ([0-9a-f]{8})  (.*?)(?: *; (.*))?")
@@ -86,8 +85,7 @@ def test_comments(program: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_tagged_constants(program: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     source = tmp_path / "constants.erl"
     source.write_text("-module(constants).\n-export([f/1]).\nf(X) -> {X, 42, -7, 100000, [], true, constants}.\n")
-    subprocess.run(["erlc", "-o", tmp_path, source], check=True, timeout=PATIENCE)
-    comments = {comment for _, _, _, comment in code(dump(capfd, tmp_path / "constants.beam", "f"))}
+    comments = {comment for _, _, _, comment in code(dump(capfd, erlc(source, tmp_path), "f"))}
     # erl_term.h: a small integer is shifted by 4, with 0xF below; nil is 0x3B; a tuple's header is its arity << 6.
     expected = {"687 = 42", "0xffffff9f = -7", "0x186a0f = 100000", "59 = []", "448 = a tuple of 7", "constants"}
     assert expected <= comments
@@ -114,7 +112,7 @@ def test_errors(program: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nobody_reads_the_rest(stdlib: Path) -> None:
-    command = [sys.executable, "-m", "jit", "dump", str(stdlib / "lists.beam")]
+    command = [*PYTHON_JIT, "dump", str(stdlib / "lists.beam")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr

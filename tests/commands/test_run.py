@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from beamgdb.sandbox import Sandbox
 from jit.__main__ import main as jit
-from tests.codegen.native_node import PATIENCE, RELEASES, python_jit
+from tests.codegen.native_node import erlc, library, python_jit
 from tests.commands.conftest import SOURCE
 
 
-@pytest.mark.parametrize("otp", RELEASES)
 def test_arguments(otp: int) -> None:
     """From source, by the compiler of that release; words behind the file are the program's."""
     ran = python_jit("run", "--otp", str(otp), str(SOURCE), "one", "--gdb", "a 'word'")
@@ -38,9 +36,8 @@ def test_exception(program: Path) -> None:
 
 def test_system(program: Path, tmp_path: Path) -> None:
     """Modules of Erlang/OTP that are compiled into a folder run natively too."""
-    root = Sandbox("armhf", 27).ensure().otp_root
-    (stdlib,) = root.glob("lib/stdlib-*/ebin")
-    system, start = str(tmp_path / "system"), str(root / "bin/start.boot")
+    stdlib = library(27, "stdlib")
+    system, start = str(tmp_path / "system"), str(Sandbox("armhf", 27).ensure().otp_root / "bin/start.boot")
     assert jit(["glue", "-o", system, "--boot", start]) == 0
     assert jit(["compile", "-o", system, str(stdlib / "lists.beam"), str(stdlib / "proplists.beam")]) == 0
     ran = python_jit("run", "--system", system, str(program), "x")
@@ -60,7 +57,7 @@ def test_under_gdb(program: Path) -> None:
 
 def test_what_cannot_run(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "lib.erl").write_text("-module(lib).\n-export([f/0]).\nf() -> ok.\n")
-    subprocess.run(["erlc", "-o", tmp_path, tmp_path / "lib.erl"], check=True, timeout=PATIENCE)
+    erlc(tmp_path / "lib.erl", tmp_path)
     (tmp_path / "wrong.erl").write_text("-module(wrong).\nf( -> ok.\n")
     for words, reason in {
         ("lib.beam",): "exports neither main/1 nor main/0 nor start/0: give --call 'lib:...'",

@@ -18,8 +18,6 @@ from jit.beam.text import operation_text
 _NATIVE = "NatA"
 """The chunk with native code: CHUNK of jit/codegen/rewrite.py, which takes long to load."""
 
-_WITHOUT_CODE = ("line", "int_code_end")
-
 
 class NoOperations(Exception):
     """The file does not tell; the text is one line that says why."""
@@ -77,7 +75,7 @@ def _is_added(one: Operation, labels: int) -> bool:
 
 
 def _step(one: Operation) -> Step | None:
-    if one.name in _WITHOUT_CODE:
+    if one.name == "line":
         return None
     if one.name == "label":
         return Step(f"label {one.operands[0]}", None, 0, is_label=True)

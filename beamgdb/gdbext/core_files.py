@@ -14,6 +14,7 @@ from pathlib import Path
 
 import gdb
 
+from beamgdb.gdbext import program_file
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.questions import without_questions
 
@@ -29,8 +30,7 @@ PAGE = 0x1000
 def relocate() -> bool:
     """Move the program's symbols to where a core file says that it was loaded, if GDB has not; whether it had not.
     All frames change with that."""
-    space = gdb.current_progspace()
-    program = space.filename if space else None
+    program = program_file.name()
     if not program or not is_core():
         return False
     loaded = _AUXV_ENTRY.search(gdb.execute("info auxv", to_string=True))

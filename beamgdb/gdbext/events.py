@@ -185,6 +185,7 @@ def _on_new_thread(_: Any) -> None:
     """The first sign of a core file. GDB is in the middle of reading it then: what is to be done waits for the prompt.
     (`gdb.post_event` will not do: GDB 13 crashes when it quits with an event that was not run, as in batch mode.)"""
     if is_core():
+        session.forget_all()
         gdb.events.before_prompt.connect(_at_prompt)
 
 

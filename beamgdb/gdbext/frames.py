@@ -162,4 +162,3 @@ def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorato
 def install() -> None:
     """Register the filter."""
     gdb.frame_filters[ErlangFrameFilter.name] = ErlangFrameFilter()
-

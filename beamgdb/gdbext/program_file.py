@@ -61,14 +61,19 @@ class ProgramFile:
 _last: tuple[object, ProgramFile | None] = (None, None)
 
 
+def name() -> str | None:
+    """The path of the selected inferior's program, None where there is none."""
+    space = gdb.current_progspace()
+    return (space.filename or None) if space else None
+
+
 def find(symbol: str, address: int) -> ProgramFile | None:
     """The file of the selected inferior's program, which has `symbol` at `address` in memory.
 
     None where there is none, or where the process has been started from another one: their build ids are compared.
     """
     global _last
-    program = gdb.current_progspace()
-    path = program.filename if program is not None else None
+    path = name()
     key = (path, symbol, address, gdb.selected_inferior().pid)
     if _last[0] != key:
         _last = (key, _open(Path(path), symbol, address) if path else None)

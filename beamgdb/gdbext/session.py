@@ -161,8 +161,12 @@ def relocates() -> bool:
 
 
 def relocate() -> bool:
-    """Have the program where its core file says that it was; whether GDB had it elsewhere."""
+    """Have the program where its core file says that it was; whether GDB had it elsewhere. Quick once the VM is found:
+    to ask GDB takes longer than to unwind a frame."""
     global _relocates
+    session = known()
+    if session is not None and session.in_place and session.is_settled and session.pid == gdb.selected_inferior().pid:
+        return False
     _relocates = True
     try:
         moved = core_files.relocate()
@@ -206,8 +210,7 @@ def _byteorder() -> ByteOrder:
 
 def _build() -> Build:
     """What the program's file tells of it."""
-    program = gdb.current_progspace()
-    path = program.filename if program else None
+    path = program_file.name()
     objfile = next((one for one in gdb.objfiles() if one.filename == path), None)
     # Not before it is needed: what reads ELF files takes time to load.
     from beamgdb.layouts.executable import extent

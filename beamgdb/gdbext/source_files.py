@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-import gdb
-
 from beamgdb.beamasm.registrations import Module
 from beamgdb.beamasm.symbol_file import Locate
+from beamgdb.gdbext import program_file
 from beamgdb.memory import Unreadable
 from beamgdb.vm import compile_info
 from beamgdb.vm.node import Node, Unavailable
@@ -56,11 +55,10 @@ def compiled_from(node: Node, module: Module | None) -> PurePosixPath | None:
 
 def root() -> Path | None:
     """ROOT of the running system, whose beam.smp is ROOT/erts-VERSION/bin/beam.smp."""
-    space = gdb.current_progspace()
-    if space is None or not space.filename:
+    program = program_file.name()
+    if program is None:
         return None
-    program = Path(space.filename).resolve()
-    return next((folder for folder in program.parents if any(folder.glob("lib/stdlib-*"))), None)
+    return next((folder for folder in Path(program).resolve().parents if any(folder.glob("lib/stdlib-*"))), None)
 
 
 @cache

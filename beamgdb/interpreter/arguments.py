@@ -8,6 +8,7 @@ from beamgdb.beamasm.registrations import Range
 from beamgdb.interpreter import flow, instructions
 from beamgdb.interpreter.bytecode import Kind
 from beamgdb.interpreter.flow import UNDECIDED, Flow, Place, State
+from beamgdb.interpreter.machines import THUMB
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.interpreter.process_main import ProcessMain
 from beamgdb.memory import CachedMemory, Unreadable
@@ -16,9 +17,6 @@ from beamgdb.vm.node import Node
 
 FUNCTION_CLAUSE = "i_func_info_IaaI"
 """The operation in front of a function: it raises function_clause, with the arguments in x registers."""
-
-_THUMB = 1 << 5
-"""The bit of the CPSR that is set in Thumb code (Arm Architecture Reference Manual ARMv7-A, B1.3.3)."""
 
 
 class Arguments:
@@ -107,7 +105,7 @@ def _is_after_call(memory: CachedMemory, pc: int, read: ReadRegister) -> bool:
     except ImportError:
         return False
     status = read("cpsr")
-    thumb = status is not None and bool(status & _THUMB)
+    thumb = status is not None and bool(status & THUMB)
     for size in (4, 2) if thumb else (4,):
         try:
             found = arm32_instructions.decode(memory.read(pc - size, size), pc - size, thumb)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from beamgdb.cache_folder import cache_folder
 from beamgdb.interpreter.points import Place, Point, Points
 from beamgdb.interpreter.roles import Roles
 
@@ -28,14 +28,6 @@ class Found:
     roles: Roles
     points: Points
     frame_size: int | None = None
-
-
-def folder() -> Path:
-    """`$BEAMGDB_CACHE`, else `beamgdb` in the cache folder of the XDG base directory specification."""
-    own = os.environ.get("BEAMGDB_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "beamgdb"
 
 
 def load(build_id: str | None) -> Found | None:
@@ -93,6 +85,6 @@ def _file(build_id: str | None) -> Path | None:
     if build_id is None or not _BUILD_ID.fullmatch(build_id):
         return None
     try:
-        return folder() / f"interpreter-{build_id}.json"
+        return cache_folder() / f"interpreter-{build_id}.json"
     except RuntimeError:  # There is no home.
         return None

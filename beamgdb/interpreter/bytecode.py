@@ -183,8 +183,8 @@ _LETTERS: dict[str, Callable[[int, int], Operand]] = {
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
-APPEND, PRIVATE_APPEND, _STRING = 0, 1, 9
-"""Kinds of segments of `i_bs_create_bin` (`BSC_APPEND`, `BSC_PRIVATE_APPEND`, `BSC_STRING`; erl_bits.h)."""
+PRIVATE_APPEND, _STRING = 1, 9
+"""Kinds of segments of `i_bs_create_bin` (`BSC_PRIVATE_APPEND`, `BSC_STRING`; erl_bits.h)."""
 
 SEGMENT = 5
 """Operands of a segment: its kind, unit, flags, source and size (`BSC_NUM_ARGS`)."""

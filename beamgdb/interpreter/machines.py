@@ -14,6 +14,9 @@ from jit.object import dwarf_expression
 from jit.object.elf_constants import EF_ARM_EABI_VER5, EM
 from jit.object.target import Target
 
+THUMB = 1 << 5
+"""The bit of the CPSR that is set in Thumb code (Arm Architecture Reference Manual ARMv7-A, B1.3.3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:

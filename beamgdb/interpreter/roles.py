@@ -134,8 +134,9 @@ def _counted(path: Path, *_: int) -> Iterator[tuple[str, str]]:
 def _continuation(path: Path, word: int, _: int) -> Iterator[tuple[str, str]]:
     """E and I: the address of what follows the call is stored at E."""
     for address, value in path.state.stores:
-        behind = isinstance(value, Sum) and isinstance(value.base, Initial) and 0 < value.offset <= 4 * word
-        if isinstance(address, Initial) and isinstance(value, Sum) and isinstance(value.base, Initial) and behind:
+        if not isinstance(address, Initial) or not isinstance(value, Sum) or not isinstance(value.base, Initial):
+            continue
+        if 0 < value.offset <= 4 * word:
             yield "stack", address.place
             yield "instruction", value.base.place
 

@@ -101,7 +101,8 @@ class InterpreterUnwinder:
         instruction = self._main.instruction(read, pc, innermost)
         if instruction is not None:
             instruction = self._in_code(instruction)
-        return Current(process, instruction, self._stack(read, pc, innermost, process), x_registers)
+        stack = self._stack(process, self._main.stack(read, pc, innermost))
+        return Current(process, instruction, stack, x_registers)
 
     def _in_code(self, instruction: int) -> int | None:
         """The instruction if it lies in loaded code; a function's first, for that which raises `function_clause`: it
@@ -130,9 +131,9 @@ class InterpreterUnwinder:
         offset = self._node.layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
         return data["current_process"] == process.address and registers + offset == x_registers
 
-    def _stack(self, read: ReadRegister, pc: int, innermost: bool, process: Process) -> int | None:
+    def _stack(self, process: Process, known: int | None) -> int | None:
+        """The Erlang stack pointer: what is `known` of it, if that can be, else what was saved."""
         saved = process.record["stop"]
-        known = self._main.stack(read, pc, innermost)
         low, high = process.record["heap"], process.record["hend"]
         word = self._machine.target.address_size
         return next((at for at in (known, saved) if at is not None and low <= at <= high and at % word == 0), None)

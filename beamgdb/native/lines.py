@@ -10,9 +10,6 @@ from elftools.elf.elffile import ELFFile
 
 from beamgdb.beamasm.registrations import Line
 
-NO_LINE = 0
-"""Number of a line that is not known."""
-
 
 def rows(file: BytesIO) -> list[Line]:
     """The rows by address, each valid until the next one; none where they cannot be read. Names of files are as the

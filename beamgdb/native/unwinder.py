@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from beamgdb.interpreter.machines import Machine
+from beamgdb.interpreter.machines import THUMB, Machine
 from beamgdb.interpreter.process_main import ProcessMain
 from beamgdb.interpreter.unwinder import InterpreterUnwinder
 from beamgdb.native import machine as native
@@ -24,9 +24,6 @@ from beamgdb.vm.code import Place
 from beamgdb.vm.frame import ErlangFrame, ReadRegister, Unwound
 from beamgdb.vm.node import Node
 from beamgdb.vm.processes import Process
-
-THUMB = 1 << 5
-"""The bit of the CPSR that is set in Thumb code (Arm Architecture Reference Manual ARMv7-A, B1.3.3)."""
 
 #: Registers of a native caller, and what they have of `process_main`: its pc with the lowest bit set in Thumb code,
 #: its sp, and registers that its own caller may need.
@@ -119,12 +116,8 @@ class NativeUnwinder(InterpreterUnwinder):
             return _Native(place, pc, process, stack, running=False) if stack is not None else None
         if not self._is_run_with(process, registers + self._x_array):
             return None
-        saved = process.record["stop"]
-        if not innermost and self._has_stored_stack(place, pc):
-            stack = saved
-        low, high = process.record["heap"], process.record["hend"]
-        known = (at for at in (stack, saved) if at is not None and low <= at <= high and at % WORD == 0)
-        found = next(known, None)
+        stored = not innermost and self._has_stored_stack(place, pc)
+        found = self._stack(process, None if stored else stack)
         return _Native(place, pc, process, found, running=True) if found is not None else None
 
     def _erlang(self, here: _Native, read: ReadRegister, innermost: bool) -> ErlangFrame:

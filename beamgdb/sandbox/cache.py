@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -16,14 +15,6 @@ from beamgdb.sandbox.errors import SandboxError
 #: Raised when what is in a finished folder changes, so that older ones are made anew.
 FORMAT = 3
 _MARK = "complete.json"
-
-
-def cache_folder() -> Path:
-    """`$BEAMGDB_CACHE`, else `beamgdb` in the user's cache folder (XDG base directory specification)."""
-    if own := os.environ.get("BEAMGDB_CACHE"):
-        return Path(own).absolute()
-    user = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(user) if user.startswith("/") else Path.home() / ".cache") / "beamgdb"
 
 
 def is_complete(folder: Path) -> bool:

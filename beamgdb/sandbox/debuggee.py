@@ -83,7 +83,7 @@ def debuggee(
             stderr=stderr,
             env={**os.environ, **(environment or {}), STUB: str(stub)},
             start_new_session=True,  # Ctrl-C is for GDB
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         try:
             connection = _connect(stub, node)
@@ -152,5 +152,6 @@ def _schedulers(pid: int) -> Iterator[_Thread]:
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """In a new process: be killed when the one that has started it dies."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from beamgdb.cache_folder import cache_folder
 from beamgdb.sandbox import packages, pairs
 from beamgdb.sandbox.apt_sources import debian_archive
-from beamgdb.sandbox.cache import cache_folder, complete, is_complete
+from beamgdb.sandbox.cache import complete, is_complete
 from beamgdb.sandbox.errors import SandboxError
 from beamgdb.sandbox.own_loader import use_own_loader
 from beamgdb.sandbox.programs import PRINT_ARGUMENTS, own_environment, write_scripts

@@ -8,7 +8,7 @@ import pytest
 
 from tests.gdb.conftest import Looking
 from tests.gdb.stages import SOON, go_to, line_of, read_backtrace, read_backtraces
-from tests.harness.gdb import Gdb, GdbError
+from tests.harness.gdb import Gdb, one_line_error
 
 PAYLOAD = '[payload,"of",<<"round">>]'
 INSIDE = re.compile(r"stages:in_nif/2 (stages:all/3 )+stages:round/2 stages:loop/1")
@@ -18,17 +18,6 @@ def pid_of(heading: str) -> str:
     match = re.match(r"Process <(0\.\d+\.\d+)>", heading)
     assert match, heading
     return match[1]
-
-
-def one_line_error(gdb: Gdb, command: str) -> str:
-    with pytest.raises(GdbError) as caught:
-        gdb.cmd(command)
-    message = str(caught.value).removeprefix(f"{command}: ").strip()
-    assert "Traceback" not in message
-    assert "internal error" not in message
-    lines = set(message.splitlines())
-    assert len(lines) == 1, message
-    return message
 
 
 # -- which process ----------------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.gdb.conftest import Looking, Scene
-from tests.gdb.test_beam_bt import one_line_error
-from tests.harness.gdb import Gdb
+from tests.harness.gdb import Gdb, one_line_error
 
 DEFAULTS = {"depth": 12, "width": 50, "bytes": 200}
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.gdb.conftest import Looking
 from tests.gdb.stages import SOON, breakpoint_number, go_to, line_of
-from tests.gdb.test_beam_bt import PAYLOAD, one_line_error
-from tests.harness.gdb import Gdb, GdbError
+from tests.gdb.test_beam_bt import PAYLOAD
+from tests.harness.gdb import Gdb, GdbError, one_line_error
 
 ROW = re.compile(r"(?P<name>[xyf]\d+) +((?P<raw>0x[0-9a-f]{16}) )?(?P<text>.*)")
 

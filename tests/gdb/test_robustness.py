@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.gdb.stages import read_backtrace, read_backtraces
-from tests.gdb.test_beam_bt import one_line_error
 from tests.harness.erl import Node, Release, running_node
-from tests.harness.gdb import Gdb
+from tests.harness.gdb import Gdb, one_line_error
 
-COMMANDS = ("beam-bt", "beam-bt all", "beam-info", "xreg", "yreg", "freg", "eterm 1")
+QUESTIONS = ("beam-bt", "beam-bt all", "beam-info", "xreg", "yreg", "freg", "eterm 1")
+COMMANDS = (*QUESTIONS, "beam-step", "beam-next", "beam-finish")
 PROCESSES = 10000
 
 

@@ -59,6 +59,7 @@ def batch(
     load: Load = None,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    timeout: float = 2 * PATIENCE,
 ) -> str:
     """What `gdb -batch` with these further arguments prints, errors included."""
     done = subprocess.run(
@@ -70,7 +71,7 @@ def batch(
         cwd=folder,
         text=True,
         errors="replace",
-        timeout=2 * PATIENCE,
+        timeout=timeout,
     )
     return done.stdout
 
@@ -253,6 +254,21 @@ class Gdb:
             self._said.seek(0)
             raise EOFError(f"GDB ended; it said {self._said.read().decode(errors='replace')!r}")
         return chunk
+
+
+def one_line_error(gdb: Gdb, command: str) -> str:
+    """The one line of GDB's answer to a command that fails, which is no error of the extension itself."""
+    try:
+        said = gdb.cmd(command)
+    except GdbError as error:
+        message = str(error).removeprefix(f"{command}: ").strip()
+    else:
+        raise AssertionError(f"{command} does not fail: {said}")
+    assert "Traceback" not in message
+    assert "internal error" not in message
+    lines = set(message.splitlines())
+    assert len(lines) == 1, message
+    return message
 
 
 def command_line(program: Path, program_arguments: Sequence[str]) -> list[str]:

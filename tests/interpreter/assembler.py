@@ -13,14 +13,12 @@ from beamgdb.interpreter import operations
 from beamgdb.interpreter.bytecode import WORD, Kind, Operand, generic_name
 from beamgdb.interpreter.instructions import Instruction
 from beamgdb.interpreter.operations import Operation
-from beamgdb.layouts.layout import load_table
 from beamgdb.memory import BytesMemory, CachedMemory
 from beamgdb.sandbox.sandbox import Sandbox
+from tests.interpreter.module_image import layout_of
 
 START = 0x3000_0000
 """Where code lies."""
-
-ERTS = {25: "13.1.5", 27: "15.2.7"}
 
 _PACKED = {"2": 10, "3": 16}
 
@@ -52,8 +50,7 @@ NO_LABEL = Operand(Kind.NO_LABEL, 0)
 @cache
 def operations_of(release: int) -> dict[str, Operation]:
     """The operations of Debian's armhf build, by name. They have no handlers before the VM runs."""
-    layout = load_table(ERTS[release], "arm32", "emu")
-    assert layout is not None
+    layout = layout_of(release)
     with Sandbox("armhf", release).ensure().beam.open("rb") as file:
         elf = ELFFile(file)
         segments = {

@@ -109,15 +109,21 @@ def listed(handlers: Handlers) -> list[Operation]:
     return operations((name, offset) for name, (offset, _) in handlers.items())
 
 
-def follower(handlers: Handlers) -> Follower:
-    """Follows code of these handlers. Between them there are undefined instructions, at which no way goes on."""
-    image = bytearray(UNDEFINED * SIZE)
+def image(handlers: Handlers, undefined: bytes, count: int) -> bytes:
+    """The code of these handlers. Between them there are undefined instructions, at which no way goes on."""
+    code = bytearray(undefined * count)
     for offset, text in handlers.values():
-        image[offset : offset + len(text) // 2] = bytes.fromhex(text)
+        code[offset : offset + len(text) // 2] = bytes.fromhex(text)
+    return bytes(code)
+
+
+def follower(handlers: Handlers) -> Follower:
+    """Follows code of these handlers."""
+    code = image(handlers, UNDEFINED, SIZE)
 
     def read(address: int, size: int) -> bytes:
-        if not 0 <= address - START <= len(image) - size:
+        if not 0 <= address - START <= len(code) - size:
             raise Unreadable(address, size)
-        return bytes(image[address - START : address - START + size])
+        return code[address - START : address - START + size]
 
     return Follower(read, arm32, arm32.disassembler(thumb=True))

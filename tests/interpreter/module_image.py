@@ -16,13 +16,14 @@ INFO = 20
 """Bytes of an `ErtsCodeInfo`."""
 
 
-def layout_27() -> Layout:
-    found = load_table("15.2.7", "arm32", "emu")
+def layout_of(release: int, arch: str = "arm32") -> Layout:
+    """The layout of Debian's interpreter."""
+    found = load_table({25: "13.1.5", 27: "15.2.7"}[release], arch, "emu")
     assert found is not None
     return found
 
 
-LAYOUT = layout_27()
+LAYOUT = layout_of(27)
 
 
 @dataclass(frozen=True)

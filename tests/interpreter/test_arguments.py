@@ -13,8 +13,9 @@ import pytest
 
 from tests.gdb.stages import read_frames
 from tests.harness.gdb import Gdb
-from tests.harness.targets import Target, session
+from tests.harness.targets import Target
 from tests.interpreter.chains import Chain, chain
+from tests.matrix.conftest import STAGE, stopped_in_c
 
 HERE = Path(__file__).parent
 SEED, LENGTH = 1, 80
@@ -41,10 +42,7 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     source.write_text(made.source)
     target.compile(folder)
     subprocess.run(["erlc", "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
-    with session(target, "remote", folder, "chain:start()") as one:
-        one.gdb.cmd("set breakpoint pending on")
-        one.gdb.cmd("tbreak -function stage_reached")
-        assert one.gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit", one.said
+    with stopped_in_c(target, "remote", folder, "chain:start()", STAGE, PATIENCE) as one:
         yield Node(one.gdb, made, folder)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from beamgdb.cache_folder import cache_folder
 from beamgdb.interpreter import build_cache
 from beamgdb.interpreter.build_cache import Found
 from beamgdb.interpreter.points import Point
@@ -38,10 +39,10 @@ def test_what_is_kept_comes_back() -> None:
 def test_the_folder_is_that_of_the_xdg_specification(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("BEAMGDB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert build_cache.folder() == tmp_path / "beamgdb"
+    assert cache_folder() == tmp_path / "beamgdb"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/joe")
-    assert build_cache.folder() == Path("/home/joe/.cache/beamgdb")
+    assert cache_folder() == Path("/home/joe/.cache/beamgdb")
 
 
 def test_another_build_has_nothing() -> None:

@@ -6,19 +6,11 @@ import pytest
 
 from beamgdb.interpreter.points import CURRENT, Finder, Points
 from beamgdb.interpreter.symbolic import arm32
-from beamgdb.layouts.layout import Layout, load_table
 from tests.interpreter.handlers import BY_RELEASE, ROLES, START, follower, listed
-
-VERSIONS = {25: "13.1.5", 27: "15.2.7"}
+from tests.interpreter.module_image import layout_of
 
 CALLS_NIF = {25: 0x4688, 27: 0x5CDE}
 """Where `call_nif` goes on after the call of the native function (`blx`)."""
-
-
-def layout(release: int) -> Layout:
-    found = load_table(VERSIONS[release], "arm32", "emu")
-    assert found is not None
-    return found
 
 
 @pytest.fixture(params=BY_RELEASE)
@@ -30,7 +22,7 @@ def release(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def points(release: int) -> Points:
     handlers = BY_RELEASE[release]
-    finder = Finder(ROLES[release], layout(release), arm32.ARGUMENTS)
+    finder = Finder(ROLES[release], layout_of(release), arm32.ARGUMENTS)
     return finder.find(listed(handlers), follower(handlers), START)
 
 
@@ -64,6 +56,6 @@ def test_another_handlers_beginning_is_not_reached_with_a_state_of_this_one(rele
     """Two handlers, the first of which goes straight on to the second, with I a word further."""
     handlers = {"i_recv_set": (0x100, "0434"), "i_loop_rec_f": (0x102, "a046")}  # adds r4, #4; mov r8, r4
     code = {"both": (0x100, "0434a046")}
-    finder = Finder(ROLES[release], layout(release), arm32.ARGUMENTS)
+    finder = Finder(ROLES[release], layout_of(release), arm32.ARGUMENTS)
     found = finder.find(listed(handlers), follower(code), START)
     assert found[0x102, False].instructions == (("r4", 0),)

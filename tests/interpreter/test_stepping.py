@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.targets import Target, session
+from tests.harness.targets import Target
+from tests.matrix.conftest import STAGE, stopped_in_c
 
 HERE = Path(__file__).parent
 STEPS = 400
@@ -21,10 +22,7 @@ def test_the_current_function_and_its_callers_are_right_at_each_step(release: in
     ebin = tmp_path / "ebin"
     ebin.mkdir()
     target.compile(ebin)
-    with session(target, "remote", ebin, "stages:start()") as one:
-        one.gdb.cmd("set breakpoint pending on")
-        one.gdb.cmd("tbreak -function stage_reached")
-        assert one.gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
+    with stopped_in_c(target, "remote", ebin, "stages:start()", STAGE, PATIENCE) as one:
         one.gdb.cmd(f"python import os; os.environ.update(STEP_COUNT='{STEPS}', STEP_RESULT='{result}')")
         one.gdb.cmd_running(f"source {HERE / 'step_interpreter.py'}", timeout=PATIENCE)
     outcome = json.loads(result.read_text())

@@ -14,8 +14,8 @@ from beamgdb.interpreter.symbolic import x86_64
 from beamgdb.interpreter.symbolic.paths import Follower
 from beamgdb.interpreter.symbolic.paths import Path as Way
 from beamgdb.interpreter.symbolic.values import Constant, Initial, Loaded, Mixed, Sum, leaves
-from beamgdb.layouts.layout import load_table
-from tests.interpreter.handlers import START, Handlers, listed
+from tests.interpreter.handlers import START, Handlers, image, listed
+from tests.interpreter.module_image import layout_of
 
 RBX, R13, R15 = Initial("rbx"), Initial("r13"), Initial("r15")
 
@@ -89,19 +89,20 @@ def assembled(tmp_path: Path, text: str) -> Follower:
     return following(raw.read_bytes())
 
 
+UNDEFINED = b"\x0f\x0b"
+"""`ud2`."""
+
+
 def following(code: bytes) -> Follower:
-    """Follows this code, with undefined instructions (`ud2`) behind it."""
-    image = code + b"\x0f\x0b" * 0x8000
+    """Follows this code, with undefined instructions behind it."""
+    whole = code + UNDEFINED * 0x8000
     return Follower(
-        lambda address, size: image[address - START : address - START + size], x86_64, x86_64.disassembler()
+        lambda address, size: whole[address - START : address - START + size], x86_64, x86_64.disassembler()
     )
 
 
 def follower(handlers: Handlers) -> Follower:
-    image = bytearray(b"\x0f\x0b" * 0x8000)
-    for offset, text in handlers.values():
-        image[offset : offset + len(text) // 2] = bytes.fromhex(text)
-    return following(bytes(image))
+    return following(image(handlers, UNDEFINED, 0x8000))
 
 
 def test_loads_stores_and_sums(tmp_path: Path) -> None:
@@ -189,8 +190,7 @@ def test_a_copy_beside_the_right_place_is_not_taken() -> None:
 
 def test_in_a_loop_the_place_that_stays_is_taken() -> None:
     """`put_tuple2` moves rbx on from operand to operand, by a word each time, and keeps where it began in r8."""
-    layout = load_table("13.1.5", "x86_64", "emu")
-    assert layout is not None
+    layout = layout_of(25, "x86_64")
     points = Finder(ROLES, layout, x86_64.ARGUMENTS).find(listed(O3), follower(O3), START)
     assert points[0xC9D, False].instructions == (("r8", 0),)
     assert points[O3["put_tuple2_xI"][0], False].instructions == (("rbx", 0),)
@@ -206,8 +206,7 @@ def test_the_frame_address_is_told_by_the_prologue(tmp_path: Path) -> None:
 
 def test_where_many_handlers_meet_the_instruction_is_looked_for() -> None:
     """Three handlers that move I on by one, two and three words, and then jump to the same jump."""
-    layout = load_table("13.1.5", "x86_64", "emu")
-    assert layout is not None
+    layout = layout_of(25, "x86_64")
     handlers: Handlers = {
         "one": (0x00, "4883c308eb20"),
         "two": (0x10, "4883c310eb10"),

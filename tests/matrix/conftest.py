@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gdb.stages import Frame
+from tests.gdb.stages import Frame, read_frames
 from tests.harness.gdb import Gdb
 from tests.harness.targets import TARGETS, Mode, Session, Target, on_core, session
 
@@ -53,6 +53,32 @@ def erlang_only(frames: list[Frame]) -> list[Frame]:
     return [frame for frame in named if not frame.function.startswith(OF_THE_VM)]
 
 
+def place(gdb: Gdb) -> tuple[str, int]:
+    """The innermost Erlang function and its line."""
+    frame = erlang_only(read_frames(gdb.cmd("bt 3")))[0]
+    return frame.function, int(frame.place.rpartition(":")[2])
+
+
+def stop_at(gdb: Gdb, where: str) -> str:
+    """Have a breakpoint there hit; what GDB prints of it."""
+    said = gdb.cmd(f"beam-break -temporary {where}")
+    assert said.startswith("Temporary breakpoint "), said
+    return resume(gdb)
+
+
+def resume(gdb: Gdb) -> str:
+    """Go on to a breakpoint; what GDB prints of the stop."""
+    stop = gdb.go("continue", timeout=PATIENCE)
+    assert stop.reason == "breakpoint-hit", stop.text
+    # GDB tells of the stop before the extension prints where Erlang is.
+    return stop.text + gdb.cmd("echo")
+
+
+def step(gdb: Gdb, command: str) -> str:
+    """What a command prints that lets the target run, as `beam-next` does."""
+    return gdb.cmd_running(command, timeout=PATIENCE)
+
+
 def cases(*modes: Mode) -> list[object]:
     """Parameters: each target with each of the modes that it has."""
     pairs = [(target, mode) for target in TARGETS for mode in target.modes if mode in modes]
@@ -76,12 +102,14 @@ def ebin_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Pat
 
 
 @contextmanager
-def stopped_in_c(target: Target, mode: Mode, ebin: Path, expression: str, function: str) -> Iterator[Session]:
+def stopped_in_c(
+    target: Target, mode: Mode, ebin: Path, expression: str, function: str, patience: float = PATIENCE
+) -> Iterator[Session]:
     """A session whose node was stopped where a C function of a NIF is called."""
     with session(target, mode, ebin, expression) as one:
         one.gdb.cmd("set breakpoint pending on")
         one.gdb.cmd(f"tbreak -function {function}")
-        stop = one.gdb.go("continue", timeout=PATIENCE)
+        stop = one.gdb.go("continue", timeout=patience)
         assert stop.reason == "breakpoint-hit", f"{stop}; the node said {one.said}"
         yield one
 

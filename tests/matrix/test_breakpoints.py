@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.gdb.stages import functions, line_of, read_backtrace, read_frames
-from tests.gdb.test_beam_bt import one_line_error
-from tests.harness.gdb import Gdb, Stop
+from tests.gdb.stages import breakpoint_number, functions, line_of, read_backtrace, read_frames
+from tests.harness.gdb import Gdb, Stop, one_line_error
 from tests.harness.targets import Mode, Session, Target, session
-from tests.matrix.conftest import PATIENCE, cases, erlang_only
+from tests.matrix.conftest import PATIENCE, cases, erlang_only, place, step
 
 #: Calls in stages:in_lines/2, a line each.
 CALLS = ("One = third(", "Two = third(", "Three = third(")
@@ -45,16 +44,7 @@ def stopped_at(gdb: Gdb, where: str) -> Iterator[Stop]:
 
 
 def set_breakpoint(gdb: Gdb, where: str) -> int:
-    said = gdb.cmd(f"beam-break {where}")
-    match = re.search(r"^(?:Breakpoint|Temporary breakpoint) (\d+) ", said, re.M)
-    assert match, said
-    return int(match[1])
-
-
-def place(gdb: Gdb) -> tuple[str, int]:
-    """The innermost Erlang function and its line."""
-    frame = erlang_only(read_frames(gdb.cmd("bt 3")))[0]
-    return frame.function, int(frame.place.rpartition(":")[2])
+    return breakpoint_number(gdb.cmd(f"beam-break {where}"))
 
 
 def line(text: str) -> int:
@@ -209,26 +199,22 @@ def at_lines(running: Session) -> Gdb:
     return running.gdb
 
 
-def go(gdb: Gdb, command: str) -> str:
-    return gdb.cmd_running(command, timeout=PATIENCE)
-
-
 def test_next(at_lines: Gdb) -> None:
     for call in CALLS[1:]:
-        go(at_lines, "beam-next")
+        step(at_lines, "beam-next")
         assert place(at_lines) == ("stages:in_lines/2", line(call))
 
 
 def test_next_several_times(at_lines: Gdb) -> None:
-    go(at_lines, "beam-next 2")
+    step(at_lines, "beam-next 2")
     assert place(at_lines) == ("stages:in_lines/2", line(CALLS[2]))
 
 
 def test_step(at_lines: Gdb) -> None:
-    go(at_lines, "beam-step")
+    step(at_lines, "beam-step")
     assert place(at_lines)[0] == "stages:third/1"
     for _ in range(3):
-        go(at_lines, "beam-step")
+        step(at_lines, "beam-step")
         if place(at_lines)[0] != "stages:third/1":
             break
     assert place(at_lines)[0] == "stages:in_lines/2"
@@ -237,7 +223,7 @@ def test_step(at_lines: Gdb) -> None:
 
 def test_finish(running: Session) -> None:
     with stopped_at(running.gdb, 'stages:third/1 if $_streq($_eterm($_xreg(0)), "<<\\"three\\">>")'):
-        said = go(running.gdb, "beam-finish")
+        said = step(running.gdb, "beam-finish")
     assert said.endswith("Value returned is 5\n")
     assert place(running.gdb)[0] == "stages:in_lines/2"
 
@@ -250,7 +236,7 @@ def test_over_a_message(running: Session) -> None:
     lines = []
     while place(gdb)[0] == "stages:in_exit/2":
         lines.append(place(gdb)[1])
-        go(gdb, "beam-next")
+        step(gdb, "beam-next")
         assert gdb.cmd("beam-bt").split()[1] == process
         assert len(lines) < 5
     assert lines[0] == line("spawn_monitor(?MODULE, die")
@@ -261,5 +247,5 @@ def test_over_an_exception(running: Session) -> None:
     """A BIF raises one that an outer function catches."""
     gdb = running.gdb
     with stopped_at(gdb, "stages:exit_with/1"):
-        said = go(gdb, "beam-finish")
+        said = step(gdb, "beam-finish")
     assert "ended" in said or "exit" in said

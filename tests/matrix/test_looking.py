@@ -8,9 +8,10 @@ import re
 import pytest
 
 from tests.gdb.stages import functions, line_of, read_backtrace, read_backtraces, read_frames
-from tests.gdb.test_beam_bt import one_line_error, pid_of
+from tests.gdb.test_beam_bt import pid_of
 from tests.gdb.test_beam_info import rows
 from tests.gdb.test_eterm import limits
+from tests.harness.gdb import one_line_error
 from tests.matrix.conftest import PAYLOAD, Scene, erlang_only
 
 #: For the interpreter a NIF is also an Erlang function, which calls the native one.

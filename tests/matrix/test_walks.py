@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.gdb.stages import line_of, read_frames
-from tests.gdb.test_beam_bt import one_line_error
-from tests.harness.gdb import Gdb
+from tests.gdb.stages import line_of
+from tests.harness.gdb import Gdb, one_line_error
 from tests.harness.targets import TARGETS, Session, Target, session
-from tests.matrix.conftest import PATIENCE, erlang_only
+from tests.matrix.conftest import PATIENCE, place, resume, step, stop_at
 
 
 @dataclass(frozen=True)
@@ -63,25 +62,6 @@ def settings(gdb: Gdb) -> list[str]:
 
 def line(text: str) -> int:
     return line_of("walks", text)
-
-
-def stop_at(gdb: Gdb, where: str) -> None:
-    said = gdb.cmd(f"beam-break -temporary {where}")
-    assert said.startswith("Temporary breakpoint "), said
-    stop = gdb.go("continue", timeout=PATIENCE)
-    assert stop.reason == "breakpoint-hit", stop.text
-    # GDB tells of the stop before the extension prints where Erlang is.
-    gdb.cmd("echo")
-
-
-def step(gdb: Gdb, command: str) -> str:
-    return gdb.cmd_running(command, timeout=PATIENCE)
-
-
-def place(gdb: Gdb) -> tuple[str, int]:
-    """The innermost Erlang function and its line."""
-    frame = erlang_only(read_frames(gdb.cmd("bt 3")))[0]
-    return frame.function, int(frame.place.rpartition(":")[2])
 
 
 def walk(gdb: Gdb, command: str, *wanted: tuple[str, str]) -> None:
@@ -190,8 +170,7 @@ def test_code_that_comes_and_goes(walking: Walking, gdb: Gdb) -> None:
     (walking.folder / "load").touch()
     rounds = []
     for _ in range(2):
-        assert gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
-        gdb.cmd("echo")
+        resume(gdb)
         rounds.append(int(re.findall(r"\{round,(\d+)\}", gdb.cmd("bt 3"))[0]))
     assert rounds[1] == rounds[0] + 1
     assert re.search(r" 2 +later:called/1 at \S*later.erl:\d+\n", gdb.cmd("beam-breakpoints"))

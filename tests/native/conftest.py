@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.codegen.native_node import RELEASES, compile_native, erlc
+from jit.erts.layout import RELEASES
+from tests.codegen.native_node import compile_native, erlc
 from tests.harness.gdb import Gdb
 from tests.harness.targets import Session, Target, session
-from tests.matrix.conftest import PATIENCE
+from tests.matrix.conftest import stop_at
 
 HERE = Path(__file__).parent
 
@@ -54,18 +55,3 @@ def line(text: str) -> int:
     """The number of the first line of shop.erl with this text."""
     lines = (HERE / "shop.erl").read_text().splitlines()
     return next(number for number, one in enumerate(lines, 1) if text in one)
-
-
-def stop_at(gdb: Gdb, where: str) -> str:
-    """Have a breakpoint there hit; what GDB prints of it."""
-    said = gdb.cmd(f"beam-break -temporary {where}")
-    assert said.startswith("Temporary breakpoint "), said
-    return resume(gdb)
-
-
-def resume(gdb: Gdb) -> str:
-    """Go on to a breakpoint; what GDB prints of the stop."""
-    stop = gdb.go("continue", timeout=PATIENCE)
-    assert stop.reason == "breakpoint-hit", stop.text
-    # GDB tells of the stop before the extension prints where Erlang is.
-    return stop.text + gdb.cmd("echo")

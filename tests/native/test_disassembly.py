@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.gdb.test_beam_bt import one_line_error
-from tests.harness.gdb import Gdb
-from tests.native.conftest import Shop, line, stop_at
+from tests.harness.gdb import Gdb, one_line_error
+from tests.matrix.conftest import stop_at
+from tests.native.conftest import Shop, line
 
 
 def instructions(text: str) -> dict[int, str]:

@@ -9,8 +9,8 @@ import pytest
 from tests.gdb.stages import Frame, functions, read_frames
 from tests.harness.gdb import Gdb, GdbError
 from tests.harness.targets import on_core, session
-from tests.matrix.conftest import PATIENCE, erlang_only
-from tests.native.conftest import HERE, Shop, line, resume, stop_at
+from tests.matrix.conftest import PATIENCE, erlang_only, resume, stop_at
+from tests.native.conftest import HERE, Shop, line
 
 #: What has called shop:total/3, in all that the node does.
 OUTSIDE = ["shop:order/2", "shop:open/0"]

@@ -18,8 +18,8 @@ from jit.beam.module import read_module
 from jit.codegen.compile import Native, compile_module
 from jit.codegen.elf_file import elf_file
 from jit.codegen.rewrite import rewrite
-from jit.erts.layout import load
-from tests.codegen.native_node import RELEASES, erlc
+from jit.erts.layout import RELEASES, load
+from tests.codegen.native_node import erlc
 from tests.native.conftest import HERE, line
 
 FILE_AT = 0x10000

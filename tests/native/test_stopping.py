@@ -6,8 +6,8 @@ import re
 
 from tests.gdb.stages import functions, read_frames
 from tests.harness.gdb import Gdb
-from tests.matrix.conftest import PATIENCE, erlang_only
-from tests.native.conftest import line, resume, stop_at
+from tests.matrix.conftest import PATIENCE, erlang_only, resume, step, stop_at
+from tests.native.conftest import line
 
 
 def innermost(gdb: Gdb) -> tuple[str, int]:
@@ -18,10 +18,6 @@ def innermost(gdb: Gdb) -> tuple[str, int]:
         return shown[0].function.removesuffix(" entry"), int(shown[0].place.rpartition(":")[2])
     (frame, *_) = erlang_only(shown)
     return frame.function, int(frame.place.rpartition(":")[2])
-
-
-def run(gdb: Gdb, command: str) -> str:
-    return gdb.cmd_running(command, timeout=PATIENCE)
 
 
 def go(gdb: Gdb, command: str) -> tuple[str, int]:
@@ -95,35 +91,35 @@ def test_conditions_commands_and_counts(gdb: Gdb) -> None:
 def test_steps(gdb: Gdb) -> None:
     stop_at(gdb, "shop:order/2")
     stop_at(gdb, "shop:total/3")
-    run(gdb, "beam-next")
+    step(gdb, "beam-next")
     assert innermost(gdb) == ("shop:total/3", line("Price = priced"))
-    run(gdb, "beam-step")
+    step(gdb, "beam-step")
     assert innermost(gdb) == ("shop:priced/2", line("priced(What, Amount) ->"))
-    run(gdb, "beam-next")
+    step(gdb, "beam-next")
     assert innermost(gdb) == ("shop:priced/2", line("Given = deliver"))
-    run(gdb, "beam-next")
+    step(gdb, "beam-next")
     assert innermost(gdb) == ("shop:priced/2", line("Given * 2"))
-    assert "Value returned is 5\n" in run(gdb, "beam-finish")
+    assert "Value returned is 5\n" in step(gdb, "beam-finish")
     assert innermost(gdb) == ("shop:total/3", line("total(What, Rest"))
 
 
 def test_steps_into_and_out_of_interpreted_code(gdb: Gdb) -> None:
     stop_at(gdb, f"shop.erl:{line('New = counter')}")
-    run(gdb, "beam-step")
+    step(gdb, "beam-step")
     assert innermost(gdb)[0] == "counter:add/2"
-    run(gdb, "beam-step")
-    run(gdb, "beam-step")
+    step(gdb, "beam-step")
+    step(gdb, "beam-step")
     assert innermost(gdb)[0] == "shop:deliver/2"
-    run(gdb, "beam-finish")
+    step(gdb, "beam-finish")
     assert innermost(gdb) == ("counter:add/2", 6)
-    run(gdb, "beam-finish")
+    step(gdb, "beam-finish")
     assert innermost(gdb) == ("shop:total/3", line("New = counter"))
 
 
 def test_steps_into_funs(gdb: Gdb) -> None:
     stop_at(gdb, "shop:each/2")
     for _ in range(8):
-        run(gdb, "beam-step")
+        step(gdb, "beam-step")
         if "-fun-" in innermost(gdb)[0]:
             break
     assert innermost(gdb) == ("shop:'-open/0-fun-0-'/1", line("fun(Amount)"))
@@ -131,5 +127,5 @@ def test_steps_into_funs(gdb: Gdb) -> None:
 
 def test_steps_end_where_an_exception_is_caught(gdb: Gdb) -> None:
     stop_at(gdb, "shop:shared/1")
-    assert "An exception was raised, and is caught here.\n" in run(gdb, "beam-finish")
+    assert "An exception was raised, and is caught here.\n" in step(gdb, "beam-finish")
     assert innermost(gdb)[0] == "shop:refused/1"

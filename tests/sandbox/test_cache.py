@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from beamgdb.cache_folder import cache_folder
 from beamgdb.sandbox import cache
 from beamgdb.sandbox.errors import SandboxError
 
@@ -107,8 +108,8 @@ def test_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/she")
     for name in ("BEAMGDB_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    assert cache.cache_folder() == Path("/home/she/.cache/beamgdb")
+    assert cache_folder() == Path("/home/she/.cache/beamgdb")
     monkeypatch.setenv("XDG_CACHE_HOME", "/fast")
-    assert cache.cache_folder() == Path("/fast/beamgdb")
+    assert cache_folder() == Path("/fast/beamgdb")
     monkeypatch.setenv("BEAMGDB_CACHE", "/own")
-    assert cache.cache_folder() == Path("/own")
+    assert cache_folder() == Path("/own")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import gdb
@@ -62,13 +63,20 @@ class _LoadPoint(gdb.Breakpoint):
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the interpreter of one VM is stopped, and native code that runs in it."""
+
+    owner: session.Session
+    traps: Traps
+    natives: NativePoints
+
+
 class _State:
     """What there is for the VM that is debugged now."""
 
     def __init__(self) -> None:
-        self.traps: Traps | None = None
-        self.natives: NativePoints | None = None
-        self.owner: session.Session | None = None
+        self.places: _Places | None = None
         self.point: _TrapPoint | None = None
         self.arrival: Arrival | None = None
         self.hits: set[str] = set()
@@ -99,20 +107,19 @@ def make_place() -> str:
         gdb.set_convenience_variable(PLACE, 0)
     current = session.find()
     if current is not None and _is_initialised(current):
-        _traps(current)
+        _places(current)
     if _state.point is None or not _state.point.is_valid():
         _state.point = _TrapPoint(LOCATION, internal=True)
         _state.point.silent = True
     return LOCATION
 
 
-def _traps(current: session.Session) -> Traps:
-    if _state.traps is None or _state.owner is not current:
+def _places(current: session.Session) -> _Places:
+    if _state.places is None or _state.places.owner is not current:
         _forget_natives()
-        _state.traps, _state.owner = Traps(current.node), current
-        _state.natives = NativePoints(current.node, _arrived_natively)
-        gdb.set_convenience_variable(PLACE, _state.traps.place)
-    return _state.traps
+        _state.places = _Places(current, Traps(current.node), NativePoints(current.node, _arrived_natively))
+        gdb.set_convenience_variable(PLACE, _state.places.traps.place)
+    return _state.places
 
 
 def watch(watch: Watch | None) -> None:
@@ -174,11 +181,12 @@ def _string(text: str) -> str:
 
 
 def _wanted(code: CodeIndex) -> set[int]:
-    found = _state.watch.addresses() if _state.watch else set()
-    for point, request in requests.all():
-        if request.trapped and point.enabled:
-            found.update(request.location.addresses(code))
-    return found
+    return _wanted_by_users(code) | (_state.watch.addresses() if _state.watch else set())
+
+
+def _wanted_by_users(code: CodeIndex) -> set[int]:
+    enabled = (request.location for point, request in requests.all() if request.trapped and point.enabled)
+    return {address for location in enabled for address in location.addresses(code)}
 
 
 def _set_traps() -> None:
@@ -187,8 +195,8 @@ def _set_traps() -> None:
         return
     code = current.node.code
     wanted = {address for address in _wanted(code) if not code.native_at(address)}
-    if wanted and _is_caught(_traps(current).place):
-        _traps(current).set(wanted)
+    if wanted and _is_caught(_places(current).traps):
+        _places(current).traps.set(wanted)
 
 
 def _set_native_points(*, tidy: bool = True) -> None:
@@ -201,53 +209,49 @@ def _set_native_points(*, tidy: bool = True) -> None:
         return
     code = current.node.code
     wanted = {address for address in _wanted(code) if code.native_at(address)}
-    if wanted:
-        _traps(current)
-    if _state.natives is not None:
-        _state.natives.set(wanted, tidy=tidy)
+    places = _places(current) if wanted else _state.places
+    if places is not None:
+        places.natives.set(wanted, tidy=tidy)
     if tidy:
         _state.has_stale_points = False
 
 
 def _forget_natives() -> None:
-    if _state.natives is not None:
-        _state.natives.forget()
+    if _state.places is not None:
+        _state.places.natives.forget()
 
 
 def _arrived_natively(arrival: Arrival) -> bool:
     """A thread has come to native code that is wanted: by users, whose breakpoints are where traps lead, or a watch."""
     current = session.known()
-    if current is None or _state.traps is None or _state.natives is None:
+    places = _state.places
+    if current is None or places is None:
         return False
     current.forget()
     current.refresh_code()
-    code = current.node.code
-    asked = any(
-        request.trapped and point.enabled and arrival.address in request.location.addresses(code)
-        for point, request in requests.all()
-    )
+    asked = arrival.address in _wanted_by_users(current.node.code)
     thumb = current.node.process_main.is_thumb
-    if asked and _is_caught(_state.traps.place) and _state.natives.send(arrival, _state.traps.place, thumb):
+    if asked and _is_caught(places.traps) and places.natives.send(arrival, places.traps.place, thumb):
         return False
     return _state.watch is not None and _state.watch.arrived(arrival)
 
 
-def _is_caught(place: int) -> bool:
+def _is_caught(traps: Traps) -> bool:
     """Whether GDB has its breakpoint where traps lead: what got there without one would end the VM."""
     return _state.point is not None and any(
-        one.address == place and one.enabled for one in _state.point.locations if _state.point.enabled
+        one.address == traps.place and one.enabled for one in _state.point.locations if _state.point.enabled
     )
 
 
 def _arrived() -> bool:
-    current = session.known()
+    current, places = session.known(), _state.places
     _state.arrival = None
     _state.hits.clear()
-    if current is None or _state.traps is None or _state.owner is not current:
+    if current is None or places is None or places.owner is not current:
         return False
     current.forget()
     current.refresh_code()
-    _state.arrival = (_state.natives.back() if _state.natives else None) or _state.traps.arrival()
+    _state.arrival = places.natives.back() or places.traps.arrival()
     if _state.arrival is None or _state.watch is None:
         return False
     return _state.watch.arrived(_state.arrival)
@@ -315,9 +319,9 @@ def _on_stop(event: Any) -> None:
     _state.running = False
     if _state.has_stale_points and _state.watch is None:
         errors.guarded(_set_native_points)
-    if _state.traps is None:
+    if _state.places is None:
         return
-    for line in _state.traps.clear():
+    for line in _state.places.traps.clear():
         gdb.write(f"beamgdb: {line}\n", gdb.STDERR)
     if not isinstance(event, gdb.BreakpointEvent) or _state.point not in event.breakpoints:
         _state.arrival = None
@@ -326,16 +330,16 @@ def _on_stop(event: Any) -> None:
 def _on_infcall(event: Any) -> None:
     if isinstance(event, gdb.InferiorCallPostEvent):
         _state.running = False
-        if _state.traps is not None:
-            _state.traps.clear()
+        if _state.places is not None:
+            _state.places.traps.clear()
 
 
 def leave() -> None:
     """GDB is about to leave the target."""
-    if _state.traps is not None and session.has_process():
-        errors.guarded(_state.traps.abandon)
+    if _state.places is not None and session.has_process():
+        errors.guarded(_state.places.traps.abandon)
     _forget_natives()
-    _state.traps = _state.owner = None
+    _state.places = None
 
 
 def _leave_before_detaching() -> None:
@@ -350,7 +354,7 @@ def _leave_before_detaching() -> None:
 
 def _on_exit(_: Any) -> None:
     errors.guarded(_forget_natives)
-    _state.traps = _state.owner = _state.arrival = None
+    _state.places = _state.arrival = None
     _state.running = False
 
 
@@ -358,7 +362,7 @@ def _code_is_wanted() -> bool:
     """Whether code that is being loaded is of interest. The place of traps is told before symbols change."""
     current = session.known()
     if requests.any_trapped() and current is not None and _is_initialised(current):
-        errors.guarded(lambda: _traps(current))
+        errors.guarded(lambda: _places(current))
     return _state.code_is_wanted
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from beamgdb.beamasm.registrations import Module
@@ -71,33 +72,23 @@ class Line:
     def addresses(self, code: CodeIndex) -> list[int]:
         """Where it begins, once for each function that has code of this line; of the next line with code if there is
         none of this one, as GDB does it."""
-        line = self._nearest(code)
-        found = []
-        for module in code:
-            for one in code.lined(module):
-                at = next((at for at, file, number in one.lines if number == line and self._is_in(file)), None)
-                if at is not None:
-                    found.append(at)
-        return found
+        found: dict[int, list[int]] = {}
+        for one in (one for module in code for one in code.lined(module)):
+            first: dict[int, int] = {}
+            for at, file, number in one.lines:
+                if number >= self.line and self._is_in(file):
+                    first.setdefault(number, at)
+            for number, at in first.items():
+                found.setdefault(number, []).append(at)
+        return found[min(found)] if found else []
 
     def may_be_in(self, module: str) -> bool:
         """Whether it may be in a module of this name: modules are named as their files, but include any headers."""
         file = PurePosixPath(self.file)
         return file.suffix == ".hrl" or file.stem == module
 
-    def _nearest(self, code: CodeIndex) -> int | None:
-        numbers = (
-            number
-            for module in code
-            for one in code.lined(module)
-            for _, file, number in one.lines
-            if number >= self.line and self._is_in(file)
-        )
-        return min(numbers, default=None)
-
     def _is_in(self, file: str) -> bool:
-        wanted = PurePosixPath(self.file).parts
-        return PurePosixPath(file).parts[-len(wanted) :] == wanted
+        return _is_end(self.file, file)
 
     def missing(self, code: CodeIndex) -> str | None:
         """Why there is no code of this line although its file is known, None if there is, or may be."""
@@ -143,6 +134,13 @@ def _location(match: re.Match[str], code: CodeIndex) -> Location:
     if len(known) == 1:
         return Function(module, known[0])
     raise BadLocation(f"{head[:-1]} is there as {', '.join(known)}" if known else f"which arity has {head[:-1]}?")
+
+
+@lru_cache(maxsize=4096)
+def _is_end(end: str, path: str) -> bool:
+    """Whether a path ends with another one. Kept, for it is asked of all lines of all modules at each resumption."""
+    parts = PurePosixPath(end).parts
+    return PurePosixPath(path).parts[-len(parts) :] == parts
 
 
 def _symbol_atom(text: str) -> str:

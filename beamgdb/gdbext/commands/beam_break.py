@@ -15,12 +15,12 @@ from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
 from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.beam_bt import PID, find_process
-from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.style import function, source
 from beamgdb.vm.code import CodeIndex
 from beamgdb.vm.node import Unavailable
 
-_OPTIONS = re.compile(r"\s*(?P<flag>-temporary|-process\s+(?P<process><[^>]*>|'[^']*'|\S+))(?=\s)")
+_OPTION = re.compile(r"\s*(-temporary|-process\s+(<[^>]*>|'[^']*'|\S+))(?=\s)")
 
 
 class BeamBreak(Command):
@@ -48,12 +48,8 @@ class BeamBreak(Command):
 
     def split(self, text: str) -> list[str]:
         """Options, then all the rest as one word."""
-        words: list[str] = []
-        text += " "
-        while match := _OPTIONS.match(text):
-            words += match["flag"].split(maxsplit=1)
-            text = text[match.end() :]
-        return [*words, "--", text.strip()] if text.strip() else words
+        words, rest = leading_options(_OPTION, text)
+        return [*words, "--", rest] if rest else words
 
     def complete(self, text: str, word: str) -> list[str]:
         return completion.functions(text, word)
@@ -65,7 +61,7 @@ class BeamBreak(Command):
         try:
             location, condition = parse(arguments.location[0], code)
         except BadLocation as error:
-            raise gdb.GdbError(f"beam-break: {error} (see `help beam-break`)") from None
+            self.parser.error(str(error))
         missing = location.missing(code)
         if missing:
             raise Unavailable(missing)

@@ -12,12 +12,12 @@ import gdb
 from beamgdb.gdbext import current_frame, session
 from beamgdb.gdbext.breakpoints.location import BadLocation, Function, parse
 from beamgdb.gdbext.commands import completion
-from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.disassembly.listing import Listing, bytecode_of
 from beamgdb.vm.code import Place
 from beamgdb.vm.node import Node, Unavailable
 
-_BEAM = re.compile(r"\s*-beam\s+(?P<file>\"[^\"]*\"|\S+)")
+_OPTION = re.compile(r"\s*(-bytecode(?=\s)|-beam\s+(\"[^\"]*\"|\S+))")
 
 
 class BeamDisas(Command):
@@ -41,47 +41,43 @@ class BeamDisas(Command):
 
     def split(self, text: str) -> list[str]:
         """A function's quotes are its own."""
-        words: list[str] = []
-        while match := re.match(r"\s*-bytecode(?=\s|$)", text) or _BEAM.match(text):
-            named = match.groupdict().get("file")
-            words += ["-beam", named.strip('"')] if named else ["-bytecode"]
-            text = text[match.end() :]
-        return [*words, text.strip()] if text.strip() else words
+        options, rest = leading_options(_OPTION, text)
+        words = [word.strip('"') for word in options]
+        return [*words, rest] if rest else words
 
     def complete(self, text: str, word: str) -> list[str]:
         return completion.functions(text, word)
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
-        for place, pc in _wanted(node, arguments.function, arguments.bytecode):
+        for place, pc in self._wanted(node, arguments.function, arguments.bytecode):
             path = Path(arguments.beam).expanduser() if arguments.beam else None
             for line in Listing(node, place, pc, path).lines():
                 gdb.write(line + "\n")
 
-
-def _wanted(node: Node, text: str | None, bytecode: bool) -> Iterator[tuple[Place, int | None]]:
-    """The code that is meant, with the address where the selected frame is. Raises `Unavailable`."""
-    try:
-        frame = current_frame.selected().erlang
-    except Unavailable:
+    def _wanted(self, node: Node, text: str | None, bytecode: bool) -> Iterator[tuple[Place, int | None]]:
+        """The code that is meant, with the address where the selected frame is. Raises `Unavailable`."""
+        try:
+            frame = current_frame.selected().erlang
+        except Unavailable:
+            if text is None:
+                raise
+            frame = None
         if text is None:
-            raise
-        frame = None
-    if text is None:
-        assert frame is not None
-        yield (bytecode_of(node, frame.place) if bytecode else frame.place), frame.pc
-        return
-    try:
-        location, _ = parse(text, node.code)
-    except BadLocation as error:
-        raise gdb.GdbError(f"beam-disas: {error} (see `help beam-disas`)") from None
-    if not isinstance(location, Function):
-        raise gdb.GdbError("beam-disas: a function is wanted, MODULE:FUNCTION/ARITY (see `help beam-disas`)")
-    entries = location.addresses(node.code)
-    if not entries:
-        raise Unavailable(location.missing(node.code) or f"the module {location.module} is not loaded")
-    for place in filter(None, map(node.code.find, entries)):
-        yield (bytecode_of(node, place) if bytecode else place), frame.pc if frame is not None else None
+            assert frame is not None
+            yield (bytecode_of(node, frame.place) if bytecode else frame.place), frame.pc
+            return
+        try:
+            location, _ = parse(text, node.code)
+        except BadLocation as error:
+            self.parser.error(str(error))
+        if not isinstance(location, Function):
+            self.parser.error("a function is wanted, MODULE:FUNCTION/ARITY")
+        entries = location.addresses(node.code)
+        if not entries:
+            raise Unavailable(location.missing(node.code) or f"the module {location.module} is not loaded")
+        for place in filter(None, map(node.code.find, entries)):
+            yield (bytecode_of(node, place) if bytecode else place), frame.pc if frame is not None else None
 
 
 def install() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import NoReturn
 
 import gdb
@@ -18,6 +19,17 @@ class _Parser(argparse.ArgumentParser):
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise gdb.GdbError(message or "")
+
+
+def leading_options(pattern: re.Pattern[str], text: str) -> tuple[list[str], str]:
+    """The words of options that a command line begins with, and the rest, which means something as a whole. `pattern`
+    matches one option with its value, and what must follow: a blank also stands at the end."""
+    words: list[str] = []
+    text += " "
+    while match := pattern.match(text):
+        words += match[0].split(maxsplit=1)
+        text = text[match.end() :]
+    return words, text.strip()
 
 
 class Command(gdb.Command):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,13 +71,14 @@ class Listing:
         code = self._place.code
         yield f"{heading(function(code.name))}, interpreted, {code.stop - code.start} bytes of bytecode"
         before = None
-        for address, text in self._bytecode(code):
+        rows = list(self._bytecode(code))
+        current = self._current([address for address, _ in rows])
+        for address, text in rows:
             where = self._node.code.where(address)
             if where is not None and where != before:
                 yield f" {source(where.file, where.line)}"
                 before = where
-            # The pc of a frame of interpreted code is behind the instruction in progress.
-            yield self._row(address, text, self._pc is not None and address == self._bytecode_pc)
+            yield self._row(address, text, address == current)
 
     def _bytecode(self, code: Range) -> Iterator[tuple[int, str]]:
         from beamgdb.disassembly.bytecode_text import Naming, of_function
@@ -89,13 +89,12 @@ class Listing:
         except (Unsupported, Unreadable) as error:
             raise Unavailable(f"the code of {code.name} cannot be shown: {error}") from None
 
-    @cached_property
-    def _bytecode_pc(self) -> int | None:
-        """The last instruction before the frame's pc."""
-        starts = [address for address, _ in self._bytecode(self._place.code)]
-        at = bisect_right(starts, (self._pc or 0) - 1) - 1
-        inside = self._pc is not None and self._place.code.start < self._pc <= self._place.code.stop
-        return starts[at] if at >= 0 and inside else None
+    def _current(self, starts: list[int]) -> int | None:
+        """Of instructions that begin there the one in progress: the pc of a frame of interpreted code is behind it."""
+        if self._pc is None or not self._place.code.start < self._pc <= self._place.code.stop:
+            return None
+        at = bisect_right(starts, self._pc - 1) - 1
+        return starts[at] if at >= 0 else None
 
     # -- machine code --------------------------------------------------------------------------------------------------
 

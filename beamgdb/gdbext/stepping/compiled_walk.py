@@ -196,7 +196,7 @@ class _Walk:
             returns_to = node.memory.word(sp) if sp is not None else None
         thread = gdb.selected_thread()
         if returns_to is None or thread is None or node.code.find(returns_to) is None:
-            raise gdb.GdbError("the step has come to C code that was not called from Erlang")
+            raise gdb.GdbError("the step is in C code that is not seen to return to Erlang: type `finish` first")
         with _deleted([_ThreadPoint(returns_to, thread)]):
             resume("continue", self.start, self._at_exit)
 

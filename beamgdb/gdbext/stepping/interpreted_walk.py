@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import gdb
 
-from beamgdb.beamasm.registrations import Module, Range
+from beamgdb.beamasm.registrations import Module
 from beamgdb.gdbext import current_frame, session
 from beamgdb.gdbext.breakpoints import interpreted
 from beamgdb.gdbext.breakpoints.traps import Arrival
+from beamgdb.gdbext.disassembly.listing import bytecode_of
 from beamgdb.gdbext.stepping import position as positions
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import exit_watched, resume
@@ -115,7 +116,8 @@ class _Into(_Line):
 
     def _calls_of_function(self) -> list[Instruction]:
         """Calls in the bytecode of the function, which it also has where it is native."""
-        code, node = self._bytecode(), self._node
+        node = self._node
+        code = bytecode_of(node, self.start.place).code
         start = node.code.bytecode_start(code)
         try:
             found = instructions.of_function(node.memory, node.process_main.operations, start, code.stop)
@@ -123,13 +125,6 @@ class _Into(_Line):
             gdb.write(f"beamgdb: calls are stepped over in {code.name}: {error}\n", gdb.STDERR)
             return []
         return [one for one in found if callees.is_call(one)]
-
-    def _bytecode(self) -> Range:
-        code, all_code = self.start.place.code, self._node.code
-        if all_code.native_at(code.start) is None:
-            return code
-        named = (one for module in self._versions() for one in all_code.functions(module) if one.name == code.name)
-        return next((one for one in named if all_code.goes_on(one.start) == code.start), code)
 
     def _enter_any(self) -> None:
         """Native code may make any of its calls: watch all functions that it names, and where others are called."""

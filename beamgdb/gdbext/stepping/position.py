@@ -53,7 +53,11 @@ class Position:
 
 def newest() -> Position:
     """The Erlang frame that the selected thread runs, also from C. Raises `Unavailable`."""
-    found = current_frame.first_erlang(gdb.newest_frame())
+    try:
+        frame: gdb.Frame | None = gdb.newest_frame()
+    except gdb.error:
+        frame = None
+    found = current_frame.first_erlang(frame)
     if found is None:
         raise Unavailable(NO_PROCESS)
     return of(found)

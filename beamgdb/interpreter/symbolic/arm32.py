@@ -175,8 +175,7 @@ def _add(instruction: CsInsn, state: State) -> bool:
 
 def _subtract(instruction: CsInsn, state: State) -> bool:
     one, other = _two_sources(instruction, state)
-    by_number = isinstance(other, Constant)
-    value = plus(one, -other.value) if isinstance(other, Constant) and by_number else Mixed((one, other))
+    value = plus(one, -other.value) if isinstance(other, Constant) else Mixed((one, other))
     state[_name(instruction, instruction.operands[0].reg)] = value
     return True
 

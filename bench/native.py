@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -25,10 +25,12 @@ from time import perf_counter
 from beamgdb.sandbox import Sandbox
 from jit.__main__ import main as jit
 from jit.beam.module import Module, read_module
-from jit.codegen.compile import Native, compile_module
+from jit.codegen.compile import compile_module
 from jit.codegen.elf_file import elf_file
 from jit.codegen.rewrite import rewrite
 from jit.erts.layout import load
+from tests.codegen.native_node import erlc, library
+from tests.harness.erl import SETTINGS
 
 OTP = 27
 PROGRAMS = Path(__file__).with_name("native_programs.erl")
@@ -49,7 +51,6 @@ _MAIN = f"native_programs:main({RUNS})."
 class Node:
     """How the programs are run: by which Erlang, with which arguments."""
 
-    name: str
     sandbox: Sandbox
     arguments: tuple[str, ...]
 
@@ -57,75 +58,62 @@ class Node:
         """Microseconds by program. Raises CalledProcessError."""
         # One scheduler: whether two processes share one is chance, and makes more difference than all the rest.
         command = self.sandbox.command(["-noinput", "+S", "1:1", *self.arguments])
-        environment = {**os.environ, "ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": "", "ERL_CRASH_DUMP": "/dev/null"}
+        environment = {**os.environ, **SETTINGS}
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600, env=environment)
         rows = (line.rsplit(" ", 1) for line in done.stdout.splitlines())
         return {name: float(time) for name, time in rows}
 
 
-def nodes(folder: Path) -> list[Node]:
-    """The nodes to compare; their code is made in *folder*."""
+def nodes(folder: Path) -> tuple[Node, Node, Node]:
+    """The nodes to compare: interpreted, native, and with OTP's JIT. Their code is made in *folder*."""
     arm, arm64 = Sandbox("armhf", OTP).ensure(), Sandbox("arm64", OTP).ensure()
     plain, native = folder / "plain", folder / "native"
-    plain.mkdir()
-    subprocess.run(["erlc", "-o", str(plain), str(PROGRAMS)], check=True)
-    (ebin,) = arm.otp_root.glob("lib/stdlib-*/ebin")
-    beams = [plain / f"{PROGRAMS.stem}.beam", *(ebin / f"{name}.beam" for name in STDLIB)]
+    beams = [erlc(PROGRAMS, plain), *(library(OTP, "stdlib") / f"{name}.beam" for name in STDLIB)]
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as told:
         failed = jit(["compile", *map(str, beams), "-o", str(native), "--otp", str(OTP)])
         failed = jit(["glue", "-o", str(native)]) or failed
     if failed:
         raise SystemExit(f"bench.native: {told.getvalue()}")
     exchange = _LOAD % (native, ",".join(STDLIB))
-    return [
-        Node("interpreted", arm, ("-pa", str(plain), "-eval", _MAIN)),
-        Node("native", arm, ("-pa", str(native), "-s", "native", "-eval", exchange + _MAIN)),
-        Node("arm64 JIT", arm64, ("-pa", str(plain), "-eval", _MAIN)),
-    ]
+    return (
+        Node(arm, ("-pa", str(plain), "-eval", _MAIN)),
+        Node(arm, ("-pa", str(native), "-s", "native", "-eval", exchange + _MAIN)),
+        Node(arm64, ("-pa", str(plain), "-eval", _MAIN)),
+    )
 
 
-def best(node: Node, rounds: list[dict[str, float]]) -> dict[str, float]:
-    """The shortest times of a node, with those of one more round."""
-    rounds.append(node.run())
-    return {name: min(times[name] for times in rounds) for name in rounds[0]}
+def shortest(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The shortest time of each program in some runs."""
+    return {name: min(times[name] for times in runs) for name in runs[0]}
 
 
 def compare(rounds: int) -> None:
     """Print the first table."""
     with tempfile.TemporaryDirectory() as name:
         compared = nodes(Path(name))
-        told: dict[str, list[dict[str, float]]] = {node.name: [] for node in compared}
-        times: dict[str, dict[str, float]] = {}
-        for _ in range(rounds):
-            for node in compared:
-                times[node.name] = best(node, told[node.name])
-    interpreted, native, other = (times[node.name] for node in compared)
+        runs = [[node.run() for node in compared] for _ in range(rounds)]
+    interpreted, native, other = map(shortest, zip(*runs))
     print(f"{'program':16}{'interpreted':>12}{'native':>10}{'times':>8}{'arm64 JIT':>12}{'times':>8}")
     for program, before in interpreted.items():
         now, jitted = native[program], other[program]
         print(f"{program:16}{before:12.0f}{now:10.0f}{before / now:8.2f}{jitted:12.0f}{before / jitted:8.2f}")
 
 
-def modules(sandbox: Sandbox) -> Iterator[Path]:
-    """All .beam files of a sandbox's Erlang."""
-    return iter(sorted(sandbox.otp_root.glob("lib/*/ebin/*.beam")))
-
-
 def compile_all() -> None:
     """Print the other tables."""
     functions = natives = code = native_code = files = 0
     begin = perf_counter()
-    for path in modules(Sandbox("armhf", OTP).ensure()):
+    for path in sorted(Sandbox("armhf", OTP).ensure().otp_root.glob("lib/*/ebin/*.beam")):
         module = read_module(path)
         shares = _bytes_of_functions(module)
         native = compile_module(module, load(OTP))
         if native.functions:
             rewrite(native, elf_file(native))
+            native_code += len(native.code.data)
         files += 1
         functions += len(native.functions) + len(native.interpreted)
         natives += len(native.functions)
         code += sum(shares[one.function.entry] for one in native.functions)
-        native_code += _size(native)
     seconds = perf_counter() - begin
     share = f"{natives} of {functions} functions ({natives / functions:.1%})"
     print(f"\n{files} modules compiled in {seconds:.0f} s, {share} native")
@@ -138,10 +126,6 @@ def _bytes_of_functions(module: Module) -> dict[int, int]:
     code = next(chunk for chunk in module.chunks if chunk.name == "Code")
     ends = [*starts[1:], len(code.data)]
     return {function.entry: end - start for function, start, end in zip(module.functions, starts, ends)}
-
-
-def _size(native: Native) -> int:
-    return len(native.code.data) if native.functions else 0
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ def measure(target: Target, ebin: Path, load: Load, commands: tuple[str, ...]) -
 def main(names: list[str]) -> None:
     """Tables for all targets under qemu, or those named."""
     for target in TARGETS:
-        if not target.sandbox.native and (not names or str(target) in names):
+        if target.emulated and (not names or str(target) in names):
             with tempfile.TemporaryDirectory(prefix="beamgdb-bench-") as folder:
                 target.compile(Path(folder))
                 measure(target, Path(folder), None, PLAIN)

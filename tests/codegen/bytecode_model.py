@@ -76,7 +76,7 @@ class Model:
         self.x: dict[int, Term] = {}
         self.y: dict[int, Term] | None = None
         self.callers: list[_Frame] = []
-        self.catches: list[tuple[int, int, int]] = []  # depth of callers, y register, label
+        self.catches: list[tuple[int, int]] = []  # depth of callers, label
         self.steps: list[Step] = []
         self._unread: dict[int, list[Step]] = {}
 
@@ -161,7 +161,7 @@ class Model:
         self.function, self.arguments, self.index, self.y = frame.function, frame.arguments, frame.after, frame.y
 
     def _raise(self, reason: Term) -> None:
-        depth, _, label = self.catches[-1]
+        depth, label = self.catches[-1]
         if depth < len(self.callers):
             self._back_to(self.callers[depth])
             del self.callers[depth:]
@@ -172,7 +172,7 @@ class Model:
 
     def _try(self, tag: Y, handler: Label) -> None:
         self._set(tag, UNKNOWN)
-        self.catches.append((len(self.callers), tag.number, handler.number))
+        self.catches.append((len(self.callers), handler.number))
 
     def _try_end(self, tag: Y) -> None:
         self.catches.pop()

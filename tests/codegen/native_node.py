@@ -5,31 +5,36 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from beamgdb.sandbox import Sandbox
+from beamgdb.sandbox import Sandbox, debuggee
 from jit.__main__ import main as jit
+from tests.harness.erl import SETTINGS
+from tests.harness.gdb import batch
 
-RELEASES = (25, 27)
 #: Seconds. One run takes two on an idle machine.
 PATIENCE = 100
-_ENVIRONMENT = {**os.environ, "ERL_CRASH_DUMP": "/dev/null", "ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
+#: The command line as users have it.
+PYTHON_JIT = (sys.executable, "-m", "jit")
 
 
-def erlc(source: Path, folder: Path, *options: str) -> Path:
+def erlc(source: Path, folder: Path, *options: str, program: str | Path = "erlc") -> Path:
     """Compile an Erlang module; its .beam file."""
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["erlc", "-W0", *options, "-o", str(folder), str(source)], check=True, timeout=PATIENCE)
+    subprocess.run([program, "-W0", *options, "-o", folder, source], check=True, timeout=PATIENCE)
     return folder / f"{source.stem}.beam"
 
 
 def erlc_of(otp: int, source: Path, folder: Path) -> Path:
     """Compile an Erlang module by the compiler of a release, with all the operations that it has; its .beam file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    work = f'{{ok, _}} = compile:file("{source}", [{{outdir, "{folder}"}}]), halt().'
-    command = Sandbox("amd64", otp).ensure().command(["-noinput", "-eval", work])
-    subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
-    return folder / f"{source.stem}.beam"
+    return erlc(source, folder, program=Sandbox("amd64", otp).ensure().bindir / "erlc")
+
+
+def library(otp: int, name: str) -> Path:
+    """The folder of .beam files of an application of Erlang/OTP."""
+    (folder,) = Sandbox("armhf", otp).ensure().otp_root.glob(f"lib/{name}-*/ebin")
+    return folder
 
 
 def compile_native(beams: list[Path], folder: Path, otp: int, *options: str) -> None:
@@ -41,10 +46,33 @@ def compile_native(beams: list[Path], folder: Path, otp: int, *options: str) -> 
 def node(otp: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What a node says, and its exit status."""
     command = Sandbox("armhf", otp).ensure().command(["-noinput", *arguments])
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=_ENVIRONMENT, check=False)
+    environment = {**os.environ, **SETTINGS}
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
+
+
+def node_says(otp: int, *arguments: str) -> str:
+    """What a node says that ends well, and says nothing on standard error."""
+    ran = node(otp, *arguments)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+def native_says(otp: int, beam: Path, folder: Path, run: str, *options: str) -> str:
+    """What a node says whose one native module is that of a .beam file, which is compiled into a folder for this."""
+    compile_native([beam], folder, otp, *options)
+    tell = f'io:format("~w~n", [{{code:ensure_loaded({beam.stem}), native:loaded(), native:modules()}}]),'
+    loaded, _, answer = node_says(otp, "-pa", str(folder), "-s", "native", "-eval", f"{tell} {run}").partition("\n")
+    assert loaded == f"{{{{module,{beam.stem}}},1,[{beam.stem}]}}"
+    return answer
+
+
+def gdb_says(otp: int, folder: Path, run: str, *words: str, environment: Mapping[str, str] | None = None) -> str:
+    """What stock GDB says, with arguments *words*, of a node with native modules before its first instruction."""
+    arguments = ["-noinput", "-pa", str(folder), "-s", "native", "-eval", run]
+    with debuggee(Sandbox("armhf", otp).ensure(), arguments, stdout=subprocess.DEVNULL) as target:
+        return batch(*target.gdb_arguments(folder), *words, environment=environment, timeout=2 * PATIENCE)
 
 
 def python_jit(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line as users have it."""
-    command = [sys.executable, "-m", "jit", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    """Run the command line."""
+    return subprocess.run([*PYTHON_JIT, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -9,11 +9,10 @@ import pytest
 from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
 from jit.erts.layout import load
-from tests.codegen.native_node import compile_native, erlc_of, node
+from tests.codegen.native_node import erlc_of, native_says, node_says
 
 EXERCISE = Path(__file__).with_name("exercise_data.erl")
 ALONE = 'io:format("~p~n", [exercise_data:run()]), halt().'
-NATIVE = f'io:format("~w~n", [{{code:ensure_loaded(exercise_data), native:loaded()}}]), {ALONE}'
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +24,7 @@ def beam(otp: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def interpreted(otp: int, beam: Path) -> str:
     """What it says."""
-    ran = node(otp, "-pa", str(beam.parent), "-eval", ALONE)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    return ran.stdout
+    return node_says(otp, "-pa", str(beam.parent), "-eval", ALONE)
 
 
 def test_all_is_native(otp: int, beam: Path) -> None:
@@ -42,7 +39,4 @@ def test_all_is_native(otp: int, beam: Path) -> None:
 @pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
 def test_same_as_interpreted(otp: int, beam: Path, interpreted: str, tmp_path: Path, options: tuple[str, ...]) -> None:
     assert all(reason in interpreted for reason in ("badarith", "badarity", "badkey", "badmap", "badrecord", "undef"))
-    compile_native([beam], tmp_path, otp, *options)
-    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", NATIVE)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout == "{{module,exercise_data},1}\n" + interpreted
+    assert native_says(otp, beam, tmp_path, ALONE, *options) == interpreted

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox import Sandbox, debuggee
 from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
 from jit.codegen.elf_file import elf_file
 from jit.erts.layout import load
-from tests.codegen.native_node import PATIENCE, RELEASES, compile_native, erlc
+from tests.codegen.native_node import compile_native, erlc, gdb_says, library
 
 STEPS = Path(__file__).with_name("steps.erl")
 #: Modules of stdlib with all kinds of operations, by release.
@@ -47,13 +46,13 @@ SESSION = (
 )
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+@pytest.fixture(scope="module")
+def said(otp: int, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What GDB says to each command of the session, in order where one comes more than once."""
     beam = erlc(STEPS, tmp_path_factory.mktemp("plain"))
     folder = tmp_path_factory.mktemp("native")
-    compile_native([beam], folder, request.param)
-    return gdb(request.param, folder, [command.replace("NUMBER", str(_label(beam))) for command in SESSION])
+    compile_native([beam], folder, otp)
+    return gdb(otp, folder, [command.replace("NUMBER", str(_label(beam))) for command in SESSION])
 
 
 def _label(beam: Path) -> int:
@@ -66,18 +65,9 @@ def gdb(otp: int, folder: Path, commands: Sequence[str]) -> dict[str, list[str]]
     words = ["-ex", "set breakpoint pending on"]
     for command in commands:
         words += ["-ex", f"echo \\n[{command}]\\n", "-ex", command]
-    arguments = ["-noinput", "-pa", str(folder), "-s", "native", "-eval", "steps:run(), halt()."]
-    with debuggee(Sandbox("armhf", otp).ensure(), arguments, stdout=subprocess.DEVNULL) as target:
-        ran = subprocess.run(
-            ["gdb-multiarch", "-nx", "-q", "-batch", *target.gdb_arguments(folder), *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+    answers = gdb_says(otp, folder, "steps:run(), halt().", *words)
     said: dict[str, list[str]] = {}
-    for part in re.split(r"^\[(?=[a-z])", ran.stdout, flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^\[(?=[a-z])", answers, flags=re.MULTILINE)[1:]:
         command, _, answer = part.partition("]\n")
         said.setdefault(re.sub("label_.*", "label", command), []).append(answer.strip())
     return said
@@ -136,13 +126,11 @@ def test_through_c(said: dict[str, list[str]]) -> None:
     assert f"arg1={outer['x0']}, arg2={outer['x1']}" in said["up 2"][0]
 
 
-@pytest.mark.parametrize("otp", RELEASES)
 def test_verified(otp: int, tmp_path: Path) -> None:
     """llvm-dwarfdump has nothing to say."""
-    (ebin,) = (Sandbox("armhf", otp).ensure().otp_root / "lib").glob("stdlib-*/ebin")
     for name in STDLIB[otp]:
         path = tmp_path / f"{name}.elf"
-        path.write_bytes(elf_file(compile_module(read_module(ebin / f"{name}.beam"), load(otp))))
+        path.write_bytes(elf_file(compile_module(read_module(library(otp, "stdlib") / f"{name}.beam"), load(otp))))
         ran = subprocess.run(["llvm-dwarfdump", "--verify", path], capture_output=True, text=True, check=False)
         assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
         assert "No errors." in ran.stdout

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,13 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Symbol, SymbolTableSection
 
-from beamgdb.sandbox import Sandbox, debuggee
 from jit.beam.module import Module, read_module
 from jit.beam.terms import Atom
 from jit.codegen.compile import compile_module
 from jit.codegen.elf_file import elf_file
 from jit.erts.layout import load
 from tests.codegen.bytecode_model import NIL, UNKNOWN, Cons, Model, Step, operation_of
-from tests.codegen.native_node import PATIENCE, compile_native, erlc
+from tests.codegen.native_node import compile_native, erlc, gdb_says
 from tests.codegen.native_operations import Row, rows
 
 FOLDER = Path(__file__).parent
@@ -73,7 +71,7 @@ def walk(request: pytest.FixtureRequest, module: Module, tmp_path_factory: pytes
 
 def walk_through(module: Module, otp: int, options: tuple[str, ...], folder: Path) -> Walk:
     """Go through ``steps:run/0`` from its first instruction on."""
-    native = compile_module(read_module(Path(module.file)), load(otp), stress=bool(options))
+    native = compile_module(module, load(otp), stress=bool(options))
     compile_native([Path(module.file)], folder, otp, *options)
     elf = elf_file(native)
     found, parts = rows(elf), _parts(elf)
@@ -84,7 +82,7 @@ def walk_through(module: Module, otp: int, options: tuple[str, ...], folder: Pat
         "function": ENTRY,
         "offset": offsets[ENTRY],
         "size": max(end for _, _, end in parts),
-        "operations": [row.begin for row in found if not row.cold and row.index >= 0],
+        "operations": list(_beginnings(found)),
         "once": [at for name, begin, end in parts if _is_closely_seen(name, options) for at in _code(elf, begin, end)],
         "called": COLLECTOR,
         "end": next(row.begin for row in found if row.function == last and row.index >= 0),
@@ -128,26 +126,21 @@ def _gdb(otp: int, folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
     """What GDB has written down."""
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     files = {"STEPS_PLAN": str(folder / "plan.json"), "STEPS_ANSWER": str(folder / "answer.json")}
-    arguments = ["-noinput", "-pa", str(folder), "-s", "native", "-eval", "steps:run(), halt()."]
-    with debuggee(Sandbox("armhf", otp).ensure(), arguments, stdout=subprocess.DEVNULL) as target:
-        command = ["gdb-multiarch", "-nx", "-q", "-batch", *target.gdb_arguments(folder)]
-        ran = subprocess.run(
-            [*command, "-x", str(FOLDER / "step_locations.py")],
-            env={**os.environ, **files},
-            capture_output=True,
-            text=True,
-            timeout=2 * PATIENCE,
-            check=False,
-        )
-    if not (folder / "answer.json").exists():
-        raise AssertionError(ran.stdout + ran.stderr)
+    script = str(FOLDER / "step_locations.py")
+    said = gdb_says(otp, folder, "steps:run(), halt().", "-x", script, environment={**os.environ, **files})
+    assert (folder / "answer.json").exists(), said
     answer: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     return answer
 
 
+def _beginnings(found: list[Row]) -> dict[int, Row]:
+    """Where operations begin."""
+    return {row.begin: row for row in found if not row.cold and row.index >= 0}
+
+
 def at_operations(walk: Walk) -> list[tuple[Row, Stop]]:
     """Stops where an operation begins."""
-    begins = {row.begin: row for row in walk.rows if not row.cold and row.index >= 0}
+    begins = _beginnings(walk.rows)
     return [(begins[stop.at], stop) for stop in walk.stops if stop.at in begins]
 
 
@@ -226,7 +219,7 @@ def same(told: Any, truth: Any, atoms: dict[int, str]) -> bool:
 def test_variables_within_operations(walk: Walk) -> None:
     """What is shown is the value before the operation or after it; arguments are what they were given as."""
     atoms: dict[int, str] = {}
-    steps, begins = model_steps(walk), {row.begin for row in walk.rows if not row.cold and row.index >= 0}
+    steps, begins = model_steps(walk), _beginnings(walk.rows)
     at = -1
     for stop in walk.stops:
         at += stop.at in begins

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from beamgdb.sandbox import Sandbox
 from jit.arm32.registers import Register
 from jit.beam.module import read_module
 from jit.codegen.cache import REGISTERS, Keeps
 from jit.codegen.compile import Native, NativeFunction, compile_module
 from jit.codegen.emission import Emission
 from jit.erts.layout import load
+from tests.codegen.native_node import library
 
 OTP = 27
 MODULES = ("lists", "gb_trees", "erl_scan", "io_lib_pretty")
@@ -22,14 +22,13 @@ MODULES = ("lists", "gb_trees", "erl_scan", "io_lib_pretty")
 @pytest.fixture(scope="module", params=MODULES)
 def native(request: pytest.FixtureRequest) -> Native:
     """A module's native code."""
-    (beam,) = Sandbox("armhf", OTP).ensure().otp_root.glob(f"lib/stdlib-*/ebin/{request.param}.beam")
+    beam = library(OTP, "stdlib") / f"{request.param}.beam"
     return compile_module(read_module(beam), load(OTP))
 
 
 def places(native: Native) -> Iterator[tuple[Emission, int, dict[int, Register | None]]]:
     """For each operation its function, its index, and where x registers are before it."""
     for function in native.functions:
-        assert function.emission
         for offset, index in function.operations:
             yield function.emission, index, located(function, offset)
 

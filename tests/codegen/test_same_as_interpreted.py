@@ -6,28 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.codegen.native_node import RELEASES, compile_native, erlc, node
+from tests.codegen.native_node import compile_native, erlc, native_says, node, node_says
 
 EXERCISE = Path(__file__).with_name("exercise.erl")
 ALONE = 'io:format("~p~n", [exercise:run()]), halt().'
-NATIVE = f'io:format("~w~n", [{{code:ensure_loaded(exercise), native:loaded()}}]), {ALONE}'
 
 
 @pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
-@pytest.mark.parametrize("otp", RELEASES)
 def test_exercise(tmp_path: Path, otp: int, options: tuple[str, ...]) -> None:
     beam = erlc(EXERCISE, tmp_path / "plain")
-    native = tmp_path / "native"
-    compile_native([beam], native, otp, *options)
-    interpreted = node(otp, "-pa", str(beam.parent), "-eval", ALONE)
-    assert interpreted.returncode == 0, interpreted.stderr
-    assert "badarith" in interpreted.stdout
-    ran = node(otp, "-pa", str(native), "-s", "native", "-eval", NATIVE)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout == "{{module,exercise},1}\n" + interpreted.stdout
+    interpreted = node_says(otp, "-pa", str(beam.parent), "-eval", ALONE)
+    assert "badarith" in interpreted
+    assert native_says(otp, beam, tmp_path / "native", ALONE, *options) == interpreted
 
 
-@pytest.mark.parametrize("otp", RELEASES)
 def test_without_the_glue(tmp_path: Path, otp: int) -> None:
     beam = erlc(EXERCISE, tmp_path / "plain")
     compile_native([beam], tmp_path / "native", otp)

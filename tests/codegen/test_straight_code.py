@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tests.codegen.native_node import RELEASES, compile_native, erlc, node
+from tests.codegen.native_node import compile_native, erlc, node_says
 
 EXERCISE = Path(__file__).with_name("exercise_straight.erl")
 #: Load the module from each folder and run it; say where the answers differ.
@@ -28,11 +26,9 @@ COMPARE = """
 """
 
 
-@pytest.mark.parametrize("otp", RELEASES)
 def test_straight_code(tmp_path: Path, otp: int) -> None:
     beam = erlc(EXERCISE, tmp_path / "plain")
     compile_native([beam], tmp_path / "native", otp)
     compile_native([beam], tmp_path / "stress", otp, "--stress")
     folders = {name: tmp_path / name for name in ("plain", "native", "stress")}
-    ran = node(otp, "-pa", str(tmp_path / "native"), "-s", "native", "-eval", COMPARE % folders)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "0\n1\n1\n1\n", "")
+    assert node_says(otp, "-pa", str(tmp_path / "native"), "-s", "native", "-eval", COMPARE % folders) == "0\n1\n1\n1\n"

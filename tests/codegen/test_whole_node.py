@@ -15,7 +15,8 @@ import pytest
 
 from beamgdb.sandbox import Sandbox
 from jit.erts.boot import arguments, write_boot
-from tests.codegen.native_node import PATIENCE, compile_native, erlc, node
+from tests.codegen.native_node import PATIENCE, compile_native, erlc, library, node, node_says
+from tests.harness.erl import SETTINGS
 
 SOURCES = Path(__file__).with_name("whole_node")
 #: What is under test: all of these have native code in the node that works with them.
@@ -47,21 +48,21 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def system(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of kernel and stdlib, and the modules of this test, native; the glue; a boot script that begins with it."""
-    root = Sandbox("armhf", otp).ensure().otp_root
     folder = tmp_path_factory.mktemp(f"system-{otp}")
-    libraries = [next(root.glob(f"lib/{name}-*/ebin")) for name in ("kernel", "stdlib")]
-    compile_native([*libraries, *plain.glob("*.beam")], folder, otp)
-    write_boot(root / "bin/start.boot", folder)
+    compile_native([library(otp, "kernel"), library(otp, "stdlib"), *plain.glob("*.beam")], folder, otp)
+    write_boot(Sandbox("armhf", otp).ensure().otp_root / "bin/start.boot", folder)
     return folder
 
 
-def test_real_work(otp: int, plain: Path, system: Path) -> None:
-    interpreted = node(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
-    assert (interpreted.returncode, interpreted.stderr) == (0, "")
-    native = node(otp, *arguments(system), *QUIET, "-eval", RUN)
-    assert (native.returncode, native.stderr) == (0, "")
-    answer, _, modules = native.stdout.partition("native ")
-    assert answer == interpreted.stdout
+@pytest.fixture(scope="module")
+def interpreted(otp: int, plain: Path) -> str:
+    """What the work gives without native code."""
+    return node_says(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
+
+
+def test_real_work(otp: int, interpreted: str, system: Path) -> None:
+    answer, _, modules = node_says(otp, *arguments(system), *QUIET, "-eval", RUN).partition("native ")
+    assert answer == interpreted
     missing = set(WORKING) - set(modules.strip(" []\n").split(","))
     assert not missing
 
@@ -69,8 +70,7 @@ def test_real_work(otp: int, plain: Path, system: Path) -> None:
 @pytest.fixture(scope="module")
 def stressed(otp: int, plain: Path, system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The system with the modules that work collecting garbage and yielding wherever that can happen."""
-    ebin = next(Sandbox("armhf", otp).ensure().otp_root.glob("lib/stdlib-*/ebin"))
-    beams = [path for name in WORKING if (path := ebin / f"{name}.beam").exists()]
+    beams = [path for name in WORKING if (path := library(otp, "stdlib") / f"{name}.beam").exists()]
     folder = tmp_path_factory.mktemp(f"stressed-{otp}")
     compile_native([*beams, *plain.glob("*.beam")], folder, otp, "--stress")
     for path in system.iterdir():
@@ -79,11 +79,9 @@ def stressed(otp: int, plain: Path, system: Path, tmp_path_factory: pytest.TempP
     return folder
 
 
-def test_real_work_under_stress(otp: int, plain: Path, stressed: Path) -> None:
-    interpreted = node(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
-    native = node(otp, *arguments(stressed), *QUIET, "-eval", RUN)
-    assert (native.returncode, native.stderr) == (0, "")
-    assert native.stdout.partition("native ")[0] == interpreted.stdout
+def test_real_work_under_stress(otp: int, interpreted: str, stressed: Path) -> None:
+    native = node_says(otp, *arguments(stressed), *QUIET, "-eval", RUN)
+    assert native.partition("native ")[0] == interpreted
 
 
 class Shell:
@@ -113,7 +111,7 @@ class Shell:
 @contextmanager
 def shell(otp: int, folder: Path, *words: str) -> Iterator[Shell]:
     master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "dumb", "HOME": str(folder), "ERL_CRASH_DUMP": "/dev/null"}
+    environment = {**os.environ, **SETTINGS, "TERM": "dumb", "HOME": str(folder)}
     command = Sandbox("armhf", otp).ensure().command(words)
     with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=folder) as process:
         os.close(slave)
@@ -125,7 +123,7 @@ def shell(otp: int, folder: Path, *words: str) -> Iterator[Shell]:
             os.close(master)
 
 
-def test_shell(otp: int, plain: Path, system: Path, tmp_path: Path) -> None:
+def test_shell(otp: int, system: Path, tmp_path: Path) -> None:
     """A node that is native all over: its shell evaluates, compiles a module and runs it."""
     (tmp_path / "servers.erl").write_bytes((SOURCES / "servers.erl").read_bytes())
     with shell(otp, tmp_path, *arguments(system)) as session:
@@ -139,7 +137,6 @@ def test_shell(otp: int, plain: Path, system: Path, tmp_path: Path) -> None:
         os.write(session.terminal, b"q().\n")
 
 
-def test_one_folder_serves_as_before_without_the_glue(otp: int, plain: Path, system: Path) -> None:
+def test_one_folder_serves_as_before_without_the_glue(otp: int, interpreted: str, system: Path) -> None:
     ran = node(otp, "-pa", str(system), *QUIET, "-eval", RUN.replace("native", "nothing"))
-    interpreted = node(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
-    assert (ran.returncode, ran.stdout) == (0, interpreted.stdout)
+    assert (ran.returncode, ran.stdout) == (0, interpreted)

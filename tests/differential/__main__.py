@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jit.erts.layout import RELEASES
 from tests.differential.generator.module import Source, generate
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
@@ -26,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the first module (%(default)s)")
     parser.add_argument("--count", type=int, default=100, help="how many modules (%(default)s)")
-    parser.add_argument("--otp", type=int, choices=(25, 27), default=27, help="release (%(default)s)")
+    parser.add_argument("--otp", type=int, choices=RELEASES, default=27, help="release (%(default)s)")
     parser.add_argument("--stress", action="store_true", help="collect garbage and yield wherever that can happen")
     parser.add_argument("--shrink", metavar="N", type=int, default=0, help="make the first N wrong modules small")
     parser.add_argument("--most", metavar="N", type=int, default=10, help="stop after N wrong modules (%(default)s)")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import queue
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from beamgdb.sandbox.debuggee import die_with_parent
 from tests.harness.erl import SETTINGS
 
 #: Seconds for an answer.
@@ -35,7 +34,7 @@ class Session:
             text=True,
             errors="replace",
             env={**os.environ, **SETTINGS},
-            preexec_fn=_die_with_parent,  # even one that never reads its input again
+            preexec_fn=die_with_parent,  # even one that never reads its input again
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -90,14 +89,6 @@ class Session:
         except ValueError:  # closed
             pass
         self._lines.put(None)
-
-
-_libc = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG: Final = 1
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def path_term(path: Path) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from jit.codegen.emitters import EMITTERS
-from tests.codegen.native_node import RELEASES
 from tests.differential.generator.module import Source, generate
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
@@ -37,9 +36,9 @@ class File:
         return self.path.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def workshop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    with Workshop(tmp_path_factory.mktemp("differential"), request.param) as one:
+@pytest.fixture(scope="module")
+def workshop(otp: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    with Workshop(tmp_path_factory.mktemp("differential"), otp) as one:
         yield one
 
 

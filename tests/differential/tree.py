@@ -31,9 +31,8 @@ TEXT: Final = "text"
 
 #: Constants that may stand for an expression of a kind, the simplest first.
 SIMPLE: Final = {
-    "integer": "1", "float": "1.5", "number": "1", "atom": "a", "boolean": "true", "list": "[]", "integers": "[]",
-    "string": '"s"', "tuple": "{}", "binary": "<<>>", "bitstring": "<<>>", "map": "#{}", "any": "a", "guard": "true",
-    "pattern": "_",
+    "integer": "1", "float": "1.5", "atom": "a", "boolean": "true", "list": "[]", "integers": "[]",
+    "string": '"s"', "tuple": "{}", "binary": "<<>>", "bitstring": "<<>>", "map": "#{}", "any": "a", "pattern": "_",
 }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from jit.beam.errors import BeamError
 from jit.beam.external import decode_term, encode_term
 from jit.beam.terms import NIL, Atom, List, Term, Tuple
 from jit.erts.boot import BootError, write_boot
-from tests.codegen.native_node import RELEASES
 
 
 def instructions(path: Path) -> list[Term]:
@@ -23,7 +22,6 @@ def instructions(path: Path) -> list[Term]:
     return list(rows.elements)
 
 
-@pytest.mark.parametrize("otp", RELEASES)
 def test_the_glue_comes_before_kernel(otp: int, tmp_path: Path) -> None:
     original = Sandbox("armhf", otp).ensure().otp_root / "bin/start.boot"
     before, after = instructions(original), instructions(write_boot(original, tmp_path))

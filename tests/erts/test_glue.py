@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jit.erts import glue, layout
-from tests.codegen.native_node import compile_native, erlc, node
+from tests.codegen.native_node import compile_native, erlc, node, node_says
 
 HERE = Path(__file__).parent
 
@@ -38,9 +39,7 @@ def test_code_is_exchanged_while_it_runs(otp: int, plain: Path, native: Path) ->
     for folder, words, modules in ((plain, [], "[]"), (native, ["-s", "native"], "lists:sort(native:modules())")):
         storm = f'storm:run("{folder}/1", "{folder}/2")'
         run = f'io:format("~p~n", [{storm}]), io:format("native ~p~n", [{modules}]), halt().'
-        ran = node(otp, "+S", "2:2", "-pa", str(folder), *words, "-eval", run)
-        assert (ran.returncode, ran.stderr) == (0, "")
-        results.append(ran.stdout.partition("native "))
+        results.append(node_says(otp, "+S", "2:2", "-pa", str(folder), *words, "-eval", run).partition("native "))
     (interpreted, _, _), (answer, _, modules) = results
     assert answer == interpreted == "{{false,{true,false,2},1276,true,1},{true,killed},true}\n"
     assert modules == "[hot,storm]\n"
@@ -63,13 +62,9 @@ def test_stubs_are_neither_listed_nor_traced(otp: int, plain: Path, native: Path
         io:format("~w~n", [{Got, lists:sort(traced:module_info(functions)), lists:sort(traced:module_info(exports))}]),
         halt().
     """
-    results = []
-    for folder, words in ((plain, []), (native, ["-s", "native"])):
-        ran = node(otp, "-pa", str(folder), *words, "-eval", run)
-        assert (ran.returncode, ran.stderr) == (0, "")
-        results.append(ran.stdout)
-    assert results[0] == results[1]
-    assert "{events,[{traced,outer,[1,2]},{traced,inner,[1]},{traced,inner,[2]}]},{more,none}" in results[1]
+    answer = node_says(otp, "-pa", str(native), "-s", "native", "-eval", run)
+    assert answer == node_says(otp, "-pa", str(plain), "-eval", run)
+    assert "{events,[{traced,outer,[1,2]},{traced,inner,[1]},{traced,inner,[2]}]},{more,none}" in answer
 
 
 def test_what_is_prepared_and_never_finished_goes(otp: int, native: Path) -> None:
@@ -82,8 +77,7 @@ def test_what_is_prepared_and_never_finished_goes(otp: int, native: Path) -> Non
         io:format("~p", [receive {'DOWN', M, _, P, Why} -> Why end]),
         io:format("~p~n", [native:loaded()]), halt().
     """
-    ran = node(otp, "-pa", str(native), "-s", "native", "-eval", expression)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{20,20}0\n", "")
+    assert node_says(otp, "-pa", str(native), "-s", "native", "-eval", expression) == "{20,20}0\n"
 
 
 def test_no_memory_is_writable_and_executable(otp: int, native: Path) -> None:
@@ -149,6 +143,27 @@ def test_a_field_that_is_elsewhere_is_found(
     assert (ran.returncode, ran.stdout) == (0, "4\n")
     assert ran.stderr.startswith("native: everything runs interpreted: {not_where_expected,[")
     assert told in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"build": layout.load(27).build | {"etp_debug_compiled": 1}}, "its build has etp_debug_compiled 0, not 1"),
+        ({"arch": "armel"}, "it is built for arm-unknown-linux-gnueabihf, not armel"),
+        ({"erts": "13.1"}, "this release of the runtime system is not known"),
+    ],
+    ids=["build", "architecture", "release"],
+)
+def test_another_build_is_found(
+    otp: int, native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], told: str
+) -> None:
+    """With a layout of another build, everything runs interpreted."""
+    loaded = layout.load
+    monkeypatch.setattr(glue, "load", lambda release: replace(loaded(release), **change))
+    glue.build(tmp_path)
+    (tmp_path / "traced.beam").symlink_to(native / "traced.beam")
+    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "4\n", f"native: everything runs interpreted: {told}\n")
 
 
 def test_what_it_is_built_with_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

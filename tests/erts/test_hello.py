@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox import Sandbox, debuggee
-from tests.codegen.native_node import PATIENCE, RELEASES, compile_native, erlc, node, python_jit
+from jit.erts.layout import RELEASES
+from tests.codegen.native_node import PATIENCE, compile_native, erlc, gdb_says, node, python_jit
 
 HELLO = Path(__file__).with_name("hello.erl")
-START = ("-s", "native", "-eval", "hello:start(1, 2).")
+RUN = "hello:start(1, 2)."
 #: To the instruction that calls, with the arguments in x0 and x1.
 BEFORE_THE_CALL = "x/i $pc", "stepi 4", "print x0", "x/wd $r4+64"
 
@@ -28,27 +28,19 @@ def gdb(otp: int, folder: Path, *commands: str) -> str:
     """What stock GDB says, from the stop in hello:start/2 on."""
     session = ["set breakpoint pending on", "break -function hello:start/2", "continue", "echo [stopped]\\n", *commands]
     words = [word for command in session for word in ("-ex", command)]
-    arguments = ["-noinput", "-pa", str(folder), *START]
-    with debuggee(Sandbox("armhf", otp).ensure(), arguments, stdout=subprocess.DEVNULL) as target:
-        ran = subprocess.run(
-            ["gdb-multiarch", "-nx", "-q", "-batch", *target.gdb_arguments(folder), *words],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    _, stopped, answer = ran.stdout.partition("[stopped]\n")
-    assert stopped, ran.stdout + ran.stderr
+    said = gdb_says(otp, folder, RUN, *words)
+    _, stopped, answer = said.partition("[stopped]\n")
+    assert stopped, said
     return answer
 
 
 def test_exits_with_42(otp: int, folder: Path) -> None:
-    ran = node(otp, "-pa", str(folder), *START)
+    ran = node(otp, "-pa", str(folder), "-s", "native", "-eval", RUN)
     assert (ran.returncode, ran.stderr) == (42, "")
 
 
 def test_the_fallback_exits_with_42_too(otp: int, folder: Path) -> None:
-    assert node(otp, "-pa", str(folder), *START[2:]).returncode == 42
+    assert node(otp, "-pa", str(folder), "-eval", RUN).returncode == 42
 
 
 def test_gdb_stops_in_native_code(otp: int, folder: Path) -> None:
@@ -66,7 +58,7 @@ def test_gdb_stops_in_native_code(otp: int, folder: Path) -> None:
 
 def test_another_release_runs_it_interpreted(otp: int, folder: Path) -> None:
     other = next(release for release in RELEASES if release != otp)
-    ran = node(other, "-pa", str(folder), *START)
+    ran = node(other, "-pa", str(folder), "-s", "native", "-eval", RUN)
     assert ran.returncode == 42
     (line,) = ran.stderr.splitlines()
     assert line == "native: hello runs interpreted: it is compiled for another release or build"

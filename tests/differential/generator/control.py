@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from tests.differential.generator.samples import KINDS
+from tests.differential.generator.samples import ASKED, DATA, KINDS
 from tests.differential.generator.writer import LOOP, Signature, Writer, produces
 from tests.differential.tree import Node, expression, items, text
-
-_ALL = (*KINDS, "any")
 
 # Choices
 
 
-@produces(*_ALL, weight=3)
+@produces(*ASKED, weight=3)
 def case(w: Writer) -> Node:
-    kind, subject = w.pick(KINDS), w.pick(KINDS[:12])
+    kind, subject = w.pick(KINDS), w.pick(DATA)
     value = w.make(subject)
     clauses = []
     for _ in range(w.pick((1, 2, 2, 3, 4))):
@@ -35,7 +33,7 @@ _CONSTANTS = (
 )
 
 
-@produces(*_ALL)
+@produces(*ASKED)
 def select(w: Writer) -> Node:
     """By constants: jump tables and searches."""
     kind = w.pick(KINDS)
@@ -45,7 +43,7 @@ def select(w: Writer) -> Node:
     return expression(kind, "case ", w.make(subject), " of\n    ", items(clauses, ";\n    ", 1), "\n    end")
 
 
-@produces(*_ALL, weight=2)
+@produces(*ASKED, weight=2)
 def if_(w: Writer) -> Node:
     kind = w.pick(KINDS)
     clauses = [text(w.guard(), " -> ", w.body(kind)) for _ in range(w.number(1, 3))]
@@ -54,7 +52,7 @@ def if_(w: Writer) -> Node:
     return expression(kind, "if ", items(clauses, ";\n    ", 1), "\n    end")
 
 
-@produces(*_ALL)
+@produces(*ASKED)
 def block(w: Writer) -> Node:
     kind = w.pick(KINDS)
     return expression(kind, "begin ", w.body(kind, w.number(1, 2)), " end")
@@ -72,7 +70,7 @@ def written_as(kind: str) -> None:
         return call_of(w, callee) if callee else w.leaf(kind)
 
 
-for _kind in _ALL:
+for _kind in ASKED:
     written_as(_kind)
 
 
@@ -159,12 +157,12 @@ def higher_order(w: Writer) -> Node:
 # Exceptions
 
 
-@produces(*_ALL, weight=2)
+@produces(*ASKED, weight=2)
 def catch(w: Writer) -> Node:
-    return expression("any", "(catch ", w.make(w.pick(_ALL)), ")")
+    return expression("any", "(catch ", w.make(w.pick(ASKED)), ")")
 
 
-@produces(*_ALL, weight=3)
+@produces(*ASKED, weight=3)
 def try_(w: Writer) -> Node:
     kind = w.pick(KINDS)
     body = w.body(kind) if w.chance(0.7) else _raising(w)
@@ -231,7 +229,7 @@ def _after(w: Writer) -> list[str | Node]:
     return ["\n    after\n        ", text("put(after_, ", w.make("integer"), ")")]
 
 
-@produces(*_ALL)
+@produces(*ASKED)
 def raising(w: Writer) -> Node:
     """Only where it is caught."""
     return expression("any", "(catch ", _raising(w), ")")

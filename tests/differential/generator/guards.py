@@ -2,58 +2,54 @@
 
 from __future__ import annotations
 
-from tests.differential.generator.samples import DATA, KINDS
+from tests.differential.generator.samples import COMPARISONS, DATA, KINDS, TESTS
 from tests.differential.generator.writer import Writer, guards
 from tests.differential.tree import Node
 
-_TESTS = (
-    "is_integer", "is_float", "is_number", "is_atom", "is_boolean", "is_list", "is_tuple", "is_binary", "is_bitstring",
-    "is_map", "is_function", "is_pid", "is_reference", "is_port",
-)  # fmt: skip
-_COMPARISONS = ("=:=", "=/=", "==", "/=", "<", ">", "=<", ">=")
+_TESTS = (*TESTS, "is_port")
 _CONNECTIVES = ("andalso", "orelse", "andalso", "and", "or", "xor")
 
 
 @guards("boolean", weight=4)
 def compare(w: Writer) -> Node:
     kind = w.pick(DATA)
-    return w.form("guard", f"(@{kind} {w.pick(_COMPARISONS)} @{kind})")
+    return w.form("boolean", f"(@{kind} {w.pick(COMPARISONS)} @{kind})")
 
 
 @guards("boolean", weight=2)
 def compare_mixed(w: Writer) -> Node:
     one, other = (w.pick(("integer", "float", "any")) for _ in range(2))
-    return w.form("guard", f"(@{one} {w.pick(_COMPARISONS)} @{other})")
+    return w.form("boolean", f"(@{one} {w.pick(COMPARISONS)} @{other})")
 
 
 @guards("boolean", weight=4)
 def type_test(w: Writer) -> Node:
-    return w.form("guard", f"{w.pick(_TESTS)}(~{w.pick(('any', *KINDS))})")
+    return w.form("boolean", f"{w.pick(_TESTS)}(~{w.pick(('any', *KINDS))})")
 
 
 @guards("boolean")
 def is_function2(w: Writer) -> Node:
-    return w.form("guard", f"is_function(~{w.pick(('fun1', 'fun2', 'any'))}, {w.number(0, 3)})")
+    return w.form("boolean", f"is_function(~{w.pick(('fun1', 'fun2', 'any'))}, {w.number(0, 3)})")
 
 
 @guards("boolean")
 def is_record(w: Writer) -> Node:
-    return w.form("guard", f"is_record(~{w.pick(('record', 'tuple', 'any'))}, rec)")
+    return w.form("boolean", f"is_record(~{w.pick(('record', 'tuple', 'any'))}, rec)")
 
 
 @guards("boolean")
 def is_map_key(w: Writer) -> Node:
-    return w.form("guard", f"is_map_key(~{w.pick(('atom', 'integer'))}, ~map)")
+    return w.form("boolean", f"is_map_key(~{w.pick(('atom', 'integer'))}, ~map)")
 
 
 @guards("boolean", weight=3)
 def connect(w: Writer) -> Node:
-    return w.form("guard", f"(@boolean {w.pick(_CONNECTIVES)} @boolean)")
+    return w.form("boolean", f"(@boolean {w.pick(_CONNECTIVES)} @boolean)")
 
 
 @guards("boolean")
 def negate(w: Writer) -> Node:
-    return w.form("guard", "(not @boolean)")
+    return w.form("boolean", "(not @boolean)")
 
 
 @guards("integer", weight=3)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tests.differential.generator import bits, control, guards, maps, numbers, processes, terms
+from tests.differential.generator import (  # noqa: F401 - the import of a family declares what writers write
+    bits,
+    control,
+    guards,
+    maps,
+    numbers,
+    processes,
+    terms,
+)
 from tests.differential.generator.functions import write_function
 from tests.differential.generator.samples import FIELDS, sample
 from tests.differential.generator.writer import Signature, Writer
 from tests.differential.tree import TEXT, Node, items, text
-
-#: They declare what writers write.
-FAMILIES = (bits, control, guards, maps, numbers, processes, terms)
 
 #: Operations that a module may be compiled without: none is in most functions.
 _LEFT_OUT = (
@@ -67,13 +72,12 @@ def generate(seed: int, otp: int) -> Source:
         known.append(signature)
         written.append(Node(TEXT, (node, ".\n\n"), simple=_stub(signature)))
     name = f"d_{seed}"
-    exports = ", ".join(f"{one.name}/{len(one.parameters)}" for one in known if one.exported)
     public = [one for one in known if one.exported] or known[-1:]
+    exports = ", ".join(f"{one.name}/{len(one.parameters)}" for one in public)
     cases = [_case(rng, one) for one in public for _ in range(_times(rng, one))]
     tree = text(
         f"-module({name}).\n-export([cases/0]).\n-export([{exports}]).\n",
         _record(),
-        _entry(known, public),
         "cases() ->\n    [",
         items(cases, ",\n     ", 1),
         "].\n\n",
@@ -92,12 +96,6 @@ def _stub(signature: Signature) -> str:
 
 def _times(rng: random.Random, one: Signature) -> int:
     return rng.randint(2, 6) if one.parameters else 1
-
-
-def _entry(known: list[Signature], public: list[Signature]) -> str:
-    if any(one.exported for one in known):
-        return ""
-    return f"-export([{public[0].name}/{len(public[0].parameters)}]).\n"
 
 
 def _record() -> str:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from tests.differential.generator.samples import sample
+from tests.differential.generator.samples import COMPARISONS, TESTS, sample
 from tests.differential.generator.writer import Writer, matches, produces
 from tests.differential.tree import Node, expression
 
 #: Bounds of ranges: around those of small integers of 32 and 64 bits, too.
 _BOUNDS = (0, 1, 7, 255, 1000, 65535, -1, -128, 134217727, -134217728, 134217728, 4294967295, 1 << 59, -(1 << 59))
 _DIVISORS = (1, 2, 3, 7, 8, 16, 1000, -1, -3, 134217727, 4294967296)
-_COMPARISONS = ("=:=", "=/=", "==", "/=", "<", ">", "=<", ">=")
-_TESTS = (
-    "is_integer", "is_float", "is_number", "is_atom", "is_boolean", "is_list", "is_tuple", "is_binary", "is_bitstring",
-    "is_map", "is_function", "is_pid", "is_reference",
-)  # fmt: skip
 
 
 @produces("integer", weight=24)
@@ -115,7 +110,7 @@ def to_float(w: Writer) -> Node:
 def compare(w: Writer) -> Node:
     kind = w.pick(("integer", "integer", "float", "atom", "tuple", "list", "binary", "any"))
     other = "integer" if kind == "any" else kind  # no two funs: their order is that of addresses
-    return w.form("boolean", f"(@{kind} {w.pick(_COMPARISONS)} @{other})")
+    return w.form("boolean", f"(@{kind} {w.pick(COMPARISONS)} @{other})")
 
 
 @produces("boolean", weight=9)
@@ -130,7 +125,7 @@ def negate(w: Writer) -> Node:
 
 @produces("boolean", weight=6)
 def type_test(w: Writer) -> Node:
-    return w.form("boolean", f"{w.pick(_TESTS)}(@any)")
+    return w.form("boolean", f"{w.pick(TESTS)}(@any)")
 
 
 @produces("boolean", weight=3)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from tests.differential.generator.samples import KINDS
+from tests.differential.generator.samples import ASKED, DATA, KINDS
 from tests.differential.generator.writer import Writer, produces
 from tests.differential.tree import Node, expression, items, text
 
-_ALL = (*KINDS, "any")
 
-
-@produces(*_ALL)
+@produces(*ASKED)
 def to_itself(w: Writer) -> Node:
     """Some messages to itself, of which patterns select one."""
     kind = w.pick(KINDS)
-    sent = [(w.pick(("one", "two", "three")), w.pick(KINDS[:12])) for _ in range(w.number(1, 4))]
+    sent = [(w.pick(("one", "two", "three")), w.pick(DATA)) for _ in range(w.number(1, 4))]
     sends = [w.form("other", f"self() ! {{{tag}, @{inner}}}") for tag, inner in sent]
     clauses = []
     for _ in range(w.number(1, 3)):
@@ -25,7 +23,7 @@ def to_itself(w: Writer) -> Node:
     return expression(kind, "begin ", items([*sends, receive], ",\n        ", 1), " end")
 
 
-@produces(*_ALL)
+@produces(*ASKED)
 def from_another(w: Writer) -> Node:
     """What a process computes; it may fail."""
     kind = w.pick(KINDS)
@@ -37,7 +35,7 @@ def from_another(w: Writer) -> Node:
     return expression("any", f"begin {{{me}, {message}}} = ", spawn, f",\n        {receive} end")
 
 
-@produces(*_ALL)
+@produces(*ASKED)
 def ping_pong(w: Writer) -> Node:
     """A process that answers until it is told to stop."""
     me, pid, monitor, got, why = (w.fresh("any").name for _ in range(5))
@@ -57,7 +55,7 @@ def ping_pong(w: Writer) -> Node:
     return expression("list", "begin ", start, ask, w.make("integers"), "] end")
 
 
-@produces(*_ALL)
+@produces(*ASKED)
 def dictionary(w: Writer) -> Node:
     key = w.pick(("key", "other", "{a, 1}"))
     return w.form("any", w.pick((f"put({key}, @any)", f"get({key})", f"erase({key})")))

@@ -14,6 +14,9 @@ KINDS: Final = (
 #: Kinds whose values can be arguments: funs are made by the code.
 DATA: Final = tuple(kind for kind in KINDS if not kind.startswith("fun"))
 
+#: What an expression may be asked for: of a kind, or whatever it is.
+ASKED: Final = (*KINDS, "any")
+
 _SMALL: Final = (0, 1, 2, 3, -1, 5, 7, 8, 10, 13, 16, 31, 32, 63, 64, 100, 127, 128, 255, 256, -128, 1000, 65535, 65536)
 #: Where a small integer of a 32-bit VM, a word, a word of the bit syntax, and a small one of 64 bits end.
 _EDGES: Final = (1 << 26, 1 << 27, 1 << 28, 1 << 31, 1 << 32, 1 << 59, 1 << 60, 1 << 63, 1 << 64, 1 << 100)
@@ -23,6 +26,13 @@ _FLOATS: Final = (
     "9007199254740993.0", "1.7976931348623157e308", "5.0e-324",
 )  # fmt: skip
 _STRINGS: Final = ('""', '"a"', '"abc"', '"hello world"', '[8364, 960]', '"x1y2z3"')
+
+#: Operators and tests, in guards and elsewhere.
+COMPARISONS: Final = ("=:=", "=/=", "==", "/=", "<", ">", "=<", ">=")
+TESTS: Final = (
+    "is_integer", "is_float", "is_number", "is_atom", "is_boolean", "is_list", "is_tuple", "is_binary", "is_bitstring",
+    "is_map", "is_function", "is_pid", "is_reference",
+)  # fmt: skip
 
 #: Names of fields, of the record ``rec``.
 FIELDS: Final = ("one", "two", "three")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from tests.differential.generator.samples import DATA, KINDS, sample
+from tests.differential.generator.samples import ASKED, DATA, KINDS, sample
 from tests.differential.tree import Node, expression, items, text
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ _PLACES: Final = re.compile(r"([@~]\w+)")
 Producer = Callable[["Writer"], Node]
 
 #: By kind: how often each is chosen, and the function that writes it.
-PRODUCERS: Final[dict[str, list[tuple[int, Producer]]]] = {kind: [] for kind in (*KINDS, "any")}
+PRODUCERS: Final[dict[str, list[tuple[int, Producer]]]] = {kind: [] for kind in ASKED}
 GUARD_PRODUCERS: Final[dict[str, list[tuple[int, Producer]]]] = {kind: [] for kind in KINDS}
 PATTERNS: Final[dict[str, list[tuple[int, Producer]]]] = {kind: [] for kind in KINDS}
 
@@ -165,7 +165,7 @@ class Writer:
         if self.chance(_WRONG_IN_GUARD):
             kind = self.pick(KINDS)
         if kind == "boolean" and self.depth <= 0:
-            return expression("guard", self.pick(("is_integer(", "is_list(", "is_tuple(")), self.leaf("any"), ")")
+            return expression("boolean", self.pick(("is_integer(", "is_list(", "is_tuple(")), self.leaf("any"), ")")
         if self.depth <= 0 or self.chance(0.05 if kind == "boolean" else 0.4) or not GUARD_PRODUCERS.get(kind):
             return self.leaf(kind)
         with self.deeper():

@@ -10,6 +10,7 @@ from typing import Final
 
 from jit.beam.text import atom_text
 from jit.codegen.compile import Native, NativeFunction
+from jit.codegen.fragments import MODULE
 from jit.codegen.line_rows import Lines
 from jit.codegen.machine import WORD
 from jit.codegen.unwinding import add_frames
@@ -28,7 +29,11 @@ _AT_THE_EDGE: Final = ("enter", "leave")
 
 def symbol(module: str, name: str, arity: int) -> str:
     """What a function is called in symbol tables."""
-    return f"{atom_text(module)}:{atom_text(name)}/{arity}"
+    return f"{atom_text(module)}:{_in_module(name, arity)}"
+
+
+def _in_module(name: str, arity: int) -> str:
+    return f"{atom_text(name)}/{arity}"
 
 
 def fragment_symbol(name: str) -> str:
@@ -110,14 +115,26 @@ class _Description:
         for name, begin, end in self.native.fragments:
             file, line = self.lines.fragment(name)
             attributes: Attributes = {
-                DW_AT.name: fragment_symbol(name),
+                DW_AT.name: atom_text(self.native.module.name) if name == MODULE else fragment_symbol(name),
                 DW_AT.low_pc: begin,
                 DW_AT.high_pc: end - begin,
                 DW_AT.decl_file: file,
                 DW_AT.decl_line: line,
             }
-            variables = () if name in _AT_THE_EDGE else self.types.machine_variables()
-            yield Die(DW_TAG.subprogram, attributes, variables)
+            children = () if name in _AT_THE_EDGE else self.types.machine_variables()
+            yield Die(DW_TAG.subprogram, attributes, [*self._functions()] if name == MODULE else children)
+
+    def _functions(self) -> Iterator[Die]:
+        """The functions once more, as labels: GDB's ``break f:l`` means a function's label if there is no file f."""
+        for native in self.native.functions:
+            file, line = self.lines.body(native)
+            attributes: Attributes = {
+                DW_AT.name: _in_module(native.function.name, native.function.arity),
+                DW_AT.low_pc: native.body,
+                DW_AT.decl_file: file,
+                DW_AT.decl_line: line,
+            }
+            yield Die(DW_TAG.label, attributes)
 
 
 def _name(variable: Variable) -> str:

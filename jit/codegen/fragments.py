@@ -24,6 +24,8 @@ SWAPPED: Final = tuple(_IN_PROCESS)
 
 Fragment = Callable[[Assembler, Layout, "Fragments"], None]
 
+#: The fragment that stands for the module.
+MODULE: Final = "module"
 #: By the names that emitters use, behind which a fragment is found in symbol tables too.
 FRAGMENTS: Final[dict[str, Fragment]] = {}
 
@@ -39,7 +41,7 @@ def fragment(name: str) -> Callable[[Fragment], Fragment]:
 
 
 class Fragments(Mapping[str, Label]):
-    """The labels of a module's fragments. Only those that are asked for become part of its code.
+    """The labels of a module's fragments. Only MODULE and those that are asked for become part of its code.
 
     *suspended* is the label of the stub by which a process goes on that was suspended in the midst of a function; with
     *stress*, that is whenever it leaves native code there.
@@ -47,7 +49,7 @@ class Fragments(Mapping[str, Label]):
 
     def __init__(self, suspended: int = 0, *, stress: bool = False) -> None:
         self.suspended, self.stress = suspended, stress
-        self._labels: dict[str, Label] = {}
+        self._labels = {MODULE: Label()}
 
     def __getitem__(self, name: str) -> Label:
         if name not in FRAGMENTS:
@@ -74,6 +76,12 @@ class Fragments(Mapping[str, Label]):
             FRAGMENTS[name](a, layout, self)
             places.append((name, begin, a.offset))
         return places
+
+
+@fragment(MODULE)
+def module(a: Assembler, _layout: Layout, _fragments: Mapping[str, Label]) -> None:
+    """Nobody comes here. For GDB it is a function of the module's name, and the module's functions are its labels."""
+    a.bx(LR)
 
 
 @fragment("call_export")

@@ -62,6 +62,11 @@ class Lines:
         places = (self.place(location) for location in _locations(function))
         return next((place for place in places if place), (1, 0))
 
+    def body(self, function: NativeFunction) -> tuple[int, int]:
+        """The line that a breakpoint at a function is at: the last that begins where its body does."""
+        at_body = [row for row in self._rows(function) if row[0] == function.body]
+        return at_body[-1][1:3]
+
     def fragment(self, name: str) -> tuple[int, int]:
         """Where in the compiler a shared fragment is made."""
         file, line = fragment_place(name)

@@ -24,9 +24,9 @@ def folder(otp: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def gdb(otp: int, folder: Path, *commands: str) -> str:
+def gdb(otp: int, folder: Path, *commands: str, at: str = "'hello:start/2'") -> str:
     """What stock GDB says, from the stop in hello:start/2 on."""
-    session = ["set breakpoint pending on", "break -function hello:start/2", "continue", "echo [stopped]\\n", *commands]
+    session = ["set breakpoint pending on", f"break {at}", "continue", "echo [stopped]\\n", *commands]
     words = [word for command in session for word in ("-ex", command)]
     said = gdb_says(otp, folder, RUN, *words)
     _, stopped, answer = said.partition("[stopped]\n")
@@ -54,6 +54,15 @@ def test_gdb_stops_in_native_code(otp: int, folder: Path) -> None:
     assert "= 687\n" in rest  # 42 << 4 | 15
     assert ":\t687\n" in rest  # ErtsSchedulerRegisters.x_reg_array
     assert "exited with code 052" in rest
+
+
+@pytest.mark.parametrize("at", ["hello:start/2", "-function hello:start/2", "hello:start/2 if arg1 == 31"])
+def test_gdb_finds_a_function_by_its_name(otp: int, folder: Path, at: str) -> None:
+    answer = gdb(otp, folder, "info breakpoints", f"info line {at.partition(' if ')[0]}", at=at)
+    assert "start/2 at " in answer
+    assert "hello.erl:4" in answer
+    assert 'Line 4 of "hello.erl" starts at address' in answer
+    assert "<hello:start/2>" in answer
 
 
 def test_another_release_runs_it_interpreted(otp: int, folder: Path) -> None:

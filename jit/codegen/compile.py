@@ -175,7 +175,8 @@ def _emit_function(e: Emission) -> NativeFunction:
     for index in (*range(entry, len(e.operations)), *range(entry)):
         operation = e.operations[index]
         e.begin(index)
-        emit(e, operation.name, operation.operands)
+        if index not in e.done:
+            emit(e, operation.name, operation.operands)
         e.end()
     e.finish()
     return NativeFunction(e, start, body, e.a.offset)

@@ -11,12 +11,13 @@ from jit.arm32.operands import at
 from jit.arm32.registers import R0, Register
 from jit.beam.effects import Effects
 from jit.beam.module import Module
-from jit.beam.operands import Integer, Literal, Location, Operand, Typed, X, Y
+from jit.beam.operands import Import, Integer, Literal, Location, Operand, Typed, X, Y
 from jit.beam.operands import Label as BeamLabel
 from jit.beam.operations import Function, Operation
 from jit.beam.terms import NIL, Atom
 from jit.beam.types import ANY, Kind, Type
 from jit.codegen import machine, symbols
+from jit.codegen.bif_names import is_bif
 from jit.codegen.cache import REGISTERS as CACHE
 from jit.codegen.cache import Cache, Held, Keeps, locations
 from jit.codegen.machine import REGISTERS, WORD, E
@@ -111,6 +112,8 @@ class Emission:
     cold_places: list[tuple[int, int]] = field(default_factory=list)
     #: From which offset on x registers are where, up to the next: in memory if not in a CPU register.
     locations: list[tuple[int, dict[int, Register | None]]] = field(default_factory=list)
+    #: Operations without code of their own, by index: one before them does what they do.
+    done: set[int] = field(default_factory=set)
     #: Where returns go that native code does not do.
     returning: Label | None = None
     _cold: list[tuple[int, dict[Register, Held], Callable[[], None]]] = field(default_factory=list)
@@ -390,15 +393,30 @@ class Emission:
 
     def continuation(self) -> tuple[int, Label]:
         """A new continuation after the operation in work: its label in the bytecode, and the native place, unbound."""
-        after = self.index + 1
-        resume = self.resume_label(after)
-        while self.operations[after].name in ("label", "line"):
-            after += 1
-        locations = self.operations[self.index].location, self.operations[after].location
-        stub = Continuation(self.shared.new_label(), resume, *locations, self.function)
+        resume, location = self.resume_label(self.index + 1), self.operations[self.index].location
+        stub = Continuation(self.shared.new_label(), resume, location, self._location_after(), self.function)
         place = Label()
         self.continuations.append((stub, place))
         return stub.label, place
+
+    def _location_after(self) -> Location:
+        """The location that the loader gives to the instruction behind the operation in work.
+
+        It puts a line before a move to x0 that it follows, but drops it before a tail call (emu/ops.tab).
+        """
+        rest = (one for one in self.operations[self.index + 1 :] if one.name != "label")
+        one = next(one for one in rest if one.name != "line")
+        if one.name != "move" or one.operands[1] != X(0):
+            return one.location
+        line, call = next(rest), next(rest, None)
+        return one.location if line.name != "line" or call and self._is_tail_call(call) else line.location
+
+    def _is_tail_call(self, call: Operation) -> bool:
+        """Of what is no BIF."""
+        if call.name not in ("call_last", "call_only", "call_ext_last", "call_ext_only"):
+            return False
+        callee = call.operands[1]
+        return not isinstance(callee, Import) or not is_bif(callee, self.shared.layout.otp)
 
     def handler(self, number: int) -> None:
         """Let exceptions that the operation in work catches come to the native place of a label."""

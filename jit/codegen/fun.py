@@ -125,7 +125,7 @@ def is_function2(e: Emission, fail: Operand, source: Operand, arity: Operand) ->
 
 @emits("call_fun")
 def call_fun(e: Emission, arity: int) -> None:
-    """Before ``deallocate`` and ``return`` it is a tail call, as for the loader."""
+    """Before ``deallocate`` and ``return`` it is a tail call, as it is for the loader if there is no label between."""
     e.a.mov_constant(R1, arity)
     e.a.bl(e.shared.fragments["call_fun"])
     e.a.cmp(R0, 0)
@@ -134,6 +134,7 @@ def call_fun(e: Emission, arity: int) -> None:
     if frame is not None:
         deallocate(e, frame)
         e.a.b(e.shared.fragments["call_code"])
+        e.done |= {e.index + 1, e.index + 2}
         return
     back = push_continuation(e, R1)
     e.a.b(e.shared.fragments["call_code"])

@@ -56,10 +56,11 @@ class Outcome:
     """What became of a module.
 
     ``wrong``: lines that tell how native code differs, or crashes; empty where all is well. ``refused``: why the
-    module was not run at all. ``interpreted``: what functions without native code lack.
+    module was not run, or not to its end. ``interpreted``: what functions without native code lack.
     """
 
     name: str
+    stress: bool = False
     wrong: list[str] = field(default_factory=list)
     refused: str = ""
     functions: int = 0
@@ -83,6 +84,8 @@ class Outcome:
             self.values += line == "case value"
         elif line == "skipped":
             self.refused = "too slow or too large"
+        elif line == "late" and self.stress:
+            self.refused = "too slow where garbage is collected at each heap test"
         elif line != "native":
             self.wrong.append(line)
 
@@ -132,11 +135,11 @@ class Workshop:
             for module in batch:  # Erlang's compiler is ahead of the rest
                 self._ask_for_bytecode(module)
             for module in batch:
-                outcome = Outcome(module.name)
+                outcome = Outcome(module.name, stress)
                 answer = self._compiler.line()
                 if answer != "ok":
                     outcome.refused = answer
-                elif self._make_native(outcome, module.without, stress):
+                elif self._make_native(outcome, module.without):
                     self._compare(outcome)
                 yield outcome
 
@@ -147,12 +150,12 @@ class Workshop:
         source.write_text(module.text(), encoding="utf-8")
         self._compiler.ask(f"{{{path_term(source)}, {path_term(self._plain)}, [{module.options}]}}")
 
-    def _make_native(self, outcome: Outcome, without: frozenset[str], stress: bool) -> bool:
+    def _make_native(self, outcome: Outcome, without: frozenset[str]) -> bool:
         """Whether it succeeds."""
         beam = self._plain / f"{outcome.name}.beam"
         try:
             with _emitters_without(without):
-                native = compile_module(read_module(beam), load(self.otp), stress=stress)
+                native = compile_module(read_module(beam), load(self.otp), stress=outcome.stress)
             outcome.count(native)
             data = rewrite(native, elf_file(native)) if native.functions else beam.read_bytes()
         except Exception as error:  # whatever it is, it is an error of the compiler

@@ -12,12 +12,13 @@ from jit.erts import glue, layout
 from tests.codegen.native_node import compile_native, erlc, node, node_says
 
 HERE = Path(__file__).parent
+NAMES = "hello", "onload", "reload", "storm", "traced"
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plain")
-    for name in ("hello", "storm", "traced"):
+    for name in NAMES:
         erlc(HERE / f"{name}.erl", folder)
     for version in "12":
         erlc(HERE / "hot.erl", folder / version, f"-DVERSION={version}")
@@ -27,7 +28,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def native(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp(f"native-{otp}")
-    compile_native([plain / f"{name}.beam" for name in ("hello", "storm", "traced")], folder, otp)
+    compile_native([plain / f"{name}.beam" for name in NAMES], folder, otp)
     for version in "12":
         compile_native([plain / version / "hot.beam"], folder / version, otp)
     return folder
@@ -43,6 +44,20 @@ def test_code_is_exchanged_while_it_runs(otp: int, plain: Path, native: Path) ->
     (interpreted, _, _), (answer, _, modules) = results
     assert answer == interpreted == "{{false,{true,false,2},1276,true,1},{true,killed},true}\n"
     assert modules == "[hot,storm]\n"
+
+
+def test_on_load_and_literals(otp: int, plain: Path, native: Path) -> None:
+    """A module that refuses to be loaded leaves nothing behind; literals of one that is gone stay what they are."""
+    said = []
+    for folder, words, count in ((plain, [], "fun() -> 0 end"), (native, ["-s", "native"], "fun native:loaded/0")):
+        quiet = "logger:set_primary_config(level, none), "
+        run = f'{quiet}io:format("~w ~w~n", tuple_to_list(reload:run({count}))), halt().'
+        said.append(node_says(otp, "-pa", str(folder), *words, "-eval", run).rpartition(" "))
+    (interpreted, _, _), (answer, _, counts) = said
+    assert answer == interpreted
+    assert answer.startswith("[{error,on_load_failure},{module,onload},{error,on_load_failure},ok,{module,onload},")
+    assert ",{[true,true,true]," in answer
+    assert counts == "[1,2,2,2,3,2,2,1,1]\n"  # with `reload` itself
 
 
 def test_stubs_are_neither_listed_nor_traced(otp: int, plain: Path, native: Path) -> None:

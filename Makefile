@@ -1,5 +1,6 @@
 # make demo         see Erlang in a stock beam.smp
 # make demo-arm32   the same in one for 32-bit ARM, interpreted, under qemu
+# make glue         the library that native code needs in a node, by the cross compiler: build/native
 # make test         set-up, lint, types and the whole test suite
 # make bench        timings
 # make clean        remove what the others made here (Debian packages and the sandboxes' cache stay)
@@ -14,7 +15,7 @@ PYTHON   := $(VENV)/bin/python
 READY    := $(VENV)/.ready
 CHECKED  := $(wildcard beamgdb jit tests demo bench)
 
-.PHONY: demo demo-arm32 test bench setup packages sandboxes lint types clean
+.PHONY: demo demo-arm32 glue test bench setup packages sandboxes lint types clean
 
 demo: setup
 	@echo "==> demo: a busy stock Erlang node under GDB"
@@ -24,7 +25,11 @@ demo-arm32: setup
 	@echo "==> demo: Erlang for 32-bit ARM under qemu and GDB"
 	@$(PYTHON) -m demo --arm32
 
-test: lint types sandboxes
+glue: setup
+	@$(PYTHON) -m jit glue -o build/native
+	@echo "==> glue: build/native/native.so and native.beam"
+
+test: lint types glue sandboxes
 	@echo "==> test: the whole suite"
 	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	@echo "==> test: lint, types and the whole suite have passed"

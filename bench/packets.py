@@ -21,7 +21,7 @@ from pathlib import Path
 
 from beamgdb.sandbox.debuggee import Debuggee, debuggee
 from tests.harness.erl import PATIENCE, READY, SETTINGS
-from tests.harness.gdb import Gdb, Load
+from tests.harness.gdb import Gdb, GdbError, Load
 from tests.harness.targets import TARGETS, Target
 
 PROCESSES = 100
@@ -61,7 +61,10 @@ class Session:
             return self.gdb.interrupt().text
         if command in (TO_BREAK, "beam-next"):
             return self.gdb.go("continue" if command == TO_BREAK else command).text
-        return self.gdb.cmd(command)
+        try:
+            return self.gdb.cmd(command)
+        except GdbError as refused:  # where a stop was in a thread that runs no Erlang
+            return str(refused)
 
     def run_until_busy(self) -> None:
         """From the first instruction until all has been started and the node does nothing but work."""

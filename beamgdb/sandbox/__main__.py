@@ -63,7 +63,8 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        print(f"beamgdb.sandbox: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"beamgdb.sandbox: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     except SandboxError as error:
         print(f"beamgdb.sandbox: {error}", file=sys.stderr)

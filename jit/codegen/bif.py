@@ -1,27 +1,19 @@
-"""Guard BIFs and others that only compute: what is usual is done here, the rest by the VM's own functions."""
+"""BIFs that only compute, of guards and bodies: by emitters of guard_bifs.py, else by the VM's own functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-from jit.arm32.conditions import EQ, GE, HS, LO, LT, Condition
-from jit.arm32.labels import Label
-from jit.arm32.operands import at, lsl, lsr
-from jit.arm32.registers import R0, R1, R2, R12, SP, Register
-from jit.beam.operands import Import, Integer, Operand
-from jit.codegen import machine, symbols
+from jit.arm32.conditions import EQ
+from jit.arm32.operands import at
+from jit.arm32.registers import R0, R12, SP
+from jit.beam.operands import Import, Operand
+from jit.codegen import guard_bifs, machine, symbols
 from jit.codegen.cache import Keeps
-from jit.codegen.common import element_offset, fetch, reaches_element
-from jit.codegen.comparisons import compare, compare_equal, compare_exactly, store_boolean
+from jit.codegen.comparisons import store_boolean
 from jit.codegen.emission import Emission
 from jit.codegen.emitters import emits
 from jit.codegen.machine import PROCESS, WORD
-from jit.codegen.small_integers import check_smalls, make_small
-from jit.codegen.type_tests import check_boolean, check_cons, check_map, check_tuple
-
-#: Takes the place where failure goes, the operands, and the destination.
-_Inline = Callable[[Emission, Label, Sequence[Operand], Operand], None]
 
 
 @emits("bif0", keeps=Keeps.ALL)
@@ -38,13 +30,14 @@ def bif0(e: Emission, bif: Import, to: Operand) -> None:
 @emits("bif1", "bif2", "bif3", keeps=Keeps.ALL)
 def bif_(e: Emission, fail: Operand, bif: Import, *rest: Operand) -> None:
     *operands, to = rest
-    inline = _INLINE.get((bif.function, bif.arity)) if bif.module == "erlang" else None
-    if bif.function in _COMPARISONS and inline is None and bif.arity == 2 and bif.module == "erlang":
-        store_boolean(e, _COMPARISONS[bif.function](e, *operands), to)
-    elif inline is None or bif.function == "element" and not _reaches(operands[0]):
-        call_bif(e, fail, bif, operands, to)
-    else:
+    compare = guard_bifs.comparison(bif)
+    inline = guard_bifs.inline(bif, operands)
+    if compare:
+        store_boolean(e, compare(e, *operands), to)
+    elif inline:
         inline(e, e.failure(fail), operands, to)
+    else:
+        call_bif(e, fail, bif, operands, to)
 
 
 @emits("gc_bif3", keeps=Keeps.ALL)
@@ -62,7 +55,7 @@ def gc_bif1(e: Emission, fail: Operand, bif: Import, source: Operand, to: Operan
         e.a.b(e.to_interpreter(), EQ)
         e.store(R0, to)
     elif bif.function == "map_size":
-        _map_size(e, e.failure(fail), (source,), to)
+        guard_bifs.map_size(e, e.failure(fail), (source,), to)
     else:
         call_bif(e, fail, bif, (source,), to)
 
@@ -80,130 +73,3 @@ def _call(e: Emission, bif: Import, operands: Sequence[Operand]) -> None:
         e.a.str(e.value(operand, R0), at(SP, machine.ARGUMENTS + WORD * number))
     e.a.ldr_literal(R12, symbols.bif(e.shared.imports[bif]))
     e.a.bl(e.shared.fragments["guard_bif"])
-
-
-# Comparisons: each gives the condition under which it holds
-
-
-def _less(e: Emission, one: Operand, other: Operand) -> Condition:
-    compare(e, one, other)
-    return LT
-
-
-def _not_less(e: Emission, one: Operand, other: Operand) -> Condition:
-    compare(e, one, other)
-    return GE
-
-
-_COMPARISONS: Final[dict[str, Callable[[Emission, Operand, Operand], Condition]]] = {
-    "=:=": compare_exactly,
-    "=/=": lambda e, one, other: compare_exactly(e, one, other).inverse,
-    "==": compare_equal,
-    "/=": lambda e, one, other: compare_equal(e, one, other).inverse,
-    "<": _less,
-    ">=": _not_less,
-    ">": lambda e, one, other: _less(e, other, one),
-    "=<": lambda e, one, other: _not_less(e, other, one),
-}
-
-
-# What is done here
-
-
-def _hd(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    register = e.value(operands[0], R0)
-    check_cons(e, operands[0], register, failure)
-    fetch(e, register, -machine.LIST_TAG, to)
-
-
-def _tl(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    register = e.value(operands[0], R0)
-    check_cons(e, operands[0], register, failure)
-    fetch(e, register, WORD - machine.LIST_TAG, to)
-
-
-def _reaches(index: Operand) -> bool:
-    return not isinstance(index, Integer) or index.value >= 1 and reaches_element(index.value - 1)
-
-
-def _element(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    index, source = operands
-    register = e.value(source, R0)
-    if isinstance(index, Integer):
-        check_tuple(e, source, register, failure)
-        e.a.ldr(R1, at(register, -machine.BOXED_TAG))
-        e.a.cmp_constant(R1, machine.tuple_header(index.value))
-        e.a.b(failure, LO)
-        fetch(e, register, element_offset(index.value - 1), to)
-        return
-    number = e.value(index, R2)
-    check_smalls(e, (index, number), (index, None), R1, failure)
-    check_tuple(e, source, register, failure)
-    e.a.ldr(R1, at(register, -machine.BOXED_TAG))
-    # From 0 on; what is negative, or was 0, is beyond any tuple.
-    e.a.asr(R2, number, machine.SMALL_BITS)
-    e.a.sub(R2, R2, 1)
-    e.a.cmp(R2, lsr(R1, machine.HEADER_BITS))
-    e.a.b(failure, HS)
-    e.a.add(R1, register, lsl(R2, 2))
-    fetch(e, R1, element_offset(0), to)
-
-
-def _tuple_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    register = e.value(operands[0], R0)
-    check_tuple(e, operands[0], register, failure)
-    target = e.target(to, R1, last=register)
-    e.a.ldr(target, at(register, -machine.BOXED_TAG))
-    e.a.lsr(target, target, machine.HEADER_BITS - machine.SMALL_BITS)
-    e.a.orr(target, target, machine.SMALL_TAG)
-    e.store(target, to)
-
-
-def _map_size(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    """The second word of all maps, large and small (erl_map.h)."""
-    register = e.value(operands[0], R0)
-    check_map(e, operands[0], register, failure)
-    target = e.target(to, R1, last=register)
-    e.a.ldr(target, at(register, WORD - machine.BOXED_TAG))
-    make_small(e.a, target, target)
-    e.store(target, to)
-
-
-def _not(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    register = e.value(operands[0], R0)
-    check_boolean(e, register, failure)
-    target = e.target(to, R1)
-    e.a.eor(target, register, machine.TRUE ^ machine.FALSE)
-    e.store(target, to)
-
-
-def _and(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    one, other, target = _booleans(e, failure, operands, to)
-    e.a.and_(target, one, other)
-    e.store(target, to)
-
-
-def _or(e: Emission, failure: Label, operands: Sequence[Operand], to: Operand) -> None:
-    one, other, target = _booleans(e, failure, operands, to)
-    e.a.orr(target, one, other)
-    e.store(target, to)
-
-
-def _booleans(
-    e: Emission, failure: Label, operands: Sequence[Operand], to: Operand
-) -> tuple[Register, Register, Register]:
-    one, other = e.value(operands[0], R0), e.value(operands[1], R1)
-    check_boolean(e, one, failure)
-    check_boolean(e, other, failure)
-    return one, other, e.target(to, R2)
-
-
-_INLINE: Final[dict[tuple[str, int], _Inline]] = {
-    ("hd", 1): _hd,
-    ("tl", 1): _tl,
-    ("element", 2): _element,
-    ("tuple_size", 1): _tuple_size,
-    ("not", 1): _not,
-    ("and", 2): _and,
-    ("or", 2): _or,
-}

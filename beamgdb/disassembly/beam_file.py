@@ -45,8 +45,10 @@ def of_function(path: Path, module: str, name: str, arity: int) -> Code:
     """A function's operations. Raises `NoOperations`."""
     try:
         read = read_module(path)
-    except (BeamError, OSError) as error:
+    except BeamError as error:
         raise NoOperations(str(error)) from None
+    except OSError as error:
+        raise NoOperations(f"{path}: {error.strerror or error}") from None
     if read.name != module:
         raise NoOperations(f"{path} holds the module {read.name}")
     labels = _labels(read) if any(chunk.name == _NATIVE for chunk in read.chunks) else None

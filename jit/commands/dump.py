@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-_NAME = re.compile(r"(?:(?P<module>'(?:[^'\\]|\\.)*'|[^':]*):)?(?P<name>'(?:[^'\\]|\\.)*'|.+?)(?:/(?P<arity>\d+))?")
+_NAME = re.compile(r"(?:(?P<module>'(?:[^'\\]|\\.)*'|[^':]+):)?(?P<name>'(?:[^'\\]|\\.)*'|.+?)(?:/(?P<arity>\d+))?")
 
 
 def wanted_functions(module: Module, text: str) -> list[Function]:

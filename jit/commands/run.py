@@ -54,6 +54,20 @@ catch
         io:put_chars(standard_error, [erl_error:format_exception(Class, Reason, Stack), $\\n]),
         halt(127)
 end."""
+#: The same of an expression that may be none; it is a list of characters.
+_CALL = """\
+Parsed =
+    case erl_scan:string([%s]) of
+        {ok, Tokens, _} -> erl_parse:parse_exprs(Tokens);
+        {error, Error, _} -> {error, Error}
+    end,
+case Parsed of
+    {ok, Expressions} ->
+        %s
+    {error, {_, Module, Why}} ->
+        io:format(standard_error, "jit: --call: ~ts~n", [Module:format_error(Why)]),
+        halt(2)
+end."""
 
 
 def add_to(commands: arguments.Commands) -> None:
@@ -133,7 +147,9 @@ def _erlc(sandbox: Sandbox, source: Path, folder: Path) -> Path:
 def _expression(module: Module, options: argparse.Namespace) -> str:
     """What the node is to evaluate. Raises CommandError when the module exports nothing that could be called."""
     if options.call:
-        return _EXPRESSION % (options.call.strip().rstrip("."), "halt(0)")
+        characters = ",".join(str(ord(one)) for one in f"{options.call.strip().rstrip('.')}.")
+        work = _EXPRESSION % ("erl_eval:exprs(Expressions, [])", "halt(0)")
+        return _CALL % (characters, f"{work.rstrip('.')};")
     exported = {(entry.function, entry.arity) for entry in module.exports}
     name = atom_text(module.name)
     if _MAIN in exported:

@@ -25,6 +25,15 @@ def test_call_and_exit_status(program: Path) -> None:
     assert ran.stdout == "{answer,42,-7,1000000,[116,101,120,116]}"
 
 
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [("program:answer(", "syntax error before: '.'"), ("\"open", "unterminated string starting with \"open.\"")],
+)
+def test_call_of_no_expression(program: Path, expression: str, reason: str) -> None:
+    ran = python_jit("run", "--call", expression, str(program))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"jit: --call: {reason}\n")
+
+
 def test_exception(program: Path) -> None:
     ran = python_jit("run", str(program), "fail", "x")
     assert (ran.returncode, ran.stdout) == (127, "")

@@ -59,6 +59,9 @@ def _with_room(emission: Emission, labels: _Labels) -> list[Operation]:
             out.append(operation("label", resumes[index]))
         out += _changed(one, BeamLabel(handlers[index])) if index in handlers else [one]
         if one.name == "label" and one.operands[0] == function.entry:
+            following = function.operations[index + 1]
+            if following.name == "line":
+                out.append(following)  # right behind func_info, it becomes the line of that
             out += _room(labels.new())
     return out
 

@@ -53,15 +53,15 @@ class _Labels:
 
 def _with_room(emission: Emission, labels: _Labels) -> list[Operation]:
     function, resumes, handlers = emission.function, emission.resumes, emission.handlers
+    begins = function.operations.index(operation("label", function.entry))
+    if function.operations[begins + 1].name == "line":
+        begins += 1  # it becomes the line of func_info, as the loader finds it right behind
     out: list[Operation] = []
     for index, one in enumerate(function.operations):
         if index in resumes:
             out.append(operation("label", resumes[index]))
         out += _changed(one, BeamLabel(handlers[index])) if index in handlers else [one]
-        if one.name == "label" and one.operands[0] == function.entry:
-            following = function.operations[index + 1]
-            if following.name == "line":
-                out.append(following)  # right behind func_info, it becomes the line of that
+        if index == begins:
             out += _room(labels.new())
     return out
 

@@ -27,10 +27,11 @@ def native(request: pytest.FixtureRequest) -> Native:
 
 
 def places(native: Native) -> Iterator[tuple[Emission, int, dict[int, Register | None]]]:
-    """For each operation its function, its index, and where x registers are before it."""
+    """For each operation with code of its own its function, its index, and where x registers are before it."""
     for function in native.functions:
         for offset, index in function.operations:
-            yield function.emission, index, located(function, offset)
+            if index not in function.emission.done:
+                yield function.emission, index, located(function, offset)
 
 
 def located(function: NativeFunction, offset: int) -> dict[int, Register | None]:

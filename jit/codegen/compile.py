@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from jit.arm32.assembler import Assembler
@@ -85,6 +87,11 @@ class NativeFunction:
         A register that is not told of may be anywhere, or nowhere.
         """
         return self.emission.locations
+
+    def located(self, offset: int) -> Mapping[int, Register | None]:
+        """Where live x registers are at an offset, as ``locations`` tells."""
+        row = bisect_right(self.locations, offset, key=itemgetter(0)) - 1
+        return self.locations[row][1] if row >= 0 else {}
 
 
 @dataclass(frozen=True)

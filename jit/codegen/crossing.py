@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, GE, GT, HI, LT, MI, NE
 from jit.arm32.labels import Label
-from jit.arm32.operands import asr, at, lsr, pre
-from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
+from jit.arm32.operands import Address, asr, at, lsr, pre
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP, Register
 from jit.codegen import machine, symbols
 from jit.codegen.emission import Emission
 from jit.codegen.fragments import Fragments, fragment, swap_out
@@ -36,6 +36,9 @@ _TURN: Final = 4000
 _SAVED_CALLS: Final = 1
 #: Minus ERTS_INVALID_HFRAG_PTR (erl_message.h), which stands for no fragment.
 _INVALID_FRAGMENT: Final = 8
+
+#: An instruction that loads or stores.
+_Access = Callable[[Register, Address], None]
 
 
 def visit(e: Emission) -> tuple[Label, Label]:
@@ -95,22 +98,20 @@ def _prepare_trap(a: Assembler, layout: Layout) -> None:
 
 
 def store_arity(a: Assembler, layout: Layout) -> None:
-    """Process.arity = r1. Its size differs from one release to the other."""
-    place = at(PROCESS, layout["Process.arity"])
-    if layout.fields["Process.arity"].size == 1:
-        a.strb(R1, place)
-    else:
-        a.str(R1, place)
+    """Process.arity = r1."""
+    _of_arity(layout, a.strb, a.str)
+
+
+def _of_arity(layout: Layout, byte: _Access, word: _Access) -> None:
+    """Access Process.arity by r1. Its size differs from one release to the other."""
+    field = layout.fields["Process.arity"]
+    (byte if field.size == 1 else word)(R1, at(PROCESS, field.offset))
 
 
 @fragment("trap")
 def trap(a: Assembler, layout: Layout, fragments: Mapping[str, Label]) -> None:
     """To the interpreter, which goes on where a C function wants it to: all is in the process and x registers."""
-    place = at(PROCESS, layout["Process.arity"])
-    if layout.fields["Process.arity"].size == 1:
-        a.ldrb(R1, place)
-    else:
-        a.ldr(R1, place)
+    _of_arity(layout, a.ldrb, a.ldr)
     # If the C function has put off collections until it is done, the interpreter would keep which fragments there were
     # when native code was entered (live_hf_end). They may be gone: say that there were none.
     settled = Label()

@@ -101,7 +101,6 @@ class _Description:
 
     def _labels(self, native: NativeFunction) -> Iterator[Die]:
         """Labels of the bytecode, but those before the function's beginning."""
-        assert native.emission
         for offset, index in native.operations:
             operation = native.emission.operations[index]
             if operation.name != "label" or offset <= native.body:
@@ -115,14 +114,18 @@ class _Description:
         for name, begin, end in self.native.fragments:
             file, line = self.lines.fragment(name)
             attributes: Attributes = {
-                DW_AT.name: atom_text(self.native.module.name) if name == MODULE else fragment_symbol(name),
+                DW_AT.name: fragment_symbol(name),
                 DW_AT.low_pc: begin,
                 DW_AT.high_pc: end - begin,
                 DW_AT.decl_file: file,
                 DW_AT.decl_line: line,
             }
-            children = () if name in _AT_THE_EDGE else self.types.machine_variables()
-            yield Die(DW_TAG.subprogram, attributes, [*self._functions()] if name == MODULE else children)
+            if name == MODULE:
+                named = {**attributes, DW_AT.name: atom_text(self.native.module.name)}
+                yield Die(DW_TAG.subprogram, named, list(self._functions()))
+            else:
+                variables = () if name in _AT_THE_EDGE else self.types.machine_variables()
+                yield Die(DW_TAG.subprogram, attributes, variables)
 
     def _functions(self) -> Iterator[Die]:
         """The functions once more, as labels: GDB's ``break f:l`` means a function's label if there is no file f."""

@@ -404,12 +404,15 @@ class Emission:
 
         It puts a line before a move to x0 that it follows, but drops it before a tail call (emu/ops.tab).
         """
-        rest = (one for one in self.operations[self.index + 1 :] if one.name != "label")
-        one = next(one for one in rest if one.name != "line")
-        if one.name != "move" or one.operands[1] != X(0):
+        behind = (self.operations[index] for index in range(self.index + 1, len(self.operations)))
+        rest = (one for one in behind if one.name != "label")
+        one = next((one for one in rest if one.name != "line"), None)
+        if one is None:
+            raise Unsupported("a function that goes on beyond its end")
+        line, call = next(rest, None), next(rest, None)
+        if one.name != "move" or one.operands[1] != X(0) or line is None or line.name != "line":
             return one.location
-        line, call = next(rest), next(rest, None)
-        return one.location if line.name != "line" or call and self._is_tail_call(call) else line.location
+        return one.location if call and self._is_tail_call(call) else line.location
 
     def _is_tail_call(self, call: Operation) -> bool:
         """Of what is no BIF."""

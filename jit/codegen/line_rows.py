@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -64,8 +65,8 @@ class Lines:
 
     def body(self, function: NativeFunction) -> tuple[int, int]:
         """The line that a breakpoint at a function is at: the last that begins where its body does."""
-        at_body = [row for row in self._rows(function) if row[0] == function.body]
-        return at_body[-1][1:3]
+        up_to_body = takewhile(lambda row: row[0] <= function.body, self._rows(function))
+        return list(up_to_body)[-1][1:3]
 
     def fragment(self, name: str) -> tuple[int, int]:
         """Where in the compiler a shared fragment is made."""
@@ -89,7 +90,6 @@ class Lines:
         Code that is rarely run, and what stands before the entry in the bytecode, is behind the rest, and has no
         statements: a breakpoint at a line belongs where all come by.
         """
-        assert function.emission
         current = self.first(function)
         yield function.start, *current, 0, RowFlag.NONE
         yield function.body, *current, 0, RowFlag.IS_STMT | RowFlag.PROLOGUE_END
@@ -118,12 +118,10 @@ def source_file(module: Module) -> str | None:
 
 def _is_behind(function: NativeFunction, region: Region) -> bool:
     """Whether code is behind the function's main part."""
-    assert function.emission
     return region.cold or function.emission.operations[region.index].name == "func_info"
 
 
 def _locations(function: NativeFunction) -> Iterator[Location]:
-    assert function.emission
     return (operation.location for operation in function.emission.operations)
 
 

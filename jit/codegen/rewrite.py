@@ -32,7 +32,6 @@ def rewrite(native: Native, elf: bytes) -> bytes:
     for one in native.functions:
         for error in one.emission.errors:
             stubs.setdefault(error.function.entry, []).append(_error(module, error, labels))
-    for one in native.functions:
         one.function.operations = _with_room(one.emission, labels)
     module.functions[:] = [one for function in module.functions for one in (function, *stubs.pop(function.entry, ()))]
     module.functions.extend(one for others in stubs.values() for one in others)

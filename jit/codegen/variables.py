@@ -8,7 +8,6 @@ makes, as that may be what loses it. Of code that is rarely run, only what comes
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -141,12 +140,10 @@ class _Lists:
 
 class _Locator:
     def __init__(self, function: NativeFunction, words: memoryview) -> None:
-        assert function.emission
         self.function = function
         self.words = words
         self.effects = function.emission.effects
         self.live = function.emission.live
-        self.told = _Told(function)
         self.regions = regions(function)
         self.before = values_before(function.function, function.emission.operations, self.effects, self._in_memory())
 
@@ -162,8 +159,14 @@ class _Locator:
         stored = list(self.live)
         for region in self.regions:
             if region.index >= 0 and not region.cold:
-                stored[region.index] = self.told.at(region.begin)[0]
+                stored[region.index] = self._told(region.begin)[0]
         return InMemory(self.live, stored)
+
+    def _told(self, offset: int) -> tuple[int, dict[int, Register]]:
+        """What the code generator tells of live x registers: those in memory, as a mask, and those in CPU registers."""
+        places = self.function.located(offset)
+        stored = sum(1 << number for number, register in places.items() if register is None)
+        return stored, {number: register for number, register in places.items() if register is not None}
 
     def _pieces(self, region: Region) -> Iterator[tuple[int, _Shown]]:
         """What is known of a region from its beginning on, and after each change in it."""
@@ -175,7 +178,7 @@ class _Locator:
         if values is None:
             yield region.begin, _NOTHING
             return
-        stored, cached = self.told.at(region.begin)  # of registers that are live, the code generator tells
+        stored, cached = self._told(region.begin)  # of registers that are live, the code generator tells
         memory, arguments = values.known & ~self.live[region.index] | stored, values.arguments
         losses = self._losses(region, memory, arguments)
         for cut, (variables, overwritten) in sorted(losses.items()):
@@ -211,24 +214,6 @@ class _Locator:
             if is_call(self.words[at]):
                 return WORD * at + 1
         return region.end
-
-
-class _Told:
-    """What the code generator tells of live x registers: those in memory, as a mask, and those in CPU registers."""
-
-    def __init__(self, function: NativeFunction) -> None:
-        self._rows = function.locations
-        self._offsets = [offset for offset, _ in self._rows]
-
-    def at(self, offset: int) -> tuple[int, Mapping[int, Register]]:
-        """Where they are at an offset."""
-        row = bisect_right(self._offsets, offset) - 1
-        places = self._rows[row][1] if row >= 0 else {}
-        stored = 0
-        for number, register in places.items():
-            if register is None:
-                stored |= 1 << number
-        return stored, {number: register for number, register in places.items() if register is not None}
 
 
 def _register(number: int) -> X | Y:

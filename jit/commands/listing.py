@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -150,20 +150,10 @@ def _what(operation: Operation) -> str:
     return "the entry" if operation.name == "label" else operation_text(operation)
 
 
-class _Cached:
-    """Which x registers are in CPU registers."""
-
-    def __init__(self, one: NativeFunction) -> None:
-        self._locations = one.locations
-        self._offsets = [offset for offset, _ in self._locations]
-
-    def at(self, offset: int) -> str:
-        """Such as ``x0 in r10``; nothing if all are in memory."""
-        place = bisect_right(self._offsets, offset) - 1
-        if place < 0:
-            return ""
-        cached = sorted((x, str(register)) for x, register in self._locations[place][1].items() if register is not None)
-        return ", ".join(f"x{x} in {register}" for x, register in cached)
+def _cached(one: NativeFunction, offset: int) -> str:
+    """Which x registers are in CPU registers, such as ``x0 in r10``; nothing if all are in memory."""
+    places = sorted((x, str(register)) for x, register in one.located(offset).items() if register is not None)
+    return ", ".join(f"x{x} in {register}" for x, register in places)
 
 
 def _pieces(one: NativeFunction) -> list[Piece]:
@@ -172,9 +162,8 @@ def _pieces(one: NativeFunction) -> list[Piece]:
     pieces += [Piece(place, heading=f"L{number}") for number, place in label_places(one)]
     pieces += [Piece(place, heading=f"continuation {label}") for label, place in continuation_places(one)]
     operations = one.emission.operations
-    cached = _Cached(one)
     pieces += [
-        Piece(at, operations[index], registers=cached.at(at))
+        Piece(at, operations[index], registers=_cached(one, at))
         for at, index in one.operations
         if operations[index].name not in _MARKS
     ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from jit.arm32.registers import Register
 from jit.beam.module import read_module
 from jit.codegen.cache import REGISTERS, Keeps
-from jit.codegen.compile import Native, NativeFunction, compile_module
+from jit.codegen.compile import Native, compile_module
 from jit.codegen.emission import Emission
 from jit.erts.layout import load
 from tests.codegen.native_node import library
@@ -26,18 +25,12 @@ def native(request: pytest.FixtureRequest) -> Native:
     return compile_module(read_module(beam), load(OTP))
 
 
-def places(native: Native) -> Iterator[tuple[Emission, int, dict[int, Register | None]]]:
+def places(native: Native) -> Iterator[tuple[Emission, int, Mapping[int, Register | None]]]:
     """For each operation with code of its own its function, its index, and where x registers are before it."""
     for function in native.functions:
         for offset, index in function.operations:
             if index not in function.emission.done:
-                yield function.emission, index, located(function, offset)
-
-
-def located(function: NativeFunction, offset: int) -> dict[int, Register | None]:
-    """Where x registers are at an offset."""
-    row = bisect_right(function.locations, offset, key=lambda location: location[0])
-    return function.locations[row - 1][1]
+                yield function.emission, index, function.located(offset)
 
 
 def test_offsets_ascend(native: Native) -> None:

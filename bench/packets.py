@@ -84,10 +84,9 @@ def session(target: Target, ebin: Path, load: Load) -> Iterator[Session]:
     with (
         said.open("wb") as output,
         debuggee(target.sandbox, arguments, stdout=output, stderr=subprocess.STDOUT, environment=SETTINGS) as node,
+        Gdb(*target.sandbox.gdb_settings(ebin), str(target.sandbox.beam), load=load) as gdb,
     ):
-        settings = [word for setting in target.sandbox.gdb_settings(ebin) for word in ("-iex", setting)]
-        with Gdb(*settings, str(target.sandbox.beam), load=load) as gdb:
-            yield Session(gdb, node, said)
+        yield Session(gdb, node, said)
 
 
 def row(name: str, packets: Counter[str], text: str, seconds: float) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
 
+from beamgdb.command_line import complete
 from jit.commands import compile, coverage, dump, elf, glue, run
 from jit.commands.arguments import PROGRAM
 from jit.commands.errors import EXPECTED, told
@@ -22,22 +22,20 @@ a wrong command line; of `run` it is the program's own."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status. An error is told in one line."""
-    try:
+
+    def act() -> int:
         options = _parser().parse_args(arguments)
         status: int = options.run(options)
-        if sys.stdout:  # it may have been closed
-            sys.stdout.flush()
+        return status
+
+    try:
+        return complete(act)
     except KeyboardInterrupt:
         print("jit: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # Nobody reads the rest. Python would try once more to write it, and complain, when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
     except EXPECTED as error:
         print(f"jit: {told(error)}", file=sys.stderr)
         return 1
-    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from beamgdb.command_line import told
 from jit.beam.errors import BeamError
 from jit.beam.module import Module, read_module
 from jit.beam.operands import NOWHERE, Label
@@ -48,7 +49,7 @@ def of_function(path: Path, module: str, name: str, arity: int) -> Code:
     except BeamError as error:
         raise NoOperations(str(error)) from None
     except OSError as error:
-        raise NoOperations(f"{path}: {error.strerror or error}") from None
+        raise NoOperations(told(error)) from None
     if read.name != module:
         raise NoOperations(f"{path} holds the module {read.name}")
     labels = _labels(read) if any(chunk.name == _NATIVE for chunk in read.chunks) else None

@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from beamgdb.command_line import told
 from beamgdb.layouts.dwarf import NoDebugInfo, open_types
 from beamgdb.layouts.executable import BadExecutable, Executable
 from beamgdb.layouts.identity import Identity, read_config_h, read_identity
@@ -39,7 +40,7 @@ def extract(debug_file: Path, binary: Path | None = None, otp: str | None = None
     except (BadExecutable, NoDebugInfo) as error:
         raise CannotExtract(f"{debug_file}: {error}" if isinstance(error, NoDebugInfo) else str(error)) from error
     except OSError as error:
-        raise CannotExtract(f"{error.filename}: {error.strerror}") from error
+        raise CannotExtract(told(error)) from error
     if types.word_size != identity.word_size:
         raise CannotExtract(f"{debug_file}: its words have {types.word_size} bytes, the VM's {identity.word_size}")
     resolution = resolve(types)
@@ -59,7 +60,7 @@ def compare(build: Path, used: Path) -> list[str]:
     except BadExecutable as error:
         raise CannotExtract(str(error)) from error
     except OSError as error:
-        raise CannotExtract(f"{error.filename}: {error.strerror}") from error
+        raise CannotExtract(told(error)) from error
     identities = [_known_identity(path, one) for path, one in ((build, ours), (used, theirs))]
     if identities[0] != identities[1]:
         raise CannotExtract(f"{build} is {_words(identities[0])}, but {used} is {_words(identities[1])}")

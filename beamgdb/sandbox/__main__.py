@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from beamgdb.command_line import complete, told
 from beamgdb.sandbox import commands
 from beamgdb.sandbox.errors import SandboxError
 
@@ -52,19 +52,16 @@ node for ARM (another one is of qemu itself); for amd64 as /proc/sys/kernel/core
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says; an exit status."""
     own, arguments = _split(list(sys.argv[1:] if words is None else words))
-    try:
+
+    def act() -> int:
         options = _parser().parse_args(own)
         status: int = options.act(options, arguments)
-        if sys.stdout:  # it may have been closed
-            sys.stdout.flush()
         return status
-    except BrokenPipeError:
-        # Nobody reads the rest. Python would try once more to write it, and complain, when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+
+    try:
+        return complete(act)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"beamgdb.sandbox: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"beamgdb.sandbox: {told(error)}", file=sys.stderr)
         return 1
     except SandboxError as error:
         print(f"beamgdb.sandbox: {error}", file=sys.stderr)

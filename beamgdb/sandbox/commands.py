@@ -37,7 +37,7 @@ def debug(options: Namespace, arguments: Sequence[str]) -> int:
     sandbox = _wanted(options)
     further = [*options.gdb_arg, *(word for command in options.ex for word in ("-ex", command))]
     if sandbox.native:
-        settings = [word for setting in sandbox.gdb_settings() for word in ("-iex", setting)]
+        settings = sandbox.gdb_settings()
         program = sandbox.beam_command(arguments)
         command = _gdb_command(options.gdb, [*settings, *further, "--args", *program])
         _become(command, _for_gdb(sandbox.environment()))

@@ -52,8 +52,7 @@ class Debuggee:
 
     def gdb_arguments(self, *nifs: Path) -> list[str]:
         """Arguments of GDB that connect it, to be put behind those that load the extension; `nifs`: folders of NIFs."""
-        settings = (word for setting in self.sandbox.gdb_settings(*nifs) for word in ("-iex", setting))
-        return [*settings, str(self.sandbox.beam), "-ex", f"target remote {self.address}"]
+        return [*self.sandbox.gdb_settings(*nifs), str(self.sandbox.beam), "-ex", f"target remote {self.address}"]
 
 
 @contextmanager

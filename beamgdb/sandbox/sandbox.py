@@ -103,7 +103,10 @@ class Sandbox:
         return [str(self.beam), *(os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1])]
 
     def gdb_settings(self, *nifs: Path) -> list[str]:
-        """Commands of GDB that must come before a program of this sandbox is debugged; `nifs` are folders of NIFs."""
+        """Arguments of GDB that must come before a program of this sandbox; `nifs` are folders of NIFs."""
+        return [word for setting in self._gdb_commands(nifs) for word in ("-iex", setting)]
+
+    def _gdb_commands(self, nifs: Sequence[Path]) -> list[str]:
         if not self.native:
             # The path of a NIF is not one below the sysroot: GDB then seeks the file's mere name.
             own = sorted(self.otp_root.glob("lib/*/priv/lib"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+from beamgdb import command_line
 from jit.beam.errors import BeamError
 from jit.erts.boot import BootError
 from jit.erts.glue import GlueError
@@ -19,9 +20,7 @@ EXPECTED = (CommandError, BeamError, BootError, GlueError, OSError)
 
 def told(error: BaseException) -> str:
     """What users read of an error that is expected: one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-    return str(error)
+    return command_line.told(error) if isinstance(error, OSError) else str(error)
 
 
 def told_of_work(error: Exception, name: str) -> str:

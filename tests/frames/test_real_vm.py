@@ -104,7 +104,7 @@ def started(vm: Vm, ebin: Path, scripts: list[str]) -> Iterator[tuple[list[str],
         with debuggee(sandbox, node, stdout=subprocess.DEVNULL) as waiting:
             yield [*waiting.gdb_arguments(), *scripts], {"STEP_GO": "continue", "STEP_BREAK": "tbreak"}
         return
-    settings = [word for setting in sandbox.gdb_settings() for word in ("-iex", setting)]
+    settings = sandbox.gdb_settings()
     # Only hardware breakpoints: the code is a shared mapping, into which a debugger cannot write.
     needed = {**sandbox.environment(), "STEP_GO": "run", "STEP_BREAK": "thbreak"}
     yield [*settings, *scripts, "--args", *sandbox.beam_command(node)], needed

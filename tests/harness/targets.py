@@ -141,7 +141,7 @@ def _foreign(
         output.open("wb") as file,
         _cores_in(output.parent),
         debuggee(target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS) as node,
-        Gdb(str(target.sandbox.beam), *_settings(target, ebin)) as gdb,
+        Gdb(str(target.sandbox.beam), *target.sandbox.gdb_settings(ebin)) as gdb,
     ):
         gdb.go(f"target remote {node.address}")
         yield gdb, node.process.pid
@@ -152,7 +152,8 @@ def _native(
     target: Target, mode: Mode, ebin: Path, arguments: list[str], output: Path
 ) -> Iterator[tuple[Gdb, int]]:
     program = [str(target.sandbox.beam)] if mode == "remote" else []
-    with running(target.sandbox.command(arguments), output) as process, Gdb(*_settings(target, ebin), *program) as gdb:
+    settings = target.sandbox.gdb_settings(ebin)
+    with running(target.sandbox.command(arguments), output) as process, Gdb(*settings, *program) as gdb:
         if mode == "remote":
             gdb.go(f"target remote | gdbserver --once --attach - {process.pid}")
         else:
@@ -163,14 +164,10 @@ def _native(
 @contextmanager
 def on_core(target: Target, core: Path, ebin: Path) -> Iterator[Gdb]:
     """GDB with a core file of the target, which ran the modules of the folder `ebin`."""
-    with Gdb(*_settings(target, ebin), str(target.sandbox.beam), str(core)) as gdb:
+    with Gdb(*target.sandbox.gdb_settings(ebin), str(target.sandbox.beam), str(core)) as gdb:
         # GDB/MI has no prompt: it is the first command of the extension that moves the program in a core by qemu.
         gdb.cmd("beam-info")
         yield gdb
-
-
-def _settings(target: Target, ebin: Path) -> list[str]:
-    return [word for setting in target.sandbox.gdb_settings(ebin) for word in ("-iex", setting)]
 
 
 @contextmanager

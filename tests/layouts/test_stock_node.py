@@ -51,7 +51,7 @@ def found(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
     sandbox = Sandbox(pair.arch, pair.otp).ensure()
     until = ["-ex", "break halt_2", "-ex"]
     if sandbox.native:
-        settings = [word for setting in sandbox.gdb_settings() for word in ("-iex", setting)]
+        settings = sandbox.gdb_settings()
         command = sandbox.beam_command(node)
         said = gdb.batch(*settings, *until, "run", *script, "--args", *command, environment=sandbox.environment())
     else:

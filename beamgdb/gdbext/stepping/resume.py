@@ -39,11 +39,16 @@ class ExitPoint(gdb.Breakpoint):
     def __init__(self, position: Position) -> None:
         super().__init__(c_calls.first_instruction(EXIT), internal=True)
         self.silent = True
+        self.is_interrupted = False
         self._process = position.process.address
         self._node = session.require().node
 
     def stop(self) -> bool:
-        return c_calls.first_argument(self._node) == self._process
+        try:
+            return c_calls.first_argument(self._node) == self._process
+        except KeyboardInterrupt:  # GDB takes any error for a stop, and Ctrl-C may come just here
+            self.is_interrupted = True
+            return True
 
 
 @contextmanager
@@ -79,6 +84,8 @@ def resume(command: str, position: Position, at_exit: ExitPoint | None) -> None:
     now = {point.number: point.hit_count for point in gdb.breakpoints()}
     if any(now.get(number) != count for number, count in hits.items() if number > 0):
         raise Interrupted(said)
+    if at_exit is not None and at_exit.is_interrupted:
+        raise Interrupted(f"{said}Interrupted by SIGINT.\n")
     if isinstance(event, gdb.BreakpointEvent) and at_exit is not None and at_exit in event.breakpoints:
         raise Ended(_obituary(position))
 

@@ -1,46 +1,119 @@
-"""The command `beamgdb`: GDB with this extension loaded.
-
-Arguments are GDB's own, except `--gdb GDB` (which GDB to run) and `--print-loader` (only print the script that loads
-the extension into any GDB), which come first.
-"""
+"""The command `beamgdb`: GDB with this extension loaded."""
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from beamgdb import __version__, erlang_start, gdb_options
+from jit.system.command_line import complete
 
 LOADER = Path(__file__).resolve().parent / "loader.py"
 #: The first that is installed is run; the multiarch one can also read cores of other machines.
 GDBS = ("gdb-multiarch", "gdb")
 
+HELP = """\
+Usage: beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM [CORE | PID]]
+       beamgdb [--gdb GDB] [GDB-OPTIONS] erl|iex|elixir|mix [ARGS]
+       beamgdb --print-loader
+
+GDB with the extension that shows Erlang.
+
+  beamgdb -p PID                 attach to a running node
+  beamgdb BEAM CORE              look at a core file; BEAM is its beam.smp
+  beamgdb erl ARGS               start a node as erl does, and run it
+  beamgdb iex -S mix             likewise; so do elixir and mix
+  beamgdb -ex 'beam-break m:f/1' erl ARGS
+                                 the same, with a breakpoint from the start:
+                                 commands of -ex run before the node starts
+
+  --gdb GDB        the GDB to run (default: gdb-multiarch, else gdb)
+  --print-loader   print the script that loads the extension into any GDB:
+                   gdb -ix "$(beamgdb --print-loader)" ...
+  --help           print this; GDB's own options: gdb --help
+  --version        print the versions of beamgdb and GDB
+
+All other options are GDB's. In GDB `help beam` tells of the commands.
+"""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line of GDB, with the environment of what it runs."""
+
+    words: list[str]
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
 
 def gdb_command(arguments: Sequence[str]) -> list[str]:
-    """The GDB command line for the arguments of `beamgdb`. Raises LookupError when there is no GDB to run."""
-    wanted: Sequence[str] = GDBS
+    """The GDB command line for those arguments of `beamgdb` that are GDB's, and `--gdb`. Raises LookupError when there
+    is no GDB to run."""
+    wanted, rest = _split(arguments)
+    # -ix, not -x: GDB attaches and reads the core before it reads -x files.
+    return [_gdb(wanted), "-ix", str(LOADER), *rest]
+
+
+def command_line(arguments: Sequence[str]) -> CommandLine:
+    """How to run GDB for the arguments of `beamgdb`. Raises LookupError and `NotStarted` when that cannot be done."""
+    _, rest = _split(arguments)
+    before = gdb_options.split(rest)
+    at = len(arguments) - len(rest) + before.length
+    if at == len(arguments) or not erlang_start.is_meant(arguments[at]):
+        return CommandLine(gdb_command(arguments))
+    program = arguments[at]
+    if "args" in before.options:
+        name = Path(program).name
+        raise LookupError(f"{program} is a script, no program: `beamgdb {name} ARGS` starts what it starts")
+    start = erlang_start.start(program, arguments[at + 1 :])
+    erlang_start.start_epmd(start)
+    own = ("-ex", "run", "--args", start.program, *start.arguments)
+    return CommandLine(gdb_command([*arguments[:at], *own]), start.environment)
+
+
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """Names of the GDBs that are wanted, and the other arguments."""
     rest = list(arguments)
-    if rest and rest[0] == "--gdb":
+    if rest[:1] == ["--gdb"]:
         if len(rest) < 2:
             raise LookupError("--gdb needs the name of a GDB")
-        wanted, rest = (rest[1],), rest[2:]
-    elif rest and rest[0].startswith("--gdb="):
-        wanted, rest = (rest[0].removeprefix("--gdb="),), rest[1:]
+        return (rest[1],), rest[2:]
+    if rest and rest[0].startswith("--gdb="):
+        return (rest[0].removeprefix("--gdb="),), rest[1:]
+    return GDBS, rest
+
+
+def _gdb(wanted: Sequence[str]) -> str:
     found = next((path for path in map(shutil.which, wanted) if path), None)
     if found is None:
         raise LookupError(f"no {' or '.join(wanted)} on this machine")
-    # -ix, not -x: GDB attaches and reads the core before it reads -x files.
-    return [found, "-ix", str(LOADER), *rest]
+    return found
+
+
+def _version(wanted: Sequence[str]) -> str:
+    gdb = subprocess.run([_gdb(wanted), "--version"], stdout=subprocess.PIPE, text=True, check=False)
+    return f"beamgdb {__version__}\n{gdb.stdout.partition(chr(10))[0]}\n"
 
 
 def main() -> int:
-    """Become GDB; returns only when it cannot, with an exit status."""
+    """Become GDB; returns only when it cannot, or has printed what was asked for, with an exit status."""
+    return complete("beamgdb", _act, (LookupError, erlang_start.NotStarted))
+
+
+def _act() -> int:
+    """Print what is asked for, or become GDB."""
     arguments = sys.argv[1:]
-    if arguments == ["--print-loader"]:
+    wanted, rest = _split(arguments)
+    options = gdb_options.split(rest).options
+    if rest == ["--print-loader"]:
         print(LOADER)
-        return 0
-    try:
-        command = gdb_command(arguments)
-        os.execv(command[0], command)
-    except (LookupError, OSError) as error:
-        print(f"beamgdb: {error}", file=sys.stderr)
-    return 1
+    elif {"help", "h"} & set(options):
+        print(HELP, end="")
+    elif {"version", "v"} & set(options):
+        print(_version(wanted), end="")
+    else:
+        command = command_line(arguments)
+        os.execve(command.words[0], command.words, dict(command.environment))
+    return 0

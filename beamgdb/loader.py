@@ -25,27 +25,29 @@ def _dependency_folders(home: str) -> "list[str]":
     from pathlib import Path
 
     same = "python{}.{}".format(*sys.version_info[:2])
-    environments = [Path(home) / ".venv", *(Path(path) for path in [os.environ.get("VIRTUAL_ENV")] if path)]
+    named = Path(os.environ.get("VIRTUAL_ENV", ""))
+    environments = [Path(home) / ".venv", *([named] if named.is_absolute() else [])]
     found = [folder for venv in environments for folder in sorted(venv.glob("lib/python3*/site-packages"))]
     return [str(folder) for folder in sorted(found, key=lambda folder: folder.parent.name != same)]
 
 
-def _make_importable() -> None:
-    from importlib.util import find_spec
+def _make_importable() -> "list[str]":
+    """Returns the packages that are not found."""
     from pathlib import Path
 
     home = str(Path(__file__).resolve().parent.parent)
-    if home not in sys.path:
+    # First, for another folder may hold something of the same name.
+    if sys.path[:1] != [home]:
         sys.path.insert(0, home)
-    missing = [name for name in ("capstone", "elftools") if find_spec(name) is None]
-    if not missing:
-        return
-    for folder in _dependency_folders(home):
+    from beamgdb import dependencies
+
+    missing = dependencies.missing()
+    for folder in _dependency_folders(home) if missing else ():
         if all((Path(folder) / name).is_dir() for name in missing):
             # At the end: nothing of the environment may take the place of what GDB's own Python has.
             sys.path.append(folder)
-            return
-    _complain("Python packages not found: " + ", ".join(missing) + " (pip install capstone pyelftools)")
+            return []
+    return missing
 
 
 def _load() -> None:
@@ -55,7 +57,12 @@ def _load() -> None:
         _complain("needs a GDB with Python 3.11 or later; this one has {}.{}".format(*sys.version_info[:2]))
         return
     try:
-        _make_importable()
+        missing = _make_importable()
+        if missing:
+            from beamgdb import dependencies
+
+            _complain("not loaded: " + dependencies.advice(missing))
+            return
         from beamgdb import gdbext
 
         gdbext.install()

@@ -6,9 +6,9 @@ Everything below the GDB-facing code takes a `Memory`. `CachedMemory` is the rea
 import struct
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
-ByteOrder = Literal["little", "big"]
+from jit.object.target import ByteOrder
 
 #: No structure of the VM that a debugger shows is larger; a bigger request comes from a corrupt length.
 READ_LIMIT = 64 << 20
@@ -115,6 +115,13 @@ class CachedMemory:
             return block[at : at + size] if block else self._exact(address, size)
         blocks = self._span(first, last)
         return blocks[at : at + size] if blocks else self._exact(address, size)
+
+    def try_read(self, address: int, size: int) -> bytes | None:
+        """The same, or None where it cannot be read."""
+        try:
+            return self.read(address, size)
+        except Unreadable:
+            return None
 
     def word(self, address: int) -> int:
         """The unsigned machine word at `address`."""

@@ -22,13 +22,11 @@ from io import StringIO
 from pathlib import Path
 from time import perf_counter
 
-from beamgdb.sandbox import Sandbox
 from jit.__main__ import main as jit
 from jit.beam.module import Module, read_module
 from jit.codegen.compile import compile_module
-from jit.codegen.elf_file import elf_file
-from jit.codegen.rewrite import rewrite
-from jit.erts.layout import load
+from jit.erts.arm32.runtime import StockErts
+from jit.sandbox import Sandbox
 from tests.codegen.native_node import erlc, library
 from tests.harness.erl import SETTINGS
 
@@ -106,9 +104,9 @@ def compile_all() -> None:
     for path in sorted(Sandbox("armhf", OTP).ensure().otp_root.glob("lib/*/ebin/*.beam")):
         module = read_module(path)
         shares = _bytes_of_functions(module)
-        native = compile_module(module, load(OTP))
+        native = compile_module(module, StockErts(OTP))
         if native.functions:
-            rewrite(native, elf_file(native))
+            StockErts(OTP).beam_file(native)
             native_code += len(native.code.data)
         files += 1
         functions += len(native.functions) + len(native.interpreted)

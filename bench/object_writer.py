@@ -15,8 +15,8 @@ from time import perf_counter
 from jit.object import dwarf_expression
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
-from jit.object.dwarf_info import Die, Fragment, Unit
-from jit.object.dwarf_line import LineTable
+from jit.object.dwarf_info import Die, EncodedDies, Unit
+from jit.object.dwarf_line import LineNumberTable
 from jit.object.elf import ElfFile, Section
 from jit.object.elf_constants import EM, ET, SHF, SHT
 from jit.object.target import Target
@@ -95,7 +95,7 @@ def _types() -> tuple[Die, Die]:
     return word, Die(DW_TAG.typedef, {DW_AT.name: "Eterm", DW_AT.type: word})
 
 
-def _x_registers(unit: Unit, eterm: Die) -> Fragment:
+def _x_registers(unit: Unit, eterm: Die) -> EncodedDies:
     return unit.encode(
         *(
             Die(
@@ -116,11 +116,11 @@ def write(code: list[Module], watch: Stopwatch) -> bytes:
     target = Target(8, "little", EM.X86_64)
     dwarf, elf = Dwarf(target), ElfFile(target, ET.EXEC)
     word, eterm = _types()
-    types: Fragment | None = None
-    registers: Fragment | None = None
+    types: EncodedDies | None = None
+    registers: EncodedDies | None = None
     for module in code:
         with watch.time("line tables"):
-            table = LineTable(target, ["/src"], [(f"{module.name}.erl", 0)])
+            table = LineNumberTable(target, ["/src"], [(f"{module.name}.erl", 0)])
             table.add_sequence(module.rows, module.start + module.size)
             lines = dwarf.add_line_table(table)
         with watch.time("entries"):

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from beamgdb.sandbox.debuggee import Debuggee, debuggee
-from tests.harness.erl import PATIENCE, READY, SETTINGS
+from jit.sandbox.debuggee import Debuggee, debuggee
+from tests.harness.erl import READY, SETTINGS
 from tests.harness.gdb import Gdb, GdbError, Load
+from tests.harness.patience import PATIENCE
 from tests.harness.targets import TARGETS, Target
 
 PROCESSES = 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shlex
@@ -11,17 +10,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from demo.session import GDB_OPTIONS, GDB_SETTINGS, NODE
+from jit.system.command_line import Parser, complain, complete
 
 DEMO = Path(__file__).resolve().parent
 GDBS = ("gdb-multiarch", "gdb")
 SANDBOX = (sys.executable, "-m", "beamgdb.sandbox")
-PATIENCE = 60.0
-"""Seconds. The session takes a few; something is wrong if it takes so many."""
+PATIENCE = 300
+"""A session is hung that takes so many times as long as the compiler did: usually it is 10, for ARM 40."""
 
 ARM32 = ("--arch", "armhf", "--otp", "27")
 """The sandbox of `make demo-arm32`."""
@@ -29,7 +30,11 @@ ARM32 = ("--arch", "armhf", "--otp", "27")
 
 def main() -> int:
     """Exit status: 0 when every step was shown."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    return complete("demo", _act)
+
+
+def _act() -> int:
+    parser = Parser(prog="python -m demo", description=__doc__)
     parser.add_argument("--arm32", action="store_true", help="an Erlang for 32-bit ARM, under qemu")
     arm32 = parser.parse_args().arm32
     gdb = next(filter(None, map(shutil.which, GDBS)), None)
@@ -41,16 +46,18 @@ def main() -> int:
         signal.signal(end, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="beamgdb-demo-") as ebin:
         print("==> erlc demo/shop.erl", flush=True)
-        if subprocess.run(["erlc", "+debug_info", "-o", ebin, DEMO / "shop.erl"], timeout=PATIENCE).returncode:
+        start = time.monotonic()
+        if subprocess.run(["erlc", "+debug_info", "-o", ebin, DEMO / "shop.erl"]).returncode:
             return _fail("demo/shop.erl could not be compiled")
+        limit = PATIENCE * (time.monotonic() - start)
         if arm32 and subprocess.run([*SANDBOX, "fetch", *ARM32], cwd=DEMO.parent, stdout=subprocess.DEVNULL).returncode:
             return 1
         command = arm32_session(gdb, ebin) if arm32 else [sys.executable, "-m", "demo.session", gdb, ebin]
         with _own_process_group(command) as session:
             try:
-                return session.wait(PATIENCE)
+                return session.wait(limit)
             except subprocess.TimeoutExpired:
-                return _fail(f"stopped: not finished after {PATIENCE:.0f} seconds")
+                return _fail(f"stopped: not finished after {limit:.0f} seconds")
 
 
 def arm32_session(gdb: str, ebin: str) -> list[str]:
@@ -78,12 +85,8 @@ def _own_process_group(command: Sequence[str]) -> Iterator[subprocess.Popen[byte
 
 
 def _fail(problem: str) -> int:
-    print(f"demo: {problem}", file=sys.stderr)
-    return 1
+    return complain("demo", problem)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    sys.exit(main())

@@ -3,21 +3,81 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from jit.erts.layout import RELEASES
-from tests.harness import erl
+from tests.harness import erl, glue
 from tests.harness.core import dump_core
 from tests.harness.gdb import Gdb
+from tests.harness.patience import PATIENCE
+
+# How fast the machine is fails no test: what its limits are for is hung programs.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+#: The parameter of a test that names a target, and a mode where it has one.
+IN_MATRIX = re.compile(r"[\[-]((?:armhf|arm64|amd64)-\d+(?:-(?:attached|remote|core))?)\b")
+
+#: Seconds in one folder, from which on it is told where the time went.
+LONG = 60
 
 # The extension under test finds its packages where the tests have theirs.
 os.environ["VIRTUAL_ENV"] = sys.prefix
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_glue(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The glue is built once, in the folder that a process of pytest-xdist shares with the others."""
+    own = tmp_path_factory.getbasetemp()
+    glue.shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "glue"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A test that hangs is ended, unless `--timeout` says otherwise."""
+    if config.option.timeout is None:
+        config.option.timeout = 10 * PATIENCE
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """What runs in one process by `--dist loadscope`: see `Together`."""
+    return Together(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types for it
+    """The tests of a file run in one process, for they share nodes; those of tests/matrix by target and mode, from
+    whichever file, for there each file would start its own nodes of each."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        found = IN_MATRIX.search(nodeid) if path.startswith("tests/matrix/") else None
+        return found[1] if found else path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long which part takes, for CONTRIBUTING.md: in seconds of one process, of those that ran side by side."""
+    spent: dict[str, float] = defaultdict(float)
+    for report in (one for kind in terminalreporter.stats.values() for one in kind):
+        if isinstance(report, pytest.TestReport):
+            path = Path(report.nodeid.partition("::")[0])
+            spent[str(path)] += report.duration
+            spent[f"{path.parent}/"] += report.duration
+    if max(spent.values(), default=0) > LONG:
+        terminalreporter.section("where the time went")
+        for name, seconds in sorted(spent.items(), key=lambda entry: -entry[1])[:40]:
+            terminalreporter.write_line(f"{seconds:6.0f} s  {name}")
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from demo import ptrace
+from tests.harness.patience import PATIENCE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COMMAND = (sys.executable, "-m", "demo")
-PATIENCE = 120
 
 pytestmark = pytest.mark.skipif(shutil.which("erl") is None, reason="not installed: erl")
 
@@ -36,7 +36,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(*options: str, prepare: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         (*COMMAND, *options), cwd=REPOSITORY, preexec_fn=prepare, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=PATIENCE,
+        text=True, timeout=4 * PATIENCE,
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_an_interrupted_demo_leaves_nothing(own_folder: Path) -> None:
             pass
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(PATIENCE) == 128 + signal.SIGTERM
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while left_behind(own_folder) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left_behind(own_folder) == []

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamgdb.memory import READ_LIMIT, ByteOrder, BytesMemory, CachedMemory, Unreadable
+from beamgdb.memory import READ_LIMIT, BytesMemory, CachedMemory, Unreadable
+from jit.object.target import ByteOrder
 
 BASE = 0x1000
 
@@ -81,6 +82,38 @@ def test_repeated_refusals_are_remembered() -> None:
         with pytest.raises(Unreadable):
             memory.word(0xDEAD0)
     assert memory.reads == 2
+
+
+def test_memory_that_is_mapped_later_is_read_after_forget() -> None:
+    """A part of a block, whole blocks, and several of them: a refusal holds no longer than what was read."""
+    memory = CachedMemory(BytesMemory({}))
+    requests = [(0x5008, 8), (0x5000, 0x1000), (0x4000, 0x3000)]
+    for address, size in requests:
+        with pytest.raises(Unreadable):
+            memory.read(address, size)
+    memory.memory = BytesMemory({0x5000: b"\1" * 64})
+    memory.forget()
+    assert memory.word(0x5008) == 0x0101010101010101
+    memory.memory = BytesMemory({0x4000: b"\2" * 0x3000})
+    memory.forget()
+    for address, size in requests:
+        assert memory.read(address, size) == b"\2" * size
+    memory.reads = 0
+    assert memory.word(0x5010) == 0x0202020202020202
+    assert memory.reads == 0, "a block that could not be read is kept again"
+
+
+@pytest.mark.parametrize("word_size", [4, 8])
+@pytest.mark.parametrize("size", [1, 4, 16, 300_000])
+def test_the_last_bytes_of_the_address_space(word_size: int, size: int) -> None:
+    end = 1 << 8 * word_size
+    content = bytes(range(250)) * 2000
+    memory = CachedMemory(BytesMemory({end - len(content): content}, word_size))
+    assert memory.read(end - size, size) == content[-size:]
+    assert memory.word(end - word_size) == int.from_bytes(content[-word_size:], "little")
+    assert memory.pair(end - 2 * word_size)[1] == memory.word(-word_size)
+    with pytest.raises(Unreadable):
+        memory.read(end - size, size + 1)
 
 
 @pytest.mark.parametrize(("address", "size"), [(0, -1), (0, READ_LIMIT + 1), ((1 << 64) - 4, 8)])

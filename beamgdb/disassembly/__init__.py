@@ -1,1 +1,3 @@
-"""Code as text: loaded bytecode, machine code, and operations of .beam files. No gdb here."""
+"""Code as text: loaded bytecode, machine code with the data in it, and operations of .beam files.
+
+For what shows listings; no gdb here."""

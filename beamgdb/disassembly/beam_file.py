@@ -1,23 +1,16 @@
-"""Operations of a function as the compiler made them, from its module's .beam file.
-
-Of a file that carries native code, what was added to stand beside that is left out again: places that native code needs
-have labels above those of the compiler, which numbers them as they come, and jumps to them.
-"""
+"""Operations of a function as the compiler made them: a .beam file with native code has them unchanged."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from beamgdb.command_line import told
 from jit.beam.errors import BeamError
-from jit.beam.module import Module, read_module
-from jit.beam.operands import NOWHERE, Label
+from jit.beam.module import read_module
+from jit.beam.operands import NOWHERE
 from jit.beam.operations import Operation
 from jit.beam.text import operation_text
-
-_NATIVE = "NatA"
-"""The chunk with native code: CHUNK of jit/codegen/rewrite.py, which takes long to load."""
+from jit.system.command_line import told
 
 
 class NoOperations(Exception):
@@ -25,7 +18,7 @@ class NoOperations(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OperationStep:
     """An operation: its text, and the line of the source that it is from, None if that is not known."""
 
     text: str
@@ -35,15 +28,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class BeamFileCode:
     """The operations of a function. `entry` is the label of its entry; None stands for an operation that is no text."""
 
     entry: int
-    steps: tuple[Step | None, ...]
+    steps: tuple[OperationStep | None, ...]
 
 
-def of_function(path: Path, module: str, name: str, arity: int) -> Code:
+def of_function(path: Path, module: str, name: str, arity: int) -> BeamFileCode:
     """A function's operations. Raises `NoOperations`."""
+    if path.exists() and not path.is_file():
+        # GDB could not be interrupted while it waits for what a pipe may give.
+        raise NoOperations(f"{path}: not a file")
     try:
         read = read_module(path)
     except BeamError as error:
@@ -52,35 +48,17 @@ def of_function(path: Path, module: str, name: str, arity: int) -> Code:
         raise NoOperations(told(error)) from None
     if read.name != module:
         raise NoOperations(f"{path} holds the module {read.name}")
-    labels = _labels(read) if any(chunk.name == _NATIVE for chunk in read.chunks) else None
     for function in read.functions:
         if (function.name, function.arity) == (name, arity):
-            own = [one for one in function.operations if labels is None or not _is_added(one, labels)]
-            return Code(function.entry, tuple(_step(one) for one in own if one.name != "int_code_end"))
+            own = (one for one in function.operations if one.name != "int_code_end")
+            return BeamFileCode(function.entry, tuple(_step(one) for one in own))
     raise NoOperations(f"{path} has no function {name}/{arity}")
 
 
-def _labels(module: Module) -> int:
-    """The first label above those of the compiler."""
-    following = 1
-    for function in module.functions:
-        for one in function.operations:
-            if one.name == "label" and one.operands[0] == following:
-                following += 1
-    return following
-
-
-def _is_added(one: Operation, labels: int) -> bool:
-    target = one.operands[0] if one.operands else None
-    if one.name == "label":
-        return isinstance(target, int) and target >= labels
-    return one.name == "jump" and isinstance(target, Label) and target.number >= labels
-
-
-def _step(one: Operation) -> Step | None:
+def _step(one: Operation) -> OperationStep | None:
     if one.name == "line":
         return None
     if one.name == "label":
-        return Step(f"label {one.operands[0]}", None, 0, is_label=True)
+        return OperationStep(f"label {one.operands[0]}", None, 0, is_label=True)
     known = one.location != NOWHERE
-    return Step(operation_text(one), one.location.file if known else None, one.location.line, is_label=False)
+    return OperationStep(operation_text(one), one.location.file if known else None, one.location.line, is_label=False)

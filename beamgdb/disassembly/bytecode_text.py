@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from beamgdb.beamasm.registrations import Range
+from beamgdb.code.module import Range
 from beamgdb.interpreter import bytecode, instructions
-from beamgdb.interpreter.bytecode import Decoded, Kind, Operand
-from beamgdb.interpreter.code import MAX_ARITY
-from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.bytecode import Decoded, Operand, OperandKind
+from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
-from beamgdb.terms.tags import ATOM, IMMED2_MASK
+from beamgdb.node import Node
 from beamgdb.vm.calls import mfa
-from beamgdb.vm.node import Node
+from jit.otp.code import MAX_ARG
+from jit.otp.tags import ATOM, IMMED2_MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def of_function(node: Node, code: Range, naming: Naming) -> Iterator[tuple[int, 
         yield one.address, _text(node, code, one, naming)
 
 
-def _text(node: Node, code: Range, one: Instruction, naming: Naming) -> str:
+def _text(node: Node, code: Range, one: LoadedInstruction, naming: Naming) -> str:
     try:
         decoded = bytecode.decode(one)
     except Unsupported:
@@ -58,20 +58,20 @@ def _joined(decoded: Decoded, operands: list[str], table: list[str]) -> str:
 
 def _operand(node: Node, code: Range, operand: Operand, naming: Naming) -> str:
     kind, value = operand
-    if kind in (Kind.X, Kind.Y, Kind.FLOAT):
+    if kind in (OperandKind.X, OperandKind.Y, OperandKind.FLOAT):
         return f"{kind.name[0].lower()}{value}"
-    if kind is Kind.TERM:
+    if kind is OperandKind.TERM:
         return naming.term(value)
-    if kind is Kind.LABEL:
+    if kind is OperandKind.LABEL:
         return _place(node, code, value)
-    if kind is Kind.CATCH:
+    if kind is OperandKind.CATCH:
         handler = node.catch_handler(value)
         return _place(node, code, handler) if handler is not None else f"catch {value}"
-    if kind is Kind.EXPORT:
+    if kind is OperandKind.EXPORT:
         return _export(node, value)
-    if kind is Kind.BIF:
+    if kind is OperandKind.BIF:
         return naming.c_function(value) or f"{value:#x}"
-    return "no label" if kind is Kind.NO_LABEL else _number(value, naming)
+    return "no label" if kind is OperandKind.NO_LABEL else _number(value, naming)
 
 
 def _number(value: int, naming: Naming) -> str:
@@ -98,5 +98,5 @@ def export_name(node: Node, address: int) -> str | None:
         module, name, arity = (export[f"info.mfa.{part}"] for part in ("module", "function", "arity"))
     except (Unreadable, KeyError):
         return None
-    is_one = module & IMMED2_MASK == name & IMMED2_MASK == ATOM and arity <= MAX_ARITY
+    is_one = module & IMMED2_MASK == name & IMMED2_MASK == ATOM and arity <= MAX_ARG
     return mfa(node, module, name, arity) if is_one else None

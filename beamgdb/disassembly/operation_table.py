@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from beamgdb.native.machine import WORD
-
-SECTION = ".beam.operations"
+from jit.otp.native_abi import WORD
 
 
 @dataclass(frozen=True, slots=True)

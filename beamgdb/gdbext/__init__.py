@@ -1,28 +1,26 @@
-"""The extension inside GDB: the only part of beamgdb that imports gdb."""
+"""The extension inside GDB: the only part of beamgdb that imports gdb. Nothing else of beamgdb imports it but
+`loader.py`, which GDB runs."""
 
 
 def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
-    from beamgdb.gdbext import errors, events, frames, functions, printers, quiet, unwinder
+    from beamgdb.gdbext import events, frames, functions, points, printers, unwinder
     from beamgdb.gdbext.breakpoints import announce, interpreted, process_condition
-    from beamgdb.gdbext.commands import beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers
+    from beamgdb.gdbext.commands import beam, beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers
+    from beamgdb.gdbext.extension import extension
 
-    global _installed
-    if _installed:
+    if extension().is_installed:
         return
-    _installed = True
-    quiet.silence()
-    errors.install()
-    for module in (beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers):
+    extension().is_installed = True
+    for module in (beam, beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers):
         module.install()
     functions.install()
     process_condition.install()
     printers.install()
     frames.install()
     unwinder.install()
+    points.install()
     interpreted.install()
+    interpreted.breakpoints().connect()
     events.install()
     announce.install()
-
-
-_installed = False

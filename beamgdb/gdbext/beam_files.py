@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import gdb
 
-from beamgdb.beamasm.registrations import Module
+from beamgdb.code.module import Module
 from beamgdb.gdbext import source_files
-from beamgdb.vm.node import Node
+from beamgdb.node import Node
+from jit.system.file_names import NoFileName, file_name, is_file
 
 
 def candidates(node: Node, module: Module) -> list[Path]:
     """Files of the module's name, the likeliest first: where GDB looks for libraries, with which NIFs lie; beside
     the source; among the installed applications; in the working directory."""
-    found = (folder / f"{module.name}.beam" for folder in _folders(node, module))
-    return [path for path in dict.fromkeys(found) if path.is_file()]
+    try:
+        name = file_name(module.name, ".beam")
+    except NoFileName:
+        return []
+    found = (folder / name for folder in _folders(node, module))
+    return [path for path in dict.fromkeys(found) if is_file(path)]
 
 
 def _folders(node: Node, module: Module) -> Iterator[Path]:
@@ -29,4 +35,5 @@ def _folders(node: Node, module: Module) -> Iterator[Path]:
     root = source_files.root()
     if root is not None:
         yield from sorted(root.glob("lib/*/ebin"))
-    yield Path.cwd()
+    with suppress(OSError):  # the folder that GDB is in may have been removed
+        yield Path.cwd()

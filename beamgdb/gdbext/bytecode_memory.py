@@ -11,12 +11,9 @@ from collections.abc import Iterable, Iterator
 
 import gdb
 
-from beamgdb.beamasm.registrations import Module
-from beamgdb.gdbext import read_only, session
-from beamgdb.interpreter.special_code import INTERPRETER
-
-_CHECKED = "bytecode is declared"
-"""Key in what a session keeps for the code that is loaded."""
+from beamgdb.code.module import Module
+from beamgdb.gdbext import session
+from beamgdb.gdbext.extension import extension
 
 GAP = 64
 """Bytes between two modules that are declared with them: the headers of memory blocks."""
@@ -25,11 +22,11 @@ GAP = 64
 def protect() -> None:
     """Declare the code that is loaded now."""
     current = session.known()
-    if current is None or not current.node.is_interpreter or current.per_code.get(_CHECKED):
+    if current is None or not current.node.is_interpreter or current.per_code.is_protected:
         return
-    current.per_code[_CHECKED] = True
-    areas = list(_areas(module for module in current.node.code if module.name != INTERPRETER))
-    read_only.declare(current.pid, areas)
+    current.per_code.is_protected = True
+    areas = list(_areas(module for module in current.node.code if not module.of_vm))
+    extension().read_only.declare(current.pid, areas)
 
 
 def explain(point: gdb.Breakpoint) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gdb
 
 from beamgdb.gdbext.unwinder import register_reader
-from beamgdb.vm.node import Node
+from beamgdb.node import Node
 
 _FIRST = {"x86_64": "rdi", "aarch64": "x0", "arm32": "r0"}
 """GDB's name of the register with the first argument, by architecture (System V and Arm calling conventions)."""

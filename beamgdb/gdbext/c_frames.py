@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 import gdb
 from gdb.unwinder import Unwinder
 
-from beamgdb.gdbext import program_file, session
+from beamgdb.gdbext import c_expressions, program_file, session
 from beamgdb.gdbext.program_file import ProgramFile
+from beamgdb.gdbext.session import Session
 from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.memory import Memory, Unreadable
 
 if TYPE_CHECKING:
     # Not before they are needed: these import a disassembler, which takes time to load.
-    from beamgdb.frames.arm32_c import CUnwinder, ReadRegister
-    from beamgdb.frames.arm32_paths import ReadMemory
+    from beamgdb.machine_code.reading import ReadMemory, ReadRegister
+    from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
 WITHOUT_TABLES = 8
 """Bytes of an `.ARM.exidx` that has an entry for the start-up code only, which cannot be unwound."""
-
-_last: tuple[ProgramFile | None, CUnwinder | None] = (None, None)
 
 
 class CFrames(Unwinder):
@@ -37,18 +36,18 @@ class CFrames(Unwinder):
         current = session.known()
         if current is None or current.node.identity.arch != "arm32":
             return None
-        unwinder = _unwinder(current.marked_at)
+        unwinder = _unwinder(current)
         if unwinder is None:
             return None
         if pending_frame.level() == 0:
             # As in `unwinder`: no event may have said that the thread has run.
             current.forget()
-        reader = _memory_reader(current.node.memory)
-        found = unwinder.unwind(_register_reader(pending_frame), reader, pending_frame.level() == 0)
+        read_memory = current.node.memory.try_read
+        found = unwinder.unwind(_register_reader(pending_frame), read_memory, pending_frame.level() == 0)
         if found is None:
             return None
-        word = gdb.lookup_type("unsigned int")
-        frame_id = _FrameId(gdb.Value(found.cfa).cast(word), gdb.Value(found.function_start & ~1).cast(word))
+        word = c_expressions.unsigned(4)
+        frame_id = _CFrameId(gdb.Value(found.cfa).cast(word), gdb.Value(found.function_start & ~1).cast(word))
         info = pending_frame.create_unwind_info(frame_id)
         for name, content in found.registers.items():
             kind = pending_frame.read_register(name).type
@@ -56,7 +55,7 @@ class CFrames(Unwinder):
         return info
 
 
-class _FrameId:
+class _CFrameId:
     """What `PendingFrame.create_unwind_info` wants."""
 
     def __init__(self, sp: gdb.Value, pc: gdb.Value) -> None:
@@ -64,21 +63,20 @@ class _FrameId:
         self.pc = pc
 
 
-def _unwinder(marked_at: int) -> CUnwinder | None:
+def _unwinder(current: Session) -> CUnwinder | None:
     """The unwinder of the program; None where there is none, or GDB needs none."""
-    global _last
-    file = program_file.find(session.MARK, marked_at)
-    if file is not _last[0]:
-        _last = (file, _new_unwinder(file) if file is not None else None)
-    return _last[1]
+    file = program_file.find(session.MARK, current.marked_at)
+    if file is not current.c_unwinder[0]:
+        current.c_unwinder = (file, _new_unwinder(file) if file is not None else None)
+    return current.c_unwinder[1]
 
 
 def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
-    from beamgdb.frames.arm32_c import CUnwinder
-    from beamgdb.frames.arm32_functions import functions_of
+    from beamgdb.unwinding.c_arm32.functions import functions_of
+    from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
     try:
         with file.path.open("rb") as stream:
@@ -104,7 +102,7 @@ def _register_reader(frame: gdb.PendingFrame) -> ReadRegister:
             if value.is_optimized_out:
                 return None
             # GDB shows a double word as a union.
-            return int(value["u64"]) if name[0] == "d" else int(value.cast(gdb.lookup_type("unsigned int")))
+            return int(value["u64"]) if name[0] == "d" else int(value.cast(c_expressions.unsigned(4)))
         except (gdb.error, ValueError):
             return None
 

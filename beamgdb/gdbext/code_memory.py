@@ -9,30 +9,28 @@ from __future__ import annotations
 
 import gdb
 
-from beamgdb.gdbext import read_only, session
+from beamgdb.gdbext import session
 from beamgdb.gdbext.connection import is_core
-
-_CHECKED = "code memory is checked"
-"""Key in what a session keeps for the code that is loaded."""
+from beamgdb.gdbext.extension import extension
 
 
 def protect() -> None:
     """Declare the mappings of code to GDB. For a live process, here or with a gdbserver, which writes as GDB does; an
     emulator's stub has its own ways, and tells of no mappings."""
     current = session.known()
-    if current is None or current.node.is_interpreter or not len(current.node.code) or current.per_code.get(_CHECKED):
+    if current is None or current.node.is_interpreter or not len(current.node.code) or current.per_code.is_protected:
         return
-    current.per_code[_CHECKED] = True
+    current.per_code.is_protected = True
     if is_core():
         return
     modules = list(current.node.code)
     areas = [area for area in _read_only_shared() if any(area[0] <= module.base < area[1] for module in modules)]
-    read_only.declare(current.pid, areas)
+    extension().read_only.declare(current.pid, areas)
 
 
 def needs_hardware(address: int) -> bool:
     """Whether GDB can stop at an address in code only by means of the processor."""
-    return read_only.holds(address)
+    return extension().read_only.holds(address)
 
 
 def _read_only_shared() -> list[tuple[int, int]]:

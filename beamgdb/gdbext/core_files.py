@@ -16,7 +16,8 @@ import gdb
 
 from beamgdb.gdbext import program_file
 from beamgdb.gdbext.connection import is_core
-from beamgdb.gdbext.questions import without_questions
+from beamgdb.gdbext.file_arguments import file_argument
+from beamgdb.gdbext.temporary_settings import without_questions
 
 _AUXV_ENTRY = re.compile(r"^9\s+AT_ENTRY\b.*(0x[0-9a-f]+)$", re.MULTILINE)
 _KNOWN_ENTRY = re.compile(r"^\s*Entry point: (0x[0-9a-f]+)$", re.MULTILINE)
@@ -41,7 +42,7 @@ def relocate() -> bool:
     wanted, moved = int(loaded[1], 16) - entry, int(known[1], 16) - entry
     if not abs(moved) < PAGE <= wanted:
         return False
-    command = f"symbol-file -o {wanted - wanted % PAGE:#x} {program}"
+    command = f"symbol-file -o {wanted - wanted % PAGE:#x} {file_argument(program)}"
     without_questions(lambda: gdb.execute(command, to_string=True))
     # Only now can GDB follow the program to the list of its libraries.
     gdb.execute("sharedlibrary", to_string=True)

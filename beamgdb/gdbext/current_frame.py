@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 
 import gdb
 
-from beamgdb.frames.flow import MAX_X
-from beamgdb.gdbext import native_variables, session
+from beamgdb.gdbext import native_variables, session, standing
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
+from beamgdb.node import Node
+from beamgdb.unwinding.beamasm import CompiledFrame
 from beamgdb.vm.frame import ErlangFrame
-from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
+from jit.otp.code import MAX_REG
 
 MAX_C_FRAMES = 4096
 """C frames that are passed over in search of Erlang ones: a recursion in C that is deeper has destroyed the stack."""
-
-MAX_Y = 1024
-"""y registers of a frame at most."""
 
 FLOAT_REGISTERS = 16
 """Float registers that the compiler uses (`MAX_REG` are allocated)."""
@@ -39,7 +38,11 @@ class Selected:
         slot = self.erlang.return_slot
         if slot is None:
             raise Unavailable("the end of this frame is not known: its stack is corrupt or its code could not be read")
-        return list(self.node.memory.words(self.erlang.top, slots_of(self.node, self.erlang)))
+        reader = self.node.stack()
+        frame = reader.frame(self.erlang.top, slot)
+        if not frame.is_sound:
+            raise Unavailable(f"this frame is damaged: {frame.slots} words up to the next return address")
+        return list(reader.words(frame))
 
     def x_register(self, number: int) -> int:
         """The word in x register `number`; raises `Unavailable`."""
@@ -94,15 +97,9 @@ class Selected:
         fragment = erlang_frame(newer)
         if fragment is None or not fragment.place.is_fragment or erlang.x_registers is None:
             return found
-        kept = fragment.state.arguments if fragment.state else ()
+        kept = fragment.state.arguments if isinstance(fragment, CompiledFrame) and fragment.state else ()
         without = unwinder.arguments(_without_x(erlang), register_reader(self.gdb_frame), innermost=False)
         return [one if n < len(kept) and kept[n] else other for n, (one, other) in enumerate(zip(found, without))]
-
-
-def slots_of(node: Node, frame: ErlangFrame) -> int:
-    """Number of y registers in a frame whose end is known."""
-    assert frame.return_slot is not None
-    return min(node.stack().frame(frame.top, frame.return_slot).slots, MAX_Y)
 
 
 def _without_x(frame: ErlangFrame) -> ErlangFrame:
@@ -123,14 +120,23 @@ def outwards(frame: gdb.Frame | None) -> Iterator[gdb.Frame]:
 
 def selected() -> Selected:
     """The Erlang frame that the selected frame belongs to; raises `Unavailable`."""
+    standing.require_selected()
     try:
         frame: gdb.Frame | None = gdb.selected_frame()
     except gdb.error:
         frame = None
     found = first_erlang(frame)
     if found is None:
-        raise Unavailable("the selected frame belongs to no Erlang function (try `beam-bt all`, or another thread)")
+        raise Unavailable(why_none("the selected frame belongs to no Erlang function"))
     return found
+
+
+def why_none(otherwise: str) -> str:
+    """Why there is no Erlang frame."""
+    node = session.require().node
+    if node.is_interpreter and not node.has_layout:
+        return f"frames of interpreted code are not known here: {node.no_layout}"
+    return f"{otherwise} (try `beam-bt all`, or another thread)"
 
 
 def first_erlang(frame: gdb.Frame | None) -> Selected | None:
@@ -154,8 +160,8 @@ def process(frame: gdb.Frame | None) -> Process | None:
 
 def x_register(number: int) -> int:
     """The word in x register `number` of the selected frame; raises `Unavailable`."""
-    if not 0 <= number < MAX_X:
-        raise Unavailable(f"there is no x register {number}: they are x0 to x{MAX_X - 1}")
+    if not 0 <= number < MAX_REG:
+        raise Unavailable(f"there is no x register {number}: they are x0 to x{MAX_REG - 1}")
     return selected().x_register(number)
 
 

@@ -10,19 +10,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from textwrap import wrap
 from typing import Any
 
 import gdb
 
-from beamgdb.beamasm.registrations import Module
-from beamgdb.gdbext import bytecode_memory, code_memory, errors, read_only, session, symbols
+from beamgdb.code import jit_interface
+from beamgdb.code.jit_interface import DESCRIPTOR
+from beamgdb.code.module import Module
+from beamgdb.gdbext import (
+    bytecode_memory,
+    code_memory,
+    errors,
+    orientation,
+    program_file,
+    session,
+    symbol_folder,
+    symbols,
+)
 from beamgdb.gdbext.connection import is_core
+from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.points import Asked
+from beamgdb.views import info
+from beamgdb.views.styler import COLUMNS
+from beamgdb.views.typed import shortened
 
-WITHOUT_LAYOUT = "names, lines and code work, frames as far as the stack shows them; terms and processes do not"
-"""What can be done with a VM whose structures are not known."""
+MAX_TOLD = 5
+"""Modules of which is told one by one that they are left out."""
 
-_FOLLOWED = "code is followed"
-"""Key in what a session keeps for the code that is loaded."""
+MAX_WHY = 400
+"""Characters that say why: names in it may be long."""
 
 REGISTER_CODE = "__jit_debug_register_code"
 
@@ -31,13 +48,13 @@ COMMIT_CODE = "erts_commit_staging_code_ix"
 """Called when code has been loaded, just before it can run (code_ix.c)."""
 
 
-class _CodeChanged(gdb.Breakpoint):
+class CodeChanged(Asked):
     """BeamAsm has registered code, or takes a registration back; or the interpreter takes new code into use.
 
     The new symbols are wanted at once only where a breakpoint waits for them; else they are made when the target stops.
     """
 
-    def stop(self) -> bool:
+    def is_wanted(self) -> bool:
         errors.guarded(_code_changed)
         return False
 
@@ -57,7 +74,7 @@ def _code_changed() -> None:
 
 
 @dataclass(frozen=True)
-class _Follower:
+class CodeFollower:
     """Somebody who wants to know of new code: `changed` is called when there is any, while the target runs only if it
     is `wanted` then."""
 
@@ -65,14 +82,25 @@ class _Follower:
     wanted: Callable[[], bool]
 
 
-_followers: list[_Follower] = []
+class _CodeWatch:
+    """Who wants to know of new code, and what tells of it."""
+
+    def __init__(self) -> None:
+        self.followers: list[CodeFollower] = []
+        self.point: CodeChanged | None = None
+        self.catches_up = True
+        """Whether everything is brought up to date at each stop."""
+
+
+def _code_watch() -> _CodeWatch:
+    return extension().part(_CodeWatch)
 
 
 def on_code_change(changed: Callable[[], None], wanted: Callable[[], bool] = lambda: True) -> None:
     """Have `changed` called when code has been loaded or unloaded. It may read `node.code` and write to memory, but not
     resume the target. While the target runs the interpreter, that is before the new code can run; but only if `wanted`
     says that it cannot wait for the next stop, because it takes time. Call `watch_code` when that has changed."""
-    _followers.append(_Follower(changed, wanted))
+    _code_watch().followers.append(CodeFollower(changed, wanted))
 
 
 def _follow_code(current: session.Session) -> None:
@@ -81,10 +109,21 @@ def _follow_code(current: session.Session) -> None:
     code_memory.protect()
     bytecode_memory.protect()
     symbols.sync(current)
-    if current.per_code.setdefault(_FOLLOWED, False) is False:
-        current.per_code[_FOLLOWED] = True
-        for follower in _followers:
+    _tell_what_is_left_out(current)
+    if not current.per_code.is_followed:
+        current.per_code.is_followed = True
+        for follower in _code_watch().followers:
             errors.guarded(follower.changed)
+
+
+def _tell_what_is_left_out(current: session.Session) -> None:
+    """Modules that the VM tells of in a way that makes no sense: the others are as ever."""
+    new = [why for why in current.node.left_out.values() if why not in current.told_left_out]
+    current.told_left_out.update(new)
+    for why in new[:MAX_TOLD]:
+        gdb.write(f"beamgdb: a module is left out: {shortened(why, MAX_WHY)}\n", gdb.STDERR)
+    if len(new) > MAX_TOLD:
+        gdb.write(f"beamgdb: {len(new) - MAX_TOLD} more modules are left out\n", gdb.STDERR)
 
 
 def _concerns(breakpoint: gdb.Breakpoint, module: Module) -> bool:
@@ -96,22 +135,19 @@ def _concerns(breakpoint: gdb.Breakpoint, module: Module) -> bool:
     return any(name in breakpoint.location for name in names)
 
 
-_watch: _CodeChanged | None = None
-
-
 def watch_code() -> None:
     """Notice when code is loaded or unloaded, in a program that is a beam.smp. In the interpreter only as long as a
     follower wants to know at once: each stop takes time, and a table tells of new code at the next stop."""
-    global _watch
-    if _watch is None or not _watch.is_valid():
+    point = _code_watch().point
+    if point is None or not point.is_valid():
         function = next((name for name in (REGISTER_CODE, COMMIT_CODE) if session.address_of(name) is not None), None)
         if function is None:
             return
-        _watch = _CodeChanged(f"-function {function}", internal=True)
-        _watch.silent = True
-    wanted = _watch.location != f"-function {COMMIT_CODE}" or any(follower.wanted() for follower in _followers)
-    if _watch.enabled != wanted:
-        _watch.enabled = wanted
+        point = _code_watch().point = CodeChanged(f"-function {function}")
+    is_cheap = point.location != f"-function {COMMIT_CODE}"
+    wanted = is_cheap or any(follower.wanted() for follower in _code_watch().followers)
+    if point.enabled != wanted:
+        point.enabled = wanted
 
 
 def catch_up() -> None:
@@ -130,30 +166,34 @@ def catch_up() -> None:
         return
     watch_code()
     _follow_code(current)
-    if current.is_settled and not current.node.has_layout and not current.told:
-        current.told = True
-        gdb.write(f"beamgdb: {current.node.no_layout}; {WITHOUT_LAYOUT}\n", gdb.STDERR)
-
-
-_waits = False
+    if not current.is_settled or current.told:
+        return
+    current.told = True
+    gdb.write(info.greeting(current.node) + "\n")
+    if not current.node.has_layout:
+        text = f"beamgdb: {info.without_layout(current.node)}"
+        gdb.write("\n".join((*wrap(text, COLUMNS, subsequent_indent="  "), "")), gdb.STDERR)
 
 
 @contextmanager
 def later() -> Iterator[None]:
     """For stops that users do not see, of which a step may need hundreds: `catch_up` waits until the last one."""
-    global _waits
-    _waits = True
+    _code_watch().catches_up = False
     try:
         yield
     finally:
-        _waits = False
+        _code_watch().catches_up = True
         errors.guarded(catch_up)
 
 
-def _on_stop(_: Any) -> None:
+def _on_stop(event: Any) -> None:
     session.forget_all()
-    if not _waits:
+    if _code_watch().catches_up:
         errors.guarded(catch_up)
+    if extension().was_interrupted:
+        gdb.write("Interrupted by SIGINT.\n")
+    if extension().was_interrupted or (isinstance(event, gdb.SignalEvent) and event.stop_signal == "SIGINT"):
+        errors.guarded(orientation.after_interrupt)
 
 
 def _on_change(_: Any) -> None:
@@ -161,7 +201,7 @@ def _on_change(_: Any) -> None:
 
 
 def _on_new_objfile(event: Any) -> None:
-    if symbols.is_ours(event.new_objfile) or symbols.is_native(event.new_objfile) or session.relocates():
+    if symbols.is_ours(event.new_objfile) or symbols.is_native(event.new_objfile) or extension().relocates:
         return
     session.forget_all()
     errors.guarded(_new_program if not session.has_process() else _new_process)
@@ -177,8 +217,52 @@ def _new_process() -> None:
     """GDB attaches, or has loaded a core file. There may be no stop or prompt before the user's first command, so this
     is done as soon as the VM's own description can be read, which is when the program is relocated."""
     current = session.find()
+    if current is not None:
+        _check_registrations(current)
     if current is not None and current.is_settled:
         catch_up()
+
+
+def _check_registrations(current: session.Session) -> bool:
+    """GDB itself is about to read what the VM has registered, and takes it for sound; whether it is."""
+    descriptor = current.node.symbol(DESCRIPTOR)
+    if current.registrations_are_checked or descriptor is None:
+        return True
+    listed = list(jit_interface.entries(current.node.memory, descriptor))
+    following = jit_interface.following(current.node.memory, descriptor, listed)
+    if not listed and not following:
+        return True
+    current.registrations_are_checked = True
+    large = jit_interface.oversized(listed)
+    is_circle = any(one.address == following for one in listed)
+    is_long = bool(following) and not is_circle and len(listed) >= jit_interface.MAX_REGISTRATIONS
+    if following and not is_circle and not is_long:
+        _warn(f"the list of registered code cannot be read at {following:#x}: code registered before is missing")
+    if large is None and not is_circle and not is_long:
+        return True
+    extension().jit_reader.set_aside()
+    if large is not None:
+        _warn(f"code of {large.size} bytes is registered at {large.address:#x}: GDB is not kept quiet about the rest")
+    if is_circle:
+        # With the reader GDB does not even heed Ctrl-C.
+        last = listed[-1].address
+        _warn(f"the list of registered code is a circle, closed at {last:#x}: Ctrl-C ends GDB's reading of it")
+    if is_long:
+        ending = "older code is missing, and Ctrl-C ends GDB's reading of it"
+        _warn(f"the list of registered code has more than {len(listed)} entries: {ending}")
+    return False
+
+
+def _warn(text: str) -> None:
+    gdb.write(f"beamgdb: {text}\n", gdb.STDERR)
+    gdb.flush(gdb.STDERR)
+
+
+def _silence() -> None:
+    """Keep GDB quiet about what is registered. It reads all of it anew for that."""
+    current = session.find()
+    if current is None or _check_registrations(current):
+        extension().jit_reader.silence()
 
 
 def _on_new_thread(_: Any) -> None:
@@ -197,9 +281,11 @@ def _at_prompt(_: Any = None) -> None:
 
 def _on_exit(event: Any) -> None:
     number = event.inferior.num
+    extension().jit_reader.resume()
     session.drop(number)
+    program_file.forget(number)
     errors.guarded(lambda: symbols.withdraw(number))
-    errors.guarded(read_only.release)
+    errors.guarded(extension().read_only.release)
 
 
 def install() -> None:
@@ -213,10 +299,12 @@ def install() -> None:
         (gdb.events.exited, _on_exit),
         (gdb.events.new_thread, _on_new_thread),
         (gdb.events.breakpoint_created, lambda point: errors.guarded(lambda: bytecode_memory.explain(point))),
-        (gdb.events.gdb_exiting, lambda _: symbols.clean_up()),
+        (gdb.events.gdb_exiting, lambda _: extension().symbol_folder.remove()),
     )
     for registry, handler in connections:
         registry.connect(handler)
+    symbol_folder.remove_left_behind()
+    errors.guarded(_silence)
     errors.guarded(_new_program)
     errors.guarded(session.relocate)
     errors.guarded(catch_up)

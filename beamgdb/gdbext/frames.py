@@ -10,19 +10,22 @@ from typing import Any
 import gdb
 from gdb.FrameDecorator import FrameDecorator
 
-from beamgdb.beamasm.symbol_file import NOT_AVAILABLE_TYPE
+from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import errors, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
-from beamgdb.gdbext.printers import NOT_AVAILABLE
+from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.printers import encodable
 from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
 from beamgdb.memory import Unreadable
-from beamgdb.vm import calls
+from beamgdb.node import Node
+from beamgdb.unwinding import own_code
+from beamgdb.views.registers import NOT_AVAILABLE
 from beamgdb.vm.frame import ErlangFrame
-from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.model import Unavailable
 
 
 @dataclass(frozen=True)
-class _Variable:
+class _FrameVariable:
     """A frame's variable, as a frame decorator gives it."""
 
     name: str
@@ -48,12 +51,12 @@ class ErlangFrameDecorator(FrameDecorator):
         """The function's name, and for code of the VM what it runs."""
         name = self._frame.place.code.name
         try:
-            note = calls.note(self._node, self._frame)
+            note = own_code.note(self._node, self._frame)
         except (Unreadable, Unavailable, KeyError):
             note = None
-        return f"{name} [{note}]" if note else name
+        return encodable(f"{name} [{note}]" if note else name, gdb.host_charset())
 
-    def frame_args(self) -> Iterator[_Variable] | None:
+    def frame_args(self) -> Iterator[_FrameVariable] | None:
         """Arguments as terms."""
         if self._frame.place.is_fragment or self._frame.place.is_internal:
             return None
@@ -61,9 +64,9 @@ class ErlangFrameDecorator(FrameDecorator):
             arguments = self._selected.arguments()
         except (Unreadable, Unavailable, KeyError, gdb.error):
             arguments = [None] * (self._frame.place.code.arity or 0)
-        return iter([_Variable(f"x{number}", _content(word)) for number, word in enumerate(arguments)])
+        return iter([_FrameVariable(f"x{number}", _content(word)) for number, word in enumerate(arguments)])
 
-    def frame_locals(self) -> Iterator[_Variable] | None:
+    def frame_locals(self) -> Iterator[_FrameVariable] | None:
         """y registers."""
         if self._frame.place.is_fragment:
             return None
@@ -71,7 +74,7 @@ class ErlangFrameDecorator(FrameDecorator):
             words = self._selected.words()
         except (Unreadable, Unavailable, KeyError):
             return None
-        return iter([_Variable(f"y{number}", term_printing.value(word)) for number, word in enumerate(words)])
+        return iter([_FrameVariable(f"y{number}", term_printing.value(word)) for number, word in enumerate(words)])
 
 
 def _content(word: int | None) -> gdb.Value | str:
@@ -127,7 +130,7 @@ class ErlangFrameFilter:
         try:
             erlang = erlang_frame(frame)
         except (Unreadable, Unavailable, KeyError, gdb.error) as error:
-            if errors.debugging():
+            if extension().parameters.debugging:
                 raise
             gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
             erlang = None

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import gdb
 
-from beamgdb.layouts.resolve import Field, Member, StructLayout, StructType, flattened, resolve
-from beamgdb.layouts.wanted import CONSTANTS, STRUCTS
+from beamgdb.gdbext.c_expressions import in_c
+from jit.otp.layouts.resolve import Field, Member, StructLayout, StructType, flattened, resolve
+from jit.otp.layouts.wanted import CONSTANTS, STRUCTS
 
 _STRUCTS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 MAX_NESTING = 16
@@ -21,7 +22,8 @@ class GdbTypes:
     def struct(self, name: str) -> StructType | None:
         for spelling in (name, f"struct {name}", f"union {name}"):
             try:
-                found = gdb.lookup_type(spelling).strip_typedefs()
+                with in_c():
+                    found = gdb.lookup_type(spelling).strip_typedefs()
             except gdb.error:
                 continue
             if found.code in _STRUCTS and found.sizeof:

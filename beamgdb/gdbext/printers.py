@@ -5,10 +5,9 @@ from __future__ import annotations
 import gdb
 import gdb.printing
 
-from beamgdb.beamasm.symbol_file import NOT_AVAILABLE_TYPE
+from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import errors, term_printing
-
-NOT_AVAILABLE = "<not available>"
+from beamgdb.views.registers import NOT_AVAILABLE
 
 TERM_TYPES = ("Eterm", "ERL_NIF_TERM")
 """Names of the C types of terms, in the VM (sys.h) and in NIFs (erl_nif.h)."""
@@ -21,7 +20,21 @@ class _Text:
         self._text = text
 
     def to_string(self) -> str:
-        return self._text
+        return encodable(self._text, gdb.target_charset())
+
+
+def encodable(text: str, charset: str) -> str:
+    """The text, or with escapes of Erlang where GDB could not take it: it encodes values as characters of the target,
+    names as those of the host, and both are ASCII where no locale is set (GDB manual, "Character Sets")."""
+    try:
+        text.encode(charset)
+    except UnicodeEncodeError:
+        pass
+    except LookupError:
+        charset = "ascii"  # one that Python does not know
+    else:
+        return text
+    return "".join(one if one.encode(charset, "ignore") else f"\\x{{{ord(one):x}}}" for one in text)
 
 
 class EtermPrinter(gdb.printing.PrettyPrinter):
@@ -46,4 +59,3 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
 def install() -> None:
     """Register the printer for all programs; it answers only in a VM."""
     gdb.printing.register_pretty_printer(None, EtermPrinter(), replace=True)
-    term_printing.install()

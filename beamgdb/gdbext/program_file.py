@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gdb
+
+from beamgdb.gdbext.extension import extension
 
 if TYPE_CHECKING:
     from elftools.elf.segments import Segment
@@ -24,6 +26,8 @@ class ProgramFile:
     bias: int
     """What is added to an address in the file to get that in memory."""
     segments: tuple[tuple[int, bytes], ...]
+    symbols: Mapping[str, int]
+    """Addresses in memory of the functions and objects that the file exports; those of functions are even."""
 
     def read(self, address: int, size: int) -> bytes | None:
         """Exactly `size` bytes at `address`; None where the file does not hold them all, or they may be changed."""
@@ -40,26 +44,6 @@ class ProgramFile:
                 data = data[: low - address] + content[low - start : high - start] + data[high - address :]
         return data
 
-    @cached_property
-    def symbols(self) -> dict[str, int]:
-        """Addresses in memory of the functions and objects that the file exports; those of functions are even."""
-        from elftools.elf.elffile import ELFFile
-        from elftools.elf.sections import SymbolTableSection
-
-        with self.path.open("rb") as stream:
-            table = ELFFile(stream).get_section_by_name(".dynsym")
-            symbols = list(table.iter_symbols()) if isinstance(table, SymbolTableSection) else []
-        defined = (each for each in symbols if each["st_shndx"] != "SHN_UNDEF")
-        kinds = {"STT_FUNC": ~1, "STT_OBJECT": ~0}
-        return {
-            each.name: (each["st_value"] & kinds[kind]) + self.bias
-            for each in defined
-            if (kind := each["st_info"]["type"]) in kinds
-        }
-
-
-_last: tuple[object, ProgramFile | None] = (None, None)
-
 
 def name() -> str | None:
     """The path of the selected inferior's program, None where there is none."""
@@ -67,33 +51,58 @@ def name() -> str | None:
     return (space.filename or None) if space else None
 
 
+class OpenedProgram:
+    """The file of one inferior's program that was asked for last."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[str | None, str, int, int] | None = None
+        self._file: ProgramFile | None = None
+
+    def file(self, path: str | None, symbol: str, address: int, pid: int) -> ProgramFile | None:
+        """The file at `path`, as `find` gives it for a process."""
+        asked = (path, symbol, address, pid)
+        if self._asked != asked:
+            self._asked, self._file = asked, _open(Path(path), symbol, address) if path else None
+        return self._file
+
+
+class _Programs(dict[int, OpenedProgram]):
+    """The one of each inferior, by its number."""
+
+
 def find(symbol: str, address: int) -> ProgramFile | None:
     """The file of the selected inferior's program, which has `symbol` at `address` in memory.
 
     None where there is none, or where the process has been started from another one: their build ids are compared.
     """
-    global _last
-    path = name()
-    key = (path, symbol, address, gdb.selected_inferior().pid)
-    if _last[0] != key:
-        _last = (key, _open(Path(path), symbol, address) if path else None)
-    return _last[1]
+    inferior = gdb.selected_inferior()
+    opened = extension().part(_Programs).setdefault(inferior.num, OpenedProgram())
+    return opened.file(name(), symbol, address, inferior.pid)
+
+
+def forget(number: int) -> None:
+    """The process of an inferior has ended."""
+    extension().part(_Programs).pop(number, None)
 
 
 def _open(path: Path, symbol: str, address: int) -> ProgramFile | None:
     # Not before they are needed: these take time to load.
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
-    from elftools.elf.sections import SymbolTableSection
 
+    from jit.object.elf_constants import STT
+    from jit.object.elf_symbols import defined
+
+    kinds: dict[int, int] = {STT.FUNC: ~1, STT.OBJECT: ~0}
     try:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
-            symbols = elf.get_section_by_name(".dynsym")
-            found = symbols.get_symbol_by_name(symbol) if isinstance(symbols, SymbolTableSection) else None
-            if not found:
+            exported = {
+                each.name: each.address & kinds[each.type] for each in defined(elf, ".dynsym") if each.type in kinds
+            }
+            if symbol not in exported:
                 return None
-            bias = address - (int(found[0]["st_value"]) & ~1)
+            bias = address - exported[symbol]
             segments = tuple((each["p_vaddr"] + bias, each.data()) for each in elf.iter_segments() if _is_same(each))
             note = elf.get_section_by_name(".note.gnu.build-id")
             if note is None:
@@ -103,7 +112,7 @@ def _open(path: Path, symbol: str, address: int) -> ProgramFile | None:
                 return None
     except (ELFError, OSError):
         return None
-    return ProgramFile(path, bias, segments)
+    return ProgramFile(path, bias, segments, {name: place + bias for name, place in exported.items()})
 
 
 def _is_same(segment: Segment) -> bool:

@@ -14,8 +14,8 @@ QUIET_SECONDS = 2.0
 STEP_SECONDS = 0.5
 
 
-class Progress:
-    """`with Progress("processes", 10042) as progress: ... progress.advance()`."""
+class ProgressLine:
+    """`with ProgressLine("processes", 10042) as progress: ... progress.advance()`."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what = what
@@ -24,7 +24,7 @@ class Progress:
         self._next = time.monotonic() + QUIET_SECONDS
         self._shown = False
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def advance(self) -> None:

@@ -39,8 +39,6 @@ _SYMBOL_SIZE = 24
 # Entries of .dynamic (System V ABI, chapter 5).
 _DT_NULL, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_STRSZ, _DT_SYMENT = 0, 4, 5, 6, 10, 11
 
-_loaded = False
-
 
 @dataclass(frozen=True)
 class Host:
@@ -202,23 +200,45 @@ def reader_image(host: Host) -> bytes:
     return elf.to_bytes()
 
 
-def silence() -> str | None:
-    """Load the reader into this GDB. None when it is loaded, by this or an earlier call; else why it is not.
+class JitReader:
+    """The reader in this GDB."""
 
-    A reader that someone else loaded is left alone: GDB holds one.
-    """
-    import gdb
+    def __init__(self) -> None:
+        self._is_loaded = False
+        self._is_set_aside = False
 
-    global _loaded
-    machine = os.uname().machine
-    if machine not in HOSTS or sys.byteorder != "little" or struct.calcsize("P") != 8:
-        return f"no JIT reader for a GDB on {machine}"
-    try:
-        # A file in memory: nobody else can write it, nothing is left behind, and a /tmp mounted noexec does not matter.
-        with os.fdopen(os.memfd_create("beamgdb-jit-reader"), "wb", buffering=0) as file:
-            file.write(reader_image(HOSTS[machine]))
-            gdb.execute(f"jit-reader-load /proc/self/fd/{file.fileno()}", to_string=True)
-    except (gdb.error, OSError, AttributeError) as error:  # AttributeError: a system without memfd_create
-        return None if _loaded and _ALREADY_LOADED in str(error) else str(error)
-    _loaded = True
-    return None
+    def silence(self) -> str | None:
+        """Load the reader into this GDB. None when it is loaded, by this or an earlier call; else why it is not.
+
+        A reader that someone else loaded is left alone: GDB holds one.
+        """
+        import gdb
+
+        machine = os.uname().machine
+        if machine not in HOSTS or sys.byteorder != "little" or struct.calcsize("P") != 8:
+            return f"no JIT reader for a GDB on {machine}"
+        try:
+            # A file in memory: nobody else can write it, nothing is left behind, and a /tmp mounted noexec does not
+            # matter.
+            with os.fdopen(os.memfd_create("beamgdb-jit-reader"), "wb", buffering=0) as file:
+                file.write(reader_image(HOSTS[machine]))
+                gdb.execute(f"jit-reader-load /proc/self/fd/{file.fileno()}", to_string=True)
+        except (gdb.error, OSError, AttributeError) as error:  # AttributeError: a system without memfd_create
+            return None if self._is_loaded and _ALREADY_LOADED in str(error) else str(error)
+        self._is_loaded = True
+        return None
+
+    def set_aside(self) -> None:
+        """Have GDB go without the reader, which would be given any registration in memory that GDB allocates for it,
+        of whatever size: GDB ends if there is not so much. By itself it reads of one only what it needs."""
+        import gdb
+
+        if self._is_loaded:
+            gdb.execute("jit-reader-unload", to_string=True)
+            self._is_loaded, self._is_set_aside = False, True
+
+    def resume(self) -> None:
+        """Load the reader again if it was set aside: there is another target."""
+        if self._is_set_aside:
+            self._is_set_aside = False
+            self.silence()

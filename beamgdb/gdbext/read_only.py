@@ -10,51 +10,54 @@ from contextlib import contextmanager
 
 import gdb
 
+from beamgdb.gdbext.c_expressions import in_c
+
 Area = tuple[int, int]
 """Start, and end (exclusive)."""
 
-_declared: set[Area] = set()
-_owner = 0
-"""The process whose memory is declared."""
 
+class ReadOnlyMemory:
+    """What GDB has been told of one process."""
 
-def declare(pid: int, areas: Collection[Area]) -> None:
-    """Have exactly these areas of a process be read-only."""
-    global _owner
-    wanted = set(areas)
-    if _owner != pid or not _declared <= wanted:
-        release()
-        _owner = pid
-    new = sorted(wanted - _declared)
-    if new and not _declared:
-        # Without this, memory outside of all declared areas would be out of reach.
-        gdb.execute("set mem inaccessible-by-default off", to_string=True)
-    for start, stop in new:
-        gdb.execute(f"mem {start:#x} {stop:#x} ro", to_string=True)
-        _declared.add((start, stop))
+    def __init__(self) -> None:
+        self._declared: set[Area] = set()
+        self._owner = 0
+        """The process whose memory is declared."""
 
+    def declare(self, pid: int, areas: Collection[Area]) -> None:
+        """Have exactly these areas of a process be read-only."""
+        wanted = set(areas)
+        if self._owner != pid or not self._declared <= wanted:
+            self.release()
+            self._owner = pid
+        new = sorted(wanted - self._declared)
+        if new and not self._declared:
+            # Without this, memory outside of all declared areas would be out of reach.
+            gdb.execute("set mem inaccessible-by-default off", to_string=True)
+        with in_c():
+            for start, stop in new:
+                gdb.execute(f"mem {start:#x} {stop:#x} ro", to_string=True)
+                self._declared.add((start, stop))
 
-def release() -> None:
-    """The process has ended, or GDB has left it: its areas mean nothing any more."""
-    if _declared:
-        _declared.clear()
-        gdb.execute("mem auto", to_string=True)
-        gdb.execute("set mem inaccessible-by-default on", to_string=True)
+    def release(self) -> None:
+        """The process has ended, or GDB has left it: its areas mean nothing any more."""
+        if self._declared:
+            self._declared.clear()
+            gdb.execute("mem auto", to_string=True)
+            gdb.execute("set mem inaccessible-by-default on", to_string=True)
 
+    def holds(self, address: int) -> bool:
+        """Whether an address is in a declared area."""
+        return any(start <= address < stop for start, stop in self._declared)
 
-def holds(address: int) -> bool:
-    """Whether an address is in a declared area."""
-    return any(start <= address < stop for start, stop in _declared)
-
-
-@contextmanager
-def suspended() -> Iterator[None]:
-    """Allow to write there meanwhile."""
-    if not _declared:
-        yield
-        return
-    gdb.execute("disable mem", to_string=True)
-    try:
-        yield
-    finally:
-        gdb.execute("enable mem", to_string=True)
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Allow to write there meanwhile."""
+        if not self._declared:
+            yield
+            return
+        gdb.execute("disable mem", to_string=True)
+        try:
+            yield
+        finally:
+            gdb.execute("enable mem", to_string=True)

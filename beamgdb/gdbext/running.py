@@ -11,30 +11,34 @@ from functools import cached_property
 
 import gdb
 
-from beamgdb.gdbext import current_frame
+from beamgdb.gdbext import c_expressions, current_frame, standing
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.terms.quoting import bare
+from beamgdb.views.threads import ThreadRow
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.frame import ErlangFrame
-from beamgdb.vm.node import Node
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 
 LARGEST_STACK = 64 << 20
 """Bytes of a scheduler thread's stack, at most. Its `pthread_t` is the address of a structure above its stack."""
 
-Position = tuple[gdb.InferiorThread, ErlangFrame, bool]
+RunningAt = tuple[gdb.InferiorThread, ErlangFrame, bool]
 """A thread in Erlang code: the frame of its innermost Erlang function, and whether that has called something else."""
 
 
 class Running:
-    """What threads run. Holds as long as the target stands still."""
+    """What threads run, as `views.threads.Threads` has it. Holds as long as the target stands still."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._positions: dict[gdb.InferiorThread, tuple[int, Position] | None] = {}
+        self._positions: dict[gdb.InferiorThread, tuple[int, RunningAt] | None] = {}
 
     def selected(self) -> Process | None:
         """The process that the selected thread runs."""
+        standing.require_selected()
         thread = gdb.selected_thread()
         if thread is None or not thread.is_valid():
             return None
@@ -44,21 +48,25 @@ class Running:
         return next((self._node.processes.at(at) for at, one in self._dirty.items() if one == thread), None)
 
     def levels(self, process: Process) -> Iterator[Level]:
-        """The stack of a process, running or not."""
+        """The stack of a process, whose thread stands still if it is on one."""
         position = self._position(process)
         if position is None:
             return backtrace.of_waiting(self._node, process)
         _, frame, calling = position
         return backtrace.of_frame(self._node, process, frame, calling)
 
-    def where(self, process: Process) -> str:
-        """On which thread it runs, empty for a process that does not."""
+    def moves(self, process: Process) -> bool:
+        """Whether the process goes on while it is looked at: a thread runs it, in non-stop mode."""
+        if not self._runs or self._position(process) is not None:
+            return False
+        thread = self._thread(process)
+        return thread in self._runs if thread is not None else process.is_running()
+
+    def thread(self, process: Process) -> ThreadRow | None:
+        """The thread that it runs on, None if it does not run."""
         position = self._position(process)
-        thread = position[0] if position else self._dirty.get(process.address)
-        if thread is None:
-            return ""
-        # Threads of a core file have no names.
-        return f" on thread {thread.num}" + (f" ({thread.name})" if thread.name else "")
+        thread = position[0] if position else self._thread(process)
+        return ThreadRow(thread.num, bare(thread.name or "")) if thread is not None else None
 
     def in_erlang(self, process: Process) -> bool:
         """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
@@ -66,8 +74,25 @@ class Running:
 
     @cached_property
     def _schedulers(self) -> dict[int, Scheduler]:
-        """The schedulers that work for a process, by its address."""
-        return {one.current_process: one for one in self._node.schedulers if one.current_process}
+        """The schedulers that work for a process, by its address, as far as they can be read."""
+        return {process: one for one in self._node.schedulers if (process := _process_of(one))}
+
+    def by_schedulers(self) -> Iterator[Process]:
+        """The processes that schedulers work for."""
+        return map(self._node.processes.at, self._schedulers)
+
+    def _thread(self, process: Process) -> gdb.InferiorThread | None:
+        """The thread that works for the process, where that has been found without looking at its frames."""
+        if process.address in self._dirty:
+            return self._dirty[process.address]
+        scheduler = self._schedulers.get(process.address)
+        thread = self._handles.get(scheduler.thread) if scheduler is not None and self._runs else None
+        return thread if thread in self._runs else None
+
+    @cached_property
+    def _runs(self) -> list[gdb.InferiorThread]:
+        """Threads that do not stand still."""
+        return standing.running()
 
     @cached_property
     def _threads(self) -> list[gdb.InferiorThread]:
@@ -85,7 +110,7 @@ class Running:
         dirty = {at: one.thread for at, one in self._schedulers.items() if one.kind != NORMAL}
         return {at: self._handles[handle] for at, handle in dirty.items() if handle in self._handles}
 
-    def _position(self, process: Process) -> Position | None:
+    def _position(self, process: Process) -> RunningAt | None:
         scheduler = self._schedulers.get(process.address)
         if scheduler is None or scheduler.kind != NORMAL:
             return None
@@ -98,16 +123,18 @@ class Running:
 
     def _candidates(self, scheduler: Scheduler) -> Iterator[gdb.InferiorThread]:
         """Threads, the likeliest to be that of the scheduler first."""
-        selected = gdb.selected_thread()
+        chosen = gdb.selected_thread()
+        selected = chosen if chosen not in self._runs else None
         if selected is not None and _handle(selected, self._node) in (0, scheduler.thread):
             # GDB has not yet asked for the others, and knows the frames of this one.
             yield selected
         by_handle = self._handles.get(scheduler.thread)
         if by_handle is not None:
-            yield by_handle
+            yield from () if by_handle in self._runs else (by_handle,)
             return
         # On its own stack, or in Erlang code, for which BeamAsm uses another.
-        on_stack = [(self._below(one, scheduler.thread), one.num, one) for one in self._threads]
+        still = [one for one in self._threads if one not in self._runs]
+        on_stack = [(self._below(one, scheduler.thread), one.num, one) for one in still]
         yield from (one for _, _, one in sorted(on_stack, key=lambda entry: entry[:2]))
 
     def _below(self, thread: gdb.InferiorThread, handle: int) -> int:
@@ -119,11 +146,13 @@ class Running:
     def _stack_pointers(self) -> dict[gdb.InferiorThread, int]:
         found = {}
         for thread in self._threads:
+            if thread in self._runs:
+                continue
             thread.switch()
-            found[thread] = int(gdb.parse_and_eval("(unsigned long) $sp"))
+            found[thread] = int(c_expressions.evaluated("(unsigned long) $sp"))
         return found
 
-    def _of_thread(self, thread: gdb.InferiorThread) -> tuple[int, Position] | None:
+    def _of_thread(self, thread: gdb.InferiorThread) -> tuple[int, RunningAt] | None:
         """The process that a thread runs Erlang code of, and where."""
         if thread not in self._positions:
             thread.switch()
@@ -131,7 +160,15 @@ class Running:
         return self._positions[thread]
 
 
-def _position(thread: gdb.InferiorThread) -> tuple[int, Position] | None:
+def _process_of(scheduler: Scheduler) -> int:
+    """The process that a scheduler works for, 0 without one, or where that cannot be read."""
+    try:
+        return scheduler.current_process
+    except Unreadable:
+        return 0
+
+
+def _position(thread: gdb.InferiorThread) -> tuple[int, RunningAt] | None:
     found = current_frame.first_erlang(gdb.newest_frame())
     if found is None or found.erlang.process is None:
         return None

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gdb
 
-from beamgdb.gdbext import core_files, gdb_types, program_file
+from beamgdb.code.jit_interface import DESCRIPTOR
+from beamgdb.gdbext import c_expressions, core_files, core_program, gdb_types, program_file
 from beamgdb.gdbext.connection import is_core, is_remote
+from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.target_memory import InferiorMemory
+from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build
-from beamgdb.layouts.identity import read_identity
-from beamgdb.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
-from beamgdb.memory import ByteOrder, CachedMemory, Unreadable
-from beamgdb.vm.node import DESCRIPTOR, Node, Unavailable
+from beamgdb.memory import CachedMemory
+from beamgdb.node import Node
+from beamgdb.unwinding.beamasm import BeamAsmUnwinder
+from beamgdb.unwinding.interpreter import InterpreterUnwinder
+from beamgdb.unwinding.native import NativeUnwinder
+from beamgdb.unwinding.unwinder import Unwinder
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
+from jit.object.target import ByteOrder
+from jit.otp.layouts.identity import read_identity
+from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
+
+if TYPE_CHECKING:
+    # Not before it is needed: it loads a disassembler.
+    from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
 MARK = "etp_erts_version"
 """A symbol that every beam.smp since OTP 18 exports and nothing else has."""
@@ -44,11 +60,36 @@ REMOTE_BLOCK = 2048
 """What one packet of qemu's stub can hold."""
 
 
+class PerCode:
+    """What was made of the code that is loaded: all anew when that has changed."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.is_protected = False
+        """Whether GDB is kept from writing where it must not."""
+        self.is_followed = False
+        """Whether those have been told who want to know of new code."""
+
+    @cached_property
+    def unwinder(self) -> Unwinder | None:
+        """The unwinder of Erlang frames, None for an architecture without one."""
+        node = self._node
+        if node.is_interpreter:
+            machine = FRAME_REGISTERS.get(node.identity.arch or "")
+            if machine is None or not node.has_layout:
+                return None
+            kind = NativeUnwinder if len(node.native) else InterpreterUnwinder
+            return kind(node, machine, node.process_main)
+        return BeamAsmUnwinder(node, node.machine) if node.machine else None
+
+
 @dataclass
 class Session:
     """A VM of one inferior. `memory` and what was derived from it are valid until the target runs again."""
 
     node: Node
+    target: InferiorMemory
+    """What `node` reads through its cache."""
     marked_at: int
     """Address of `MARK`: another one means another process, or one that was just relocated."""
     pid: int
@@ -61,12 +102,22 @@ class Session:
     """Whether `marked_at` has been checked since the target ran."""
     told: bool = False
     """Whether the user has been told of what does not work with this VM."""
+    registrations_are_checked: bool = False
+    """Whether GDB itself was kept from what it must not take for sound."""
+    told_left_out: set[str] = field(default_factory=set)
+    """Why modules are left out, as far as the user has been told."""
     code_is_checked: bool = False
     """Whether it is known that no code was purged since: OTP 25 does that silently."""
-    per_code: dict[str, object] = field(default_factory=dict)
-    """Whatever others derive from the code that is loaded."""
+    per_code: PerCode = field(init=False)
+    c_unwinder: tuple[ProgramFile | None, CUnwinder | None] = (None, None)
+    """The unwinder of C frames, and the file of the program that it is for."""
+    installed_sources: dict[Path, dict[str, str]] = field(default_factory=dict)
+    """The folder of each source file that is installed with the system, by the system's root."""
     mark: bytes | None = None
     """What was at `marked_at` when that was asked for last, None where it could not be read."""
+
+    def __post_init__(self) -> None:
+        self.per_code = PerCode(self.node)
 
     @property
     def is_settled(self) -> bool:
@@ -86,18 +137,19 @@ class Session:
         changed = self.node.update_code()
         self.code_is_stale, self.code_is_checked = False, True
         if changed:
-            self.per_code.clear()
+            self.per_code = PerCode(self.node)
         self.code_seconds += time.perf_counter() - start
         return changed
 
 
-_sessions: dict[int, Session] = {}
+class _Sessions(dict[int, Session]):
+    """The one of each inferior, by its number."""
 
 
 def address_of(name: str) -> int | None:
     """Address of a C symbol in the program, None without one."""
     try:
-        return int(gdb.parse_and_eval(f"&'{name}'").cast(gdb.lookup_type("unsigned long long")))
+        return int(c_expressions.evaluated(f"&'{name}'"))
     except gdb.error:
         return None
 
@@ -117,17 +169,21 @@ def has_process() -> bool:
 def find() -> Session | None:
     """The session of the selected inferior's VM, None where there is no beam.smp with a process."""
     inferior = gdb.selected_inferior()
-    session = _sessions.get(inferior.num)
+    session = extension().part(_Sessions).get(inferior.num)
     if not has_process():
         return None
-    if session is not None and session.pid == inferior.pid and (session.in_place or _is_unmoved(session)):
+    # GDB tells of a program that it is given for a core file before it moves it there.
+    is_in_place = session is not None and session.pid == inferior.pid and (
+        session.in_place and session.is_settled or _is_unmoved(session)
+    )
+    if session is not None and is_in_place:
         session.in_place = True
         return session
     marked_at = address_of(MARK)
-    if marked_at is None:
+    if marked_at is None or core_program.foreign():
         return None
     if session is None or (session.marked_at, session.pid) != (marked_at, inferior.pid):
-        session = _sessions[inferior.num] = Session(_new_node(marked_at), marked_at, inferior.pid)
+        session = extension().part(_Sessions)[inferior.num] = _new(marked_at, inferior.pid)
     session.in_place = True
     session.mark = _content(session)
     return session
@@ -141,37 +197,25 @@ def _is_unmoved(session: Session) -> bool:
 
 
 def _content(session: Session) -> bytes | None:
-    try:
-        return session.node.memory.read(session.marked_at, MARK_SIZE)
-    except Unreadable:
-        return None
+    return session.node.memory.try_read(session.marked_at, MARK_SIZE)
 
 
 def known() -> Session | None:
     """The session of the selected inferior if there is one already: quick, for unwinders and printers."""
-    return _sessions.get(gdb.selected_inferior().num)
-
-
-_relocates = False
-
-
-def relocates() -> bool:
-    """Whether the program is just being moved: nothing can be read then."""
-    return _relocates
+    return extension().part(_Sessions).get(gdb.selected_inferior().num)
 
 
 def relocate() -> bool:
     """Have the program where its core file says that it was; whether GDB had it elsewhere. Quick once the VM is found:
     to ask GDB takes longer than to unwind a frame."""
-    global _relocates
     session = known()
     if session is not None and session.in_place and session.is_settled and session.pid == gdb.selected_inferior().pid:
         return False
-    _relocates = True
+    extension().relocates = True
     try:
         moved = core_files.relocate()
     finally:
-        _relocates = False
+        extension().relocates = False
     if moved:
         # GDB has told of new symbols before it moved them.
         forget_all()
@@ -183,21 +227,33 @@ def require() -> Session:
     relocate()
     session = find()
     if session is None:
-        if not is_beam():
-            raise Unavailable("this program is no beam.smp, or one that exports no etp_* symbols (load its debug file)")
+        require_beam()
         raise Unavailable("the program is not being run: attach to a process, run it, or load a core file")
     session.refresh_code()
     return session
 
 
+def require_beam() -> None:
+    """Raise `Unavailable` if there is no beam.smp, running or not, or another one than the core file is of."""
+    path, foreign = program_file.name(), core_program.foreign()
+    if path is None and is_core():
+        raise Unavailable("the core file has no program: give the BEAM that wrote it (`file BEAM`, or `gdb BEAM CORE`)")
+    if path is None:
+        raise Unavailable("no program is loaded: attach to a process, or give BEAM, or BEAM and CORE")
+    if foreign:
+        raise Unavailable(foreign)
+    if not is_beam():
+        raise Unavailable("this program is no beam.smp, or one that exports no etp_* symbols (load its debug file)")
+
+
 def drop(number: int) -> None:
     """Forget the VM of an inferior that has ended."""
-    _sessions.pop(number, None)
+    extension().part(_Sessions).pop(number, None)
 
 
 def forget_all() -> None:
     """Some target has run. What is not known yet of a VM may be known now."""
-    for number, session in list(_sessions.items()):
+    for number, session in list(extension().part(_Sessions).items()):
         session.forget()
         if not session.is_settled:
             drop(number)
@@ -213,7 +269,7 @@ def _build() -> Build:
     path = program_file.name()
     objfile = next((one for one in gdb.objfiles() if one.filename == path), None)
     # Not before it is needed: what reads ELF files takes time to load.
-    from beamgdb.layouts.executable import extent
+    from jit.otp.layouts.executable import extent
 
     address, size = (extent(Path(path), "process_main") if path else None) or (0, None)
     separate = next((one for one in gdb.objfiles() if objfile is not None and one.owner == objfile), None)
@@ -221,41 +277,41 @@ def _build() -> Build:
     return Build(objfile.build_id if objfile else None, size, bool(address & 1), Path(debug) if debug else None)
 
 
-_libraries: frozenset[str] = frozenset()
+class _CSymbols:
+    """Addresses of C symbols, asked for once. Called with a name it gives an address, or None."""
+
+    def __init__(self, file: ProgramFile | None) -> None:
+        """`file`: where to look first."""
+        self._file = file
+        self._addresses: dict[str, int | None] = {}
+        self._libraries: frozenset[str] = frozenset()
+
+    def __call__(self, name: str) -> int | None:
+        if name == DESCRIPTOR and self._addresses.get(name, 0) is None and self._is_library_new():
+            del self._addresses[name]
+        if name not in self._addresses:
+            known = self._file.symbols.get(name) if self._file else None
+            self._addresses[name] = address_of(name) if known is None else known
+        return self._addresses[name]
+
+    def _is_library_new(self) -> bool:
+        """Whether GDB has a file that it did not have when it was asked last, which may hold the symbols of what runs
+        native code: a NIF."""
+        files = (one.filename or "" for one in gdb.objfiles())
+        before, self._libraries = self._libraries, frozenset(name for name in files if ".so" in name)
+        return not self._libraries <= before
 
 
-def _is_library(file: gdb.Objfile) -> bool:
-    """Whether an object file may hold the symbols of what runs native code: a NIF."""
-    return ".so" in (file.filename or "")
-
-
-def _is_library_new() -> bool:
-    """Whether GDB has a file that it did not have when it was asked last."""
-    global _libraries
-    before, _libraries = _libraries, frozenset(one.filename or "" for one in gdb.objfiles() if _is_library(one))
-    return not _libraries <= before
-
-
-def _new_node(marked_at: int) -> Node:
-    word_size = gdb.lookup_type("long").pointer().sizeof
+def _new(marked_at: int, pid: int) -> Session:
     remote = is_remote()
     # GDB may look the dynamic linker's data up in the target for each symbol.
     file = program_file.find(MARK, marked_at) if remote or is_core() else None
-    target = InferiorMemory(word_size, _byteorder(), file)
+    target = InferiorMemory(c_expressions.word_size(), _byteorder(), file)
     memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK)
-    addresses: dict[str, int | None] = {}
-
-    def symbol(name: str) -> int | None:
-        if name == DESCRIPTOR and addresses.get(name, 0) is None and _is_library_new():
-            del addresses[name]
-        if name not in addresses:
-            known = file.symbols.get(name) if file and remote else None
-            addresses[name] = address_of(name) if known is None else known
-        return addresses[name]
-
+    symbol = _CSymbols(file if remote else None)
     for name in SYMBOLS:
         symbol(name)
-    identity = read_identity(memory.read, symbol)
+    identity = read_identity(memory.try_read, symbol)
     layout: Layout | None = None
     reason = ""
     try:
@@ -266,4 +322,6 @@ def _new_node(marked_at: int) -> Node:
             layout = for_identity(identity)
     except (NoLayout, ValueError) as error:
         reason = str(error)
-    return Node(memory, symbol, identity, layout, reason, _build())
+    # Of the JIT nothing is asked that the program's file tells: to read that takes time.
+    node = Node(memory, symbol, identity, layout, reason, _build() if identity.flavour != "jit" else None)
+    return Session(node, target, marked_at, pid)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path, PurePosixPath
 
-from beamgdb.beamasm.registrations import Module
-from beamgdb.beamasm.symbol_file import Locate
+from beamgdb.code.module import Module
+from beamgdb.code.symbol_file import Locate
 from beamgdb.gdbext import program_file
+from beamgdb.gdbext.session import Session
 from beamgdb.memory import Unreadable
+from beamgdb.node import Node
 from beamgdb.vm import compile_info
-from beamgdb.vm.node import Node, Unavailable
+from beamgdb.vm.model import Unavailable
+from jit.system.file_names import is_file
 
 MAX_DEPTH = 4
 """Levels of folders below an application's `src` that are searched."""
@@ -19,14 +21,16 @@ MAX_DEPTH = 4
 _SOURCES = (".erl", ".hrl", ".yrl", ".xrl", ".ex")
 
 
-def locator(node: Node) -> Locate:
+def locator(current: Session) -> Locate:
     """A function that tells a module's source folder.
 
     First where the module's compile info says, if the file is there; else among the sources installed with the running
     system (`lib/APP-VERSION/src`); else what the compile info says, for `set substitute-path`.
     """
-    top = root()
-    installed = _installed_sources(top) if top else {}
+    node, top = current.node, root()
+    if top is not None and top not in current.installed_sources:
+        current.installed_sources[top] = _installed_sources(top)
+    installed = current.installed_sources[top] if top is not None else {}
     modules = {module.name: module for module in node.code}
 
     def locate(module: str, file: str) -> tuple[str, str]:
@@ -35,7 +39,7 @@ def locator(node: Node) -> Locate:
         folders = [compiled.parent] if compiled else []
         if PurePosixPath(file).is_absolute():
             folders.insert(0, PurePosixPath(file).parent)
-        here = next((folder for folder in folders if Path(folder, name).is_file()), None)
+        here = next((folder for folder in folders if is_file(Path(folder, name))), None)
         found = str(here) if here else installed.get(name)
         return (found, name) if found else (str(folders[0]) if folders else ".", name)
 
@@ -61,7 +65,6 @@ def root() -> Path | None:
     return next((folder for folder in Path(program).resolve().parents if any(folder.glob("lib/stdlib-*"))), None)
 
 
-@cache
 def _installed_sources(root: Path) -> dict[str, str]:
     """File name to folder of all sources in ROOT/lib/*/src."""
     found: dict[str, str] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,13 +9,15 @@ from pathlib import Path
 
 import gdb
 
-from beamgdb.beamasm import symbol_file
-from beamgdb.beamasm.registrations import Module
-from beamgdb.gdbext import source_files
-from beamgdb.gdbext.questions import without_questions
+from beamgdb.code import symbol_file
+from beamgdb.code.loaded import LoadedCode
+from beamgdb.code.module import Module
+from beamgdb.gdbext import errors, source_files
+from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.file_arguments import file_argument
 from beamgdb.gdbext.session import Session
-from beamgdb.interpreter.special_code import INTERPRETER
-from beamgdb.vm.code import CodeIndex
+from beamgdb.gdbext.temporary_settings import without_questions
+from beamgdb.vm.model import Unavailable
 
 MAX_FILES = 16
 """Symbol files at a time; when modules trickle in one by one, they are put together into one again."""
@@ -30,35 +30,34 @@ class _File:
 
 
 @dataclass
-class _State:
-    """Symbol files of one inferior."""
+class SymbolFiles:
+    """The symbol files of one inferior."""
 
     files: list[_File] = field(default_factory=list)
     seconds: float = 0.0
-    code: CodeIndex | None = None
+    code: LoadedCode | None = None
     """The code that the files describe."""
 
     def described(self) -> set[Module]:
         return {module for file in self.files for module in file.modules}
 
 
-_states: dict[int, _State] = {}
-_folder: Path | None = None
-_numbers = iter(range(1, 1 << 62))
+class _Given(dict[int, SymbolFiles]):
+    """What GDB was given for each inferior, by its number."""
 
 
-def state() -> _State:
+def of_selected() -> SymbolFiles:
     """What GDB was given for the selected inferior."""
-    return _states.setdefault(gdb.selected_inferior().num, _State())
+    return extension().part(_Given).setdefault(gdb.selected_inferior().num, SymbolFiles())
 
 
 def sync(current: Session) -> None:
     """Make GDB's symbols agree with the code that the session knows. Not for unwinders: it invalidates frames."""
-    machine, mine = current.node.description, state()
+    machine, mine = current.node.description, of_selected()
     if machine is None or mine.code is current.node.code:
         return
     # The interpreter's own words lie among the variables of the program, which has symbols there.
-    loaded = {module for module in current.node.code if module.name != INTERPRETER}
+    loaded = {module for module in current.node.code if not (module.of_vm and current.node.is_interpreter)}
     described = mine.described()
     if loaded == described:
         mine.code = current.node.code
@@ -73,15 +72,18 @@ def sync(current: Session) -> None:
             _remove(file)
     mine.files = kept
     if new:
-        locate = source_files.locator(current.node)
+        locate = source_files.locator(current)
         described_as = [_beside_native(module, current.node.code) for module in new]
         data = symbol_file.write(sorted(described_as, key=lambda module: module.base), machine, locate)
-        mine.files.append(_add(data, new))
+        try:
+            mine.files.append(_add(data, new))
+        except (OSError, Unavailable, gdb.error) as error:
+            gdb.write(f"beamgdb: no symbols for {len(new)} modules: {errors.one_line(error)}\n", gdb.STDERR)
     mine.code = current.node.code
     mine.seconds += time.perf_counter() - start
 
 
-def _beside_native(module: Module, code: CodeIndex) -> Module:
+def _beside_native(module: Module, code: LoadedCode) -> Module:
     """A module as GDB is told of it: interpreted code that has native code beside it does not bear its plain name."""
     if next(code.native_modules(module.name), None) is None:
         return module
@@ -99,33 +101,25 @@ def is_native(objfile: gdb.Objfile) -> bool:
 
 def is_ours(objfile: gdb.Objfile) -> bool:
     """Whether GDB has an object file from here."""
-    return _folder is not None and Path(objfile.filename or "").parent == _folder
+    return Path(objfile.filename or "").parent == extension().symbol_folder.path
 
 
 def withdraw(number: int) -> None:
     """Take back the symbol files of an inferior that has ended."""
-    for file in _states.pop(number, _State()).files:
+    for file in extension().part(_Given).pop(number, SymbolFiles()).files:
         _remove(file)
 
 
-def clean_up() -> None:
-    """GDB ends: remove the files from disk."""
-    if _folder is not None:
-        shutil.rmtree(_folder, ignore_errors=True)
-
-
 def _add(data: bytes, modules: Iterable[Module]) -> _File:
-    global _folder
-    if _folder is None:
-        _folder = Path(tempfile.mkdtemp(prefix="beamgdb-"))
-    path = _folder / f"erlang-{next(_numbers)}.elf"
+    path = extension().symbol_folder.new_file()
+    command = f"add-symbol-file {file_argument(path)}"
     path.write_bytes(data)
-    without_questions(lambda: gdb.execute(f"add-symbol-file {path}", to_string=True))
+    without_questions(lambda: gdb.execute(command, to_string=True))
     return _File(path, frozenset(modules))
 
 
 def _remove(file: _File) -> None:
     # GDB may have dropped it by itself, when it forgot all symbols.
     if any(objfile.filename == str(file.path) for objfile in gdb.objfiles()):
-        without_questions(lambda: gdb.execute(f"remove-symbol-file {file.path}", to_string=True))
+        without_questions(lambda: gdb.execute(f"remove-symbol-file {file_argument(file.path)}", to_string=True))
     file.path.unlink(missing_ok=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gdb
 
 from beamgdb.gdbext.program_file import ProgramFile
-from beamgdb.memory import ByteOrder, Unreadable
+from beamgdb.memory import READ_LIMIT, Unreadable
+from jit.object.target import ByteOrder
 
 
 class InferiorMemory:
@@ -16,9 +17,13 @@ class InferiorMemory:
         self.word_size = word_size
         self.byteorder: ByteOrder = byteorder
         self._file = file
+        self._replaced: dict[int, bytes] = {}
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes at `address`; raises `Unreadable`."""
+        if not 0 <= size <= READ_LIMIT:
+            # GDB ends if there is not so much memory.
+            raise Unreadable(address, size)
         known = self._file.read(address, size) if self._file else None
         if known is not None:
             return known
@@ -28,28 +33,22 @@ class InferiorMemory:
             raise Unreadable(address, size) from None
         if self._file:
             data = self._file.overlaid(address, data)
-        return _true(address, data) if _replaced else data
+        return self._true(address, data) if self._replaced else data
 
+    def hide(self, address: int, original: bytes) -> None:
+        """Give these bytes, whatever is in memory there: a debugger has put something else for as long as the target
+        runs."""
+        self._replaced[address] = original
 
-_replaced: dict[int, bytes] = {}
-"""What is true of memory in which a debugger has put something else for as long as the target runs."""
+    def show(self, address: int) -> None:
+        """What is in memory at the address is true again."""
+        self._replaced.pop(address, None)
 
-
-def hide(address: int, original: bytes) -> None:
-    """Have `InferiorMemory` give these bytes, whatever is in memory there."""
-    _replaced[address] = original
-
-
-def show(address: int) -> None:
-    """What is in memory at the address is true again."""
-    _replaced.pop(address, None)
-
-
-def _true(address: int, data: bytes) -> bytes:
-    corrected = bytearray(data)
-    for at, original in _replaced.items():
-        offset = at - address
-        low, high = max(0, offset), min(len(data), offset + len(original))
-        if low < high:
-            corrected[low:high] = original[low - offset : high - offset]
-    return bytes(corrected)
+    def _true(self, address: int, data: bytes) -> bytes:
+        corrected = bytearray(data)
+        for at, original in self._replaced.items():
+            offset = at - address
+            low, high = max(0, offset), min(len(data), offset + len(original))
+            if low < high:
+                corrected[low:high] = original[low - offset : high - offset]
+        return bytes(corrected)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import gdb
 from gdb.unwinder import Unwinder as GdbUnwinder
 
-from beamgdb.gdbext import c_frames, session
-from beamgdb.interpreter.machines import MACHINES
+from beamgdb.gdbext import c_expressions, c_frames, session
 from beamgdb.interpreter.operations import Unsupported
-from beamgdb.interpreter.unwinder import InterpreterUnwinder
+from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import Unreadable
-from beamgdb.native.unwinder import NativeUnwinder
-from beamgdb.vm.frame import ErlangFrame, ReadRegister, Unwinder
-from beamgdb.vm.node import Node, Unavailable
-from beamgdb.vm.unwind import Unwinder as JitUnwinder
+from beamgdb.unwinding.interpreter import InterpreterUnwinder
+from beamgdb.unwinding.unwinder import Unwinder
+from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.model import Unavailable
 
 
 @dataclass(frozen=True)
-class _FrameId:
+class _ErlangFrameId:
     """What `PendingFrame.create_unwind_info` wants."""
 
     sp: gdb.Value
@@ -31,19 +30,7 @@ class _FrameId:
 def unwinder_of(current: session.Session) -> Unwinder | None:
     """The unwinder of the session's VM, None for an architecture without one."""
     current.refresh_code()
-    if "unwinder" not in current.per_code:
-        current.per_code["unwinder"] = _new_unwinder(current.node)
-    return cast("Unwinder | None", current.per_code["unwinder"])
-
-
-def _new_unwinder(node: Node) -> Unwinder | None:
-    if node.is_interpreter:
-        machine = MACHINES.get(node.identity.arch or "")
-        if machine is None or not node.has_layout:
-            return None
-        kind = NativeUnwinder if len(node.native) else InterpreterUnwinder
-        return kind(node, machine, node.process_main)
-    return JitUnwinder(node, node.machine) if node.machine else None
+    return current.per_code.unwinder
 
 
 def is_repeated(frame: gdb.Frame) -> bool:
@@ -61,7 +48,7 @@ def register_reader(frame: Any) -> ReadRegister:
             value = frame.read_register(name)
             if value.is_optimized_out:
                 return None
-            return int(value.cast(_pointer_sized())) & _mask()
+            return int(value.cast(c_expressions.word())) & _mask()
         except (gdb.error, ValueError):
             return None
 
@@ -104,25 +91,21 @@ class ErlangUnwinder(GdbUnwinder):
             return None
         if found is None:
             return None
-        kind = _pointer_sized()
+        kind = c_expressions.word()
 
         def value(number: int) -> gdb.Value:
             return gdb.Value(number & _mask()).cast(kind)
 
         info = pending_frame.create_unwind_info(
-            _FrameId(value(found.id_stack), value(found.id_code), value(found.id_special))
+            _ErlangFrameId(value(found.id_stack), value(found.id_code), value(found.id_special))
         )
         for name, content in found.registers.items():
             info.add_saved_register(name, value(content))
         return info
 
 
-def _pointer_sized() -> gdb.Type:
-    return gdb.lookup_type("unsigned long")
-
-
 def _mask() -> int:
-    return (1 << 8 * _pointer_sized().sizeof) - 1
+    return (1 << 8 * c_expressions.word_size()) - 1
 
 
 def install() -> None:

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from beamgdb.cache_folder import cache_folder
-from beamgdb.interpreter.points import Place, Point, Points
+from beamgdb.interpreter.points import Point, Points, Spot
 from beamgdb.interpreter.roles import Roles
+from jit.system.cache_folder import cache_folder
 
 FORMAT = 3
 """Changes when what is found does, or how it is found."""
@@ -76,7 +76,7 @@ def _points(kept: dict[str, Any]) -> Iterator[tuple[tuple[int, bool], Point]]:
         yield (int(offset), bool(calling)), kinds[kind]
 
 
-def _place(kept: list[Any]) -> Place:
+def _place(kept: list[Any]) -> Spot:
     name, offset = kept
     return str(name), int(offset)
 

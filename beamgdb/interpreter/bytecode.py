@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Operation, Unsupported
-from beamgdb.terms.tags import ARITY_SHIFT, IMMED1_BITS, IMMED1_MASK, IMMED2_BITS, NIL, PID, PORT
+from jit.otp.tags import ARITY_SHIFT, IMMED1_BITS, IMMED1_MASK, IMMED2_BITS, NIL, PID, PORT
 
 WORD = 4
 """Bytes of a word."""
@@ -25,7 +25,7 @@ FLOAT = 8
 _WORD_MASK = 0xFFFFFFFF
 
 
-class Kind(Enum):
+class OperandKind(Enum):
     """What an operand is, and what its value says."""
 
     X = "the number of an x register"
@@ -44,7 +44,7 @@ class Kind(Enum):
 class Operand(NamedTuple):
     """An operand of an instruction."""
 
-    kind: Kind
+    kind: OperandKind
     value: int
 
 
@@ -61,7 +61,7 @@ class Decoded(NamedTuple):
     """Address of what follows."""
 
 
-def decode(instruction: Instruction) -> Decoded:
+def decode(instruction: LoadedInstruction) -> Decoded:
     """An instruction's operands. Raises `Unsupported` for one that has operands of an unknown kind."""
     address, operation, words = instruction
     fixed, rest = words[1 : operation.words], words[operation.words :]
@@ -112,7 +112,7 @@ def _unpacked(operation: Operation, words: Sequence[int]) -> list[int]:
     return unpacked
 
 
-_X0, _NIL = Operand(Kind.X, 0), Operand(Kind.TERM, NIL)
+_X0, _NIL = Operand(OperandKind.X, 0), Operand(OperandKind.TERM, NIL)
 
 _WITHOUT_WORD = {"r": _X0, "n": _NIL}
 """Operands that the operation itself stands for."""
@@ -133,50 +133,50 @@ def _operands(letters: str, words: Sequence[int], base: int) -> Iterator[Operand
 
 
 def _label(word: int, base: int) -> Operand:
-    return Operand(Kind.LABEL, (base + WORD * word) & _WORD_MASK)
+    return Operand(OperandKind.LABEL, (base + WORD * word) & _WORD_MASK)
 
 
 def _source(word: int, _: int) -> Operand:
     """A register or a term. Registers are tagged as pids and ports are, which are never part of code."""
     if word & IMMED1_MASK == PID:
-        return Operand(Kind.X, word >> IMMED1_BITS)
+        return Operand(OperandKind.X, word >> IMMED1_BITS)
     if word & IMMED1_MASK == PORT:
-        return Operand(Kind.Y, (word >> IMMED1_BITS) - 1)
-    return Operand(Kind.TERM, word)
+        return Operand(OperandKind.Y, (word >> IMMED1_BITS) - 1)
+    return Operand(OperandKind.TERM, word)
 
 
 def _register(word: int, _: int) -> Operand:
     """An x register's offset from x0, or with the lowest bit set a y register's from the Erlang stack pointer."""
-    return Operand(Kind.Y, word // WORD - 1) if word & 1 else Operand(Kind.X, word // WORD)
+    return Operand(OperandKind.Y, word // WORD - 1) if word & 1 else Operand(OperandKind.X, word // WORD)
 
 
-def _plain(kind: Kind) -> Callable[[int, int], Operand]:
+def _plain(kind: OperandKind) -> Callable[[int, int], Operand]:
     return lambda word, _: Operand(kind, word)
 
 
 def _slots(word: int, _: int) -> Operand:
     """A number of words, of which the operand counts one more: the word of the return address or of a tuple's arity."""
-    return Operand(Kind.NUMBER, word // WORD - 1)
+    return Operand(OperandKind.NUMBER, word // WORD - 1)
 
 
 _LETTERS: dict[str, Callable[[int, int], Operand]] = {
-    "x": lambda word, _: Operand(Kind.X, word // WORD),
-    "y": lambda word, _: Operand(Kind.Y, word // WORD - 1),
-    "l": lambda word, _: Operand(Kind.FLOAT, word // FLOAT),
+    "x": lambda word, _: Operand(OperandKind.X, word // WORD),
+    "y": lambda word, _: Operand(OperandKind.Y, word // WORD - 1),
+    "l": lambda word, _: Operand(OperandKind.FLOAT, word // FLOAT),
     "d": _register,
     "S": _register,
     "s": _source,
-    **dict.fromkeys("aciq", _plain(Kind.TERM)),
-    **dict.fromkeys("tIW", _plain(Kind.NUMBER)),
-    "A": lambda word, _: Operand(Kind.NUMBER, word >> ARITY_SHIFT),
+    **dict.fromkeys("aciq", _plain(OperandKind.TERM)),
+    **dict.fromkeys("tIW", _plain(OperandKind.NUMBER)),
+    "A": lambda word, _: Operand(OperandKind.NUMBER, word >> ARITY_SHIFT),
     "P": _slots,
     "Q": _slots,
     "f": _label,
-    "j": lambda word, base: _label(word, base) if word else Operand(Kind.NO_LABEL, 0),
-    "C": lambda word, _: Operand(Kind.CATCH, word >> IMMED2_BITS),
-    "e": _plain(Kind.EXPORT),
-    "b": _plain(Kind.BIF),
-    "F": _plain(Kind.FUN),
+    "j": lambda word, base: _label(word, base) if word else Operand(OperandKind.NO_LABEL, 0),
+    "C": lambda word, _: Operand(OperandKind.CATCH, word >> IMMED2_BITS),
+    "e": _plain(OperandKind.EXPORT),
+    "b": _plain(OperandKind.BIF),
+    "F": _plain(OperandKind.FUN),
 }
 """How to read an operand's word, by the letter in the signature; also given what labels are relative to."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from beamgdb.interpreter.instructions import Instruction
+from beamgdb.code.code_ix import code_index
+from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.memory import Unreadable
-from beamgdb.terms.tags import ATOM, BOXED, CONS, IMMED2_MASK, PRIMARY_MASK
-from beamgdb.vm.node import Node
-from beamgdb.vm.statics import code_index
+from beamgdb.vm.model import Vm
+from jit.otp.code import MAX_ARG
+from jit.otp.tags import ATOM, BOXED, CONS, IMMED2_MASK, PRIMARY_MASK
 
 ReadX = Callable[[int], int]
 """The word in an x register. May raise `Unreadable`."""
@@ -17,15 +18,13 @@ ReadX = Callable[[int], int]
 _SHORT = 0xFFFF
 """An operand that shares a word with another one (`BEAM_LOOSE_MASK`, beam_opcodes.h)."""
 
-MAX_ARGUMENTS = 255
 
-
-def is_call(instruction: Instruction) -> bool:
+def is_call(instruction: LoadedInstruction) -> bool:
     """Whether this calls a function that may be one of Erlang."""
     return any(pattern.fullmatch(instruction.operation.name) for pattern, _ in _CALLS)
 
 
-def of(node: Node, instruction: Instruction, x: ReadX) -> set[int]:
+def of(node: Vm, instruction: LoadedInstruction, x: ReadX) -> set[int]:
     """Where the functions begin that may be called: one, or where that cannot be told one for each version of a module.
     Empty where there is none, or none is found."""
     for pattern, rule in _CALLS:
@@ -37,26 +36,26 @@ def of(node: Node, instruction: Instruction, x: ReadX) -> set[int]:
     return set()
 
 
-def _relative(operand: int) -> Callable[[Node, Instruction, ReadX], set[int]]:
+def _relative(operand: int) -> Callable[[Vm, LoadedInstruction, ReadX], set[int]]:
     """A function of the same module, at a distance in words."""
 
-    def found(node: Node, instruction: Instruction, _: ReadX) -> set[int]:
+    def found(node: Vm, instruction: LoadedInstruction, _: ReadX) -> set[int]:
         distance = instruction.words[operand] * node.memory.word_size
         return {(instruction.address + distance) & node.memory.address_mask}
 
     return found
 
 
-def _exported(operand: int) -> Callable[[Node, Instruction, ReadX], set[int]]:
+def _exported(operand: int) -> Callable[[Vm, LoadedInstruction, ReadX], set[int]]:
     """An export entry."""
 
-    def found(node: Node, instruction: Instruction, _: ReadX) -> set[int]:
+    def found(node: Vm, instruction: LoadedInstruction, _: ReadX) -> set[int]:
         return _dispatched(node, instruction.words[operand])
 
     return found
 
 
-def _dispatched(node: Node, address: int) -> set[int]:
+def _dispatched(node: Vm, address: int) -> set[int]:
     """The code of an `ErtsDispatchable`, with which export and fun entries begin."""
     index = code_index(node.memory, node.symbol, "active")
     if index is None:
@@ -65,28 +64,28 @@ def _dispatched(node: Node, address: int) -> set[int]:
     return {node.memory.word(addresses + index * node.memory.word_size)}
 
 
-def _fun(node: Node, term: int) -> set[int]:
+def _fun(node: Vm, term: int) -> set[int]:
     if term & PRIMARY_MASK != BOXED:
         return set()
     return _dispatched(node, node.record("ErlFunThing", term & ~PRIMARY_MASK)["entry.disp"])
 
 
-def _named(node: Node, module: int, function: int, arity: int) -> set[int]:
+def _named(node: Vm, module: int, function: int, arity: int) -> set[int]:
     if not module & IMMED2_MASK == function & IMMED2_MASK == ATOM:
         return set()
     name = f"{node.term(module)}:{node.term(function)}/{arity}"
     return {code.start for loaded in node.code for code in node.code.functions(loaded) if code.name == name}
 
 
-def _length(node: Node, term: int) -> int:
+def _length(node: Vm, term: int) -> int:
     count = 0
-    while term & PRIMARY_MASK == CONS and count <= MAX_ARGUMENTS:
+    while term & PRIMARY_MASK == CONS and count <= MAX_ARG:
         term = node.memory.word((term & ~PRIMARY_MASK) + node.memory.word_size)
         count += 1
     return count
 
 
-_CALLS: tuple[tuple[re.Pattern[str], Callable[[Node, Instruction, ReadX], set[int]]], ...] = (
+_CALLS: tuple[tuple[re.Pattern[str], Callable[[Vm, LoadedInstruction, ReadX], set[int]]], ...] = (
     (re.compile(r"i_call_(last_|only_)?fQ?"), _relative(1)),
     (re.compile(r"move_call_(last_|only_)?[xyc]fQ?"), _relative(2)),
     (re.compile(r"i_call_ext_(last_|only_)?eQ?|i_move_call_ext_(last_|only_)eQ?c"), _exported(1)),

@@ -18,7 +18,7 @@ from elftools.dwarf.locationlists import BaseAddressEntry, LocationEntry, Locati
 from elftools.elf.elffile import ELFFile
 
 from beamgdb.interpreter.symbolic.values import slot
-from beamgdb.layouts.dwarf import PARSER_ERRORS
+from jit.otp.layouts.dwarf import PARSER_ERRORS
 
 FUNCTION = b"process_main"
 

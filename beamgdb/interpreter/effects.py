@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from beamgdb.interpreter.bytecode import PRIVATE_APPEND, Decoded, Kind, Operand
+from beamgdb.interpreter.bytecode import PRIVATE_APPEND, Decoded, Operand, OperandKind
 
 
-class Control(Enum):
+class Outcome(Enum):
     """Where control goes, besides to branches."""
 
     NEXT = "to the next instruction"
@@ -26,7 +26,7 @@ class Control(Enum):
     RETURN_OR_CALL = "out of the function; or to another, which returns to the next instruction, in an empty frame"
 
 
-class Frame(Enum):
+class FrameChange(Enum):
     """What happens to the frame on the Erlang stack, besides that y registers are written."""
 
     KEPT = "nothing"
@@ -51,13 +51,13 @@ class Effects:
     live x registers keep their terms.
     """
 
-    control: Control
+    control: Outcome
     branches: tuple[int, ...]
     moves: tuple[tuple[Move, ...], ...]
     written: tuple[Operand, ...]
     spoilt: tuple[Operand, ...]
     live: int | None
-    frame: Frame
+    frame: FrameChange
     frame_size: int
     changes: tuple[Operand, ...]
     changes_any: bool
@@ -100,14 +100,14 @@ class _Rule:
     functions. `moves` are steps of pairs, what is written and with what.
     """
 
-    control: Control = Control.NEXT
+    control: Outcome = Outcome.NEXT
     writes: tuple[Reference, ...] = ()
     writes_x: int | None = None
     live: int | None = None
     lives: int | None = None
     calls: bool = False
     moves: tuple[tuple[tuple[Reference, Reference], ...], ...] = ()
-    frame: Frame = Frame.KEPT
+    frame: FrameChange = FrameChange.KEPT
     frame_size: int | None = None
     changes: tuple[int, ...] = ()
     changes_any: bool = False
@@ -116,7 +116,7 @@ class _Rule:
 
 def _labels(instruction: Decoded) -> tuple[int, ...]:
     found = (*instruction.operands, *instruction.table)
-    return tuple(dict.fromkeys(operand.value for operand in found if operand.kind is Kind.LABEL))
+    return tuple(dict.fromkeys(operand.value for operand in found if operand.kind is OperandKind.LABEL))
 
 
 def _referred(instruction: Decoded, reference: Reference) -> Operand:
@@ -134,7 +134,7 @@ def _moves(instruction: Decoded, rule: _Rule) -> tuple[tuple[Move, ...], ...]:
 def _written(instruction: Decoded, rule: _Rule) -> tuple[Operand, ...]:
     general = [operand for operand, letter in zip(instruction.operands, instruction.signature) if letter == "d"]
     special = [_referred(instruction, reference) for reference in rule.writes]
-    fixed = [Operand(Kind.X, rule.writes_x)] if rule.writes_x is not None else []
+    fixed = [Operand(OperandKind.X, rule.writes_x)] if rule.writes_x is not None else []
     return (*general, *special, *fixed)
 
 
@@ -196,16 +196,19 @@ _TABLE: tuple[tuple[str, _Rule], ...] = (
     ("i_recv_mark i_recv_set recv_marker_bind recv_marker_clear recv_marker_use", _Rule()),
     ("remove_message timeout timeout_locked", _Rule()),
     # Frames.
-    ("allocate allocate_zero i_allocate_zero", _Rule(frame=Frame.ALLOCATED, frame_size=0, live=1, quiet=True)),
+    ("allocate allocate_zero i_allocate_zero", _Rule(frame=FrameChange.ALLOCATED, frame_size=0, live=1, quiet=True)),
     (
         "allocate_heap allocate_heap_zero i_allocate_heap_zero",
-        _Rule(frame=Frame.ALLOCATED, frame_size=0, live=2, quiet=True),
+        _Rule(frame=FrameChange.ALLOCATED, frame_size=0, live=2, quiet=True),
     ),
-    ("allocate_init", _Rule(frame=Frame.ALLOCATED, frame_size=0, live=1, quiet=True)),
-    ("is_integer_allocate is_nonempty_list_allocate", _Rule(frame=Frame.ALLOCATED, frame_size=2, live=3, quiet=True)),
-    ("deallocate", _Rule(frame=Frame.DEALLOCATED)),
-    ("i_trim", _Rule(frame=Frame.TRIMMED, frame_size=0)),
-    ("move_trim", _Rule(frame=Frame.TRIMMED, frame_size=2, moves=(((1, 0),),))),
+    ("allocate_init", _Rule(frame=FrameChange.ALLOCATED, frame_size=0, live=1, quiet=True)),
+    (
+        "is_integer_allocate is_nonempty_list_allocate",
+        _Rule(frame=FrameChange.ALLOCATED, frame_size=2, live=3, quiet=True),
+    ),
+    ("deallocate", _Rule(frame=FrameChange.DEALLOCATED)),
+    ("i_trim", _Rule(frame=FrameChange.TRIMMED, frame_size=0)),
+    ("move_trim", _Rule(frame=FrameChange.TRIMMED, frame_size=2, moves=(((1, 0),),))),
     ("i_init init", _Rule(writes=(0,))),
     ("i_init2 init2", _Rule(writes=(0, 1))),
     ("i_init3 init3", _Rule(writes=(0, 1, 2))),
@@ -217,7 +220,7 @@ _TABLE: tuple[tuple[str, _Rule], ...] = (
     ("move2_par", _Rule(moves=(((1, 0), (3, 2)),))),
     ("move3", _Rule(moves=(((1, 0),), ((3, 2),), ((5, 4),)))),
     ("move_shift", _Rule(moves=(((2, 1), (1, 0)),))),
-    ("move_jump", _Rule(Control.LEAVE, moves=(((2, 1),),))),
+    ("move_jump", _Rule(Outcome.LEAVE, moves=(((2, 1),),))),
     ("move_x1", _Rule(writes_x=1)),
     ("move_x2", _Rule(writes_x=2)),
     ("swap", _Rule(moves=(((0, 1), (1, 0)),))),
@@ -273,34 +276,34 @@ _TABLE: tuple[tuple[str, _Rule], ...] = (
     ("i_bs_get_integer_imm", _Rule(writes=(5,), live=2)),
     ("i_bs_get_integer_small_imm", _Rule(writes=(4,))),
     # Jumps.
-    ("jump", _Rule(Control.LEAVE)),
-    ("i_jump_on_val i_jump_on_val_zero i_select_tuple_arity i_select_tuple_arity2", _Rule(Control.LEAVE)),
-    ("i_select_val2 i_select_val_bins i_select_val_lins", _Rule(Control.LEAVE)),
+    ("jump", _Rule(Outcome.LEAVE)),
+    ("i_jump_on_val i_jump_on_val_zero i_select_tuple_arity i_select_tuple_arity2", _Rule(Outcome.LEAVE)),
+    ("i_select_val2 i_select_val_bins i_select_val_lins", _Rule(Outcome.LEAVE)),
     # Messages. There are no live x registers in a receive statement.
     ("i_loop_rec wait_timeout_locked wait_timeout_locked_int", _Rule(lives=0)),
     ("wait_timeout_unlocked wait_timeout_unlocked_int", _Rule(lives=0)),
-    ("loop_rec_end wait_locked wait_unlocked", _Rule(Control.LEAVE, lives=0)),
+    ("loop_rec_end wait_locked wait_unlocked", _Rule(Outcome.LEAVE, lives=0)),
     ("recv_marker_reserve", _Rule(writes=(0,))),
     # Exceptions.
     ("catch try_end", _Rule(writes=(0,))),
     ("catch_end try_case", _Rule(writes=(0,), lives=0)),
     ("build_stacktrace raw_raise", _Rule(lives=0)),
-    ("badmatch badrecord case_end i_raise i_wait_error i_wait_error_locked", _Rule(Control.LEAVE)),
-    ("if_end system_limit_body try_case_end", _Rule(Control.LEAVE)),
+    ("badmatch badrecord case_end i_raise i_wait_error i_wait_error_locked", _Rule(Outcome.LEAVE)),
+    ("if_end system_limit_body try_case_end", _Rule(Outcome.LEAVE)),
     # Calls.
-    ("i_call move_call", _Rule(Control.CALL, calls=True, lives=0)),
-    ("apply call_light_bif i_apply i_apply_fun i_call_ext i_call_fun", _Rule(Control.CALL, lives=0)),
-    ("i_move_call_ext send", _Rule(Control.CALL, lives=0)),
-    ("call_light_bif_only", _Rule(Control.RETURN_OR_CALL, lives=0)),
+    ("i_call move_call", _Rule(Outcome.CALL, calls=True, lives=0)),
+    ("apply call_light_bif i_apply i_apply_fun i_call_ext i_call_fun", _Rule(Outcome.CALL, lives=0)),
+    ("i_move_call_ext send", _Rule(Outcome.CALL, lives=0)),
+    ("call_light_bif_only", _Rule(Outcome.RETURN_OR_CALL, lives=0)),
     ("i_load_nif i_perf_counter i_yield", _Rule(lives=0)),
-    ("i_call_last i_call_only move_call_last move_call_only", _Rule(Control.LEAVE, calls=True)),
-    ("apply_last i_apply_fun_last i_apply_fun_only i_apply_last i_apply_only i_call_ext_last", _Rule(Control.LEAVE)),
-    ("i_call_ext_only i_call_fun_last i_move_call_ext_last i_move_call_ext_only", _Rule(Control.LEAVE)),
-    ("call_bif call_nif", _Rule(Control.LEAVE, quiet=True)),
-    ("call_nif_early i_hibernate", _Rule(Control.LEAVE)),
+    ("i_call_last i_call_only move_call_last move_call_only", _Rule(Outcome.LEAVE, calls=True)),
+    ("apply_last i_apply_fun_last i_apply_fun_only i_apply_last i_apply_only i_call_ext_last", _Rule(Outcome.LEAVE)),
+    ("i_call_ext_only i_call_fun_last i_move_call_ext_last i_move_call_ext_only", _Rule(Outcome.LEAVE)),
+    ("call_bif call_nif", _Rule(Outcome.LEAVE, quiet=True)),
+    ("call_nif_early i_hibernate", _Rule(Outcome.LEAVE)),
     # Returns.
-    ("deallocate_return deallocate_return0 deallocate_return1 deallocate_return2", _Rule(Control.LEAVE)),
-    ("deallocate_return3 deallocate_return4 move_deallocate_return move_return return", _Rule(Control.LEAVE)),
+    ("deallocate_return deallocate_return0 deallocate_return1 deallocate_return2", _Rule(Outcome.LEAVE)),
+    ("deallocate_return3 deallocate_return4 move_deallocate_return move_return return", _Rule(Outcome.LEAVE)),
 )
 """Operations by their generic names, and what they do."""
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from beamgdb.interpreter.operations import Operation, Unsupported
 from beamgdb.memory import CachedMemory
-from beamgdb.terms.tags import ARITY_SHIFT, PRIMARY_MASK
+from jit.otp.tags import ARITY_SHIFT, PRIMARY_MASK
 
 MAX_TABLE = 1 << 16
 """Words of an instruction's table at most."""
@@ -27,7 +27,7 @@ FUN = "i_make_fun3"
 NATIVE = ("call_nif", "call_bif", "call_error_handler")
 """The first and last instruction of a function that is no Erlang code: what is left of others means nothing."""
 
-class Instruction(NamedTuple):
+class LoadedInstruction(NamedTuple):
     """An instruction: its address, operation, and all of its words, the operation's first."""
 
     address: int
@@ -37,7 +37,7 @@ class Instruction(NamedTuple):
 
 def of_function(
     memory: CachedMemory, operations: Iterable[Operation], start: int, stop: int
-) -> tuple[Instruction, ...]:
+) -> tuple[LoadedInstruction, ...]:
     """The instructions of a function's code, from its first to its last. Raises `Unsupported`, `Unreadable`."""
     if memory.word_size != 4:
         raise Unsupported("bytecode is read as instructions on 32 bits only")
@@ -45,7 +45,7 @@ def of_function(
     return tuple(_each(memory, by_handler, start, stop))
 
 
-def _each(memory: CachedMemory, by_handler: dict[int, Operation], start: int, stop: int) -> Iterator[Instruction]:
+def _each(memory: CachedMemory, by_handler: dict[int, Operation], start: int, stop: int) -> Iterator[LoadedInstruction]:
     at = start
     for _ in range(MAX_INSTRUCTIONS):
         if at == stop:
@@ -57,7 +57,7 @@ def _each(memory: CachedMemory, by_handler: dict[int, Operation], start: int, st
         count = operation.words + _table(memory, operation, fixed)
         if operation.name.startswith(FUN) and memory.word(at + count * memory.word_size) not in by_handler:
             count += 1
-        yield Instruction(at, operation, memory.words(at, count))
+        yield LoadedInstruction(at, operation, memory.words(at, count))
         if operation.name.startswith(NATIVE):
             return
         at += count * memory.word_size

@@ -7,14 +7,13 @@ places in `process_main`. Both are exported.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from beamgdb.layouts.layout import Layout
 from beamgdb.memory import CachedMemory
-from beamgdb.vm.record import Record
-
-Symbol = Callable[[str], int | None]
+from beamgdb.records.record import Record
+from beamgdb.records.statics import Symbol
+from beamgdb.terms.quoting import bare
+from jit.otp.layouts.layout import Layout
 
 MAX_OPERATIONS = 10_000
 """Operations of a build at most; releases have about 500."""
@@ -63,7 +62,6 @@ def read(memory: CachedMemory, layout: Layout, symbol: Symbol) -> tuple[Operatio
 
 
 def _operation(entry: Record, number: int, handler: int) -> Operation:
-    name, signature, pack = (
-        entry.memory.cstring(entry[field], MAX_NAME).decode("ascii", "replace") for field in ("name", "sign", "pack")
-    )
+    texts = (entry.memory.cstring(entry[field], MAX_NAME) for field in ("name", "sign", "pack"))
+    name, signature, pack = (bare(text.decode("ascii", "replace")) for text in texts)
     return Operation(number, name, signature, entry["sz"], entry["adjust"], pack, handler)

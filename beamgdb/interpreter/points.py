@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from beamgdb.interpreter.operations import Operation
 from beamgdb.interpreter.roles import Roles
 from beamgdb.interpreter.symbolic.paths import MAX_VISITS, Follower
-from beamgdb.interpreter.symbolic.values import Initial, Loaded, State, Sum, Value, initial, leaves
-from beamgdb.layouts.layout import Layout
+from beamgdb.interpreter.symbolic.values import Initial, Loaded, Sum, SymbolicState, Value, initial, leaves
 from beamgdb.memory import Unreadable
+from jit.otp.layouts.layout import Layout
 
 CURRENT = "Process.current"
 """Where calls of NIFs and BIFs note the function (`call_nif` and `call_bif` in emu/bif_instrs.tab)."""
 
-Place = tuple[str, int]
+Spot = tuple[str, int]
 """A register, slot or `CURRENT`, and a number to be subtracted from what is there."""
 
 
@@ -30,7 +31,7 @@ class Point:
     share code, that is one for each. `has_stack`: the Erlang stack pointer is in its place; else it is in
     `Process.stop`, where it is stored before each call that may move the stack."""
 
-    instructions: tuple[Place, ...]
+    instructions: tuple[Spot, ...]
     has_stack: bool
 
 
@@ -50,10 +51,10 @@ class Finder:
         self._saved = Sum(process, layout.offset("Process", "stop"))
         self._lost = frozenset(lost)
 
-    def find(self, operations: Iterable[Operation], follower: Follower, start: int) -> Points:
+    def find(self, operations: Iterable[Operation], follower: Follower[Any], start: int) -> Points:
         """All points that handlers reach."""
         visits: Counter[int] = Counter()
-        places: dict[tuple[int, bool], list[list[tuple[int, Place]]]] = {}
+        places: dict[tuple[int, bool], list[list[tuple[int, Spot]]]] = {}
         stacks: dict[tuple[int, bool], bool] = {}
         # Code that goes straight on to another handler does so with the state that it expects.
         handlers = {operation.handler for operation in operations}
@@ -70,7 +71,7 @@ class Finder:
             key: Point(self._settled(_best(found), key[0] in open_ended), stacks[key]) for key, found in places.items()
         }
 
-    def _behind_cuts(self, follower: Follower, visits: Counter[int], handlers: set[int]) -> Iterator[int]:
+    def _behind_cuts(self, follower: Follower[Any], visits: Counter[int], handlers: set[int]) -> Iterator[int]:
         """Addresses to which more ways lead than were followed."""
         seen: Counter[int] = Counter()
         for cut in sorted(at for at, count in visits.items() if count > MAX_VISITS and at not in handlers):
@@ -79,13 +80,13 @@ class Finder:
             except Unreadable:
                 continue
 
-    def _settled(self, places: tuple[Place, ...], open_ended: bool) -> tuple[Place, ...]:
+    def _settled(self, places: tuple[Spot, ...], open_ended: bool) -> tuple[Spot, ...]:
         """At the end of many ways, loops or handlers, I may have moved on by any number of words within the
         instruction: then the next instruction back from there is it."""
         moved = any(place == self._instruction and offset for place, offset in places)
         return ((self._instruction, 0),) if open_ended and moved else places
 
-    def _places(self, state: State, calling: bool) -> Iterator[tuple[int, Place]]:
+    def _places(self, state: SymbolicState, calling: bool) -> Iterator[tuple[int, Spot]]:
         """Where the instruction's address is, and how sure that is: 0 for the instruction in progress; 1 for one that
         was noted for others to see; 2 and 3 for what may be the next one."""
         own = Initial(self._instruction)
@@ -108,7 +109,7 @@ class Finder:
             if place not in lost and own in leaves(value):
                 yield 3, (place, 0)
 
-    def _has_stack(self, state: State) -> bool:
+    def _has_stack(self, state: SymbolicState) -> bool:
         """Whether the stack pointer is in its place: it was not stored since it changed last, and the place holds what
         was there at first, changed or not, or was loaded again."""
         value = state[self._stack]
@@ -116,7 +117,7 @@ class Finder:
         return stored != value and not {Initial(self._stack), Loaded(self._saved)}.isdisjoint(leaves(value))
 
 
-def frame_size(follower: Follower, start: int, word: int) -> int | None:
+def frame_size(follower: Follower[Any], start: int, word: int) -> int | None:
     """Bytes from the stack pointer of the function that begins at `start` to its CFA (DWARF 5, 6.4), once its prologue
     is done: at its first call. None where that is not known. `word` is the size of the return address there."""
     sp = follower.architecture.SP
@@ -127,7 +128,7 @@ def frame_size(follower: Follower, start: int, word: int) -> int | None:
     return None
 
 
-def _best(visits: list[list[tuple[int, Place]]]) -> tuple[Place, ...]:
+def _best(visits: list[list[tuple[int, Spot]]]) -> tuple[Spot, ...]:
     """The places that ways to a point have told. One that holds on all of them, if there is: loops move others on."""
     first, *rest = visits
     for rank, place in first:
@@ -138,7 +139,7 @@ def _best(visits: list[list[tuple[int, Place]]]) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(place for _, place in sorted(told, key=_rank)))
 
 
-def _rank(found: tuple[int, Place]) -> tuple[int, int]:
+def _rank(found: tuple[int, Spot]) -> tuple[int, int]:
     """The least number to be subtracted first: between its place and the right one are operands, where no instruction
     begins, while before the right one there is another instruction."""
     rank, (_, offset) = found

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beamgdb.interpreter import build_cache, operations, roles
 from beamgdb.interpreter.build_cache import Found
-from beamgdb.interpreter.machines import MACHINES
-from beamgdb.interpreter.operations import Operation, Symbol, Unsupported
+from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
+from beamgdb.interpreter.operations import Operation, Unsupported
 from beamgdb.interpreter.points import CURRENT, Finder, Point, frame_size
 from beamgdb.interpreter.roles import Roles
 from beamgdb.interpreter.symbolic.values import is_named, split_place
-from beamgdb.layouts.layout import Layout
+from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.vm.frame import ReadRegister
+from beamgdb.records.statics import Symbol
+from jit.otp.layouts.layout import Layout
 
 if TYPE_CHECKING:
     from beamgdb.interpreter.symbolic.paths import Follower
@@ -113,7 +114,7 @@ class ProcessMain:
     def cfa(self, read: ReadRegister) -> int | None:
         """The canonical frame address of one of its frames (DWARF 5, 6.4), None where it is not known. Debug
         information describes variables by it."""
-        machine, size = MACHINES.get(self._arch), self._found.frame_size
+        machine, size = FRAME_REGISTERS.get(self._arch), self._found.frame_size
         sp = read(machine.sp) if machine else None
         return sp + size if sp is not None and size is not None else None
 
@@ -137,18 +138,18 @@ class ProcessMain:
         return self._found.roles
 
     @cached_property
-    def _follower(self) -> Follower:
+    def _follower(self) -> Follower[Any]:
         try:
             from beamgdb.interpreter.symbolic.paths import Follower
 
             if self._arch == "arm32":
                 from beamgdb.interpreter.symbolic import arm32
 
-                return Follower(self._memory.read, arm32, arm32.disassembler(self._build.is_thumb))
+                return Follower(self._memory.read, arm32.Arm32(self._build.is_thumb))
             if self._arch == "x86_64":
                 from beamgdb.interpreter.symbolic import x86_64
 
-                return Follower(self._memory.read, x86_64, x86_64.disassembler())
+                return Follower(self._memory.read, x86_64)
         except ImportError as error:
             raise Unsupported(f"the state of the interpreter is not known: {error}") from None
         raise Unsupported(f"the state of the interpreter is not known on {self._arch}: its handlers cannot be read")
@@ -210,7 +211,7 @@ class ProcessMain:
         register, distance = split_place(place)
         if distance is None:
             return read(place)
-        machine = MACHINES.get(self._arch)
+        machine = FRAME_REGISTERS.get(self._arch)
         base = read(machine.sp if machine and register == "sp" else register)
         try:
             return None if base is None else self._memory.word(base + distance)

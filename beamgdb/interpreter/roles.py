@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
+from typing import Any
 
 from beamgdb.interpreter.operations import Operation, Unsupported
 from beamgdb.interpreter.symbolic.paths import Follower, Path
@@ -38,13 +39,13 @@ class Roles:
     process: str
 
 
-Rule = Callable[[Path, int, int], Iterator[tuple[str, str]]]
+RoleRule = Callable[[Path, int, int], Iterator[tuple[str, str]]]
 """What a path through a handler tells, as (role, place), given the size of a word and the offset of a process's id."""
 
 
 def recover(
     operations: Iterable[Operation],
-    follower: Follower,
+    follower: Follower[Any],
     word: int,
     id_offset: int,
     described: Mapping[str, str] = MappingProxyType({}),
@@ -61,7 +62,7 @@ def recover(
 
 
 def _told(
-    operation: Operation, follower: Follower, rules: tuple[Rule, ...], word: int, id_offset: int
+    operation: Operation, follower: Follower[Any], rules: tuple[RoleRule, ...], word: int, id_offset: int
 ) -> Iterator[tuple[str, str]]:
     try:
         for path in follower.paths(operation.handler):
@@ -163,7 +164,7 @@ def _own_id(path: Path, _word: int, id_offset: int) -> Iterator[tuple[str, str]]
                 yield "process", base.place
 
 
-_TELLING: tuple[tuple[re.Pattern[str], tuple[Rule, ...]], ...] = (
+_TELLING: tuple[tuple[re.Pattern[str], tuple[RoleRule, ...]], ...] = (
     (re.compile(r"move_[nc]x"), (_next_instruction, _x_destination)),
     (re.compile(r"move_cy"), (_next_instruction, _y_destination)),
     (re.compile(r"self_x"), (_next_instruction, _x_destination, _own_id)),

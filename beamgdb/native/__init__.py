@@ -1,1 +1,3 @@
-"""Native code that runs inside of the interpreter on 32-bit ARM: ELF objects registered with GDB's JIT interface."""
+"""What native code for the interpreter, which `jit/` has made, uses the registers of 32-bit ARM for.
+
+For `unwinding` and what shows or steps through such code."""

@@ -1,9 +1,9 @@
 """Binaries, bitstrings and match contexts (erl_binary.h, erl_bits.h and global.h of OTP 25 and 27)."""
 
 from beamgdb.terms.source import Malformed, Source
-from beamgdb.terms.tags import ARITY_SHIFT, Kind
-from beamgdb.terms.things import BinRef, ErlBinMatchState, ErlHeapBin, ErlHeapBits, ErlSubBin, ErlSubBits, ProcBin
 from beamgdb.terms.values import Bitstring, LayoutUnknown, MatchContext, UnknownBoxed, Value
+from jit.otp.tags import ARITY_SHIFT, Kind
+from jit.otp.things import BinRef, ErlBinMatchState, ErlHeapBin, ErlHeapBits, ErlSubBin, ErlSubBits, ProcBin
 
 
 def heap_bin(source: Source, address: int, header: int, limit: int) -> Value:

@@ -8,8 +8,28 @@ from beamgdb.terms import bitstrings, funs, identifiers, maps
 from beamgdb.terms.headers import believable_arity
 from beamgdb.terms.quoting import printable
 from beamgdb.terms.slots import SlotOrder
-from beamgdb.terms.source import MAX_DEPTH, Atoms, CatchTable, Code, Layout, Limits, Malformed, Source
-from beamgdb.terms.tags import (
+from beamgdb.terms.source import MAX_DEPTH, Atoms, CatchTable, CodeNames, FieldOffsets, Limits, Malformed, Source
+from beamgdb.terms.values import (
+    ELIDED,
+    ELIDED_STRING,
+    NON_VALUE,
+    Catch,
+    ContinuationPointer,
+    Header,
+    HugeInteger,
+    Internal,
+    List,
+    Map,
+    Moved,
+    Tuple,
+    UnknownBoxed,
+    UnknownWord,
+    UnreadableTerm,
+    Value,
+)
+from beamgdb.terms.values import NIL as NIL_VALUE
+from jit.otp.features import FUN_HEADERS
+from jit.otp.tags import (
     ARITY_SHIFT,
     ATOM,
     BOXED,
@@ -31,31 +51,15 @@ from beamgdb.terms.tags import (
     Kind,
     TagScheme,
 )
-from beamgdb.terms.things import Float
-from beamgdb.terms.values import (
-    ELIDED,
-    ELIDED_STRING,
-    NON_VALUE,
-    Catch,
-    ContinuationPointer,
-    Header,
-    HugeInteger,
-    Internal,
-    List,
-    Map,
-    Moved,
-    Tuple,
-    UnknownBoxed,
-    UnknownWord,
-    UnreadableTerm,
-    Value,
-)
-from beamgdb.terms.values import NIL as NIL_VALUE
+from jit.otp.things import Float
 
 DEFAULT_LIMITS = Limits()
 
 #: Largest code point: a list with a larger integer is no string.
 MAX_CHARACTER = 0x10FFFF
+
+#: Bytes of a bignum that is written in digits: that takes time by the square of its size.
+MOST_DIGITS = 1 << 16
 
 #: Kinds that decode to a leaf of limited length: function of (source, address, header, limit in bytes).
 _BITS: dict[Kind, Callable[[Source, int, int, int], Value]] = {
@@ -86,9 +90,9 @@ class TermDecoder:
         self,
         memory: Memory | CachedMemory,
         tags: TagScheme,
-        layout: Layout,
+        layout: FieldOffsets,
         atoms: Atoms,
-        code: Code | None = None,
+        code: CodeNames | None = None,
         catches: CatchTable | None = None,
         process_slots: SlotOrder | None = None,
         port_slots: SlotOrder | None = None,
@@ -99,14 +103,14 @@ class TermDecoder:
 
     def decode(self, word: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of a tagged word. Never raises: what is wrong with a term is part of the value."""
-        return _Walk(self._source, limits).term(word & self.memory.address_mask, min(limits.depth, MAX_DEPTH))
+        return _Decoding(self._source, limits).term(word & self.memory.address_mask, min(limits.depth, MAX_DEPTH))
 
     def boxed_at(self, address: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of the boxed object whose header word is at `address`, for walking a heap."""
         return self.decode(address | BOXED, limits)
 
 
-class _Walk:
+class _Decoding:
     """One decoding, with what is left of its node budget."""
 
     def __init__(self, source: Source, limits: Limits) -> None:
@@ -169,6 +173,8 @@ class _Walk:
         if where is not None:
             return ContinuationPointer(word, where)
         kind = self.tags.kind(word)
+        if kind is None and not self.tags.is_whole:
+            return UnknownWord(word)
         arity = believable_arity(self.tags, word, kind) if kind else None
         return ContinuationPointer(word, None) if kind is None or arity is None else Header(word, kind, arity)
 
@@ -258,14 +264,14 @@ class _Walk:
         if kind is Kind.POS_BIG or kind is Kind.NEG_BIG:
             return self._big(address, header, kind is Kind.NEG_BIG)
         if kind is Kind.FUN:
-            return (funs.fun_27 if self.tags.release >= 27 else funs.fun_25)(source, address, header)
+            return (funs.fun_27 if FUN_HEADERS.of(self.tags.release) else funs.fun_25)(source, address, header)
         if kind in _BITS:
             return _BITS[kind](source, address, header, self.limits.bytes)
         if kind in _LEAVES:
             return _LEAVES[kind](source, address, header)
         if kind is not None and believable_arity(self.tags, header, kind) is not None:
             return Internal(kind, address)
-        return UnknownBoxed(address, header, "no term header")
+        return UnknownBoxed(address, header, "no term header" if self.tags.is_whole else "not known in this release")
 
     def _tuple(self, address: int, header: int, depth: int) -> Value:
         arity = header >> ARITY_SHIFT
@@ -299,7 +305,12 @@ class _Walk:
     def _pairs(self, address: int, header: int, limit: int) -> Iterator[maps.Pair]:
         if maps.is_flat(header):
             return iter(maps.flat_pairs(self.source, address, header, limit))
-        return maps.hash_pairs(self.source, address, header)
+        return maps.hash_pairs(self.source, address, header, self._enter)
+
+    def _enter(self) -> bool:
+        """Whether one more node of a map may be read, which counts as a term."""
+        self.left -= 1
+        return self.left >= 0
 
     def _float(self, address: int, header: int) -> Value:
         self.source.expect_arity(address, header, Float.ARITY[self.tags.word_size])
@@ -312,7 +323,7 @@ class _Walk:
         count = header >> ARITY_SHIFT
         if not 0 < count <= self.tags.max_big_words:
             return UnknownBoxed(address, header, "impossible size")
-        if count * self.tags.word_size > self.limits.bytes:
+        if count * self.tags.word_size > min(self.limits.bytes, MOST_DIGITS):
             return HugeInteger(negative, count * self.tags.word_bits)
         number = 0
         for digit in reversed(self.memory.words(address + self.tags.word_size, count)):

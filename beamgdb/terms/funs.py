@@ -1,9 +1,9 @@
 """Funs, local and external (erl_fun.h and export.h of OTP 25 and 27)."""
 
 from beamgdb.terms.source import Malformed, Source
-from beamgdb.terms.tags import FUN_ARITY_SHIFT, FUN_ENV_SHIFT, MAX_FUN_ARITY, Kind
-from beamgdb.terms.things import ErlFunThing25, ErlFunThing27
 from beamgdb.terms.values import Atom, ExternalFun, Fun, LayoutUnknown, UnknownBoxed, Value
+from jit.otp.tags import FUN_ARITY_SHIFT, FUN_ENV_SHIFT, MAX_FUN_ARITY, Kind
+from jit.otp.things import ErlFunThing25, ErlFunThing27
 
 
 def fun_25(source: Source, address: int, header: int) -> Value:

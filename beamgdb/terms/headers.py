@@ -1,6 +1,7 @@
 """Telling header words from other untagged words, and sound ones from broken ones."""
 
-from beamgdb.terms.tags import (
+from jit.otp.features import FUN_HEADERS
+from jit.otp.tags import (
     ARITY_SHIFT,
     FUN_ARITY_SHIFT,
     FUN_ENV_SHIFT,
@@ -15,7 +16,7 @@ from beamgdb.terms.tags import (
     Kind,
     TagScheme,
 )
-from beamgdb.terms.things import (
+from jit.otp.things import (
     BinRef,
     ErlFunThing25,
     ErlHeapBin,
@@ -75,7 +76,7 @@ def _map_nodes(header: int) -> int | None:
 
 
 def _fun_arity(tags: TagScheme, header: int) -> int | None:
-    if tags.release < 27:
+    if not FUN_HEADERS.of(tags.release):
         arity = header >> ARITY_SHIFT
         return arity if arity == ErlFunThing25.ARITY else None
     spare = header >> ARITY_SHIFT & ((1 << (FUN_ARITY_SHIFT - ARITY_SHIFT)) - 1)

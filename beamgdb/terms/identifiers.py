@@ -2,9 +2,9 @@
 
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Malformed, Source
-from beamgdb.terms.tags import ARITY_SHIFT, IMMED1_BITS, Kind
-from beamgdb.terms.things import ExternalThing, RefThing
-from beamgdb.terms.values import LayoutUnknown, Node, Pid, Port, Reference, UnknownBoxed, UnresolvedId, Value
+from beamgdb.terms.values import LayoutUnknown, NodeOfTerm, Pid, Port, Reference, UnknownBoxed, UnresolvedId, Value
+from jit.otp.tags import ARITY_SHIFT, IMMED1_BITS, Kind
+from jit.otp.things import ExternalThing, RefThing
 
 
 def local_pid(source: Source, word: int) -> Value:
@@ -98,7 +98,7 @@ def _u32s(source: Source, address: int, count: int) -> tuple[int, ...]:
     return tuple(int.from_bytes(data[i : i + 4], order) for i in range(0, 4 * count, 4))
 
 
-def _node(source: Source, address: int, kind: Kind) -> Node:
+def _node(source: Source, address: int, kind: Kind) -> NodeOfTerm:
     """The node of the external thing at `address`; raises Malformed when it cannot be told."""
     node = source.memory.word(address + ExternalThing.NODE * source.tags.word_size)
     try:
@@ -109,4 +109,4 @@ def _node(source: Source, address: int, kind: Kind) -> Node:
     name = source.atom_of(source.memory.word(sysname))
     if name is None:
         raise Malformed(UnknownBoxed(address, 0, f"{kind.value} without a node name"))
-    return Node(name, source.memory.u32(creation))
+    return NodeOfTerm(name, source.memory.u32(creation))

@@ -4,10 +4,12 @@ Up to 32 keys: a sorted tuple of keys, shared between maps, and the values. More
 cons cells `[Key|Value]`; in OTP 27, keys whose whole hash is equal share a collision node, a tuple of leaves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from beamgdb.terms.source import Malformed, Source
-from beamgdb.terms.tags import (
+from beamgdb.terms.values import UnknownBoxed
+from jit.otp.features import COLLISION_NODES
+from jit.otp.tags import (
     ARITY_SHIFT,
     CONS,
     MAP_FLAT,
@@ -19,8 +21,7 @@ from beamgdb.terms.tags import (
     PRIMARY_MASK,
     Kind,
 )
-from beamgdb.terms.things import FlatMap, HashMap
-from beamgdb.terms.values import UnknownBoxed
+from jit.otp.things import FlatMap, HashMap
 
 Pair = tuple[int, int]
 
@@ -50,10 +51,11 @@ def flat_pairs(source: Source, address: int, header: int, limit: int) -> list[Pa
     return list(zip(key_words, source.memory.words(address + FlatMap.VALUES * step, shown), strict=True))
 
 
-def hash_pairs(source: Source, address: int, header: int) -> Iterator[Pair]:
+def hash_pairs(source: Source, address: int, header: int, enter: Callable[[], bool]) -> Iterator[Pair]:
     """The (key, value) words of a hash map in storage order.
 
-    Stops by raising Malformed or Unreadable where a node is broken; what came before is good.
+    `enter` is asked before each node below the first one: nodes may be shared so that there is no end of them. Stops
+    where it says no, and by raising Malformed or Unreadable where a node is broken; what came before is good.
     """
     if header >> ARITY_SHIFT & MAP_TYPE_MASK == MAP_NODE:
         raise Malformed(UnknownBoxed(address, header, "map node outside a map"))
@@ -66,6 +68,8 @@ def hash_pairs(source: Source, address: int, header: int) -> Iterator[Pair]:
             yield source.memory.pair(source.address(word))
         elif len(trail) >= MAX_LEVELS:
             raise Malformed(UnknownBoxed(address, header, "map nested too deeply"))
+        elif not enter():
+            return
         else:
             trail.append(iter(_inner(source, word)))
 
@@ -86,12 +90,14 @@ def _key_tuple(source: Source, word: int, count: int) -> int:
 
 def _children(source: Source, address: int, header: int, first: int) -> tuple[int, ...]:
     count = (header >> MAP_VALUE_SHIFT & MAP_VALUE_MASK).bit_count()
+    if not count:
+        raise Malformed(UnknownBoxed(address, header, "map node without children"))
     return source.memory.words(address + first * source.tags.word_size, count)
 
 
 def _inner(source: Source, word: int) -> tuple[int, ...]:
-    """The children of an inner node: a bitmap node, or in OTP 27 a collision node."""
-    kinds = (Kind.MAP, Kind.TUPLE) if source.tags.release >= 27 else (Kind.MAP,)
+    """The children of an inner node: a bitmap node, or a collision node."""
+    kinds = (Kind.MAP, Kind.TUPLE) if COLLISION_NODES.of(source.tags.release) else (Kind.MAP,)
     address, header = source.boxed(word, *kinds)
     if source.tags.kind(header) is Kind.MAP:
         if header >> ARITY_SHIFT & MAP_TYPE_MASK != MAP_NODE:
@@ -106,7 +112,7 @@ MAX_COLLISIONS = 1024
 
 def _collisions(source: Source, address: int, header: int) -> tuple[int, ...]:
     arity = header >> ARITY_SHIFT
-    if arity > MAX_COLLISIONS:
+    if not 0 < arity <= MAX_COLLISIONS:
         raise Malformed(UnknownBoxed(address, header, "impossible size"))
     words = source.memory.words(address + source.tags.word_size, arity)
     if any(word & PRIMARY_MASK != CONS for word in words):

@@ -1,12 +1,17 @@
 """Atoms and strings as Erlang writes them.
 
 Source: `io_lib.erl` and `erl_scan.erl` for what `~p` writes; `erl_printf_term.c` for names inside `fun m:f/a`, which
-the runtime system writes by simpler rules. Control characters are always escaped, also where Erlang would not.
+the runtime system writes by simpler rules. Characters that command a terminal or deceive who reads are always escaped,
+also where Erlang would not.
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Final
+
+from jit.otp.features import MAYBE
+from jit.system.controls import CONTROLS
 
 _RESERVED: Final = frozenset(
     {
@@ -24,10 +29,14 @@ _RUNTIME_ESCAPES: Final = {
     "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\b": "\\b", "\f": "\\f", "\\": "\\\\",
 }  # fmt: skip
 _ESCAPES: Final = _RUNTIME_ESCAPES | {"\x1b": "\\e", "\x7f": "\\d"}
+#: Characters by the letter behind the backslash: all that Erlang reads, not only what it writes.
+_MEANT: Final = {escape[1:]: character for character, escape in _ESCAPES.items()} | {"s": " "}
+_ESCAPE: Final = re.compile(
+    r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2}|\{[0-9a-fA-F]{1,6}\})|\^([@-_a-z])|(.))", re.DOTALL
+)
 
-#: Control characters, and surrogates, which stand for bytes that are no text.
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_CONTROL_OR_BACKSLASH: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+_CONTROL: Final = re.compile(f"[{CONTROLS}]")
+_CONTROL_OR_BACKSLASH: Final = re.compile(rf"[{CONTROLS}\\]")
 
 _PRINTABLE_LATIN1: Final = re.compile(r"[\n\r\t\v\b\f\x1b -~\xa0-\xff]*")
 _PRINTABLE_UNICODE: Final = re.compile("[\n\r\t\v\b\f\x1b -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
@@ -45,7 +54,7 @@ def quoted(text: str, quote: str) -> str:
 
 def atom(name: str, release: int) -> str:
     """An atom as `~tp` writes it in an OTP release."""
-    reserved = _RESERVED_27 if release >= 27 else _RESERVED
+    reserved = _RESERVED_27 if MAYBE.of(release) else _RESERVED
     return name if _PLAIN_ATOM.fullmatch(name) and name not in reserved else quoted(name, "'")
 
 
@@ -57,8 +66,19 @@ def runtime_atom(name: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """The name of an atom that is written with quotes, whose escapes are single characters, or without."""
-    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith("'") else text
+    """The name of an atom that is written with quotes and Erlang's escapes (`erl_scan.erl`), or without."""
+    if len(text) < 2 or not (text.startswith("'") and text.endswith("'")):
+        return text
+    return _ESCAPE.sub(_meant, text[1:-1])
+
+
+def _meant(escape: re.Match[str]) -> str:
+    """The character that an escape stands for; the escape itself, where it is none."""
+    digits, code, control, other = escape.groups()
+    if digits or code:
+        number = int(digits, 8) if digits else int(code.strip("{}"), 16)
+        return chr(number) if number <= sys.maxunicode else escape[0]
+    return chr(ord(control) & 0x1F) if control else _MEANT.get(other, other)
 
 
 def bare(name: str) -> str:

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from beamgdb.memory import CachedMemory
 from beamgdb.terms.slots import SlotOrder
-from beamgdb.terms.tags import (
+from beamgdb.terms.values import Atom, Moved, UnknownBoxed, Value
+from jit.otp.tags import (
     ARITY_SHIFT,
     ATOM,
     BOXED,
@@ -16,13 +17,12 @@ from beamgdb.terms.tags import (
     Kind,
     TagScheme,
 )
-from beamgdb.terms.values import Atom, Moved, UnknownBoxed, Value
 
 #: Atoms have at most this many characters (atom.h, MAX_ATOM_CHARACTERS); a longer name comes from a corrupt table.
 MAX_ATOM_CHARACTERS = 255
 
 
-class Layout(Protocol):
+class FieldOffsets(Protocol):
     """Where fields of C structures lie. Both raise KeyError for what is not known."""
 
     def offset(self, struct: str, field: str, /) -> int: ...
@@ -36,7 +36,7 @@ class Atoms(Protocol):
     def name(self, index: int, /) -> str | None: ...
 
 
-class Code(Protocol):
+class CodeNames(Protocol):
     """Loaded code: `describe` gives `module:function/arity+offset` of an address inside Erlang code."""
 
     def describe(self, address: int, /) -> str | None: ...
@@ -79,9 +79,9 @@ class Source:
         self,
         memory: CachedMemory,
         tags: TagScheme,
-        layout: Layout,
+        layout: FieldOffsets,
         atoms: Atoms,
-        code: Code | None,
+        code: CodeNames | None,
         catches: CatchTable | None,
         process_slots: SlotOrder | None,
         port_slots: SlotOrder | None,

@@ -26,7 +26,7 @@ from beamgdb.terms.values import (
     Map,
     MatchContext,
     Moved,
-    Node,
+    NodeOfTerm,
     NonValue,
     Pid,
     Port,
@@ -38,13 +38,14 @@ from beamgdb.terms.values import (
     UnresolvedId,
     Value,
 )
+from jit.otp.tags import RELEASES
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
     """`release` decides which words are reserved; `unicode` whether characters above 255 are printable (`+pc`)."""
 
-    release: int = 27
+    release: int = max(RELEASES)
     unicode: bool = True
 
 
@@ -132,7 +133,7 @@ def _match_context(value: MatchContext, style: Style) -> str:
     return f"<match context at bit {value.position}: {_bitstring(value.rest, style)}>"
 
 
-def _channel(node: Node | None) -> int:
+def _channel(node: NodeOfTerm | None) -> int:
     """The first number of an external identifier is its node's atom index; 0 is this node."""
     return node.name.index if node else 0
 

@@ -7,7 +7,7 @@ not followed to its end says so in `rest` (or `tail`): usually `ELIDED`, else th
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from beamgdb.terms.tags import Kind
+from jit.otp.tags import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class HugeInteger:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class NodeOfTerm:
     """The node of an external identifier."""
 
     name: Atom
@@ -87,13 +87,13 @@ class Pid:
 
     number: int
     serial: int
-    node: Node | None = None
+    node: NodeOfTerm | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
     number: int
-    node: Node | None = None
+    node: NodeOfTerm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Reference:
     """`numbers` lowest first, as stored. `magic` is the address of the magic binary of a magic reference."""
 
     numbers: tuple[int, ...]
-    node: Node | None = None
+    node: NodeOfTerm | None = None
     magic: int | None = None
 
 

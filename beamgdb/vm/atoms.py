@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beamgdb.memory import Unreadable
-from beamgdb.vm.record import Record
+from beamgdb.records.record import Record
 
 PAGE_SHIFT = 10
 """`INDEX_PAGE_SHIFT` of index.h: entries of an index table come in pages of 1024."""

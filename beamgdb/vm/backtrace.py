@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
-from beamgdb.vm.code import Place
+from beamgdb.vm import trace_frames
 from beamgdb.vm.frame import ErlangFrame
-from beamgdb.vm.node import Node
+from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
-from beamgdb.vm.stack import stack_end
-
-MAX_ARGUMENTS = 256
-"""Arguments of a function at most (`MAX_ARG`)."""
+from beamgdb.vm.stack import MAX_SCAN, StackFrame, StackReader, stack_end
+from jit.otp.code import MAX_ARG
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +20,15 @@ class Level:
     """One function on the stack.
 
     `pc` is where it goes on; `calling` whether that is the return address of a call. `place` is None for code that is
-    unknown. `y_registers` lists the words of its frame, y0 first.
+    unknown. `y_registers` lists the words of its frame, y0 first; of a damaged one it is empty, and `damaged` the
+    number of words up to the next return address.
     """
 
     pc: int
     calling: bool
     place: Place | None
     y_registers: tuple[int, ...]
+    damaged: int = 0
 
     @property
     def lookup(self) -> int:
@@ -35,45 +36,90 @@ class Level:
         return self.pc - 1 if self.calling else self.pc
 
 
-def levels(node: Node, process: Process, pc: int, top: int, calling: bool = False) -> Iterator[Level]:
+class StackEnds(Exception):
+    """A stack is not shown to its base; the text, a part of a line, says why."""
+
+
+def levels(node: Vm, process: Process, pc: int, top: int, calling: bool = False) -> Iterator[Level]:
     """The functions of a process that continues at `pc` with its stack pointer at `top`.
 
-    Ends at the first function of the process, or where the stack cannot be read any further.
+    Ends at the first function of the process, or where the VM has nothing more. Raises `StackEnds`.
     """
-    reader = node.stack()
-    for frame in reader.frames(top, stack_end(process, top)):
-        words = node.memory.words(frame.address, frame.slots)
-        yield Level(pc, calling, node.code.of_frame(pc, calling), words)
-        pc, calling = node.code.goes_on(frame.return_address), True
-        place = node.code.find(pc)
-        if place is not None and place.is_internal:
+    reader, end = node.stack(), stack_end(process, top)
+    while True:
+        place = node.code.of_frame(pc, calling)
+        slot, why = _return_slot(reader, top, end, place)
+        if slot is None:
+            if pc:
+                yield Level(pc, calling, place, ())
+            if why:
+                raise StackEnds(why)
             return
-    if pc:
-        yield Level(pc, calling, node.code.of_frame(pc, calling), ())
+        frame = reader.frame(top, slot)
+        yield _level(reader, frame, pc, calling, place)
+        pc, calling, top = node.code.goes_on(frame.return_address), True, frame.cfa
+        if _is_base(node, pc):
+            return
 
 
-def of_frame(node: Node, process: Process, frame: ErlangFrame, calling: bool) -> Iterator[Level]:
+def _return_slot(reader: StackReader, top: int, end: int, place: Place | None) -> tuple[int | None, str]:
+    """Where the return address of a frame lies; without one why not, empty at the base of the stack."""
+    try:
+        slot = reader.return_slot(top, end, place)
+    except Unreadable as error:
+        return None, str(error)
+    if slot is not None or top >= end:
+        return slot, ""
+    return None, f"no return address from {top:#x} to {min(end, top + MAX_SCAN):#x}"
+
+
+def _level(reader: StackReader, frame: StackFrame, pc: int, calling: bool, place: Place | None) -> Level:
+    if frame.is_sound:
+        return Level(pc, calling, place, reader.words(frame))
+    return Level(pc, calling, place, (), frame.slots)
+
+
+def _is_base(node: Vm, return_address: int) -> bool:
+    """Whether this is what the first function of a process returns to."""
+    place = node.code.find(return_address)
+    return place is not None and place.is_internal and trace_frames.kind(place) is None
+
+
+def past_tracing(node: Vm, slot: int, return_address: int, end: int) -> int:
+    """Where a function goes on in its caller, whose return address lies at `slot`: it may return to entry points of the
+    VM first, which tell a tracer. `end` is the base of the stack."""
+    reader, word = node.stack(), node.memory.word_size
+    place = node.code.find(return_address)
+    while trace_frames.kind(place) is not None:
+        outer = reader.next_return_address(slot + word, end, place)
+        if outer is None:
+            break
+        slot, return_address = outer, node.memory.word(outer)
+        place = node.code.find(return_address)
+    return return_address
+
+
+def of_frame(node: Vm, process: Process, frame: ErlangFrame, calling: bool) -> Iterator[Level]:
     """The stack of a process that runs, from a frame of it on; `calling`: the frame's pc is a return address."""
     slot, return_address = frame.return_slot, frame.return_address
     if slot is None or return_address is None:
         yield from levels(node, process, frame.pc, frame.top, calling)
         return
-    words = node.memory.words(frame.top, node.stack().frame(frame.top, slot).slots)
-    yield Level(frame.pc, calling, frame.place, words)
-    place = node.code.find(return_address)
-    if place is None or not place.is_internal:
+    reader = node.stack()
+    yield _level(reader, reader.frame(frame.top, slot), frame.pc, calling, frame.place)
+    if not _is_base(node, return_address):
         goes_on = node.code.goes_on(return_address)
         yield from levels(node, process, goes_on, slot + node.memory.word_size, True)
 
 
-def of_waiting(node: Node, process: Process) -> Iterator[Level]:
+def of_waiting(node: Vm, process: Process) -> Iterator[Level]:
     """The stack of a process that no scheduler runs now: the VM has saved where it goes on."""
-    return levels(node, process, process.record["i"], node.top_of(process.record["stop"]))
+    return levels(node, process, process.record["i"], node.stack().y0(process.record["stop"]))
 
 
 def saved_arguments(process: Process) -> list[int]:
     """x registers that the VM saved when the process was scheduled out."""
-    count = min(process.record["arity"], MAX_ARGUMENTS)
+    count = min(process.record["arity"], MAX_ARG)
     where = process.record["arg_reg"]
     try:
         return list(process.record.memory.words(where, count)) if where else []

@@ -1,51 +1,44 @@
-"""Which function the VM's own code runs: BIFs and NIFs have no frame of their own on the Erlang stack."""
+"""Functions, as text, that processes were spawned with, or that frames of tracing are for."""
 
 from __future__ import annotations
 
-from beamgdb.vm.frame import ErlangFrame
-from beamgdb.vm.node import Node
+from collections.abc import Callable
+from typing import TypeVar
+
+from beamgdb.memory import Unreadable
+from beamgdb.vm import trace_frames
+from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
+from jit.otp.tags import HEADER, PRIMARY_MASK
 
-NOTED_IN_PROCESS = frozenset(
-    f"global::{name}"
-    for name in ("call_nif_shared", "call_nif_early", "call_bif_shared", "dispatch_nif", "dispatch_bif")
-)
-"""Shared fragments that put the function into `Process.current` before they call it (instr_bif.cpp)."""
+_Answer = TypeVar("_Answer")
 
-LIGHT_BIF = "global::call_light_bif_shared"
-"""The shared fragment for BIFs that keeps the BIF's export entry in a scratch word of the scheduler's registers."""
-
-EXPORT_SCRATCH = 1
-"""That word's index in `TMP_MEM` (instr_bif.cpp, `export_mem`)."""
-
-
-def mfa(node: Node, module: int, function: int, arity: int) -> str:
+def mfa(node: Vm, module: int, function: int, arity: int) -> str:
     """`module:function/arity` of atoms and a number."""
     return f"{node.term(module)}:{node.term(function)}/{arity}"
 
 
-def spawned_as(node: Node, process: Process) -> str:
+def spawned_as(node: Vm, process: Process) -> str:
     """The process and its first function, which an exiting process no longer knows (`Process.u` is a union)."""
-    name = process.registered_name()
+    name, call = _readable(process.registered_name), _readable(process.initial_call)
     registered = f" {node.term(name)}" if name else ""
-    call = process.initial_call()
     spawned = f", spawned as {mfa(node, *call)}" if call else ""
     return f"process {node.term(process.id)}{registered}{spawned}"
 
 
-def note(node: Node, frame: ErlangFrame) -> str | None:
-    """What a frame of the VM's own code is for, None where there is nothing to say. May raise `Unreadable`."""
-    name, process = frame.place.code.name, frame.process
-    if process is None:
+def _readable(question: Callable[[], _Answer | None]) -> _Answer | None:
+    try:
+        return question()
+    except Unreadable:
         return None
-    if frame.place.is_internal:
-        return spawned_as(node, process)
-    if name in NOTED_IN_PROCESS:
-        call = process.current_call()
-        return mfa(node, *call) if call else None
-    if name == LIGHT_BIF and frame.x_registers is not None:
-        registers = frame.x_registers - node.layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
-        scratch = registers + node.layout.offset("ErtsSchedulerRegisters", "aux_regs.d.TMP_MEM")
-        export = node.record("Export", node.memory.word(scratch + EXPORT_SCRATCH * node.memory.word_size))
-        return mfa(node, export["info.mfa.module"], export["info.mfa.function"], export["info.mfa.arity"])
-    return None
+
+
+def trace_note(node: Vm, kind: str, words: tuple[int, ...]) -> str:
+    """What a frame of tracing is for; `kind` and its words are as in `trace_frames`. May raise `Unreadable`."""
+    slot = trace_frames.SLOTS[kind][0]
+    if not words or slot == "session" or words[0] & PRIMARY_MASK != HEADER:
+        return kind
+    if slot == "caller":
+        return f"{kind}, called from {node.describe(words[0]) or hex(words[0])}"
+    called = node.record("ErtsCodeMFA", words[0])
+    return f"{kind} of {mfa(node, called['module'], called['function'], called['arity'])}"

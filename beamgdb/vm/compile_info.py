@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import struct
 
-from beamgdb.beamasm.registrations import Module
-from beamgdb.vm.node import Node
+from beamgdb.code.module import Module
+from beamgdb.vm.model import Vm
 
 MAX_SIZE = 1 << 20
 """Bytes of compile info that are believed."""
 
-_VERSION_MAGIC = 131
 _STRING = 107
 _LIST = 108
 _SMALL_INTEGER = 97
@@ -27,7 +26,7 @@ _PAIR = b"h\x02"
 """SMALL_TUPLE_EXT of two elements."""
 
 
-def source(node: Node, module: Module) -> str | None:
+def source(node: Vm, module: Module) -> str | None:
     """Path of the file that the module was compiled from, None where it does not tell. May raise `Unreadable`."""
     header = node.record("BeamCodeHeader", module.base)
     size = header["compile_size"]

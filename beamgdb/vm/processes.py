@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records.record import Record
 from beamgdb.terms.slots import SlotOrder
-from beamgdb.terms.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID, TagScheme
-from beamgdb.vm.record import Record
+from jit.otp import vm_flags
+from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID, TagScheme
 
 MAX_TABLE = 1 << 27
 """Slots of a process table at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
@@ -19,21 +20,14 @@ FIRST_PIECE = 1 << 10
 LARGEST_PIECE = 1 << 16
 """Slots read at a time at most."""
 
-_ZERO_BIT = 6
-"""`ERTS_PSFLGS_ZERO_BIT_OFFSET`: three priorities of two bits each come before the flags (erl_process.h)."""
+PAGE = 4096
+"""Bytes that are there or not as a whole, in memory and in core files."""
 
-FLAGS = {
-    "FREE": 1 << _ZERO_BIT + 4,
-    "EXITING": 1 << _ZERO_BIT + 5,
-    "RUNNING": 1 << _ZERO_BIT + 9,
-    "SUSPENDED": 1 << _ZERO_BIT + 10,
-    "GC": 1 << _ZERO_BIT + 11,
-    "IN_RUNQ": 1 << _ZERO_BIT + 8,
-    "RUNNING_SYS": 1 << _ZERO_BIT + 15,
-    "DIRTY_RUNNING": 1 << _ZERO_BIT + 23,
-    "DIRTY_RUNNING_SYS": 1 << _ZERO_BIT + 24,
-}
-"""`ERTS_PSFLG_*` bits of `Process.state`: the same in OTP 25 to 27."""
+MAX_FAILURES = 1 << 12
+"""Pages that are tried one by one; of a table that is missing more, larger pieces are given up."""
+
+RUNNING = ("RUNNING", "RUNNING_SYS", "DIRTY_RUNNING", "DIRTY_RUNNING_SYS")
+"""Those of a process that a scheduler runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +51,36 @@ class Process:
         return self.id & IMMED1_MASK == PID and self.record["heap"] <= self.record["stop"] <= self.record["hend"]
 
     def has(self, flag: str) -> bool:
-        """Whether the flag of `FLAGS` is set in the process's state."""
-        return bool(self.record["state"] & FLAGS[flag])
+        """Whether the flag of `vm_flags.of_state` is set in the process's state."""
+        return bool(self.record["state"] & vm_flags.of_state(self.tags.release)[flag])
+
+    def is_running(self) -> bool:
+        """Whether a scheduler runs it, or did when it was last seen."""
+        return any(map(self.has, RUNNING))
 
     def status(self) -> str:
-        """As `process_info(P, status)` says: exiting, garbage_collecting, running, suspended, runnable or waiting."""
+        """As `process_info(P, status)` says: exiting, garbage_collecting, running, suspended, runnable or waiting; with
+        "unreadable" if that cannot be told."""
         rules = (
             (("FREE",), "free"),
             (("EXITING",), "exiting"),
             (("GC",), "garbage_collecting"),
-            (("RUNNING", "RUNNING_SYS", "DIRTY_RUNNING", "DIRTY_RUNNING_SYS"), "running"),
+            (RUNNING, "running"),
             (("SUSPENDED",), "suspended"),
             (("IN_RUNQ",), "runnable"),
         )
-        return next((name for flags, name in rules if any(map(self.has, flags))), "waiting")
+        try:
+            return next((name for flags, name in rules if any(map(self.has, flags))), "waiting")
+        except Unreadable:
+            return "of unreadable status"
 
     def registered_name(self) -> int | None:
-        """The name it is registered under as a term, None without."""
+        """The name it is registered under, an atom; None without."""
         registration = self.record["common.u.alive.reg"]
         if not registration or self.has("FREE"):
             return None
-        return Record(self.record.memory, self.record.layout, "RegProc", registration)["name"]
+        name = Record(self.record.memory, self.record.layout, "RegProc", registration)["name"]
+        return name if name & IMMED2_MASK == ATOM else None
 
     def initial_call(self) -> tuple[int, int, int] | None:
         """Module and function as terms, and arity. None once the process exits, and the place is used otherwise."""
@@ -115,6 +118,11 @@ class ProcessTable:
         """The process whose structure is at `address`; nothing is checked."""
         return Process(Record(self._memory, self._table.layout, "Process", address), self._tags)
 
+    def found_at(self, address: int) -> Process | None:
+        """The process whose structure is at `address`, None where there is none."""
+        process = self.at(address)
+        return process if self.is_process(process) else None
+
     def is_process(self, process: Process) -> bool:
         """Whether this memory is a process: it has a sound stack, or the table has it at the slot of its pid."""
         try:
@@ -134,26 +142,67 @@ class ProcessTable:
         return self._memory.word(self._table["r.o.tab"] + slot * self._memory.word_size)
 
     def __iter__(self) -> Iterator[Process]:
-        """All processes, in order of their slots. Raises `Unreadable` when the table is."""
-        vacant = self._table["r.o.invalid_element"]
-        # The VM counts a slot before it uses it, and as long as it does (erl_ptab.c): behind the last used ones it may
-        # have a million others. The first pids are in the first slots.
-        left = self.count()
-        for address in self._slots():
+        """All processes that can be read, in order of their slots."""
+        return (entry for entry in self.entries() if isinstance(entry, Process))
+
+    def entries(self) -> Iterator[Process | Unreadable]:
+        """All processes, in order of their slots, and what stands for each part of the table that cannot be read."""
+        try:
+            vacant = self._table["r.o.invalid_element"]
+            # The VM counts a slot before it uses it, and as long as it does (erl_ptab.c): behind the last used ones it
+            # may have a million others. The first pids are in the first slots.
+            left = self.count()
+            start, size = self._table["r.o.tab"], min(self._table["r.o.max"], MAX_TABLE)
+        except Unreadable as error:
+            yield error
+            return
+        for address in self._slots(start, size):
             if left <= 0:
                 return
-            if address:
+            if isinstance(address, Unreadable):
+                yield address
+            elif address:
                 left -= 1
                 if address != vacant:
                     yield self.at(address)
 
-    def _slots(self) -> Iterator[int]:
-        """What is in the slots, read in pieces."""
-        start, word = self._table["r.o.tab"], self._memory.word_size
-        size, slot, piece = min(self._table["r.o.max"], MAX_TABLE), 0, FIRST_PIECE
+    def _slots(self, start: int, size: int) -> Iterator[int | Unreadable]:
+        """What is in the slots, read in pieces; by pages where some cannot be read, unless there are too many."""
+        word, slot, piece, failures = self._memory.word_size, 0, FIRST_PIECE, 0
         while slot < size:
-            yield from self._memory.words(start + slot * word, min(piece, size - slot))
-            slot, piece = slot + piece, min(2 * piece, LARGEST_PIECE)
+            count = min(piece, size - slot)
+            try:
+                yield from self._memory.words(start + slot * word, count)
+            except Unreadable as error:
+                if failures >= MAX_FAILURES:
+                    yield error
+                else:
+                    failures += count * word // PAGE
+                    yield from self._by_pages(start + slot * word, start + (slot + count) * word)
+            slot, piece = slot + count, min(2 * piece, LARGEST_PIECE)
+
+    def _by_pages(self, address: int, end: int) -> Iterator[int | Unreadable]:
+        """Words as far as they can be read, and what stands for pages in a row that cannot."""
+        missing = 0
+        while address < end:
+            stop = min(end, (address | PAGE - 1) + 1)
+            try:
+                words = self._memory.words(address, (stop - address) // self._memory.word_size)
+            except Unreadable:
+                missing += stop - address
+            else:
+                if missing:
+                    yield Unreadable(address - missing, missing)
+                    missing = 0
+                yield from words
+            address = stop
+        if missing:
+            yield Unreadable(end - missing, missing)
+
+    def is_number(self, number: int, serial: int) -> bool:
+        """Whether a pid `<0.number.serial>` can be one of this VM."""
+        bits = self._tags.pid_number_bits
+        return number < 1 << bits and serial < 1 << self._tags.id_bits - bits
 
     def lookup(self, number: int, serial: int) -> Process | None:
         """The process with pid `<0.number.serial>`, None where there is none."""

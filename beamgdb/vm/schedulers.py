@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from beamgdb.memory import Unreadable
-from beamgdb.vm.record import Record
+from beamgdb.records.record import Record
 
 MAX_SCHEDULERS = 1024
 """`ERTS_MAX_NO_OF_SCHEDULERS`; there are as many dirty CPU and dirty I/O schedulers at most."""
@@ -67,11 +67,15 @@ class Schedulers:
         return number if number <= MAX_SCHEDULERS else None
 
     def __iter__(self) -> Iterator[Scheduler]:
+        """Those that can be found."""
         for kind, array_symbol, _ in KINDS:
             array, count = self._symbol(array_symbol), self.count(kind)
             if array is None or not count:
                 continue
             first = self._record("ErtsAlignedSchedulerData", 0)
-            base, step = first.memory.word(array), first.layout.size("ErtsAlignedSchedulerData")
+            try:
+                base, step = first.memory.word(array), first.layout.size("ErtsAlignedSchedulerData")
+            except Unreadable:
+                continue
             for index in range(count):
                 yield Scheduler(kind, index + 1, self._record("ErtsSchedulerData", base + index * step))

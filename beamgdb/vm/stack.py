@@ -1,26 +1,40 @@
 """The stack of an Erlang process: y registers, catches and return addresses, from the top down to the first function.
 
 A frame is `y0 .. yN` and then, at the higher addresses, the return address into the caller; with frame pointers
-(`FrameLayout.FRAME_POINTER`) the caller's frame pointer lies between. Return addresses are aligned to 4 bytes and so
-have the tag of a header word, which no y register ever has (erl_gc.c scans the stack by the same rule).
+the caller's frame pointer lies between. Return addresses are aligned to 4 bytes and so
+have the tag of a header word, which no y register ever has (erl_gc.c scans the stack by the same rule). Only frames of
+tracing hold other words with that tag: see `trace_frames`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from beamgdb.beamasm.registrations import FrameLayout
+from beamgdb.code.loaded import LoadedCode, Place
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.terms.tags import HEADER, PRIMARY_MASK
-from beamgdb.vm.code import CodeIndex
+from beamgdb.vm import trace_frames
 from beamgdb.vm.processes import Process
+from jit.otp.code import MAX_REG, MFA_WORDS
+from jit.otp.tags import HEADER, PRIMARY_MASK
 
 MAX_SCAN = 1 << 20
-"""Bytes that are searched for frames where the base of the stack is not known."""
+"""Bytes that are searched for a return address: in a sound stack it is less than 9 KiB away."""
 
 MAX_SLOTS = 1 << 27
 """Words of a stack that are looked at: more than the largest heap block holds is a corrupt process."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameForm:
+    """How a VM has frames on its stacks.
+
+    `frame_pointers`: below each return address lies the caller's frame pointer. `room_at_top`: the Erlang stack pointer
+    points below the frame of the function that runs, to where a call puts the return address; free as long as there is
+    none.
+    """
+
+    frame_pointers: bool = False
+    room_at_top: bool = False
 
 
 def stack_end(process: Process, top: int) -> int:
@@ -31,7 +45,7 @@ def stack_end(process: Process, top: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class StackFrame:
     """A frame on the stack: `address` of y0, `slots` y registers, and the `return_address` above them.
 
     `cfa` is the address above the return address: where the caller's frame begins.
@@ -42,39 +56,62 @@ class Frame:
     return_address: int
     cfa: int
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be one: not so where the stack, its bounds or the table of loaded code are damaged."""
+        return self.slots <= MAX_REG
+
 
 class StackReader:
     """Finds frames on stacks of one VM."""
 
-    def __init__(self, memory: CachedMemory, code: CodeIndex, layout: FrameLayout) -> None:
+    def __init__(self, memory: CachedMemory, code: LoadedCode, form: FrameForm) -> None:
         self._memory = memory
         self._code = code
-        self._layout = layout
+        self._form = form
         self._word = memory.word_size
 
     def is_return_address(self, word: int) -> bool:
-        """Whether a word on a stack is one: tagged as such, and in loaded code."""
-        return word & PRIMARY_MASK == HEADER and self._code.find(word) is not None
+        """Whether a word on a stack is one: tagged as such, and in loaded code, where that is not the description of
+        a function, which lies right before it."""
+        if word & PRIMARY_MASK != HEADER or self._code.find(word) is None:
+            return False
+        return not self._is_entry(word + MFA_WORDS * self._word)
 
-    def next_return_address(self, address: int, end: int) -> int | None:
-        """Where the first return address at or above `address` lies. None without one below `end`, the stack's base."""
-        for slot in range(address, min(end, address + MAX_SLOTS * self._word), self._word):
-            try:
-                if self.is_return_address(self._memory.word(slot)):
-                    return slot
-            except Unreadable:
-                return None
+    def y0(self, stack_pointer: int) -> int:
+        """Where y0 of the innermost frame is, from the Erlang stack pointer. Raises `Unreadable`."""
+        if not self._form.room_at_top or self.is_return_address(self._memory.word(stack_pointer)):
+            return stack_pointer
+        return stack_pointer + self._word
+
+    def _is_entry(self, address: int) -> bool:
+        """Whether a function begins there. Code may return to what stands that near before its description."""
+        place = self._code.find(address)
+        return place is not None and not place.is_fragment and place.code.start == address
+
+    def return_slot(self, top: int, end: int, place: Place | None = None) -> int | None:
+        """Where the return address of the frame with y0 at `top` lies, None without one below `end`, the stack's base.
+        `place`: code of the frame, if known. Raises `Unreadable`."""
+        if trace_frames.begins_with_function(place) and top < end and self._is_entry(self._memory.word(top)):
+            top += self._word
+        for slot in range(top, min(end, top + MAX_SCAN), self._word):
+            if self.is_return_address(self._memory.word(slot)):
+                return slot
         return None
 
-    def frame(self, top: int, return_slot: int) -> Frame:
-        """The frame from `top` (y0) to its return address at `return_slot`. Raises `Unreadable`."""
-        extra = 1 if self._layout is FrameLayout.FRAME_POINTER else 0
-        slots = max(0, (return_slot - top) // self._word - extra)
-        return Frame(top, slots, self._memory.word(return_slot), return_slot + self._word)
+    def next_return_address(self, address: int, end: int, place: Place | None = None) -> int | None:
+        """As `return_slot`; None also where the stack cannot be read."""
+        try:
+            return self.return_slot(address, end, place)
+        except Unreadable:
+            return None
 
-    def frames(self, top: int, end: int) -> Iterator[Frame]:
-        """All frames of the stack from `top` (the stack pointer) to its base `end`."""
-        while (slot := self.next_return_address(top, end)) is not None:
-            frame = self.frame(top, slot)
-            yield frame
-            top = frame.cfa
+    def frame(self, top: int, return_slot: int) -> StackFrame:
+        """The frame from `top` (y0) to its return address at `return_slot`. Raises `Unreadable`."""
+        extra = 1 if self._form.frame_pointers else 0
+        slots = max(0, (return_slot - top) // self._word - extra)
+        return StackFrame(top, slots, self._memory.word(return_slot), return_slot + self._word)
+
+    def words(self, frame: StackFrame) -> tuple[int, ...]:
+        """y registers of a sound frame, y0 first. Raises `Unreadable`."""
+        return self._memory.words(frame.address, frame.slots)

@@ -1,5 +1,7 @@
 """An assembler for 32-bit ARM: the A32 instructions of ARMv7-A, and VFPv3-D16 for floats (Debian's armhf).
 
+It knows the code generator's interface of a processor alone; runtimes for 32-bit ARM import it, and who lists code.
+
 ``assembler.Assembler`` is the way in; ``text`` turns machine code back into GNU as's syntax. Instructions are declared
 in one file per family, with fields named as in the ARM Architecture Reference Manual ARMv7-A and ARMv7-R edition (DDI
 0406C, here "the manual"); each declaration cites its heading in chapter A8.8 and the encoding there.

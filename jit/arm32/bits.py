@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
-from jit.arm32.encoding import Encoding, OperandError
+from jit.arm32.encoding import Encoding
 from jit.arm32.operands import Shifted
 from jit.arm32.registers import Register
+from jit.codegen.processor import OperandError
 
 CLZ = Encoding("clz{cond} {Rd}, {Rm}", "cond 000101101111 Rd 11110001 Rm", "CLZ, A1")
 RBIT = Encoding("rbit{cond} {Rd}, {Rm}", "cond 011011111111 Rd 11110011 Rm", "RBIT, A1")

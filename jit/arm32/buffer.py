@@ -6,10 +6,11 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jit.arm32.encoding import Encoding, OperandError
-from jit.arm32.labels import Fill, Label, fill_branch, fill_difference
+from jit.arm32.encoding import Encoding
 from jit.arm32.literal_pool import NEVER, LiteralPool
+from jit.arm32.references import fill_branch, fill_difference
 from jit.arm32.relocations import R_ARM, External, Relocation
+from jit.codegen.processor import Event, Fill, Jumped, Label, OperandError
 
 _NOP = 0xE320F000  # NOP, A1
 _JUMP = 0xEA000000  # B, A1, always
@@ -19,17 +20,19 @@ _READY = 192
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class FinishedCode:
     """Finished code, little-endian.
 
     ``symbols`` are the named labels with their offsets in bytes. ``mapping`` says where instructions (``$a``) and data
-    (``$d``) begin, as the mapping symbols of ELF for the ARM Architecture, 5.5.5, do.
+    (``$d``) begin, as the mapping symbols of ELF for the ARM Architecture, 5.5.5, do. ``events`` are what instructions
+    do to the stack, and where control goes.
     """
 
     data: bytes
     symbols: dict[str, int]
     relocations: list[Relocation]
     mapping: list[tuple[int, str]]
+    events: list[Event]
 
 
 class Buffer:
@@ -40,6 +43,7 @@ class Buffer:
         #: How many branches and calls have been appended.
         self.branches = 0
         self._words: list[int] = []
+        self._events: list[Event] = []
         self._data: list[tuple[int, int]] = []  # (first word, word after the last)
         self._relocations: list[Relocation] = []
         self._late: list[tuple[int, R_ARM, Label]] = []  # relocations to labels without name
@@ -62,17 +66,17 @@ class Buffer:
 
     def bind(self, label: Label) -> None:
         """Let *label* be here. Raises ValueError when it, or another of its name, is bound already."""
-        if label.index is not None:
+        if label.offset is not None:
             raise ValueError(f"{label} is bound already")
         if label.name:
             if label.name in self._symbols:
                 raise ValueError(f"two labels have the name {label.name}")
             self._symbols[label.name] = label
-        here = label.index = len(self._words)
+        here = label.offset = self.offset
         if label.waiting:
             words = self._words
-            for index, origin, fill in label.waiting:
-                words[index] = fill(words[index], 4 * (here - origin))
+            for place, origin, fill in label.waiting:
+                words[place // 4] = fill(words[place // 4], here - origin)
             label.waiting = []
         self._waited_for.pop(label, None)
 
@@ -86,14 +90,14 @@ class Buffer:
 
     def distance(self, label: Label, origin: Label) -> None:
         """A data word with the distance in bytes from *origin*, which must be bound, to *label*."""
-        if origin.index is None:
+        if origin.offset is None:
             raise ValueError(f"a distance is counted from {origin}, which is not bound yet")
         self._begin_data(1)
-        index, value = len(self._words), 0
-        if label.index is not None:
-            value = fill_difference(0, 4 * (label.index - origin.index))
+        value = 0
+        if label.offset is not None:
+            value = fill_difference(0, label.offset - origin.offset)
         else:
-            self._wait(label, index, origin.index, fill_difference)
+            self._wait(label, origin.offset, fill_difference)
         self._words.append(value)
 
     def data(self, content: bytes) -> None:
@@ -139,7 +143,7 @@ class Buffer:
             self.bind(label)
             self._words.append(value & 0xFFFF_FFFF if isinstance(value, int) else self._relocated(R_ARM.ABS32, value))
 
-    def finish(self) -> Code:
+    def finish(self) -> FinishedCode:
         """Everything so far, with the literals at the end. Raises ValueError for labels used but never bound."""
         self.place_pool()
         if self._waited_for:
@@ -148,29 +152,36 @@ class Buffer:
         for index, kind, label in self._late:
             self._relocate_to_start(index, kind, label)
         self._late = []
-        symbols = {name: 4 * label.index for name, label in self._symbols.items() if label.index is not None}
+        symbols = {name: label.offset for name, label in self._symbols.items() if label.offset is not None}
         relocations = sorted(self._relocations, key=lambda relocation: relocation.offset)
-        return Code(struct.pack(f"<{len(self._words)}I", *self._words), symbols, relocations, self._mapping())
+        data = struct.pack(f"<{len(self._words)}I", *self._words)
+        return FinishedCode(data, symbols, relocations, self._mapping(), list(self._events))
 
-    def _emit(self, word: int) -> None:
+    @property
+    def _next(self) -> tuple[int, int]:
+        """Where the next instruction begins and ends."""
+        return self.offset, self.offset + 4
+
+    def _emit(self, word: int, *events: Event) -> None:
         """Append an instruction."""
         words = self._words
         words.append(word)
+        if events:
+            self._events += events
         if len(words) >= self._deadline:
             self._jump_over_pool()
 
-    def _emit_referring(self, word: int, label: Label, fill: Fill) -> None:
+    def _emit_referring(self, word: int, label: Label, fill: Fill, *events: Event) -> None:
         """Append an instruction that *fill* completes from its distance to *label*."""
-        index = len(self._words)
-        if label.index is not None:
-            self._emit(fill(word, 4 * (label.index - index)))
+        if label.offset is not None:
+            self._emit(fill(word, label.offset - self.offset), *events)
         else:
-            self._wait(label, index, index, fill)
-            self._emit(word)
+            self._wait(label, self.offset, fill)
+            self._emit(word, *events)
 
-    def _emit_relocated(self, word: int, kind: R_ARM, symbol: External | Label) -> None:
+    def _emit_relocated(self, word: int, kind: R_ARM, symbol: External | Label, *events: Event) -> None:
         """Append an instruction with a relocation of its own."""
-        self._emit(word | self._relocated(kind, symbol))
+        self._emit(word | self._relocated(kind, symbol), *events)
 
     def _word_literal(self, value: int | External | Label) -> Label:
         """The label of a literal that the next instruction loads."""
@@ -189,9 +200,9 @@ class Buffer:
         if encoding.feature and encoding.feature not in self.features:
             raise OperandError(f"{encoding.mnemonic}: needs a processor with {encoding.feature}")
 
-    def _wait(self, label: Label, index: int, origin: int, fill: Fill) -> None:
-        """Let *fill* complete the word at *index* when *label* is bound, from its distance from *origin*."""
-        label.waiting.append((index, origin, fill))
+    def _wait(self, label: Label, origin: int, fill: Fill) -> None:
+        """Let *fill* complete the next word when *label* is bound, from its distance from *origin*."""
+        label.waiting.append((self.offset, origin, fill))
         self._waited_for[label] = None
 
     def _jump_over_pool(self) -> None:
@@ -199,8 +210,8 @@ class Buffer:
             raise ValueError("a literal pool would interrupt words kept together: too many words or literals")
         if self._pool.size:
             after = Label()
-            index = len(self._words)
-            self._wait(after, index, index, fill_branch)
+            self._wait(after, self.offset, fill_branch)
+            self._events.append(Jumped(*self._next, after, always=True))
             self._words.append(_JUMP)
             self.place_pool()
             self.bind(after)
@@ -226,16 +237,16 @@ class Buffer:
             return bits
         if symbol.name:
             self._relocations.append(Relocation(4 * index, kind, symbol.name, 0))
-            if symbol.index is None:
+            if symbol.offset is None:
                 self._waited_for[symbol] = None
         else:
             self._late.append((index, kind, symbol))
         return 0
 
     def _relocate_to_start(self, index: int, kind: R_ARM, label: Label) -> None:
-        if label.index is None:
+        if label.offset is None:
             raise ValueError(f"labels used but not bound: {label}")
-        addend = 4 * label.index
+        addend = label.offset
         self._words[index] |= _addend_bits(kind, addend)
         self._relocations.append(Relocation(4 * index, kind, None, addend))
 

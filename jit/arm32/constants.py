@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from jit.arm32.conditions import AL, Condition
 from jit.arm32.data_processing import DataProcessing
-from jit.arm32.encoding import OperandError
 from jit.arm32.float_moves import FloatMoves
 from jit.arm32.immediates import float_immediate, modified, split_modified
-from jit.arm32.labels import Label
 from jit.arm32.load_store import LoadStore
 from jit.arm32.registers import PC, R12, Double, Register
 from jit.arm32.relocations import External
+from jit.codegen.processor import Label, OperandError
 
 _MASK = 0xFFFF_FFFF
 
@@ -37,6 +36,11 @@ class Constants(DataProcessing, LoadStore, FloatMoves):
         """rd = an address, by movw and movt with relocations."""
         self.movw(rd, symbol, cond)
         self.movt(rd, symbol, cond)
+
+    def move(self, into: Register, source: Register) -> None:
+        """A register = another one; nothing if they are the same."""
+        if into is not source:
+            self.mov(into, source)
 
     def add_constant(
         self, rd: Register, rn: Register, value: int, cond: Condition = AL, *, scratch: Register = R12

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from jit.arm32 import operands
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
-from jit.arm32.encoding import Encoding, OperandError
+from jit.arm32.encoding import Encoding
 from jit.arm32.immediates import modified
-from jit.arm32.labels import Label, fill_adr
 from jit.arm32.operands import Operand2, Shifted
-from jit.arm32.registers import Register
+from jit.arm32.references import fill_adr
+from jit.arm32.registers import PC, SP, Register
 from jit.arm32.relocations import R_ARM, External
+from jit.codegen.processor import Event, Jumped, Label, OperandError, StackMoved
 
 
-class Operation(NamedTuple):
+class DataOperation(NamedTuple):
     """The three encodings of an operation, which differ in the second operand."""
 
     immediate: Encoding
@@ -26,10 +28,10 @@ class Operation(NamedTuple):
 _PC_FLAGS = {"S and Rd == 15": "returns from an exception with pc and the S bit"}
 
 
-def _operation(syntax: str, name: str, opcode: str, registers: str, pc: str) -> Operation:
+def _operation(syntax: str, name: str, opcode: str, registers: str, pc: str) -> DataOperation:
     """*registers* are the bits from S to Rd. (Some of the manual's headings say ", ARM" as well.)"""
     pc_flags = _PC_FLAGS if "S" in registers and "Rd" in registers else None
-    return Operation(
+    return DataOperation(
         Encoding(f"{syntax}, {{const}}", f"cond 001 {opcode} {registers} imm12",
                  f"{name} (immediate), A1", pc=pc, never=pc_flags),
         Encoding(f"{syntax}, {{Rm}}{{shift}}", f"cond 000 {opcode} {registers} imm5 type 0 Rm",
@@ -39,15 +41,15 @@ def _operation(syntax: str, name: str, opcode: str, registers: str, pc: str) -> 
     )  # fmt: skip
 
 
-def _calculation(mnemonic: str, opcode: str) -> Operation:
+def _calculation(mnemonic: str, opcode: str) -> DataOperation:
     return _operation(f"{mnemonic}{{S}}{{cond}} {{Rd}}, {{Rn}}", mnemonic.upper(), opcode, "S Rn Rd", "Rd Rn")
 
 
-def _comparison(mnemonic: str, opcode: str) -> Operation:
+def _comparison(mnemonic: str, opcode: str) -> DataOperation:
     return _operation(f"{mnemonic}{{cond}} {{Rn}}", mnemonic.upper(), opcode, "1 Rn 0000", "Rn")
 
 
-def _move(mnemonic: str, opcode: str) -> Operation:
+def _move(mnemonic: str, opcode: str) -> DataOperation:
     return _operation(f"{mnemonic}{{S}}{{cond}} {{Rd}}", mnemonic.upper(), opcode, "S 0000 Rd", "Rd")
 
 
@@ -260,7 +262,7 @@ class DataProcessing(Buffer):
         """rd = the address of *label*, whose distance from pc must be a modified constant, positive or negative."""
         self._emit_referring(ADR.encode(cond=cond.number, Rd=rd.number, imm12=0), label, fill_adr)
 
-    def _operate(self, op: Operation, op2: Operand2, **fields: int) -> None:
+    def _operate(self, op: DataOperation, op2: Operand2, **fields: int) -> None:
         """Append the encoding that *op2* selects. *fields* are those that all encodings of *op* have."""
         if isinstance(op2, int):
             imm12 = modified(op2)
@@ -274,7 +276,16 @@ class DataProcessing(Buffer):
         else:
             word = op.shifted.encode(Rs=op2.rs.number, type=op2.type, Rm=op2.rm.number, **fields)
         # Code does not go on after a write to pc, but a table may follow it, so no pool is placed here.
-        self._emit(word)
+        special = fields.get("Rd", 0) >= SP.number
+        self._emit(word, *(self._events_of(op, op2, fields) if special else ()))
+
+    def _events_of(self, op: DataOperation, op2: Operand2, fields: Mapping[str, int]) -> Iterator[Event]:
+        """Of an instruction that writes sp, lr or pc."""
+        always = fields["cond"] == AL.number
+        if fields["Rd"] == PC.number:
+            yield Jumped(*self._next, None, always)
+        elif fields["Rd"] == fields.get("Rn") == SP.number and isinstance(op2, int) and always and op in (ADD, SUB):
+            yield StackMoved(*self._next, op2 if op is SUB else -op2)
 
     def _move_half(
         self, encoding: Encoding, kind: R_ARM, rd: Register, value: int | External | Label, cond: Condition
@@ -287,5 +298,5 @@ class DataProcessing(Buffer):
             raise OperandError(f"{encoding.mnemonic}: {value} is not in 0..65535")
 
 
-def _no_constant(op: Operation, value: int) -> OperandError:
+def _no_constant(op: DataOperation, value: int) -> OperandError:
     return OperandError(f"{op.immediate.mnemonic}: {value} ({value & 0xFFFF_FFFF:#x}) is no modified constant")

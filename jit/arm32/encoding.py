@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from jit.codegen.processor import OperandError
+
 #: Bits of each field, under the manual's names. The bits of (0) and (1) in the manual's diagrams are written plain.
 FIELD_WIDTHS = {
     **dict.fromkeys(("D", "E", "H", "M", "N", "P", "S", "U", "W", "sh", "x"), 1),
@@ -21,10 +23,6 @@ FIELD_WIDTHS = {
 _REGISTER_FIELD = re.compile("R[a-z]")
 _NEVER_CONDITION = 15
 _PC = 15
-
-
-class OperandError(ValueError):
-    """An operand that the instruction cannot have. The text begins with the mnemonic."""
 
 
 class Encoding:

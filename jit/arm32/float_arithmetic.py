@@ -6,8 +6,9 @@ from typing import NamedTuple, TypeVar
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
-from jit.arm32.encoding import Encoding, OperandError
+from jit.arm32.encoding import Encoding
 from jit.arm32.registers import Double, Single
+from jit.codegen.processor import OperandError
 
 
 class Precisions(NamedTuple):

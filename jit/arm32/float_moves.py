@@ -7,11 +7,12 @@ from typing import overload
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
-from jit.arm32.encoding import Encoding, OperandError
+from jit.arm32.encoding import Encoding
 from jit.arm32.immediates import float_immediate
-from jit.arm32.labels import Label, fill_vldr
 from jit.arm32.operands import Address
+from jit.arm32.references import fill_vldr
 from jit.arm32.registers import Double, Register, Single
+from jit.codegen.processor import Label, OperandError
 
 VMOV_F32 = Encoding("vmov{cond}.f32 {Sd}, {Sm}", "cond 11101 D 110000 Vd 101001 M 0 Vm", "VMOV (register), A2")
 VMOV_F64 = Encoding("vmov{cond}.f64 {Dd}, {Dm}", "cond 11101 D 110000 Vd 101101 M 0 Vm", "VMOV (register), A2")

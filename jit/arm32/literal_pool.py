@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jit.arm32.immediates import double_words
-from jit.arm32.labels import Label
 from jit.arm32.relocations import External
+from jit.codegen.processor import Label
 
 #: A literal of 32 bits: an integer or an address.
 Word = int | External | Label
@@ -44,7 +44,7 @@ class LiteralPool:
         label = self._words.get(value)
         if label is None:
             label = self._placed.get(value)
-            if label is None or label.index is None or here + 2 - label.index > _WORD_REACH - 2:
+            if label is None or _far(label, here, _WORD_REACH):
                 label = self._words[value] = Label()
                 self._wait(here, _WORD_REACH, 1)
         return label
@@ -55,7 +55,7 @@ class LiteralPool:
         label = self._doubles.get(key)
         if label is None:
             label = self._placed_doubles.get(key)
-            if label is None or label.index is None or here + 2 - label.index > _DOUBLE_REACH - 2:
+            if label is None or _far(label, here, _DOUBLE_REACH):
                 label = self._doubles[key] = Label()
                 self._wait(here, _DOUBLE_REACH, 2)
         return label
@@ -77,3 +77,8 @@ class LiteralPool:
             yield Label(), high
         for value, label in words.items():
             yield label, value
+
+
+def _far(label: Label, here: int, reach: int) -> bool:
+    """Whether a load at *here* does not reach back to a literal."""
+    return label.offset is None or here + 2 - label.offset // 4 > reach - 2

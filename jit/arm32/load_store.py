@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
-from jit.arm32.encoding import Encoding, OperandError
-from jit.arm32.labels import Label, fill_ldr
+from jit.arm32.encoding import Encoding
 from jit.arm32.operands import Address, check_pair
-from jit.arm32.registers import Register
+from jit.arm32.references import fill_ldr
+from jit.arm32.registers import LR, PC, SP, Register
 from jit.arm32.relocations import External
+from jit.codegen.processor import Event, Jumped, Label, OperandError, RegisterSaved
 
 _WRITES_BACK = "(not P or W)"
 _BASE = {
@@ -85,11 +86,16 @@ class LoadStore(Buffer):
 
     def ldr(self, rt: Register, address: Address, cond: Condition = AL) -> None:
         """rt = the word at *address*; a load of pc is a jump."""
-        self._word_or_byte(LDR, rt, address, cond)
+        events = [Jumped(*self._next, None, always=cond is AL)] if rt is PC else []
+        self._word_or_byte(LDR, rt, address, cond, *events)
 
     def str(self, rt: Register, address: Address, cond: Condition = AL) -> None:
-        """The word at *address* = rt."""
-        self._word_or_byte(STR, rt, address, cond)
+        """The word at *address* = rt. Of lr that is an event: what else is stored on the stack are arguments."""
+        events = []
+        if rt is LR and cond is AL and address.rn is SP and address.index is None and address.P and not address.W:
+            place = address.amount if address.U else -address.amount
+            events.append(RegisterSaved(*self._next, rt.number, place))
+        self._word_or_byte(STR, rt, address, cond, *events)
 
     def ldrb(self, rt: Register, address: Address, cond: Condition = AL) -> None:
         """rt = the byte at *address*, zero-extended."""
@@ -138,7 +144,9 @@ class LoadStore(Buffer):
             value &= 0xFFFF_FFFF
         self.ldr_label(rt, self._word_literal(value), cond)
 
-    def _word_or_byte(self, access: Access, rt: Register, address: Address, cond: Condition) -> None:
+    def _word_or_byte(
+        self, access: Access, rt: Register, address: Address, cond: Condition, *events: Event
+    ) -> None:
         index = address.index
         if index is None:
             if address.amount > access.limit:
@@ -152,7 +160,7 @@ class LoadStore(Buffer):
                 cond=cond.number, P=address.P, U=address.U, W=address.W, Rn=address.rn.number, Rt=rt.number,
                 imm5=address.imm5, type=address.type, Rm=index.number,
             )  # fmt: skip
-        self._emit(word)
+        self._emit(word, *events)
 
     def _half_or_double(self, access: Access, rt: Register, address: Address, cond: Condition) -> None:
         index = address.index

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
 from jit.arm32.encoding import Encoding
 from jit.arm32.operands import register_list
 from jit.arm32.registers import Register
+from jit.codegen.processor import Event, Jumped, RegisterLoaded, RegisterSaved, StackMoved
 
 _LIST = {
     "register_list == 0": "the list of registers is empty",
@@ -46,6 +47,7 @@ POP_ONE = Encoding("pop{cond} {{{Rt}}}", "cond 010010011101 Rt 000000000100", "P
                    never={"Rt == 13": "cannot pop sp"})  # fmt: skip
 
 _PC_BIT = 1 << 15
+_WORD = 4
 
 
 class LoadStoreMultiple(Buffer):
@@ -88,10 +90,12 @@ class LoadStoreMultiple(Buffer):
 
     def push(self, *registers: Register, cond: Condition = AL) -> None:
         """Store below sp, and move sp down."""
+        mask = register_list(registers)
         if len(registers) == 1:
-            self._emit(PUSH_ONE.encode(cond=cond.number, Rt=registers[0].number))
+            word = PUSH_ONE.encode(cond=cond.number, Rt=registers[0].number)
         else:
-            self._emit(PUSH.encode(cond=cond.number, register_list=register_list(registers)))
+            word = PUSH.encode(cond=cond.number, register_list=mask)
+        self._emit(word, *(self._pushed(mask) if cond is AL else ()))
 
     def pop(self, *registers: Register, cond: Condition = AL) -> None:
         """Load from sp up, and move sp up; a load of pc is a jump."""
@@ -100,7 +104,17 @@ class LoadStoreMultiple(Buffer):
             word = POP_ONE.encode(cond=cond.number, Rt=registers[0].number)
         else:
             word = POP.encode(cond=cond.number, register_list=mask)
-        self._emit_jump(word, mask, cond)
+        self._emit_jump(word, mask, cond, *(self._popped(mask) if cond is AL else ()))
+
+    def _pushed(self, mask: int) -> Iterator[Event]:
+        numbers = _numbers(mask)
+        yield StackMoved(*self._next, _WORD * len(numbers))
+        yield from (RegisterSaved(*self._next, number, _WORD * at) for at, number in enumerate(numbers))
+
+    def _popped(self, mask: int) -> Iterator[Event]:
+        numbers = _numbers(mask)
+        yield from (RegisterLoaded(*self._next, number, _WORD * at) for at, number in enumerate(numbers))
+        yield StackMoved(*self._next, -_WORD * len(numbers))
 
     def _multiple(
         self, encoding: Encoding, rn: Register, registers: Iterable[Register], writeback: bool, cond: Condition
@@ -109,7 +123,13 @@ class LoadStoreMultiple(Buffer):
         word = encoding.encode(cond=cond.number, W=int(writeback), Rn=rn.number, register_list=mask)
         self._emit_jump(word, 0 if encoding.mnemonic.startswith("st") else mask, cond)
 
-    def _emit_jump(self, word: int, loaded: int, cond: Condition) -> None:
-        self._emit(word)
-        if loaded & _PC_BIT and cond is AL:
+    def _emit_jump(self, word: int, loaded: int, cond: Condition, *events: Event) -> None:
+        jumped = [Jumped(*self._next, None, always=cond is AL)] if loaded & _PC_BIT else []
+        self._emit(word, *events, *jumped)
+        if jumped and cond is AL:
             self.unreachable()
+
+
+def _numbers(mask: int) -> list[int]:
+    """Of a list of registers, from the lowest address up."""
+    return [number for number in range(16) if mask >> number & 1]

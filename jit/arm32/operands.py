@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import overload
 
-from jit.arm32.encoding import OperandError
 from jit.arm32.registers import Register
+from jit.codegen.processor import OperandError
 
 SHIFT_NAMES = ("lsl", "lsr", "asr", "ror")
 _LSL, _LSR, _ASR, _ROR = range(4)

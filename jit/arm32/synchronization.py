@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
-from jit.arm32.encoding import Encoding, OperandError
+from jit.arm32.encoding import Encoding
 from jit.arm32.operands import check_pair
 from jit.arm32.registers import Register
+from jit.codegen.processor import OperandError
 
 _STATUS = {"Rd == Rn or Rd == Rt": "the register of the result must differ from the others"}
 _PAIR = {"Rt & 1 or Rt == 14": "the first of the two registers must be even, and not lr"}

@@ -20,7 +20,7 @@ from jit.arm32 import (
     synchronization,
     system,
 )
-from jit.arm32.buffer import Code
+from jit.arm32.buffer import FinishedCode
 from jit.arm32.conditions import CONDITIONS
 from jit.arm32.encoding import Encoding
 from jit.arm32.immediates import expand_float, expand_modified, modified
@@ -46,7 +46,7 @@ def text(word: int, address: int = 0, names: Names | None = None) -> str:
     return f".inst {word:#010x}"
 
 
-def listing(code: Code, address: int = 0) -> Iterator[tuple[int, int, str]]:
+def listing(code: FinishedCode, address: int = 0) -> Iterator[tuple[int, int, str]]:
     """Each word of *code* loaded at *address*: its offset, the word, and its text."""
     names = {address + offset: name for name, offset in code.symbols.items()}
     changes = dict(code.mapping)

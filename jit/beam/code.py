@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from jit.beam.chunks import Chunk
 from jit.beam.opcodes import NAMED
@@ -18,6 +19,10 @@ from jit.beam.operation_decoder import OperationDecoder
 from jit.beam.operation_encoder import OperationEncoder
 from jit.beam.operations import Function, Operation, Tables
 from jit.beam.terms import Atom
+from jit.otp.code import MAX_ARG
+
+#: The most bytes of code, which take up twenty times as much in memory.
+LARGEST_CODE: Final = 1 << 24
 
 _HEADER = struct.Struct(">IIIII")
 _INSTRUCTION_SET = 0
@@ -25,7 +30,7 @@ _BEFORE_FUNC_INFO = ("label", "line")
 
 
 @dataclass(slots=True)
-class Code:
+class CodeChunk:
     """``label_count`` is one more than the highest label. ``max_opcode`` may be higher than that of any operation."""
 
     functions: list[Function]
@@ -33,12 +38,14 @@ class Code:
     max_opcode: int
 
 
-def decode_code(chunk: Chunk, tables: Tables) -> Code:
+def decode_code(chunk: Chunk, tables: Tables) -> CodeChunk:
     """The functions of a Code chunk. Raises BeamError."""
     data = chunk.data
     if len(data) < _HEADER.size:
         raise chunk.error(0, f"a header of {_HEADER.size} bytes expected, there are {len(data)}")
     size, instruction_set, max_opcode, label_count, function_count = _HEADER.unpack_from(data)
+    if len(data) > LARGEST_CODE:
+        raise chunk.error(0, f"{len(data)} bytes of code: {LARGEST_CODE} are the most that is read")
     start = 4 + size
     if not _HEADER.size <= start < len(data):
         raise chunk.error(0, f"a header of {size} bytes, which cannot be")
@@ -50,7 +57,7 @@ def decode_code(chunk: Chunk, tables: Tables) -> Code:
     if len(functions) != function_count:
         raise chunk.error(16, f"{len(functions)} functions, but the header says {function_count}")
     _check_labels(chunk, operations, decoder.labels, label_count)
-    return Code(functions, label_count, max_opcode)
+    return CodeChunk(functions, label_count, max_opcode)
 
 
 def _split(chunk: Chunk, operations: list[Operation]) -> list[Function]:
@@ -67,6 +74,8 @@ def _split(chunk: Chunk, operations: list[Operation]) -> list[Function]:
             raise chunk.error(operations[info].offset, what)
         label = entry.operands[0]
         assert isinstance(arity, int)
+        if arity > MAX_ARG:
+            raise chunk.error(operations[info].offset, f"an arity of 0..{MAX_ARG} expected, not {arity}")
         assert isinstance(label, int)
         functions.append(Function(name.name, arity, label, _without_line_before(operations[start:end])))
     return functions
@@ -101,7 +110,7 @@ def _check_labels(chunk: Chunk, operations: Iterable[Operation], named: Iterable
         raise chunk.error(None, f"label {missing[0]} is named but not there")
 
 
-def encode_code(code: Code, encoder: OperationEncoder) -> bytes:
+def encode_code(code: CodeChunk, encoder: OperationEncoder) -> bytes:
     """The data of a Code chunk. The header's counts are raised where the functions go beyond them."""
     operations = [operation for function in code.functions for operation in function.operations]
     labels = [label for operation in operations if operation.name == "label" for label in operation.operands]

@@ -11,7 +11,7 @@ from typing import Final
 
 from jit.beam.matching import COMMANDS, match_commands
 from jit.beam.opcodes import Role
-from jit.beam.operands import Label, Lambda, Operand, Register, X, register_of
+from jit.beam.operands import BeamLabel, BeamRegister, Lambda, Operand, X, register_of
 from jit.beam.operations import Operation
 
 
@@ -37,8 +37,8 @@ class Effects:
     comes back by its own label after each message, reads its time only when it is executed first.
     """
 
-    uses: tuple[Register, ...]
-    defines: tuple[Register, ...]
+    uses: tuple[BeamRegister, ...]
+    defines: tuple[BeamRegister, ...]
     live: int | None
     live_at_labels: int | None
     labels: tuple[int, ...]
@@ -81,17 +81,17 @@ _ALLOCATES: Final = frozenset(("allocate", "allocate_heap", "allocate_zero", "al
 def effects(operation: Operation) -> Effects:
     """What an operation does. Raises ValueError for one whose operands are not known."""
     name = operation.name
-    uses: list[Register] = []
-    defines: list[Register] = []
+    uses: list[BeamRegister] = []
+    defines: list[BeamRegister] = []
     labels: list[int] = []
     live = _LIVE.get(name)
     frame = trim = 0
-    for operand, role in _operands(operation):
+    for operand, role in operands_of(operation):
         if role in _READ and (register := register_of(operand)) is not None:
             uses.append(register)
         if role in _WRITTEN and (register := register_of(operand)) is not None:
             defines.append(register)
-        if isinstance(operand, Label):
+        if isinstance(operand, BeamLabel):
             if operand.number and role not in (Role.PLACE, Role.CALLEE):
                 labels.append(operand.number)
         elif isinstance(operand, int):
@@ -118,8 +118,8 @@ _READ: Final = frozenset((Role.USE, Role.USE_DEF, Role.SIZE, Role.SEGMENT))
 _WRITTEN: Final = frozenset((Role.DEF, Role.USE_DEF))
 
 
-def _operands(operation: Operation) -> Iterator[tuple[Operand, Role]]:
-    """All operands, those in lists too, with their roles."""
+def operands_of(operation: Operation) -> Iterator[tuple[Operand, Role]]:
+    """All operands, those in lists too, with their roles. Raises ValueError where they are not known."""
     roles = operation.opcode.roles
     if roles is None:
         raise ValueError(f"what {operation.name} does is not known: no release from OTP 25 on has it")

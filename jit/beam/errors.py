@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jit.system.controls import printable
+
 
 class BeamError(ValueError):
     """A file that is no sound .beam file, or one of a release that is not known here.
@@ -21,7 +23,7 @@ class BeamError(ValueError):
         place = [part for part in (chunk and f"chunk {chunk}", _offset(offset), operation) if part]
         text = ": ".join(part for part in (file, ", ".join(place), what) if part)
         # Names in a damaged file can hold anything.
-        super().__init__("".join(c if c.isprintable() else f"\\x{{{ord(c):x}}}" for c in text))
+        super().__init__(printable(text))
 
 
 def _offset(offset: int | None) -> str:

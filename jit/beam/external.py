@@ -51,7 +51,7 @@ def decode_term(chunk: Chunk, data: bytes | None = None, *, what: str = "") -> T
 
 def _unfolded(reader: _Reader, data: bytes) -> bytes:
     try:
-        return unfold_exactly(data[6:], int.from_bytes(data[2:6], "big"))
+        return unfold_exactly(data[6:], int.from_bytes(data[2:6], "big"), reader.chunk.room)
     except ValueError as error:
         raise reader.error(2, f"a compressed term, but {error}") from None
 
@@ -90,12 +90,19 @@ class _Reader:
         read = _READERS.get(tag)
         if read is None:
             raise self.error(start, _stranger(tag))
+        self.make_room(start, 1)
         self.depth += 1
         if self.depth > DEEPEST:
             raise self.error(start, f"a term nested deeper than {DEEPEST} levels")
         term = read(self)
         self.depth -= 1
         return term
+
+    def make_room(self, at: int, count: int) -> None:
+        try:
+            self.chunk.room.take_terms(count)
+        except ValueError as error:
+            raise self.error(at, str(error)) from None
 
     def terms(self, count: int) -> list[Term]:
         # Every term takes a byte at least: no more are made than the data can hold.
@@ -140,6 +147,11 @@ class _Reader:
         if not isfinite(number):
             raise self.error(start, "a finite float expected")
         return number
+
+    def string(self) -> List:
+        size = self.u16()
+        self.make_room(self.at, size)
+        return List(tuple(self.take(size)))
 
     def list(self) -> List:
         elements = tuple(self.terms(self.u32()))
@@ -196,7 +208,7 @@ _READERS: Final[dict[int, Callable[[_Reader], Term]]] = {
         "v": lambda reader: reader.atom(reader.u16(), "utf-8"),
         "w": lambda reader: reader.atom(reader.u8(), "utf-8"),
         "j": lambda reader: NIL,
-        "k": lambda reader: List(tuple(reader.take(reader.u16()))),
+        "k": _Reader.string,
         "l": _Reader.list,
         "h": lambda reader: Tuple(tuple(reader.terms(reader.u8()))),
         "i": lambda reader: Tuple(tuple(reader.terms(reader.u32()))),

@@ -50,6 +50,8 @@ def decode_lines(chunk: Chunk, module: str) -> LineTable | None:
     version, flags, operations, location_count, file_count = _HEADER.unpack_from(data)
     if version != _VERSION:
         return None
+    chunk.check_count(12, location_count, "locations")
+    chunk.check_count(16, file_count, "file names")
     places, at = _decode_places(chunk, location_count, file_count)
     files: list[str] = []
     while len(files) < file_count:

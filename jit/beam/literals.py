@@ -41,9 +41,10 @@ def decode_literals(chunk: Chunk) -> LiteralTable:
     if len(chunk.data) < 4:
         raise chunk.error(0, "a size of 32 bits expected")
     size = int.from_bytes(chunk.data[:4], "big")
-    table = Chunk(chunk.file, "LitT (unfolded)", _unfolded(chunk, size)) if size else chunk
+    table = Chunk(chunk.file, "LitT (unfolded)", _unfolded(chunk, size), chunk.room) if size else chunk
     data, at = table.data, 0 if size else 4
     count, at = int.from_bytes(data[at : at + 4], "big"), at + 4
+    table.check_count(at - 4, count, "literals")
     literals: list[Literal] = []
     external: list[bytes] = []
     while len(literals) < count:
@@ -62,7 +63,7 @@ def decode_literals(chunk: Chunk) -> LiteralTable:
 
 def _unfolded(chunk: Chunk, size: int) -> bytes:
     try:
-        return unfold_exactly(chunk.data[4:], size)
+        return unfold_exactly(chunk.data[4:], size, chunk.room)
     except ValueError as error:
         raise chunk.error(0, f"a compressed table, but {error}") from None
 

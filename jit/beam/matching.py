@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jit.beam.opcodes import Role
-from jit.beam.operands import FloatRegister, Operand, Simple, Typed, X, Y
+from jit.beam.operands import MAX_REGISTER, FloatRegister, Operand, Simple, Typed, X, Y
 from jit.beam.terms import Atom
 from jit.beam.text import operand_text
 
@@ -54,4 +54,6 @@ def _fits(operand: Simple, role: Role) -> bool:
     is_register = isinstance(operand, X | Y | FloatRegister | Typed)
     if role is Role.DEF:
         return is_register
+    if role is Role.LIVE:
+        return isinstance(operand, int) and operand <= MAX_REGISTER + 1
     return not is_register if role is Role.CONSTANT else isinstance(operand, int)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jit.beam.chunks import Chunk, read_chunks, write_chunks
-from jit.beam.code import Code, decode_code, encode_code
+from jit.beam.chunks import LARGEST, Chunk, read_chunks, write_chunks
+from jit.beam.code import CodeChunk, decode_code, encode_code
 from jit.beam.errors import BeamError
 from jit.beam.external import decode_term
 from jit.beam.lines import LineTable, decode_lines, encode_lines
@@ -16,7 +17,7 @@ from jit.beam.operands import NOWHERE, Import, Lambda
 from jit.beam.operation_encoder import Interner, OperationEncoder
 from jit.beam.operations import Function, Tables
 from jit.beam.tables import (
-    Entry,
+    FunctionEntry,
     decode_atoms,
     decode_entries,
     decode_imports,
@@ -26,8 +27,9 @@ from jit.beam.tables import (
     encode_imports,
     encode_lambdas,
 )
-from jit.beam.terms import Term
+from jit.beam.terms import Atom, List, Term, Tuple
 from jit.beam.types import TypeTable, decode_types, encode_types
+from jit.system import whole_files
 
 
 @dataclass(slots=True)
@@ -43,14 +45,14 @@ class Module:
     atoms: list[str]
     long_atoms: bool
     imports: list[Import]
-    exports: list[Entry]
-    locals: list[Entry]
+    exports: list[FunctionEntry]
+    locals: list[FunctionEntry]
     lambdas: list[Lambda]
     literals: LiteralTable
     strings: bytes
     lines: LineTable | None
     types: TypeTable | None
-    code: Code
+    code: CodeChunk
     attributes: Term | None
     compile_info: Term | None
     meta: Term | None
@@ -59,6 +61,17 @@ class Module:
     @property
     def name(self) -> str:
         return self.atoms[0]
+
+    @property
+    def source(self) -> str | None:
+        """The absolute name of the source file; None if the compiler was told not to keep it (``deterministic``), or
+        what is kept can be no name."""
+        for row in self.compile_info.elements if isinstance(self.compile_info, List) else ():
+            match row:
+                case Tuple((Atom("source"), List(characters))):
+                    numbers = [one for one in characters if isinstance(one, int) and 0 < one <= sys.maxunicode]
+                    return "".join(map(chr, numbers)) if len(numbers) == len(characters) else None
+        return None
 
     @property
     def functions(self) -> list[Function]:
@@ -74,7 +87,7 @@ class Module:
 
 def read_module(path: Path) -> Module:
     """The module of a .beam file. Raises BeamError, and OSError if the file cannot be read."""
-    return decode_module(path.read_bytes(), str(path))
+    return decode_module(whole_files.read(path, LARGEST), str(path))
 
 
 def decode_module(data: bytes, file: str) -> Module:

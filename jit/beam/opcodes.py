@@ -208,7 +208,7 @@ _ROLES: Final = {
     "bs_get_position": "use def live",
     "bs_set_position": "use use",
     # making of bitstrings
-    "bs_create_bin": "fail heap live number def [constant number number constant segment use]",
+    "bs_create_bin": "fail heap live number def [constant number number use segment use]",
     "bs_init_writable": "",
     "bs_init2": "fail size heap live flags def",
     "bs_init_bits": "fail size heap live flags def",

@@ -11,6 +11,10 @@ from typing import Final, TypeAlias
 
 from jit.beam.terms import Atom, List, Term
 from jit.beam.types import Type
+from jit.otp.code import MAX_REG
+
+#: The highest number of a register.
+MAX_REGISTER: Final = MAX_REG - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class BeamLabel:
     """A place in the module's code. Number 0 is none: where a label to fail to is expected, an exception is raised."""
 
     number: int
@@ -123,14 +127,14 @@ class String:
     data: bytes
 
 
-Register: TypeAlias = X | Y | FloatRegister
+BeamRegister: TypeAlias = X | Y | FloatRegister
 Constant: TypeAlias = Atom | List | Integer | Character | Literal
 Reference: TypeAlias = Import | Lambda | Location | String
-Simple: TypeAlias = int | Register | Typed | Constant | Label | Allocation | Reference
+Simple: TypeAlias = int | BeamRegister | Typed | Constant | BeamLabel | Allocation | Reference
 Operand: TypeAlias = Simple | tuple[Simple, ...]
 
 
-def register_of(operand: Operand) -> Register | None:
+def register_of(operand: Operand) -> BeamRegister | None:
     """The register that an operand names, whatever is known of its type; None for everything else."""
     if isinstance(operand, Typed):
         return operand.register

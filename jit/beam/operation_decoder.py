@@ -6,21 +6,22 @@ An operation is a byte, its opcode, and as many compact terms as its arity.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from jit.beam import compact
-from jit.beam.chunks import Chunk
+from jit.beam.chunks import MOST_ROWS, Chunk
 from jit.beam.compact import DecodeError, Extended, Tag
 from jit.beam.errors import BeamError
 from jit.beam.matching import match_commands
 from jit.beam.opcodes import NAMED, OPCODES, Role
 from jit.beam.operands import (
+    MAX_REGISTER,
     NOWHERE,
     Allocation,
+    BeamLabel,
     Character,
     FloatRegister,
     Integer,
-    Label,
     Location,
     Operand,
     Simple,
@@ -36,9 +37,6 @@ from jit.beam.text import operand_text
 
 _T = TypeVar("_T")
 
-#: Registers are numbered 0..1023 (MAX_REG in erts/emulator/beam/beam_file.h).
-MAX_REGISTER: Final = 1023
-
 _FIRST_BYTE_OF_LIST = Extended.LIST << 4 | Tag.EXTENDED
 _END, _FUNC_INFO, _LINE = NAMED["int_code_end"], NAMED["func_info"], NAMED["line"]
 
@@ -47,7 +45,7 @@ class OperationDecoder:
     """Decodes the operations of a Code chunk. ``labels`` are those that operands have named so far, by number."""
 
     def __init__(self, chunk: Chunk, tables: Tables, label_count: int) -> None:
-        self.labels: dict[int, Label] = {}
+        self.labels: dict[int, BeamLabel] = {}
         self._chunk = chunk
         self._data = chunk.data
         self._tables = tables
@@ -65,6 +63,8 @@ class OperationDecoder:
         try:
             while self._data[start] != _END.number:
                 start = self._operation(start, operations)
+                if len(operations) > MOST_ROWS:
+                    raise DecodeError(start, f"more than {MOST_ROWS} operations, the most that is read")
         except DecodeError as error:
             raise self._error(error.offset, str(error), start, operations) from None
         except IndexError:
@@ -123,10 +123,10 @@ class OperationDecoder:
             return self._label(number, at)
         return Integer(number) if tag == Tag.INTEGER else Character(number)
 
-    def _label(self, number: int, at: int) -> Label:
+    def _label(self, number: int, at: int) -> BeamLabel:
         if number and number >= self._label_count:
             raise DecodeError(at, f"label {number}, but the header says that all are below {self._label_count}")
-        return self.labels.setdefault(number, Label(number))
+        return self.labels.setdefault(number, BeamLabel(number))
 
     def _simple(self, at: int) -> tuple[Simple, int]:
         """The operand at *at*, which is no list, and the offset after it."""
@@ -241,6 +241,10 @@ class OperationDecoder:
             size = (size + 7) // 8
         if not 0 <= size <= len(strings) - offset:
             raise DecodeError(start, f"{size} bytes of a string expected at {offset} of {len(strings)}")
+        try:
+            self._chunk.room.take(size)
+        except ValueError as error:
+            raise DecodeError(start, f"a string of {size} bytes: {error}") from None
         return String(offset, strings[offset : offset + size])
 
     def _segments(self, segments: Operand, start: int) -> Operand:

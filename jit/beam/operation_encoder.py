@@ -9,11 +9,11 @@ from jit.beam import compact
 from jit.beam.compact import Extended, Tag
 from jit.beam.operands import (
     Allocation,
+    BeamLabel,
     Character,
     FloatRegister,
     Import,
     Integer,
-    Label,
     Lambda,
     Literal,
     Location,
@@ -137,7 +137,7 @@ _ENCODERS: Final[dict[type, Callable[[OperationEncoder, Any], bytes]]] = {
     X: lambda _, register: compact.encode(Tag.X, register.number),
     Y: lambda _, register: compact.encode(Tag.Y, register.number),
     FloatRegister: lambda _, register: _extended(Extended.FLOAT_REGISTER) + _unsigned(register.number),
-    Label: lambda _, label: compact.encode(Tag.LABEL, label.number),
+    BeamLabel: lambda _, label: compact.encode(Tag.LABEL, label.number),
     Integer: lambda _, integer: compact.encode(Tag.INTEGER, integer.value),
     Character: lambda _, character: compact.encode(Tag.CHARACTER, character.value),
     Literal: lambda _, literal: _extended(Extended.LITERAL) + _unsigned(literal.index),

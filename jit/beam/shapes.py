@@ -9,11 +9,11 @@ from typing import Final
 from jit.beam.opcodes import OPCODES, Opcode, Role
 from jit.beam.operands import (
     Allocation,
+    BeamLabel,
     Character,
     FloatRegister,
     Import,
     Integer,
-    Label,
     Lambda,
     Literal,
     Location,
@@ -25,6 +25,7 @@ from jit.beam.operands import (
 )
 from jit.beam.terms import Atom, List
 from jit.beam.text import operand_text
+from jit.otp.code import MAX_ARG, MAX_REG
 
 _REGISTERS = frozenset((X, Y, FloatRegister, Typed))
 _CONSTANTS = frozenset((Atom, List, Integer, Character, Literal))
@@ -42,11 +43,11 @@ _ALLOWED: Final[dict[Role, frozenset[type]]] = {
     Role.HEAP: frozenset((int, Allocation)),
     Role.SIZE: _REGISTERS | _CONSTANTS | _NUMBER,
     Role.LABEL: _NUMBER,
-    Role.PLACE: frozenset((Label,)),
-    Role.CALLEE: frozenset((Label,)),
-    Role.JUMP: frozenset((Label,)),
-    Role.FAIL: frozenset((Label,)),
-    Role.MODE: frozenset((Label, Atom)),
+    Role.PLACE: frozenset((BeamLabel,)),
+    Role.CALLEE: frozenset((BeamLabel,)),
+    Role.JUMP: frozenset((BeamLabel,)),
+    Role.FAIL: frozenset((BeamLabel,)),
+    Role.MODE: frozenset((BeamLabel, Atom)),
     Role.IMPORT: frozenset((Import,)),
     Role.LAMBDA: frozenset((Lambda,)),
     Role.TAG: frozenset((Lambda, Atom)),
@@ -58,6 +59,10 @@ _ALLOWED: Final[dict[Role, frozenset[type]]] = {
     Role.SEGMENT: _REGISTERS | _CONSTANTS | {String},
 }
 _RESOLVED = frozenset((Role.IMPORT, Role.LAMBDA, Role.TAG, Role.LINE, Role.STRING, Role.SEGMENT, Role.COMMAND))
+
+
+#: The most that a number can be. No code is long enough to fill more words of heap.
+_HIGHEST: Final = {Role.ARITY: MAX_ARG, Role.LIVE: MAX_REG, Role.STACK: MAX_REG, Role.HEAP: 1 << 26}
 
 
 class Shape:
@@ -72,6 +77,7 @@ class Shape:
         last = roles[-1] if roles else ()
         self.elements = last if isinstance(last, tuple) else ()
         self.plain = tuple(role for role in roles if isinstance(role, Role))
+        self.limits = [(index, _HIGHEST[role]) for index, role in enumerate(self.plain) if role in _HIGHEST]
         self.allowed = [_ALLOWED[role] for role in self.plain] + ([frozenset((tuple,))] if self.elements else [])
         self.resolved = [(index, role) for index, role in enumerate((*self.plain, *self.elements)) if role in _RESOLVED]
 
@@ -80,6 +86,9 @@ class Shape:
         for index, allowed in enumerate(self.allowed):
             if type(operands[index]) not in allowed:
                 return f"operand {index + 1} cannot be {operand_text(operands[index]):.100}"
+        for index, most in self.limits:
+            if _amount(operands[index]) > most:
+                return f"operand {index + 1} cannot be {operand_text(operands[index]):.100}: {most} is the most"
         if self.elements and isinstance(elements := operands[-1], tuple):
             if len(elements) % len(self.elements):
                 return f"a list of {len(elements)} operands, which is no multiple of {len(self.elements)}"
@@ -87,6 +96,13 @@ class Shape:
                 if type(element) not in _ALLOWED[role]:
                     return f"{operand_text(element):.100} in a list where it cannot be"
         return None
+
+
+def _amount(operand: Operand) -> int:
+    """A number; words of heap are not counted exactly: the sizes of floats and funs are the VM's affair."""
+    if isinstance(operand, Allocation):
+        return operand.words + 8 * (operand.floats + operand.funs)
+    return operand if isinstance(operand, int) else 0
 
 
 #: The shape of each operation whose operands are known, by opcode.

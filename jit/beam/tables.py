@@ -10,15 +10,15 @@ from jit.beam import compact
 from jit.beam.chunks import Chunk
 from jit.beam.compact import Tag
 from jit.beam.operands import Import, Lambda
+from jit.otp.code import MAX_ARG
 
 _LONGEST_ATOM = 255
-_MAX_ARITY = 255
 _ENTRY = struct.Struct(">III")
 _LAMBDA = struct.Struct(">IIIIII")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FunctionEntry:
     """A function in the export table or in that of local functions: ``label`` is its entry."""
 
     function: str
@@ -34,6 +34,7 @@ def decode_atoms(chunk: Chunk) -> list[str]:
     data = chunk.data
     count = int.from_bytes(data[:4], "big", signed=True)
     encoding = "latin-1" if chunk.name == "Atom" else "utf-8"
+    chunk.check_count(0, abs(count), "atoms")
     at = 4
     names: list[str] = []
     while len(names) < abs(count):
@@ -100,15 +101,15 @@ def encode_imports(imports: Sequence[Import], atom: Callable[[str], int]) -> byt
     return _encoded(_ENTRY.pack(atom(row.module), atom(row.function), row.arity) for row in imports)
 
 
-def decode_entries(chunk: Chunk, atoms: Sequence[str]) -> list[Entry]:
+def decode_entries(chunk: Chunk, atoms: Sequence[str]) -> list[FunctionEntry]:
     """The functions of an ExpT or LocT chunk. Raises BeamError."""
     return [
-        Entry(_atom(chunk, at, atoms, function), _arity(chunk, at + 4, arity), label)
+        FunctionEntry(_atom(chunk, at, atoms, function), _arity(chunk, at + 4, arity), label)
         for at, (function, arity, label) in _rows(chunk, _ENTRY)
     ]
 
 
-def encode_entries(entries: Sequence[Entry], atom: Callable[[str], int]) -> bytes:
+def encode_entries(entries: Sequence[FunctionEntry], atom: Callable[[str], int]) -> bytes:
     """The data of an ExpT or LocT chunk; *atom* gives the index of an atom, from 1 on."""
     return _encoded(_ENTRY.pack(atom(row.function), row.arity, row.label) for row in entries)
 
@@ -117,7 +118,9 @@ def decode_lambdas(chunk: Chunk, atoms: Sequence[str]) -> list[Lambda]:
     """The funs of a FunT chunk. Raises BeamError."""
     lambdas = []
     for at, (function, arity, *rest) in _rows(chunk, _LAMBDA):
-        lambdas.append(Lambda(_atom(chunk, at, atoms, function), _arity(chunk, at + 4, arity), *rest))
+        label, index, free, old_uniq = rest
+        own = _atom(chunk, at, atoms, function), _arity(chunk, at + 4, arity)
+        lambdas.append(Lambda(*own, label, index, _arity(chunk, at + 16, free), old_uniq))
     return lambdas
 
 
@@ -134,6 +137,7 @@ def _rows(chunk: Chunk, row: struct.Struct) -> Iterator[tuple[int, tuple[int, ..
     if len(data) < 4:
         raise chunk.error(0, "a count of 32 bits expected")
     count = int.from_bytes(data[:4], "big")
+    chunk.check_count(0, count, "entries")
     if len(data) - 4 != count * row.size:
         raise chunk.error(4, f"{count} entries of {row.size} bytes expected, but there are {len(data) - 4} bytes")
     return zip(range(4, len(data), row.size), row.iter_unpack(data[4:]))
@@ -151,8 +155,8 @@ def _atom(chunk: Chunk, at: int, atoms: Sequence[str], index: int) -> str:
 
 
 def _arity(chunk: Chunk, at: int, arity: int) -> int:
-    if arity > _MAX_ARITY:
-        raise chunk.error(at, f"an arity of 0..{_MAX_ARITY} expected, not {arity}")
+    if arity > MAX_ARG:
+        raise chunk.error(at, f"an arity of 0..{MAX_ARG} expected, not {arity}")
     return arity
 
 

@@ -13,11 +13,11 @@ from jit.beam.opcodes import Role
 from jit.beam.operands import (
     NOWHERE,
     Allocation,
+    BeamLabel,
     Character,
     FloatRegister,
     Import,
     Integer,
-    Label,
     Lambda,
     Literal,
     Location,
@@ -29,7 +29,8 @@ from jit.beam.operands import (
 )
 from jit.beam.operations import Operation
 from jit.beam.terms import Atom, Bitstring, ExternalFun, List, Map, Term, Tuple
-from jit.beam.types import ANY_KIND, Kind, Type
+from jit.beam.types import ANY_KIND, Type, TypeKind
+from jit.system.controls import printable
 
 _BARE_ATOM = re.compile(r"[a-z][A-Za-z0-9_@]*")
 _RESERVED = frozenset(
@@ -63,7 +64,7 @@ def type_text(type: Type) -> str:
     if type.kinds == ANY_KIND:
         names = ["any"]
     else:
-        names = [kind.name.lower() for kind in Kind if kind in type.kinds and kind.name]
+        names = [kind.name.lower() for kind in TypeKind if kind in type.kinds and kind.name]
     if type.lowest is not None or type.highest is not None:
         low, high = ("" if bound is None else str(bound) for bound in (type.lowest, type.highest))
         names = [f"{name}({low}..{high})" if name in ("any", "integer", "float") else name for name in names]
@@ -92,7 +93,7 @@ def _escaped(text: str, quote: str) -> str:
 def _character(character: str, quote: str) -> str:
     if character == quote:
         return "\\" + character
-    return character if character.isprintable() else f"\\x{{{ord(character):x}}}"
+    return printable(character)
 
 
 def _integer(number: int) -> str:
@@ -168,7 +169,7 @@ _OPERAND_WRITERS: Final[dict[type, Callable[[Any], str]]] = {
     Y: lambda register: f"{{y,{register.number}}}",
     FloatRegister: lambda register: f"{{fr,{register.number}}}",
     Typed: lambda typed: f"{{tr,{operand_text(typed.register)},{type_text(typed.type)}}}",
-    Label: lambda label: f"{{f,{label.number}}}",
+    BeamLabel: lambda label: f"{{f,{label.number}}}",
     Integer: lambda integer: f"{{integer,{_integer(integer.value)}}}",
     Character: lambda character: f"{{char,{_integer(character.value)}}}",
     Atom: lambda atom: f"{{atom,{atom_text(atom.name)}}}",

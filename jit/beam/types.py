@@ -20,7 +20,7 @@ from typing import Final
 from jit.beam.chunks import Chunk
 
 
-class Kind(Flag):
+class TypeKind(Flag):
     """Kinds of terms, as a set. ``MATCH_CONTEXT`` is told apart from a bitstring by OTP 25 and 26 only."""
 
     ATOM = auto()
@@ -50,7 +50,7 @@ class Type:
     floats alike. ``unit``: the size of a bitstring in bits is a multiple of it; None if that is not told.
     """
 
-    kinds: Kind
+    kinds: TypeKind
     lowest: int | None = None
     highest: int | None = None
     unit: int | None = None
@@ -60,16 +60,16 @@ class Type:
         """Whether nothing is known."""
         return self.kinds == ANY_KIND and self.lowest is self.highest is None
 
-    def is_only(self, kinds: Kind) -> bool:
+    def is_only(self, kinds: TypeKind) -> bool:
         """Whether the value is sure to be of one of *kinds*."""
         return not self.kinds & ~kinds
 
-    def may_be(self, kinds: Kind) -> bool:
+    def may_be(self, kinds: TypeKind) -> bool:
         """Whether the value can be of one of *kinds*."""
         return bool(self.kinds & kinds)
 
 
-ANY_KIND: Final = ~Kind(0)
+ANY_KIND: Final = ~TypeKind(0)
 ANY: Final = Type(ANY_KIND)
 
 
@@ -77,7 +77,7 @@ ANY: Final = Type(ANY_KIND)
 class _Layout:
     """``kinds`` by bit, from bit 0; and the bits of what else is there."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[TypeKind, ...]
     has_lowest: int
     has_highest: int
     has_unit: int
@@ -88,11 +88,11 @@ class _Layout:
 
 
 _K27 = (
-    Kind.ATOM, Kind.BITSTRING, Kind.CONS, Kind.FLOAT, Kind.FUN, Kind.INTEGER, Kind.MAP, Kind.NIL, Kind.PID, Kind.PORT,
-    Kind.REFERENCE, Kind.TUPLE,
+    TypeKind.ATOM, TypeKind.BITSTRING, TypeKind.CONS, TypeKind.FLOAT, TypeKind.FUN, TypeKind.INTEGER,
+    TypeKind.MAP, TypeKind.NIL, TypeKind.PID, TypeKind.PORT, TypeKind.REFERENCE, TypeKind.TUPLE,
 )  # fmt: skip
-_K25 = (*_K27[:2], Kind.MATCH_CONTEXT, *_K27[2:])
-_K29 = (*_K27, Kind.RECORD)
+_K25 = (*_K27[:2], TypeKind.MATCH_CONTEXT, *_K27[2:])
+_K29 = (*_K27, TypeKind.RECORD)
 _LAYOUTS: Final = {
     1: _Layout(_K25, 0, 0, 0),
     2: _Layout(_K25, 1 << 13, 1 << 14, 1 << 15),
@@ -122,6 +122,7 @@ def decode_types(chunk: Chunk) -> TypeTable:
     if layout is None:
         return TypeTable(version)
     count, at = int.from_bytes(data[4:8], "big"), 8
+    chunk.check_count(4, count, "types")
     types: list[Type] = []
     while len(types) < count:
         type, at = _decode_type(chunk, layout, version, at)
@@ -158,17 +159,17 @@ def _decode_type(chunk: Chunk, layout: _Layout, version: int, at: int) -> tuple[
             at += 1
     except (struct.error, IndexError):
         raise chunk.error(start, f"a type's bounds and unit expected, {len(data) - start - 2} bytes are left") from None
-    if (lowest is not None or highest is not None) and not kinds & Kind.NUMBER:
+    if (lowest is not None or highest is not None) and not kinds & TypeKind.NUMBER:
         raise chunk.error(start, "a type with bounds that has no numbers")
-    if unit is not None and not kinds & (Kind.BITSTRING | Kind.MATCH_CONTEXT):
+    if unit is not None and not kinds & (TypeKind.BITSTRING | TypeKind.MATCH_CONTEXT):
         raise chunk.error(start, "a type with a unit that has no bitstrings")
     return Type(kinds, lowest, highest, unit), at
 
 
-def _kinds(layout: _Layout, bits: int) -> Kind:
+def _kinds(layout: _Layout, bits: int) -> TypeKind:
     if bits & layout.all_kinds == layout.all_kinds:
         return ANY_KIND  # including what this release does not tell apart
-    kinds = Kind(0)
+    kinds = TypeKind(0)
     for bit, kind in enumerate(layout.kinds):
         if bits >> bit & 1:
             kinds |= kind
@@ -184,12 +185,12 @@ def encode_types(table: TypeTable) -> bytes:
     return struct.pack(">II", table.version, len(types)) + b"".join(types)
 
 
-def type_bits(kinds: Kind, version: int) -> int:
+def type_bits(kinds: TypeKind, version: int) -> int:
     """The bits of *kinds* in a version of the Type chunk."""
     return _bits(kinds, _LAYOUTS[version].kinds)
 
 
-def _bits(kinds: Kind, order: Sequence[Kind]) -> int:
+def _bits(kinds: TypeKind, order: Sequence[TypeKind]) -> int:
     return sum(1 << bit for bit, kind in enumerate(order) if kinds & kind)
 
 

@@ -1,131 +1,136 @@
-"""The native code of one function under construction: what emitters work on."""
+"""The native code of one function under construction: bookkeeping for emitters, whatever processor and runtime.
+
+It follows where x registers are, so that no value is lost, and where the code of each operation is, for who describes
+it. How BEAM registers are loaded and stored, and what functions call, a runtime adds in a subclass.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
-from jit.arm32.assembler import Assembler
-from jit.arm32.labels import Label
-from jit.arm32.operands import at
-from jit.arm32.registers import R0, Register
 from jit.beam.effects import Effects
-from jit.beam.module import Module
-from jit.beam.operands import Import, Integer, Literal, Location, Operand, Typed, X, Y
-from jit.beam.operands import Label as BeamLabel
+from jit.beam.operands import Integer, Operand, Typed, X, Y
 from jit.beam.operations import Function, Operation
 from jit.beam.terms import NIL, Atom
-from jit.beam.types import ANY, Kind, Type
-from jit.codegen import machine, symbols
-from jit.codegen.bif_names import is_bif
-from jit.codegen.cache import REGISTERS as CACHE
-from jit.codegen.cache import Cache, Held, Keeps, locations
-from jit.codegen.machine import REGISTERS, WORD, E
-from jit.erts.layout import Layout
-
-_LAST_X = (4095 - machine.X_ARRAY) // WORD
-_LAST_Y = 4095 // WORD - 1
+from jit.beam.types import ANY, Type, TypeKind
+from jit.codegen.cache import Cache, Held, Keeps, Mistake, locations
+from jit.codegen.processor import Assembler, Label, R
 
 
 class Unsupported(Exception):
     """No native code for an operation: the function stays interpreted. The message says what is missing."""
 
 
-@dataclass(frozen=True)
-class Continuation:
-    """Where an interpreted callee returns to: a function of its own in the bytecode, which native code takes over.
-
-    ``label`` is its entry, ``after`` the label of the same place in the function's own bytecode. ``location`` is that
-    of the call, ``after_location`` of what comes next: if a BIF without a frame fails, the VM takes that for the call.
-    """
-
-    label: int
-    after: int
-    location: Location
-    after_location: Location
-    function: Function
+class Broken(Unsupported):
+    """An emitter has failed: a mistake of the compiler, or operands that no compiler makes. The message says where."""
 
 
 @dataclass(frozen=True)
-class BadArithmetic:
-    """Where the interpreter raises badarith for an operation that native code has done: a function of its own too."""
+class Cold(Generic[R]):
+    """Code that is rarely run, of the operation at *index*; what the cache has on the way there.
 
-    label: int
-    location: Location
-    function: Function
-
-
-@dataclass
-class Shared:
-    """What all functions of a module share."""
-
-    module: Module
-    layout: Layout
-    assembler: Assembler
-    fragments: Mapping[str, Label]
-    #: Entries from native code, by label of the bytecode: functions that have native code.
-    entries: Mapping[int, Label]
-    atoms: Mapping[str, int]
-    imports: Mapping[object, int]
-    next_label: int
-    #: For tests: collect garbage at every heap test; give up all reductions in calls, and when leaving in mid-function.
-    stress: bool = False
-    _big_integers: dict[int, Literal] = field(default_factory=dict)
-
-    def new_label(self) -> int:
-        """A label of the bytecode that is not used yet."""
-        self.next_label += 1
-        return self.next_label - 1
-
-    def big_integer(self, value: int) -> Literal:
-        """The literal of an integer that is no immediate term, as the loader makes one too."""
-        if value not in self._big_integers:
-            same = (one for one in self.module.literals.literals if type(one.value) is int and one.value == value)
-            self._big_integers[value] = next(same, None) or self.module.literals.add(value)
-        return self._big_integers[value]
-
-
-@dataclass
-class Emission:
-    """One function. ``index`` is that of the operation in work.
-
-    Before each, ``live`` are the x registers that are wanted, ``unwritten`` the y registers that may hold anything.
+    ``collects``: it collects garbage with so many x registers in use. ``comes_back``: control comes there from outside.
     """
 
-    shared: Shared
+    index: int
+    held: dict[R, Held]
+    unsaved: int
+    lost: int
+    emit: Callable[[], None]
+    collects: int | None
+    comes_back: bool
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A function, what each of its operations does, and what is known before each.
+
+    ``live`` are the x registers that are wanted, ``unwritten`` the y registers that may hold anything: bit masks.
+    """
+
     function: Function
     operations: Sequence[Operation]
     effects: Sequence[Effects]
     live: Sequence[int]
     unwritten: Sequence[int]
-    cache: Cache
+
+
+@dataclass(kw_only=True)
+class FunctionEmission(ABC, Generic[R]):
+    """One function. ``index`` is that of the operation in work."""
+
+    analysis: Analysis
+    cache: Cache[R]
     index: int = 0
+    #: Native places of labels of the bytecode.
     labels: dict[int, Label] = field(default_factory=dict)
-    #: Labels to put into the bytecode, by the index of the operation that they come before.
-    resumes: dict[int, int] = field(default_factory=dict)
-    continuations: list[tuple[Continuation, Label]] = field(default_factory=list)
-    errors: list[BadArithmetic] = field(default_factory=list)
-    #: Labels to put in place of handlers' labels into ``try`` and ``catch``, by index of the operation.
-    handlers: dict[int, int] = field(default_factory=dict)
     #: For each operation, and for what is cold of it, offset and index.
     places: list[tuple[int, int]] = field(default_factory=list)
     cold_places: list[tuple[int, int]] = field(default_factory=list)
     #: From which offset on x registers are where, up to the next: in memory if not in a CPU register.
-    locations: list[tuple[int, dict[int, Register | None]]] = field(default_factory=list)
+    locations: list[tuple[int, dict[int, R | None]]] = field(default_factory=list)
     #: Operations without code of their own, by index: one before them does what they do.
     done: set[int] = field(default_factory=set)
-    #: Where returns go that native code does not do.
-    returning: Label | None = None
-    _cold: list[tuple[int, dict[Register, Held], Callable[[], None]]] = field(default_factory=list)
-    _leaving: dict[int, Label] = field(default_factory=dict)
+    #: Where the operation in work began to overwrite what it reads, in bytes.
+    overwrites: int | None = None
+    _cold: list[Cold[R]] = field(default_factory=list)
     _branches: int = 0
-    _is_cold: bool = False
-    _held_before: dict[Register, Held] = field(default_factory=dict)
+    #: The cold code in work, and whether the cache is to be loaded again in it.
+    _in: Cold[R] | None = None
+    _moved: bool = False
 
     @property
-    def a(self) -> Assembler:
+    def function(self) -> Function:
+        """The function in the bytecode."""
+        return self.analysis.function
+
+    @property
+    def operations(self) -> Sequence[Operation]:
+        """Its operations."""
+        return self.analysis.operations
+
+    @property
+    def effects(self) -> Sequence[Effects]:
+        """What each of them reads, writes and goes to."""
+        return self.analysis.effects
+
+    @property
+    def live(self) -> Sequence[int]:
+        """Before each, the x registers that are wanted."""
+        return self.analysis.live
+
+    # What a runtime adds
+
+    @property
+    @abstractmethod
+    def a(self) -> Assembler[R]:
         """The assembler."""
-        return self.shared.assembler
+
+    @abstractmethod
+    def fetch(self, into: R, register: Operand) -> None:
+        """A CPU register = what memory has of a BEAM register. Raises Unsupported for what cannot be loaded."""
+
+    @abstractmethod
+    def put(self, source: R, register: Operand) -> None:
+        """What memory has of a BEAM register = a CPU register. Raises Unsupported for what cannot be stored."""
+
+    @abstractmethod
+    def constant(self, into: R, operand: Operand) -> None:
+        """A CPU register = the word of a constant. Raises Unsupported for what is none."""
+
+    @abstractmethod
+    def call_shared(self, name: str) -> None:
+        """The call itself of what ``call`` is asked for."""
+
+    @abstractmethod
+    def is_apart(self, name: str) -> bool:
+        """Whether what ``call`` is asked for comes back, and lets nobody look at x registers in memory meanwhile.
+
+        It does not collect garbage or call what may do so, and the registers of the cache stay.
+        """
 
     # Operations
 
@@ -134,20 +139,19 @@ class Emission:
         self.index = index
         self.places.append((self.a.offset, index))
         self.cache.begin(index)
-        self._branches = self.a.branches
+        self._branches, self.overwrites = self.a.branches, None
         self._locate(locations(self.live[index], self.cache.only()))
 
     def end(self) -> None:
-        """The operation in work is complete."""
-        if self.keeps is Keeps.NOTHING or not self.effects[self.index].falls_through:
-            self.forget()
+        """The operation in work is complete. Raises Mistake."""
+        self.cache.end()
 
     @property
     def keeps(self) -> Keeps:
         """What the operation in work leaves in the cache."""
         return self.cache.keeps[self.index]
 
-    def _locate(self, where: dict[int, Register | None]) -> None:
+    def _locate(self, where: dict[int, R | None]) -> None:
         if self.locations and self.locations[-1][0] == self.a.offset:
             self.locations.pop()
         if not self.locations or self.locations[-1][1] != where:
@@ -155,17 +159,12 @@ class Emission:
 
     # Operands
 
-    def load(self, operand: Operand, into: Register) -> Register:
+    def load(self, operand: Operand, into: R) -> R:
         """The word of a register or constant, in the CPU register *into*, which may be changed."""
-        self.move(into, self.value(operand, into, copy=False))
+        self.a.move(into, self.value(operand, into, copy=False))
         return into
 
-    def move(self, into: Register, source: Register) -> None:
-        """A CPU register = another one, or the same."""
-        if into is not source:
-            self.a.mov(into, source)
-
-    def value(self, operand: Operand, into: Register, *, copy: bool = True) -> Register:
+    def value(self, operand: Operand, into: R, *, copy: bool = True) -> R:
         """A CPU register that holds the word of an operand: *into*, or another that must not be changed.
 
         With *copy*, the cache may have what is loaded.
@@ -175,44 +174,37 @@ class Emission:
         if isinstance(operand, X):
             return self._load_x(operand, into, copy)
         if isinstance(operand, Y):
-            self.a.ldr(into, at(E, self._y(operand)))
-        elif (word := immediate(operand)) is not None:
-            self.a.mov_constant(into, word)
-        elif isinstance(operand, Atom):
-            self.a.ldr_literal(into, symbols.atom(self.shared.atoms[operand.name]))
-        elif isinstance(operand, Literal):
-            self.a.ldr_literal(into, symbols.literal(operand.index))
-        elif isinstance(operand, Integer):
-            self.a.ldr_literal(into, symbols.literal(self.shared.big_integer(operand.value).index))
+            self.fetch(into, operand)
         else:
-            raise Unsupported(f"operand {operand}")
+            self.constant(into, operand)
         return into
 
-    def _load_x(self, x: X, into: Register, copy: bool) -> Register:
-        place = at(REGISTERS, self._x(x))
-        if self._is_cold:
+    def _load_x(self, x: X, into: R, copy: bool) -> R:
+        if self._in:
             if self.keeps is Keeps.ALL:
-                raise AssertionError("x registers are to be loaded before code goes to where it is cold")
-            self.a.ldr(into, place)
+                raise Mistake("x registers are to be loaded before code goes to where it is cold")
+            self.cache.check_read(1 << x.number)
+            self.fetch(into, x)
             return into
         register = self.cache.register(x.number)
         if register is not None:
             return register
+        self.cache.check_read(1 << x.number)
         # What comes after a branch may not be executed: later operations cannot rely on it.
         if copy and self.keeps is not Keeps.NOTHING and self.a.branches == self._branches:
             after = self.index + 1
             if x not in self.effects[self.index].defines and self.cache.fate(x.number, after).read:
                 register = self.cache.free()
                 if register is not None:
-                    self.cache.held[register] = Held(x.number, False)
-        self.a.ldr(register or into, place)
+                    self.cache.hold(register, x.number)
+        self.fetch(register or into, x)
         return register or into
 
-    def target(self, destination: Operand, otherwise: Register, *, last: Register | None = None) -> Register:
+    def target(self, destination: Operand, otherwise: R, *, last: R | None = None) -> R:
         """The CPU register in which to make what ``store`` then stores; not one that ``value`` has given before.
 
-        It may be changed also where control then goes to ``failure`` or ``to_interpreter``. But *last* is given if the
-        instruction that writes it is the last to read that one, and nothing fails from there on.
+        It may be changed also where the operation then fails. But *last* is given if the instruction that writes it is
+        the last to read that one, and nothing fails from there on.
         """
         if isinstance(destination, X) and self.keeps is not Keeps.NOTHING:
             after = self.index + 1
@@ -220,217 +212,122 @@ class Emission:
                 return self.cache.free() or self.cache.give_up(last, destination.number, after) or otherwise
         return otherwise
 
-    def store(self, source: Register, operand: Operand) -> None:
+    def store(self, source: R, operand: Operand) -> None:
         """A BEAM register = a CPU register."""
-        if isinstance(operand, Y):
-            self.a.str(source, at(E, self._y(operand)))
-        elif isinstance(operand, X):
+        if isinstance(operand, X | Y):
+            self._overwrite(operand)
+        if isinstance(operand, X):
             self._store_x(source, operand)
         else:
-            raise Unsupported(f"destination {operand}")
+            self.put(source, operand)
 
-    def _store_x(self, source: Register, x: X) -> None:
-        if self._is_cold:
-            raise AssertionError("x registers are not to be stored where code is cold")
+    def _overwrite(self, register: X | Y) -> None:
+        if self.overwrites is None and register in self.effects[self.index].uses:
+            self.overwrites = self.a.offset
+
+    def _store_x(self, source: R, x: X) -> None:
+        if self._in:
+            raise Mistake("x registers are not to be stored where code is cold")
         if self.locations:
             self._locate({number: where for number, where in self.locations[-1][1].items() if number != x.number})
         self.cache.drop(x.number)
-        if self.keeps is Keeps.NOTHING:
-            self.a.str(source, at(REGISTERS, self._x(x)))
-            return
-        fate = self.cache.fate(x.number, self.index + 1)
-        register: Register | None = None
-        if fate.read and source in CACHE and source not in self.cache.held:
+        read, needs_memory, register = False, True, None
+        if self.keeps is not Keeps.NOTHING:
+            fate = self.cache.fate(x.number, self.index + 1)
+            read, needs_memory = fate.read, fate.needs_memory or self.cache.collects_later
+        if read and source in self.cache.registers and source not in self.cache.held:
             register = source  # that ``target`` has given
-        elif fate.read and not fate.needs_memory:
+        elif read and not needs_memory:
             register = self.cache.free()
             if register is not None:
-                self.a.mov(register, source)
+                self.a.move(register, source)
+        if needs_memory or read and register is None:
+            self.put(source, x)
+            self.cache.save(x.number)
         if register is not None:
-            self.cache.held[register] = Held(x.number, not fate.needs_memory)
-        if fate.needs_memory or fate.read and register is None:
-            self.a.str(source, at(REGISTERS, self._x(x)))
+            self.cache.hold(register, x.number)
+
+    def store_behind(self, source: R, number: int) -> None:
+        """The x register of this number = a CPU register, in memory: one behind those in use, for the VM to look at."""
+        self._overwrite(X(number))
+        self.cache.drop(number)
+        self.put(source, X(number))
+        self.cache.save(number)
+
+    def call(self, name: str, *, live: int | None = None) -> None:
+        """Call what functions share, or the runtime has for them: nothing else collects garbage or calls the VM.
+
+        Unless it is apart, somebody looks at x registers in memory, and may change them there: the collector, if that
+        is told how many are *live*, else whoever. Raises Mistake if memory does not have them.
+        """
+        if self.is_apart(name):
+            self.call_shared(name)
+            return
+        if self._in:
+            if live is None or self._in.collects != live:
+                raise Mistake(f"{name} where code is cold that does not say that it collects garbage")
+            self._moved = True
+        elif live is None:
+            self.cache.check_saved()
+        else:
+            self.cache.collected(live)
+        self.call_shared(name)
+        if not self._in:
+            self.cache.forget()
 
     def reload(self) -> None:
-        """On a cold path, after garbage has been collected: let the cache be as where that path began."""
-        for register, held in self._held_before.items():
-            self.a.ldr(register, at(REGISTERS, self._x(X(held.x))))
-
-    def forget(self) -> None:
-        """From here on x registers are in memory only, as the VM may have changed them there."""
-        self.cache.held.clear()
+        """On a cold path, when memory has other words now: the cache is as where that path began. Raises Mistake."""
+        assert self._in
+        for register, held in self._in.held.items():
+            if held.only:
+                raise Mistake(f"x{held.x} would be loaded again from memory, which does not have it")
+            self.fetch(register, X(held.x))
+        self._moved = False
 
     def type(self, operand: Operand) -> Type:
         """What is known of an operand."""
         if isinstance(operand, Typed):
             return operand.type
         if isinstance(operand, Integer):
-            return Type(Kind.INTEGER, operand.value, operand.value)
+            return Type(TypeKind.INTEGER, operand.value, operand.value)
         if isinstance(operand, Atom):
-            return Type(Kind.ATOM)
-        return Type(Kind.NIL) if operand == NIL else ANY
-
-    def _x(self, register: X) -> int:
-        if register.number > _LAST_X:
-            raise Unsupported(f"x{register.number}")
-        return machine.X_ARRAY + WORD * register.number
-
-    def _y(self, register: Y) -> int:
-        if register.number > _LAST_Y:
-            raise Unsupported(f"y{register.number}")
-        return WORD * (register.number + 1)
+            return Type(TypeKind.ATOM)
+        return Type(TypeKind.NIL) if operand == NIL else ANY
 
     # Places
 
     def label(self, number: int) -> Label:
-        """The native place of a label of this function."""
+        """The native place of a label of this function. Raises Mistake if a value is wanted there that is lost here."""
+        self.cache.check_elsewhere()
         return self.labels.setdefault(number, Label())
 
-    def failure(self, operand: Operand) -> Label:
-        """Where an operation goes that fails: a place in the function, or the interpreter, which raises."""
-        if not isinstance(operand, BeamLabel):
-            raise Unsupported(f"fail label {operand}")
-        return self.label(operand.number) if operand.number else self.to_interpreter()
-
-    def cold(self, emit: Callable[[], None]) -> None:
+    def cold(self, emit: Callable[[], None], *, collects: int | None = None, comes_back: bool = False) -> None:
         """Let code that is rarely run be emitted behind the function's own.
 
-        It finds x registers in memory only, and none at all if the emitter keeps those that memory does not have.
+        It finds x registers in memory only, and none at all if the emitter keeps those that memory does not have. If it
+        *collects* garbage, with so many x registers in use, others have no value from here on; those that are in the
+        cache are to be loaded again. So they are if control *comes back* there from outside, where what memory did not
+        have has been stored. Raises Mistake.
         """
-        self._cold.append((self.index, dict(self.cache.held), emit))
+        if collects is not None:
+            self.cache.collected(collects)
+        held, unsaved = dict(self.cache.held), self.cache.unsaved
+        if comes_back:
+            held, unsaved = {register: Held(one.x, only=False) for register, one in held.items()}, 0
+        self._cold.append(Cold(self.index, held, unsaved, self.cache.lost, emit, collects, comes_back))
 
     def finish(self) -> None:
-        """Emit what is cold."""
-        self._is_cold = True
-        for index, held, emit in self._cold:
-            self.index, self._held_before = index, held
+        """Emit what is cold. Raises Mistake."""
+        for cold in self._cold:
+            self.index, self._in, self._moved = cold.index, cold, cold.comes_back
+            self.cache.held, self.cache.unsaved, self.cache.lost = dict(cold.held), cold.unsaved, cold.lost
             self.cold_places.append((self.a.offset, self.index))
-            elsewhere = {held.x for held in self._held_before.values() if held.only}
+            elsewhere = {held.x for held in cold.held.values() if held.only}
             self._locate({x: None for x in locations(self.live[self.index], {}) if x not in elsewhere})
-            emit()
+            cold.emit()
+            if self._moved and cold.held:
+                raise Mistake("the cache is to be loaded again")
         self._cold = []
 
-    # Ways out
 
-    def resume_label(self, index: int) -> int:
-        """The label in the bytecode before an operation."""
-        if index not in self.resumes:
-            self.resumes[index] = self.shared.new_label()
-        return self.resumes[index]
-
-    def to_interpreter(self, beside: int = 0) -> Label:
-        """A place that lets the interpreter go on before the operation in work.
-
-        *beside*: a bit for each x register that it wants there beside those that are live on every way to here.
-        """
-        if self.index not in self._leaving:
-            place, resume = Label(), self.resume_label(self.index)
-            leave = self._way_out(resume, beside)
-            self._leaving[self.index] = place
-
-            def cold() -> None:
-                self.a.bind(place)
-                leave()
-
-            self.cold(cold)
-        return self._leaving[self.index]
-
-    def bad_arithmetic(self) -> Label:
-        """A place that lets the interpreter raise badarith, for an operation that it cannot do again.
-
-        On the way there another process may come in between, which changes the float registers.
-        """
-        error = BadArithmetic(self.shared.new_label(), self.operations[self.index].location, self.function)
-        self.errors.append(error)
-        place, leave = Label(), self._way_out(error.label)
-
-        def cold() -> None:
-            self.a.bind(place)
-            leave()
-
-        self.cold(cold)
-        return place
-
-    def fails(self, operand: Operand) -> Callable[[], None]:
-        """What emits, where code is cold, the code that goes to ``failure``."""
-        if isinstance(operand, BeamLabel) and not operand.number:
-            return self._way_out(self.resume_label(self.index))
-        failure = self.failure(operand)
-        return lambda: self.a.b(failure)
-
-    def leave(self, target: int | None = None) -> None:
-        """Let the interpreter go on before the operation in work, or at a label of the bytecode."""
-        self._way_out(self.resume_label(self.index) if target is None else target)()
-
-    def _way_out(self, resume: int, beside: int = 0) -> Callable[[], None]:
-        """What emits the code that leaves native code for a label of the bytecode, with x registers as they are now."""
-        live, only = self.live[self.index] | beside, self.cache.only()
-        unwritten = self.unwritten[self.index]
-        if live.bit_length() > machine.MOST_LIVE:
-            raise Unsupported("more than 32 live x registers")
-
-        def emit() -> None:
-            for register, x in only.items():
-                self.a.str(register, at(REGISTERS, self._x(X(x))))
-            self._clear(unwritten)
-            if self.shared.stress:
-                self.a.mov(machine.FCALLS, 0)
-            self.a.together(3)
-            self.a.bl(self.shared.fragments["to_interpreter"])
-            self.a.word(symbols.label(resume))
-            self.a.word(live)
-            self.a.unreachable()
-
-        return emit
-
-    def _clear(self, unwritten: int) -> None:
-        """Write NIL to y registers: garbage may be collected on the way out, where the interpreter does not do it."""
-        if unwritten:
-            self.a.mov_constant(R0, machine.NIL_WORD)
-        for number in range(unwritten.bit_length()):
-            if unwritten >> number & 1:
-                self.a.str(R0, at(E, self._y(Y(number))))
-
-    def continuation(self) -> tuple[int, Label]:
-        """A new continuation after the operation in work: its label in the bytecode, and the native place, unbound."""
-        resume, location = self.resume_label(self.index + 1), self.operations[self.index].location
-        stub = Continuation(self.shared.new_label(), resume, location, self._location_after(), self.function)
-        place = Label()
-        self.continuations.append((stub, place))
-        return stub.label, place
-
-    def _location_after(self) -> Location:
-        """The location that the loader gives to the instruction behind the operation in work.
-
-        It puts a line before a move to x0 that it follows, but drops it before a tail call (emu/ops.tab).
-        """
-        behind = (self.operations[index] for index in range(self.index + 1, len(self.operations)))
-        rest = (one for one in behind if one.name != "label")
-        one = next((one for one in rest if one.name != "line"), None)
-        if one is None:
-            raise Unsupported("a function that goes on beyond its end")
-        line, call = next(rest, None), next(rest, None)
-        if one.name != "move" or one.operands[1] != X(0) or line is None or line.name != "line":
-            return one.location
-        return one.location if call and self._is_tail_call(call) else line.location
-
-    def _is_tail_call(self, call: Operation) -> bool:
-        """Of what is no BIF."""
-        if call.name not in ("call_last", "call_only", "call_ext_last", "call_ext_only"):
-            return False
-        callee = call.operands[1]
-        return not isinstance(callee, Import) or not is_bif(callee, self.shared.layout.otp)
-
-    def handler(self, number: int) -> None:
-        """Let exceptions that the operation in work catches come to the native place of a label."""
-        location = self.operations[self.index].location
-        stub = Continuation(self.shared.new_label(), number, location, location, self.function)
-        self.handlers[self.index] = stub.label
-        self.continuations.append((stub, self.label(number)))
-
-
-def immediate(operand: Operand) -> int | None:
-    """The word of a constant that is the same everywhere; None for others and registers."""
-    if isinstance(operand, Integer) and machine.is_small(operand.value):
-        return machine.small(operand.value)
-    return machine.NIL_WORD if operand == NIL else None
+EmissionT = TypeVar("EmissionT", bound=FunctionEmission[Any])

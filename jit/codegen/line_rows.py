@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
-from typing import Final
+from pathlib import PurePosixPath
+from typing import Any, Final
 
-from jit.beam.module import Module
 from jit.beam.operands import NOWHERE, Location
-from jit.beam.terms import Atom, List, Tuple
-from jit.codegen.compile import Native, NativeFunction
-from jit.codegen.fragments import FRAGMENTS
-from jit.codegen.variables import Region, regions
-from jit.object.dwarf_line import LineRow, LineTable, RowFlag
-from jit.object.target import Target
+from jit.codegen.native import Fragment, Native, NativeFunction, Region, regions
+from jit.codegen.processor import Processor
+from jit.object.dwarf_line import LineNumberTable, LineRow, RowFlag
+from jit.system.controls import harmless
 
-_INSTRUCTION: Final = 4
-_ROOT: Final = Path(__file__).parent.parent.parent
-#: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
-COMPILER_FOLDER: Final = "/beamgdb"
 #: Operations after which a callee comes back.
 _CALLS: Final = frozenset("call call_ext call_fun call_fun2 apply".split())
-#: File and line.
-_Place = tuple[str, int]
 
 
 class Lines:
@@ -32,25 +23,27 @@ class Lines:
     ``folder`` is where the module was compiled from, as far as its file tells.
     """
 
-    def __init__(self, native: Native) -> None:
+    def __init__(self, native: Native[Any]) -> None:
         module = native.module
         own = module.lines.own_file if module.lines else f"{module.name}.erl"
-        source = PurePosixPath(source_file(module) or own)
-        self.folder = str(source.parent)
-        self.own_file = source.name
+        source = PurePosixPath(module.source or own)
+        self.folder = harmless(str(source.parent))
+        self.own_file = harmless(source.name)
         self._numbers = {self.own_file: 1}
         self._known: dict[str, int] = {}
         for function in native.functions:
             for location in _locations(function):
                 if location != NOWHERE:
                     self._number(location.file)
-        for name, _, _ in native.fragments:
-            self._number(fragment_place(name)[0])
+        for fragment in native.fragments:
+            self._number(fragment.source[0])
 
     def _number(self, file: str) -> int:
         """The number of a file. The module's own has many names, as it was given to the compiler."""
         if file not in self._known:
-            name = self.own_file if PurePosixPath(file).name == self.own_file else file
+            # GDB prints it as it is.
+            name = harmless(file)
+            name = self.own_file if PurePosixPath(name).name == self.own_file else name
             self._known[file] = self._numbers.setdefault(name, len(self._numbers) + 1)
         return self._known[file]
 
@@ -58,33 +51,33 @@ class Lines:
         """Number of the file, and line; None if there is none."""
         return (self._number(location.file), location.line) if location != NOWHERE else None
 
-    def first(self, function: NativeFunction) -> tuple[int, int]:
+    def first(self, function: NativeFunction[Any]) -> tuple[int, int]:
         """The first line of a function that is known; line 0 of the module's file is none."""
         places = (self.place(location) for location in _locations(function))
         return next((place for place in places if place), (1, 0))
 
-    def body(self, function: NativeFunction) -> tuple[int, int]:
+    def body(self, function: NativeFunction[Any]) -> tuple[int, int]:
         """The line that a breakpoint at a function is at: the last that begins where its body does."""
         up_to_body = takewhile(lambda row: row[0] <= function.body, self._rows(function))
         return list(up_to_body)[-1][1:3]
 
-    def fragment(self, name: str) -> tuple[int, int]:
+    def fragment(self, fragment: Fragment) -> tuple[int, int]:
         """Where in the compiler a shared fragment is made."""
-        file, line = fragment_place(name)
+        file, line = fragment.source
         return self._number(file), line
 
-    def table(self, native: Native, target: Target) -> LineTable:
+    def table(self, native: Native[Any], processor: Processor) -> LineNumberTable:
         """The line table of all code but the ways in from the interpreter."""
         files = [(name, 0) for name in self._numbers]
-        table = LineTable(target, [self.folder], files, minimum_instruction_length=_INSTRUCTION)
+        table = LineNumberTable(processor.file, [self.folder], files, minimum_instruction_length=processor.instruction)
         for function in native.functions:
             table.add_sequence(self._rows(function), function.end)
-        for name, begin, end in native.fragments:
+        for fragment in native.fragments:
             # Not statements: who steps by lines comes through here to the next line of Erlang.
-            table.add_sequence([(begin, *self.fragment(name), 0, RowFlag.NONE)], end)
+            table.add_sequence([(fragment.begin, *self.fragment(fragment), 0, RowFlag.NONE)], fragment.end)
         return table
 
-    def _rows(self, function: NativeFunction) -> Iterator[LineRow]:
+    def _rows(self, function: NativeFunction[Any]) -> Iterator[LineRow]:
         """Rows where the line changes, and where a callee comes back, so that steps show that.
 
         Code that is rarely run, and what stands before the entry in the bytecode, is behind the rest, and has no
@@ -107,25 +100,10 @@ class Lines:
             comes_back = operations[region.index].name in _CALLS
 
 
-def source_file(module: Module) -> str | None:
-    """The absolute name of the source file; None if the compiler was told not to keep it (``deterministic``)."""
-    for row in module.compile_info.elements if isinstance(module.compile_info, List) else ():
-        match row:
-            case Tuple((Atom("source"), List(characters))):
-                return "".join(chr(one) for one in characters if isinstance(one, int))
-    return None
-
-
-def _is_behind(function: NativeFunction, region: Region) -> bool:
+def _is_behind(function: NativeFunction[Any], region: Region) -> bool:
     """Whether code is behind the function's main part."""
     return region.cold or function.emission.operations[region.index].name == "func_info"
 
 
-def _locations(function: NativeFunction) -> Iterator[Location]:
+def _locations(function: NativeFunction[Any]) -> Iterator[Location]:
     return (operation.location for operation in function.emission.operations)
-
-
-def fragment_place(name: str) -> _Place:
-    """File and line of the function that makes a shared fragment."""
-    code = FRAGMENTS[name].__code__
-    return f"{COMPILER_FOLDER}/{Path(code.co_filename).relative_to(_ROOT).as_posix()}", code.co_firstlineno

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from jit.beam.effects import Effects
-from jit.beam.operands import Register, X, Y, register_of
+from jit.beam.operands import MAX_REGISTER, BeamRegister, X, Y, register_of
 from jit.beam.operations import Function, Operation
 
 #: Registers are bits of a mask: x registers from bit 0 on, y registers from this one on. There are 1024 x registers.
-Y_BIT: Final = 1024
+Y_BIT: Final = MAX_REGISTER + 1
 X_MASK: Final = (1 << Y_BIT) - 1
 #: What a handler of exceptions finds in x registers.
 _EXCEPTION: Final = 0b1111
@@ -35,9 +35,7 @@ class Values:
 
     def __and__(self, other: Values) -> Values:
         """What is known on both of two ways."""
-        return Values(
-            self.known & other.known, tuple(one & two for one, two in zip(self.arguments, other.arguments))
-        )
+        return Values(self.known & other.known, tuple(one & two for one, two in zip(self.arguments, other.arguments)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +54,14 @@ class InMemory:
         return ~X_MASK | (self.live[at + 1] if at + 1 < len(self.live) else 0)
 
 
-def bit(register: Register | None) -> int:
+def bit(register: BeamRegister | None) -> int:
     """The mask of an x or y register; 0 for anything else."""
     if isinstance(register, X):
         return 1 << register.number
     return 1 << (Y_BIT + register.number) if isinstance(register, Y) else 0
 
 
-def mask(registers: Sequence[Register]) -> int:
+def mask(registers: Sequence[BeamRegister]) -> int:
     """The mask of registers."""
     total = 0
     for register in registers:

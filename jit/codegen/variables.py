@@ -8,21 +8,18 @@ makes, as that may be what loses it. Of code that is rarely run, only what comes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
-from jit.arm32.registers import Register
 from jit.beam.operands import X, Y
-from jit.codegen.compile import NativeFunction
-from jit.codegen.machine import REGISTERS, WORD, X_ARRAY, E
-from jit.codegen.unwinding import is_call
+from jit.codegen.native import NativeFunction, Region, regions
+from jit.codegen.processor import Register
 from jit.codegen.values import X_MASK, Y_BIT, InMemory, lost, mask, values_before
 from jit.object import dwarf_expression as expression
-from jit.object.dwarf_ranges import Location
-
-_INSTRUCTION: Final = 4
+from jit.object.dwarf_ranges import ListedLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +32,21 @@ class Argument:
 Variable = X | Y | Argument
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Code of one operation: offsets in bytes. It may have a second one that is ``cold``. Index -1: of the entry."""
-
-    begin: int
-    end: int
-    index: int
-    cold: bool = False
-
-
-def regions(function: NativeFunction) -> list[Region]:
-    """All code of a function, in order of addresses."""
-    places = [(function.start, -1, False)]
-    places += [(begin, index, False) for begin, index in function.operations]
-    places += [(begin, index, True) for begin, index in function.cold]
-    ends = [place[0] for place in places[1:]] + [function.end]
-    return [Region(begin, end, index, cold) for (begin, index, cold), end in zip(places, ends) if begin < end]
+#: Tells where memory has a BEAM register, as a location expression.
+Place = Callable[[X | Y], bytes]
 
 
 @cache
-def in_array(number: int) -> bytes:
-    """The location of an x register in memory."""
-    return expression.breg(REGISTERS.number, X_ARRAY + WORD * number)
+def _in_register(number: int) -> bytes:
+    return expression.reg(number)
 
 
-@cache
-def on_stack(number: int) -> bytes:
-    """The location of a y register."""
-    return expression.breg(E.number, WORD * (number + 1))
-
-
-@cache
-def in_register(register: Register) -> bytes:
-    """The location of an x register that is in a CPU register."""
-    return expression.reg(register.number)
-
-
-def locate(function: NativeFunction, words: memoryview) -> dict[Variable, list[Location]]:
-    """The location list of each variable of a function; *words* are those of the module's code."""
-    return _Locator(function, words).run()
+def locate(
+    function: NativeFunction[Any], calls: Sequence[int], place: Place, instruction: int
+) -> dict[Variable, list[ListedLocation]]:
+    """The location list of each variable of a function; *calls* are the offsets of the module's calls, ascending.
+    *instruction* is that of `Processor`."""
+    return _Locator(function, calls, instruction).run(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +57,15 @@ class _Shown:
     cached: Mapping[int, Register]
     arguments: tuple[int, ...]
 
-    def location(self, number: int) -> bytes | None:
+    def location(self, number: int, place: Place) -> bytes | None:
         """Where an argument is; y registers keep it longest."""
         holders = self.arguments[number]
         there = holders & self.memory
         if there >> Y_BIT:
-            return on_stack(_lowest(there >> Y_BIT))
+            return place(Y(_lowest(there >> Y_BIT)))
         if there:
-            return in_array(_lowest(there))
-        return next((in_register(register) for x, register in self.cached.items() if holders >> x & 1), None)
+            return place(X(_lowest(there)))
+        return next((_in_register(register.number) for x, register in self.cached.items() if holders >> x & 1), None)
 
 
 _NOTHING: Final = _Shown(0, {}, ())
@@ -102,8 +74,9 @@ _NOTHING: Final = _Shown(0, {}, ())
 class _Lists:
     """Location lists that grow from lower addresses to higher."""
 
-    def __init__(self) -> None:
-        self.done: dict[Variable, list[Location]] = {}
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.done: dict[Variable, list[ListedLocation]] = {}
         self._open: dict[Variable, tuple[int, bytes]] = {}
         self._shown = _NOTHING
 
@@ -117,12 +90,12 @@ class _Lists:
         for number in _numbers(old.memory & ~shown.memory):
             self._change(_register(number), begin, None)
         for number in _numbers(shown.memory & ~old.memory):
-            self._change(_register(number), begin, in_array(number) if number < Y_BIT else on_stack(number - Y_BIT))
+            self._change(_register(number), begin, self.place(_register(number)))
         for x, register in shown.cached.items():
-            self._change(X(x), begin, in_register(register))
+            self._change(X(x), begin, _in_register(register.number))
         for number, holders in enumerate(shown.arguments):
             if holders or number < len(old.arguments) and old.arguments[number]:
-                self._change(Argument(number), begin, shown.location(number))
+                self._change(Argument(number), begin, shown.location(number, self.place))
         for number in range(len(shown.arguments), len(old.arguments)):
             self._change(Argument(number), begin, None)
 
@@ -131,7 +104,7 @@ class _Lists:
         if place == old:
             return
         if old is not None and since < begin:
-            self.done.setdefault(variable, []).append(Location(since, begin - since, old))
+            self.done.setdefault(variable, []).append(ListedLocation(since, begin - since, old))
         if place is not None:
             self._open[variable] = begin, place
         else:
@@ -139,16 +112,17 @@ class _Lists:
 
 
 class _Locator:
-    def __init__(self, function: NativeFunction, words: memoryview) -> None:
+    def __init__(self, function: NativeFunction[Any], calls: Sequence[int], instruction: int) -> None:
         self.function = function
-        self.words = words
+        self.calls = calls
+        self.instruction = instruction
         self.effects = function.emission.effects
         self.live = function.emission.live
         self.regions = regions(function)
         self.before = values_before(function.function, function.emission.operations, self.effects, self._in_memory())
 
-    def run(self) -> dict[Variable, list[Location]]:
-        lists = _Lists()
+    def run(self, place: Place) -> dict[Variable, list[ListedLocation]]:
+        lists = _Lists(place)
         for region in self.regions:
             for begin, shown in self._pieces(region):
                 lists.show(begin, shown)
@@ -199,21 +173,19 @@ class _Locator:
             return {region.begin: (moved | by_calls, written)}
         losses = {region.begin: (0, 0)}
         if moved or any(one & overwritten for one in arguments):
-            losses[region.begin + _INSTRUCTION] = moved, overwritten
+            losses[region.begin + self.instruction] = moved, overwritten
         if by_calls:
             losses[self._within_first_call(region)] = by_calls, overwritten
         return losses
 
     def _within_first_call(self, region: Region) -> int:
-        """A byte into the first BL or BLX, or the end.
+        """A byte into the first call, or the end.
 
         Who is about to execute that instruction is before it; of who waits for it to return, GDB takes the place for
         one byte before the return address.
         """
-        for at in range(region.begin // WORD, region.end // WORD):
-            if is_call(self.words[at]):
-                return WORD * at + 1
-        return region.end
+        first = bisect_left(self.calls, region.begin)
+        return self.calls[first] + 1 if first < len(self.calls) and self.calls[first] < region.end else region.end
 
 
 def _register(number: int) -> X | Y:

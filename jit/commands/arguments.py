@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from jit.erts.layout import RELEASES
+from jit.commands.targets import DEFAULT, ERTS
+from jit.system.command_line import listed
 
 PROGRAM: Final = "python -m jit"
-TARGETS: Final = ("arm32",)
 
 FILES: Final = "a .beam file, or a folder: all those in it and in folders below"
 
@@ -31,13 +31,15 @@ def add(commands: Commands, name: str, summary: str, description: str, **options
 
 def add_release(parser: argparse.ArgumentParser) -> None:
     """The option ``--otp``."""
-    text = "release of Erlang/OTP that is to run it: 25 or 27 (%(default)s)"
-    parser.add_argument("--otp", type=int, choices=RELEASES, default=27, metavar="N", help=text)
+    there = ERTS.releases
+    text = f"release of Erlang/OTP that is to run it: {listed(there, 'or')} (%(default)s)"
+    parser.add_argument("--otp", type=int, choices=there, default=max(there), metavar="N", help=text)
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
     """The options ``--target`` and ``--otp``."""
-    parser.add_argument("--target", choices=TARGETS, default="arm32", help="what to compile for (%(default)s)")
+    text = f"what to compile for: {', '.join(ERTS.processors)} (%(default)s)"
+    parser.add_argument("--target", type=_target, default=DEFAULT, metavar="NAME", help=text)
     add_release(parser)
 
 
@@ -46,6 +48,12 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE|DIR", nargs="+", type=Path, help=FILES)
     text = "processes that work side by side (one for each processor)"
     parser.add_argument("-j", "--jobs", type=_count, metavar="N", help=text)
+
+
+def _target(text: str) -> str:
+    if text not in ERTS.processors:
+        raise argparse.ArgumentTypeError(f"there is no target {text!r}; there is {', '.join(ERTS.processors)}")
+    return text
 
 
 def _count(text: str) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jit import whole_files
+from jit.beam import soundness
 from jit.beam.module import Module, read_module
-from jit.codegen.rewrite import CHUNK
 from jit.commands.errors import CommandError
+from jit.commands.targets import RUNTIMES
+from jit.system import whole_files
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -18,7 +19,8 @@ def find(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found[path] = None
             continue
-        inside = sorted(path.rglob("*.beam"))
+        # No pipe: nobody may ever write to it.
+        inside = sorted(one for one in path.rglob("*.beam") if one.is_file() or not one.exists())
         if not inside:
             raise CommandError(f"{path}: there is no .beam file in this folder, nor in those below")
         found.update(dict.fromkeys(inside))
@@ -27,15 +29,21 @@ def find(paths: Sequence[Path]) -> list[Path]:
 
 def read_plain(path: Path) -> Module:
     """A module as the Erlang compiler made it. Raises CommandError for one with native code, BeamError and OSError."""
-    module = read_module(path)
+    return plain(read_module(path))
+
+
+def plain(module: Module) -> Module:
+    """The module, if it is as a compiler made it. Raises CommandError for one with native code, and BeamError."""
     if native_chunk(module) is not None:
-        raise CommandError(f"{path}: has native code already: take the file that the Erlang compiler made")
+        raise CommandError(f"{module.file}: has native code already: take the file that the Erlang compiler made")
+    soundness.check(module)
     return module
 
 
 def native_chunk(module: Module) -> bytes | None:
     """The ELF file with native code that a compiled module carries; None for others."""
-    return next((chunk.data for chunk in module.chunks if chunk.name == CHUNK), None)
+    names = {one.chunk for one in RUNTIMES.values()}
+    return next((chunk.data for chunk in module.chunks if chunk.name in names), None)
 
 
 def refuse_to_overwrite(path: Path, target: Path, what: str) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from jit.beam.chunks import LARGEST
+from jit.beam.module import decode_module
 from jit.codegen.compile import compile_module
-from jit.codegen.elf_file import elf_file
-from jit.codegen.rewrite import rewrite
-from jit.commands import arguments
-from jit.commands.beam_files import find, read_plain, refuse_to_overwrite, write_whole
+from jit.commands import arguments, targets
+from jit.commands.beam_files import find, plain, refuse_to_overwrite, write_whole
 from jit.commands.errors import CommandError
 from jit.commands.side_by_side import Failure, over_files
-from jit.erts.layout import load
+from jit.system import whole_files
+from jit.system.command_line import one_line, say
 
 _DESCRIPTION = """\
 Write .beam files that carry native code beside their bytecode, under the names of those that are read.
@@ -32,12 +32,16 @@ Functions that have no native code stay bytecode; a file without any native func
 
 @dataclass(frozen=True)
 class Compiled:
-    """A file to be written. ``interpreted`` has a line on each function without native code."""
+    """A file to be written. ``interpreted`` has a line on each function without native code.
+
+    ``broken`` are those of these lines that tell of a mistake of the compiler, or of operands that no compiler makes.
+    """
 
     name: str
     data: bytes
     native: int
     interpreted: list[str]
+    broken: list[str]
 
     @property
     def functions(self) -> int:
@@ -65,27 +69,32 @@ def run(options: argparse.Namespace) -> int:
     _check_names(paths, options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     written: list[Compiled] = []
-    work = partial(compile_file, otp=options.otp, stress=options.stress)
+    work = partial(compile_file, target=options.target, otp=options.otp, stress=options.stress)
     for result in over_files(work, paths, options.jobs):
         if isinstance(result, Failure):
-            print(f"jit: {result.message}", file=sys.stderr)
+            say(f"jit: {result.message}\n")
             continue
         write_whole(options.out / result.name, result.data)
+        for line in result.broken:
+            say(f"jit: {one_line(result.name)}: {line}: the compiler or this file is wrong: stays interpreted\n")
         written.append(result)
         if options.verbose:
-            print(f"{result.name}: {result.native} of {result.functions} functions native")
+            print(f"{one_line(result.name)}: {result.native} of {result.functions} functions native")
             print("".join(f"    {line}\n" for line in result.interpreted), end="")
     _sum_up(written, options.out)
     return int(len(written) < len(paths))
 
 
-def compile_file(path: Path, *, otp: int, stress: bool = False) -> Compiled:
+def compile_file(path: Path, *, target: str, otp: int, stress: bool = False) -> Compiled:
     """A file with native code, or the same as it was where that is not possible. Raises BeamError and OSError."""
-    module = read_plain(path)
-    native = compile_module(module, load(otp), stress=stress)
-    interpreted = [f"{name}/{arity}: {why}" for (name, arity), why in native.interpreted.items()]
-    data = rewrite(native, elf_file(native)) if native.functions else path.read_bytes()
-    return Compiled(path.name, data, len(native.functions), interpreted)
+    read = whole_files.read(path, LARGEST)
+    module = plain(decode_module(read, str(path)))
+    runtime = targets.runtime(target, otp)
+    native = compile_module(module, runtime, stress=stress)
+    interpreted = {at: one_line(f"{at[0]}/{at[1]}: {why}") for at, why in native.interpreted.items()}
+    broken = [line for at, line in interpreted.items() if at in native.broken]
+    data = runtime.beam_file(native) if native.functions else read
+    return Compiled(path.name, data, len(native.functions), list(interpreted.values()), broken)
 
 
 def _check_names(paths: Sequence[Path], out: Path) -> None:
@@ -102,6 +111,6 @@ def _sum_up(written: Sequence[Compiled], out: Path) -> None:
     if not written:
         return
     native, functions = sum(file.native for file in written), sum(file.functions for file in written)
-    what = written[0].name if len(written) == 1 else f"{len(written)} files"
+    what = one_line(written[0].name) if len(written) == 1 else f"{len(written)} files"
     share = f" ({native / functions:.0%})" if functions else ""
-    print(f"{what}: {native} of {functions} functions native{share}, written to {out}")
+    print(f"{what}: {native} of {functions} functions native{share}, written to {one_line(str(out))}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -15,10 +14,11 @@ from typing import Any, Final
 from jit.beam.module import Module
 from jit.beam.operations import Function
 from jit.codegen.compile import compile_module, lacking
-from jit.commands import arguments
+from jit.codegen.runtime import Runtime
+from jit.commands import arguments, targets
 from jit.commands.beam_files import find, read_plain
 from jit.commands.side_by_side import Failure, over_files
-from jit.erts.layout import load
+from jit.system.command_line import say
 
 _DESCRIPTION = """\
 Count what would run natively, and what keeps functions interpreted: the "emitters to go". For each:
@@ -97,9 +97,10 @@ def add_to(commands: arguments.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the counts over all files that can be read."""
     status, total = 0, Count()
-    for result in over_files(partial(count_file, otp=options.otp), find(options.files), options.jobs):
+    work = partial(count_file, target=options.target, otp=options.otp)
+    for result in over_files(work, find(options.files), options.jobs):
         if isinstance(result, Failure):
-            print(f"jit: {result.message}", file=sys.stderr)
+            say(f"jit: {result.message}\n")
             status = 1
         else:
             total.add(result)
@@ -107,22 +108,21 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def count_file(path: Path, *, otp: int) -> Count:
+def count_file(path: Path, *, target: str, otp: int) -> Count:
     """The counts of a file. Raises BeamError and OSError."""
-    return count_module(read_plain(path), otp)
+    return count_module(read_plain(path), targets.runtime(target, otp))
 
 
-def count_module(module: Module, otp: int) -> Count:
+def count_module(module: Module, runtime: Runtime[Any, Any]) -> Count:
     """The counts of a module."""
-    layout = load(otp)
-    native = compile_module(module, layout)
+    native = compile_module(module, runtime)
     having = {id(one.function) for one in native.functions}
     count = Count(files=1)
     for function in module.functions:
         if id(function) in having:
             count.add_function(function, None)
         else:
-            reason, lacks = native.interpreted[function.name, function.arity], lacking(function, module, layout)
+            reason, lacks = native.interpreted[function.name, function.arity], lacking(function, module, runtime)
             # One that is none of its operations concerns the whole module.
             count.add_function(function, lacks if reason in lacks else [reason, *lacks])
     return count

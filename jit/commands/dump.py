@@ -10,11 +10,10 @@ from jit.beam.module import Module
 from jit.beam.operations import Function
 from jit.beam.text import atom_text
 from jit.codegen.compile import compile_module
-from jit.commands import arguments
+from jit.commands import arguments, targets
 from jit.commands.beam_files import read_plain
 from jit.commands.errors import CommandError
 from jit.commands.listing import Listing
-from jit.erts.layout import load
 
 _DESCRIPTION = """\
 List native code, as the VM's +JDdump does for BeamAsm: each operation of the bytecode, the source line where it
@@ -40,7 +39,9 @@ def run(options: argparse.Namespace) -> int:
     """Print the listing."""
     module = read_plain(options.file)
     wanted = wanted_functions(module, options.function) if options.function else None
-    listing = Listing(compile_module(module, load(options.otp)))
+    runtime = targets.runtime(options.target, options.otp)
+    native = compile_module(module, runtime)
+    listing = Listing(native, runtime.disassemble(native))
     lines = listing.all() if wanted is None else (line for one in wanted for line in listing.function(one))
     for line in lines:
         print(line)

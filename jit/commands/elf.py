@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
-from jit.codegen.elf_file import elf_file
-from jit.commands import arguments
-from jit.commands.beam_files import native_chunk, refuse_to_overwrite, write_whole
+from jit.codegen.runtime import Runtime
+from jit.commands import arguments, targets
+from jit.commands.beam_files import native_chunk, plain, refuse_to_overwrite, write_whole
 from jit.commands.errors import CommandError
-from jit.erts.layout import load
 
 _DESCRIPTION = """\
 Write the native code of a .beam file as a relocatable ELF file, with symbols and DWARF. Of a file that `compile` has
@@ -34,17 +34,17 @@ def add_to(commands: arguments.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write it."""
     refuse_to_overwrite(options.file, options.out, "file")
-    write_whole(options.out, native_elf(options.file, options.otp))
+    write_whole(options.out, native_elf(options.file, targets.runtime(options.target, options.otp)))
     return 0
 
 
-def native_elf(path: Path, otp: int) -> bytes:
+def native_elf(path: Path, runtime: Runtime[Any, Any]) -> bytes:
     """The ELF file. Raises CommandError where there is nothing native, BeamError and OSError."""
     module = read_module(path)
     carried = native_chunk(module)
     if carried is not None:
         return carried
-    native = compile_module(module, load(otp))
+    native = compile_module(plain(module), runtime)
     if not native.functions:
         raise CommandError(f"{path}: none of its functions can be compiled: `coverage` tells why")
-    return elf_file(native)
+    return runtime.elf_file(native)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import traceback
 
-from beamgdb import command_line
 from jit.beam.errors import BeamError
 from jit.erts.boot import BootError
 from jit.erts.glue import GlueError
+from jit.system import command_line
 
 
 class CommandError(Exception):
@@ -26,5 +26,5 @@ def told(error: BaseException) -> str:
 def told_of_work(error: Exception, name: str) -> str:
     """What users read of an error in the work on one of many files: of one that is not expected, all that helps."""
     if isinstance(error, EXPECTED):
-        return told(error)
+        return command_line.one_line(told(error))
     return f"{name}: an error of the compiler, please report it:\n{''.join(traceback.format_exception(error)).rstrip()}"

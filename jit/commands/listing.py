@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jit.beam.opcodes import Role
-from jit.beam.operands import NOWHERE, Label, Location
+from jit.beam.operands import NOWHERE, BeamLabel, Location
 from jit.beam.operations import Function, Operation
 from jit.beam.text import operation_text
-from jit.codegen.compile import Native, NativeFunction
-from jit.commands.explain import Explainer, instructions
-from jit.commands.names import continuation_places, function_name, label_places, places
+from jit.codegen.describe import symbol
+from jit.codegen.disassembly import Disassembly
+from jit.codegen.native import Native, NativeFunction
 from jit.commands.sources import Sources
+from jit.system.command_line import one_line
 
 #: Where comments begin, in columns.
 _COMMENT = 56
@@ -37,15 +39,11 @@ class Piece:
 class Listing:
     """The listing of a module."""
 
-    def __init__(self, native: Native) -> None:
-        self._native = native
-        names = places(native)
-        self._names = names
-        self._code = instructions(native, names)
-        self._offsets = [one.offset for one in self._code]
-        self._explainer = Explainer(native, names)
+    def __init__(self, native: Native[Any], disassembly: Disassembly) -> None:
+        self._native, self._disassembly = native, disassembly
+        self._offsets = [one.offset for one in disassembly.code]
         self._sources = Sources(native.module)
-        self._callees = {one.entry: function_name(native, one.name, one.arity) for one in native.module.functions}
+        self._callees = {one.entry: symbol(native.module.name, one.name, one.arity) for one in native.module.functions}
         self._natives = {id(one.function): one for one in native.functions}
 
     def all(self) -> Iterator[str]:
@@ -55,20 +53,19 @@ class Listing:
             yield ""
             yield from self.function(function)
         if self._native.functions:
-            yield from self._ways_in()
+            yield from self._parts()
             yield from self._fragments()
 
     def header(self) -> Iterator[str]:
         """What all functions have in common."""
         native = self._native
         total = len(native.module.functions)
-        yield f"% {native.module.file}: {len(native.functions)} of {total} functions native"
-        yield f"% arm32, for erts {native.layout.erts} (Erlang/OTP {native.layout.otp})"
-        yield "% r4 scheduler's registers, r5 process, r6 E, r7 HTOP, r8 FCALLS, r9 handler of call_nif"
+        yield f"% {one_line(native.module.file)}: {len(native.functions)} of {total} functions native"
+        yield from (f"% {line}" for line in self._disassembly.about)
 
     def function(self, function: Function) -> Iterator[str]:
         """The lines of one function."""
-        name = function_name(self._native, function.name, function.arity)
+        name = symbol(self._native.module.name, function.name, function.arity)
         native = self._natives.get(id(function))
         if native is None:
             why = self._native.interpreted.get((function.name, function.arity), "")
@@ -77,7 +74,7 @@ class Listing:
             return
         yield f"{name}    % {native.end - native.start} bytes"
         place = NOWHERE
-        pieces = _pieces(native)
+        pieces = _pieces(native, self._disassembly.returns(function.entry))
         for piece, following in zip(pieces, [*pieces[1:], Piece(native.end)]):
             if piece.heading:
                 yield f"  {piece.heading}:"
@@ -101,7 +98,7 @@ class Listing:
         """An operation, and what it calls if that is only a label."""
         remarks = [registers] if registers else []
         for operand, role in zip(operation.operands, operation.opcode.roles or ()):
-            if role is Role.CALLEE and isinstance(operand, Label) and operand.number in self._callees:
+            if role is Role.CALLEE and isinstance(operand, BeamLabel) and operand.number in self._callees:
                 remarks.append(self._callees[operand.number])
         return _with_comment(f"  {operation_text(operation)}", ", ".join(remarks))
 
@@ -110,35 +107,37 @@ class Listing:
         location = operation.location
         if location in (place, NOWHERE):
             return [], place
-        return [f"  % {location.file}:{location.line}  {self._sources.line(location)}".rstrip()], location
+        text = f"% {location.file}:{location.line}  {self._sources.line(location)}".rstrip()
+        return [f"  {one_line(text)}"], location
 
-    def _ways_in(self) -> Iterator[str]:
-        yield ""
-        yield "ways in from the interpreter"
-        begin, end = self._native.ways_in
-        yield from self._named(begin, end)
+    def _parts(self) -> Iterator[str]:
+        for part in self._disassembly.parts:
+            yield ""
+            yield part.title
+            yield from self._named(part.begin, part.end)
 
     def _fragments(self) -> Iterator[str]:
-        end = self._native.ways_in[1]
-        for name, begin, end in self._native.fragments:
+        for one in self._native.fragments:
             yield ""
-            yield f"native::{name}    % {end - begin} bytes"
-            yield from self._lines(begin, end, None)
+            yield f"{one.name}    % {one.end - one.begin} bytes"
+            yield from self._lines(one.begin, one.end, None)
+        ends = [part.end for part in self._disassembly.parts] + [one.end for one in self._native.fragments]
+        end = max(ends, default=0)
         if end < len(self._native.code.data):
             yield ""
             yield "literals"
             yield from self._lines(end, len(self._native.code.data), None)
 
     def _named(self, begin: int, end: int) -> Iterator[str]:
-        marks = [offset for offset in sorted(self._names) if begin <= offset < end]
+        marks = [offset for offset in sorted(self._disassembly.names) if begin <= offset < end]
         for mark, following in zip(marks, [*marks[1:], end]):
-            yield f"  {self._names[mark]}:"
+            yield f"  {self._disassembly.names[mark]}:"
             yield from self._lines(mark, following, None)
 
     def _lines(self, begin: int, end: int, operation: Operation | None) -> Iterator[str]:
         """Machine code from one offset to another."""
-        code = self._code[bisect_left(self._offsets, begin) : bisect_left(self._offsets, end)]
-        for one, comment in zip(code, self._explainer.comments(code, operation)):
+        code = self._disassembly.code[bisect_left(self._offsets, begin) : bisect_left(self._offsets, end)]
+        for one, comment in zip(code, self._disassembly.comments(code, operation)):
             yield _with_comment(f"    {one.offset:04x}  {one.word:08x}  {one.text}", comment)
 
 
@@ -150,17 +149,17 @@ def _what(operation: Operation) -> str:
     return "the entry" if operation.name == "label" else operation_text(operation)
 
 
-def _cached(one: NativeFunction, offset: int) -> str:
+def _cached(one: NativeFunction[Any], offset: int) -> str:
     """Which x registers are in CPU registers, such as ``x0 in r10``; nothing if all are in memory."""
     places = sorted((x, str(register)) for x, register in one.located(offset).items() if register is not None)
     return ", ".join(f"x{x} in {register}" for x, register in places)
 
 
-def _pieces(one: NativeFunction) -> list[Piece]:
+def _pieces(one: NativeFunction[Any], returns: Sequence[tuple[int, str]]) -> list[Piece]:
     """A function's code in its order."""
     pieces = [Piece(one.start, heading="entry for native callers")]
-    pieces += [Piece(place, heading=f"L{number}") for number, place in label_places(one)]
-    pieces += [Piece(place, heading=f"continuation {label}") for label, place in continuation_places(one)]
+    pieces += [Piece(place, heading=f"L{number}") for number, place in one.labels]
+    pieces += [Piece(place, heading=heading) for place, heading in returns]
     operations = one.emission.operations
     pieces += [
         Piece(at, operations[index], registers=_cached(one, at))

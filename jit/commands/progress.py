@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Final
 
+from jit.system.command_line import say
+
 #: Seconds of silence at first.
 PATIENCE: Final = 2.0
 #: Seconds between two lines where no terminal shows them.
@@ -32,13 +34,13 @@ class Progress:
         text = f"{self._done} of {self._total} files"
         if self._terminal:
             self._shown = True
-            print(f"{_CLEAR_LINE}{text}: {name}", end="", file=sys.stderr, flush=True)
+            say(f"{_CLEAR_LINE}{text}: {name}")
         else:
             self._next = now + INTERVAL
-            print(f"jit: {text}", file=sys.stderr, flush=True)
+            say(f"jit: {text}\n")
 
     def clear(self) -> None:
         """Take the changing line away, so that something else can be written."""
         if self._shown:
             self._shown = False
-            print(_CLEAR_LINE, end="", file=sys.stderr, flush=True)
+            say(_CLEAR_LINE)

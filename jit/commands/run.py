@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +13,17 @@ from typing import TYPE_CHECKING
 
 from jit.beam.module import Module
 from jit.beam.text import atom_text
-from jit.commands import arguments
+from jit.commands import arguments, targets
 from jit.commands.beam_files import read_plain, write_whole
 from jit.commands.compile import compile_file
 from jit.commands.errors import CommandError, told
 from jit.erts import boot
 from jit.erts.glue import build
+from jit.system.command_line import complain
+from jit.system.file_names import NoFileName, file_name
 
 if TYPE_CHECKING:
-    from beamgdb.sandbox import Sandbox
+    from jit.sandbox import Sandbox
 
 _DESCRIPTION = """\
 Compile a module and run it natively, in Debian's unmodified Erlang for 32-bit ARM under qemu-user. That Erlang is
@@ -91,7 +92,7 @@ def add_to(commands: arguments.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the program; its exit status, or GDB's."""
     # The compiler itself works without the rest of the project.
-    from beamgdb.sandbox import Sandbox, SandboxError
+    from jit.sandbox import Sandbox, SandboxError
 
     if (options.commands or options.batch) and not options.gdb:
         raise CommandError("-ex and --batch are for GDB: give --gdb too")
@@ -110,17 +111,29 @@ def _run_in(folder: Path, sandbox: Sandbox, options: argparse.Namespace) -> int:
     if beam.suffix == ".erl":
         beam = _erlc(sandbox, options.file, folder)
     module = read_plain(beam)
+    name = _file_name(module)
     expression = _expression(module, options)
     native = folder / "native"
     native.mkdir()
-    compiled = compile_file(beam, otp=options.otp)
+    compiled = compile_file(beam, target=targets.DEFAULT, otp=options.otp)
     if not compiled.native:
-        print(f"jit: {options.file}: all of it is interpreted: `coverage` tells why", file=sys.stderr)
-    write_whole(native / f"{module.name}.beam", compiled.data)
+        complain("jit", f"{options.file}: all of it is interpreted: `coverage` tells why")
+    write_whole(native / name, compiled.data)
     elsewhere = list(dict.fromkeys([str(options.file.absolute().parent), str(Path.cwd())]))
     words = ["-noshell", *_glue(options.system, native), "-pa", str(native), "-pz", *elsewhere]
     words += ["-eval", expression, "-extra", *options.arguments]
     return _under_gdb(options, words) if options.gdb else _to_the_end(sandbox.command(["+Bd", *words]))
+
+
+def _file_name(module: Module) -> str:
+    """What the node takes the module's file to be called. Raises CommandError."""
+    told = atom_text(module.name)
+    if module.name == boot.NAME:
+        raise CommandError(f"{module.file}: the module {told} has the name of the glue's own")
+    try:
+        return file_name(module.name, ".beam")
+    except NoFileName as error:
+        raise CommandError(f"{module.file}: no file can have the name of the module {told:.60}: {error}") from None
 
 
 def _glue(system: Path | None, folder: Path) -> list[str]:
@@ -139,7 +152,9 @@ def _erlc(sandbox: Sandbox, source: Path, folder: Path) -> Path:
         raise CommandError(f"{source}: No such file or directory")
     out = folder / "plain"
     out.mkdir()
-    if _to_the_end([str(sandbox.bindir / "erlc"), "+debug_info", "-o", str(out), str(source)]):
+    # The file's name as it is given, for it stands in stack traces; but no option.
+    name = f"./{source}" if str(source).startswith(("-", "+")) else str(source)
+    if _to_the_end([str(sandbox.bindir / "erlc"), "+debug_info", "-o", str(out), name]):
         raise CommandError(f"{source}: erlc found errors")
     return out / f"{source.stem}.beam"
 
@@ -176,12 +191,14 @@ def _to_the_end(command: Sequence[str]) -> int:
 
 
 def _under_gdb(options: argparse.Namespace, words: Sequence[str]) -> int:
-    from beamgdb.sandbox.__main__ import main as sandbox
+    from jit.sandbox.command_line import main as sandbox
 
     folders = [Path(folder) for word, folder in zip(words, words[1:]) if word == "-pa"]
     nifs = [word for folder in folders for word in ("--nifs", str(folder))]
-    commands = ["set breakpoint pending on", f"directory {options.file.absolute().parent}", *options.commands]
+    commands = ["set breakpoint pending on", *options.commands]
     settings = [word for command in commands for word in ("-ex", command)]
+    # An option of GDB, unlike its command `directory`, does not take a path apart.
+    settings += ["--gdb-arg=-d", f"--gdb-arg={options.file.absolute().parent}"]
     if options.batch:
         settings += ["--gdb-arg=-batch"]
     return sandbox(["gdb", "--arch", "armhf", "--otp", str(options.otp), *nifs, *settings, "--", *words])

@@ -38,10 +38,9 @@ def over_files(work: Callable[[Path], T], paths: Sequence[Path], jobs: int | Non
     with _mapping(min(jobs or len(os.sched_getaffinity(0)), len(paths))) as mapped:
         try:
             for path, result in zip(paths, mapped(partial(_guarded, work), paths)):
-                progress.done(path.name)
-                if isinstance(result, Failure):
-                    progress.clear()
+                progress.clear()  # something may be told of it
                 yield result
+                progress.done(path.name)
         finally:
             progress.clear()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from jit import whole_files
-from jit.beam.chunks import Chunk
+from jit.beam.chunks import LARGEST, Chunk
 from jit.beam.external import decode_term, encode_term
 from jit.beam.terms import NIL, Atom, List, Term, Tuple
+from jit.system import whole_files
 
 #: The name of the boot script, without ``.boot``, and of the glue's module.
 NAME: Final = "native"
@@ -32,7 +32,7 @@ def write_boot(original: Path, folder: Path) -> Path:
     *original* is of the release that is to run it, such as ``bin/start.boot`` of its root. Raises BootError, BeamError
     and OSError.
     """
-    term = decode_term(Chunk(str(original), "boot script", original.read_bytes()))
+    term = decode_term(Chunk(str(original), "boot script", whole_files.read(original, LARGEST)))
     path = folder / f"{NAME}.boot"
     whole_files.write(path, encode_term(_with_glue(term, original)))
     return path

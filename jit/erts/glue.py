@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from jit.erts.layout import ARRAYS, BUILD, RELEASES, Layout, load
+from jit.erts.layout import RELEASES, SIZED, NativeLayout, load
+from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK, ENTRIES_SECTION, LAYOUT_SECTION
+from jit.otp import native_abi, tags
 
 COMPILER: Final = "arm-linux-gnueabihf-gcc"
 SOURCES: Final = Path(__file__).with_name("glue")
@@ -32,45 +34,84 @@ def build(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".native-") as name:
         work = Path(name)
-        work.joinpath("layouts.h").write_text(layouts_header(), encoding="utf-8")
+        write_facts(work)
         sources = sorted(map(str, SOURCES.glob("*.c")))
         _run([COMPILER, *_FLAGS, f"-I{work}", f"-I{INCLUDE}", *sources, "-o", str(work / "native.so")])
-        _run(["erlc", "+debug_info", "-o", name, str(SOURCES / "native.erl")])
+        _run(["erlc", "+debug_info", "-I", name, "-o", name, str(SOURCES / "native.erl")])
         for product in ("native.so", "native.beam"):
             work.joinpath(product).replace(folder / product)
 
 
-def layouts_header() -> str:
-    """The tables of layouts as C."""
+def write_facts(folder: Path) -> None:
+    """Write what the sources include."""
+    folder.joinpath("layouts.h").write_text(_layouts_header(), encoding="utf-8")
+    folder.joinpath("facts.hrl").write_text(_definitions(), encoding="utf-8")
+
+
+def _facts() -> dict[str, int]:
+    """What the glue knows of terms, processes and native functions in all releases, by the name that C and Erlang have
+    for it."""
+    terms = {name: getattr(tags, name) for name in ("PRIMARY_MASK", "BOXED", "HEADER_MASK", "TUPLE_HEADER", "NIL")}
+    flags = set.intersection(*(set(load(otp).flags.items()) for otp in RELEASES))
+    words = {name: getattr(native_abi, name) for name in ("WAY_IN", "LIBRARY", "PLACE")}
+    return (
+        {f"TAG_{name}": number for name, number in terms.items()}
+        | {f"NATIVE_{name}": number for name, number in words.items()}
+        | dict(sorted(flags))
+    )
+
+
+#: Names of what the compiler writes, as C has them.
+_NAMES: Final = {
+    "NATIVE_CHUNK": CHUNK,
+    "BYTECODE_CHUNK": BYTECODE_CHUNK,
+    "CHECKSUM_CHUNK": CHECKSUM_CHUNK,
+    "ENTRIES_SECTION": ENTRIES_SECTION,
+    "LAYOUT_SECTION": LAYOUT_SECTION,
+}
+
+
+def _definitions() -> str:
+    """The facts as Erlang."""
+    return "".join(f"-define({name}, {number}).\n" for name, number in _facts().items())
+
+
+def _layouts_header() -> str:
+    """The tables of layouts, and what is known besides, as C."""
     layouts = [load(otp) for otp in RELEASES]
-    names = [_c_name(name) for name in layouts[0].fields if all(name in layout.fields for layout in layouts)]
-    quoted = [_quoted(name) for name in layouts[0].fields if _c_name(name) in names]
-    sizes = "".join(f" size_{name}," for name in ARRAYS).rstrip(",")
+    shared = [name for name in layouts[0].fields if all(name in layout.fields for layout in layouts)]
+    names, quoted = [*map(_c_name, shared)], [*map(_quoted, shared)]
+    sizes = "".join(f" size_{name}," for name in SIZED).rstrip(",")
     lines = [
         "/* Made by jit/erts/glue.py. */",
+        *(f"#define {name} ({number})" for name, number in _facts().items()),
+        *(f"#define {name} {_quoted(text)}" for name, text in _NAMES.items()),
         f"enum {{ {', '.join(names)}, FIELD_COUNT }};",
-        f"enum {{ BUILD_COUNT = {len(BUILD)} }};",
+        "struct told { const char *name; int number, always; };",
         "struct layout {",
         "    const char *erts, *arch, *identity;",
-        "    int build[BUILD_COUNT];",
+        f"    struct told told[{1 + max(len(layout.build) + len(layout.tags) for layout in layouts)}];",
         f"    unsigned short{sizes}, offset[FIELD_COUNT];",
         "};",
         "static const struct layout layouts[] __attribute__((unused)) = {",
         *(_row(layout, names) for layout in layouts),
         "};",
         f"static const char *const field_names[] __attribute__((unused)) = {{{', '.join(quoted)}}};",
-        f"static const char *const build_names[] __attribute__((unused)) = {{{', '.join(map(_quoted, BUILD))}}};",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(layout: Layout, names: list[str]) -> str:
-    sizes = ", ".join(str(layout.sizes[name]) for name in ARRAYS)
+def _row(layout: NativeLayout, names: list[str]) -> str:
+    sizes = ", ".join(str(layout.sizes[name]) for name in SIZED)
     places = {_c_name(name): field.offset for name, field in layout.fields.items()}
     offsets = ", ".join(f"[{name}] = {places[name]}" for name in names)
-    told = ", ".join(map(_quoted, (layout.erts, layout.arch, layout.identity)))
-    build = ", ".join(str(layout.build[name]) for name in BUILD)
-    return f"    {{{told}, {{{build}}}, {sizes}, {{{offsets}}}}},"
+    texts = ", ".join(map(_quoted, (layout.erts, layout.arch, layout.identity)))
+    told = ", ".join(
+        f"{{{_quoted(name)}, {number}, {int(numbers is layout.build)}}}"
+        for numbers in (layout.build, layout.tags)
+        for name, number in numbers.items()
+    )
+    return f"    {{{texts}, {{{told}}}, {sizes}, {{{offsets}}}}},"
 
 
 def _quoted(text: str) -> str:

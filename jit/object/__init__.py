@@ -1,1 +1,1 @@
-"""Writers of ELF object files and DWARF debugging information for any machine."""
+"""Writers of ELF object files and DWARF for any machine, and a reader of ELF symbols. Anything may import it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jit.object.dwarf_constants import DW_AT
 from jit.object.dwarf_frame import FrameSection
 from jit.object.dwarf_info import AbbreviationTable, Attributes, Unit, Value
-from jit.object.dwarf_line import LineTable
+from jit.object.dwarf_line import LineNumberTable
 from jit.object.dwarf_ranges import ListSection, Range, SectionOffset, encode_aranges
 from jit.object.elf import ElfFile, Section, Symbol
 from jit.object.elf_constants import SHF, SHT
@@ -21,7 +21,7 @@ from jit.object.target import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Relocation:
+class AddressRelocation:
     """How addresses are to be relocated: *type* is the machine's "absolute address" relocation, such as R_ARM_ABS32."""
 
     symbol: Symbol
@@ -45,7 +45,7 @@ class Dwarf:
         self._line_size = 0
         self._line_addresses: list[int] = []
 
-    def add_line_table(self, table: LineTable) -> SectionOffset:
+    def add_line_table(self, table: LineNumberTable) -> SectionOffset:
         """Append a line table, complete with its sequences; gives the unit's DW_AT_stmt_list."""
         data, program = table.encode(self._line_strings)
         offset = SectionOffset(self._line_size)
@@ -57,7 +57,7 @@ class Dwarf:
     def add_unit(self, attributes: Attributes, *, ranges: Sequence[Range] = ()) -> Unit:
         """Append a compile unit with these attributes, and with those that tell the ranges of its code.
 
-        Whether it has one range or several, its first entry has the same size, so that fragments fit all units.
+        Whether it has one range or several, its first entry has the same size, so that encoded entries fit all units.
         """
         complete = {**attributes, **self._range_attributes(ranges)}
         unit = Unit(self.target, self._abbreviations, self._strings, self._line_strings, complete, ranges)
@@ -118,7 +118,7 @@ class Dwarf:
             offset += unit.total_size
         return sets
 
-    def add_to(self, elf: ElfFile, *, relocation: Relocation | None = None) -> None:
+    def add_to(self, elf: ElfFile, *, relocation: AddressRelocation | None = None) -> None:
         """Append the sections to an object file of the same target.
 
         With *relocation*, for code whose place is not known yet, all addresses are offsets from its symbol, and a

@@ -1,7 +1,7 @@
 """Compile units and their trees of debugging information entries (DWARF 5, 2 and 7.5).
 
 A unit is written from front to back. ``Unit.add`` encodes whole trees of ``Die``; what is the same in many places is
-encoded once into a ``Fragment`` and embedded again and again; ``Unit.add_rows`` writes many entries that differ only
+encoded once into ``EncodedDies`` and embedded again and again; ``Unit.add_rows`` writes many entries that differ only
 in a few fixed-size attributes. All three may be mixed, and share one abbreviation table for all units.
 """
 
@@ -47,16 +47,16 @@ _FORM_OF_ATTRIBUTE = {
 }
 
 
-class Typed(NamedTuple):
+class WithForm(NamedTuple):
     """An attribute's value with its form said explicitly."""
 
     form: DW_FORM
     value: int | str | bytes | Die
 
 
-#: What an attribute may hold. Without ``Typed`` the form follows from it: str: strp; bytes: exprloc; bool: a flag that
-#: is present or left out; Die: ref4; SectionOffset: sec_offset; int: as the attribute says, else udata or sdata.
-Value: TypeAlias = "int | str | bytes | bool | SectionOffset | Typed | Die"
+#: What an attribute may hold. Without ``WithForm`` the form follows from it: str: strp; bytes: exprloc; bool: a flag
+#: that is present or left out; Die: ref4; SectionOffset: sec_offset; int: as the attribute says, else udata or sdata.
+Value: TypeAlias = "int | str | bytes | bool | SectionOffset | WithForm | Die"
 Attributes: TypeAlias = Mapping[DW_AT, Value]
 
 
@@ -66,11 +66,11 @@ class Die:
 
     tag: DW_TAG
     attributes: Attributes = field(default_factory=dict)
-    children: Sequence[Die] | Fragment = ()
+    children: Sequence[Die] | EncodedDies = ()
 
 
 @dataclass(eq=False, slots=True)
-class Fragment:
+class EncodedDies:
     """Sibling entries, encoded.
 
     ``needs`` are the entries outside that it refers to, with their offsets in the unit; ``defines`` those inside, with
@@ -147,32 +147,32 @@ class Unit:
         """The places of DW_FORM_addr in the unit. Addresses inside expressions are not among them."""
         return chain.from_iterable(self._address_offsets)
 
-    def add(self, *dies: Die) -> Fragment:
+    def add(self, *dies: Die) -> EncodedDies:
         """Append entries at the top level. They may refer to one another and to what was added before.
 
-        The fragment can be embedded at the same place in other units.
+        What it gives can be embedded at the same place in other units.
         """
-        fragment = self.encode(*dies)
-        self.embed(fragment)
-        return fragment
+        encoded = self.encode(*dies)
+        self.embed(encoded)
+        return encoded
 
-    def encode(self, *dies: Die) -> Fragment:
-        """Sibling entries as a fragment, not yet in the unit.
+    def encode(self, *dies: Die) -> EncodedDies:
+        """Sibling entries encoded, not yet in the unit.
 
-        Raises ValueError for a reference to an entry that is neither in the unit nor in the fragment.
+        Raises ValueError for a reference to an entry that is neither in the unit nor among them.
         """
-        return _FragmentWriter(self, self.size).write(dies)
+        return _DieWriter(self, self.size).write(dies)
 
-    def embed(self, fragment: Fragment) -> None:
-        """Append a fragment at the top level, also one from another unit.
+    def embed(self, encoded: EncodedDies) -> None:
+        """Append encoded entries at the top level, also those from another unit.
 
         Raises ValueError when its references would not hold here.
         """
-        self._check(fragment, self.size)
-        for die, offset in fragment.defines.items():
+        self._check(encoded, self.size)
+        for die, offset in encoded.defines.items():
             self._offsets[die] = self.size + offset
-        self._address_offsets.append([self.size + place for place in fragment.address_offsets])
-        self._append(fragment.data)
+        self._address_offsets.append([self.size + place for place in encoded.address_offsets])
+        self._append(encoded.data)
 
     def add_rows(
         self,
@@ -181,7 +181,7 @@ class Unit:
         rows: Iterable[Sequence[int | str]],
         *,
         constants: Attributes | None = None,
-        children: Fragment | None = None,
+        children: EncodedDies | None = None,
     ) -> range:
         """Append entries that share tag, *constants* and *children*; each row has one value for each column.
 
@@ -244,14 +244,14 @@ class Unit:
         self._chunks.append(data)
         self.size += len(data)
 
-    def _check(self, fragment: Fragment, position: int | None) -> None:
-        if fragment.abbreviations is not self.abbreviations:
-            raise ValueError("a fragment cannot be embedded in another Dwarf's unit")
-        if fragment.origin is not None and fragment.origin != position:
-            raise ValueError(f"a fragment that refers to itself at {fragment.origin:#x} cannot stand at {position}")
-        for die, offset in fragment.needs.items():
+    def _check(self, encoded: EncodedDies, position: int | None) -> None:
+        if encoded.abbreviations is not self.abbreviations:
+            raise ValueError("encoded entries cannot be embedded in another Dwarf's unit")
+        if encoded.origin is not None and encoded.origin != position:
+            raise ValueError(f"entries that refer to each other at {encoded.origin:#x} cannot stand at {position}")
+        for die, offset in encoded.needs.items():
             if self._offsets.get(die) != offset:
-                raise ValueError(f"{_describe(die)} is not at {offset:#x} of this unit, where the fragment expects it")
+                raise ValueError(f"{_describe(die)} is not at {offset:#x} of this unit, where others expect it")
 
     def _encode_constants(self, attributes: Attributes) -> tuple[list[int], bytes, list[int]]:
         """Shape, bytes and places of addresses of attributes whose references, if any, point backwards."""
@@ -301,7 +301,7 @@ class Unit:
         raise ValueError(f"form {form:#x} cannot hold a block")
 
 
-class _FragmentWriter:
+class _DieWriter:
     """Encodes trees of entries at a position of a unit. References between them are filled in at the end."""
 
     def __init__(self, unit: Unit, origin: int) -> None:
@@ -314,13 +314,13 @@ class _FragmentWriter:
         self.addresses: list[int] = []
         self.pinned = False
 
-    def write(self, dies: Sequence[Die]) -> Fragment:
+    def write(self, dies: Sequence[Die]) -> EncodedDies:
         for die in dies:
             self._die(die)
         for position, die in self.references:
             self._fill(position, self._offset(die))
         origin = self.origin if self.pinned else None
-        return Fragment(bytes(self.out), self.unit.abbreviations, self.needs, self.defines, origin, self.addresses)
+        return EncodedDies(bytes(self.out), self.unit.abbreviations, self.needs, self.defines, origin, self.addresses)
 
     def _offset(self, die: Die) -> int:
         if die in self.defines:
@@ -365,17 +365,17 @@ class _FragmentWriter:
             self.pinned = True
             self._fill(start, self.origin + len(self.out))
 
-    def _children(self, children: Sequence[Die] | Fragment) -> None:
-        if not isinstance(children, Fragment):
+    def _children(self, children: Sequence[Die] | EncodedDies) -> None:
+        if not isinstance(children, EncodedDies):
             for child in children:
                 self._die(child)
             return
         position = len(self.out)
         if children.origin is not None and children.origin != self.origin + position:
-            raise ValueError("a fragment that refers to itself cannot be nested here")
+            raise ValueError("entries that refer to each other cannot be nested here")
         for die, offset in children.needs.items():
             if self._offset(die) != offset:
-                raise ValueError(f"{_describe(die)} is not where the nested fragment expects it")
+                raise ValueError(f"{_describe(die)} is not where the nested entries expect it")
         self.pinned = self.pinned or children.origin is not None
         self.addresses += [position + place for place in children.address_offsets]
         self.out += children.data
@@ -383,7 +383,7 @@ class _FragmentWriter:
 
 def resolve_form(attribute: DW_AT, value: Value) -> tuple[DW_FORM | None, int | str | bytes | Die]:
     """The form of an attribute's value, and the value alone; no form: leave the attribute out (a false flag)."""
-    if isinstance(value, Typed):
+    if isinstance(value, WithForm):
         return value.form, value.value
     if isinstance(value, Die):
         return DW_FORM.ref4, value

@@ -67,7 +67,7 @@ def _advance_and_append(address: int, line: int) -> bytes:
     return prefix + bytes((opcode + address * _LINE_RANGE,))
 
 
-class LineTable:
+class LineNumberTable:
     """The line table of one compile unit.
 
     ``directories`` begins with the compilation directory. ``files`` are (name, directory index), the primary source

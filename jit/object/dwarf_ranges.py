@@ -25,7 +25,7 @@ class SectionOffset(int):
 
 
 @dataclass(frozen=True, slots=True)
-class Location:
+class ListedLocation:
     """Where a value is while the program counter is in a range: an expression. Size 0 makes an empty range."""
 
     address: int
@@ -51,7 +51,7 @@ class ListSection:
         return self._add(entries, DW_RLE.end_of_list, addressed=len(entries))
 
     def add_locations(
-        self, locations: Sequence[Location], *, default: bytes | None = None, unit_base: int | None = None
+        self, locations: Sequence[ListedLocation], *, default: bytes | None = None, unit_base: int | None = None
     ) -> SectionOffset:
         """Append a location list; *default* is the expression wherever no other entry applies.
 
@@ -98,7 +98,7 @@ class ListSection:
         return b"".join((header, *self._lists))
 
 
-def _offset_pair(location: Location, base: int) -> bytes:
+def _offset_pair(location: ListedLocation, base: int) -> bytes:
     start = location.address - base
     pair = uleb128(start) + uleb128(start + location.size)
     return bytes((DW_LLE.offset_pair,)) + pair + _counted(location.expression)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class StringTable:
-    """Strings in UTF-8, each stored once, in the order of first use."""
+    """Strings in UTF-8, each stored once, in the order of first use. What cannot stand in one is a question mark."""
 
     def __init__(self, first: Iterable[str] = ()) -> None:
         self._offsets: dict[str, int] = {}
@@ -24,14 +24,14 @@ class StringTable:
             offset = known.get(text)
             if offset is None:
                 offset = known[text] = size
-                size += (len(text) if text.isascii() else len(text.encode())) + 1
+                size += (len(text) if text.isascii() else len(text.encode(errors="replace"))) + 1
             out.append(offset)
         self._size = size
         return out
 
     def to_bytes(self) -> bytes:
-        """The table; raises ValueError when a text holds a null character."""
-        data = "".join([text + "\0" for text in self._offsets]).encode()
+        """The table."""
+        data = "".join([text + "\0" for text in self._offsets]).encode(errors="replace")
         if data.count(0) != len(self._offsets):
-            raise ValueError("a string of an object file cannot hold a null character")
+            data = "".join([text.replace("\0", "?") + "\0" for text in self._offsets]).encode(errors="replace")
         return data

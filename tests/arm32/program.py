@@ -5,15 +5,16 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from jit.arm32.buffer import Code
+from jit.arm32.buffer import FinishedCode
 from jit.object.elf import ElfFile, Section, Symbol
 from jit.object.elf_constants import EM, ET, SHF, SHN, STB, STT
 from jit.object.target import Target
+from tests.harness.patience import PATIENCE
 
 _EABI5_HARD_FLOAT = 0x0500_0400  # e_flags: EF_ARM_EABI_VER5 and EF_ARM_ABI_FLOAT_HARD
 
 
-def relocatable_object(code: Code) -> bytes:
+def relocatable_object(code: FinishedCode) -> bytes:
     """An ELF object with *code* as .text, as a linker wants it: REL relocations and mapping symbols."""
     elf = ElfFile(Target(4, "little", EM.ARM, flags=_EABI5_HARD_FLOAT), ET.REL)
     section = elf.add_section(".text", flags=SHF.ALLOC | SHF.EXECINSTR, data=code.data, align=8)
@@ -29,7 +30,7 @@ def relocatable_object(code: Code) -> bytes:
     return elf.to_bytes()
 
 
-def _symbols(elf: ElfFile, section: Section, code: Code) -> dict[str, Symbol]:
+def _symbols(elf: ElfFile, section: Section, code: FinishedCode) -> dict[str, Symbol]:
     defined = {
         name: elf.add_symbol(name, offset, section=section, type=STT.FUNC, binding=STB.GLOBAL)
         for name, offset in code.symbols.items()
@@ -38,18 +39,19 @@ def _symbols(elf: ElfFile, section: Section, code: Code) -> dict[str, Symbol]:
     return defined | {name: elf.add_symbol(name, 0, section=SHN.UNDEF, binding=STB.GLOBAL) for name in sorted(outside)}
 
 
-def link(code: Code, c_source: str, folder: Path, *options: str) -> Path:
+def link(code: FinishedCode, c_source: str, folder: Path, *options: str) -> Path:
     """A static program of *code* and *c_source*, which has main."""
     made, source, program = folder / "code.o", folder / "main.c", folder / "program"
     made.write_bytes(relocatable_object(code))
     source.write_text(c_source)
     compiler = ["arm-linux-gnueabihf-gcc", "-O1", "-Wall", "-Werror", "-static", "-Wl,-z,noexecstack", *options]
-    subprocess.run([*compiler, "-o", program, source, made], check=True, timeout=60)
+    subprocess.run([*compiler, "-o", program, source, made], check=True, timeout=PATIENCE)
     return program
 
 
 def run(program: Path, asked: str = "") -> list[str]:
     """The lines that *program* prints when told *asked*."""
-    done = subprocess.run(["qemu-arm", program], input=asked, capture_output=True, text=True, check=True, timeout=60)
+    command = ["qemu-arm", str(program)]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stderr == ""
     return done.stdout.splitlines()

@@ -9,15 +9,15 @@ from collections.abc import Callable
 import pytest
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.buffer import Code
+from jit.arm32.buffer import FinishedCode
 from jit.arm32.conditions import EQ
-from jit.arm32.labels import Label
 from jit.arm32.registers import D0, LR, PC, R0, R1, R2
 from jit.arm32.relocations import R_ARM, External, Relocation
 from jit.arm32.text import listing
+from jit.codegen.processor import Label
 
 
-def _lines(code: Code) -> list[str]:
+def _lines(code: FinishedCode) -> list[str]:
     return [line for _, _, line in listing(code)]
 
 
@@ -182,6 +182,21 @@ def test_literals_stay_in_reach_when_more_come_late(load: Callable[[Assembler], 
 
 
 @pytest.mark.parametrize("load", [lambda a: a.ldr_literal(R0, 1), lambda a: a.vldr_literal(D0, 0.1)])
+def test_words_kept_together_may_all_load_literals(load: Callable[[Assembler], None]) -> None:
+    """Each of them brings the place nearer where the pool must be: if need be, that is before them."""
+    for waiting in (*range(150, 260), *range(900, 1030)):
+        a = Assembler()
+        load(a)
+        _fill(a, waiting)
+        a.together(20)
+        start = a.offset
+        for number in range(20):
+            a.vldr_literal(D0, number + 0.3)
+        assert a.offset == start + 4 * 20
+        a.finish()
+
+
+@pytest.mark.parametrize("load", [lambda a: a.ldr_literal(R0, 1), lambda a: a.vldr_literal(D0, 0.1)])
 def test_a_literal_just_out_of_reach_behind_is_placed_again(load: Callable[[Assembler], None]) -> None:
     copies = set()
     for distance in (*range(250, 260), *range(1015, 1030)):
@@ -222,7 +237,7 @@ def test_data_that_would_put_literals_out_of_reach_is_refused_unless_announced()
     a.together(1250)
     table = a.label()
     a.data(bytes(5000))
-    assert table.index == 3  # after the load, a jump and the literal
+    assert table.offset == 12  # after the load, a jump and the literal
 
 
 def test_tables_of_distances_and_addresses() -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.encoding import OperandError
 from jit.arm32.registers import R0, R1
 from jit.arm32.text import listing
+from jit.codegen.processor import OperandError
 
 CASES: list[tuple[Callable[[Assembler, int], None], int, list[str]]] = [
     (lambda a, value: a.mov_constant(R0, value), -5, ["mvn r0, #4"]),

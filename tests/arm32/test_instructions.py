@@ -17,7 +17,6 @@ from tests.arm32.instruction_strategies import FAMILIES, Call
 # Without shrinking: the message names the instructions that differ.
 _BATCHES = settings(
     max_examples=5,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -9,11 +9,10 @@ import pytest
 
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import AL, CONDITIONS, CS, EQ, NE
-from jit.arm32.encoding import OperandError
-from jit.arm32.labels import Label
 from jit.arm32.operands import asr, at, lsl, minus, post, pre, ror
 from jit.arm32.registers import D0, D1, D2, D15, LR, PC, R0, R1, R2, R3, R4, S0, S1, S3, SP
 from jit.arm32.relocations import External
+from jit.codegen.processor import Label, OperandError
 
 REFUSED: list[tuple[Callable[[Assembler], Any], str]] = [
     (lambda a: a.add(R0, R1, 257), "add: 257 (0x101) is no modified constant"),

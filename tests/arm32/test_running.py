@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from jit.arm32.assembler import Assembler
-from jit.arm32.buffer import Code
+from jit.arm32.buffer import FinishedCode
 from jit.arm32.conditions import CC, CS, EQ, GT, HI, LT, MI, NE, VS
-from jit.arm32.labels import Label
 from jit.arm32.operands import asr, at, lsl, post, pre
 from jit.arm32.registers import D0, D1, D2, D3, LR, PC, R0, R1, R2, R3, R4, R5, R6, R12, S0, S1, S4, SP
 from jit.arm32.relocations import External
+from jit.codegen.processor import Label
 from tests.arm32.program import link, run
 
 _MASK = 0xFFFF_FFFF
@@ -457,7 +457,7 @@ def _single(value: float) -> float:
     return float(narrow)
 
 
-def _float_functions() -> Code:
+def _float_functions() -> FinishedCode:
     assembler = Assembler()
     assembler.label("polynomial")  # -(a * b + 1.5) / 0.1 - a
     assembler.vmov_constant(D2, 1.5)

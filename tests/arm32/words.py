@@ -6,8 +6,9 @@ import random
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from jit.arm32.encoding import Encoding, OperandError
+from jit.arm32.encoding import Encoding
 from jit.arm32.text import encodings
+from jit.codegen.processor import OperandError
 
 _EACH_AT_MOST = 64  # values of one field, with its ends
 _MIXED = 150  # words with all fields at random, of which few may be legal

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jit.beam.effects import effects
-from jit.beam.operands import Register, X, Y
+from jit.beam.operands import BeamRegister, X, Y
 from jit.beam.operations import Function, Operation
 
-Live = frozenset[Register]
+Live = frozenset[BeamRegister]
 
 #: What the VM tells a handler of an exception in x registers.
 _TOLD_TO_HANDLER = frozenset(map(X, range(4)))
@@ -73,7 +73,7 @@ def _handles(operation: Operation) -> bool:
     return operation.name in ("try", "catch")
 
 
-def _of(kind: type[X] | type[Y], live: Iterable[Register]) -> Live:
+def _of(kind: type[X] | type[Y], live: Iterable[BeamRegister]) -> Live:
     return frozenset(register for register in live if isinstance(register, kind))
 
 

@@ -14,10 +14,10 @@ from jit.beam.matching import COMMANDS
 from jit.beam.module import Module
 from jit.beam.operands import (
     Allocation,
+    BeamLabel,
     FloatRegister,
     Import,
     Integer,
-    Label,
     Lambda,
     Literal,
     Location,
@@ -151,7 +151,7 @@ def _ours(operand: Operand, name: str, module: Module) -> Iterator[Term]:
     if isinstance(operand, tuple):
         for element in operand:
             yield from _ours(element, name, module)
-    elif isinstance(operand, Label) and name in ("call", "call_last", "call_only"):
+    elif isinstance(operand, BeamLabel) and name in ("call", "call_last", "call_only"):
         callee = next(function for function in module.functions if function.entry == operand.number)
         yield tuple_of(module.name, callee.name, callee.arity)
     elif isinstance(operand, Import):
@@ -176,7 +176,7 @@ def _leaf(operand: Operand, module: Module) -> Term:
         return tuple_of({X: "x", Y: "y", FloatRegister: "fr"}[type(operand)], operand.number)
     if isinstance(operand, Typed):
         return _typed(operand, module)
-    if isinstance(operand, Label):
+    if isinstance(operand, BeamLabel):
         return tuple_of("f", operand.number)
     if isinstance(operand, Integer):
         return tuple_of("integer", operand.value)

@@ -18,6 +18,7 @@ from jit.beam.operands import Location
 from jit.beam.terms import Atom, List, Term, Tuple
 from tests.beam.otp_forms import Form, of_otp, of_ours, tuple_of
 from tests.beam.sound_files import ELIXIR_SAMPLE, SAMPLE, elixir_files, erlang_files, sample
+from tests.harness.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(not erlang_files(), reason="Erlang is not installed")
 
@@ -43,7 +44,7 @@ def told() -> list[Told]:
     escript = shutil.which("escript")
     assert escript, "escript is part of Erlang"
     files = sample()
-    done = subprocess.run([escript, SCRIPT, *files], stdout=subprocess.PIPE, timeout=240, check=True)
+    done = subprocess.run([escript, SCRIPT, *files], stdout=subprocess.PIPE, timeout=4 * PATIENCE, check=True)
     answers = decode_term(Chunk("escript", "answer", done.stdout))
     assert isinstance(answers, List)
     pairs = []

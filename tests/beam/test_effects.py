@@ -12,7 +12,7 @@ import pytest
 from jit.beam.effects import Effects, effects
 from jit.beam.module import read_module
 from jit.beam.opcodes import OPCODES, Role
-from jit.beam.operands import Import, Integer, Label, Operand, Typed, X, Y
+from jit.beam.operands import BeamLabel, Import, Integer, Operand, Typed, X, Y
 from jit.beam.operations import operation
 from jit.beam.terms import NIL, Atom
 from jit.beam.types import ANY
@@ -61,39 +61,57 @@ PLUS = Import("erlang", "+", 2)
     [
         ("move", (Y(1), X(0)), Effects((Y(1),), (X(0),), None, None, (), True)),
         ("swap", (X(0), Y(1)), Effects((X(0), Y(1)), (X(0), Y(1)), None, None, (), True)),
-        ("call", (2, Label(7)), Effects((X(0), X(1)), (X(0),), 0, None, (), True)),
-        ("call_last", (1, Label(7), 3), Effects((X(0),), (), None, None, (), False, -3)),
+        ("call", (2, BeamLabel(7)), Effects((X(0), X(1)), (X(0),), 0, None, (), True)),
+        ("call_last", (1, BeamLabel(7), 3), Effects((X(0),), (), None, None, (), False, -3)),
         ("call_fun", (1,), Effects((X(0), X(1)), (X(0),), 0, None, (), True)),
         ("apply_last", (0, 2), Effects((X(0), X(1)), (), None, None, (), False, -2)),
         ("allocate", (4, 1), Effects((), (), 1, None, (), True, 4)),
         ("trim", (2, 1), Effects((), (), None, None, (), True, 0, 2)),
         (
             "gc_bif2",
-            (Label(3), 2, PLUS, Typed(X(1), ANY), Integer(1), X(0)),
+            (BeamLabel(3), 2, PLUS, Typed(X(1), ANY), Integer(1), X(0)),
             Effects((X(1),), (X(0),), 2, 2, (3,), True),
         ),
-        ("is_nil", (Label(0), X(0)), Effects((X(0),), (), None, None, (), True)),
-        ("select_val", (X(0), Label(1), (Atom("a"), Label(2))), Effects((X(0),), (), None, None, (1, 2), False)),
-        ("get_map_elements", (Label(1), X(0), (X(1), X(2))), Effects((X(0), X(1)), (X(2),), None, None, (1,), True)),
+        ("is_nil", (BeamLabel(0), X(0)), Effects((X(0),), (), None, None, (), True)),
+        (
+            "select_val",
+            (X(0), BeamLabel(1), (Atom("a"), BeamLabel(2))),
+            Effects((X(0),), (), None, None, (1, 2), False),
+        ),
+        (
+            "get_map_elements",
+            (BeamLabel(1), X(0), (X(1), X(2))),
+            Effects((X(0), X(1)), (X(2),), None, None, (1,), True),
+        ),
         (
             "bs_match",
-            (Label(1), X(0), (Atom("ensure_at_least"), 8, 1, Atom("integer"), 2, NIL, 8, 1, X(1))),
+            (BeamLabel(1), X(0), (Atom("ensure_at_least"), 8, 1, Atom("integer"), 2, NIL, 8, 1, X(1))),
             Effects((X(0),), (X(1),), 2, None, (1,), True),
+        ),
+        (  # the fewest registers that one of its commands leaves
+            "bs_match",
+            (BeamLabel(1), X(0), (Atom("get_tail"), 3, 1, X(2), Atom("integer"), 2, NIL, 8, 1, X(1))),
+            Effects((X(0),), (X(2), X(1)), 2, None, (1,), True),
+        ),
+        (
+            "bs_match",
+            (BeamLabel(1), X(0), (Atom("integer"), 2, NIL, 8, 1, X(1), Atom("get_tail"), 3, 1, X(2))),
+            Effects((X(0),), (X(1), X(2)), 2, None, (1,), True),
         ),
         (
             "put_map_assoc",
-            (Label(0), X(2), X(0), 3, (Atom("a"), X(1))),
+            (BeamLabel(0), X(2), X(0), 3, (Atom("a"), X(1))),
             Effects((X(2), X(1)), (X(0),), 3, None, (), True),
         ),
         (
             "bs_create_bin",
-            (Label(4), 0, 2, 8, X(0), (Atom("integer"), 1, 1, NIL, X(1), Integer(8))),
+            (BeamLabel(4), 0, 2, 8, X(0), (Atom("integer"), 1, 1, NIL, X(1), Integer(8))),
             Effects((X(1),), (X(0),), 2, 2, (4,), True),
         ),
         ("bs_get_tail", (X(0), X(1), 1), Effects((X(0),), (X(1),), 1, None, (), True)),
         ("bs_start_match4", (Atom("no_fail"), 1, X(0), X(0)), Effects((X(0),), (X(0),), 1, None, (), True)),
-        ("wait_timeout", (Label(1), X(0)), Effects((X(0),), (), 0, 0, (1,), True)),
-        ("try", (Y(0), Label(5)), Effects((), (Y(0),), None, None, (5,), True)),
+        ("wait_timeout", (BeamLabel(1), X(0)), Effects((X(0),), (), 0, 0, (1,), True)),
+        ("try", (Y(0), BeamLabel(5)), Effects((), (Y(0),), None, None, (5,), True)),
         ("try_case", (Y(0),), Effects((Y(0),), (Y(0), X(0), X(1), X(2)), 0, None, (), True)),
         ("func_info", (Atom("m"), Atom("f"), 2), Effects((X(0), X(1)), (), None, None, (), False)),
     ],

@@ -17,12 +17,12 @@ from jit.beam.literals import LiteralTable, decode_literals, encode_literals
 from jit.beam.matching import MatchCommand, match_commands
 from jit.beam.module import Module, decode_module, encode_module
 from jit.beam.opcodes import NAMED
-from jit.beam.operands import NOWHERE, Allocation, Character, Import, Label, Literal, Location, String, X
+from jit.beam.operands import NOWHERE, Allocation, BeamLabel, Character, Import, Literal, Location, String, X
 from jit.beam.operations import Tables, operation
-from jit.beam.tables import Entry, decode_atoms, decode_entries, decode_imports, decode_lambdas, encode_atoms
+from jit.beam.tables import FunctionEntry, decode_atoms, decode_entries, decode_imports, decode_lambdas, encode_atoms
 from jit.beam.terms import NIL, Atom, List, Tuple
 from jit.beam.text import operation_text, type_text
-from jit.beam.types import ANY, Kind, Type
+from jit.beam.types import ANY, Type, TypeKind
 
 
 def refused(read: Callable[[], object], text: str) -> None:
@@ -94,6 +94,15 @@ def test_atoms(name: str, data: bytes, atoms: list[str]) -> None:
         assert encode_atoms(atoms, long_lengths=data[0] == 0xFF) == data
 
 
+def test_the_longest_atom() -> None:
+    """255 characters, whatever their bytes are."""
+    for name in (255 * "x", 255 * "é"):
+        assert decode_atoms(Chunk("f", "AtU8", encode_atoms([name], long_lengths=True))) == [name]
+        longer = Chunk("f", "AtU8", encode_atoms([name + "x"], long_lengths=True))
+        with pytest.raises(BeamError, match="an atom of 256 characters: 255 are the most"):
+            decode_atoms(longer)
+
+
 def test_long_atoms_need_long_lengths() -> None:
     names = ["m", "ä" * 200]
     assert decode_atoms(Chunk("f", "AtU8", encode_atoms(names, long_lengths=True))) == names
@@ -112,7 +121,8 @@ def test_long_atoms_need_long_lengths() -> None:
         (words(-1) + b"\x11m", "offset 0x4: the length of an atom with tag u expected, not tag i"),
         (words(-1) + b"\x29\x00" + b"x" * 256, "offset 0x4: the length of an atom with tag u expected, not tag i"),
         (words(-1) + b"\x28\x00" + b"x" * 256, "offset 0x6: an atom of 256 characters: 255 are the most"),
-        (words(-(1 << 31)) + b"\x10m", "offset 0x6: a compact term expected, but the data ends"),
+        (words(-1000) + b"\x10m", "offset 0x6: a compact term expected, but the data ends"),
+        (words(-(1 << 31)) + b"\x10m", "offset 0x0: 2147483648 atoms: 1048576 are the most that is read"),
     ],
 )
 def test_damaged_atoms(data: bytes, text: str) -> None:
@@ -219,7 +229,7 @@ TABLES = Tables(
     literals=[Literal(0, Tuple(()))],
     lambdas=[],
     locations=[NOWHERE, Location("m.erl", 5)],
-    types=[ANY, Type(Kind.INTEGER, 0, 9)],
+    types=[ANY, Type(TypeKind.INTEGER, 0, 9)],
     strings=b"string",
 )
 
@@ -242,7 +252,7 @@ def code(body: str, *, labels: int = 9, functions: int = 1) -> Chunk:
         ("4e 20 00", operation("call_ext_only", 2, TABLES.imports[0]), "{call_ext_only,2,{extfunc,lists,map,2}}"),
         ("99 10", operation("line", Location("m.erl", 5)), '{line,[{location,"m.erl",5}]}'),
         ("99 00", operation("line", NOWHERE), "{line,[]}"),
-        ("3d 25", operation("jump", Label(2)), "{jump,{f,2}}"),
+        ("3d 25", operation("jump", BeamLabel(2)), "{jump,{f,2}}"),
         (
             "10 37 20 00 40 10 10 10",  # the kinds of room in any order, or left out
             operation("test_heap", Allocation(4, 1, 0), 1),
@@ -250,7 +260,7 @@ def code(body: str, *, labels: int = 9, functions: int = 1) -> Chunk:
         ),
         (
             "84 25 03 08 18 10",
-            operation("bs_match_string", Label(2), X(0), 24, String(1, b"tri")),
+            operation("bs_match_string", BeamLabel(2), X(0), 24, String(1, b"tri")),
             '{bs_match_string,{f,2},{x,0},24,{string,<<"tri">>}}',
         ),
         (
@@ -258,6 +268,7 @@ def code(body: str, *, labels: int = 9, functions: int = 1) -> Chunk:
             None,
             "{bs_get_integer2,{f,2},{x,0},1,{integer,8},1,{field_flags,[little,signed]},{x,0}}",
         ),
+        ("40 6b ff 03", None, "{move,{x,1023},{x,0}}"),
         ("2d 05 57 03 10", None, "{is_integer,{f,0},{tr,{x,0},integer(0..9)}}"),
     ],
 )
@@ -289,6 +300,7 @@ def test_operations(data: str, expected: object, text: str) -> None:
         ("40 17 00 03", "offset 0x1f, operation 2 of m:f/0 (move): a list where none can be"),
         ("40 57 05 10 03", "offset 0x20, operation 2 of m:f/0 (move): a register with a type expected, not tag f"),
         ("40 57 03 20 03", "offset 0x21, operation 2 of m:f/0 (move): type 2, but there are 2"),
+        ("40 8b 00 03", "offset 0x1f, operation 2 of m:f/0 (move): a register of 0..1023 expected, not 1024"),
         ("40 8b ff 03", "offset 0x1f, operation 2 of m:f/0 (move): a register of 0..1023 expected, not 1279"),
         ("3d 95", "offset 0x1f, operation 2 of m:f/0 (jump): label 9, but the header says that all are below 9"),
         ("3d 05 03", "no"),
@@ -358,9 +370,9 @@ def test_commands_of_bs_match() -> None:
 
 def test_text_of_types() -> None:
     assert type_text(ANY) == "any"
-    assert type_text(Type(Kind.INTEGER | Kind.NIL, 0, 255)) == "integer(0..255)|nil"
-    assert type_text(Type(Kind.FLOAT, lowest=1)) == "float(1..)"
-    assert type_text(Type(Kind.BITSTRING, unit=8)) == "bitstring(unit 8)"
+    assert type_text(Type(TypeKind.INTEGER | TypeKind.NIL, 0, 255)) == "integer(0..255)|nil"
+    assert type_text(Type(TypeKind.FLOAT, lowest=1)) == "float(1..)"
+    assert type_text(Type(TypeKind.BITSTRING, unit=8)) == "bitstring(unit 8)"
 
 
 # whole modules
@@ -383,7 +395,7 @@ def read(chunks: dict[str, bytes]) -> Module:
 def test_the_least_that_is_a_module() -> None:
     module = read(small_module())
     assert module.name == "m"
-    assert module.exports == [Entry("f", 0, 2)]
+    assert module.exports == [FunctionEntry("f", 0, 2)]
     assert [op.name for op in module.function("f", 0).operations] == ["label", "func_info", "label", "return"]
     assert (module.lines, module.types, module.attributes, module.meta) == (None, None, None, None)
     assert {chunk.name: chunk.data for chunk in read_chunks(encode_module(module), "f")} == small_module()
@@ -410,7 +422,7 @@ def test_registers_without_types_where_none_can_be_read() -> None:
     chunks = {**small_module(), "Code": code(body).data.replace(bytes.fromhex("9910"), b"")}
     for types in ({}, {"Type": words(9, 1) + b"of a release to come"}):
         module = read({**chunks, **types})
-        assert operation("is_integer", Label(0), X(0)) in module.functions[0].operations
+        assert operation("is_integer", BeamLabel(0), X(0)) in module.functions[0].operations
         written = {chunk.name: chunk.data for chunk in read_chunks(encode_module(module), "f")}
         assert written.get("Type") == types.get("Type")
 

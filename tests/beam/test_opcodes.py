@@ -12,6 +12,7 @@ import pytest
 
 from jit.beam.opcodes import NAMED, OPCODES, Role
 from jit.beam.shapes import SHAPES
+from tests.harness.patience import PATIENCE
 
 GENOP = Path(__file__).resolve().parents[2] / "tools" / "genop"
 
@@ -24,7 +25,8 @@ Known = [{N, beam_opcodes:opname(N)} || N <- lists:seq(1, 255), element(1, catch
 
 @pytest.mark.skipif(not shutil.which("erl"), reason="Erlang is not installed")
 def test_as_the_compiler_knows_them() -> None:
-    done = subprocess.run(["erl", "-noinput", "-eval", ASK], capture_output=True, timeout=60, check=True, text=True)
+    command = ["erl", "-noinput", "-eval", ASK]
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True, text=True)
     rows = [line.split() for line in done.stdout.splitlines()]
     assert len(rows) > 170
     known = {number: (opcode.name, opcode.arity) for number, opcode in OPCODES.items()}
@@ -64,7 +66,7 @@ def genop(folder: Path, **tables: str) -> subprocess.CompletedProcess[str]:
         path = folder / release
         path.write_text(text)
         arguments.append(f"{release.removeprefix('otp')}={path}")
-    return subprocess.run([sys.executable, GENOP, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, GENOP, *arguments], capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_genop(tmp_path: Path) -> None:

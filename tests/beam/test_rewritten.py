@@ -12,11 +12,12 @@ import pytest
 from jit.beam.chunks import write_chunks
 from jit.beam.lines import LineTable
 from jit.beam.module import Module, decode_module, encode_module, read_module
-from jit.beam.operands import Import, Integer, Label, Lambda, Location, Operand, String, X, Y
+from jit.beam.operands import BeamLabel, Import, Integer, Lambda, Location, Operand, String, X, Y
 from jit.beam.operations import Function, operation
-from jit.beam.tables import Entry
+from jit.beam.tables import FunctionEntry
 from jit.beam.terms import NIL, Atom, List, Tuple
 from tests.beam.sound_files import SAMPLE, erlang_files
+from tests.harness.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(not shutil.which("erlc"), reason="Erlang is not installed")
 
@@ -34,9 +35,8 @@ io:format("~0p~n", [[code:is_loaded(Module) || Module <- [exercise, lists]]]), h
 
 def erl(expression: str, folder: Path) -> str:
     """What an Erlang that is started in *folder* prints."""
-    done = subprocess.run(
-        ["erl", "-noinput", "-eval", expression], cwd=folder, stdout=subprocess.PIPE, timeout=100, check=True, text=True
-    )
+    command = ["erl", "-noinput", "-eval", expression]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, timeout=PATIENCE, check=True, text=True)
     return done.stdout
 
 
@@ -44,7 +44,8 @@ def erl(expression: str, folder: Path) -> str:
 def exercise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled exercise, alone in a folder."""
     folder = tmp_path_factory.mktemp("ebin")
-    subprocess.run(["erlc", "-W0", "-o", folder, Path(__file__).with_name("exercise.erl")], timeout=100, check=True)
+    source = Path(__file__).with_name("exercise.erl")
+    subprocess.run(["erlc", "-W0", "-o", folder, source], timeout=PATIENCE, check=True)
     return folder / "exercise.beam"
 
 
@@ -77,7 +78,7 @@ def test_shuffled_tables_change_nothing(exercise: Path, tmp_path: Path) -> None:
     assert own.count(str(tmp_path)) == 2
 
 
-def append(module: Module, name: str, arity: int, *body: tuple[str, *tuple[Operand, ...]], line: int = 0) -> Label:
+def append(module: Module, name: str, arity: int, *body: tuple[str, *tuple[Operand, ...]], line: int = 0) -> BeamLabel:
     """Append an exported function, whose body begins after the label of its entry."""
     info = module.code.label_count
     location = Location("added.erl", line)
@@ -89,9 +90,9 @@ def append(module: Module, name: str, arity: int, *body: tuple[str, *tuple[Opera
         *(operation(*words) for words in body),
     ]
     module.functions.append(Function(name, arity, info + 1, operations))
-    module.exports.append(Entry(name, arity, info + 1))
+    module.exports.append(FunctionEntry(name, arity, info + 1))
     module.code.label_count += 2
-    return Label(info + 1)
+    return BeamLabel(info + 1)
 
 
 def test_appended_functions(exercise: Path, tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_appended_functions(exercise: Path, tmp_path: Path) -> None:
         module,
         "double",
         2,
-        ("gc_bif2", Label(0), 2, Import("erlang", "*", 2), X(0), X(1), X(0)),
+        ("gc_bif2", BeamLabel(0), 2, Import("erlang", "*", 2), X(0), X(1), X(0)),
         ("return",),
         line=70_000,
     )
@@ -120,7 +121,7 @@ def test_appended_functions(exercise: Path, tmp_path: Path) -> None:
         ("return",),
     )
     append(module, "pair", 2, ("test_heap", 3, 2), ("put_tuple2", X(0), (X(1), X(0))), ("return",))
-    append(module, "bytes", 0, ("bs_create_bin", Label(0), 0, 0, 8, X(0), segments(b"a new string")), ("return",))
+    append(module, "bytes", 0, ("bs_create_bin", BeamLabel(0), 0, 0, 8, X(0), segments(b"a new string")), ("return",))
     append(
         module, "kept", 1,
         ("allocate", 1, 1), ("move", X(0), Y(0)), ("call", 1, sum_of(module)), ("test_heap", 3, 1),
@@ -153,8 +154,8 @@ def segments(text: bytes) -> tuple[Atom | int | List | String | Integer, ...]:
     return Atom("string"), 0, 8, NIL, String(0, text), Integer(len(text))
 
 
-def sum_of(module: Module) -> Label:
-    return Label(module.function("sum", 1).entry)
+def sum_of(module: Module) -> BeamLabel:
+    return BeamLabel(module.function("sum", 1).entry)
 
 
 def test_what_was_appended_is_read_again(exercise: Path) -> None:

@@ -18,6 +18,7 @@ from jit.beam.external import DEEPEST, decode_term, encode_term
 from jit.beam.terms import NIL, Atom, Bitstring, List, Term, Tuple
 from jit.beam.text import term_text
 from tests.beam.term_strategies import terms
+from tests.harness.patience import PATIENCE
 
 
 def decode(data: bytes) -> Term:
@@ -79,7 +80,7 @@ def test_erlang_reads_them_and_their_text_alike() -> None:
     lines = [base64.b64encode(data) for term in wanted for data in (encode_term(term), term_text(term).encode())]
     request = b"".join(b"%s %s\n" % pair for pair in zip(lines[::2], lines[1::2]))
     done = subprocess.run(
-        ["erl", "-noshell", "-eval", CHECK], input=request, stdout=subprocess.PIPE, timeout=120, check=True
+        ["erl", "-noshell", "-eval", CHECK], input=request, stdout=subprocess.PIPE, timeout=2 * PATIENCE, check=True
     )
     answers = done.stdout.decode().splitlines()
     assert [(term, answer) for term, answer in zip(wanted, answers, strict=True) if answer != "true true"] == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jit.beam.chunks import Chunk
 from jit.beam.errors import BeamError
-from jit.beam.types import ANY, ANY_KIND, Kind, Type, TypeTable, decode_types, encode_types
+from jit.beam.types import ANY, ANY_KIND, Type, TypeKind, TypeTable, decode_types, encode_types
 
 #: Any term, an integer of 0..255, a list or an atom: by the bits of each release's beam_types.hrl.
 KNOWN = {
@@ -30,32 +30,33 @@ def decode(data: bytes) -> TypeTable:
 def test_known_bytes(version: int) -> None:
     data = bytes.fromhex(KNOWN[version])
     table = decode(data)
-    assert table == TypeTable(version, [ANY, Type(Kind.INTEGER, 0, 255), Type(Kind.ATOM | Kind.CONS | Kind.NIL)])
+    mixed = TypeKind.ATOM | TypeKind.CONS | TypeKind.NIL
+    assert table == TypeTable(version, [ANY, Type(TypeKind.INTEGER, 0, 255), Type(mixed)])
     assert encode_types(table) == data
 
 
 def test_units() -> None:
     table = decode(bytes.fromhex("00000003 00000002 0fff 4002 07"))
-    assert table.types[1] == Type(Kind.BITSTRING, unit=8)
+    assert table.types[1] == Type(TypeKind.BITSTRING, unit=8)
     assert encode_types(table)[-3:].hex() == "400207"
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> TypeTable:
     version = draw(st.sampled_from([1, 2, 3, 4]))
-    kinds = [kind for kind in Kind if kind is not (Kind.RECORD if version < 4 else Kind.MATCH_CONTEXT)]
+    kinds = [kind for kind in TypeKind if kind is not (TypeKind.RECORD if version < 4 else TypeKind.MATCH_CONTEXT)]
     if version == 3:
-        kinds.remove(Kind.MATCH_CONTEXT)
+        kinds.remove(TypeKind.MATCH_CONTEXT)
     small = st.integers(-(2**59), 2**59 - 1)
 
-    def some_type(chosen: list[Kind]) -> st.SearchStrategy[Type]:
-        union = Kind(0)
+    def some_type(chosen: list[TypeKind]) -> st.SearchStrategy[Type]:
+        union = TypeKind(0)
         for kind in chosen:
             union |= kind
         if len(chosen) == len(kinds):
             union = ANY_KIND
-        bound = st.none() | small if union & Kind.NUMBER and version > 1 else st.none()
-        unit = st.none() | st.integers(1, 256) if union & Kind.BITSTRING and version > 1 else st.none()
+        bound = st.none() | small if union & TypeKind.NUMBER and version > 1 else st.none()
+        unit = st.none() | st.integers(1, 256) if union & TypeKind.BITSTRING and version > 1 else st.none()
         return st.builds(Type, st.just(union), bound, bound, unit)
 
     types = st.lists(st.lists(st.sampled_from(kinds), min_size=1, unique=True).flatmap(some_type), max_size=6)
@@ -67,15 +68,24 @@ def test_types_come_back(table: TypeTable) -> None:
     assert decode(encode_types(table)) == table
 
 
+def test_bounds_that_mean_nothing_in_otp_25() -> None:
+    """Those where the lower one is the greater; equal ones are a single number."""
+    table = TypeTable(1, [ANY, Type(TypeKind.INTEGER, lowest=5, highest=5)])
+    data = encode_types(table)
+    assert decode(data) == table
+    greater = data.replace(struct.pack(">qq", 5, 5), struct.pack(">qq", 6, 5))
+    assert decode(greater) == TypeTable(1, [ANY, Type(TypeKind.INTEGER)])
+
+
 def test_unknown_versions_have_no_types() -> None:
     assert decode(bytes.fromhex("00000009 00000001 12345678")) == TypeTable(9, [])
 
 
 def test_what_a_version_cannot_say() -> None:
     with pytest.raises(ValueError, match="cannot be said in version 1"):
-        encode_types(TypeTable(1, [ANY, Type(Kind.INTEGER, lowest=0)]))
+        encode_types(TypeTable(1, [ANY, Type(TypeKind.INTEGER, lowest=0)]))
     with pytest.raises(ValueError, match="has no kinds in version 3"):
-        encode_types(TypeTable(3, [ANY, Type(Kind.RECORD)]))
+        encode_types(TypeTable(3, [ANY, Type(TypeKind.RECORD)]))
 
 
 @pytest.mark.parametrize(
@@ -102,8 +112,8 @@ def test_damage_is_told(data: bytes, offset: int, what: str) -> None:
 def test_questions() -> None:
     assert ANY.is_any
     assert not Type(ANY_KIND, lowest=0).is_any
-    number = Type(Kind.INTEGER | Kind.FLOAT)
-    assert number.is_only(Kind.NUMBER)
-    assert not number.is_only(Kind.INTEGER)
-    assert number.may_be(Kind.FLOAT)
-    assert not number.may_be(Kind.ATOM)
+    number = Type(TypeKind.INTEGER | TypeKind.FLOAT)
+    assert number.is_only(TypeKind.NUMBER)
+    assert not number.is_only(TypeKind.INTEGER)
+    assert number.may_be(TypeKind.FLOAT)
+    assert not number.may_be(TypeKind.ATOM)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jit.beam.module import Module
-from jit.beam.operands import Integer, Label, Literal, Typed, X, Y
+from jit.beam.operands import BeamLabel, Integer, Literal, Typed, X, Y
 from jit.beam.operations import Function, Operation
 from jit.beam.terms import Atom, List
 
@@ -138,14 +138,14 @@ class Model:
         self.index = self.places[function.entry][1]
         self.y = None
 
-    def _call_only(self, arity: int, callee: Label) -> None:
+    def _call_only(self, arity: int, callee: BeamLabel) -> None:
         self._enter(self.places[callee.number][0], arity)
 
-    def _call(self, arity: int, callee: Label) -> None:
+    def _call(self, arity: int, callee: BeamLabel) -> None:
         self.callers.append(_Frame(self.function, self.arguments, self.index, self.y))
         self._call_only(arity, callee)
 
-    def _call_last(self, arity: int, callee: Label, stack: int) -> None:
+    def _call_last(self, arity: int, callee: BeamLabel, stack: int) -> None:
         self._deallocate(stack)
         self._call_only(arity, callee)
 
@@ -170,7 +170,7 @@ class Model:
             self._set(X(number), value)
         self.index = self.places[label][1]
 
-    def _try(self, tag: Y, handler: Label) -> None:
+    def _try(self, tag: Y, handler: BeamLabel) -> None:
         self._set(tag, UNKNOWN)
         self.catches.append((len(self.callers), handler.number))
 
@@ -213,52 +213,52 @@ class Model:
 
     def _line(self, *_operands: Any) -> None: ...
 
-    def _jump(self, label: Label) -> None:
+    def _jump(self, label: BeamLabel) -> None:
         self.index = self.places[label.number][1]
 
-    def _unless(self, condition: bool, label: Label) -> None:
+    def _unless(self, condition: bool, label: BeamLabel) -> None:
         if not condition:
             self._jump(label)
 
-    def _select_val(self, source: Any, fail: Label, pairs: tuple[Any, ...]) -> None:
+    def _select_val(self, source: Any, fail: BeamLabel, pairs: tuple[Any, ...]) -> None:
         value = self._get(source)
         chosen = [target for choice, target in zip(pairs[::2], pairs[1::2]) if self._get(choice) == value]
         self._jump(chosen[0] if chosen else fail)
 
-    def _select_tuple_arity(self, source: Any, fail: Label, pairs: tuple[Any, ...]) -> None:
+    def _select_tuple_arity(self, source: Any, fail: BeamLabel, pairs: tuple[Any, ...]) -> None:
         size = len(self._get(source))
         self._jump(next((target for choice, target in zip(pairs[::2], pairs[1::2]) if choice == size), fail))
 
-    def _is_nonempty_list(self, fail: Label, source: Any) -> None:
+    def _is_nonempty_list(self, fail: BeamLabel, source: Any) -> None:
         self._unless(isinstance(self._get(source), Cons), fail)
 
-    def _is_nil(self, fail: Label, source: Any) -> None:
+    def _is_nil(self, fail: BeamLabel, source: Any) -> None:
         self._unless(self._get(source) == NIL, fail)
 
-    def _is_atom(self, fail: Label, source: Any) -> None:
+    def _is_atom(self, fail: BeamLabel, source: Any) -> None:
         self._unless(isinstance(self._get(source), Atom), fail)
 
-    def _is_integer(self, fail: Label, source: Any) -> None:
+    def _is_integer(self, fail: BeamLabel, source: Any) -> None:
         self._unless(isinstance(self._get(source), int), fail)
 
-    def _is_tuple(self, fail: Label, source: Any) -> None:
+    def _is_tuple(self, fail: BeamLabel, source: Any) -> None:
         self._unless(isinstance(self._get(source), tuple), fail)
 
-    def _test_arity(self, fail: Label, source: Any, arity: int) -> None:
+    def _test_arity(self, fail: BeamLabel, source: Any, arity: int) -> None:
         self._unless(len(self._get(source)) == arity, fail)
 
-    def _is_tagged_tuple(self, fail: Label, source: Any, arity: int, tag: Any) -> None:
+    def _is_tagged_tuple(self, fail: BeamLabel, source: Any, arity: int, tag: Any) -> None:
         value = self._get(source)
         self._unless(isinstance(value, tuple) and len(value) == arity and value[0] == self._get(tag), fail)
 
-    def _is_eq_exact(self, fail: Label, one: Any, other: Any) -> None:
+    def _is_eq_exact(self, fail: BeamLabel, one: Any, other: Any) -> None:
         self._unless(self._get(one) == self._get(other), fail)
 
-    def _is_lt(self, fail: Label, one: Any, other: Any) -> None:
+    def _is_lt(self, fail: BeamLabel, one: Any, other: Any) -> None:
         one, other = self._get(one), self._get(other)
         self._unless(isinstance(one, int) and (not isinstance(other, int) or one < other), fail)
 
-    def _is_ge(self, fail: Label, one: Any, other: Any) -> None:
+    def _is_ge(self, fail: BeamLabel, one: Any, other: Any) -> None:
         one, other = self._get(one), self._get(other)
         self._unless(not isinstance(one, int) or isinstance(other, int) and one >= other, fail)
 
@@ -272,7 +272,7 @@ class Model:
         self._set(one, second)
         self._set(other, first)
 
-    def _gc_bif2(self, _fail: Label, live: int, bif: Any, one: Any, other: Any, target: Register) -> None:
+    def _gc_bif2(self, _fail: BeamLabel, live: int, bif: Any, one: Any, other: Any, target: Register) -> None:
         values = self._get(one), self._get(other)
         if not all(isinstance(value, int) for value in values):
             raise Raised

@@ -10,6 +10,7 @@ from elftools.elf.elffile import ELFFile
 
 from beamgdb.disassembly import operation_table
 from beamgdb.disassembly.operation_table import Piece
+from jit.otp.native_abi import OPERATIONS_SECTION
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Row:
 
 def rows(elf: bytes) -> list[Row]:
     """All rows of an ELF file."""
-    section = ELFFile(io.BytesIO(elf)).get_section_by_name(operation_table.SECTION)
+    section = ELFFile(io.BytesIO(elf)).get_section_by_name(OPERATIONS_SECTION)
     assert section is not None
     return [row for function, _, pieces in operation_table.functions(section.data()) for row in _rows(function, pieces)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
-from jit.erts.layout import load
+from jit.erts.arm32.runtime import StockErts
 from tests.codegen.native_node import erlc_of, native_says, node_says
 
 EXERCISE = Path(__file__).with_name("exercise_data.erl")
@@ -33,7 +33,7 @@ def test_all_is_native(otp: int, beam: Path) -> None:
     asked = "fadd fconv fnegate make_fun3 get_map_elements has_map_fields put_map_assoc put_map_exact apply apply_last"
     assert names >= set(asked.split())
     assert ("update_record" in names) == (otp > 25)
-    assert compile_module(module, load(otp)).interpreted == {}
+    assert compile_module(module, StockErts(otp)).interpreted == {}
 
 
 @pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])

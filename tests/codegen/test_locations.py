@@ -20,8 +20,7 @@ from elftools.elf.sections import Symbol, SymbolTableSection
 from jit.beam.module import Module, read_module
 from jit.beam.terms import Atom
 from jit.codegen.compile import compile_module
-from jit.codegen.elf_file import elf_file
-from jit.erts.layout import load
+from jit.erts.arm32.runtime import StockErts
 from tests.codegen.bytecode_model import NIL, UNKNOWN, Cons, Model, Step, operation_of
 from tests.codegen.native_node import compile_native, erlc, gdb_says
 from tests.codegen.native_operations import Row, rows
@@ -71,9 +70,9 @@ def walk(request: pytest.FixtureRequest, module: Module, tmp_path_factory: pytes
 
 def walk_through(module: Module, otp: int, options: tuple[str, ...], folder: Path) -> Walk:
     """Go through ``steps:run/0`` from its first instruction on."""
-    native = compile_module(module, load(otp), stress=bool(options))
+    native = compile_module(module, StockErts(otp), stress=bool(options))
     compile_native([Path(module.file)], folder, otp, *options)
-    elf = elf_file(native)
+    elf = StockErts(otp).elf_file(native)
     found, parts = rows(elf), _parts(elf)
     offsets = {name: begin for name, begin, _ in parts}
     last = module.function(LAST, 1).entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jit.beam.effects import effects
-from jit.beam.operands import Import, Integer, Label, X, Y
+from jit.beam.operands import BeamLabel, Import, Integer, X, Y
 from jit.beam.operations import Function, Operation, operation
 from jit.beam.terms import Atom
 from jit.codegen.values import X_MASK, InMemory, Values, mask, values_before
@@ -51,7 +51,7 @@ def test_calls_and_collections_lose_registers() -> None:
     rows = known(
         3,
         operation("test_heap", 2, 2),
-        operation("call", 2, Label(ENTRY)),
+        operation("call", 2, BeamLabel(ENTRY)),
         operation("move", X(0), X(5)),
     )
     expect(rows[1], X(0), X(1))
@@ -76,10 +76,10 @@ def test_stack_frames() -> None:
 def test_where_ways_meet_only_what_all_know() -> None:
     rows = known(
         1,
-        operation("is_nil", Label(3), X(0)),
+        operation("is_nil", BeamLabel(3), X(0)),
         operation("move", Integer(1), X(1)),
         operation("move", Integer(1), X(2)),
-        operation("jump", Label(4)),
+        operation("jump", BeamLabel(4)),
         operation("label", 3),
         operation("move", Integer(2), X(1)),
         operation("label", 4),
@@ -94,16 +94,63 @@ def test_at_a_handler_only_what_no_operation_between_has_written() -> None:
         operation("allocate", 3, 2),
         operation("move", X(0), Y(0)),
         operation("move", X(1), Y(1)),
-        operation("try", Y(2), Label(5)),
+        operation("try", Y(2), BeamLabel(5)),
         operation("move", Integer(1), Y(1)),
-        operation("call", 1, Label(ENTRY)),
+        operation("call", 1, BeamLabel(ENTRY)),
         operation("try_end", Y(2)),
-        operation("jump", Label(6)),
+        operation("jump", BeamLabel(6)),
         operation("label", 5),
         operation("try_case", Y(2)),
         operation("label", 6),
     )
     expect(rows[8], X(0), X(1), X(2), X(3), Y(0), Y(1), Y(2), arguments=((Y(0),), ()))
+
+
+def test_an_operation_that_fails_half_way_may_have_written_some() -> None:
+    """Not what was there before, nor what would be there after: that depends on where it failed."""
+    rows = known(
+        2,
+        operation("get_map_elements", BeamLabel(3), X(0), (Atom("a"), X(1), Atom("b"), X(2))),
+        operation("jump", BeamLabel(4)),
+        operation("label", 3),
+        operation("label", 4),
+    )
+    expect(rows[1], X(0), X(1), X(2), arguments=((X(0),), ()))
+    expect(rows[2], X(0), arguments=((X(0),), ()))
+
+
+def test_an_operation_that_fails_leaves_all_as_it_was() -> None:
+    rows = known(
+        2,
+        operation("bif1", BeamLabel(3), Import("erlang", "hd", 1), X(0), X(1)),
+        operation("jump", BeamLabel(4)),
+        operation("label", 3),
+        operation("label", 4),
+    )
+    expect(rows[1], X(0), X(1), arguments=((X(0),), ()))
+    expect(rows[2], X(0), X(1), arguments=((X(0),), (X(1),)))
+
+
+def test_a_handler_in_a_frame_that_was_trimmed_tells_nothing_of_arguments() -> None:
+    """The register that is written between is the one that has held the argument under another name."""
+    rows = known(
+        1,
+        operation("allocate", 3, 1),
+        operation("move", X(0), Y(2)),
+        operation("trim", 1, 2),
+        operation("try", Y(0), BeamLabel(5)),
+        operation("move", Integer(1), Y(1)),
+        operation("call", 0, BeamLabel(ENTRY)),
+        operation("try_end", Y(0)),
+        operation("jump", BeamLabel(6)),
+        operation("label", 5),
+        operation("try_case", Y(0)),
+        operation("label", 6),
+    )
+    assert rows[4] is not None
+    assert rows[4].arguments == (mask((X(0), Y(1))),)
+    assert rows[8] is not None
+    assert rows[8].arguments == (0,)
 
 
 def test_values_that_nobody_reads_may_not_be_stored() -> None:
@@ -116,7 +163,7 @@ def test_loops_are_followed_until_nothing_changes() -> None:
     rows = known(
         2,
         operation("label", 3),
-        operation("gc_bif2", Label(0), 1, PLUS, X(0), Integer(1), X(0)),
-        operation("jump", Label(3)),
+        operation("gc_bif2", BeamLabel(0), 1, PLUS, X(0), Integer(1), X(0)),
+        operation("jump", BeamLabel(3)),
     )
     expect(rows[0], X(0), arguments=((), ()))

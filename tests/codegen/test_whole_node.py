@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox import Sandbox
 from jit.erts.boot import arguments, write_boot
+from jit.sandbox import Sandbox
 from tests.codegen.native_node import PATIENCE, compile_native, erlc, library, node, node_says
 from tests.harness.erl import SETTINGS
 

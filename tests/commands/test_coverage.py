@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from jit.__main__ import main as jit
-from jit.codegen.emitters import EMITTERS
+from jit.erts.arm32.emitters import EMITTERS
 
 
 def told(capfd: pytest.CaptureFixture[str], *words: str) -> str:
@@ -59,5 +60,6 @@ def test_many_files(stdlib: Path, program: Path, tmp_path: Path, capfd: pytest.C
     (tmp_path / "empty.beam").touch()
     assert jit(["coverage", str(program), str(tmp_path)]) == 1
     said = capfd.readouterr()
-    assert said.err.startswith(f"jit: {tmp_path}/empty.beam: ")
+    # On a slow machine there is progress to be told of.
+    assert re.search(rf"^jit: {tmp_path}/empty\.beam: ", said.err, re.M)
     assert said.out.startswith("1 file\n7 of 7 ")

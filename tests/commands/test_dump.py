@@ -12,7 +12,7 @@ from jit.__main__ import main as jit
 from jit.beam.module import read_module
 from jit.beam.operations import Function
 from jit.beam.text import atom_text, operation_text
-from jit.codegen.emitters import EMITTERS
+from jit.erts.arm32.emitters import EMITTERS
 from tests.codegen.native_node import PATIENCE, PYTHON_JIT, erlc
 
 #: offset, word, text, comment

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox import Sandbox
 from jit.__main__ import main as jit
+from jit.sandbox import Sandbox
 from tests.codegen.native_node import erlc, library, python_jit
 from tests.commands.conftest import SOURCE
 
@@ -27,7 +28,7 @@ def test_call_and_exit_status(program: Path) -> None:
 
 @pytest.mark.parametrize(
     ("expression", "reason"),
-    [("program:answer(", "syntax error before: '.'"), ("\"open", "unterminated string starting with \"open.\"")],
+    [("program:answer(", "syntax error before: '.'"), ('"open', 'unterminated string starting with "open."')],
 )
 def test_call_of_no_expression(program: Path, expression: str, reason: str) -> None:
     ran = python_jit("run", "--call", expression, str(program))
@@ -54,10 +55,26 @@ def test_system(program: Path, tmp_path: Path) -> None:
     assert ran.stdout.startswith('["x"] 3 ')
 
 
-def test_under_gdb(program: Path) -> None:
+@pytest.mark.parametrize("name", ["-v", "+native"])
+def test_sources_that_are_named_as_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(f"{name}.erl").write_text(f"-module('{name}').\n-export([main/0]).\nmain() -> io:format(\"done\").\n")
+    assert jit(["run", f"./{name}.erl"]) == 0
+    assert capfd.readouterr() == ("done", "")
+
+
+def test_under_gdb(program: Path, tmp_path: Path) -> None:
+    """In a folder whose name GDB's commands would take apart."""
+    folder = tmp_path / "my 'files; $x"
+    folder.mkdir()
+    moved = str(shutil.copy2(program, folder))
+    shutil.copy2(SOURCE, folder)
     commands = ["break -function program:answer/0", "continue", "info symbol $pc", "list 11,11", "delete", "continue"]
-    words = [word for command in commands for word in ("-ex", command)]
-    ran = python_jit("run", "--gdb", "--batch", *words, str(program), "hello")
+    words = [word for command in ("show directories", *commands) for word in ("-ex", command)]
+    ran = python_jit("run", "--gdb", "--batch", *words, moved, "hello")
+    assert f"Source directories searched: {folder}:$cdir:$cwd" in ran.stdout
     assert "program:answer/0 (" in ran.stdout
     assert "program:answer/0 in section .text" in ran.stdout
     assert "11\t    {answer, 42" in ran.stdout

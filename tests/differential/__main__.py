@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jit.erts.layout import RELEASES
-from tests.differential.generator.module import Source, generate
+from tests.differential.generator.module import Source, generate, mutated
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
 from tests.differential.workshop import Outcome, Workshop
@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=100, help="how many modules (%(default)s)")
     parser.add_argument("--otp", type=int, choices=RELEASES, default=27, help="release (%(default)s)")
     parser.add_argument("--stress", action="store_true", help="collect garbage and yield wherever that can happen")
+    parser.add_argument("--mutated", action="store_true", help="change what the compiler makes, into other valid code")
     parser.add_argument("--shrink", metavar="N", type=int, default=0, help="make the first N wrong modules small")
     parser.add_argument("--most", metavar="N", type=int, default=10, help="stop after N wrong modules (%(default)s)")
     parser.add_argument("--text", action="store_true", help="print the sources, and run nothing")
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, folder: Path) -> int:
     sources = [generate(seed, options.otp) for seed in range(options.seed, options.seed + options.count)]
+    if options.mutated:
+        sources = [mutated(source, options.seed + number) for number, source in enumerate(sources)]
     if options.text:
         for source in sources:
             print(source.text())

@@ -11,11 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from beamgdb.sandbox.debuggee import die_with_parent
+from jit.sandbox.debuggee import die_with_parent
+from tests.harness import patience
 from tests.harness.erl import SETTINGS
 
 #: Seconds for an answer.
-PATIENCE: Final = 90.0
+PATIENCE: Final = 2 * patience.PATIENCE
 
 
 class Silence(Exception):

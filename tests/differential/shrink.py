@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from itertools import islice
 
@@ -10,8 +9,8 @@ from tests.differential.generator.module import Source
 from tests.differential.tree import Node, simple_texts, simpler, with_simple
 from tests.differential.workshop import Outcome, Workshop
 
-#: Seconds to spend.
-_PATIENCE = 200.0
+#: Sources to try.
+_TRIES = 600
 
 
 def shrink(source: Source, outcome: Outcome, workshop: Workshop, *, stress: bool = False) -> tuple[Source, Outcome]:
@@ -29,7 +28,7 @@ class _Shrinking:
     def __init__(self, source: Source, outcome: Outcome, workshop: Workshop, stress: bool) -> None:
         self.source, self.outcome = source, outcome
         self._workshop, self._stress = workshop, stress
-        self._deadline = time.monotonic() + _PATIENCE
+        self._left = _TRIES
         self._kind = outcome.wrong[0].split(" ")[0]
 
     def functions(self) -> None:
@@ -42,19 +41,20 @@ class _Shrinking:
             size //= 2
 
     def parts(self) -> bool:
-        """Simpler parts, one after the other; whether there are any, and time for more."""
+        """Simpler parts, one after the other; whether there are any, and tries left."""
         before, start = self.source, 0
         while True:
             for number, tree in enumerate(islice(simpler(self.source.tree), start, None), start):
                 if self._try(tree):
                     start = number  # what comes before it was tried already
                     break
-                if time.monotonic() > self._deadline:
+                if self._left <= 0:
                     return False
             else:
                 return self.source is not before
 
     def _try(self, tree: Node) -> bool:
+        self._left -= 1
         smaller = replace(self.source, tree=tree)
         (outcome,) = self._workshop.run([smaller], stress=self._stress)
         wrong = any(line.startswith(self._kind) for line in outcome.wrong)

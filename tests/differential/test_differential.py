@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from jit.codegen.emitters import EMITTERS
-from tests.differential.generator.module import Source, generate
+from jit.erts.arm32.emitters import EMITTERS
+from tests.differential.generator.module import Source, generate, mutated
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
 from tests.differential.workshop import Outcome, Workshop
 
 REGRESSIONS = sorted(Path(__file__).with_name("regressions").glob("*.erl"))
 #: Seeds of modules that are compared as they are, and collecting and yielding wherever that can happen.
-PLAIN = range(1, 81)
-STRESS = range(1001, 1041)
+PLAIN = range(1, 49)
+STRESS = range(1001, 1025)
+#: Seeds of modules whose assembly is changed.
+MUTATED = range(7001, 7005)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,13 @@ def test_random_modules(workshop: Workshop, seeds: range, stress: bool) -> None:
     assert total.refused.total() <= len(seeds) // 30, wrong(outcomes)
     assert total.share > 0.8, total.text()
     assert total.values > total.cases / 3, total.text()
+
+
+def test_mutated_modules(workshop: Workshop) -> None:
+    """Assembly that is valid, but that no compiler makes."""
+    outcomes = list(workshop.run([mutated(generate(seed, workshop.otp), seed) for seed in MUTATED]))
+    assert not wrong([outcome for outcome in outcomes if outcome.wrong])
+    assert sum(outcome.values for outcome in outcomes), wrong(outcomes)
 
 
 def test_an_error_is_found_and_made_small(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from jit.codegen.emitters import EMITTERS
+from jit.erts.arm32.emitters import EMITTERS
 from tests.differential.workshop import Outcome
 
 

@@ -11,21 +11,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
-from beamgdb.sandbox import Sandbox
 from jit.beam.module import read_module
-from jit.codegen.compile import Native, compile_module
-from jit.codegen.elf_file import elf_file
-from jit.codegen.emitters import EMITTERS
-from jit.codegen.rewrite import rewrite
-from jit.erts.glue import build
-from jit.erts.layout import load
+from jit.codegen.compile import compile_module
+from jit.erts.arm32.emitters import EMITTERS
+from jit.erts.arm32.native import MixedNative
+from jit.erts.arm32.runtime import StockErts
+from jit.sandbox import Sandbox
 from tests.differential.session import PATIENCE, Session, Silence, path_term
+from tests.harness.glue import put_glue
 
 _ERLANG: Final = Path(__file__).with_name("erlang")
 #: Modules that one node runs, before a fresh one does.
 _PER_NODE: Final = 400
 #: Modules whose bytecode is asked for at once.
 _BATCH: Final = 20
+#: Milliseconds until a module is given up that has not been compiled, and one with a case that has not ended.
+_COMPILING: Final = str(round(200 * PATIENCE))
+_INTERPRETING: Final = str(round(50 * PATIENCE))
 
 
 class Module(Protocol):
@@ -70,7 +72,7 @@ class Outcome:
     cases: int = 0
     values: int = 0
 
-    def count(self, native: Native) -> None:
+    def count(self, native: MixedNative) -> None:
         """What a module has of native code."""
         self.native = len(native.functions)
         self.functions = self.native + len(native.interpreted)
@@ -110,13 +112,14 @@ class Workshop:
         self._plain, self._native, own = folder / "plain", folder / "native", folder / "own"
         for each in (self._plain, self._native, own):
             each.mkdir(parents=True, exist_ok=True)
-        build(own)
-        sources = [str(_ERLANG / f"{name}.erl") for name in ("compile_server", "compare")]
+        put_glue(own)
+        sources = [str(_ERLANG / f"{name}.erl") for name in ("compile_server", "mutate", "compare")]
         subprocess.run(["erlc", "-o", str(own), *sources], check=True, timeout=PATIENCE)
         self._own = own
         # The compiler of the release, on this machine's own processor.
         compiler = Sandbox("amd64", otp).ensure()
-        self._compiler = Session(compiler.command(["-noshell", "-pa", str(own), "-s", "compile_server"]))
+        arguments = ["-noshell", "-pa", str(own), "-s", "compile_server", "start", _COMPILING]
+        self._compiler = Session(compiler.command(arguments))
         self._node: Session | None = None
         #: The modules that the node has run.
         self._before: list[str] = []
@@ -139,7 +142,7 @@ class Workshop:
                 answer = self._compiler.line()
                 if answer != "ok":
                     outcome.refused = answer
-                elif self._make_native(outcome, module.without):
+                elif self._make_native(outcome, module.without, mutated="{mutated" in module.options):
                     self._compare(outcome)
                 yield outcome
 
@@ -150,14 +153,16 @@ class Workshop:
         source.write_text(module.text(), encoding="utf-8")
         self._compiler.ask(f"{{{path_term(source)}, {path_term(self._plain)}, [{module.options}]}}")
 
-    def _make_native(self, outcome: Outcome, without: frozenset[str]) -> bool:
+    def _make_native(self, outcome: Outcome, without: frozenset[str], *, mutated: bool) -> bool:
         """Whether it succeeds."""
         beam = self._plain / f"{outcome.name}.beam"
         try:
             with _emitters_without(without):
-                native = compile_module(read_module(beam), load(self.otp), stress=outcome.stress)
+                native = compile_module(read_module(beam), StockErts(self.otp), stress=outcome.stress)
             outcome.count(native)
-            data = rewrite(native, elf_file(native)) if native.functions else beam.read_bytes()
+            if not mutated:  # else there may be code that is never reached, which the validator does not look at
+                outcome.wrong += [f"broken: {function} {native.interpreted[function]}" for function in native.broken]
+            data = StockErts(self.otp).beam_file(native) if native.functions else beam.read_bytes()
         except Exception as error:  # whatever it is, it is an error of the compiler
             outcome.wrong = [f"compiler fails with {type(error).__name__}: {error}"]
             return False
@@ -183,7 +188,7 @@ class Workshop:
     def _answer(self, outcome: Outcome, native: Path) -> str:
         """Let the node run a module, whose other version is in a folder; what to say if it crashes."""
         if self._node is None:
-            system = ["-noshell", "-pa", str(self._own), "-s", "native", "-s", "compare"]
+            system = ["-noshell", "-pa", str(self._own), "-s", "native", "-s", "compare", "start", _INTERPRETING]
             self._node = Session(Sandbox("armhf", self.otp).ensure().command(system))
         paths = (path_term(folder / f"{outcome.name}.beam") for folder in (self._plain, native))
         self._node.ask(f"{{{outcome.name}, {', '.join(paths)}, {'true' if native == self._native else 'false'}}}")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox import Sandbox
 from jit.beam.chunks import Chunk
 from jit.beam.errors import BeamError
 from jit.beam.external import decode_term, encode_term
 from jit.beam.terms import NIL, Atom, List, Term, Tuple
 from jit.erts.boot import BootError, write_boot
+from jit.sandbox import Sandbox
 
 
 def instructions(path: Path) -> list[Term]:

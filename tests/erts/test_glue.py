@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jit.__main__ import main as jit
+from jit.beam.chunks import read_chunks, write_chunks
 from jit.erts import glue, layout
+from jit.erts.arm32 import runtime
+from jit.erts.arm32.rewrite import checksum
+from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK
+from jit.otp import vm_flags
+from tests.beam.damage import BYTES
 from tests.codegen.native_node import compile_native, erlc, node, node_says
+from tests.harness.glue import put_glue
 
 HERE = Path(__file__).parent
 NAMES = "hello", "onload", "reload", "storm", "traced"
@@ -121,13 +130,77 @@ CALL = 'io:format("~p~n", [traced:outer(1, 2)]), halt().'
 def test_a_damaged_object_runs_interpreted(
     otp: int, native: Path, tmp_path: Path, old: bytes, new: bytes, said: str
 ) -> None:
-    for name in ("native.so", "native.beam"):
-        (tmp_path / name).symlink_to(native / name)
-    whole = (native / "traced.beam").read_bytes()
-    assert old in whole
-    (tmp_path / "traced.beam").write_bytes(whole.replace(old, new))
+    """Also one whose checksum is right."""
+    link_glue(native, tmp_path)
+    put_changed(native / "traced.beam", tmp_path, old, new)
     ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "4\n", said)
+
+
+def link_glue(native: Path, folder: Path) -> None:
+    for name in ("native.so", "native.beam"):
+        (folder / name).symlink_to(native / name)
+
+
+def put_changed(beam: Path, folder: Path, old: bytes, new: bytes) -> None:
+    """A .beam file with other bytes in its native object, of which its checksums are right."""
+    chunks = chunks_of(beam)
+    assert old in chunks[CHUNK]
+    chunks[CHUNK] = chunks[CHUNK].replace(old, new)
+    chunks[CHECKSUM_CHUNK] = checksum(chunks[CHUNK], chunks[BYTECODE_CHUNK])
+    (folder / beam.name).write_bytes(write_chunks(chunks.items()))
+
+
+LOAD_SIDE_BY_SIDE = """
+    Load = fun(Name) ->
+        {{ok, Beam}} = file:read_file("{folder}/" ++ atom_to_list(Name) ++ ".beam"),
+        [true = is_reference(erlang:prepare_loading(Name, Beam)) || _ <- lists:seq(1, {times})]
+    end,
+    Loading = [spawn_monitor(fun() -> Load(Name) end) || Name <- [traced, hello]],
+    io:format("~w~n", [[receive {{'DOWN', Monitor, _, _, Why}} -> Why end || {{_, Monitor}} <- Loading]]), halt().
+"""
+
+
+def test_what_is_wrong_is_told_of_the_right_module(otp: int, native: Path, tmp_path: Path) -> None:
+    """Two schedulers prepare damaged modules at once."""
+    wrong = {"traced": "call_nix", "hello": "cell_nif"}
+    link_glue(native, tmp_path)
+    for name, symbol in wrong.items():
+        put_changed(native / f"{name}.beam", tmp_path, b"call_nif\0", symbol.encode() + b"\0")
+    run = LOAD_SIDE_BY_SIDE.format(folder=tmp_path, times=300)
+    ran = node(otp, "+S", "2:2", "-pa", str(tmp_path), "-s", "native", "-eval", run)
+    assert (ran.returncode, ran.stdout) == (0, "[normal,normal]\n")
+    told = {f"native: {name} runs interpreted: {symbol}" for name, symbol in wrong.items()}
+    assert set(ran.stderr.splitlines()) == told
+
+
+DAMAGED = 60
+LOAD_ALL = """
+    lists:foreach(fun(File) ->
+        {{ok, Beam}} = file:read_file("{folder}/" ++ File),
+        {{module, traced}} = erlang:load_module(traced, Beam),
+        io:format("~w ~w~n", [traced:outer(1, 2), native:modules()]),
+        true = code:delete(traced), false = code:purge(traced)
+    end, lists:sort(element(2, file:list_dir("{folder}")))), halt().
+"""
+
+
+def test_damage_anywhere_in_what_the_compiler_has_added(otp: int, native: Path, tmp_path: Path) -> None:
+    """Nothing of it is run. One node that loads all of them, and calls each."""
+    rng = random.Random(f"{otp} added")
+    for number in range(DAMAGED):
+        chunks = chunks_of(native / "traced.beam")
+        name = rng.choice((CHUNK, BYTECODE_CHUNK, CHECKSUM_CHUNK))
+        while (damaged := rng.choice(BYTES)(chunks[name], rng)) == chunks[name]:
+            pass
+        (tmp_path / f"{number:02}.beam").write_bytes(write_chunks({**chunks, name: damaged}.items()))
+    ran = node(otp, "-pa", str(native), "-s", "native", "-eval", LOAD_ALL.format(folder=tmp_path))
+    assert (ran.returncode, ran.stdout) == (0, "4 []\n" * DAMAGED)
+    assert ran.stderr == "native: traced runs interpreted: its native code is damaged\n" * DAMAGED
+
+
+def chunks_of(beam: Path) -> dict[str, bytes]:
+    return {chunk.name: chunk.data for chunk in read_chunks(beam.read_bytes(), beam.name)}
 
 
 @pytest.mark.parametrize(
@@ -146,10 +219,10 @@ def test_a_field_that_is_elsewhere_is_found(
     """With a layout that is wrong, everything runs interpreted."""
     loaded = layout.load
 
-    def wrong(release: int) -> layout.Layout:
+    def wrong(release: int) -> layout.NativeLayout:
         right = loaded(release)
         place = right.fields[field]
-        return replace(right, fields={**right.fields, field: replace(place, offset=place.offset + 4)})
+        return replace(right, fields={**right.fields, field: place._replace(offset=place.offset + 4)})
 
     monkeypatch.setattr(glue, "load", wrong)
     glue.build(tmp_path)
@@ -163,11 +236,16 @@ def test_a_field_that_is_elsewhere_is_found(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"build": layout.load(27).build | {"etp_debug_compiled": 1}}, "its build has etp_debug_compiled 0, not 1"),
+        ({"build": {**layout.load(27).build, "etp_debug_compiled": 1}}, "its build has etp_debug_compiled 0, not 1"),
+        ({"build": {**layout.load(27).build, "etp_nothing": 1}}, "it does not tell etp_nothing"),
         ({"arch": "armel"}, "it is built for arm-unknown-linux-gnueabihf, not armel"),
         ({"erts": "13.1"}, "this release of the runtime system is not known"),
+        (
+            {"sizes": {**layout.load(27).sizes, "ErtsCodeInfo": 24}},
+            "the code of a function is not where it should be",
+        ),
     ],
-    ids=["build", "architecture", "release"],
+    ids=["build", "silence", "architecture", "release", "code"],
 )
 def test_another_build_is_found(
     otp: int, native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], told: str
@@ -179,6 +257,59 @@ def test_another_build_is_found(
     (tmp_path / "traced.beam").symlink_to(native / "traced.beam")
     ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "4\n", f"native: everything runs interpreted: {told}\n")
+
+
+def test_other_tags_are_found(otp: int, native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a VM that tells of them."""
+    loaded = layout.load
+
+    def wrong(release: int) -> layout.NativeLayout:
+        right = loaded(release)
+        return replace(right, tags={**right.tags, "etp_map_subtag": 0x34})
+
+    monkeypatch.setattr(glue, "load", wrong)
+    glue.build(tmp_path)
+    (tmp_path / "traced.beam").symlink_to(native / "traced.beam")
+    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
+    assert (ran.returncode, ran.stdout) == (0, "4\n")
+    assert ran.stderr == {
+        25: "native: traced runs interpreted: it is compiled for another release or build\n",
+        27: "native: everything runs interpreted: its build has etp_map_subtag 44, not 52\n",
+    }[otp]
+
+
+@pytest.mark.parametrize("flag", ["F_FORCE_GC", "F_TRAP_EXIT", "CONTEXT_REDS"])
+def test_code_for_other_flags_is_refused(
+    otp: int, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    """By the library, which knows those of the VM."""
+    with monkeypatch.context() as patch:
+        patch.setattr(vm_flags, flag, 1 << 9)
+        patch.setattr(runtime, "load", layout.load.__wrapped__)
+        assert jit(["compile", str(plain / "traced.beam"), "-o", str(tmp_path), "--otp", str(otp)]) == 0
+    put_glue(tmp_path)
+    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
+    assert (ran.returncode, ran.stdout) == (0, "4\n")
+    assert ran.stderr == "native: traced runs interpreted: it is compiled for another release or build\n"
+
+
+@pytest.mark.parametrize(("flag", "told"), [("F_TRAP_EXIT", "flags"), ("ERTS_PROC_LOCK_MAIN", "lock")])
+def test_other_flags_are_found(
+    otp: int, native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str, told: str
+) -> None:
+    """Those that show, by what is tried on the VM."""
+    loaded = layout.load
+
+    def wrong(release: int) -> layout.NativeLayout:
+        right = loaded(release)
+        return replace(right, flags={**right.flags, flag: 1 << 9})
+
+    monkeypatch.setattr(glue, "load", wrong)
+    glue.build(tmp_path)
+    (tmp_path / "traced.beam").symlink_to(native / "traced.beam")
+    ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
+    assert (ran.returncode, ran.stdout) == (0, "4\n")
+    assert ran.stderr == f"native: everything runs interpreted: {{not_where_expected,[{told}]}}\n"
 
 
 def test_what_it_is_built_with_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from tests.harness.erl import TESTS
 from tests.harness.gdb import Gdb, Stop
+from tests.harness.patience import PATIENCE
 
 #: A round of stages.erl takes milliseconds.
-SOON = 20.0
+SOON = PATIENCE / 2
 TRIES = 20
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.gdb.conftest import Looking
 from tests.gdb.stages import SOON, go_to, line_of, read_backtrace, read_backtraces
+from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb, one_line_error
 
 PAYLOAD = '[payload,"of",<<"round">>]'
@@ -81,6 +83,7 @@ def test_limit(looking: Looking) -> None:
         assert cut[:-1] == whole[: len(cut) - 1]
         assert sum(line.startswith("#") for line in cut) == 1
         assert "more frames" in cut[-1]
+    assert re.fullmatch(r"\(\d+ more frames: -limit 0\)", gdb.cmd("beam-bt -limit 0 stages").splitlines()[-1])
     assert gdb.cmd("beam-bt -limit 1000 stages").splitlines() == whole
     assert len(re.findall(r"^#1 ", gdb.cmd("beam-bt all -limit 1"), re.M)) == 0
 
@@ -201,7 +204,7 @@ def read_lines(gdb: Gdb, heading: str) -> list[str]:
     [
         ("<0.9999.0>", "no process"),
         ("0.9999.77", "no process"),
-        ("no_such_name", "no process is registered as no_such_name"),
+        ("no_such_name", "no process is registered as 'no_such_name'"),
         ("0", "no process"),
         ("0x10", "no process"),
         ("-limit", "limit"),
@@ -239,3 +242,13 @@ def test_help(looking: Looking) -> None:
     text = looking.gdb.cmd("help beam-bt")
     assert "Usage: beam-bt" in text
     assert "PROCESS" in text
+
+
+def test_a_hundred_frames(ebin: Path) -> None:
+    deep = "register(deep, spawn(fun() -> (fun F(0) -> receive stop -> ok end; F(N) -> [F(N - 1)] end)(100) end))"
+    with running_node(ebin, deep) as node, Gdb() as gdb:
+        gdb.attach(node.pid)
+        said = gdb.cmd("beam-bt deep")
+    numbers = [int(number) for number in re.findall(r"^#(\d+) +0x[0-9a-f]+ in ", said, re.M)]
+    assert len(numbers) > 100
+    assert numbers == list(range(len(numbers)))

@@ -10,8 +10,9 @@ import pytest
 
 from tests.gdb.conftest import Looking
 from tests.harness.core import dump_core
-from tests.harness.erl import PATIENCE, running_node
+from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb
+from tests.harness.patience import PATIENCE
 
 
 def rows(text: str) -> dict[str, str]:
@@ -54,9 +55,7 @@ def test_counts(ebin: Path, tmp_path: Path, schedulers: str) -> None:
         assert functions == expected["functions"]
         assert "table" in shown["layouts"]
         assert expected["otp_release"] in shown["layouts"]
-        seconds = [float(number) for number in re.findall(r"(\d+\.\d+) s", shown["symbols"])]
-        assert seconds
-        assert all(number < 30 for number in seconds)
+        assert re.search(r"\d+\.\d+ s", shown["symbols"])
 
 
 def test_a_stable_answer(looking: Looking) -> None:

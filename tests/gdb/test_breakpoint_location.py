@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from beamgdb.beamasm.registrations import Module, Range
-from beamgdb.gdbext.breakpoints.location import BadLocation, Function, Line, parse
-from beamgdb.vm.code import CodeIndex
+from beamgdb.code.loaded import LoadedCode
+from beamgdb.code.module import Module, Range
+from beamgdb.views.location import BadLocation, FunctionLocation, LineLocation, parse
 
 SHOP = Module(
     "shop",
@@ -21,7 +21,7 @@ SHOP = Module(
 )
 OLD_SHOP = Module("shop", 0x3000, 0x100, (Range(0x3010, 0x3040, "shop:open/0", ()),))
 ODD = Module("Elixir.Odd", 0x2000, 0x100, (Range(0x2010, 0x2040, "'Elixir.Odd':'a loop'/1", ()),))
-CODE = CodeIndex([SHOP, ODD, OLD_SHOP])
+CODE = LoadedCode([SHOP, ODD, OLD_SHOP])
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ CODE = CodeIndex([SHOP, ODD, OLD_SHOP])
 )
 def test_functions(text: str, name: str, condition: str) -> None:
     location, wanted = parse(text, CODE)
-    assert isinstance(location, Function)
+    assert isinstance(location, FunctionLocation)
     assert (location.name, wanted) == (name, condition)
 
 
@@ -48,7 +48,7 @@ def test_functions(text: str, name: str, condition: str) -> None:
     [("shop.erl:30", "shop.erl", 30), ("src/shop.erl:30 if x1", "src/shop.erl", 30), ("/a/b.c.erl:1", "/a/b.c.erl", 1)],
 )
 def test_lines(text: str, file: str, line: int) -> None:
-    assert parse(text, CODE)[0] == Line(file, line)
+    assert parse(text, CODE)[0] == LineLocation(file, line)
 
 
 @pytest.mark.parametrize(
@@ -72,26 +72,38 @@ def test_addresses_of_functions() -> None:
 
 def test_addresses_of_lines() -> None:
     """Once for each function; the next line that has code where this one has none."""
-    assert Line("shop.erl", 30).addresses(CODE) == [0x1020, 0x1050]
-    assert Line("src/shop.erl", 26).addresses(CODE) == [0x1010]
-    assert Line("units.hrl", 1).addresses(CODE) == [0x1070]
-    assert Line("hop.erl", 30).addresses(CODE) == []
-    assert Line("shop.erl", 35).addresses(CODE) == []
+    assert LineLocation("shop.erl", 30).addresses(CODE) == [0x1020, 0x1050]
+    assert LineLocation("src/shop.erl", 26).addresses(CODE) == [0x1010]
+    assert LineLocation("units.hrl", 1).addresses(CODE) == [0x1070]
+    assert LineLocation("src/shop.erl", 26).with_code(CODE) == LineLocation("src/shop.erl", 28)
+    assert LineLocation("hop.erl", 30).addresses(CODE) == []
+    assert LineLocation("shop.erl", 35).addresses(CODE) == []
+
+
+def test_files_of_one_name() -> None:
+    """A line without code becomes the next one of the module that the file is named after, and of no other."""
+    other = Module("kiosk", 0x5000, 0x100, (Range(0x5010, 0x5040, "kiosk:f/0", ((0x5010, "shop.erl", 26),)),))
+    assert LineLocation("shop.erl", 25).addresses(LoadedCode([SHOP, other])) == [0x1060]
+    assert LineLocation("shop.erl", 26).addresses(LoadedCode([SHOP, other])) == [0x5010]
+    assert LineLocation("shop.erl", 21).addresses(LoadedCode([SHOP, other])) == [0x1060]
+    assert LineLocation("shop.erl", 21).addresses(LoadedCode([other])) == []
+    assert LineLocation("shop.erl", 99).missing(LoadedCode([other])) is None
 
 
 def test_what_is_missing() -> None:
     """Only of what is loaded it can be told."""
-    assert Function("shop", "shop:prices/1").missing(CODE) == (
+    assert FunctionLocation("shop", "shop:prices/1").missing(CODE) == (
         "the module shop has no function shop:prices/1; is it shop:price/1, shop:price/2, shop:open/0?"
     )
-    assert Function("other", "other:prices/1").missing(CODE) is None
-    assert Line("shop.erl", 99).missing(CODE) == "there is no code of line 99 or after it in shop.erl"
-    assert Line("other.erl", 99).missing(CODE) is None
+    assert FunctionLocation("other", "other:prices/1").missing(CODE) is None
+    assert LineLocation("shop.erl", 99).missing(CODE) == "there is no code of line 99 or after it in shop.erl"
+    assert LineLocation("other.erl", 99).missing(CODE) is None
 
 
 def test_modules_to_wait_for() -> None:
-    assert Function("'Elixir.Odd'", "'Elixir.Odd':f/1").may_be_in("Elixir.Odd")
-    assert not Function("shop", "shop:f/1").may_be_in("shop2")
-    assert Line("src/shop.erl", 1).may_be_in("shop")
-    assert Line("units.hrl", 1).may_be_in("anything")
-    assert not Line("shop.erl", 1).may_be_in("other")
+    assert FunctionLocation("'Elixir.Odd'", "'Elixir.Odd':f/1").may_be_in("Elixir.Odd")
+    assert not FunctionLocation("shop", "shop:f/1").may_be_in("shop2")
+    assert LineLocation("src/shop.erl", 1).may_be_in("shop")
+    assert LineLocation("units.hrl", 1).may_be_in("anything")
+    assert LineLocation("lib/shop.ex", 1).may_be_in("Elixir.Shop")
+    assert not LineLocation("shop.erl", 1).may_be_in("other")

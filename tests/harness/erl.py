@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.harness.patience import PATIENCE
+
 TESTS = Path(__file__).resolve().parent.parent
 READY = "node is ready"
-#: Seconds. A machine may be slow, or run many other things.
-PATIENCE = 60.0
 
 _NO_FLAGS = {"ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
 #: No crash dump, nobody's own flags, and not 64 MiB that the C library reserves per thread: GDB writes them to a core.
@@ -47,7 +47,7 @@ class Release:
     def arguments(self, ebin: Path, expression: str, *flags: str) -> list[str]:
         """The arguments of `beam`, as `erl -noinput -pa EBIN -eval EXPRESSION` gives them; `flags` as `-S 2:2`."""
         system = ["-root", str(self.root), "-bindir", str(self.bindir), "-progname", "erl", "--", "-home", "/", "--"]
-        return [*flags, "--", *system, "-noinput", "-pa", str(ebin), "-eval", expression]
+        return [*flags, "--", *system, "-noshell", "-noinput", "-pa", str(ebin), "-eval", expression]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _await_ready(process: subprocess.Popen[bytes], output: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while READY not in (said := output.read_text(errors="replace")):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the node ended or was not ready in {PATIENCE} s; it said: {said!r}")
+            raise RuntimeError(f"the node ended or was not ready in {PATIENCE:.0f} s; it said: {said!r}")
         time.sleep(0.01)
 
 

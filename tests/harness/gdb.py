@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from pygdbmi.gdbmiparser import parse_response
 
-from tests.harness.erl import PATIENCE
+from tests.harness.patience import PATIENCE
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 GDBINIT = REPOSITORY / "gdbinit"
@@ -29,7 +29,10 @@ _SETTINGS = ("confirm off", "pagination off", "width 0", "height 0", "debuginfod
 
 #: Times that Ctrl-C is pressed, and seconds before it is pressed again.
 INTERRUPTS = 3
-INTERRUPT_PATIENCE = 8.0
+INTERRUPT_PATIENCE = PATIENCE / 10
+
+#: What the extension says once of each VM that it has found, at whatever command that is.
+GREETING = re.compile(r"^beamgdb [\d.]+: Erlang/OTP .*\n", re.M)
 
 Record = dict[str, Any]
 
@@ -102,6 +105,8 @@ class Gdb:
         self._stops: list[Stop] = []
         self._text: list[str] = []
         self._token = 0
+        #: GDB/MI has a record for each line; 0: no Ctrl-C.
+        self._ctrl_c_after = 0
         self.running = False
         #: What GDB printed while it started.
         self.greeting = self.cmd("echo")
@@ -128,14 +133,13 @@ class Gdb:
         # GDB prints the error besides returning it, for some commands.
         return text if message in text else f"{text}{message}\n"
 
-    def cmd_interrupted(self, command: str, *, after: float) -> str:
-        """What a CLI command prints when Ctrl-C comes `after` seconds, the error included."""
-        ctrl_c = threading.Timer(after, os.kill, (self._process.pid, signal.SIGINT))
-        ctrl_c.start()
+    def cmd_interrupted(self, command: str, *, after: int) -> str:
+        """What a CLI command prints when Ctrl-C comes as soon as there are so many lines, the error included."""
+        self._ctrl_c_after = after
         try:
             return self.cmd(command, check=False)
         finally:
-            ctrl_c.cancel()
+            self._ctrl_c_after = 0
 
     def cmd_running(self, command: str, *, timeout: float | None = None, check: bool = True) -> str:
         """What a CLI command prints that lets the target run by itself, any number of times, and waits."""
@@ -174,6 +178,16 @@ class Gdb:
                 return self.wait_stop(timeout=INTERRUPT_PATIENCE)
         os.kill(self._process.pid, signal.SIGINT)
         return self.wait_stop()
+
+    def ctrl_c_in(self, function: str, *, raised: bool) -> None:
+        """Have Ctrl-C come while the extension works, once, when it calls a function next, `MODULE:NAME`; with `raised`
+        just before that has begun."""
+        self.cmd(f"source {Path(__file__).with_name('ctrl_c_in_gdb.py')}")
+        self.cmd(f'python ctrl_c_once("beamgdb.gdbext.{function}", raised={raised})')
+
+    def interrupted(self) -> str:
+        """Interrupt the running target; all that is printed, also by what GDB calls after it has told of the stop."""
+        return self.interrupt().text + self.cmd("echo")
 
     def wait_stop(self, *, timeout: float | None = None) -> Stop:
         """Wait until the target stops or ends; stops are taken in order. Raises TimeoutError."""
@@ -225,6 +239,8 @@ class Gdb:
         kind, payload = record["type"], record["payload"]
         if kind in ("console", "log", "target", "output"):
             self._text.append(payload or "")
+            if len(self._text) == self._ctrl_c_after:
+                os.kill(self._process.pid, signal.SIGINT)
         elif record["message"] == "running":
             self.running = True
         elif record["message"] == "stopped":
@@ -233,7 +249,7 @@ class Gdb:
             self._stops.append(Stop(results.get("reason", ""), self._take_text(), results))
 
     def _take_text(self) -> str:
-        text = "".join(self._text)
+        text = GREETING.sub("", "".join(self._text))
         self._text.clear()
         return text
 

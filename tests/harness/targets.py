@@ -14,16 +14,17 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from beamgdb.sandbox.debuggee import debuggee
-from beamgdb.sandbox.sandbox import Sandbox
-from tests.harness.erl import PATIENCE, READY, SETTINGS, compile_beams, compile_nifs, running
+from jit.sandbox.debuggee import debuggee
+from jit.sandbox.sandbox import Sandbox
+from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, running
 from tests.harness.gdb import Gdb
+from tests.harness.patience import PATIENCE
 
 Mode = Literal["attached", "remote", "core"]
 
@@ -137,12 +138,14 @@ def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str
 def _foreign(
     target: Target, _: Mode, ebin: Path, arguments: list[str], output: Path
 ) -> Iterator[tuple[Gdb, int]]:
-    with (
-        output.open("wb") as file,
-        _cores_in(output.parent),
-        debuggee(target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS) as node,
-        Gdb(str(target.sandbox.beam), *target.sandbox.gdb_settings(ebin)) as gdb,
-    ):
+    with output.open("wb") as file, ExitStack() as running_now:
+        # What is started has the folder and the limit for good; here other nodes are started before this one ends.
+        with _cores_in(output.parent):
+            started = debuggee(
+                target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS
+            )
+            node = running_now.enter_context(started)
+        gdb = running_now.enter_context(Gdb(str(target.sandbox.beam), *target.sandbox.gdb_settings(ebin)))
         gdb.go(f"target remote {node.address}")
         yield gdb, node.process.pid
 

@@ -10,12 +10,12 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from beamgdb.interpreter import operations
-from beamgdb.interpreter.bytecode import WORD, Kind, Operand, generic_name
-from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.bytecode import WORD, Operand, OperandKind, generic_name
+from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Operation
 from beamgdb.memory import BytesMemory, CachedMemory
-from beamgdb.sandbox.sandbox import Sandbox
-from tests.interpreter.module_image import layout_of
+from jit.sandbox.sandbox import Sandbox
+from tests.code.module_image import layout_of
 
 START = 0x3000_0000
 """Where code lies."""
@@ -24,27 +24,27 @@ _PACKED = {"2": 10, "3": 16}
 
 
 def x(number: int) -> Operand:
-    return Operand(Kind.X, number)
+    return Operand(OperandKind.X, number)
 
 
 def y(number: int) -> Operand:
-    return Operand(Kind.Y, number)
+    return Operand(OperandKind.Y, number)
 
 
 def term(word: int) -> Operand:
-    return Operand(Kind.TERM, word)
+    return Operand(OperandKind.TERM, word)
 
 
 def number(value: int) -> Operand:
-    return Operand(Kind.NUMBER, value)
+    return Operand(OperandKind.NUMBER, value)
 
 
 def label(instruction: int) -> Operand:
     """In `assemble`, that of the instruction with this number."""
-    return Operand(Kind.LABEL, instruction)
+    return Operand(OperandKind.LABEL, instruction)
 
 
-NO_LABEL = Operand(Kind.NO_LABEL, 0)
+NO_LABEL = Operand(OperandKind.NO_LABEL, 0)
 
 
 @cache
@@ -68,13 +68,13 @@ def operations_of(release: int) -> dict[str, Operation]:
         return {each.name: each for each in operations.read(memory, layout, symbol)}
 
 
-def assemble(release: int, *code: tuple[str, Sequence[Operand]]) -> tuple[Instruction, ...]:
+def assemble(release: int, *code: tuple[str, Sequence[Operand]]) -> tuple[LoadedInstruction, ...]:
     """Instructions, each given by the name of its operation, and operands: those of a table come last."""
     known = operations_of(release)
     sizes = [known[name].words + max(0, len(operands) - len(known[name].signature)) for name, operands in code]
     starts = [START + WORD * sum(sizes[:at]) for at in range(len(sizes))]
     return tuple(
-        Instruction(start, known[name], _words(known[name], operands, start, starts))
+        LoadedInstruction(start, known[name], _words(known[name], operands, start, starts))
         for (name, operands), start in zip(code, starts)
     )
 
@@ -91,17 +91,17 @@ def _words(operation: Operation, operands: Sequence[Operand], start: int, starts
 
 def _word(letter: str, operand: Operand, base: int, starts: Sequence[int]) -> int:
     value = operand.value
-    if operand.kind is Kind.LABEL:
+    if operand.kind is OperandKind.LABEL:
         return (starts[value] - base) // WORD & 0xFFFFFFFF
-    if letter in "s*" and operand.kind in (Kind.X, Kind.Y):
-        return value << 4 | 0x3 if operand.kind is Kind.X else value + 1 << 4 | 0x7
-    if operand.kind is Kind.X:
+    if letter in "s*" and operand.kind in (OperandKind.X, OperandKind.Y):
+        return value << 4 | 0x3 if operand.kind is OperandKind.X else value + 1 << 4 | 0x7
+    if operand.kind is OperandKind.X:
         return value * WORD
-    if operand.kind is Kind.Y:
+    if operand.kind is OperandKind.Y:
         return (value + 1) * WORD + (1 if letter in "dS" else 0)
-    if operand.kind is Kind.FLOAT:
+    if operand.kind is OperandKind.FLOAT:
         return value * 8
-    if operand.kind is Kind.CATCH:
+    if operand.kind is OperandKind.CATCH:
         return value << 6 | 0x1B
     if letter in "PQ":
         return (value + 1) * WORD

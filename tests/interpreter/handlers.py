@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from beamgdb.interpreter.operations import Operation
 from beamgdb.interpreter.roles import Roles
@@ -117,7 +118,7 @@ def image(handlers: Handlers, undefined: bytes, count: int) -> bytes:
     return bytes(code)
 
 
-def follower(handlers: Handlers) -> Follower:
+def follower(handlers: Handlers) -> Follower[Any]:
     """Follows code of these handlers."""
     code = image(handlers, UNDEFINED, SIZE)
 
@@ -126,4 +127,4 @@ def follower(handlers: Handlers) -> Follower:
             raise Unreadable(address, size)
         return code[address - START : address - START + size]
 
-    return Follower(read, arm32, arm32.disassembler(thumb=True))
+    return Follower(read, arm32.Arm32(thumb=True))

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import gdb
 
 from beamgdb.gdbext import session, unwinder
-from beamgdb.interpreter.unwinder import InterpreterUnwinder
-from beamgdb.terms.tags import HEADER, PRIMARY_MASK
+from beamgdb.unwinding.interpreter import InterpreterUnwinder
+from jit.otp.tags import HEADER, PRIMARY_MASK
 
 COUNT = int(os.environ["STEP_COUNT"])
 MAX_FRAMES = 400

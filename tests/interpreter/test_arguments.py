@@ -13,6 +13,7 @@ import pytest
 
 from tests.gdb.stages import read_frames
 from tests.harness.gdb import Gdb
+from tests.harness.patience import PATIENCE
 from tests.harness.targets import Target
 from tests.interpreter.chains import Chain, chain
 from tests.matrix.conftest import STAGE, stopped_in_c
@@ -20,7 +21,6 @@ from tests.matrix.conftest import STAGE, stopped_in_c
 HERE = Path(__file__).parent
 SEED, LENGTH = 1, 80
 STEPS = 300
-PATIENCE = 240.0
 UNKNOWN = "<not available>"
 
 
@@ -41,8 +41,8 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     source = folder / "chain.erl"
     source.write_text(made.source)
     target.compile(folder)
-    subprocess.run(["erlc", "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
-    with stopped_in_c(target, "remote", folder, "chain:start()", STAGE, PATIENCE) as one:
+    subprocess.run(["erlc", "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=4 * PATIENCE)
+    with stopped_in_c(target, "remote", folder, "chain:start()", STAGE, 4 * PATIENCE) as one:
         yield Node(one.gdb, made, folder)
 
 
@@ -51,7 +51,7 @@ def run(node: Node, script: str, **variables: str) -> dict[str, Any]:
     result = node.folder / "result"
     settings = ", ".join(f"{name}={value!r}" for name, value in {**variables, "RESULT": str(result)}.items())
     node.gdb.cmd(f"python import os; os.environ.update({settings})")
-    node.gdb.cmd_running(f"source {HERE / script}", timeout=PATIENCE)
+    node.gdb.cmd_running(f"source {HERE / script}", timeout=4 * PATIENCE)
     outcome: dict[str, Any] = json.loads(result.read_text())
     assert "error" not in outcome, outcome["error"]
     return outcome

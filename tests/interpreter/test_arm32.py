@@ -24,7 +24,7 @@ def ways(tmp_path: Path, text: str, thumb: bool) -> list[Way]:
     subprocess.run(["arm-linux-gnueabihf-objcopy", "-O", "binary", "-j", ".text", assembled, raw], check=True)
     code = raw.read_bytes() + bytes(256)
     follower = Follower(
-        lambda address, size: code[address - START : address - START + size], arm32, arm32.disassembler(thumb)
+        lambda address, size: code[address - START : address - START + size], arm32.Arm32(thumb)
     )
     return list(follower.paths(START))
 

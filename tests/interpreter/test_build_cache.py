@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.cache_folder import cache_folder
 from beamgdb.interpreter import build_cache
 from beamgdb.interpreter.build_cache import Found
 from beamgdb.interpreter.points import Point
+from jit.system.cache_folder import cache_folder
 from tests.interpreter.handlers import ROLES
 
 BUILD = "92446891ebe5a213f610131e1c000e16f3b7b390"

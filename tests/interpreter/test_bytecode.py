@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from beamgdb.interpreter import effects
-from beamgdb.interpreter.bytecode import Decoded, Kind, Operand, decode, generic_name
-from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.bytecode import Decoded, Operand, OperandKind, decode, generic_name
+from beamgdb.interpreter.instructions import LoadedInstruction
 from tests.interpreter.assembler import NO_LABEL, START, assemble, label, number, operations_of, term, x, y
 
 RELEASES = pytest.mark.parametrize("release", [25, 27])
@@ -23,9 +23,10 @@ def operand(letter: str, at: int) -> Operand:
     """Some operand that this letter may stand for; another one for each place."""
     kinds = {
         "x": x(at + 1), "y": y(at + 1), "r": x(0), "n": term(0x3B), "d": (x, y)[at % 2](at + 2),
-        "S": (y, x)[at % 2](at + 2), "s": (x(at + 3), y(at + 3), term(0xFF))[at % 3], "l": Operand(Kind.FLOAT, at + 1),
-        "f": label(0), "j": NO_LABEL, "e": Operand(Kind.EXPORT, 0x4000_0000 + at), "b": Operand(Kind.BIF, 0x4000 + at),
-        "F": Operand(Kind.FUN, 0x5000 + at), "L": number(1),
+        "S": (y, x)[at % 2](at + 2), "s": (x(at + 3), y(at + 3), term(0xFF))[at % 3],
+        "l": Operand(OperandKind.FLOAT, at + 1), "f": label(0), "j": NO_LABEL,
+        "e": Operand(OperandKind.EXPORT, 0x4000_0000 + at), "b": Operand(OperandKind.BIF, 0x4000 + at),
+        "F": Operand(OperandKind.FUN, 0x5000 + at), "L": number(1),
     }  # fmt: skip
     return kinds.get(letter, term(0x1000B + 64 * at) if letter in "aciq" else number(at + 2))
 
@@ -37,7 +38,7 @@ def test_what_the_loader_writes_is_read_again(release: int) -> None:
             continue
         operands = [operand(letter, at) for at, letter in enumerate(operation.signature)]
         (instruction,) = assemble(release, (name, operands))
-        expected = [one._replace(value=START) if one.kind is Kind.LABEL else one for one in operands]
+        expected = [one._replace(value=START) if one.kind is OperandKind.LABEL else one for one in operands]
         assert list(decode(instruction).operands) == expected, name
 
 
@@ -69,21 +70,41 @@ LOADED = [
 
 @pytest.mark.parametrize(("name", "words", "operands"), LOADED, ids=[each[0] for each in LOADED])
 def test_loaded_words(name: str, words: tuple[int, ...], operands: tuple[Operand, ...]) -> None:
-    instruction = Instruction(START, operations_of(27)[name], (0, *words))
+    instruction = LoadedInstruction(START, operations_of(27)[name], (0, *words))
     assert decode(instruction).operands == operands
 
 
 def test_a_catch_has_the_index_of_its_handler() -> None:
     catch = operations_of(27)["catch_yf"]
-    decoded = decode(Instruction(START, catch, (0, 4, 7 << 6 | 0x1B)))
-    assert decoded.operands == (y(0), Operand(Kind.CATCH, 7))
+    decoded = decode(LoadedInstruction(START, catch, (0, 4, 7 << 6 | 0x1B)))
+    assert decoded.operands == (y(0), Operand(OperandKind.CATCH, 7))
 
 
 def test_tables_are_read_by_the_operation() -> None:
     select = ("i_select_val_lins_xfI", [x(0), label(0), number(2), term(0x0B), term(0x4B), label(0), label(1)])
     code = assemble(27, select, ("return", []))
     assert decode(code[0]).table == (
-        term(0x0B), term(0x4B), Operand(Kind.LABEL, START), Operand(Kind.LABEL, code[1].address),
+        term(0x0B), term(0x4B), Operand(OperandKind.LABEL, START), Operand(OperandKind.LABEL, code[1].address),
     )  # fmt: skip
     (tuple2,) = assemble(27, ("put_tuple2_xI", [x(0), number(3), x(1), y(2), term(0x0B)]))
     assert decode(tuple2).table == (x(1), y(2), term(0x0B))
+
+
+#: `BSC_*` of erl_bits.h, by number from 0 on: whether the source of a segment is a number, and whether its size is.
+SEGMENTS = {
+    "append": (False, False), "private_append": (False, False), "binary": (False, False),
+    "binary_fixed_size": (False, True), "binary_all": (False, False), "float": (False, False),
+    "float_fixed_size": (False, True), "integer": (False, False), "integer_fixed_size": (False, True),
+    "string": (True, True), "utf8": (False, False), "utf16": (False, False), "utf32": (False, True),
+}  # fmt: skip
+
+
+@RELEASES
+def test_the_segments_of_a_binary_have_numbers_and_sources(release: int) -> None:
+    segments: list[Operand] = []
+    for kind, (source, size) in enumerate(SEGMENTS.values()):
+        segments += [number(kind), number(8), number(0), number(99) if source else x(kind)]
+        segments.append(number(0x23) if size else y(1))
+    fixed = [NO_LABEL, number(0), number(4), x(0), number(len(segments))]
+    (create,) = assemble(release, ("i_bs_create_bin_jIWdW", [*fixed, *segments]))
+    assert decode(create).table == tuple(segments)

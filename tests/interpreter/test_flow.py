@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from beamgdb.interpreter.bytecode import Kind, Operand
-from beamgdb.interpreter.flow import UNDECIDED, Flow, State, analyse
-from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.bytecode import Operand, OperandKind
+from beamgdb.interpreter.flow import UNDECIDED, Flow, KnownState, analyse
+from beamgdb.interpreter.instructions import LoadedInstruction
 from tests.interpreter.assembler import NO_LABEL, START, assemble, label, number, term, x, y
 
-EXPORT = Operand(Kind.EXPORT, 0x4000_0000)
+EXPORT = Operand(OperandKind.EXPORT, 0x4000_0000)
 ATOM = term(0x100B)
 CALL = ("i_call_ext_e", [EXPORT])
 RETURN = ("deallocate_return_Q", [number(0)])
@@ -19,19 +19,21 @@ RETURN = ("deallocate_return_Q", [number(0)])
 Code = tuple[str, Sequence[Operand]]
 
 
-def analysed(arity: int, *code: Code, handler: int = 0, release: int = 27) -> tuple[Flow, tuple[Instruction, ...]]:
+def analysed(
+    arity: int, *code: Code, handler: int = 0, release: int = 27
+) -> tuple[Flow, tuple[LoadedInstruction, ...]]:
     """The flow through code; catches lead to the instruction with the number `handler`."""
     made = assemble(release, *code)
     return analyse(made, START, arity, lambda index: made[handler].address), made
 
 
-def arguments(state: State | None) -> dict[str, int] | None:
+def arguments(state: KnownState | None) -> dict[str, int] | None:
     """Registers that hold arguments, as `x0` or `y0`."""
     if state is None:
         return None
     frame = state.frame or 0
     return {
-        f"x{place.number}" if place.kind is Kind.X else f"y{frame - place.number}": argument
+        f"x{place.number}" if place.kind is OperandKind.X else f"y{frame - place.number}": argument
         for place, argument in state.places.items()
     }
 
@@ -65,7 +67,7 @@ def test_at_the_entry_arguments_are_in_x_registers() -> None:
         (("i_get_tuple_element2_xPx", [x(1), number(0), x(0)]), {}),
         (("i_init_seq3_y", [y(0)]), {"x0": 0, "x1": 1}),
         (("put_list_xxx", [x(0), x(1), x(0)]), {"x1": 1}),
-        (("i_bif1_body_sbd", [x(1), Operand(Kind.BIF, 4), x(1)]), {"x0": 0}),
+        (("i_bif1_body_sbd", [x(1), Operand(OperandKind.BIF, 4), x(1)]), {"x0": 0}),
         (("test_heap_It", [number(4), number(1)]), {"x0": 0}),
         (("i_update_record_in_place_txxts", [number(3), x(0), x(2), number(1), ATOM]), {}),
         (("set_tuple_element_sSP", [ATOM, x(0), number(1)]), {"x1": 1}),
@@ -141,7 +143,7 @@ CATCH: tuple[Code, ...] = (
     ("allocate_tt", [number(3), number(2)]),
     ("move_xy", [x(0), y(1)]),
     ("move_xy", [x(1), y(2)]),
-    ("catch_yf", [y(0), Operand(Kind.CATCH, 5)]),
+    ("catch_yf", [y(0), Operand(OperandKind.CATCH, 5)]),
     CALL,
     ("move_cy", [ATOM, y(2)]),
     CALL,
@@ -204,6 +206,7 @@ def test_a_collection_in_progress_leaves_live_x_registers() -> None:
 
 
 def test_a_bif_as_the_last_call_may_be_traced_in_a_frame_of_its_own() -> None:
-    code: tuple[Code, ...] = (("call_light_bif_only_be", [Operand(Kind.BIF, 4), EXPORT]), ("deallocate_return0", []))
+    bif = Operand(OperandKind.BIF, 4)
+    code: tuple[Code, ...] = (("call_light_bif_only_be", [bif, EXPORT]), ("deallocate_return0", []))
     flow, made = analysed(1, *code)
-    assert flow.before(made[1].address) == State(0, {})
+    assert flow.before(made[1].address) == KnownState(0, {})

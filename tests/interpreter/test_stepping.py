@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.patience import PATIENCE
 from tests.harness.targets import Target
 from tests.matrix.conftest import STAGE, stopped_in_c
 
 HERE = Path(__file__).parent
 STEPS = 400
-PATIENCE = 240.0
 
 
 @pytest.mark.parametrize("release", [25, 27])
@@ -22,9 +22,9 @@ def test_the_current_function_and_its_callers_are_right_at_each_step(release: in
     ebin = tmp_path / "ebin"
     ebin.mkdir()
     target.compile(ebin)
-    with stopped_in_c(target, "remote", ebin, "stages:start()", STAGE, PATIENCE) as one:
+    with stopped_in_c(target, "remote", ebin, "stages:start()", STAGE, 4 * PATIENCE) as one:
         one.gdb.cmd(f"python import os; os.environ.update(STEP_COUNT='{STEPS}', STEP_RESULT='{result}')")
-        one.gdb.cmd_running(f"source {HERE / 'step_interpreter.py'}", timeout=PATIENCE)
+        one.gdb.cmd_running(f"source {HERE / 'step_interpreter.py'}", timeout=4 * PATIENCE)
     outcome = json.loads(result.read_text())
     assert "error" not in outcome, outcome["error"]
     assert outcome["wrong"] == []

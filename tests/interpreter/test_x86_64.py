@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ from beamgdb.interpreter.symbolic import x86_64
 from beamgdb.interpreter.symbolic.paths import Follower
 from beamgdb.interpreter.symbolic.paths import Path as Way
 from beamgdb.interpreter.symbolic.values import Constant, Initial, Loaded, Mixed, Sum, leaves
+from tests.code.module_image import layout_of
 from tests.interpreter.handlers import START, Handlers, image, listed
-from tests.interpreter.module_image import layout_of
 
 RBX, R13, R15 = Initial("rbx"), Initial("r13"), Initial("r15")
 
@@ -80,7 +81,7 @@ def ways(tmp_path: Path, text: str) -> list[Way]:
     return list(assembled(tmp_path, text).paths(START))
 
 
-def assembled(tmp_path: Path, text: str) -> Follower:
+def assembled(tmp_path: Path, text: str) -> Follower[Any]:
     """Follows code given in Intel's syntax."""
     source, binary, raw = tmp_path / "a.s", tmp_path / "a.o", tmp_path / "a.bin"
     source.write_text(f".intel_syntax noprefix\n{text}\n")
@@ -93,15 +94,15 @@ UNDEFINED = b"\x0f\x0b"
 """`ud2`."""
 
 
-def following(code: bytes) -> Follower:
+def following(code: bytes) -> Follower[Any]:
     """Follows this code, with undefined instructions behind it."""
     whole = code + UNDEFINED * 0x8000
     return Follower(
-        lambda address, size: whole[address - START : address - START + size], x86_64, x86_64.disassembler()
+        lambda address, size: whole[address - START : address - START + size], x86_64
     )
 
 
-def follower(handlers: Handlers) -> Follower:
+def follower(handlers: Handlers) -> Follower[Any]:
     return following(image(handlers, UNDEFINED, 0x8000))
 
 

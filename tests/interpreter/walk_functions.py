@@ -12,7 +12,6 @@ from beamgdb.gdbext import session
 from beamgdb.interpreter import effects, flow, instructions
 from beamgdb.interpreter.bytecode import decode
 from beamgdb.interpreter.operations import Unsupported
-from beamgdb.interpreter.special_code import INTERPRETER
 
 EVERY = 8
 
@@ -22,7 +21,7 @@ def walk() -> dict[str, object]:
     known, unreadable, unknown = node.process_main.operations, list[str](), list[str]()
     functions = count = 0
     for module in node.code:
-        for code in module.ranges if module.name != INTERPRETER else ():
+        for code in module.ranges if not module.of_vm else ():
             if code.arity is None:
                 continue
             functions += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.gdb.stages import Frame, read_frames
+from tests.harness import patience
 from tests.harness.gdb import Gdb
 from tests.harness.targets import TARGETS, Mode, Session, Target, on_core, session
 
@@ -19,7 +20,7 @@ PAYLOAD = '[payload,"of",<<"round">>]'
 #: Where C code of a NIF is called for a process of stages.erl.
 STAGE = "stage_reached"
 #: Seconds. An emulated node needs some until it has started.
-PATIENCE = 120.0
+PATIENCE = 2 * patience.PATIENCE
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def ebin_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Pat
 
     def folder(target: Target) -> Path:
         if target.missing:
-            pytest.fail(f"not installed: {', '.join(target.missing)} (`make setup` installs what is needed)")
+            pytest.fail(f"not installed: {', '.join(target.missing)} (`make test` installs what is needed)")
         if target not in folders:
             folders[target] = tmp_path_factory.mktemp(f"ebin-{target}")
             target.compile(folders[target])
@@ -103,13 +104,13 @@ def ebin_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Pat
 
 @contextmanager
 def stopped_in_c(
-    target: Target, mode: Mode, ebin: Path, expression: str, function: str, patience: float = PATIENCE
+    target: Target, mode: Mode, ebin: Path, expression: str, function: str, wait: float = PATIENCE
 ) -> Iterator[Session]:
     """A session whose node was stopped where a C function of a NIF is called."""
     with session(target, mode, ebin, expression) as one:
         one.gdb.cmd("set breakpoint pending on")
         one.gdb.cmd(f"tbreak -function {function}")
-        stop = one.gdb.go("continue", timeout=patience)
+        stop = one.gdb.go("continue", timeout=wait)
         assert stop.reason == "breakpoint-hit", f"{stop}; the node said {one.said}"
         yield one
 

@@ -59,6 +59,7 @@ def test_a_function(running: Session) -> None:
     gdb = running.gdb
     with stopped_at(gdb, "stages:third/1") as stop:
         assert re.search(r"stages:third/1 \(.*\) at \S*stages\.erl:\d+\n\d+\t", stop.text)
+        assert "Interrupted" not in stop.text
         shown = erlang_only(read_frames(gdb.cmd("bt")))
         assert shown[0].function == "stages:third/1"
         assert shown[0].arguments["x0"].startswith("<<")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox.debuggee import debuggee
+from jit.sandbox.debuggee import debuggee
 from tests.harness.gdb import batch
 from tests.harness.targets import TARGETS, Target
 

@@ -162,6 +162,61 @@ def test_ctrl_c_ends_a_step(gdb: Gdb) -> None:
     gdb.interrupt()
 
 
+TRAPS = "breakpoints.traps"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "points:Asked.stop",
+        f"{TRAPS}:Traps.arrival",
+        f"{TRAPS}:Traps.set",
+        f"{TRAPS}:set_register",
+        "session:Session.refresh_code",
+    ],
+)
+@pytest.mark.parametrize("raised", [False, True], ids=["signal", "raised"])
+def test_ctrl_c_while_a_breakpoint_is_asked(walking: Walking, gdb: Gdb, function: str, raised: bool) -> None:
+    """It stops the target, which can go on: no thread stays where traps lead."""
+    if not walking.target.interpreted:
+        pytest.skip("GDB itself asks the condition")
+    stop_at(gdb, "walks:loop/1")
+    gdb.cmd('beam-break walks:factorial/1 if $_streq($_eterm(x0), "never")')
+    gdb.ctrl_c_in(function, raised=raised)
+    stop = gdb.go("continue", timeout=PATIENCE)
+    said = stop.text + gdb.cmd("echo")
+    assert "Ctrl-C comes\n" in said
+    assert "Interrupted by SIGINT.\n" in said or stop.results.get("signal-name") == "SIGINT", (stop, said)
+    gdb.cmd("continue")
+    time.sleep(0.5)
+    gdb.interrupted()
+    stop_at(gdb, "walks:catches/1")
+
+
+def test_a_hit_is_told_though_ctrl_c_comes(walking: Walking, gdb: Gdb) -> None:
+    if not walking.target.interpreted:
+        pytest.skip("GDB itself asks the condition")
+    stop_at(gdb, "walks:loop/1")
+    gdb.ctrl_c_in("points:Asked.stop", raised=True)
+    said = stop_at(gdb, 'walks:factorial/1 if $_streq($_eterm(x0), "4")')
+    assert "Ctrl-C comes\n" in said
+    assert place(gdb)[0] == "walks:factorial/1"
+    walk(gdb, "beam-next", ("factorial/1", "Below = "))
+
+
+@pytest.mark.parametrize("raised", [False, True], ids=["signal", "raised"])
+def test_ctrl_c_while_a_step_is_asked(walking: Walking, gdb: Gdb, raised: bool) -> None:
+    """It ends the step, which says so."""
+    stop_at(gdb, 'walks:factorial/1 if $_streq($_eterm($_xreg(0)), "4")')
+    walk(gdb, "beam-next", ("factorial/1", "Below = "))
+    interpreted, compiled = "interpreted_walk:_InterpretedWalk.arrived", "compiled_walk:_ProcessPoint.is_wanted"
+    gdb.ctrl_c_in(f"stepping.{interpreted if walking.target.interpreted else compiled}", raised=raised)
+    said = step(gdb, "beam-next")
+    assert "Ctrl-C comes\n" in said
+    assert "Interrupted by SIGINT.\n" in said
+    stop_at(gdb, "walks:catches/1")
+
+
 def test_code_that_comes_and_goes(walking: Walking, gdb: Gdb) -> None:
     """A breakpoint waits for its module, is hit at the first call, and does no harm when the code is purged."""
     said = gdb.cmd("beam-break later:called/1")
@@ -193,16 +248,34 @@ def run_until(gdb: Gdb, file: Path) -> None:
     gdb.interrupt()
 
 
+TAKEN = "all 4 hardware breakpoints of the processor are taken: delete or disable one"
+
+
 def test_too_many(walking: Walking, gdb: Gdb) -> None:
     """Where only the processor can stop in code that cannot be written, it is said before the program is to go on."""
     stop_at(gdb, "walks:factorial/1")
     functions = ("loop/1", "factorial/1", "catches/1", "throws/1", "asks/1", "passes/1")
     answers = [gdb.cmd(f"beam-break walks:{name}", check=False) for name in functions]
-    refused = [answer for answer in answers if "an x86-64 processor has 4 hardware breakpoints" in answer]
     native = walking.target.arch == "amd64"
-    assert len(refused) == (2 if native else 0)
-    said = gdb.cmd_running("beam-finish", timeout=PATIENCE, check=False)
-    assert ("an x86-64 processor has 4 hardware breakpoints" in said) == native
+    assert sum(TAKEN in answer for answer in answers) == (2 if native else 0)
+    if native:
+        before = gdb.cmd("print $pc")
+        for command in ("beam-finish", "beam-next", "beam-step"):
+            said = gdb.cmd_running(command, timeout=PATIENCE, check=False)
+            assert said.splitlines()[-1:] == [TAKEN]
+            assert not re.search(r"^0x", said, re.M)
+        assert gdb.cmd("print $pc").split()[2:] == before.split()[2:]
+
+
+def test_steps_with_one_hardware_breakpoint_left(walking: Walking, gdb: Gdb) -> None:
+    """A step stops a thread at one place at a time where there is no room for more, and tells of its end only."""
+    stop_at(gdb, "walks:passes/1")
+    for name in ("loop/1", "throws/1", "asks/1"):
+        gdb.cmd(f"beam-break walks:{name}")
+    for expected in ("factorial(1),", "other(N + 1).", "other(N) ->"):
+        said = step(gdb, "beam-step" if expected.endswith("->") else "beam-next")
+        assert not re.search(r"^0x", said, re.M), said
+        assert said.rstrip().endswith(expected), said
 
 
 def test_errors(gdb: Gdb) -> None:

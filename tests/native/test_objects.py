@@ -7,22 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.beamasm.registrations import Entry
+from beamgdb.code import native_objects
+from beamgdb.code.jit_interface import CodeEntry
+from beamgdb.code.native_code import NativeCode
 from beamgdb.disassembly import beam_file, operation_table
-from beamgdb.disassembly.beam_file import NoOperations, Step
+from beamgdb.disassembly.beam_file import NoOperations, OperationStep
 from beamgdb.memory import BytesMemory, CachedMemory
-from beamgdb.native import objects
-from beamgdb.native.code import NativeCode
 from beamgdb.terms.quoting import runtime_atom
 from jit.beam.module import read_module
-from jit.codegen.compile import Native, compile_module
-from jit.codegen.elf_file import elf_file
-from jit.codegen.rewrite import rewrite
-from jit.erts.layout import RELEASES, load
+from jit.codegen.compile import compile_module
+from jit.erts.arm32.native import MixedNative
+from jit.erts.arm32.rewrite import rewrite
+from jit.erts.arm32.runtime import StockErts
+from jit.erts.layout import RELEASES
+from jit.otp.native_abi import OPERATIONS_SECTION
 from tests.codegen.native_node import erlc
 from tests.native.conftest import HERE, line
 
 FILE_AT = 0x10000
+DAMAGED = 1000
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +33,18 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return erlc(HERE / "shop.erl", tmp_path_factory.mktemp("plain"))
 
 
-def compiled(plain: Path, otp: int = 27) -> tuple[Native, bytes]:
-    native = compile_module(read_module(plain), load(otp))
-    return native, elf_file(native)
+def compiled(plain: Path, otp: int = 27) -> tuple[MixedNative, bytes]:
+    native = compile_module(read_module(plain), StockErts(otp))
+    return native, StockErts(otp).elf_file(native)
 
 
-def in_memory(raw: bytes) -> tuple[CachedMemory, Entry]:
-    return CachedMemory(BytesMemory({FILE_AT: raw}, 4)), Entry(0x8000, FILE_AT, len(raw))
+def in_memory(raw: bytes) -> tuple[CachedMemory, CodeEntry]:
+    return CachedMemory(BytesMemory({FILE_AT: raw}, 4)), CodeEntry(0x8000, FILE_AT, len(raw))
 
 
 def test_functions_and_lines(plain: Path) -> None:
     native, raw = compiled(plain)
-    found = objects.find(*in_memory(raw))
+    found = native_objects.find(*in_memory(raw))
     assert found is not None
     assert found.name == "shop"
     ranges = {one.name: one for one in found.module.ranges}
@@ -58,7 +61,7 @@ def test_functions_and_lines(plain: Path) -> None:
 def test_code_by_address(plain: Path) -> None:
     native, raw = compiled(plain)
     memory, entry = in_memory(raw)
-    code = NativeCode(memory, filter(None, [objects.find(memory, entry)]))
+    code = NativeCode(memory, filter(None, [native_objects.find(memory, entry)]))
     for one in native.functions:
         found = code.find(one.end - 4)
         assert found is not None
@@ -67,22 +70,31 @@ def test_code_by_address(plain: Path) -> None:
     assert code.names() == ["shop"]
 
 
+def damaged(raw: bytes, chance: random.Random) -> bytes:
+    """An object with some bytes or numbers changed: in its header, its table of sections, or anywhere."""
+    changed = bytearray(raw)
+    for _ in range(chance.choice((1, 2, 8))):
+        at = chance.randrange(*chance.choice(((0, 64), (0, len(raw) - 4), (len(raw) - 600, len(raw) - 4))))
+        number = chance.choice((0, 1, 0xFFFF, 0x10000, 0x7FFF_FFFF, 0xFFFF_FFFF)).to_bytes(4, "little")
+        new = number if chance.random() < 0.5 else bytes([chance.randrange(256)])
+        changed[at : at + len(new)] = new
+    return bytes(changed)
+
+
 def test_damaged_objects(plain: Path) -> None:
     """They are no objects, or tell less: nothing is raised."""
     _, raw = compiled(plain)
     for size in range(60):
-        assert objects.find(*in_memory(raw[:size])) is None
-    seed = random.Random(1)
-    for _ in range(100):
-        at = seed.choice((seed.randrange(64), seed.randrange(len(raw)), len(raw) - 1 - seed.randrange(400)))
-        found = objects.find(*in_memory(raw[:at] + bytes([raw[at] ^ seed.randrange(1, 256)]) + raw[at + 1 :]))
+        assert native_objects.find(*in_memory(raw[:size])) is None
+    for seed in range(DAMAGED):
+        found = native_objects.find(*in_memory(damaged(raw, random.Random(seed))))
         assert found is None or all(one.start < one.stop for one in found.module.ranges)
-    assert objects.find(CachedMemory(BytesMemory({}, 4)), Entry(0, FILE_AT, 100)) is None
+    assert native_objects.find(CachedMemory(BytesMemory({}, 4)), CodeEntry(0, FILE_AT, 100)) is None
 
 
 @pytest.mark.parametrize("otp", RELEASES)
 def test_operations_are_those_of_the_compiler(plain: Path, tmp_path: Path, otp: int) -> None:
-    """Also in a file that was rewritten, where there are others among them."""
+    """Also in a file with native code."""
     native, raw = compiled(plain, otp)
     rewritten = tmp_path / "shop.beam"
     rewritten.write_bytes(rewrite(native, raw))
@@ -93,15 +105,15 @@ def test_operations_are_those_of_the_compiler(plain: Path, tmp_path: Path, otp: 
         assert [_name(step) for step in before.steps] == [_name(step) for step in after.steps]
 
 
-def _name(step: Step | None) -> str | None:
+def _name(step: OperationStep | None) -> str | None:
     return step.text.split(",")[0] if step is not None else None
 
 
 def test_operations_of_native_code(plain: Path) -> None:
     native, raw = compiled(plain)
-    found = objects.find(*in_memory(raw))
+    found = native_objects.find(*in_memory(raw))
     assert found is not None
-    table = found.section(operation_table.SECTION)
+    table = found.section(OPERATIONS_SECTION)
     assert table is not None
     for one in native.functions:
         entry, pieces = operation_table.pieces(table, one.start)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
+
+import pytest
 
 from tests.gdb.stages import functions, read_frames
 from tests.harness.gdb import Gdb
@@ -69,7 +72,7 @@ def test_each_call_is_one_hit(gdb: Gdb) -> None:
 def test_lines(gdb: Gdb) -> None:
     stop_at(gdb, "shop:order/2")
     said = gdb.cmd(f"beam-break shop.erl:{line('Given * 2')}")
-    assert re.fullmatch(rf"Breakpoint \d+ in shop:priced/2 at shop.erl:{line('Given * 2')}\.\n", said), said
+    assert re.fullmatch(rf"Breakpoint \d+ in shop:priced/2 at (\S+/)?shop.erl:{line('Given * 2')}\.\n", said), said
     seen = []
     for _ in range(3):
         assert f"{line('Given * 2')}\t    Given * 2" in resume(gdb)
@@ -129,3 +132,34 @@ def test_steps_end_where_an_exception_is_caught(gdb: Gdb) -> None:
     stop_at(gdb, "shop:shared/1")
     assert "An exception was raised, and is caught here.\n" in step(gdb, "beam-finish")
     assert innermost(gdb)[0] == "shop:refused/1"
+
+
+NATIVE = "breakpoints.native_points"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "points:Asked.stop",
+        f"{NATIVE}:NativePoints.reached",
+        f"{NATIVE}:NativePoints.send",
+        f"{NATIVE}:NativePoints.back",
+        f"{NATIVE}:set_register",
+    ],
+)
+@pytest.mark.parametrize("raised", [False, True], ids=["signal", "raised"])
+def test_ctrl_c_while_a_breakpoint_is_asked(gdb: Gdb, function: str, raised: bool) -> None:
+    """It stops the node, which can go on, and no thread is seen on the way to where traps lead."""
+    stop_at(gdb, "shop:order/2")
+    gdb.cmd('beam-break shop:priced/2 if $_streq($_eterm(x0), "never")')
+    gdb.ctrl_c_in(function, raised=raised)
+    stop = gdb.go("continue", timeout=PATIENCE)
+    said = stop.text + gdb.cmd("echo")
+    assert "Ctrl-C comes\n" in said
+    assert "Interrupted by SIGINT.\n" in said or stop.results.get("signal-name") == "SIGINT", (stop, said)
+    # It may have come when the node went on from where it was.
+    assert innermost(gdb)[0] in ("shop:order/2", "shop:priced/2")
+    gdb.cmd("continue")
+    time.sleep(0.5)
+    gdb.interrupted()
+    stop_at(gdb, "shop:total/3")

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jit.object import dwarf_expression as expression
-from jit.object.dwarf import Dwarf, Relocation
+from jit.object.dwarf import AddressRelocation, Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_OP, DW_TAG
-from jit.object.dwarf_info import Attributes, Die, Typed, Unit
-from jit.object.dwarf_line import LineTable
-from jit.object.dwarf_ranges import Location
+from jit.object.dwarf_info import Attributes, Die, Unit, WithForm
+from jit.object.dwarf_line import LineNumberTable
+from jit.object.dwarf_ranges import ListedLocation
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import EM, ET, SHF, SHT, STT
 from jit.object.leb128 import sleb128, uleb128
@@ -85,10 +85,10 @@ values = st.one_of(
     st.integers(-(1 << 63), (1 << 63) - 1).map(lambda number: (number, number)),
     st.binary(max_size=20).map(lambda block: (block, list(block))),
     st.just((True, True)),
-    st.integers(0, 0xFFFF).map(lambda number: (Typed(DW_FORM.data2, number), number)),
-    texts.map(lambda text: (Typed(DW_FORM.string, text), text.encode())),
-    texts.map(lambda text: (Typed(DW_FORM.line_strp, text), text.encode())),
-    st.binary(max_size=255).map(lambda block: (Typed(DW_FORM.block1, block), list(block))),
+    st.integers(0, 0xFFFF).map(lambda number: (WithForm(DW_FORM.data2, number), number)),
+    texts.map(lambda text: (WithForm(DW_FORM.string, text), text.encode())),
+    texts.map(lambda text: (WithForm(DW_FORM.line_strp, text), text.encode())),
+    st.binary(max_size=255).map(lambda block: (WithForm(DW_FORM.block1, block), list(block))),
 )
 attributes = st.dictionaries(
     st.sampled_from([DW_AT.name, DW_AT.const_value, DW_AT.description, DW_AT.upper_bound]), values
@@ -218,7 +218,7 @@ def test_rows_equal_single_entries(target: Target) -> None:
             }
             unit.add(Die(DW_TAG.subprogram, attributes, x_registers(eterm)))
 
-    def fragments(unit: Unit, eterm: Die) -> None:
+    def in_advance(unit: Unit, eterm: Die) -> None:
         registers = unit.encode(*x_registers(eterm))
         for name, start, size, line in rows:
             attributes: Attributes = {
@@ -226,7 +226,7 @@ def test_rows_equal_single_entries(target: Target) -> None:
             }
             unit.add(Die(DW_TAG.subprogram, attributes, registers))
 
-    assert entries(bulk) == entries(single) == entries(fragments)
+    assert entries(bulk) == entries(single) == entries(in_advance)
 
 
 def test_row_offsets_and_siblings(target: Target) -> None:
@@ -256,14 +256,14 @@ def test_types_written_once_serve_all_units(target: Target) -> None:
         assert x0.get_DIE_from_attribute("DW_AT_type").attributes["DW_AT_name"].value == b"Eterm"
 
 
-def test_fragments_are_refused_where_their_references_would_lie() -> None:
+def test_encoded_entries_are_refused_where_their_references_would_lie() -> None:
     dwarf = Dwarf(Target(8))
     word, eterm = word_types()
     first = dwarf.add_unit({DW_AT.name: "a.erl"})
     types = first.add(word, eterm)
     registers = first.encode(*x_registers(eterm))
     shifted = dwarf.add_unit({DW_AT.name: "b.erl", DW_AT.producer: "this makes the unit's own entry longer"})
-    with pytest.raises(ValueError, match="refers to itself"):
+    with pytest.raises(ValueError, match="refer to each other"):
         shifted.embed(types)
     with pytest.raises(ValueError, match="Eterm"):
         shifted.embed(registers)
@@ -280,10 +280,10 @@ def test_fragments_are_refused_where_their_references_would_lie() -> None:
     [
         {DW_AT.low_pc: 1 << 32},
         {DW_AT.high_pc: -1},
-        {DW_AT.byte_size: Typed(DW_FORM.data1, 256)},
-        {DW_AT.name: Typed(DW_FORM.string, "a\0b")},
-        {DW_AT.name: Typed(DW_FORM.data4, "text")},
-        {DW_AT.location: Typed(DW_FORM.block1, bytes(256))},
+        {DW_AT.byte_size: WithForm(DW_FORM.data1, 256)},
+        {DW_AT.name: WithForm(DW_FORM.string, "a\0b")},
+        {DW_AT.name: WithForm(DW_FORM.data4, "text")},
+        {DW_AT.location: WithForm(DW_FORM.block1, bytes(256))},
     ],
 )
 def test_values_that_do_not_fit_are_refused(attribute_values: Attributes) -> None:
@@ -320,6 +320,14 @@ def test_ranges_and_aranges(target: Target, parse: Parse) -> None:
     assert sorted(got) == [(0, *one[0])] + [(second.cu_offset, *place) for place in several]
 
 
+def test_an_empty_range_does_not_end_the_others(target: Target, parse: Parse) -> None:
+    """It may look like what ends them: two zeros (DWARF 5, 6.1.2)."""
+    dwarf = Dwarf(target)
+    dwarf.add_unit({DW_AT.name: "one"}, ranges=[(0, 0), (CODE, 0x20), (CODE + 0x40, 0)])
+    aranges: list[ARangeEntry] = parse(object_file(dwarf)).get_dwarf_info().get_aranges().entries
+    assert [(entry.begin_addr, entry.length) for entry in aranges] == [(CODE, 0x20)]
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize("default", [None, expression.fbreg(-8)])
 @pytest.mark.parametrize("unit_base", [None, CODE])
@@ -327,8 +335,8 @@ def test_location_lists(
     target: Target, parse: Parse, count: int, default: bytes | None, unit_base: int | None
 ) -> None:
     dwarf = Dwarf(target)
-    locations = [Location(CODE + 200 - 60 * n, 30, expression.reg(n) + expression.piece(4)) for n in range(count)]
-    dwarf.locations.add_locations([Location(CODE, 1, b"")])
+    locations = [ListedLocation(CODE + 200 - 60 * n, 30, expression.reg(n) + expression.piece(4)) for n in range(count)]
+    dwarf.locations.add_locations([ListedLocation(CODE, 1, b"")])
     addresses = len(dwarf.locations.address_offsets)
     offset = dwarf.locations.add_locations(locations, default=default, unit_base=unit_base)
     assert len(dwarf.locations.address_offsets) == addresses + (unit_base is None and count > 0)
@@ -344,7 +352,7 @@ def test_location_lists(
         elif isinstance(entry, LocationEntry) and entry.begin_offset >= 0:
             begin = entry.begin_offset + (0 if entry.is_absolute else base)
             end = entry.end_offset + (0 if entry.is_absolute else base)
-            got.append(Location(begin, end - begin, bytes(entry.loc_expr)))
+            got.append(ListedLocation(begin, end - begin, bytes(entry.loc_expr)))
         else:
             assert bytes(entry.loc_expr) == default
     assert got == locations
@@ -408,7 +416,7 @@ def everything(target: Target, code: int) -> Dwarf:
     types = registers = None
     for number in range(3):
         start = code + 0x40 * number
-        table = LineTable(target, ["/src", "/src/lib"], [(f"m{number}.erl", 0), ("include.hrl", 1)])
+        table = LineNumberTable(target, ["/src", "/src/lib"], [(f"m{number}.erl", 0), ("include.hrl", 1)])
         table.add_sequence([(start, 1, 5), (start + 4, 2, 900, 3, 0), (start + 16, 1, 6)], start + 0x20)
         attribute_values: Attributes = {
             DW_AT.name: f"m{number}.erl",
@@ -432,7 +440,7 @@ def everything(target: Target, code: int) -> Dwarf:
 def general_function(dwarf: Dwarf, eterm: Die, start: int) -> Die:
     """A subprogram of 16 bytes with a variable that moves, and a call site."""
     where = dwarf.locations.add_locations(
-        [Location(start, 4, expression.reg(1)), Location(start + 4, 4, expression.breg(2, 8))]
+        [ListedLocation(start, 4, expression.reg(1)), ListedLocation(start + 4, 4, expression.breg(2, 8))]
     )
     variable = Die(DW_TAG.variable, {DW_AT.name: "N", DW_AT.type: eterm, DW_AT.location: where})
     call = Die(DW_TAG.call_site, {DW_AT.call_return_pc: start + 8})
@@ -463,7 +471,7 @@ def test_moved_code_changes_the_addresses_alone(target: Target) -> None:
     assert moved == there.sections()
 
 
-def test_addresses_in_rows_constants_and_fragments_are_found(target: Target) -> None:
+def test_addresses_in_rows_constants_and_encoded_entries_are_found(target: Target) -> None:
     def written(code: int) -> Dwarf:
         dwarf = Dwarf(target)
         unit = dwarf.add_unit({DW_AT.name: "u"})
@@ -497,7 +505,7 @@ def test_relocated_addresses(
         elf = ElfFile(target, ET.REL)
         text = elf.add_section(".text", flags=SHF.ALLOC | SHF.EXECINSTR, address=address, data=bytes(0xC0))
         symbol = elf.add_symbol("", address, section=text, type=STT.SECTION)
-        everything(target, 0).add_to(elf, relocation=Relocation(symbol, absolute, rela))
+        everything(target, 0).add_to(elf, relocation=AddressRelocation(symbol, absolute, rela))
         return elf.to_bytes()
 
     accepted(written(0))

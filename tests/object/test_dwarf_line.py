@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT
-from jit.object.dwarf_line import LineTable, RowFlag
+from jit.object.dwarf_line import LineNumberTable, RowFlag
 from jit.object.elf import ElfFile
 from jit.object.target import Target
 
@@ -38,10 +38,10 @@ def placed(start: int, rows: list[Row], unit: int) -> list[Row]:
     return out  # type: ignore[return-value]
 
 
-def decoded(table: LineTable) -> tuple[list[list[Row]], list[int], list[tuple[bytes, int]]]:
+def decoded(table: LineNumberTable) -> tuple[list[list[Row]], list[int], list[tuple[bytes, int]]]:
     """Rows of the sequences, their end addresses and the files, as pyelftools has them."""
     dwarf = Dwarf(table.target)
-    unrelated = LineTable(table.target, ["/"], [("other", 0)])
+    unrelated = LineNumberTable(table.target, ["/"], [("other", 0)])
     unrelated.add_sequence([(1, 1, 1)], 2)
     dwarf.add_line_table(unrelated)
     dwarf.add_unit({DW_AT.name: "lists.erl", DW_AT.stmt_list: dwarf.add_line_table(table)})
@@ -69,7 +69,7 @@ def decoded(table: LineTable) -> tuple[list[list[Row]], list[int], list[tuple[by
 
 @given(targets, sequences, st.sampled_from([1, 2, 4]))
 def test_rows_come_back(target: Target, declared: list[tuple[int, list[Row], int]], unit: int) -> None:
-    table = LineTable(target, DIRECTORIES, FILES, minimum_instruction_length=unit)
+    table = LineNumberTable(target, DIRECTORIES, FILES, minimum_instruction_length=unit)
     expected, ends = [], []
     for start, rows, last in declared:
         expected.append(placed(start // 8, rows, unit))
@@ -81,8 +81,21 @@ def test_rows_come_back(target: Target, declared: list[tuple[int, list[Row], int
     assert files == [(name.encode(), directory) for name, directory in [FILES[0], *FILES]]
 
 
+def test_every_small_advance_comes_back() -> None:
+    """Special opcodes, those behind `DW_LNS_const_add_pc`, and what is too far for both (DWARF 5, 6.2.5)."""
+    rows: list[Row] = [(0x10, 1, 100, 0, 1)]
+    for gap in range(64):
+        for forward in range(-5, 11):
+            rows.append((rows[-1][0] + gap, 1, rows[-1][2] + forward, 0, 1))
+    table = LineNumberTable(Target(8), DIRECTORIES, FILES)
+    table.add_sequence(rows, rows[-1][0] + 1)
+    got, ends, _ = decoded(table)
+    assert got == [rows]
+    assert ends == [rows[-1][0] + 1]
+
+
 def test_short_rows_are_statements_without_column() -> None:
-    table = LineTable(Target(8), DIRECTORIES, FILES)
+    table = LineNumberTable(Target(8), DIRECTORIES, FILES)
     table.add_sequence([(0x10, 1, 7), (0x14, 2, 8, 3), (0x18, 1, 9, 0, 0), (0x20, 1, 10)], 0x30)
     rows, _, _ = decoded(table)
     assert rows == [[(0x10, 1, 7, 0, 1), (0x14, 2, 8, 3, 1), (0x18, 1, 9, 0, 0), (0x20, 1, 10, 0, 1)]]
@@ -90,7 +103,7 @@ def test_short_rows_are_statements_without_column() -> None:
 
 def test_near_rows_take_one_byte() -> None:
     def size(count: int) -> int:
-        table = LineTable(Target(8), DIRECTORIES, FILES)
+        table = LineNumberTable(Target(8), DIRECTORIES, FILES)
         table.add_sequence([(0x10 + 12 * number, 1, 1 + 3 * number) for number in range(count)], 0x10 + 12 * count)
         dwarf = Dwarf(table.target)
         dwarf.add_line_table(table)
@@ -100,13 +113,13 @@ def test_near_rows_take_one_byte() -> None:
 
 
 def test_no_rows_no_sequence() -> None:
-    table = LineTable(Target(8), DIRECTORIES, FILES)
+    table = LineNumberTable(Target(8), DIRECTORIES, FILES)
     table.add_sequence([], 0x10)
     assert decoded(table)[:2] == ([], [])
 
 
 def test_refused_rows_leave_the_table_as_it_was() -> None:
-    table = LineTable(Target(8), DIRECTORIES, FILES, minimum_instruction_length=4)
+    table = LineNumberTable(Target(8), DIRECTORIES, FILES, minimum_instruction_length=4)
     for rows, end in (
         ([(0x10, 1, 1), (0xC, 1, 2)], 0x20),
         ([(0x10, 1, 1), (0x12, 1, 2)], 0x20),
@@ -115,9 +128,9 @@ def test_refused_rows_leave_the_table_as_it_was() -> None:
         with pytest.raises(ValueError, match="line address"):
             table.add_sequence(rows, end)
     with pytest.raises(ValueError, match="below"):
-        LineTable(Target(8), DIRECTORIES, FILES).add_sequence([(0x10, 1, 1), (0xC, 1, 2)], 0x20)
+        LineNumberTable(Target(8), DIRECTORIES, FILES).add_sequence([(0x10, 1, 1), (0xC, 1, 2)], 0x20)
     assert decoded(table)[:2] == ([], [])
     with pytest.raises(ValueError, match="directory 2"):
-        LineTable(Target(8), DIRECTORIES, [("a.erl", 2)])
+        LineNumberTable(Target(8), DIRECTORIES, [("a.erl", 2)])
     with pytest.raises(ValueError, match="primary source"):
-        LineTable(Target(8), DIRECTORIES, [])
+        LineNumberTable(Target(8), DIRECTORIES, [])

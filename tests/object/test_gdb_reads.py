@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from jit.object import dwarf_expression as expression
-from jit.object.dwarf import Dwarf, Relocation
+from jit.object.dwarf import AddressRelocation, Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
 from jit.object.dwarf_info import Attributes, Die
-from jit.object.dwarf_line import LineTable
+from jit.object.dwarf_line import LineNumberTable
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import EM, ET, SHF, SHT, STT
 from jit.object.target import Target
+from tests.harness.patience import PATIENCE
 
 CODE = 0x7F12_3400_0000
 FUNCTION_SIZE = 64
@@ -40,7 +41,7 @@ def symbol_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dwarf, elf = Dwarf(target), ElfFile(target, ET.EXEC)
     size = FUNCTION_SIZE * len(FUNCTIONS)
     starts = range(CODE, CODE + size, FUNCTION_SIZE)
-    table = LineTable(target, ["/src"], [("lists.erl", 0)], minimum_instruction_length=4)
+    table = LineNumberTable(target, ["/src"], [("lists.erl", 0)], minimum_instruction_length=4)
     steps = ((0, 0), (8, 1), (24, 3))
     rows = [(start + gap, 1, 10 * n + line) for n, start in enumerate(starts, 1) for gap, line in steps]
     table.add_sequence(rows, CODE + size)
@@ -78,7 +79,7 @@ def gdb(symbol_file: Path, *commands: str, load: str = "") -> list[str]:
     session += ["echo [answer]\\n", commands[-1]]
     arguments = [word for command in session for word in ("-ex", command)]
     ran = subprocess.run(
-        ["gdb-multiarch", "-nx", "-batch", *arguments], capture_output=True, text=True, check=False, timeout=60
+        ["gdb-multiarch", "-nx", "-batch", *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert "warning" not in ran.stderr.lower()
     return (ran.stdout.split("[answer]\n")[1] + ran.stderr).splitlines()
@@ -149,7 +150,7 @@ def test_source_is_listed(symbol_file: Path, tmp_path: Path) -> None:
 def test_relocatable_object_is_placed_by_gdb(tmp_path: Path) -> None:
     target = Target(8, machine=EM.AARCH64)
     dwarf, elf = Dwarf(target), ElfFile(target, ET.REL)
-    table = LineTable(target, ["/src"], [("native.erl", 0)])
+    table = LineNumberTable(target, ["/src"], [("native.erl", 0)])
     table.add_sequence([(0, 1, 5), (8, 1, 6)], 16)
     attributes: Attributes = {
         DW_AT.name: "native.erl",
@@ -162,7 +163,7 @@ def test_relocatable_object_is_placed_by_gdb(tmp_path: Path) -> None:
     text = elf.add_section(".text", flags=SHF.ALLOC | SHF.EXECINSTR, data=bytes(16), align=4)
     start = elf.add_symbol("", 0, section=text, type=STT.SECTION)
     elf.add_symbols([("native:f/0", 0, 16)], section=text)
-    dwarf.add_to(elf, relocation=Relocation(start, R_AARCH64_ABS64))
+    dwarf.add_to(elf, relocation=AddressRelocation(start, R_AARCH64_ABS64))
     path = tmp_path / "native.o"
     path.write_bytes(elf.to_bytes())
     (answer,) = gdb(path, "break -function native:f/0", load=f"add-symbol-file {path} -s .text 0x40000")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox.apt_sources import DEBIAN_KEYRING, OVERRIDE, Archive, debian_archive
-from beamgdb.sandbox.errors import SandboxError
+from jit.sandbox.apt_sources import DEBIAN_KEYRING, OVERRIDE, Archive, debian_archive
+from jit.sandbox.errors import SandboxError
 
 DEBIAN = "http://mirror.example/debian"
 

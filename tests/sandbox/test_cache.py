@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.cache_folder import cache_folder
-from beamgdb.sandbox import cache
-from beamgdb.sandbox.errors import SandboxError
+from jit.sandbox import cache
+from jit.sandbox.errors import SandboxError
+from jit.system.cache_folder import cache_folder
+from tests.harness.patience import PATIENCE
 
 #: A process that makes a folder slowly, or waits for another that does.
 MAKER = """
 import sys, time, pathlib
-from beamgdb.sandbox import cache
+from jit.sandbox import cache
+
 folder, made = map(pathlib.Path, sys.argv[1:])
 def make(new, kept):
     with made.open("a") as file:
@@ -94,7 +96,7 @@ def test_one_that_was_moved_is_made_anew(tmp_path: Path) -> None:
 def test_two_processes_make_it_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MAKER, str(tmp_path / "folder"), str(tmp_path / "made")]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate(timeout=60)[0] for process in processes] == ["whole\n", "whole\n"]
+    assert [process.communicate(timeout=PATIENCE)[0] for process in processes] == ["whole\n", "whole\n"]
     assert (tmp_path / "made").read_text() == "made\n"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.sandbox.errors import SandboxError
-from beamgdb.sandbox.own_loader import use_own_loader
+from jit.sandbox.errors import SandboxError
+from jit.sandbox.own_loader import use_own_loader
+from tests.harness.patience import PATIENCE
 
 LOADER = Path("/lib64/ld-linux-x86-64.so.2")
 LIBC = Path("/lib/x86_64-linux-gnu/libc.so.6")
@@ -17,7 +18,7 @@ LIBC = Path("/lib/x86_64-linux-gnu/libc.so.6")
 
 def said(*command: object) -> str:
     words = [str(word) for word in command]
-    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
+    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE).stdout
 
 
 def build_id(program: Path) -> str:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamgdb.sandbox.errors import SandboxError
-from beamgdb.sandbox.relay import LOOPBACK, PacketReader, Relay
+from jit.sandbox.errors import SandboxError
+from jit.sandbox.relay import LOOPBACK, PacketReader, Relay
+from tests.harness.patience import PATIENCE
 
 #: Requests as GDB sends them, and the kinds of packets in them. The second holds an escaped #, the last one is binary.
 REQUESTS = (
@@ -47,7 +48,7 @@ def test_reader_takes_ctrl_c_out() -> None:
 def stub() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Both ends of the connection to a stub: the relay's, and the stub's own."""
     ends = socket.socketpair()
-    ends[1].settimeout(20)
+    ends[1].settimeout(PATIENCE)
     yield ends
     for end in ends:
         end.close()
@@ -58,7 +59,7 @@ def no_interrupt() -> None:
 
 
 def connect(relay: Relay) -> socket.socket:
-    return socket.create_connection((LOOPBACK, relay.port), timeout=20)
+    return socket.create_connection((LOOPBACK, relay.port), timeout=PATIENCE)
 
 
 def test_passes_both_ways_and_counts(stub: tuple[socket.socket, socket.socket]) -> None:
@@ -97,7 +98,7 @@ def test_takes_one_connection_on_the_loopback_interface_only(stub: tuple[socket.
     with closing(Relay(stub[0], no_interrupt)) as relay:
         # All of 127.0.0.0/8 is this machine: a listener on all interfaces would answer at 127.0.0.2.
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.2", relay.port), timeout=20)
+            socket.create_connection(("127.0.0.2", relay.port), timeout=PATIENCE)
         with connect(relay) as gdb:
             gdb.sendall(b"+")
             assert stub[1].recv(100) == b"+"

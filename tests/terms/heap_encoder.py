@@ -12,7 +12,6 @@ from beamgdb.memory import BytesMemory, CachedMemory
 from beamgdb.terms.decode import DEFAULT_LIMITS, TermDecoder
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
-from beamgdb.terms.tags import tag_scheme
 from beamgdb.terms.values import (
     Atom,
     Bitstring,
@@ -22,7 +21,7 @@ from beamgdb.terms.values import (
     Fun,
     List,
     Map,
-    Node,
+    NodeOfTerm,
     NonValue,
     Pid,
     Port,
@@ -30,6 +29,7 @@ from beamgdb.terms.values import (
     Tuple,
     Value,
 )
+from jit.otp.tags import tag_scheme
 
 #: Field offsets of a made-up VM: none equals the real one, so a decoder with a hard-wired offset fails.
 FIELDS = {
@@ -312,7 +312,7 @@ class Heap:
             (1 << table_bits) - 1, (1 << lines_bits) - 1, per_line_bits, (1 << per_line_bits) - 1, lines_bits
         )
 
-    def node(self, node: Node) -> int:
+    def node(self, node: NodeOfTerm) -> int:
         return self.struct("ErlNode", sysname=self.pack(self.term(node.name)), creation=self.u32s(node.creation))
 
     def reference(self, value: Reference) -> int:
@@ -335,7 +335,7 @@ class Heap:
         binary = self.struct("ErtsMagicBinary", refn=self.u32s(*numbers))
         return self.boxed(header(2, REF), binary, 0), binary
 
-    def external_reference(self, numbers: tuple[int, ...], node: Node) -> int:
+    def external_reference(self, numbers: tuple[int, ...], node: NodeOfTerm) -> int:
         raw = self.u32s(*numbers) if self.word_size == 4 else self.u32s(len(numbers), *numbers)
         raw += bytes(-len(raw) % self.word_size)
         return self.boxed(header(2 + len(raw) // self.word_size, EXTERNAL_REF), self.node(node), 0, raw=raw)

@@ -11,7 +11,7 @@ from beamgdb.terms.values import (
     Fun,
     List,
     Map,
-    Node,
+    NodeOfTerm,
     Pid,
     Port,
     Reference,
@@ -53,7 +53,7 @@ def identifiers(heap: Heap) -> st.SearchStrategy[Value]:
     number_bits, serial_bits, port_bits = {
         (25, 4): (15, 13, 28), (25, 8): (15, 13, 28), (27, 4): (28, 0, 28), (27, 8): (28, 32, 60),
     }[heap.release, heap.word_size]  # fmt: skip
-    nodes = st.builds(Node, st.sampled_from(["a@b", "x@y.z"]).map(heap.atoms.make), U32)
+    nodes = st.builds(NodeOfTerm, st.sampled_from(["a@b", "x@y.z"]).map(heap.atoms.make), U32)
     return st.one_of(
         st.builds(Pid, st.integers(0, (1 << number_bits) - 1), st.integers(0, (1 << serial_bits) - 1)),
         st.builds(Port, st.integers(0, (1 << port_bits) - 1)),

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beamgdb.memory import ByteOrder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.values import List, Map, Tuple, Value
+from jit.object.target import ByteOrder
 from tests.terms.heap_encoder import Heap
 from tests.terms.term_strategies import terms
 
@@ -20,7 +20,7 @@ def same(a: Value, b: Value) -> bool:
 
 
 @pytest.mark.parametrize(("release", "word_size", "byteorder"), FLAVOURS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_terms_round_trip(release: int, word_size: int, byteorder: ByteOrder, data: st.DataObject) -> None:
     heap = Heap(release, word_size, byteorder)

@@ -12,6 +12,7 @@ import pytest
 from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
 from beamgdb.terms.values import Atom, Bitstring, ExternalFun, List, Map, Tuple, Value
+from tests.harness.patience import PATIENCE
 from tests.terms.external_format import external
 from tests.terms.heap_encoder import Heap
 
@@ -41,7 +42,7 @@ def erlang_texts(values: list[Value], folder: Path, printable: str) -> tuple[int
     """The node's release, and its text of each value. One node for all."""
     lines = b"".join(base64.b64encode(external(value)) + b"\n" for value in values)
     command = ["erl", "+pc", printable, "-noshell", "-eval", ECHO]
-    done = subprocess.run(command, input=lines, stdout=subprocess.PIPE, timeout=120, check=True, cwd=folder)
+    done = subprocess.run(command, input=lines, stdout=subprocess.PIPE, timeout=2 * PATIENCE, check=True, cwd=folder)
     release, *texts = done.stdout.split()
     return int(release), [base64.b64decode(text).decode() for text in texts]
 

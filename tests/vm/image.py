@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from beamgdb.layouts.identity import Identity
-from beamgdb.layouts.layout import Layout, for_identity
-from beamgdb.memory import ByteOrder, BytesMemory, CachedMemory
-from beamgdb.terms.tags import ATOM, IMMED2_BITS, TagScheme, tag_scheme
-from beamgdb.vm.node import Node
-from beamgdb.vm.record import Record
+from beamgdb.memory import BytesMemory, CachedMemory
+from beamgdb.node import Node
+from beamgdb.records.record import Record
+from jit.object.target import ByteOrder
+from jit.otp.layouts.identity import Identity
+from jit.otp.layouts.layout import Layout, for_identity
+from jit.otp.tags import ATOM, IMMED2_BITS, TagScheme, tag_scheme
 
 IDENTITY = Identity(
     otp_release="25", erts_version="13.1.5", arch="x86_64", triplet="x86_64-pc-linux-gnu", word_size=8,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from beamgdb.terms.tags import IMMED1_BITS, PID
 from beamgdb.vm.processes import Process
+from jit.otp.tags import IMMED1_BITS, PID
 from tests.vm.test_node import Vm
 
 HEADER = 112

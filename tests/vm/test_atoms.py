@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.record import Record
 from beamgdb.vm.atoms import AtomTable
-from beamgdb.vm.record import Record
 from tests.vm.image import LAYOUT, Image
 
 
@@ -34,6 +34,20 @@ def test_there_is_no_atom_outside_the_table() -> None:
     image = Image()
     image.atoms("a")
     assert [_table(image).name(index) for index in (-1, 1, 1 << 40)] == [None] * 3
+
+
+def test_an_entry_behind_the_last_one_is_no_atom_yet() -> None:
+    image = Image()
+    image.atoms("a", "b")
+    image.struct("IndexTable", {"entries": 1}, image.symbols["erts_atom_table"])
+    assert [_table(image).name(index) for index in (0, 1)] == ["a", None]
+
+
+def test_the_longest_name() -> None:
+    """255 characters (`MAX_ATOM_CHARACTERS`, atom.h) of at most four bytes each."""
+    image = Image()
+    image.atoms(255 * "😀", 255 * "😀" + "x")
+    assert [_table(image).name(index) for index in (0, 1)] == [255 * "😀", None]
 
 
 def test_what_cannot_be_read_has_no_name_but_is_asked_for_again() -> None:

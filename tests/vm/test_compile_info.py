@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from beamgdb.beamasm.registrations import Module
+from beamgdb.code.module import Module
 from beamgdb.vm import compile_info
-from tests.harness.erl import PATIENCE
+from tests.harness.patience import PATIENCE
 from tests.vm.image import Image
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamgdb.terms.tags import IMMED1_BITS, PID
-from beamgdb.vm.processes import FLAGS, Process, ProcessTable
+from beamgdb.vm.backtrace import saved_arguments
+from beamgdb.vm.processes import Process, ProcessTable
+from jit.otp.code import MAX_ARG
+from jit.otp.tags import IMMED1_BITS, NIL, PID
+from jit.otp.vm_flags import ERTS_PSFLG
 from tests.vm.image import TAGS, Image
 
 INVALID = 0xBAD0
@@ -82,13 +87,13 @@ def test_a_number_of_an_earlier_round_is_not_taken_for_the_process_in_its_slot()
     ],
 )
 def test_status(flags: tuple[str, ...], status: str) -> None:
-    state = sum(FLAGS[flag] for flag in flags)
+    state = sum(ERTS_PSFLG[flag] for flag in flags)
     assert process(Image(), {"state": state}).status() == status
 
 
 def test_flags_are_those_of_erl_process_h() -> None:
     """Three priorities of two bits lie below bit 6; then bits 10, 11, .. of the VM's numbering."""
-    assert {name: bits.bit_length() - 1 for name, bits in FLAGS.items()} == {
+    assert {name: bits.bit_length() - 1 for name, bits in ERTS_PSFLG.items()} == {
         "FREE": 10, "EXITING": 11, "IN_RUNQ": 14, "RUNNING": 15, "SUSPENDED": 16, "GC": 17, "RUNNING_SYS": 21,
         "DIRTY_RUNNING": 29, "DIRTY_RUNNING_SYS": 30,
     }  # fmt: skip
@@ -113,7 +118,7 @@ def test_a_process_by_its_registered_name() -> None:
 def test_a_freed_process_has_no_name() -> None:
     """Its place is used for something else then."""
     image = Image()
-    fields = {"common.u.alive.reg": image.words(1, 2, 3, 4, 5), "state": FLAGS["FREE"]}
+    fields = {"common.u.alive.reg": image.words(1, 2, 3, 4, 5), "state": ERTS_PSFLG["FREE"]}
     assert process(image, fields).registered_name() is None
 
 
@@ -161,6 +166,37 @@ def test_a_process_of_the_table_is_one_also_while_its_stack_moves() -> None:
     assert processes.is_process(one)
 
 
+def test_a_slot_behind_the_last_one_has_no_process() -> None:
+    image = Image()
+    processes = table(image, {5: 0})
+    one = processes.lookup(5, 0)
+    assert one is not None
+    image.poke(one.record.field_address("stop"), 1)  # its stack moves: only the table tells
+    found = {}
+    for slots in (slot(5) + 1, slot(5)):
+        image.poke(processes._table.field_address("r.o.max"), slots)
+        image.memory.forget()
+        found[slots] = (processes.lookup(5, 0) == one, processes.is_process(one))
+    assert found == {slot(5) + 1: (True, True), slot(5): (False, False)}
+
+
 def test_unreadable_memory_is_no_process() -> None:
     processes = table(Image(), {})
     assert not processes.is_process(processes.at(0xDEAD_0000))
+
+
+def test_flags_are_those_of_the_release() -> None:
+    """Of one whose flags are not known, nothing is told."""
+    image = Image()
+    record = image.struct("Process", {"state": ERTS_PSFLG["EXITING"]})
+    assert Process(record, TAGS).status() == "exiting"
+    with pytest.raises(LookupError):
+        Process(record, replace(TAGS, release=28)).has("EXITING")
+
+
+@pytest.mark.parametrize("noted", [MAX_ARG, MAX_ARG + 1])
+def test_saved_arguments_are_no_more_than_a_function_has(noted: int) -> None:
+    image = Image()
+    saved = image.words(*[NIL] * (noted + 8))
+    one = process(image, {"arity": noted, "arg_reg": saved})
+    assert len(saved_arguments(one)) == MAX_ARG

@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import erl
 from tests.harness.gdb import Gdb
+from tests.harness.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(bool(erl.missing_programs()), reason="needs Erlang")
 
@@ -22,7 +23,7 @@ HERE = Path(__file__).parent
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the compiled modules are, and the files that make the node take a step."""
     path = tmp_path_factory.mktemp("reload")
-    subprocess.run(["erlc", "-o", path, *sorted(HERE.glob("*.erl"))], check=True, timeout=erl.PATIENCE)
+    subprocess.run(["erlc", "-o", path, *sorted(HERE.glob("*.erl"))], check=True, timeout=PATIENCE)
     return path
 
 
@@ -38,7 +39,7 @@ def _step(gdb: Gdb, file: Path) -> None:
     """Let the node run until it has taken a step."""
     file.touch()
     gdb.cmd("continue")
-    deadline = time.monotonic() + erl.PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while file.exists():
         assert time.monotonic() < deadline, f"the node did not {file.name}"
         time.sleep(0.02)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beamgdb.vm.record import Record
+from beamgdb.records.record import Record
 from beamgdb.vm.schedulers import KINDS, MAX_SCHEDULERS, Schedulers
 from tests.vm.image import LAYOUT, Image
 

@@ -7,15 +7,18 @@ from typing import Any
 import gdb
 
 from beamgdb.gdbext import current_frame, errors, term_printing
-from beamgdb.gdbext.breakpoints import interpreted, requests
+from beamgdb.gdbext.breakpoints import interpreted
+from beamgdb.gdbext.extension import extension
+from beamgdb.views import stack
 
 
 def _on_stop(event: Any) -> None:
     if not isinstance(event, gdb.BreakpointEvent):
         return
+    requests = extension().requests
     hit = [(point, request) for point in event.breakpoints if (request := requests.of(point.number)) is not None]
     loud = [request for point, request in hit if not (point.commands or "").lstrip().startswith("silent")]
-    trapped = any(request.trapped and interpreted.was_hit(request.location) for request in loud)
+    trapped = any(request.trapped and interpreted.breakpoints().was_hit(request.location) for request in loud)
     if trapped or any(not request.trapped for request in loud):
         errors.guarded(lambda: show(with_frame=trapped))
 
@@ -29,9 +32,10 @@ def show(with_frame: bool) -> None:
     if with_frame and found.gdb_frame.level():
         found.gdb_frame.select()
         gdb.execute("frame")
+    terms = term_printing.terms(found.node)
     for number, word in enumerate(found.arguments()):
         if word is not None:
-            gdb.write(f"      x{number} = {term_printing.text(found.node, word)}\n")
+            gdb.write(stack.variable(stack.VariableRow(f"x{number}", word, terms.text(word))) + "\n")
 
 
 def install() -> None:

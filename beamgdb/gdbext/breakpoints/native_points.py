@@ -14,35 +14,39 @@ from dataclasses import dataclass
 
 import gdb
 
-from beamgdb.gdbext.breakpoints.traps import Arrival
+from beamgdb.gdbext import ctrl_c
+from beamgdb.gdbext.breakpoints.traps import Arrival, each_thread
+from beamgdb.gdbext.c_expressions import set_register
+from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.unwinder import register_reader
 from beamgdb.memory import Unreadable
-from beamgdb.native.machine import ENTER, SCRATCH, STATE, WORD, is_jump
-from beamgdb.vm.node import Node
+from beamgdb.native.registers import SCRATCH, STATE
+from beamgdb.node import Node
+from jit.otp.native_abi import ENTER, GOES_IN, WORD
 
 Arrived = Callable[[Arrival], bool]
 """What to do with a thread that comes to native code: whether to stop it."""
 
 
-class _Point(gdb.Breakpoint):
+class _NativePoint(Asked):
     """One breakpoint."""
 
     def __init__(self, address: int, points: NativePoints) -> None:
-        super().__init__(f"*{address:#x}", internal=True)
-        self.silent = True
+        super().__init__(f"*{address:#x}")
         self.address = address
         self._points = points
 
-    def stop(self) -> bool:
+    def is_wanted(self) -> bool:
         return self._points.reached(self.address)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A thread that was sent to where traps lead, from `address`, and its registers."""
+    """A thread that was sent to where traps lead, from `address`: the registers that it had, and where it passes."""
 
     address: int
     registers: dict[str, int]
+    way: tuple[int, int]
 
 
 class NativePoints:
@@ -51,7 +55,7 @@ class NativePoints:
     def __init__(self, node: Node, arrived: Arrived) -> None:
         self._node = node
         self._arrived = arrived
-        self._points: dict[int, _Point] = {}
+        self._points: dict[int, _NativePoint] = {}
         self._sent: dict[int, _Sent] = {}
         self._passing: dict[int, tuple[int | None, ...]] = {}
 
@@ -62,7 +66,7 @@ class NativePoints:
             if point.is_valid():
                 point.delete()
         for address in addresses - self._points.keys():
-            self._points[address] = _Point(address, self)
+            self._points[address] = _NativePoint(address, self)
 
     def reached(self, address: int) -> bool:
         """A thread has come to one; whether to stop it there."""
@@ -88,18 +92,30 @@ class NativePoints:
             return False
         read = register_reader(gdb.newest_frame())
         kept = {name: value for name in (SCRATCH, "cpsr") if (value := read(name)) is not None}
-        self._sent[arrival.thread] = _Sent(arrival.address, kept)
-        _write({SCRATCH: place | thumb, "pc": jump})
+        with ctrl_c.held():
+            self._sent[arrival.thread] = _Sent(arrival.address, kept, (jump, place))
+            _write({SCRATCH: place | thumb, "pc": jump})
         return True
 
     def back(self) -> Arrival | None:
         """Put the selected thread back where it was sent from, if it was."""
         thread = gdb.selected_thread()
-        sent = self._sent.pop(thread.num, None) if thread is not None else None
-        if thread is None or sent is None:
+        sent = self._sent.get(thread.num) if thread is not None else None
+        if thread is None or sent is None or gdb.newest_frame().pc() not in sent.way:
             return None
-        _write(sent.registers | {"pc": sent.address})
+        with ctrl_c.held():
+            _write(sent.registers | {"pc": sent.address})
+            del self._sent[thread.num]
         return Arrival(sent.address, thread.num)
+
+    def call_back(self) -> None:
+        """The target has stopped: no thread stays on the way. Those that were come to the breakpoint once more."""
+        if not self._sent:
+            return
+        for thread in each_thread():
+            with contextlib.suppress(gdb.error), ctrl_c.held():
+                if self.back() is not None:
+                    self._passing.pop(thread.num, None)
 
     def _jump(self, address: int) -> int | None:
         """The last instruction of the way into native code, which jumps to the scratch register."""
@@ -109,7 +125,7 @@ class NativePoints:
         if enter is None:
             return None
         words = self._node.memory.words(enter.start, (enter.stop - enter.start) // WORD)
-        return next((enter.start + WORD * at for at, word in enumerate(words) if is_jump(word)), None)
+        return next((enter.start + WORD * at for at, word in enumerate(words) if GOES_IN.has(word)), None)
 
     def forget(self) -> None:
         """The VM has ended, or GDB leaves it."""
@@ -121,4 +137,4 @@ class NativePoints:
 
 def _write(registers: dict[str, int]) -> None:
     for name, value in registers.items():
-        gdb.execute(f"set var ${name} = {value:#x}", to_string=True)
+        set_register(name, value)

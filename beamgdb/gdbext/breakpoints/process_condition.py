@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import gdb
 
-from beamgdb.gdbext import current_frame, errors, session
-from beamgdb.vm.node import Unavailable
+from beamgdb.gdbext import current_frame, session
+from beamgdb.gdbext.convenience import ConvenienceFunction, text_of
+from beamgdb.views import process_named
 
 PROCESS = "_beam_process"
 
 
-class IsProcess(gdb.Function):
-    """$_beam_process(NAME): whether the selected thread runs the process with this pid or registered name.
+class IsProcess(ConvenienceFunction):
+    """$_beam_process(NAME): whether the selected thread runs this process.
 
-    For conditions of breakpoints, as in: break -function m:f/1 if $_beam_process("<0.80.0>")"""
+    NAME is a pid or a registered name. For conditions of breakpoints, as in:
 
-    def invoke(self, name: gdb.Value) -> bool:  # type: ignore[override]
-        text = name.string()
-        return errors.raised_as_gdb_error(lambda: _is_running(text))
+      break -function m:f/1 if $_beam_process("<0.80.0>")"""
 
-
-def _is_running(name: str) -> bool:
-    process = current_frame.process(gdb.newest_frame())
-    if process is None:
-        return False
-    try:
+    def answer(self, *arguments: gdb.Value) -> bool:
+        (wanted,) = map(text_of, arguments)
         node = session.require().node
-        if node.term(process.id) == name:
-            return True
-        registered = process.registered_name()
-        return registered is not None and node.term(registered).strip("'") == name
-    except Unavailable:
-        return False
+        # Where processes are not known, no process would ever be the one: that is an error, which stops the program.
+        _ = node.processes
+        process = current_frame.process(gdb.newest_frame())
+        return process is not None and process_named.is_meant(node, process, wanted)
 
 
 def install() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import gdb
 
-from beamgdb.gdbext.breakpoints.location import Location
+from beamgdb.views.location import BreakpointLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,36 +17,35 @@ class Request:
     `trapped`: it stands for traps in bytecode, and GDB's breakpoint is where those lead; else GDB's own is there.
     """
 
-    location: Location
+    location: BreakpointLocation
     condition: str
     process: str
     trapped: bool
 
 
-_requests: dict[int, Request] = {}
+class Requests:
+    """All that were asked for, by the numbers of GDB's breakpoints."""
 
+    def __init__(self) -> None:
+        self._requests: dict[int, Request] = {}
 
-def add(number: int, request: Request) -> None:
-    """Remember what GDB's breakpoint with this number is for."""
-    _requests[number] = request
+    def add(self, number: int, request: Request) -> None:
+        """Remember what GDB's breakpoint with this number is for."""
+        self._requests[number] = request
 
+    def remove(self, number: int) -> None:
+        """That breakpoint has been deleted."""
+        self._requests.pop(number, None)
 
-def remove(number: int) -> None:
-    """That breakpoint has been deleted."""
-    _requests.pop(number, None)
+    def of(self, number: int) -> Request | None:
+        """What a breakpoint is for, None if it is not one of Erlang."""
+        return self._requests.get(number)
 
+    def all(self) -> Iterator[tuple[gdb.Breakpoint, Request]]:
+        """Every breakpoint there is, by number."""
+        points = {one.number: one for one in gdb.breakpoints()}
+        return ((points[number], request) for number, request in sorted(self._requests.items()) if number in points)
 
-def of(number: int) -> Request | None:
-    """What a breakpoint is for, None if it is not one of Erlang."""
-    return _requests.get(number)
-
-
-def all() -> Iterator[tuple[gdb.Breakpoint, Request]]:
-    """Every breakpoint there is, by number."""
-    breakpoints = {one.number: one for one in gdb.breakpoints()}
-    return ((breakpoints[number], request) for number, request in sorted(_requests.items()) if number in breakpoints)
-
-
-def any_trapped() -> bool:
-    """Whether there are some in bytecode. Quick."""
-    return any(request.trapped for request in _requests.values())
+    def any_trapped(self) -> bool:
+        """Whether there are some in bytecode. Quick."""
+        return any(request.trapped for request in self._requests.values())

@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import gdb
 
-from beamgdb.gdbext import read_only, target_memory
+from beamgdb.gdbext import ctrl_c
+from beamgdb.gdbext.c_expressions import set_register
+from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.gdbext.unwinder import is_innermost, register_reader
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
-from beamgdb.vm.node import Node, Unavailable
+from beamgdb.node import Node
+from beamgdb.vm.model import Unavailable
 
 NEVER_RUN = "label_L"
 """An operation that has a handler, but is in no code."""
@@ -61,9 +64,11 @@ class _Word:
 class Traps:
     """Traps in the bytecode of one VM."""
 
-    def __init__(self, node: Node) -> None:
-        """Raises `Unavailable` for a VM that does not interpret code, or whose operations are not known."""
+    def __init__(self, node: Node, target: InferiorMemory) -> None:
+        """`target`: what the memory of `node` is read through. Raises `Unavailable` for a VM that does not interpret
+        code, or whose operations are not known."""
         self._node = node
+        self._target = target
         try:
             handlers = {operation.name: operation.handler for operation in node.process_main.operations}
             roles = node.process_main.roles
@@ -96,11 +101,11 @@ class Traps:
         said: list[str] = []
         with _writable(bool(self._words)):
             for address, word in self._words.items():
-                target_memory.show(address)
+                self._target.show(address)
                 # The memory may be gone, as the module is.
                 with contextlib.suppress(gdb.error, Unreadable):
                     said += self._put_back(address, word)
-        self._words.clear()
+            self._words.clear()
         return said
 
     def arrival(self) -> Arrival | None:
@@ -115,19 +120,18 @@ class Traps:
         handler = self._handler(known.original if known else self._read(address))
         if handler == self.place or handler not in self._handlers:
             raise gdb.GdbError(f"thread {thread.num} cannot go on: the instruction at {address:#x} is not known")
-        gdb.execute(f"set var $pc = {handler:#x}", to_string=True)
+        set_register("pc", handler)
         return Arrival(address, thread.num)
 
     def abandon(self) -> None:
         """GDB leaves the target, which is stopped: make words and threads as if it had never been there."""
-        self.clear()
-        if not self._ever:
-            return
-        for _ in _each_thread():
-            with contextlib.suppress(gdb.error, Unreadable, Unsupported):
-                if self.arrival() is None:
-                    self._replace_fetched()
-        self._ever.clear()
+        with ctrl_c.held():
+            self.clear()
+            for _ in each_thread() if self._ever else ():
+                with contextlib.suppress(gdb.error, Unreadable, Unsupported):
+                    if self.arrival() is None:
+                        self._replace_fetched()
+            self._ever.clear()
 
     # -- words ---------------------------------------------------------------------------------------------------------
 
@@ -138,7 +142,7 @@ class Traps:
         kept = self._kept_by_tracing(address) if self._handler(word) == self._traced else []
         self._words[address] = _Word(word, self._read(kept[0]) if kept else None)
         self._ever[address] = word
-        target_memory.hide(address, word.to_bytes(self._size, self._node.memory.byteorder))
+        self._target.hide(address, word.to_bytes(self._size, self._node.memory.byteorder))
         self._write(address, self._trap(word))
 
     def _put_back(self, address: int, word: _Word) -> list[str]:
@@ -202,7 +206,7 @@ class Traps:
         handler = self._handler(self._ever[min(after)])
         for register in frame.architecture().registers("general"):
             if read(register.name) == self.place:
-                gdb.execute(f"set var ${register.name} = {handler:#x}", to_string=True)
+                set_register(register.name, handler)
         for slot in range(sp, sp + STACK, self._size):
             if self._read(slot) == self.place:
                 self._write(slot, handler)
@@ -217,11 +221,14 @@ class Traps:
         return None
 
 
-def _writable(wanted: bool) -> AbstractContextManager[None]:
-    return read_only.suspended() if wanted else contextlib.nullcontext()
+@contextlib.contextmanager
+def _writable(wanted: bool) -> Iterator[None]:
+    """Allow to write bytecode, and have Ctrl-C wait until all is written."""
+    with ctrl_c.held(), extension().read_only.suspended() if wanted else contextlib.nullcontext():
+        yield
 
 
-def _each_thread() -> Iterator[gdb.InferiorThread]:
+def each_thread() -> Iterator[gdb.InferiorThread]:
     """Every thread, selected in turn."""
     before = gdb.selected_thread()
     try:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterable
 
 import gdb
 
-from beamgdb.gdbext import session, term_printing
+from beamgdb.gdbext import machine_word, session, term_printing
+from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command
-from beamgdb.gdbext.commands.eterm import integer
-from beamgdb.gdbext.progress import Progress
+from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
-from beamgdb.gdbext.style import function, heading, source
+from beamgdb.gdbext.style import GdbStyler
 from beamgdb.memory import Unreadable
-from beamgdb.terms.tags import CATCH, IMMED2_MASK
-from beamgdb.vm import backtrace, calls
-from beamgdb.vm.backtrace import Level
-from beamgdb.vm.node import Node, Unavailable
+from beamgdb.node import Node
+from beamgdb.views import process_named, stack
+from beamgdb.views.stack import DamageRow
+from beamgdb.views.typed import brief, natural
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 
-PID = re.compile(r"<?(?:0\.)?(\d+)\.(\d+)>?")
 LIMIT = re.compile(r"(^|(?<=\s))-limit\s+\S+")
-MAX_LEVELS = 1_000_000
-"""Frames of one process at most."""
 
 
 class BeamBt(Command):
@@ -33,14 +32,14 @@ class BeamBt(Command):
     process that the selected thread runs. `all` prints the stacks of all processes. The process may be running,
     waiting or exiting; a process that runs on a scheduler is shown as that scheduler's thread has it.
 
-    -limit N, before or after PROCESS, stops after N frames of each process. A y register that holds a catch shows the
-    code that handles it."""
+    -limit N, before or after PROCESS, stops after N frames of each process; without it 1000 are shown, and 1 MiB of
+    text at most. A y register that holds a catch shows the code that handles it. A frame that tracing has put onto the
+    stack shows what it is for."""
 
     name = "beam-bt"
-    completer = None
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("-limit", metavar="N", type=_count, default=MAX_LEVELS)
+        parser.add_argument("-limit", metavar="N", type=_count, default=stack.FRAMES)
         parser.add_argument("process", metavar="PROCESS | all", nargs="?")
 
     def split(self, text: str) -> list[str]:
@@ -49,110 +48,56 @@ class BeamBt(Command):
         process = LIMIT.sub("", text).strip()
         return [*(option[0].split() if option else ()), *([process] if process else ())]
 
-    def complete(self, text: str, word: str) -> list[str]:
-        current = session.find()
-        if current is None:
-            return []
-        names = ["all"]
-        for process in current.node.processes:
-            try:
-                name = process.registered_name()
-                names.append(current.node.term(name if name else process.id))
-            except Unreadable:
-                continue
-        # GDB completes the last word only, and a pid has several.
-        return [name[len(text) - len(word) :] for name in names if name.startswith(text)]
+    def words(self, before: str, start: str) -> Iterable[str]:
+        return () if before.rstrip().endswith("-limit") else ["all", *completion.processes()]
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
-        running = Running(node)
+        running, limit = Running(node), arguments.limit
         if arguments.process is None:
-            self._selected(node, running, arguments.limit)
+            process = running.selected()
+            if process is None:
+                raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
+            _show(node, process, running, limit)
         elif arguments.process == "all":
-            self._all(node, running, arguments.limit)
+            _show_all(node, running, limit)
         else:
-            process = find_process(node, arguments.process)
-            show(node, process, running, arguments.limit)
-
-    def _selected(self, node: Node, running: Running, limit: int) -> None:
-        process = running.selected()
-        if process is None:
-            raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
-        show(node, process, running, limit)
-
-    def _all(self, node: Node, running: Running, limit: int) -> None:
-        with Progress("processes", node.processes.count()) as progress:
-            for process in node.processes:
-                try:
-                    show(node, process, running, limit)
-                except (Unreadable, Unavailable) as error:
-                    gdb.write(f"Process at {process.address:#x}: {error}\n")
-                gdb.write("\n")
-                progress.advance()
+            _show(node, process_named.find(node, arguments.process, machine_word.evaluated), running, limit)
 
 
 def _count(text: str) -> int:
     """A number of frames."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of frames")
-    return int(text)
+    number = natural(text)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is no number of frames")
+    return number
 
 
-def find_process(node: Node, text: str) -> Process:
-    """The process that a user means; raises `Unavailable`."""
-    pid = PID.fullmatch(text)
-    if pid is not None:
-        process = node.processes.lookup(int(pid[1]), int(pid[2]))
-        if process is None:
-            raise Unavailable(f"no process {text}: it has ended, or never was")
-        return process
-    for process in node.processes:
-        name = process.registered_name()
-        if name and node.term(name).strip("'") == text.strip("'"):
-            return process
-    return _process_at(node, text)
+def _show(node: Node, process: Process, running: Running, limit: int) -> None:
+    for row in stack.rows(node, process, running, term_printing.terms(node), limit):
+        for line in stack.lines(row, GdbStyler()):
+            gdb.write(line + "\n")
 
 
-def _process_at(node: Node, text: str) -> Process:
+def _show_all(node: Node, running: Running, limit: int) -> None:
+    damaged: list[DamageRow] = []
+    with ProgressLine("processes", _number_of_processes(node)) as progress:
+        for found in stack.processes(node, running):
+            if isinstance(found, DamageRow):
+                damaged.append(found)
+            else:
+                _show(node, found, running, limit)
+                gdb.write("\n")
+            progress.advance()
+    for line in stack.damaged_lines(damaged):
+        gdb.write(line + "\n")
+
+
+def _number_of_processes(node: Node) -> int:
     try:
-        address = integer(gdb.parse_and_eval(text))
-    except gdb.error:
-        raise Unavailable(f"no process is registered as {text}, and it is no pid or address") from None
-    process = node.processes.at(address & node.memory.address_mask)
-    if not node.processes.is_process(process):
-        raise Unavailable(f"there is no process at {address:#x}")
-    return process
-
-
-def show(node: Node, process: Process, running: Running, limit: int) -> None:
-    """Print a process and its stack."""
-    title = calls.spawned_as(node, process).removeprefix("p")
-    gdb.write(heading(f"P{title}: {process.status()}{running.where(process)}") + "\n")
-    arguments = [] if running.in_erlang(process) else backtrace.saved_arguments(process)
-    for number, level in enumerate(running.levels(process)):
-        if number >= limit:
-            gdb.write(f"(more frames follow: -limit {limit})\n")
-            return
-        gdb.write(f"#{number:<3}{_position(node, level, process)}\n")
-        for index, word in enumerate(arguments if number == 0 else ()):
-            gdb.write(f"      x{index} = {term_printing.text(node, word)}\n")
-        for index, word in enumerate(level.y_registers):
-            gdb.write(f"      y{index} = {_y_register(node, word)}\n")
-
-
-def _position(node: Node, level: Level, process: Process) -> str:
-    if level.place is None:
-        # A scheduled NIF or BIF goes on in a few words made for it, and the VM has noted which it is.
-        call = process.current_call() if not level.calling else None
-        return f"{level.pc:#x} in {function(calls.mfa(node, *call)) if call else '<unknown code>'}"
-    text = f"{level.pc:#x} in {function(level.place.code.name)}+{level.pc - level.place.code.start}"
-    where = node.code.where(level.lookup)
-    return f"{text} at {source(where.file, where.line)}" if where else text
-
-
-def _y_register(node: Node, word: int) -> str:
-    text = term_printing.text(node, word)
-    return f"{text} (catch)" if word & IMMED2_MASK == CATCH and "catch" not in text else text
+        return node.processes.count()
+    except Unreadable:
+        return 0
 
 
 def install() -> None:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import gdb
 
-from beamgdb.gdbext import current_frame, session
-from beamgdb.gdbext.breakpoints.location import BadLocation, Function, parse
+from beamgdb.code.loaded import Place
+from beamgdb.gdbext import beam_files, current_frame, session, term_printing
+from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command, leading_options
-from beamgdb.gdbext.disassembly.listing import Listing, bytecode_of
-from beamgdb.vm.code import Place
-from beamgdb.vm.node import Node, Unavailable
+from beamgdb.gdbext.style import GdbStyler
+from beamgdb.gdbext.unwinder import unwinder_of
+from beamgdb.node import Node
+from beamgdb.views.disassembly import listing
+from beamgdb.views.disassembly.listing import FunctionListing, ListingSources, bytecode_of
+from beamgdb.views.location import BadLocation, FunctionLocation, parse
+from beamgdb.vm.model import Unavailable
 
 _OPTION = re.compile(r"\s*(-bytecode(?=\s)|-beam\s+(\"[^\"]*\"|\S+))")
 
 
 class BeamDisas(Command):
-    """Show the code of an Erlang function: BEAM operations, source lines and machine code interleaved.
+    """Show the code of an Erlang function, with source lines and operations.
 
     FUNCTION is MODULE:FUNCTION/ARITY; the arity may be left out where there is only one. Without it, the function of
-    the selected frame is shown, with => where that is.
+    the selected frame is shown, with => where that is. Of
+    machine code, > marks where jumps in the function lead; what is no instruction shows as data (.byte, .quad, .word).
 
     Native code and code of the JIT are shown with the operations that they were compiled from, if the module's .beam
     file is found; -beam names it. For native code without it, the interpreter's own instructions stand for them. Of
@@ -32,7 +39,6 @@ class BeamDisas(Command):
 
     name = "beam-disas"
     category = gdb.COMMAND_DATA
-    completer = None
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-bytecode", action="store_true")
@@ -45,15 +51,20 @@ class BeamDisas(Command):
         words = [word.strip('"') for word in options]
         return [*words, rest] if rest else words
 
-    def complete(self, text: str, word: str) -> list[str]:
-        return completion.functions(text, word)
+    def words(self, before: str, start: str) -> Iterable[str]:
+        if before.rstrip().endswith("-beam"):
+            return completion.beam_files(start)
+        return completion.functions(start, with_lines=False)
 
     def run(self, arguments: argparse.Namespace) -> None:
-        node = session.require().node
+        current = session.require()
+        node = current.node
+        files = partial(beam_files.candidates, node)
+        sources = ListingSources(term_printing.terms(node), c_name, unwinder_of(current), files)
         for place, pc in self._wanted(node, arguments.function, arguments.bytecode):
             path = Path(arguments.beam).expanduser() if arguments.beam else None
-            for line in Listing(node, place, pc, path).lines():
-                gdb.write(line + "\n")
+            for row in FunctionListing(sources, place, pc, path).rows():
+                gdb.write(listing.line(row, GdbStyler()) + "\n")
 
     def _wanted(self, node: Node, text: str | None, bytecode: bool) -> Iterator[tuple[Place, int | None]]:
         """The code that is meant, with the address where the selected frame is. Raises `Unavailable`."""
@@ -71,7 +82,7 @@ class BeamDisas(Command):
             location, _ = parse(text, node.code)
         except BadLocation as error:
             self.parser.error(str(error))
-        if not isinstance(location, Function):
+        if not isinstance(location, FunctionLocation):
             self.parser.error("a function is wanted, MODULE:FUNCTION/ARITY")
         entries = location.addresses(node.code)
         if not entries:

@@ -7,10 +7,13 @@ import argparse
 import gdb
 
 from beamgdb.gdbext import current_frame, session, term_printing
+from beamgdb.gdbext.breakpoints.compiled import TooMany
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.stepping import compiled_walk, interpreted_walk, position
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import Ended, Interrupted
+from beamgdb.views import steps
+from beamgdb.views.typed import brief, natural
 
 
 def _line(start: Position, into: bool) -> None:
@@ -38,14 +41,11 @@ def _show(before: Position) -> None:
     gdb.write(rest if rest and position.of(found).is_same_call(before) else text)
 
 
-NON_VALUE = 0
-"""`THE_NON_VALUE` (erl_term.h), which is in x0 when an exception has come to its handler."""
-
-
-class _Step(Command):
+class _StepCommand(Command):
     """A step, COUNT times."""
 
     category = gdb.COMMAND_RUNNING
+    looks = False
     repeats = True
     into: bool
 
@@ -61,10 +61,14 @@ class _Step(Command):
         except (Ended, Interrupted) as reason:
             gdb.write(str(reason))
             return
+        except TooMany:
+            if int(gdb.newest_frame().pc()) != start.pc:
+                _show(start)
+            raise
         _show(start)
 
 
-class BeamStep(_Step):
+class BeamStep(_StepCommand):
     """Step to the next line of Erlang code, into functions that are called.
 
     The step follows the process: it ends where that one gets to another line, also on another scheduler and after it
@@ -75,7 +79,7 @@ class BeamStep(_Step):
     into = True
 
 
-class BeamNext(_Step):
+class BeamNext(_StepCommand):
     """Step to the next line of Erlang code, over functions that are called.
 
     As beam-step, but calls are run until they return. A function that is called in place of this one, by a tail call,
@@ -92,6 +96,7 @@ class BeamFinish(Command):
 
     name = "beam-finish"
     category = gdb.COMMAND_RUNNING
+    looks = False
     repeats = True
 
     def run(self, arguments: argparse.Namespace) -> None:
@@ -103,19 +108,16 @@ class BeamFinish(Command):
             gdb.write(str(reason))
             return
         _show(start)
-        value = current_frame.x_register(0)
-        # A handler of exceptions may be right behind the call.
-        if returned and value != NON_VALUE:
-            gdb.write(f"Value returned is {term_printing.text(session.require().node, value)}\n")
-        else:
-            gdb.write("An exception was raised, and is caught here.\n")
+        terms = term_printing.terms(session.require().node)
+        gdb.write(steps.line(steps.returned(terms, current_frame.x_register(0), returned)) + "\n")
 
 
 def _count(text: str) -> int:
     """A number of steps."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of steps")
-    return int(text)
+    number = natural(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is no number of steps")
+    return number
 
 
 def install() -> None:

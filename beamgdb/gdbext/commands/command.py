@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterable, Iterator
+from inspect import cleandoc
+from textwrap import wrap
 from typing import NoReturn
 
 import gdb
 
-from beamgdb.gdbext import errors, events
+from beamgdb.gdbext import errors, events, session, standing
+from beamgdb.gdbext.commands import completion
+from beamgdb.views.styler import COLUMNS
+
+LONGEST_MESSAGE = 300
+"""Characters of what is said to be wrong with a command line."""
 
 
-class _Parser(argparse.ArgumentParser):
+class _CommandParser(argparse.ArgumentParser):
     """Says what is wrong in one line and does not exit GDB."""
 
     def error(self, message: str) -> NoReturn:
-        raise gdb.GdbError(f"{self.prog}: {message} (see `help {self.prog}`)")
+        raise gdb.GdbError(f"{self.prog}: {_cut(message)} (see `help {self.prog}`)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise gdb.GdbError(message or "")
+
+
+def _cut(message: str) -> str:
+    """A message in which argparse may repeat what was typed, however long."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."
 
 
 def leading_options(pattern: re.Pattern[str], text: str) -> tuple[list[str], str]:
@@ -32,26 +45,36 @@ def leading_options(pattern: re.Pattern[str], text: str) -> tuple[list[str], str
     return words, text.strip()
 
 
+def in_columns(text: str) -> Iterator[str]:
+    """Paragraphs as lines that fit a terminal; a line that is indented stays as it is."""
+    for paragraph in text.split("\n\n"):
+        yield from paragraph.splitlines() if paragraph.startswith("  ") else _filled(paragraph)
+        yield ""
+
+
+def _filled(text: str, indent: str = "") -> list[str]:
+    return wrap(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+
+
 class Command(gdb.Command):
     """A command `name`. Its class docstring is the help text; `arguments` declares what it takes, `run` does it."""
 
     name: str
     category = gdb.COMMAND_STACK
-    completer: int | None = gdb.COMPLETE_NONE
+    completer = gdb.COMPLETE_NONE
+    """GDB's own completion of arguments that are no options, unless `words` knows better."""
     repeats = False
     """Whether an empty line that follows does the same again."""
+    looks = True
+    """Whether it shows what is in the program's memory."""
 
     def __init__(self) -> None:
-        self.parser = _Parser(prog=self.name, add_help=False, allow_abbrev=False, prefix_chars="-")
+        self.parser = _CommandParser(prog=self.name, add_help=False, allow_abbrev=False, prefix_chars="-")
         self.arguments(self.parser)
         usage = " ".join(self.parser.format_usage().split()).replace("usage: ", "Usage: ")
-        summary, _, rest = (self.__doc__ or "").partition("\n\n")
-        body = "\n".join(line.removeprefix("    ") for line in rest.splitlines()).strip()
-        self.__doc__ = f"{summary.strip()}\n{usage}\n\n{body}".strip()
-        if self.completer is None:
-            super().__init__(self.name, self.category)
-        else:
-            super().__init__(self.name, self.category, self.completer)
+        summary, _, rest = cleandoc(self.__doc__ or "").partition("\n\n")
+        self.__doc__ = "\n".join([summary, *_filled(usage, "  "), "", *in_columns(rest)]).strip()
+        super().__init__(self.name, self.category)
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments."""
@@ -59,6 +82,21 @@ class Command(gdb.Command):
     def run(self, arguments: argparse.Namespace) -> None:
         """Do it; print with `gdb.write`."""
         raise NotImplementedError
+
+    def words(self, before: str, start: str) -> Iterable[str] | int:
+        """What an argument may be that begins with `start`, and that stands behind `before`; or GDB's own completion
+        for it."""
+        return self.completer
+
+    def complete(self, text: str, word: str | None) -> list[str] | int:
+        """What the last argument may become. GDB asks first, without a word, where words end."""
+        before, start = completion.split(text)
+        names: Iterable[str] | int = self.words(before, start)
+        if start.startswith("-"):
+            names = (option for one in self.parser._actions for option in one.option_strings)
+        if isinstance(names, int):
+            return names
+        return completion.fitting(start, word, names) if word is not None else []
 
     def split(self, text: str) -> list[str]:
         """The words of the command line."""
@@ -71,5 +109,11 @@ class Command(gdb.Command):
 
     def _invoke(self, argument: str) -> None:
         parsed = self.parser.parse_args(self.split(argument))
+        standing.require_one()
+        if standing.running():
+            session.forget_all()
         events.catch_up()
         self.run(parsed)
+        if self.looks and (count := len(standing.running())):
+            others = f"{count} threads are" if count > 1 else "a thread is"
+            gdb.write(f"beamgdb: {others} running: what is shown may have changed meanwhile\n", gdb.STDERR)

@@ -1,17 +1,97 @@
-"""Completion of what commands take."""
+"""Completion of what commands take. Whatever goes wrong here only means that nothing is offered."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import gdb
+
+from beamgdb.code.loaded import LoadedCode
+from beamgdb.code.module import NO_CODE
 from beamgdb.gdbext import session
+from beamgdb.memory import Unreadable
+from beamgdb.vm.model import Unavailable
+
+MOST = 2_000
+"""Words that are offered at most. GDB shows 200 (`max-completions`)."""
+
+_LAST = re.compile(r"(?:'(?:[^'\\]|\\.)*'?|<[^>\s]*>?|[^\s'<])*$")
+"""The last argument of a command line, in which quoted atoms may have blanks."""
 
 
-def functions(text: str, word: str) -> list[str]:
-    """Names of Erlang functions that the last word of a command line may become."""
+def split(text: str) -> tuple[str, str]:
+    """What a command line begins with, and its last argument, which is to be completed."""
+    found = _LAST.search(text)
+    start = found.start() if found is not None else len(text)
+    return text[:start], text[start:]
+
+
+def fitting(start: str, word: str, names: Iterable[str]) -> list[str]:
+    """Those names that an argument may become. Of that GDB replaces the `word` at the end only: it takes a colon, and
+    much else, for the end of one."""
+    found: list[str] = []
+    try:
+        for name in names:
+            if name.startswith(start):
+                found.append(name[len(start) - len(word) :])
+                if len(found) == MOST:
+                    break
+    except (Unreadable, Unavailable, KeyError, gdb.error):
+        pass
+    return found
+
+
+def functions(start: str, *, with_lines: bool) -> Iterator[str]:
+    """Names of Erlang functions, and of lines that have code, as FILE:LINE, that may begin so."""
+    code = _code()
+    for module in code:
+        yield from (one.name for one in code.functions(module) if not one.name.endswith(NO_CODE))
+    if with_lines and start and not start.startswith("'"):
+        yield from lines(code, start)
+
+
+def lines(code: LoadedCode, start: str) -> Iterator[str]:
+    """Lines with code of the files whose names may begin so."""
+    name = start.partition(":")[0]
+    seen: set[tuple[str, int]] = set()
+    for module in code:
+        for one in code.lined(module):
+            for _, file, number in one.lines:
+                short = PurePosixPath(file).name
+                if number and short.startswith(name) and (short, number) not in seen:
+                    seen.add((short, number))
+                    yield f"{short}:{number}"
+
+
+def beam_files(start: str) -> Iterator[str]:
+    """.beam files, and folders, whose paths begin so."""
+    folder, slash, _ = start.rpartition("/")
+    try:
+        found = sorted(Path(folder + slash or ".").iterdir())
+    except OSError:
+        return
+    for path in found:
+        if path.is_dir() or path.suffix == ".beam":
+            yield f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}"
+
+
+def processes() -> Iterator[str]:
+    """Pids of processes, and their registered names."""
     current = session.find()
     if current is None:
-        return []
-    code = current.node.code
-    start = text.split(" ")[-1]
-    names = (one.name for module in code for one in code.functions(module))
-    # GDB completes the last word only, and takes a colon for the end of one.
-    return [name[len(start) - len(word) :] for name in names if name.startswith(start)]
+        return
+    for process in current.node.processes:
+        try:
+            name = process.registered_name()
+            if name:
+                yield current.node.term(name)
+            yield current.node.term(process.id)
+        except (Unreadable, Unavailable):
+            continue
+
+
+def _code() -> LoadedCode:
+    current = session.find()
+    return current.node.code if current is not None else LoadedCode()

@@ -8,6 +8,7 @@ import gdb
 
 from beamgdb.gdbext import session, term_printing
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.machine_word import machine_word
 
 
 class Eterm(Command):
@@ -37,23 +38,9 @@ class Eterm(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         (expression,) = arguments.expression
-        word = integer(gdb.parse_and_eval(expression)) & node.memory.address_mask
-        if arguments.boxed:
-            gdb.write(node.boxed(word, term_printing.limits()) + "\n")
-        else:
-            gdb.write(node.term(word, term_printing.limits()) + "\n")
-
-
-def integer(value: gdb.Value) -> int:
-    """A value as a machine word; raises `gdb.GdbError` for what has none."""
-    if value.is_optimized_out:
-        raise gdb.GdbError("the value is not available in this frame")
-    kind = value.type.strip_typedefs()
-    if kind.code == gdb.TYPE_CODE_FUNC:
-        return int(value.address or 0)
-    if kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FLT):
-        raise gdb.GdbError(f"a value of type {value.type} is no machine word")
-    return int(value)
+        word = machine_word(gdb.parse_and_eval(expression)) & node.memory.address_mask
+        terms = term_printing.terms(node)
+        gdb.write((terms.boxed if arguments.boxed else terms.text)(word) + "\n")
 
 
 def install() -> None:

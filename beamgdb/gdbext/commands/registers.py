@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 import gdb
 
-from beamgdb.beamasm.symbol_file import X_VARIABLES
+from beamgdb.code.symbol_file import X_VARIABLES
 from beamgdb.gdbext import current_frame, session, term_printing
 from beamgdb.gdbext.commands.command import Command
-from beamgdb.gdbext.printers import NOT_AVAILABLE
-from beamgdb.vm.node import Unavailable
+from beamgdb.views import registers
+from beamgdb.views.registers import FloatRow, RegisterRow
+from beamgdb.views.terms import Terms
+from beamgdb.views.typed import brief, natural
 
 
 class _Registers(Command):
@@ -21,16 +24,23 @@ class _Registers(Command):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("number", metavar="N", nargs="?", type=self._number)
+        parser.set_defaults(raw=False)
 
     def _number(self, text: str) -> int:
         """N, also written with the letter: `xreg x3`."""
-        digits = text.removeprefix(self.letter)
-        if not digits.isdecimal():
-            raise argparse.ArgumentTypeError(f"{text!r} is no register number")
-        return int(digits)
+        number = natural(text.removeprefix(self.letter))
+        if number is None:
+            raise argparse.ArgumentTypeError(f"{brief(text)} is no register number")
+        return number
 
-    def show(self, number: int, text: str) -> None:
-        gdb.write(f"{self.letter + str(number):<4} {text}\n")
+    def run(self, arguments: argparse.Namespace) -> None:
+        raw = session.require().node.memory.word_size if arguments.raw else 0
+        for row in self.rows(arguments.number):
+            gdb.write(registers.line(row, raw) + "\n")
+
+    def rows(self, number: int | None) -> Iterable[RegisterRow | FloatRow]:
+        """What to show: one register, or all. Raises `Unavailable`."""
+        raise NotImplementedError
 
 
 class _TermRegisters(_Registers):
@@ -39,12 +49,6 @@ class _TermRegisters(_Registers):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-raw", action="store_true")
         super().arguments(parser)
-
-    def show_word(self, number: int, word: int, raw: bool) -> None:
-        """A register's term, with the machine word before it on request."""
-        node = session.require().node
-        text = term_printing.text(node, word)
-        self.show(number, f"{word:#0{2 + 2 * node.memory.word_size}x} {text}" if raw else text)
 
 
 class XRegisters(_TermRegisters):
@@ -57,18 +61,14 @@ class XRegisters(_TermRegisters):
     name = "xreg"
     letter = "x"
 
-    def run(self, arguments: argparse.Namespace) -> None:
-        if arguments.number is not None:
-            self.show_word(arguments.number, current_frame.x_register(arguments.number), arguments.raw)
-            return
+    def rows(self, number: int | None) -> Iterable[RegisterRow]:
+        if number is not None:
+            return [registers.row("x", number, current_frame.x_register(number), _terms())]
         frame = current_frame.selected()
         if frame.erlang.x_registers is None:
             frame.x_register(0)
-        for number in range(max(X_VARIABLES, frame.erlang.place.code.arity or 0)):
-            try:
-                self.show_word(number, frame.x_register(number), arguments.raw)
-            except Unavailable:
-                self.show(number, NOT_AVAILABLE)
+        shown = range(max(X_VARIABLES, frame.erlang.place.code.arity or 0))
+        return registers.rows("x", shown, frame.x_register, _terms())
 
 
 class YRegisters(_TermRegisters):
@@ -80,15 +80,13 @@ class YRegisters(_TermRegisters):
     name = "yreg"
     letter = "y"
 
-    def run(self, arguments: argparse.Namespace) -> None:
-        if arguments.number is not None:
-            self.show_word(arguments.number, current_frame.y_register(arguments.number), arguments.raw)
-            return
+    def rows(self, number: int | None) -> Iterable[RegisterRow]:
+        if number is not None:
+            return [registers.row("y", number, current_frame.y_register(number), _terms())]
         words = current_frame.selected().words()
         if not words:
             gdb.write("This frame has no y registers.\n")
-        for number, word in enumerate(words):
-            self.show_word(number, word, arguments.raw)
+        return registers.rows("y", range(len(words)), words.__getitem__, _terms())
 
 
 class FloatRegisters(_Registers):
@@ -99,10 +97,13 @@ class FloatRegisters(_Registers):
     name = "freg"
     letter = "f"
 
-    def run(self, arguments: argparse.Namespace) -> None:
-        wanted = range(current_frame.FLOAT_REGISTERS) if arguments.number is None else (arguments.number,)
-        for number in wanted:
-            self.show(number, repr(current_frame.f_register(number)))
+    def rows(self, number: int | None) -> Iterable[FloatRow]:
+        wanted = range(current_frame.FLOAT_REGISTERS) if number is None else (number,)
+        return (FloatRow(f"f{number}", current_frame.f_register(number)) for number in wanted)
+
+
+def _terms() -> Terms:
+    return term_printing.terms(session.require().node)
 
 
 def install() -> None:

@@ -14,16 +14,18 @@ from contextlib import contextmanager
 
 import gdb
 
-from beamgdb.frames.flow import Control, FunctionFlow
+from beamgdb.beamasm.flow import Control, FunctionFlow
 from beamgdb.gdbext import events, session
-from beamgdb.gdbext.breakpoints import native
+from beamgdb.gdbext.breakpoints import compiled
+from beamgdb.gdbext.points import Asked, InternalPoint
 from beamgdb.gdbext.stepping import position as positions
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import ExitPoint, exit_watched, resume
 from beamgdb.gdbext.unwinder import register_reader, unwinder_of
 from beamgdb.memory import Unreadable
-from beamgdb.vm.node import Node, Unavailable
-from beamgdb.vm.unwind import PROCESS_MAIN, Unwinder
+from beamgdb.node import Node
+from beamgdb.unwinding.beamasm import PROCESS_MAIN, BeamAsmUnwinder
+from beamgdb.vm.model import Unavailable
 
 MAX_INSTRUCTIONS = 100_000
 """Machine instructions of one step at most."""
@@ -31,20 +33,22 @@ MAX_INSTRUCTIONS = 100_000
 LINK_REGISTER = {"aarch64": "x30"}
 """Where a C function finds the address to return to when it is called; elsewhere at the top of the thread's stack."""
 
+FLAGS = ("eflags", "cpsr")
+"""Registers that conditions of branches are read from, as GDB names them."""
+
 Wanted = Callable[[Position], bool]
 """Whether to stop where a process has come to."""
 
 
-class _Point(gdb.Breakpoint):
+class _ProcessPoint(Asked):
     """Stops the process that is stepped, where it is wanted."""
 
     def __init__(self, address: int, start: Position, wanted: Wanted) -> None:
-        super().__init__(f"*{address:#x}", internal=True)
-        self.silent = True
+        super().__init__(f"*{address:#x}")
         self._start = start
         self._wanted = wanted
 
-    def stop(self) -> bool:
+    def is_wanted(self) -> bool:
         node = session.require().node
         if node.machine is None or _read(node.machine.process) != self._start.process.address:
             return False
@@ -54,16 +58,15 @@ class _Point(gdb.Breakpoint):
             return False
 
 
-class _ThreadPoint(gdb.Breakpoint):
+class _ThreadPoint(InternalPoint):
     """Stops a thread where a C function has returned to."""
 
     def __init__(self, address: int, thread: gdb.InferiorThread) -> None:
-        super().__init__(f"*{address:#x}", internal=True)
-        self.silent = True
+        super().__init__(f"*{address:#x}")
         self.thread = thread.global_num
 
 
-class _Walk:
+class _CompiledWalk:
     """A step of one process."""
 
     def __init__(self, start: Position, at_exit: ExitPoint | None) -> None:
@@ -90,48 +93,57 @@ class _Walk:
     def _forwards(self, pc: int) -> None:
         """Run some instructions: over those that lead nowhere else, over C functions, and to what is jumped to or
         called."""
-        places, thread = self._next(pc), gdb.selected_thread()
-        if not places or thread is None or native.hardware_used() + len(places) > native.HARDWARE:
+        places, thread = self._next(pc, compiled.HARDWARE - compiled.hardware_used()), gdb.selected_thread()
+        if not places or thread is None:
             # GDB prints where that has led, whatever is done with its output.
             resume("stepi", self.start, self._at_exit)
             return
         with _deleted([_ThreadPoint(place, thread) for place in places]):
             resume("continue", self.start, self._at_exit)
 
-    def _next(self, pc: int) -> set[int]:
-        """Where the thread comes to next, one of these; none if that is not known."""
+    def _next(self, pc: int, room: int) -> set[int]:
+        """Where the thread comes to next, one of these, not more than there is room for; none if that is not known."""
         node = self._node
         place = node.code.find(pc)
         unwinder = unwinder_of(session.require())
-        flow = unwinder.flow(place.code) if place is not None and isinstance(unwinder, Unwinder) else None
-        if place is not None and flow is not None and isinstance(unwinder, Unwinder):
+        flow = unwinder.flow(place.code) if place is not None and isinstance(unwinder, BeamAsmUnwinder) else None
+        if place is not None and flow is not None and isinstance(unwinder, BeamAsmUnwinder):
             start = place.code.start + unwinder.prologue(place.code)
             lines = {at - start for at, *_ in place.code.lines}
-            ahead = {start + offset for offset in self._ahead(flow, pc - start, lines)}
+            ahead = {start + offset for offset in self._ahead(flow, pc - start, lines, room)}
             if ahead:
                 return ahead
         # Not before it is needed: the disassembler takes time to load.
-        from beamgdb.gdbext.stepping.machine_code import LONGEST, control
+        from beamgdb.machine_code.control import control
+        from beamgdb.machine_code.text import LONGEST
 
         code = node.memory.read(pc, LONGEST)
-        found = control(node.identity.arch or "", code, pc, register_reader(gdb.newest_frame()), node.memory.word)
+        found = control(node.identity.arch or "", code, pc, _register, node.memory.word)
         if found is None:
             return set()
         if found.target is None:
             return {found.end}
         if node.code.find(found.target) is None:
             return {found.end} if found.call else set()
-        return {found.target, found.end} if found.conditional else {found.target}
+        if not found.conditional:
+            return {found.target}
+        both = {found.target, found.end}
+        if len(both) <= room:
+            return both
+        return {found.target if found.taken else found.end} if found.taken is not None else set()
 
-    def _ahead(self, flow: FunctionFlow, offset: int, lines: set[int]) -> set[int]:
+    def _ahead(self, flow: FunctionFlow, offset: int, lines: set[int], room: int) -> set[int]:
         """Where straight code from `offset` on ends: at another line, before what jumps or calls elsewhere, or after a
-        branch. None where there is no straight code."""
+        branch if there is room for all places where it leads. None where there is no straight code."""
         at = offset
         while (step := flow.steps.get(at)) is not None and (at == offset or at not in lines):
             if step.control is Control.NEXT or (step.control is Control.CALL and step.native):
                 at = step.end
             elif step.control is Control.BRANCH and step.targets and all(to in flow.steps for to in step.targets):
-                return {*step.targets, step.end}
+                after = {*step.targets, step.end}
+                if len(after) > room:
+                    break
+                return after
             else:
                 break
         return {at} - {offset} if at in flow.steps else set()
@@ -160,8 +172,10 @@ class _Walk:
     def _over(self, here: Position) -> None:
         """Run a function that was called, until it has returned or something else ends the step."""
         start = self.start
-        entry = start.place.code.start
-        places: dict[int, Wanted] = {entry: lambda there: there.distance <= start.distance}
+        places: dict[int, Wanted] = {}
+        if here.distance <= start.distance:
+            # By a tail call: nothing of the function is left to return to, but it may be called again.
+            places[start.place.code.start] = lambda there: there.distance <= start.distance
         if here.return_address is not None:
             places[here.return_address] = lambda there: there.distance < here.distance
         if start.catch is not None:
@@ -205,13 +219,13 @@ class _Walk:
         code = self._node.code
         found = {at: code.find(at) for at in places}
         points = [
-            _Point(at, self.start, wanted)
+            _ProcessPoint(at, self.start, wanted)
             for at, wanted in places.items()
             if (place := found[at]) is not None and not place.is_internal
         ]
         with _deleted(points):
-            if native.hardware_used() > native.HARDWARE:
-                raise native.TooMany(native.NO_MORE)
+            if compiled.hardware_used() > compiled.HARDWARE:
+                raise compiled.TooMany(compiled.NO_MORE)
             resume("continue", self.start, self._at_exit)
 
 
@@ -230,19 +244,26 @@ def _pc() -> int:
     return int(gdb.newest_frame().pc())
 
 
+def _register(name: str) -> int | None:
+    """A register, also one of flags, which GDB takes for no number."""
+    return int(gdb.newest_frame().read_register(name)) if name in FLAGS else _read(name)
+
+
 def _read(register: str) -> int | None:
     return register_reader(gdb.newest_frame())(register)
 
 
 def line(start: Position, into: bool) -> None:
-    """Run to another line, or with `into` to the next call. Raises `Ended`, `Interrupted`."""
+    """Run to another line, or with `into` to the next call. Raises `Ended`, `Interrupted`, `TooMany`."""
+    if compiled.hardware_used() >= compiled.HARDWARE:
+        raise compiled.TooMany(compiled.NO_MORE)
     with exit_watched(start) as at_exit, events.later():
-        _Walk(start, at_exit).line(into)
+        _CompiledWalk(start, at_exit).line(into)
 
 
 def out(start: Position) -> bool:
     """Run until the function has returned, or raised an exception; whether the process is where it would return to.
     Raises `Ended`, `Interrupted`."""
     with exit_watched(start) as at_exit:
-        _Walk(start, at_exit).out()
+        _CompiledWalk(start, at_exit).out()
     return _pc() == start.return_address

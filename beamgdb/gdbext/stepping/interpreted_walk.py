@@ -6,24 +6,25 @@ from __future__ import annotations
 
 import gdb
 
-from beamgdb.beamasm.registrations import Module
+from beamgdb.code.module import Module
 from beamgdb.gdbext import current_frame, session
 from beamgdb.gdbext.breakpoints import interpreted
 from beamgdb.gdbext.breakpoints.traps import Arrival
-from beamgdb.gdbext.disassembly.listing import bytecode_of
 from beamgdb.gdbext.stepping import position as positions
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import exit_watched, resume
 from beamgdb.gdbext.unwinder import register_reader
 from beamgdb.interpreter import callees, instructions
-from beamgdb.interpreter.instructions import Instruction
+from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
-from beamgdb.native.machine import CALL_CODE, CALLEE, PROCESS
-from beamgdb.vm.node import Unavailable
+from beamgdb.native.registers import CALLEE, PROCESS
+from beamgdb.views.disassembly.listing import bytecode_of
+from beamgdb.vm.model import Unavailable
+from jit.otp.native_abi import CALL_CODE
 
 
-class _Walk:
+class _InterpretedWalk:
     """A watch for one process."""
 
     def __init__(self, start: Position) -> None:
@@ -67,14 +68,14 @@ class _Walk:
         raise NotImplementedError
 
 
-class _Out(_Walk):
+class _OutWalk(_InterpretedWalk):
     """Until the function has returned to its caller, or raised an exception."""
 
     def ends(self, arrival: Arrival, here: Position) -> bool:
         return here.distance < self.start.distance
 
 
-class _Line(_Walk):
+class _LineWalk(_InterpretedWalk):
     """Until another line of the function, a new call of it instead of this one, or its caller."""
 
     def __init__(self, start: Position) -> None:
@@ -99,8 +100,8 @@ class _Line(_Walk):
         return here.distance <= self.start.distance
 
 
-class _Into(_Line):
-    """As `_Line`, or until a function is called."""
+class _IntoWalk(_LineWalk):
+    """As `_LineWalk`, or until a function is called."""
 
     def __init__(self, start: Position) -> None:
         super().__init__(start)
@@ -114,7 +115,7 @@ class _Into(_Line):
             # The instruction in progress has its trap behind it.
             self._enter(start.pc - self._node.memory.word_size)
 
-    def _calls_of_function(self) -> list[Instruction]:
+    def _calls_of_function(self) -> list[LoadedInstruction]:
         """Calls in the bytecode of the function, which it also has where it is native."""
         node = self._node
         code = bytecode_of(node, self.start.place).code
@@ -154,7 +155,7 @@ class _Into(_Line):
         if arrival.address not in self._calls or not here.is_same_line(self.start):
             return True
         self._enter(arrival.address)
-        interpreted.watch_more()
+        interpreted.breakpoints().watch_more()
         return False
 
     def _enter_through(self) -> None:
@@ -163,7 +164,7 @@ class _Into(_Line):
         if callee is not None and self._node.code.find(callee) is not None:
             self._entries.add(self._node.code.goes_on(callee))
             self._addresses |= self._entries
-            interpreted.watch_more()
+            interpreted.breakpoints().watch_more()
 
     def _is_erlang(self, entry: int) -> bool:
         if self._node.code.native_at(entry) is not None:
@@ -178,23 +179,23 @@ def _no_register(_: int) -> int:
     raise Unreadable(0, 0)
 
 
-def _run(walk: _Walk) -> None:
+def _run(walk: _InterpretedWalk) -> None:
     with exit_watched(walk.start) as at_exit:
-        interpreted.watch(walk)
+        interpreted.breakpoints().watch(walk)
         try:
             resume("continue", walk.start, at_exit)
         finally:
-            interpreted.watch(None)
+            interpreted.breakpoints().watch(None)
 
 
 def line(start: Position, into: bool) -> None:
     """Run to another line, or with `into` to the next call. Raises `Ended`, `Interrupted`."""
-    _run(_Into(start) if into else _Line(start))
+    _run(_IntoWalk(start) if into else _LineWalk(start))
 
 
 def out(start: Position) -> bool:
     """Run until the function has returned, or raised an exception; whether the process is where it would return to.
     Raises `Ended`, `Interrupted`."""
-    walk = _Out(start)
+    walk = _OutWalk(start)
     _run(walk)
     return walk.ended_at == start.return_address

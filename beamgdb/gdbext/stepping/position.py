@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 import gdb
 
-from beamgdb.gdbext import current_frame
+from beamgdb.code.loaded import Place, Where
+from beamgdb.gdbext import current_frame, standing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.unwinder import is_innermost
 from beamgdb.memory import Unreadable
-from beamgdb.terms.tags import CATCH, IMMED2_BITS, IMMED2_MASK
-from beamgdb.vm.code import Place, Where
-from beamgdb.vm.node import Unavailable
+from beamgdb.vm import backtrace
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from beamgdb.vm.stack import MAX_SLOTS
+from jit.otp.tags import CATCH, IMMED2_BITS, IMMED2_MASK
 
-NO_PROCESS = "the selected thread runs no Erlang function that could be stepped (try `beam-bt all`, or another thread)"
+NO_PROCESS = "the selected thread runs no Erlang function to step"
+
+WITHOUT_PROCESSES = "a step follows a process, and processes are not known here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,14 @@ class Position:
 
 def newest() -> Position:
     """The Erlang frame that the selected thread runs, also from C. Raises `Unavailable`."""
+    standing.require_selected()
     try:
         frame: gdb.Frame | None = gdb.newest_frame()
     except gdb.error:
         frame = None
     found = current_frame.first_erlang(frame)
     if found is None:
-        raise Unavailable(NO_PROCESS)
+        raise Unavailable(current_frame.why_none(NO_PROCESS))
     return of(found)
 
 
@@ -72,12 +76,15 @@ def of(found: Selected) -> Position:
     """The position of an Erlang frame. Raises `Unavailable`."""
     erlang, node = found.erlang, found.node
     if erlang.process is None:
-        raise Unavailable(NO_PROCESS)
+        known = current_frame.why_none(NO_PROCESS)
+        raise Unavailable(known if node.has_layout else f"{WITHOUT_PROCESSES}: {node.no_layout}")
     end = erlang.process.record["hend"]
     slot = erlang.return_slot
     returns_to = erlang.return_address
     if returns_to is None and slot is not None:
         returns_to = node.memory.word(slot)
+    if returns_to is not None and slot is not None:
+        returns_to = backtrace.past_tracing(node, slot, returns_to, end)
     if returns_to is not None:
         returns_to = node.code.goes_on(returns_to)
     lookup = erlang.pc if is_innermost(found.gdb_frame) else erlang.pc - 1

@@ -10,8 +10,10 @@ from typing import Any
 import gdb
 
 from beamgdb.gdbext import c_calls, session, term_printing
+from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping.position import Position
-from beamgdb.vm.node import Unavailable
+from beamgdb.views import steps
 
 EXIT = "erts_continue_exit_process"
 """Called with the process by all ways in which one ends, normally the last time that it runs (erl_process.c)."""
@@ -33,22 +35,16 @@ class _Seen:
     event: Any = None
 
 
-class ExitPoint(gdb.Breakpoint):
+class ExitPoint(Asked):
     """Stops where a process begins to end."""
 
     def __init__(self, position: Position) -> None:
-        super().__init__(c_calls.first_instruction(EXIT), internal=True)
-        self.silent = True
-        self.is_interrupted = False
+        super().__init__(c_calls.first_instruction(EXIT))
         self._process = position.process.address
         self._node = session.require().node
 
-    def stop(self) -> bool:
-        try:
-            return c_calls.first_argument(self._node) == self._process
-        except KeyboardInterrupt:  # GDB takes any error for a stop, and Ctrl-C may come just here
-            self.is_interrupted = True
-            return True
+    def is_wanted(self) -> bool:
+        return c_calls.first_argument(self._node) == self._process
 
 
 @contextmanager
@@ -84,17 +80,8 @@ def resume(command: str, position: Position, at_exit: ExitPoint | None) -> None:
     now = {point.number: point.hit_count for point in gdb.breakpoints()}
     if any(now.get(number) != count for number, count in hits.items() if number > 0):
         raise Interrupted(said)
-    if at_exit is not None and at_exit.is_interrupted:
-        raise Interrupted(f"{said}Interrupted by SIGINT.\n")
+    if extension().was_interrupted:
+        raise Interrupted(said)
     if isinstance(event, gdb.BreakpointEvent) and at_exit is not None and at_exit in event.breakpoints:
-        raise Ended(_obituary(position))
-
-
-def _obituary(position: Position) -> str:
-    node = session.require().node
-    try:
-        reason = position.process.record["fvalue"]
-        text = f", reason {term_printing.text(node, reason)}" if reason else ""
-    except (KeyError, Unavailable):
-        text = ""
-    return f"Process {node.term(position.pid)} ends{text}.\n"
+        terms = term_printing.terms(session.require().node)
+        raise Ended(steps.line(steps.end(terms, position.process, position.pid)) + "\n")

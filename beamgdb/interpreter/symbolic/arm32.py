@@ -1,231 +1,144 @@
-"""32-bit ARM, Thumb-2 and A32 (Arm Architecture Reference Manual ARMv7-A, chapter A8)."""
+"""32-bit ARM, Thumb-2 and A32: what `machine_code.arm32` tells of instructions, as formulas."""
 
 from __future__ import annotations
 
-from capstone import CS_ARCH_ARM, CS_GRP_CALL, CS_GRP_JUMP, CS_MODE_ARM, CS_MODE_THUMB, Cs, CsInsn
-from capstone.arm import ARM_CC_AL, ARM_OP_IMM, ARM_OP_MEM, ARM_SFT_INVALID
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Step, Stop
-from beamgdb.interpreter.symbolic.values import UNKNOWN, Constant, Mixed, State, Value, plus, total
+from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Onward, Stop
+from beamgdb.interpreter.symbolic.values import UNKNOWN, Constant, Mixed, SymbolicState, Value, plus, total
+from beamgdb.machine_code.arm32 import (
+    ALWAYS,
+    CALL_CLOBBERED,
+    GDB_NAMES,
+    Arm32Instruction,
+    Effect,
+    Transfer,
+    access,
+    advanced,
+    decode,
+    registers_read,
+)
 
-SP = "sp"
-
-ARGUMENTS: tuple[str, ...] = ("r0", "r1", "r2", "r3", "r12", "lr")
-"""Registers that a called C function does not keep."""
-
-_LINK = 4
-"""Bytes of a word."""
-
-
-_NAMES = {"sb": "r9", "sl": "r10", "fp": "r11", "ip": "r12"}
-"""Capstone's names of registers that GDB knows by their numbers."""
-
-
-def disassembler(thumb: bool) -> Cs:
-    """A disassembler of Thumb-2 or A32 code that tells operands."""
-    engine = Cs(CS_ARCH_ARM, CS_MODE_THUMB if thumb else CS_MODE_ARM)
-    engine.detail = True
-    return engine
+_LONGEST = 4
+"""Bytes of an instruction."""
 
 
-def step(instruction: CsInsn, state: State) -> Step:
-    """Apply an instruction to the state; what comes next."""
-    name = instruction.insn_name()
-    if instruction.group(CS_GRP_CALL):
-        return Call()
-    if name == "udf":
-        return Stop()
-    if name in ("b", "cbz", "cbnz"):
-        return _branch(instruction, name)
-    if _writes(instruction, "pc") or name in ("bx", "tbb", "tbh"):
-        return _computed_jump(instruction, state, name)
-    if instruction.cc != ARM_CC_AL:
-        # It may not happen: what it would change is not known, but not lost either.
-        for register in _written(instruction):
-            state[register] = Mixed((state[register], UNKNOWN))
-        return Next()
-    effect = _EFFECTS.get(name)
-    if effect is None or not effect(instruction, state):
-        _unknown(instruction, state)
-    return Next()
+class _Placed(NamedTuple):
+    """An instruction, and where it is."""
+
+    address: int
+    size: int
+    meaning: Arm32Instruction
 
 
-def stands_alone(instruction: CsInsn) -> bool:
-    """Not so in an IT block, whose conditions stand in its first instruction."""
-    return bool(instruction.cc == ARM_CC_AL)
+class Arm32:
+    """The instructions of Thumb-2 or A32 code."""
+
+    SP = "sp"
+    ARGUMENTS = tuple(GDB_NAMES.get(name, name) for name in CALL_CLOBBERED)
+
+    def __init__(self, thumb: bool) -> None:
+        self._thumb = thumb
+
+    def instructions(self, code: bytes, address: int) -> Iterator[_Placed]:
+        """The instructions of code at an address, to its end or to what is none."""
+        at = 0
+        while at < len(code):
+            found = decode(code[at : at + _LONGEST], address + at, self._thumb)
+            yield _Placed(address + at, found.size, found)
+            at += found.size
+
+    def step(self, instruction: _Placed, state: SymbolicState) -> Onward:
+        """Apply an instruction to the state; what comes next."""
+        meaning = instruction.meaning
+        conditional = meaning.condition != ALWAYS or (state.it_state != 0 and state.it_state >> 4 != ALWAYS)
+        state.it_state = meaning.it_state or advanced(state.it_state)
+        match meaning.control:
+            case Transfer.CALL:
+                return Call()
+            case Transfer.JUMP if meaning.target is not None:
+                target = instruction.address + meaning.target
+                return Fork(target) if conditional else Goto(target)
+            case Transfer.NEXT:
+                _apply(instruction, state, conditional)
+                return Next()
+            case _:
+                return Stop() if conditional else _computed_jump(instruction, state)
 
 
-def _name(instruction: CsInsn, register: int) -> str:
-    """A register's name in GDB."""
-    name = str(instruction.reg_name(register))
-    return _NAMES.get(name, name)
+def _computed_jump(instruction: _Placed, state: SymbolicState) -> Onward:
+    stem, operands = instruction.meaning.stem, instruction.meaning.operands
+    if stem in ("bx", "mov") and operands[-1] != "lr":
+        return Leave(_register(operands[-1], state))
+    address = _address(instruction, state) if stem == "ldr" else None
+    return Leave(state.load(address)) if address is not None else Stop()
 
 
-def _branch(instruction: CsInsn, name: str) -> Step:
-    target = instruction.operands[-1].imm
-    return Goto(target) if name == "b" and instruction.cc == ARM_CC_AL else Fork(target)
+def _register(name: str, state: SymbolicState) -> Value:
+    return state[GDB_NAMES.get(name, name)]
 
 
-def _computed_jump(instruction: CsInsn, state: State, name: str) -> Step:
-    operands = instruction.operands
-    if instruction.cc != ARM_CC_AL:
-        return Stop()
-    if name == "bx" and _name(instruction, operands[0].reg) != "lr":
-        return Leave(_register(instruction, state, 0))
-    if name == "mov":
-        return Leave(_register(instruction, state, 1))
-    if name == "ldr":
-        address = _address(instruction, state)
-        return Leave(state.load(address)) if address is not None else Stop()
-    return Stop()
-
-
-def _register(instruction: CsInsn, state: State, index: int) -> Value:
-    return state[_name(instruction, instruction.operands[index].reg)]
-
-
-def _operand(instruction: CsInsn, state: State, index: int) -> Value:
-    operand = instruction.operands[index]
-    if operand.type == ARM_OP_IMM:
-        return Constant(operand.imm)
-    value = _register(instruction, state, index)
-    return value if operand.shift.type == ARM_SFT_INVALID else Mixed((value,))
-
-
-def _address(instruction: CsInsn, state: State) -> Value | None:
-    """The address that a load or store uses; writes the base register back where the instruction does."""
-    at = next((n for n, operand in enumerate(instruction.operands) if operand.type == ARM_OP_MEM), None)
-    if at is None:
+def _address(instruction: _Placed, state: SymbolicState) -> Value | None:
+    """The address that a load or store uses."""
+    operand = access(instruction.meaning)
+    if operand is None:
         return None
-    operand = instruction.operands[at]
-    base_name = _name(instruction, operand.mem.base)
-    base = UNKNOWN if base_name == "pc" else state[base_name]
-    if operand.mem.index:
-        index = state[_name(instruction, operand.mem.index)]
-        moved = total(base, index if operand.shift.type == ARM_SFT_INVALID else Mixed((index,)))
-    else:
-        moved = plus(base, operand.mem.disp)
-    if not instruction.writeback:
-        return moved
-    if instruction.post_index:
-        after = instruction.operands[at + 1 :]
-        by_number = bool(after) and after[0].type == ARM_OP_IMM
-        state[base_name] = plus(base, after[0].imm) if by_number else Mixed((base,))
-        return base
-    state[base_name] = moved
-    return moved
+    # What lies near the code is no part of the state.
+    base = UNKNOWN if operand.base == "pc" else _register(operand.base, state)
+    if not operand.index:
+        return plus(base, operand.displacement)
+    index = _register(operand.index, state)
+    return total(base, Mixed((index,)) if operand.shifted else index)
 
 
-def _load(instruction: CsInsn, state: State) -> bool:
-    address = _address(instruction, state)
+def _apply(instruction: _Placed, state: SymbolicState, conditional: bool) -> None:
+    meaning = instruction.meaning
+    if conditional:
+        # It may not happen: what it would change is not known, but not lost either.
+        for name in (effect.to for effect in meaning.effects if effect.kind not in ("store", "compare")):
+            name = GDB_NAMES.get(name, name)
+            state[name] = Mixed((state[name], UNKNOWN))
+        return
+    # What takes long to find is found for those few that ask for it, before registers change.
+    forgets = any(effect.kind == "forget" for effect in meaning.effects)
+    address = _address(instruction, state) if forgets or meaning.stem == "str" else None
+    stored = _register(meaning.operands[0], state) if meaning.stem == "str" else None
+    mixed = _mixed(meaning, address, state) if forgets else UNKNOWN
+    for effect in meaning.effects:
+        _change(effect, instruction.address, mixed, state)
+    if stored is not None and address is not None and not any(effect.kind == "store" for effect in meaning.effects):
+        state.store(address, stored)
+
+
+def _mixed(meaning: Arm32Instruction, address: Value | None, state: SymbolicState) -> Value:
+    """What an instruction writes of which is not known how it computes that: of memory, if it has such an operand."""
     if address is None:
-        return False
-    state[_name(instruction, instruction.operands[0].reg)] = state.load(address)
-    return True
+        return Mixed(tuple(_register(name, state) for name in registers_read(meaning)))
+    loaded = state.load(address)
+    return loaded if meaning.stem == "ldr" else Mixed((loaded,))
 
 
-def _load_part(instruction: CsInsn, state: State) -> bool:
-    """A load of less than a word."""
-    address = _address(instruction, state)
-    if address is None:
-        return False
-    state[_name(instruction, instruction.operands[0].reg)] = Mixed((state.load(address),))
-    return True
-
-
-def _load_two(instruction: CsInsn, state: State) -> bool:
-    address = _address(instruction, state)
-    if address is None:
-        return False
-    one, other = state.load(address), state.load(plus(address, _LINK))
-    state[_name(instruction, instruction.operands[0].reg)] = one
-    state[_name(instruction, instruction.operands[1].reg)] = other
-    return True
-
-
-def _store(instruction: CsInsn, state: State) -> bool:
-    value = _register(instruction, state, 0)
-    address = _address(instruction, state)
-    if address is None:
-        return False
-    state.store(address, value)
-    return True
-
-
-def _store_two(instruction: CsInsn, state: State) -> bool:
-    one, other = _register(instruction, state, 0), _register(instruction, state, 1)
-    address = _address(instruction, state)
-    if address is None:
-        return False
-    state.store(address, one)
-    state.store(plus(address, _LINK), other)
-    return True
-
-
-def _move(instruction: CsInsn, state: State) -> bool:
-    state[_name(instruction, instruction.operands[0].reg)] = _operand(instruction, state, 1)
-    return True
-
-
-def _add(instruction: CsInsn, state: State) -> bool:
-    one, other = _two_sources(instruction, state)
-    state[_name(instruction, instruction.operands[0].reg)] = total(one, other)
-    return True
-
-
-def _subtract(instruction: CsInsn, state: State) -> bool:
-    one, other = _two_sources(instruction, state)
-    value = plus(one, -other.value) if isinstance(other, Constant) else Mixed((one, other))
-    state[_name(instruction, instruction.operands[0].reg)] = value
-    return True
-
-
-def _two_sources(instruction: CsInsn, state: State) -> tuple[Value, Value]:
-    """Of an instruction with three operands, or with two, the first of which is also a source."""
-    first = 0 if len(instruction.operands) == 2 else 1
-    return _register(instruction, state, first), _operand(instruction, state, first + 1)
-
-
-def _compare(instruction: CsInsn, state: State) -> bool:
-    return True
-
-
-def _unknown(instruction: CsInsn, state: State) -> None:
-    """Whatever it writes was computed from all that it reads."""
-    value = Mixed(tuple(state[register] for register in _read(instruction)))
-    if any(operand.type == ARM_OP_MEM for operand in instruction.operands):
-        address = _address(instruction, state)
-        value = Mixed((*value.parts, UNKNOWN if address is None else state.load(address)))
-    for register in _written(instruction):
-        state[register] = value
-
-
-def _read(instruction: CsInsn) -> list[str]:
-    return [name for register in instruction.regs_access()[0] if (name := _name(instruction, register)) != "pc"]
-
-
-def _written(instruction: CsInsn) -> list[str]:
-    return [_name(instruction, register) for register in instruction.regs_access()[1]]
-
-
-def _writes(instruction: CsInsn, register: str) -> bool:
-    return instruction.group(CS_GRP_JUMP) or register in _written(instruction)
-
-
-_EFFECTS = {
-    "ldr": _load,
-    "ldrb": _load_part,
-    "ldrh": _load_part,
-    "ldrsb": _load_part,
-    "ldrsh": _load_part,
-    "ldrd": _load_two,
-    "str": _store,
-    "strd": _store_two,
-    "mov": _move,
-    "add": _add,
-    "sub": _subtract,
-    "cmp": _compare,
-    "cmn": _compare,
-    "tst": _compare,
-}
-"""By name without suffixes. A store of less than a word is as good as none here."""
+def _change(effect: Effect, here: int, mixed: Value, state: SymbolicState) -> None:
+    """One effect; `mixed` is what registers get of which is not known more."""
+    kind, to, source, amount, other = effect
+    base = Constant(here) if source == "here" else _register(source, state) if source else Constant(0)
+    name = GDB_NAMES.get(to, to)
+    match kind:
+        case "set":
+            state[name] = plus(base, amount)
+        case "add":
+            state[name] = total(base, _register(other, state))
+        case "sub":
+            number = _register(other, state)
+            state[name] = plus(base, -number.value) if isinstance(number, Constant) else Mixed((base, number))
+        case "top":
+            state[name] = Mixed((state[name],))
+        case "load":
+            state[name] = state.load(plus(base, amount))
+        case "entry":
+            state[name] = state.load(total(plus(base, amount), Mixed((_register(other, state),))))
+        case "store":
+            state.store(plus(base, amount), state[name])
+        case "forget":
+            state[name] = mixed

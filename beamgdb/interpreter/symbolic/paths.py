@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Generic, Protocol, TypeVar
 
-from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Step
-from beamgdb.interpreter.symbolic.values import UNKNOWN, State, Value
-
-if TYPE_CHECKING:
-    from capstone import Cs, CsInsn
+from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Onward
+from beamgdb.interpreter.symbolic.values import UNKNOWN, SymbolicState, Value
 
 MAX_PATHS = 32
 MAX_INSTRUCTIONS = 400
@@ -27,47 +24,62 @@ _CHUNK = 128
 """Bytes that are decoded at a time. Code is straight for a few instructions only."""
 
 _LAST = 32
-"""So many bytes before the end of a chunk a new one is begun: instructions that belong together are no longer."""
+"""So many bytes before the end of a chunk a new one is begun: no instruction is longer."""
 
 Read = Callable[[int, int], bytes]
 """Memory: address and size. Raises `Unreadable`."""
 
 
-class Architecture(Protocol):
+class Placed(Protocol):
+    """An instruction that has been read."""
+
+    @property
+    def address(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+Instruction = TypeVar("Instruction", bound=Placed)
+
+
+class SymbolicArchitecture(Protocol[Instruction]):
     """The instructions of an architecture."""
 
-    SP: str
-    ARGUMENTS: tuple[str, ...]
-    """Registers that a called C function does not keep."""
+    @property
+    def SP(self) -> str: ...  # noqa: N802
 
-    def step(self, instruction: CsInsn, state: State) -> Step:
+    @property
+    def ARGUMENTS(self) -> tuple[str, ...]:  # noqa: N802
+        """Registers that a called C function does not keep."""
+
+    def instructions(self, code: bytes, address: int) -> Iterator[Instruction]:
+        """The instructions of code at an address, to its end or to what is none."""
+
+    def step(self, instruction: Instruction, state: SymbolicState) -> Onward:
         """Apply an instruction to the state; what comes next."""
-
-    def stands_alone(self, instruction: CsInsn) -> bool:
-        """Whether it means the same when decoded without those before it."""
 
 
 @dataclass(frozen=True)
 class Path:
     """One way through code: the state at its end, and the address that it then jumps to, if that is computed."""
 
-    state: State
+    state: SymbolicState
     target: Value | None
 
 
-class Follower:
+class Follower(Generic[Instruction]):
     """Follows code of one kind."""
 
-    def __init__(self, read: Read, architecture: Architecture, engine: Cs) -> None:
+    def __init__(self, read: Read, architecture: SymbolicArchitecture[Instruction]) -> None:
         self._read = read
         self.architecture = architecture
-        self._engine = engine
-        self._decoded: dict[int, CsInsn] = {}
+        self._decoded: dict[int, Instruction] = {}
 
     def paths(self, address: int) -> Iterator[Path]:
         """All ways from the address to a computed jump. Ways that call a function are not among them."""
         left = MAX_INSTRUCTIONS
-        todo = [(address, State(self.architecture.SP))]
+        todo = [(address, SymbolicState(self.architecture.SP))]
         for _ in range(MAX_PATHS):
             if not todo or left <= 0:
                 return
@@ -85,7 +97,7 @@ class Follower:
 
     def walk(
         self, address: int, visits: Counter[int], ends: Container[int]
-    ) -> Iterator[tuple[int, bool, State]]:
+    ) -> Iterator[tuple[int, bool, SymbolicState]]:
         """Every point on the ways from the address to those that are `ends`: its address, and the state there. Once for
         an instruction about to run; and once more (True) for where a call goes on, with the state during the call.
 
@@ -93,7 +105,7 @@ class Follower:
         well known already is not followed again.
         """
         left = MAX_WALK
-        todo = [(address, State(self.architecture.SP))]
+        todo = [(address, SymbolicState(self.architecture.SP))]
         while todo and left > 0:
             at, state = todo.pop()
             visits[at] += 1
@@ -118,18 +130,18 @@ class Follower:
                     break
                 yield here, False, state
 
-    def _run(self, address: int, state: State) -> Iterator[tuple[CsInsn, Step]]:
+    def _run(self, address: int, state: SymbolicState) -> Iterator[tuple[Instruction, Onward]]:
         """Instructions from the address on, applied to the state. Straight on, whatever the step says."""
         while (instruction := self._at(address)) is not None:
             address += instruction.size
             yield instruction, self.architecture.step(instruction, state)
 
-    def _at(self, address: int) -> CsInsn | None:
+    def _at(self, address: int) -> Instruction | None:
         """The instruction at the address, None where there is none."""
         if address not in self._decoded:
             stop = address + _CHUNK - _LAST
-            for instruction in self._engine.disasm(self._read(address, _CHUNK), address):
-                if instruction.address >= stop and self.architecture.stands_alone(instruction):
+            for instruction in self.architecture.instructions(self._read(address, _CHUNK), address):
+                if instruction.address >= stop:
                     break
                 self._decoded.setdefault(instruction.address, instruction)
         return self._decoded.get(address)

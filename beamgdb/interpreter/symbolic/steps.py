@@ -37,4 +37,4 @@ class Stop(NamedTuple):
     """Nobody knows; or out of the function."""
 
 
-Step = Next | Goto | Fork | Leave | Call | Stop
+Onward = Next | Goto | Fork | Leave | Call | Stop

@@ -77,7 +77,7 @@ def split_place(place: str) -> tuple[str, int | None]:
 
 
 def is_named(place: str) -> bool:
-    """Whether a `State` knows the place by its name: a register, or a slot at a distance from the stack pointer."""
+    """Whether a state knows the place by its name: a register, or a slot at a distance from the stack pointer."""
     return place.startswith(SLOT) or split_place(place)[1] is None
 
 
@@ -100,12 +100,14 @@ def leaves(value: Value) -> Iterator[Value]:
 
 
 @dataclass
-class State:
+class SymbolicState:
     """Places that have changed, by name, and what was stored outside of the stack frame."""
 
     sp: str
     places: dict[str, Value] = field(default_factory=dict)
     stores: list[tuple[Value, Value]] = field(default_factory=list)
+    it_state: int = 0
+    """ITSTATE of Thumb code (Arm Architecture Reference Manual ARMv7-A, A2.5.2); 0 where it is not used."""
 
     def __getitem__(self, place: str) -> Value:
         return self.places.get(place, Initial(place))
@@ -134,5 +136,5 @@ class State:
             return address.offset
         return None
 
-    def copy(self) -> State:
-        return State(self.sp, dict(self.places), list(self.stores))
+    def copy(self) -> SymbolicState:
+        return SymbolicState(self.sp, dict(self.places), list(self.stores), self.it_state)

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from capstone import CS_ARCH_X86, CS_GRP_CALL, CS_GRP_INT, CS_GRP_IRET, CS_GRP_JUMP, CS_GRP_RET, CS_MODE_64, Cs, CsInsn
+from capstone import CS_GRP_CALL, CS_GRP_INT, CS_GRP_IRET, CS_GRP_JUMP, CS_GRP_RET, CsInsn
 from capstone.x86 import X86_OP_IMM, X86_OP_MEM, X86_OP_REG, X86Op
 
-from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Step, Stop
-from beamgdb.interpreter.symbolic.values import UNKNOWN, Constant, Mixed, State, Value, plus, total
+from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Onward, Stop
+from beamgdb.interpreter.symbolic.values import UNKNOWN, Constant, Mixed, SymbolicState, Value, plus, total
+from beamgdb.machine_code.operands import disassembler
+from beamgdb.machine_code.x86_64 import WORD, whole_register
 
 SP = "rsp"
 
 ARGUMENTS: tuple[str, ...] = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 """Registers that a called C function does not keep."""
 
-_WORD = 8
+
+def instructions(code: bytes, address: int) -> Iterator[CsInsn]:
+    """The instructions of code at an address, to its end or to what is none."""
+    found: Iterator[CsInsn] = disassembler("x86_64").disasm(code, address)
+    return found
 
 
-def _parts() -> dict[str, str]:
-    """The register that others are parts of, by their names."""
-    whole: dict[str, str] = {}
-    for one in "abcd":
-        whole |= dict.fromkeys((f"e{one}x", f"{one}x", f"{one}h", f"{one}l"), f"r{one}x")
-    for one in ("si", "di", "bp", "sp"):
-        whole |= dict.fromkeys((f"e{one}", one, f"{one}l"), f"r{one}")
-    for number in range(8, 16):
-        whole |= {f"r{number}{suffix}": f"r{number}" for suffix in "dwb"}
-    return whole
-
-
-_WHOLE = _parts()
-
-
-def disassembler() -> Cs:
-    """A disassembler that tells operands."""
-    engine = Cs(CS_ARCH_X86, CS_MODE_64)
-    engine.detail = True
-    return engine
-
-
-def step(instruction: CsInsn, state: State) -> Step:
+def step(instruction: CsInsn, state: SymbolicState) -> Onward:
     """Apply an instruction to the state; what comes next."""
     if instruction.group(CS_GRP_CALL):
         return Call()
@@ -56,12 +40,7 @@ def step(instruction: CsInsn, state: State) -> Step:
     return Next()
 
 
-def stands_alone(_: CsInsn) -> bool:
-    """All do."""
-    return True
-
-
-def _jump(instruction: CsInsn, state: State) -> Step:
+def _jump(instruction: CsInsn, state: SymbolicState) -> Onward:
     operand = instruction.operands[0]
     if operand.type != X86_OP_IMM:
         return Leave(_value(instruction, state, operand))
@@ -71,10 +50,10 @@ def _jump(instruction: CsInsn, state: State) -> Step:
 def _name(instruction: CsInsn, register: int) -> str:
     """A register's name in GDB; of a part, that of the whole."""
     name = str(instruction.reg_name(register))
-    return _WHOLE.get(name, name)
+    return whole_register(name)
 
 
-def _address(instruction: CsInsn, state: State, operand: X86Op) -> Value:
+def _address(instruction: CsInsn, state: SymbolicState, operand: X86Op) -> Value:
     memory = operand.mem
     if memory.segment:
         return UNKNOWN
@@ -87,7 +66,7 @@ def _address(instruction: CsInsn, state: State, operand: X86Op) -> Value:
     return plus(base, memory.disp)
 
 
-def _value(instruction: CsInsn, state: State, operand: X86Op) -> Value:
+def _value(instruction: CsInsn, state: SymbolicState, operand: X86Op) -> Value:
     """An operand's value; of less than a word, something computed from the whole."""
     if operand.type == X86_OP_IMM:
         return Constant(operand.imm)
@@ -95,15 +74,15 @@ def _value(instruction: CsInsn, state: State, operand: X86Op) -> Value:
         value = state[_name(instruction, operand.reg)]
     else:
         value = state.load(_address(instruction, state, operand))
-    return Mixed((value,)) if operand.size < _WORD and not isinstance(value, Constant) else value
+    return Mixed((value,)) if operand.size < WORD and not isinstance(value, Constant) else value
 
 
-def _set(instruction: CsInsn, state: State, value: Value) -> bool:
+def _set(instruction: CsInsn, state: SymbolicState, value: Value) -> bool:
     """Write the first operand."""
     operand = instruction.operands[0]
     if operand.type == X86_OP_MEM:
         _store(state, _address(instruction, state, operand), value, operand.size)
-    elif operand.size < _WORD // 2:
+    elif operand.size < WORD // 2:
         name = _name(instruction, operand.reg)
         state[name] = Mixed((state[name], value))
     else:
@@ -112,50 +91,50 @@ def _set(instruction: CsInsn, state: State, value: Value) -> bool:
     return True
 
 
-def _store(state: State, address: Value, value: Value, size: int) -> None:
+def _store(state: SymbolicState, address: Value, value: Value, size: int) -> None:
     """Note a store. The words of a larger one are not told apart; those of a smaller one leave the rest of the word."""
-    if size < _WORD:
+    if size < WORD:
         state.store(address, Mixed((value,)))
         return
-    for offset in range(0, size, _WORD):
-        state.store(plus(address, offset), value if size == _WORD else Mixed((value,)))
+    for offset in range(0, size, WORD):
+        state.store(plus(address, offset), value if size == WORD else Mixed((value,)))
 
 
-def _move(instruction: CsInsn, state: State) -> bool:
+def _move(instruction: CsInsn, state: SymbolicState) -> bool:
     return _set(instruction, state, _value(instruction, state, instruction.operands[1]))
 
 
-def _move_perhaps(instruction: CsInsn, state: State) -> bool:
+def _move_perhaps(instruction: CsInsn, state: SymbolicState) -> bool:
     return _set(instruction, state, Mixed(tuple(_value(instruction, state, one) for one in instruction.operands)))
 
 
-def _extend(instruction: CsInsn, state: State) -> bool:
+def _extend(instruction: CsInsn, state: SymbolicState) -> bool:
     return _set(instruction, state, Mixed((_value(instruction, state, instruction.operands[1]),)))
 
 
-def _load_address(instruction: CsInsn, state: State) -> bool:
+def _load_address(instruction: CsInsn, state: SymbolicState) -> bool:
     address = _address(instruction, state, instruction.operands[1])
-    return _set(instruction, state, address if instruction.operands[0].size == _WORD else Mixed((address,)))
+    return _set(instruction, state, address if instruction.operands[0].size == WORD else Mixed((address,)))
 
 
-def _add(instruction: CsInsn, state: State) -> bool:
+def _add(instruction: CsInsn, state: SymbolicState) -> bool:
     one, other = (_value(instruction, state, operand) for operand in instruction.operands)
     return _set(instruction, state, total(one, other))
 
 
-def _subtract(instruction: CsInsn, state: State) -> bool:
+def _subtract(instruction: CsInsn, state: SymbolicState) -> bool:
     one, other = (_value(instruction, state, operand) for operand in instruction.operands)
     return _set(instruction, state, plus(one, -other.value) if isinstance(other, Constant) else Mixed((one, other)))
 
 
-def _count(by: int) -> Callable[[CsInsn, State], bool]:
-    def effect(instruction: CsInsn, state: State) -> bool:
+def _count(by: int) -> Callable[[CsInsn, SymbolicState], bool]:
+    def effect(instruction: CsInsn, state: SymbolicState) -> bool:
         return _set(instruction, state, plus(_value(instruction, state, instruction.operands[0]), by))
 
     return effect
 
 
-def _exclusive_or(instruction: CsInsn, state: State) -> bool:
+def _exclusive_or(instruction: CsInsn, state: SymbolicState) -> bool:
     """Clears a register if that is both operands."""
     one, other = instruction.operands
     if one.type != X86_OP_REG or other.type != X86_OP_REG or one.reg != other.reg:
@@ -163,24 +142,24 @@ def _exclusive_or(instruction: CsInsn, state: State) -> bool:
     return _set(instruction, state, Constant(0))
 
 
-def _push(instruction: CsInsn, state: State) -> bool:
+def _push(instruction: CsInsn, state: SymbolicState) -> bool:
     value = _value(instruction, state, instruction.operands[0])
-    state[SP] = plus(state[SP], -_WORD)
+    state[SP] = plus(state[SP], -WORD)
     state.store(state[SP], value)
     return True
 
 
-def _pop(instruction: CsInsn, state: State) -> bool:
+def _pop(instruction: CsInsn, state: SymbolicState) -> bool:
     value = state.load(state[SP])
-    state[SP] = plus(state[SP], _WORD)
+    state[SP] = plus(state[SP], WORD)
     return _set(instruction, state, value)
 
 
-def _none(_: CsInsn, __: State) -> bool:
+def _none(_: CsInsn, __: SymbolicState) -> bool:
     return True
 
 
-def _unknown(instruction: CsInsn, state: State) -> None:
+def _unknown(instruction: CsInsn, state: SymbolicState) -> None:
     """Whatever it writes was computed from all that it reads."""
     read, written = ([_name(instruction, one) for one in found] for found in instruction.regs_access())
     parts = [state[name] for name in read if name not in _NO_PLACES]
@@ -197,7 +176,7 @@ def _unknown(instruction: CsInsn, state: State) -> None:
 
 _NO_PLACES = frozenset(("rip", "rflags"))
 
-_EFFECTS: dict[str, Callable[[CsInsn, State], bool]] = {
+_EFFECTS: dict[str, Callable[[CsInsn, SymbolicState], bool]] = {
     **dict.fromkeys(("mov", "movabs", "movq", "movaps", "movups", "movdqa", "movdqu", "movapd", "movupd"), _move),
     **dict.fromkeys(("movzx", "movsx", "movsxd"), _extend),
     "lea": _load_address,

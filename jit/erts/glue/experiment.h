@@ -4,8 +4,8 @@
 
 #include "vm.h"
 
-/* peek(Base, Field): a word, at a field by its name in jit/erts/layout.py. Base is `process`, the caller's, `registers`,
- * its scheduler's, or an address. false if nothing can be read there. */
+/* peek(Base, Field): a word, at a field by its name in jit/otp/layouts/wanted.py. Base is `process`, the caller's,
+ * `registers`, its scheduler's, or an address. false if nothing can be read there. */
 ERL_NIF_TERM experiment_peek(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[]);
 
 /* address(Field): where a field of the process is. */

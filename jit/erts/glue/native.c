@@ -5,6 +5,10 @@
  * object is mapped, and the functions that it has are patched so that the interpreter runs it as a NIF.
  * erts_internal:purge_module/2 frees the code of a module: there the object goes too. Both are called by preloaded
  * modules, whose code holds the address of the C function: those words are exchanged.
+ *
+ * What begins once never ends: those words, GDB's list and native code lead into the library for as long as the VM
+ * lives, whatever becomes of the module `native` (init:restart/0 unloads it). So the library stays in the VM, with its
+ * erl_module_nif, as a library does that has resources; an instance of the module that is loaded later finds it.
  */
 #define _GNU_SOURCE
 #include "experiment.h"
@@ -31,15 +35,16 @@ struct native {
 
 static struct native *natives;
 static ErlNifMutex *lock; /* of natives, and of GDB's list */
+static ErlNifResourceType *staying; /* of a resource that nobody gives back */
 static Bif prepare_loading, purge_module;
-static Word call_nif, library, suspended;
+static Word call_nif, library, suspended, purger, purge_export, loader, prepare_export;
 
-enum { BOXED = 2 }; /* the tag of a pointer to a boxed term (erl_term.h) */
 enum { ENV_ROOM = 64 }; /* words: more than any ErlNifEnv has */
+enum { REASON_ROOM = 200 }; /* characters of a reason that names something in a file */
 
-static void complain(const char *module, const char *wrong)
+static void complain(Word module, const char *wrong)
 {
-    fprintf(stderr, "native: %s runs interpreted: %s\r\n", module, wrong);
+    enif_fprintf(stderr, "native: %T runs interpreted: %s\n", module, wrong); /* it adds the return of the carriage */
 }
 
 /* ---- the list, which its lock guards ---- */
@@ -83,25 +88,59 @@ static void discard(struct native *native)
 /* Discard what was prepared and can no longer be finished: only this list still refers to the loader's state. */
 static void sweep(void)
 {
-    struct native *lost;
+    struct native *lost = NULL;
 
-    do {
-        lost = NULL;
-        enif_mutex_lock(lock);
-        for (struct native *native = natives; native && !lost; native = native->next) {
-            if (!native->preparation)
-                continue;
-            if (!FIELD(native->state, LoaderState_code_hdr)) { /* finished: the code is the module's */
-                enif_free_env(native->preparation);
-                native->preparation = NULL;
-            } else if (FIELD(native->binary, ErtsMagicBinary_intern_refc) == 1) {
-                lost = native;
-            }
+    enif_mutex_lock(lock);
+    for (struct native **link = &natives; *link;) {
+        struct native *native = *link;
+        if (native->preparation && !FIELD(native->state, LoaderState_code_hdr)) { /* finished: the module's code */
+            enif_free_env(native->preparation);
+            native->preparation = NULL;
+        } else if (native->preparation && FIELD(native->binary, ErtsMagicBinary_intern_refc) == 1) {
+            *link = native->next; /* at once: another thread may be sweeping as soon as the lock is free */
+            native->next = lost;
+            lost = native;
+            continue;
         }
-        enif_mutex_unlock(lock);
-        if (lost)
-            discard(detach(lost->header));
-    } while (lost);
+        link = &native->next;
+    }
+    enif_mutex_unlock(lock);
+    while (lost) {
+        struct native *next = lost->next;
+        discard(lost);
+        lost = next;
+    }
+}
+
+/* ---- the calls of the loader ---- */
+
+/* In the code of a loaded module, exchange the function of all calls of a BIF: a word followed by its export entry. */
+static unsigned catch_calls(Word module_name, Word export, Bif bif, Bif instead)
+{
+    void *module = vm_module(module_name);
+    Word header = FIELD(module, Module_curr_code_hdr);
+    Word *code = ADDRESS(header, BeamCodeHeader_functions);
+    Word *end = (Word *)code[FIELD(header, BeamCodeHeader_num_functions)];
+    unsigned count = 0;
+
+    for (; code < end; code++)
+        if (code[1] == export && (code[0] == (Word)bif || code[0] == (Word)instead)) {
+            code[0] = (Word)instead;
+            count++;
+        }
+    /* The BIF's own function, which it calls by itself when it has to wait. */
+    Word *stub = vm_code(export);
+    if (stub[0] == vm_handler("call_bif_W") && stub[1] == (Word)bif)
+        stub[1] = (Word)instead;
+    return count;
+}
+
+static Word caught_purge_module(Word process, Word *arguments, const Word *instruction);
+
+/* Nothing native may be there that is not undone. The module that purges may have been loaded anew. */
+static int catch_purging(void)
+{
+    return catch_calls(purger, purge_export, purge_module, caught_purge_module) != 0;
 }
 
 /* ---- resolving what the code refers to ---- */
@@ -150,7 +189,7 @@ static Word resolve_literal(Word state, unsigned long index)
     return get(ADDRESS(state, LoaderState_beam), index);
 }
 
-/* Names of jit/codegen/symbols.py. */
+/* Names of jit/erts/arm32/symbols.py. */
 static Word resolve(void *context, const char *name, int *found)
 {
     Word state = (Word)context;
@@ -184,7 +223,10 @@ static Word resolve(void *context, const char *name, int *found)
 /* The loader's state behind the reference that prepare_loading gave, or 0 if it is not what it should be. */
 static Word loader_state(Word prepared, Word module)
 {
-    const Word *thing = (const Word *)(prepared - BOXED);
+    const Word *thing = (const Word *)(prepared - TAG_BOXED);
+    /* An error, if it is one of these. */
+    if ((prepared & TAG_PRIMARY_MASK) != TAG_BOXED || (*thing & TAG_HEADER_MASK) == TAG_TUPLE_HEADER)
+        return 0;
     Word state = (Word)ADDRESS(FIELD(thing, ErtsMRefThing_mb), ErtsMagicBinary_u_aligned_data);
     Word header = FIELD(state, LoaderState_code_hdr);
     if (FIELD(state, LoaderState_module) != module || !header ||
@@ -208,12 +250,13 @@ static const char *patch_entries(struct native *native, Word state, Word module)
             if (!found || row[ENTRY_FROM_INTERPRETER] >= object->code_size ||
                 row[ENTRY_FROM_NATIVE] >= object->code_size)
                 return "a function of the native object is not in the module";
-            if (!patch && (code[-5] != info || code[-3] != module))
+            Word told = vm_info(code);
+            if (!patch && (FIELD(told, ErtsCodeInfo_u_op) != info || FIELD(told, ErtsCodeInfo_mfa_module) != module))
                 return "an entry of the native object is not that of a function";
             if (patch) {
-                code[1] = (Word)object->code + row[ENTRY_FROM_INTERPRETER];
-                code[2] = library;
-                code[3] = (Word)object->code + row[ENTRY_FROM_NATIVE];
+                code[NATIVE_WAY_IN] = (Word)object->code + row[ENTRY_FROM_INTERPRETER];
+                code[NATIVE_LIBRARY] = library;
+                code[NATIVE_PLACE] = (Word)object->code + row[ENTRY_FROM_NATIVE];
                 code[0] = call_nif;
             }
         }
@@ -222,29 +265,29 @@ static const char *patch_entries(struct native *native, Word state, Word module)
 }
 
 /* Whether a function is a stub: it has the name of the function before it, or is the one where processes are suspended
- * (jit/codegen/compile.py). Both are ErtsCodeInfo. */
-static int is_stub(const Word *function, const Word *before)
+ * (jit/erts/arm32/module_emission.py). Both are ErtsCodeInfo. */
+static int is_stub(Word function, Word before)
 {
-    enum { MODULE = 2, FUNCTION = 3, SIZE_OF_MFA = 3 * sizeof(Word) };
+    Word name = FIELD(function, ErtsCodeInfo_mfa_function);
 
-    return function[FUNCTION] == suspended || memcmp(function + MODULE, before + MODULE, SIZE_OF_MFA) == 0;
+    return name == suspended || (FIELD(before, ErtsCodeInfo_mfa_function) == name &&
+                                 FIELD(before, ErtsCodeInfo_mfa_module) == FIELD(function, ErtsCodeInfo_mfa_module) &&
+                                 FIELD(before, ErtsCodeInfo_mfa_arity) == FIELD(function, ErtsCodeInfo_mfa_arity));
 }
 
 /* A stub may have two lines: that of the call, and that of what comes next, from where its code begins. The loader has
  * put both where the stub begins. */
-static void part_lines(const Word *stub, Word *lines, const Word *end)
+static void part_lines(Word stub, Word *lines, const Word *end)
 {
-    enum { CODE = 5 }; /* behind its ErtsCodeInfo */
-
     if (end - lines == 2)
-        lines[1] = (Word)(stub + CODE);
+        lines[1] = stub + vm_layout->size_ErtsCodeInfo;
 }
 
 /* Take the stubs out of the table of functions: each becomes part of the function before it. So nobody lists them or
  * sets breakpoints there, and stack traces find function and line as before. */
 static void hide_stubs(Word header)
 {
-    Word **functions = (Word **)ADDRESS(header, BeamCodeHeader_functions);
+    Word *functions = ADDRESS(header, BeamCodeHeader_functions);
     Word lines = FIELD(header, BeamCodeHeader_line_table);
     Word **ranges = lines ? (Word **)ADDRESS(lines, BeamCodeLineTab_func_tab) : NULL;
     Word count = FIELD(header, BeamCodeHeader_num_functions), kept = 0;
@@ -263,7 +306,8 @@ static void hide_stubs(Word header)
     FIELD(header, BeamCodeHeader_num_functions) = kept - 1; /* the last one is the end */
 }
 
-static const char *make_native(Word prepared, Word module, const void *file, size_t size)
+/* 0, or what is wrong: a constant, or a text in `reason`, which has REASON_ROOM. */
+static const char *make_native(Word prepared, Word module, const void *file, size_t size, char *reason)
 {
     Word state = loader_state(prepared, module);
     struct native *native = calloc(1, sizeof *native);
@@ -276,17 +320,16 @@ static const char *make_native(Word prepared, Word module, const void *file, siz
     native->header = (const void *)FIELD(state, LoaderState_code_hdr);
     native->module = module;
     native->state = state;
-    native->binary = FIELD(prepared - BOXED, ErtsMRefThing_mb);
+    native->binary = FIELD(prepared - TAG_BOXED, ErtsMRefThing_mb);
     wrong = object_load(&native->object, file, size, resolve, (void *)state);
     if (!wrong && !(native->preparation = enif_alloc_env()))
         wrong = "no memory";
     if (!wrong)
         wrong = patch_entries(native, state, module);
     if (wrong) {
-        static char kept[200]; /* it may lie in what is freed now */
-        snprintf(kept, sizeof kept, "%s", wrong);
+        snprintf(reason, REASON_ROOM, "%s", wrong); /* it may lie in what is freed now */
         discard(native);
-        return kept;
+        return reason;
     }
     hide_stubs((Word)native->header);
     enif_make_copy(native->preparation, prepared);
@@ -311,29 +354,156 @@ static const unsigned char *chunk(const ErlNifBinary *file, const char *name, si
     return NULL;
 }
 
-static Word caught_prepare_loading(Word process, Word *arguments, const Word *instruction)
+/* What a function of this library needs to work on terms of a process. A BIF must not be called meanwhile. */
+static ErlNifEnv *open_heap(Word *room, Word process)
 {
     void (*before)(void *, Word, Word, Word) = (void (*)(void *, Word, Word, Word))vm_symbol("erts_pre_nif");
+
+    before(room, process, library, 0);
+    return (ErlNifEnv *)room;
+}
+
+static void close_heap(ErlNifEnv *env)
+{
     void (*after)(void *) = (void (*)(void *))vm_symbol("erts_post_nif");
-    Word prepared = prepare_loading(process, arguments, instruction);
-    Word room[ENV_ROOM];
-    ErlNifEnv *env = (ErlNifEnv *)room;
-    ErlNifBinary file;
+
+    after(env);
+}
+
+/* A chunk of a .beam file as a binary, or 0. */
+static Word chunk_binary(Word process, Word file, const char *name)
+{
+    Word room[ENV_ROOM], found = 0;
+    ErlNifEnv *env = open_heap(room, process);
+    ErlNifBinary bytes;
+    const unsigned char *data;
     size_t size;
-    char name[256];
+
+    if (enif_inspect_binary(env, file, &bytes) && (data = chunk(&bytes, name, &size)))
+        found = enif_make_sub_binary(env, file, data - bytes.data, size);
+    close_heap(env);
+    return found;
+}
+
+/* Sums of words, the last one filled up with zeros, and of these sums (jit/erts/arm32/rewrite.py, checksum). */
+static void add_words(uint32_t sums[2], const unsigned char *data, size_t size)
+{
+    uint32_t word;
+
+    for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
+        memcpy(&word, data, sizeof word);
+        sums[0] += word;
+        sums[1] += sums[0];
+    }
+    if (size) {
+        word = 0;
+        memcpy(&word, data, size);
+        sums[0] += word;
+        sums[1] += sums[0];
+    }
+}
+
+/* Whether native code and the bytecode beside it are as the compiler wrote them: nothing else of them is checked before
+ * the VM runs them. Gives 0, or what is wrong. */
+static const char *check_sums(Word process, Word file)
+{
+    Word room[ENV_ROOM];
+    ErlNifEnv *env = open_heap(room, process);
+    ErlNifBinary bytes;
+    const unsigned char *native, *bytecode, *sums;
+    size_t native_size, bytecode_size, sums_size;
+    uint32_t right[2] = {0, 0};
+    const char *wrong = "it is compiled by another version of the compiler";
+
+    if (enif_inspect_binary(env, file, &bytes) && (native = chunk(&bytes, NATIVE_CHUNK, &native_size)) &&
+        (bytecode = chunk(&bytes, BYTECODE_CHUNK, &bytecode_size)) &&
+        (sums = chunk(&bytes, CHECKSUM_CHUNK, &sums_size))) {
+        add_words(right, native, native_size);
+        add_words(right, bytecode, bytecode_size);
+        wrong = sums_size == sizeof right && memcmp(sums, right, sizeof right) == 0 ? 0 : "its native code is damaged";
+    }
+    close_heap(env);
+    return wrong;
+}
+
+/* Let code that is prepared, that of the .beam file `inner`, have the MD5 of `file` instead of its own. The loader will
+ * give it to its funs too. Gives 0, or what is wrong. */
+static const char *take_checksum(Word process, Word state, Word file, Word inner, const Word *instruction)
+{
+    enum { SIZE = 16 };
+    Bif checksum = (Bif)vm_symbol("erts_internal_beamfile_module_md5_1");
+    Word right = checksum(process, &file, instruction), wrong = checksum(process, &inner, instruction);
+    unsigned char *places[] = {
+        (unsigned char *)ADDRESS(state, LoaderState_beam_checksum),
+        (unsigned char *)FIELD(FIELD(state, LoaderState_code_hdr), BeamCodeHeader_md5_ptr),
+    };
+    Word room[ENV_ROOM];
+    ErlNifEnv *env = open_heap(room, process);
+    ErlNifBinary new, old;
+    int good = enif_inspect_binary(env, right, &new) && enif_inspect_binary(env, wrong, &old) && new.size == SIZE &&
+               old.size == SIZE;
+
+    for (int i = 0; good && i < 2; i++)
+        good = memcmp(places[i], old.data, SIZE) == 0;
+    for (int i = 0; good && i < 2; i++)
+        memcpy(places[i], new.data, SIZE);
+    close_heap(env);
+    return good ? 0 : "its checksum is not where it should be";
+}
+
+/* Code that the loader has prepared, made native. */
+static const char *finish_native(Word process, Word prepared, Word module, Word object, char *reason)
+{
+    Word room[ENV_ROOM];
+    ErlNifEnv *env = open_heap(room, process);
+    ErlNifBinary bytes;
+    const char *wrong = "no memory";
+
+    if (enif_inspect_binary(env, object, &bytes))
+        wrong = make_native(prepared, module, bytes.data, bytes.size, reason);
+    close_heap(env);
+    return wrong;
+}
+
+/* Let the loader prepare the bytecode that stands beside native code. *prepared is 0 unless it can be used. */
+static const char *prepare_native(Word process, Word *arguments, Word object, const Word *instruction, Word *prepared,
+                                  char *reason)
+{
+    Word module = arguments[0], file = arguments[1];
+    const char *wrong = check_sums(process, file);
+
+    if (wrong)
+        return wrong;
+    Word inner[] = {module, chunk_binary(process, file, BYTECODE_CHUNK)};
+    if (!inner[1])
+        return "no memory";
+    if (!catch_purging())
+        return "nobody would undo it";
+    Word code = prepare_loading(process, inner, instruction);
+    Word state = loader_state(code, module);
+    if (!state)
+        return "the loader gave no code";
+    wrong = take_checksum(process, state, file, inner[1], instruction);
+    if (!wrong)
+        wrong = finish_native(process, code, module, object, reason);
+    if (!wrong)
+        *prepared = code;
+    return wrong;
+}
+
+static Word caught_prepare_loading(Word process, Word *arguments, const Word *instruction)
+{
+    Word prepared = 0;
 
     sweep();
-    before(env, process, library, 0);
-    if (prepared && enif_is_ref(env, prepared) && enif_inspect_binary(env, arguments[1], &file)) {
-        const unsigned char *native = chunk(&file, "NatA", &size);
-        if (native && enif_get_atom(env, arguments[0], name, sizeof name, ERL_NIF_LATIN1)) {
-            const char *wrong = make_native(prepared, arguments[0], native, size);
-            if (wrong)
-                complain(name, wrong);
-        }
+    Word object = chunk_binary(process, arguments[1], NATIVE_CHUNK);
+    if (object) {
+        char reason[REASON_ROOM]; /* not shared: schedulers load side by side */
+        const char *wrong = prepare_native(process, arguments, object, instruction, &prepared, reason);
+        if (wrong)
+            complain(arguments[0], wrong);
     }
-    after(env);
-    return prepared;
+    return prepared ? prepared : prepare_loading(process, arguments, instruction);
 }
 
 /* ---- a module that goes away ---- */
@@ -359,56 +529,63 @@ static Word caught_purge_module(Word process, Word *arguments, const Word *instr
 
 /* ---- getting in ---- */
 
-/* In the code of a loaded module, exchange the function of all calls of a BIF: a word followed by its export entry. */
-static unsigned catch_calls(Word module_name, Word export, Bif bif, Bif instead)
+/* Whether another build of this library has caught the loader: what begins stays until the VM ends. */
+static int is_another_at_work(void)
 {
-    void *module = vm_module(module_name);
-    Word header = FIELD(module, Module_curr_code_hdr);
-    Word *code = ADDRESS(header, BeamCodeHeader_functions);
-    Word *end = (Word *)code[FIELD(header, BeamCodeHeader_num_functions)];
-    unsigned count = 0;
-
-    for (; code < end; code++)
-        if (code[0] == (Word)bif && code[1] == export) {
-            code[0] = (Word)instead;
-            count++;
-        }
-    /* The BIF's own function, which it calls by itself when it has to wait. */
-    Word *stub = vm_code(export);
-    if (stub[0] == vm_handler("call_bif_W") && stub[1] == (Word)bif)
-        stub[1] = (Word)instead;
-    return count;
+    return !prepare_loading && vm_code(prepare_export)[1] != vm_symbol("erts_internal_prepare_loading_2");
 }
 
-static int catch_loader(ErlNifEnv *env)
+/* Find what is to be caught. */
+static void look_around(ErlNifEnv *env)
 {
     Word internal = enif_make_atom(env, "erts_internal");
-    Word prepare = vm_export(internal, enif_make_atom(env, "prepare_loading"), 2);
-    Word purge = vm_export(internal, enif_make_atom(env, "purge_module"), 2);
 
-    prepare_loading = (Bif)vm_symbol("erts_internal_prepare_loading_2");
+    loader = enif_make_atom(env, "erlang");
+    prepare_export = vm_export(internal, enif_make_atom(env, "prepare_loading"), 2);
+    purger = enif_make_atom(env, "erts_code_purger");
+    purge_export = vm_export(internal, enif_make_atom(env, "purge_module"), 2);
     purge_module = (Bif)vm_symbol("erts_internal_purge_module_2");
-    /* Purging first: nothing native may be there that is not undone. */
-    return catch_calls(enif_make_atom(env, "erts_code_purger"), purge, purge_module, caught_purge_module) &&
-           catch_calls(enif_make_atom(env, "erlang"), prepare, prepare_loading, caught_prepare_loading);
+    suspended = enif_make_atom(env, "-suspended-");
+}
+
+/* That a resource type has a destructor keeps the library where it is as long as there are such resources. */
+static void stays(ErlNifEnv *env, void *resource)
+{
+    (void)env, (void)resource;
+}
+
+static const char *get_ready(ErlNifEnv *env)
+{
+    const char *wrong = vm_check(env);
+    char name[20]; /* another library that is there has another one: neither takes over what the other has */
+
+    if (wrong)
+        return wrong;
+    if (!(call_nif = vm_handler("call_nif_WWW")))
+        return "there is no instruction call_nif";
+    snprintf(name, sizeof name, "%p", (void *)&staying);
+    staying = enif_open_resource_type(env, NULL, name, stays, ERL_NIF_RT_CREATE, NULL);
+    if (!staying || (!lock && !(lock = enif_mutex_create("native"))))
+        return "no memory";
+    library = FIELD(env, ErlNifEnv_mod_nif);
+    look_around(env);
+    return 0;
 }
 
 static int load(ErlNifEnv *env, void **private_data, ERL_NIF_TERM information)
 {
-    const char *wrong = vm_check(env);
+    const char *wrong = prepare_loading ? 0 : get_ready(env);
 
     (void)private_data, (void)information;
-    if (!wrong && !(call_nif = vm_handler("call_nif_WWW")))
-        wrong = "there is no instruction call_nif";
-    if (!wrong && !(lock = enif_mutex_create("native")))
-        wrong = "no memory";
-    if (!wrong) {
-        library = FIELD(env, ErlNifEnv_mod_nif);
-        suspended = enif_make_atom(env, "-suspended-");
-    }
     if (wrong)
         fprintf(stderr, "native: everything runs interpreted: %s\r\n", wrong);
     return wrong ? -1 : 0;
+}
+
+static int upgrade(ErlNifEnv *env, void **private_data, void **old_private_data, ERL_NIF_TERM information)
+{
+    (void)old_private_data;
+    return load(env, private_data, information);
 }
 
 static ERL_NIF_TERM names(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
@@ -416,6 +593,8 @@ static ERL_NIF_TERM names(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments
     ERL_NIF_TERM list = enif_make_list(env, 0);
 
     (void)argc, (void)arguments;
+    if (is_another_at_work()) /* what runs natively is in its list */
+        return enif_raise_exception(env, enif_make_atom(env, "another_build_of_the_glue_is_at_work"));
     sweep();
     enif_mutex_lock(lock);
     for (const struct native *native = natives; native; native = native->next)
@@ -428,16 +607,23 @@ static ERL_NIF_TERM names(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments
 static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
 {
     (void)argc, (void)arguments;
-    if (!prepare_loading && !catch_loader(env))
-        return enif_make_string(env, "the calls of the loader are not found", ERL_NIF_LATIN1);
-    return enif_make_atom(env, "true");
+    if (is_another_at_work()) {
+        fprintf(stderr, "native: another build of the glue stays at work until the VM ends\r\n");
+        return enif_make_atom(env, "true");
+    }
+    if (!prepare_loading && !enif_alloc_resource(staying, 1))
+        return enif_make_string(env, "no memory", ERL_NIF_LATIN1);
+    prepare_loading = (Bif)vm_symbol("erts_internal_prepare_loading_2");
+    if (catch_purging() && catch_calls(loader, prepare_export, prepare_loading, caught_prepare_loading))
+        return enif_make_atom(env, "true");
+    return enif_make_string(env, "the calls of the loader are not found", ERL_NIF_LATIN1);
 }
 
 /* One line on why nothing runs natively. */
 static ERL_NIF_TERM complain_of_all(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
 {
     (void)argc;
-    enif_fprintf(stderr, "native: everything runs interpreted: %T\r\n", arguments[0]);
+    enif_fprintf(stderr, "native: everything runs interpreted: %T\n", arguments[0]);
     return enif_make_atom(env, "ok");
 }
 
@@ -451,4 +637,4 @@ static ErlNifFunc functions[] = {
     {"raise", 1, experiment_raise, 0},
 };
 
-ERL_NIF_INIT(native, functions, load, NULL, NULL, NULL)
+ERL_NIF_INIT(native, functions, load, NULL, upgrade, NULL)

@@ -1,11 +1,13 @@
 %% Native code for modules whose .beam file carries some: what is loaded after start/0 runs natively.
 %%
-%% Start a node with `-s native` for modules that are loaded later than those of kernel and stdlib that every node needs,
-%% or with the boot script of jit/erts/boot.py for all but the preloaded ones. No other module may be needed here.
+%% Start a node with `-s native` for modules that are loaded later than those of kernel and stdlib that every node
+%% needs, or with the boot script of jit/erts/boot.py for all but the preloaded ones. No other module may be needed
+%% here.
 -module(native).
 -export([start/0, loaded/0, modules/0]).
 
-%% Load the library, and try on this VM whether it knows its ways. If not, everything runs interpreted.
+%% Load the library, and try on this VM whether it knows its ways. If not, everything runs interpreted. The library
+%% stays when this module goes; when it is loaded again, modules/0 finds the library.
 start() ->
     case erlang:load_nif(rootname(file()), 0) of
         ok -> begin_if_right(wrong_fields());
@@ -21,8 +23,10 @@ start() ->
 loaded() ->
     length(modules()).
 
-%% Their names: one may be there twice, its old code and its current.
+%% Their names: one may be there twice, its old code and its current. An error where another build of the library is at
+%% work, which alone knows them.
 modules() ->
+    start(),
     %% Native code must not take a NIF of the library for one of its own functions: none is exported.
     names().
 
@@ -48,12 +52,8 @@ rootname([Character | Rest]) -> [Character | rootname(Rest)].
 
 %%% Fields of the VM's structures: what is known of them must show there.
 
--define(TRAP_EXIT, (1 bsl 22)).
--define(RUNNING, (1 bsl 15)).
--define(EXITING, (1 bsl 11)).
--define(LOCKS, 16#1F).
--define(MAIN_LOCK, 1).
--define(NIL, 16#3B).
+%% Made by jit/erts/glue.py of jit/otp: flags, states, and words of terms.
+-include("facts.hrl").
 
 %% The names of fields that are not where they are expected.
 wrong_fields() ->
@@ -76,9 +76,10 @@ experiments() ->
      {catches, fun catches/0},
      {fcalls, fun fcalls/0},
      {fvalue, fun fvalue/0},
-     {state, fun() -> process(<<"state">>) band (?RUNNING bor ?EXITING) =:= ?RUNNING end},
-     {lock, fun() -> process(<<"lock.flags">>) band ?LOCKS =:= ?MAIN_LOCK end},
-     {seq_trace_token, fun() -> process(<<"seq_trace_token">>) =:= ?NIL end},
+     {state,
+      fun() -> process(<<"state">>) band (?ERTS_PSFLG_RUNNING bor ?ERTS_PSFLG_EXITING) =:= ?ERTS_PSFLG_RUNNING end},
+     {lock, fun() -> process(<<"lock.flags">>) band ?ERTS_PROC_LOCKS_ALL =:= ?ERTS_PROC_LOCK_MAIN end},
+     {seq_trace_token, fun() -> process(<<"seq_trace_token">>) =:= ?TAG_NIL end},
      {heap, fun heap/0},
      {mbuf, fun mbuf/0},
      {off_heap, fun off_heap/0},
@@ -97,7 +98,7 @@ flags() ->
     false = process_flag(trap_exit, true),
     After = process(<<"flags">>),
     true = process_flag(trap_exit, false),
-    Before bxor After =:= ?TRAP_EXIT.
+    Before bxor After =:= ?F_TRAP_EXIT.
 
 catches() ->
     Before = process(<<"catches">>),
@@ -109,7 +110,7 @@ fcalls() ->
     Before = process(<<"fcalls">>),
     count(100),
     After = process(<<"fcalls">>),
-    Before =< 4000 andalso (After > Before orelse Before - After >= 100 andalso Before - After < 200).
+    Before =< ?CONTEXT_REDS andalso (After > Before orelse Before - After >= 100 andalso Before - After < 200).
 
 count(0) -> ok;
 count(N) -> count(N - 1).
@@ -190,7 +191,7 @@ half(N) -> N / 2.
 scheduler() ->
     Scheduler = process(<<"scheduler_data">>),
     Reductions = peek(Scheduler, <<"ErtsSchedulerData.virtual_reds">>),
-    is_integer(Reductions) andalso Reductions =< 4000.
+    is_integer(Reductions) andalso Reductions =< ?CONTEXT_REDS.
 
 %%% The library's functions.
 

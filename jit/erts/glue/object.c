@@ -160,8 +160,8 @@ const char *object_load(struct object *object, const void *file, size_t size, re
     if ((wrong = read_headers(&reader)))
         return wrong;
     reader.text = section(&reader, ".text");
-    entries = section(&reader, ".beam.entries");
-    identity = section(&reader, ".beam.layout");
+    entries = section(&reader, ENTRIES_SECTION);
+    identity = section(&reader, LAYOUT_SECTION);
     if (!reader.text || !entries || !identity)
         return damaged;
     if (reader.sections[identity].sh_size != strlen(vm_layout->identity) ||

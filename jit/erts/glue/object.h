@@ -1,4 +1,4 @@
-/* A native object: the relocatable ELF file that jit/codegen/elf_file.py makes. */
+/* A native object: the relocatable ELF file that jit/erts/arm32/elf_file.py makes. */
 #ifndef NATIVE_OBJECT_H
 #define NATIVE_OBJECT_H
 
@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Code of one module. `entries` are rows of the object's section .beam.entries. */
+/* Code of one module. `entries` are rows of the object's section ENTRIES_SECTION. */
 struct object {
     void *file;  /* a copy of the ELF file, relocated: what GDB reads */
     size_t file_size;

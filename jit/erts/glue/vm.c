@@ -48,11 +48,17 @@ Word *vm_code(Word export)
     return (Word *)ADDRESS(export, Export_dispatch_addresses)[active_code_index()];
 }
 
+Word vm_info(const Word *code)
+{
+    return (Word)code - vm_layout->size_ErtsCodeInfo;
+}
+
 /* The functions and objects without which nothing works. */
 static const char *const needed[] = {
     "opc", "num_instructions", "beam_ops", "the_active_code_index", "erts_get_module", "bif_table",
     "erts_export_get_or_make_stub", "beamfile_get_literal", "erts_pre_nif", "erts_post_nif",
-    "erts_internal_prepare_loading_2", "erts_internal_purge_module_2", "erts_garbage_collect_nobump",
+    "erts_internal_prepare_loading_2", "erts_internal_purge_module_2", "erts_internal_beamfile_module_md5_1",
+    "erts_garbage_collect_nobump",
 };
 
 static const char *check_process(ErlNifEnv *env)
@@ -82,17 +88,22 @@ static const char *check_code(ErlNifEnv *env)
     const Word *header = (const Word *)FIELD(module, Module_curr_code_hdr);
     const Word *functions = ADDRESS(header, BeamCodeHeader_functions);
     const Word *called = vm_code(export);
-    if (*(const Word *)functions[0] != info)
+    Word found = vm_info(called);
+    if (FIELD(functions[0], ErtsCodeInfo_u_op) != info)
         return "the functions of a module are not where they should be";
-    if (called[-5] != info || called[-3] != erlang || called[-2] != name || called[-1] != 2)
+    if (FIELD(found, ErtsCodeInfo_u_op) != info || FIELD(found, ErtsCodeInfo_mfa_module) != erlang ||
+        FIELD(found, ErtsCodeInfo_mfa_function) != name || FIELD(found, ErtsCodeInfo_mfa_arity) != 2)
         return "the code of a function is not where it should be";
     if ((Word)called < (Word)header || (Word)called >= (Word)header + FIELD(module, Module_curr_code_length))
         return "the length of a module's code is not where it should be";
+    if (FIELD(header, BeamCodeHeader_md5_ptr) - (Word)header >= FIELD(module, Module_curr_code_length))
+        return "the checksum of a module is not where it should be";
     return 0;
 }
 
 /* What the VM tells of how it was built must be as in the build that was measured: for one, a debug build has other
- * structures, and without hard floats functions get their arguments elsewhere. */
+ * structures, and without hard floats functions get their arguments elsewhere. So must tags of terms, which it tells
+ * since OTP 27. */
 static const char *check_build(void)
 {
     static char wrong[100];
@@ -100,12 +111,12 @@ static const char *check_build(void)
 
     if (!arch || strcmp(arch, vm_layout->arch))
         snprintf(wrong, sizeof wrong, "it is built for %.40s, not %s", arch ? arch : "nothing known", vm_layout->arch);
-    for (unsigned i = 0; !*wrong && i < BUILD_COUNT; i++) {
-        const int *told = (const int *)vm_symbol(build_names[i]);
-        if (!told)
-            snprintf(wrong, sizeof wrong, "it does not tell %s", build_names[i]);
-        else if (*told != vm_layout->build[i])
-            snprintf(wrong, sizeof wrong, "its build has %s %d, not %d", build_names[i], *told, vm_layout->build[i]);
+    for (const struct told *one = vm_layout->told; !*wrong && one->name; one++) {
+        const int *number = (const int *)vm_symbol(one->name);
+        if (!number && one->always)
+            snprintf(wrong, sizeof wrong, "it does not tell %s", one->name);
+        else if (number && *number != one->number)
+            snprintf(wrong, sizeof wrong, "its build has %s %d, not %d", one->name, *number, one->number);
     }
     return *wrong ? wrong : 0;
 }

@@ -5,13 +5,13 @@
 #include <erl_nif.h>
 #include <stdint.h>
 
-#include "layouts.h" /* made by jit/erts/glue.py from the tables in jit/erts/layouts */
+#include "layouts.h" /* made by jit/erts/glue.py from the tables in jit/otp/layouts */
 
 typedef uintptr_t Word;
 
 extern const struct layout *vm_layout;
 
-/* A field of a word, by the name it has in WANTED of jit/erts/layout.py with _ for each dot. */
+/* A field of a word, by the name it has in jit/otp/layouts/wanted.py with _ for each dot. */
 #define FIELD(base, name) (*(Word *)((char *)(base) + vm_layout->offset[name]))
 #define ADDRESS(base, name) ((Word *)((char *)(base) + vm_layout->offset[name]))
 
@@ -32,5 +32,8 @@ Word vm_export(Word module, Word function, Word arity);
 
 /* The code that a call through an export entry runs now. */
 Word *vm_code(Word export);
+
+/* The ErtsCodeInfo of a function, which stands before its code. */
+Word vm_info(const Word *code);
 
 #endif

@@ -4,29 +4,29 @@
 %% native code. For each there is an answer of some lines, of which the last is "end". A module's cases() gives functions
 %% and their arguments. Every case has a process of its own.
 -module(compare).
--export([start/0]).
+-export([start/1]).
 
--define(PATIENCE, 4000). % milliseconds for one case, interpreted
 -define(HEAP, 4000000). % words
 
-start() ->
+%% Patience: milliseconds for one case, interpreted.
+start([Patience]) ->
     logger:set_primary_config(level, none),
     erlang:system_flag(backtrace_depth, 24),
-    loop().
+    loop(list_to_integer(atom_to_list(Patience))).
 
-loop() ->
+loop(Patience) ->
     case io:read("") of
         {ok, {Module, Plain, Native, HasCode}} ->
-            answer(Module, Plain, Native, HasCode),
+            answer(Module, Plain, Native, HasCode, Patience),
             io:format("end~n"),
-            loop();
+            loop(Patience);
         eof ->
             halt()
     end.
 
-answer(Module, Plain, Native, HasCode) ->
+answer(Module, Plain, Native, HasCode, Patience) ->
     load(Module, Plain),
-    Interpreted = results(Module, ?PATIENCE),
+    Interpreted = results(Module, Patience),
     unload(Module),
     case lists:last([none | Interpreted]) of
         Unfinished when Unfinished =:= late; Unfinished =:= stopped ->
@@ -36,7 +36,7 @@ answer(Module, Plain, Native, HasCode) ->
             Before = native:loaded(),
             load(Module, Native),
             [io:format("not_native~n") || HasCode, native:loaded() =/= Before + 1],
-            compare(Module:cases(), Interpreted, results(Module, 10 * ?PATIENCE)),
+            compare(Module:cases(), Interpreted, results(Module, 10 * Patience)),
             unload(Module)
     end.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.differential.generator import (  # noqa: F401 - the import of a family declares what writers write
     bits,
@@ -74,7 +74,7 @@ def generate(seed: int, otp: int) -> Source:
     name = f"d_{seed}"
     public = [one for one in known if one.exported] or known[-1:]
     exports = ", ".join(f"{one.name}/{len(one.parameters)}" for one in public)
-    cases = [_case(rng, one) for one in public for _ in range(_times(rng, one))]
+    cases = [case for one in public for case in _cases(rng, one)]
     tree = text(
         f"-module({name}).\n-export([cases/0]).\n-export([{exports}]).\n",
         _record(),
@@ -87,6 +87,11 @@ def generate(seed: int, otp: int) -> Source:
     choices = random.Random(seed)
     options = _options(choices, otp)
     return Source(name, tree, options, frozenset(choices.sample(_LEFT_OUT, choices.choice((0, 0, 0, 1)))))
+
+
+def mutated(source: Source, seed: int) -> Source:
+    """A module whose assembly is changed into other assembly that is valid: see erlang/mutate.erl."""
+    return replace(source, options=", ".join(filter(None, (source.options, f"{{mutated, {seed}}}"))))
 
 
 def _stub(signature: Signature) -> str:
@@ -102,9 +107,13 @@ def _record() -> str:
     return f"-record(rec, {{{FIELDS[0]} = 1, {FIELDS[1]}, {FIELDS[2]} = []}}).\n\n"
 
 
-def _case(rng: random.Random, one: Signature) -> Node:
-    arguments = [sample(rng, "any" if rng.random() < 0.05 else kind) for kind in one.parameters]
-    return text(f"{{{one.name}, [{', '.join(arguments)}]}}")
+def _cases(rng: random.Random, one: Signature) -> list[Node]:
+    chosen = [_arguments(rng, one) for _ in range(_times(rng, one))]
+    return [text(f"{{{one.name}, [{', '.join(arguments)}]}}") for arguments in (*chosen, *one.examples)]
+
+
+def _arguments(rng: random.Random, one: Signature) -> list[str]:
+    return [sample(rng, "any" if rng.random() < 0.05 else kind) for kind in one.parameters]
 
 
 def _options(rng: random.Random, otp: int) -> str:

@@ -68,13 +68,17 @@ class Variable:
 
 @dataclass
 class Signature:
-    """A function that can be called: kinds of its parameters and of its result. ``cost``: calls that one comes to."""
+    """A function that can be called: kinds of its parameters and of its result. ``cost``: calls that one comes to.
+
+    ``examples``: arguments that are of use to it, as Erlang text.
+    """
 
     name: str
     parameters: tuple[str, ...]
     result: str
     exported: bool
     cost: int = 1
+    examples: tuple[tuple[str, ...], ...] = ()
 
 
 class Writer:

@@ -1,0 +1,200 @@
+"""From loaded code to an ELF object with DWARF that GDB can take as a symbol file.
+
+The object holds no code, only its description at the addresses where the code lies: a section and a compile unit for
+each module, a symbol and a subprogram for each range, line tables, and in each subprogram the x registers as variables
+of type `Eterm`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Protocol
+
+from beamgdb.code.module import CODE_INFO, NO_CODE, Module, Range
+from beamgdb.terms.quoting import bare
+from jit.object.dwarf import Dwarf
+from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
+from jit.object.dwarf_info import Die, EncodedDies, Unit
+from jit.object.dwarf_line import LineNumberTable, LineRow, RowFlag
+from jit.object.elf import ElfFile
+from jit.object.elf_constants import ET, SHF, SHN, SHT, STT
+from jit.object.target import Target
+
+X_VARIABLES = 16
+"""x registers that every function shows as variables; a function of higher arity shows as many as it has arguments."""
+
+NOT_AVAILABLE_TYPE = "Eterm_not_available"
+"""Type of values that stand for a term which is not known: GDB's Python cannot make such a value by itself."""
+
+BYTECODE = " bytecode"
+"""How the names of interpreted code end that has native code beside it: breakpoints on the function or its lines are
+meant for that, and are not to be put here."""
+
+Locate = Callable[[str, str], tuple[str, str]]
+"""From a module and a file name in its line table to (directory, file name) of the source. May raise OSError and
+ValueError, for a name that cannot be that of a file."""
+
+_FUNCTION_COLUMNS = (
+    (DW_AT.name, DW_FORM.strp),
+    (DW_AT.low_pc, DW_FORM.addr),
+    (DW_AT.high_pc, DW_FORM.data4),
+    (DW_AT.decl_file, DW_FORM.data2),
+    (DW_AT.decl_line, DW_FORM.data4),
+)
+_FRAGMENT_COLUMNS = _FUNCTION_COLUMNS[:3]
+
+
+class Describing(Protocol):
+    """What must be known of a machine to describe code that runs on it."""
+
+    @property
+    def target(self) -> Target: ...
+
+    def x_location(self, number: int) -> bytes:
+        """The DWARF expression that says where an x register is; an empty one says that it is nowhere."""
+
+
+def write(modules: Sequence[Module], machine: Describing, locate: Locate) -> bytes:
+    """The ELF object that describes `modules`, which must not overlap."""
+    elf, dwarf = ElfFile(machine.target, ET.EXEC), Dwarf(machine.target)
+    units = _UnitWriter(dwarf, machine, locate)
+    for module in modules:
+        _add_symbols(elf, module)
+        units.add(module)
+    dwarf.add_to(elf)
+    return elf.to_bytes()
+
+
+def _add_symbols(elf: ElfFile, module: Module) -> None:
+    # Not read-only: of such sections GDB may take the contents from the file (`set trust-readonly-sections on`).
+    flags = SHF.ALLOC | SHF.EXECINSTR | SHF.WRITE
+    section = elf.add_section(
+        f".text.{module.name}", SHT.NOBITS, flags, address=module.base, size=module.size, align=8
+    )
+    code = _functions(module)
+    data = [r for r in module.ranges if r.name.endswith((*NO_CODE, CODE_INFO))]
+    elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in code), section=section, type=STT.FUNC)
+    # In a section of code GDB would take these for functions, and offer them as places for breakpoints.
+    elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in data), section=SHN.ABS, type=STT.OBJECT)
+
+
+class _UnitWriter:
+    """Writes compile units that share the encoded types and x registers."""
+
+    def __init__(self, dwarf: Dwarf, machine: Describing, locate: Locate) -> None:
+        self._dwarf = dwarf
+        self._machine = machine
+        self._locate = locate
+        size = machine.target.address_size
+        word = Die(
+            DW_TAG.base_type,
+            {DW_AT.name: "unsigned long", DW_AT.byte_size: size, DW_AT.encoding: DW_ATE.unsigned},
+        )
+        self._eterm = Die(DW_TAG.typedef, {DW_AT.name: "Eterm", DW_AT.type: word})
+        unknown = Die(DW_TAG.typedef, {DW_AT.name: NOT_AVAILABLE_TYPE, DW_AT.type: word})
+        self._types = (word, self._eterm, unknown)
+        self._encoded_types: EncodedDies | None = None
+        self._x_registers: dict[int, EncodedDies] = {}
+
+    def add(self, module: Module) -> None:
+        """Append the compile unit of `module`."""
+        files = _Files(module, self._locate)
+        # Also for a module without lines: the first entries of all units must have the same size.
+        table = LineNumberTable(self._machine.target, files.directories, files.entries)
+        for code in module.ranges:
+            if code.lines:
+                table.add_sequence(_rows(code, files), code.stop)
+        unit = self._dwarf.add_unit(
+            {
+                DW_AT.name: files.entries[0][0],
+                DW_AT.comp_dir: files.directories[0],
+                DW_AT.producer: "BeamAsm",
+                DW_AT.language: DW_LANG.Mips_Assembler,
+                DW_AT.stmt_list: self._dwarf.add_line_table(table),
+            },
+            ranges=[(module.base, module.size)],
+        )
+        if self._encoded_types is None:
+            self._encoded_types = unit.add(*self._types)
+        else:
+            unit.embed(self._encoded_types)
+        self._add_functions(unit, module, files)
+
+    def _add_functions(self, unit: Unit, module: Module, files: _Files) -> None:
+        """Subprograms, in groups whose entries differ by their columns only."""
+        code = sorted(_functions(module), key=_shape)
+        for (variables, has_lines), group in groupby(code, key=_shape):
+            columns = _FUNCTION_COLUMNS if has_lines else _FRAGMENT_COLUMNS
+            unit.add_rows(
+                DW_TAG.subprogram,
+                columns,
+                [_row(r, files) for r in group],
+                constants={DW_AT.external: True},
+                children=self._x_variables(unit, variables),
+            )
+
+    def _x_variables(self, unit: Unit, count: int) -> EncodedDies:
+        known = self._x_registers.get(count)
+        if known is None:
+            machine = self._machine
+            known = self._x_registers[count] = unit.encode(
+                *(
+                    Die(
+                        DW_TAG.variable,
+                        {
+                            DW_AT.name: f"x{number}",
+                            DW_AT.type: self._eterm,
+                            DW_AT.location: machine.x_location(number),
+                        },
+                    )
+                    for number in range(count)
+                )
+            )
+        return known
+
+
+def _functions(module: Module) -> list[Range]:
+    """Ranges that are functions or shared fragments."""
+    return [code for code in module.ranges if not code.name.endswith((*NO_CODE, CODE_INFO))]
+
+
+def _shape(code: Range) -> tuple[int, bool]:
+    """What decides how a range's subprogram is encoded: number of x variables, whether it has a source line."""
+    return max(X_VARIABLES, code.arity or 0), bool(code.lines)
+
+
+def _row(code: Range, files: _Files) -> tuple[str | int, ...]:
+    head: tuple[str | int, ...] = (code.name, code.start, code.stop - code.start)
+    return (*head, files.number[code.lines[0][1]], code.lines[0][2]) if code.lines else head
+
+
+def _rows(code: Range, files: _Files) -> Iterable[LineRow]:
+    number = files.number
+    if code.name.endswith(BYTECODE):
+        return [(address, number[file], line, 0, RowFlag.NONE) for address, file, line in code.lines]
+    return [(address, number[file], line) for address, file, line in code.lines]
+
+
+class _Files:
+    """Source files of a module's line table: `directories` and `entries` as `LineNumberTable` takes them; `number` of a
+    file name counts from 1. The first file is the one with most lines."""
+
+    def __init__(self, module: Module, locate: Locate) -> None:
+        counts = Counter(file for code in module.ranges for _, file, _ in code.lines)
+        names = [name for name, _ in counts.most_common()] or [f"{module.name}.erl"]
+        located = [_located(module.name, name, locate) for name in names]
+        folders = list(dict.fromkeys(directory for directory, _ in located))
+        self.directories = folders
+        self.entries = [(name, folders.index(directory)) for directory, name in located]
+        self.number = {name: index for index, name in enumerate(names, 1)}
+
+
+def _located(module: str, file: str, locate: Locate) -> tuple[str, str]:
+    """Directory and name of a source. GDB prints them as they are."""
+    try:
+        directory, name = locate(module, file)
+    except (OSError, ValueError):
+        directory, name = ".", file
+    return bare(directory), bare(name)

@@ -1,0 +1,23 @@
+"""Names of C code and data, as GDB knows them."""
+
+from __future__ import annotations
+
+import re
+
+import gdb
+
+from beamgdb.terms.quoting import bare
+
+_SYMBOL = re.compile(r"(?P<name>\S+)(?: \+ (?P<offset>\d+))? in section ")
+
+
+def c_name(address: int) -> str | None:
+    """The symbol of C code or data at an address, None where there is none."""
+    try:
+        told = gdb.execute(f"info symbol {address & ~1:#x}", to_string=True)
+    except gdb.error:
+        return None
+    match = _SYMBOL.match(told)
+    if match is None:
+        return None
+    return bare(match["name"]) + (f"+{match['offset']}" if match["offset"] else "")

@@ -1,0 +1,45 @@
+"""The command `beam`: an overview of all others."""
+
+from __future__ import annotations
+
+import argparse
+
+import gdb
+
+from beamgdb import __version__
+from beamgdb.gdbext.commands.command import Command
+
+
+class Beam(Command):
+    """Overview: the commands that show Erlang in GDB.
+
+      beam-info             the VM: release, schedulers, counts
+      beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
+      beam-disas [M:F/A]    the code of a function
+      beam-break PLACE      a breakpoint on M:F/A or FILE:LINE
+      beam-breakpoints      list those
+      beam-step, beam-next  go to the next Erlang line, into or over calls
+      beam-finish           run until the selected Erlang function returns
+      xreg, yreg, freg [N]  x, y and float registers
+      eterm EXPRESSION      a word as an Erlang term
+
+      $_xreg(N), $_yreg(N), $_eterm(WORD)  the same in expressions
+      set beam-depth|beam-width|beam-bytes N  how much of a term is shown
+      set beam-debug on                    where an error comes from
+
+    `help beam-bt` tells more of beam-bt, and so of each. GDB's own bt, up, list, next, step, until, finish, break,
+    info symbol and disassemble work on compiled Erlang code too: break -function lists:map/2
+
+    A node stops mostly while its threads wait in C code. `beam-bt all` shows what all processes do."""
+
+    name = "beam"
+    category = gdb.COMMAND_SUPPORT
+
+    def run(self, arguments: argparse.Namespace) -> None:
+        text = (self.__doc__ or "").partition("\n\n")[2]
+        gdb.write(f"beamgdb {__version__}\n\n{text}\n")
+
+
+def install() -> None:
+    """Define the command."""
+    Beam()

@@ -1,1 +1,0 @@
-"""The code of a function as `beam-disas` shows it."""

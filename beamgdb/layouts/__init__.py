@@ -1,1 +1,0 @@
-"""Where fields lie: offsets and sizes of the VM's C structures, from DWARF, else from built-in tables."""

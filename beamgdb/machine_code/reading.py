@@ -1,0 +1,11 @@
+"""What whoever reads machine code asks for: registers of a frame, and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+ReadRegister = Callable[[str], int | None]
+"""A CPU register's value in a frame, by GDB's name; None where the frame does not know it."""
+
+ReadMemory = Callable[[int, int], bytes | None]
+"""Memory at an address, so many bytes; None where it cannot be read."""

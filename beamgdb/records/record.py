@@ -1,0 +1,37 @@
+"""A C structure of the VM in target memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from beamgdb.memory import CachedMemory
+from jit.otp.layouts.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The `struct` (a name of `jit.otp.layouts.wanted`) at `address`."""
+
+    memory: CachedMemory
+    layout: Layout
+    struct: str
+    address: int
+
+    def __getitem__(self, path: str) -> int:
+        """The field as an unsigned integer. KeyError: not in this VM's layout; `Unreadable`: not in its memory."""
+        field = self.layout.field(self.struct, path)
+        if field.width == self.memory.word_size:
+            return self.memory.word(self.address + field.offset)
+        return int.from_bytes(self.memory.read(self.address + field.offset, field.width), self.memory.byteorder)
+
+    def field_address(self, path: str) -> int:
+        """Where the field lies."""
+        return self.address + self.layout.offset(self.struct, path)
+
+    def element(self, index: int) -> Record:
+        """The structure at `index` of an array of which this is the element 0."""
+        return Record(self.memory, self.layout, self.struct, self.address + index * self.layout.size(self.struct))
+
+    def at(self, struct: str, path: str) -> Record:
+        """The `struct` that starts where the field does: a member of this one."""
+        return Record(self.memory, self.layout, struct, self.field_address(path))

@@ -1,0 +1,41 @@
+"""What the VM's own code runs for: BIFs and NIFs have no frame of their own on the Erlang stack."""
+
+from __future__ import annotations
+
+from beamgdb.vm import trace_frames
+from beamgdb.vm.calls import mfa, spawned_as, trace_note
+from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.model import Vm
+
+NOTED_IN_PROCESS = frozenset(
+    f"global::{name}"
+    for name in ("call_nif_shared", "call_nif_early", "call_bif_shared", "dispatch_nif", "dispatch_bif")
+)
+"""Shared fragments that put the function into `Process.current` before they call it (instr_bif.cpp)."""
+
+LIGHT_BIF = "global::call_light_bif_shared"
+"""The shared fragment for BIFs that keeps the BIF's export entry in a scratch word of the scheduler's registers."""
+
+EXPORT_SCRATCH = 1
+"""That word's index in `TMP_MEM` (instr_bif.cpp, `export_mem`)."""
+
+
+def note(node: Vm, frame: ErlangFrame) -> str | None:
+    """What a frame of the VM's own code is for, None where there is nothing to say. May raise `Unreadable`."""
+    name, process = frame.place.code.name, frame.process
+    if process is None:
+        return None
+    kind = trace_frames.kind(frame.place)
+    if kind is not None:
+        return trace_note(node, kind, (node.memory.word(frame.top),))
+    if frame.place.is_internal:
+        return spawned_as(node, process)
+    if name in NOTED_IN_PROCESS:
+        call = process.current_call()
+        return mfa(node, *call) if call else None
+    if name == LIGHT_BIF and frame.x_registers is not None:
+        registers = frame.x_registers - node.layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
+        scratch = registers + node.layout.offset("ErtsSchedulerRegisters", "aux_regs.d.TMP_MEM")
+        export = node.record("Export", node.memory.word(scratch + EXPORT_SCRATCH * node.memory.word_size))
+        return mfa(node, export["info.mfa.module"], export["info.mfa.function"], export["info.mfa.arity"])
+    return None

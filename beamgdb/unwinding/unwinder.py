@@ -1,0 +1,52 @@
+"""The step from a frame of Erlang code to the one outside of it, whatever runs the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from beamgdb.machine_code.reading import ReadRegister
+from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.processes import Process
+from jit.otp.tags import IMMED1_BITS
+
+FRAME_BITS = 36
+"""Bits of a frame id's distance from the base of the stack; the process's number comes above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwound:
+    """The id of a frame, and the registers of its caller that are known. A caller with pc 0: there is none."""
+
+    id_stack: int
+    id_code: int
+    id_special: int
+    registers: dict[str, int]
+
+
+def within_process(process: Process, end: int) -> int:
+    """The part of a frame's id that tells frames of processes apart: the number of the process, and the distance of the
+    frame's `end` from the base of the stack. Neither changes when the stack moves."""
+    number = process.id >> IMMED1_BITS & 0xFFFFFFF
+    distance = (process.record["hend"] - end) & ((1 << FRAME_BITS) - 1)
+    return number << FRAME_BITS | distance
+
+
+class Unwinder(Protocol):
+    """Takes a debugger through the frames of Erlang code. `innermost` frames have not called another function: their pc
+    is the next instruction, not a return address."""
+
+    def frame(self, read: ReadRegister, innermost: bool) -> ErlangFrame | None:
+        """The frame with these registers, None where its pc is in no Erlang code."""
+
+    def unwind(self, read: ReadRegister, innermost: bool) -> Unwound | None:
+        """One step outwards from the frame with these registers, None where it is not of Erlang code."""
+
+    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
+        """Arguments of the function in this frame, None for those that are nowhere any more.
+
+        `frame.x_registers` says whether x registers count: they are the callee's once another function was called.
+        """
+
+    def x_register(self, frame: ErlangFrame, number: int, read: ReadRegister, innermost: bool) -> int | None:
+        """The word in an x register of this frame, None where it is not available. May raise `Unreadable`."""

@@ -1,0 +1,151 @@
+"""Which VM this is, and what is known of it, as `beam-info` shows it and the line that greets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from beamgdb import __version__
+from beamgdb.code.ranges import is_permanent
+from beamgdb.code.registrations import FrameLayout
+from beamgdb.interpreter.operations import Unsupported
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views.errors import one_line
+from beamgdb.vm.model import Unavailable
+from beamgdb.vm.schedulers import KINDS
+
+MAX_NAMES = 12
+"""Modules with native code that are named."""
+
+FLAVOURS = {"jit": "JIT", "emu": "interpreter"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that is known of a VM, or why it is not."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolsMade:
+    """What a debugger was given: how many symbol files, and how long it took to read and to make what is in them."""
+
+    files: int
+    read_seconds: float
+    made_seconds: float
+
+
+def greeting(node: Node) -> str:
+    """One line on a VM that was found."""
+    identity = node.identity
+    flavour = FLAVOURS.get(identity.flavour or "", "unknown flavour")
+    try_this = "try `beam-bt all`" if node.has_layout else "see `beam-info`"
+    release = f"Erlang/OTP {identity.otp_release}, erts {identity.erts_version}"
+    return f"beamgdb {__version__}: {release}, {flavour}; {try_this}, `help beam`"
+
+
+def without_layout(node: Node) -> str:
+    """Why the structures of a VM are not known, and what can be done with it all the same."""
+    return (
+        f"{node.no_layout}; names, lines and code work, frames as far as the stack shows them; processes and atoms do "
+        f"not; other terms are shown as in {node.terms_of}, which is not proved here"
+    )
+
+
+def facts(node: Node, symbols: SymbolsMade) -> Iterator[Fact]:
+    """All that is known. What is not is said, with the reason."""
+    for part in (_identity(node), _model(node), _found(node), _symbols(node, symbols)):
+        yield from (Fact(name, text) for name, text in part)
+
+
+def lines(facts: Iterable[Fact]) -> Iterator[str]:
+    """Their text, one a line."""
+    found = list(facts)
+    width = max(len(one.name) for one in found) + 1
+    return (f"{one.name + ':':<{width}} {one.text}" for one in found)
+
+
+def _identity(node: Node) -> Iterator[tuple[str, str]]:
+    identity = node.identity
+    flavours = FLAVOURS | {"jit": "JIT (BeamAsm)"}
+
+    def known(name: str) -> str:
+        value = getattr(identity, name)
+        return str(value) if value is not None else f"unknown ({identity.unknown.get(name, 'no reason known')})"
+
+    yield "Erlang/OTP", f"{known('otp_release')}, erts {known('erts_version')}"
+    yield "flavour", flavours.get(identity.flavour or "", known("flavour")) + _build(identity.build)
+    yield "architecture", f"{known('arch')}, {8 * (identity.word_size or node.memory.word_size)} bits"
+
+
+def _build(build: str | None) -> str:
+    return "" if build in (None, "opt") else f", {build} build"
+
+
+def _model(node: Node) -> Iterator[tuple[str, str]]:
+    def asked(question: Callable[[], object]) -> str:
+        try:
+            return str(question())
+        except (Unreadable, Unavailable, KeyError) as error:
+            return f"unknown ({error})" if node.has_layout else "unknown (see layouts)"
+
+    def schedulers() -> str:
+        counts = ((kind, node.schedulers.count(kind)) for kind, _, _ in KINDS)
+        return ", ".join(f"{'unknown' if count is None else count} {kind}" for kind, count in counts)
+
+    yield "schedulers", asked(schedulers)
+    yield "processes", asked(lambda: node.processes.count())
+    yield "atoms", asked(lambda: node.atoms.count())
+    yield "layouts", node.layout.origin if node.has_layout else f"none: {node.no_layout}"
+    if not node.has_layout or not node.term_tags.is_whole:
+        yield "terms", f"as in {node.terms_of}, which is not proved here; atoms and processes are not known"
+
+
+def _found(node: Node) -> Iterator[tuple[str, str]]:
+    """What no symbol tells, and how it was found."""
+    for variable in node.recovered():
+        yield f"static {variable.name}", f"{variable.address:#x}, {variable.how}"
+    if node.is_interpreter and node.has_layout:
+        yield "interpreter", _interpreter(node)
+
+
+def _interpreter(node: Node) -> str:
+    try:
+        roles = node.process_main.roles
+    except (Unreadable, Unsupported, KeyError) as error:
+        return one_line(error)
+    places = (
+        ("I", roles.instruction),
+        ("E", roles.stack),
+        ("HTOP", roles.heap_top),
+        ("FCALLS", roles.reductions),
+        ("x registers", roles.x_registers),
+        ("c_p", roles.process),
+    )
+    return f"{', '.join(f'{name} in {place}' for name, place in places)}; {node.process_main.origin}"
+
+
+def _symbols(node: Node, made: SymbolsMade) -> Iterator[tuple[str, str]]:
+    modules = [module for module in node.code if not is_permanent(module)]
+    functions = sum(1 for module in modules for code in module.ranges if code.arity is not None)
+    if not len(node.code):
+        yield "code", "not found" if node.is_interpreter else "none registered with GDB's JIT interface"
+        return
+    source = "the VM's tables of code" if node.is_interpreter else "BeamAsm's registrations"
+    yield "code", f"{len(modules)} modules, {functions} functions"
+    if len(node.native):
+        yield "native code", _native(node)
+    yield "frames", "frame pointers" if node.frame_layout is FrameLayout.FRAME_POINTER else "return addresses only"
+    times = f"read in {made.read_seconds:.2f} s, made in {made.made_seconds:.2f} s"
+    yield "symbols", f"from {source}, {made.files} symbol file(s): {times}"
+
+
+def _native(node: Node) -> str:
+    """Which modules have native code, of those that the interpreter runs."""
+    names = node.native.names()
+    listed = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
+    functions = sum(1 for module in node.native for code in module.ranges if code.arity is not None)
+    return f"{len(names)} module{'s' if len(names) > 1 else ''}, {functions} functions: {listed}"

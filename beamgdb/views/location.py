@@ -1,0 +1,173 @@
+"""Where a breakpoint is wanted, as a user writes it: `M:F/A` or `FILE:LINE`, and `if CONDITION`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from beamgdb.code.loaded import LoadedCode
+from beamgdb.code.module import Module
+from beamgdb.terms.quoting import bare, runtime_atom, unquoted
+from beamgdb.views.typed import brief, natural
+from jit.otp.code import LINE_BITS, MAX_ARG
+
+_ATOM = r"'(?:[^'\\]|\\.)*'|[^\s:'/\"]+"
+_FUNCTION = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})/(?P<arity>[0-9]+)")
+_LINE = re.compile(r"(?P<file>[^\s:]+(?:\.\w+)):(?P<line>[0-9]+)")
+_NO_ARITY = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})")
+_CONDITION = re.compile(r"\s+if\b\s*(?P<condition>.*)", re.DOTALL)
+
+SUGGESTIONS = 5
+
+MAX_LINE = (1 << LINE_BITS) - 1
+"""What the loader keeps of a line's number."""
+
+
+class BadLocation(Exception):
+    """What was written is no location; the text says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionLocation:
+    """A function. `name` is `module:function/arity`, quoted as symbols of Erlang functions are; `module` is quoted too,
+    where it needs that."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def addresses(self, code: LoadedCode) -> list[int]:
+        """Where it begins, in each version of its module that is loaded: in native code if it has some."""
+        return [entry for module in self.modules(code) for entry in code.entries(module, self.name)]
+
+    def may_be_in(self, module: str) -> bool:
+        """Whether it is in a module of this name, which is not quoted."""
+        return bare(unquoted(self.module)) == module
+
+    def modules(self, code: LoadedCode) -> Iterator[Module]:
+        """Versions of the module that are loaded."""
+        return (module for module in code if self.may_be_in(module.name))
+
+    def missing(self, code: LoadedCode) -> str | None:
+        """Why there is no such function although its module is loaded, None if there is, or may be."""
+        loaded = list(self.modules(code))
+        if not loaded or self.addresses(code):
+            return None
+        names = sorted({one.name for module in loaded for one in module.ranges if one.arity is not None})
+        near = get_close_matches(self.name, names, SUGGESTIONS)
+        return f"the module {self.module} has no function {self.name}" + (f"; is it {', '.join(near)}?" if near else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LineLocation:
+    """A line of a source file, given by its name or the end of its path."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def addresses(self, code: LoadedCode) -> list[int]:
+        """Where it begins, once for each function that has code of this line, or of the one that `with_code` tells."""
+        return self._with_code(code)[1]
+
+    def with_code(self, code: LoadedCode) -> LineLocation:
+        """This line if it has code, else the next one that has, as GDB does it, but only of the module that the file is
+        named after: others may have a file of the same name, or say so. This one again if there is none."""
+        return LineLocation(self.file, self._with_code(code)[0])
+
+    def _with_code(self, code: LoadedCode) -> tuple[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for module in code:
+            own = self.may_be_in(module.name)
+            for one in code.lined(module):
+                first: dict[int, int] = {}
+                for at, file, number in one.lines:
+                    if (number == self.line or (own and number > self.line)) and self._is_in(file):
+                        first.setdefault(number, at)
+                for number, at in first.items():
+                    found.setdefault(number, []).append(at)
+        number = min(found, default=self.line)
+        return number, found.get(number, [])
+
+    def may_be_in(self, module: str) -> bool:
+        """Whether it may be in a module of this name: Erlang's modules are named as their files, but include any
+        others."""
+        file = PurePosixPath(self.file)
+        return file.suffix != ".erl" or file.stem == module
+
+    def _is_in(self, file: str) -> bool:
+        return _is_end(self.file, file)
+
+    def missing(self, code: LoadedCode) -> str | None:
+        """Why there is no code of this line although its file is known, None if there is, or may be."""
+        modules = (module for module in code if self.may_be_in(module.name))
+        known = any(self._is_in(file) for module in modules for one in module.ranges for _, file, _ in one.lines)
+        if not known or self.addresses(code):
+            return None
+        return f"there is no code of line {self.line} or after it in {self.file}"
+
+
+BreakpointLocation = FunctionLocation | LineLocation
+
+
+def parse(text: str, code: LoadedCode) -> tuple[BreakpointLocation, str]:
+    """The location and condition, empty without one. `code` tells the arity of a function written without.
+
+    Raises `BadLocation`.
+    """
+    text = text.strip()
+    for pattern in (_LINE, _FUNCTION, _NO_ARITY):
+        match = pattern.match(text)
+        if match is None:
+            continue
+        rest = text[match.end() :]
+        condition = _CONDITION.fullmatch(rest)
+        if rest.strip() and condition is None:
+            continue
+        if condition is not None and not condition["condition"].strip():
+            raise BadLocation("a condition is missing after `if`")
+        return _location(match, code), condition["condition"].strip() if condition else ""
+    raise BadLocation(f"{brief(text)} is no MODULE:FUNCTION/ARITY or FILE:LINE" if text else "no location is given")
+
+
+def _location(match: re.Match[str], code: LoadedCode) -> BreakpointLocation:
+    parts = match.groupdict()
+    if "line" in parts:
+        return LineLocation(parts["file"], _number(parts["line"], "line", MAX_LINE))
+    module, function = (_symbol_atom(parts[part]) for part in ("module", "function"))
+    if "arity" in parts:
+        return FunctionLocation(module, f"{module}:{function}/{_number(parts['arity'], 'arity', MAX_ARG)}")
+    head = f"{module}:{function}/"
+    names = {one.name for loaded in FunctionLocation(module, head).modules(code) for one in loaded.ranges}
+    known = sorted(name for name in names if name.startswith(head) and name[len(head) :].isdecimal())
+    if len(known) == 1:
+        return FunctionLocation(module, known[0])
+    raise BadLocation(f"{head[:-1]} is there as {', '.join(known)}" if known else f"which arity has {head[:-1]}?")
+
+
+def _number(digits: str, what: str, most: int) -> int:
+    """A number up to `most`; raises `BadLocation`."""
+    number = natural(digits)
+    if number is None or number > most:
+        raise BadLocation(f"there is no {what} {brief(digits)}: the largest is {most}")
+    return number
+
+
+@lru_cache(maxsize=4096)
+def _is_end(end: str, path: str) -> bool:
+    """Whether a path ends with another one. Kept, for it is asked of all lines of all modules at each resumption."""
+    parts = PurePosixPath(end).parts
+    return PurePosixPath(path).parts[-len(parts) :] == parts
+
+
+def _symbol_atom(text: str) -> str:
+    """An atom as names of symbols have it, from how a user wrote it."""
+    return runtime_atom(unquoted(text))

@@ -1,0 +1,108 @@
+"""Which process a user means: by pid (`<0.80.0>` or `0.80.0`), by registered name, or by an address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.terms.quoting import unquoted
+from beamgdb.views.typed import brief, natural
+from beamgdb.vm.model import Unavailable
+from beamgdb.vm.processes import Process
+from jit.otp.tags import IMMED2_BITS
+
+_PID = re.compile(r"<?(?:0\.)?([0-9]+)\.([0-9]+)>?")
+_LIKE_A_PID = re.compile(r"<.*>|[0-9]+(?:\.[0-9]+)+")
+_LIKE_AN_ADDRESS = re.compile(r"[0-9$(*&]")
+"""How no name begins that is not quoted."""
+
+Evaluate = Callable[[str], int | None]
+"""The word that an expression of the debugger has for its value, None where it has none."""
+
+
+def is_pid(text: str) -> bool:
+    """Whether a pid is meant, sound or not."""
+    return _PID.fullmatch(text) is not None
+
+
+def name_of(text: str) -> str:
+    """The name that is meant by what is no pid. Raises `Unavailable` for what only looks like one."""
+    if _LIKE_A_PID.fullmatch(text):
+        raise Unavailable(f"{brief(text)} is no pid of this VM, as <0.80.0> is")
+    name = unquoted(text)
+    # A name that would be taken for a pid keeps its quotes.
+    return text if _LIKE_A_PID.fullmatch(name) else name
+
+
+def find(node: Node, text: str, evaluate: Evaluate) -> Process:
+    """The process that a user means. Raises `Unavailable`."""
+    if is_pid(text):
+        return _with_pid(node, text)
+    name_of(text)
+    return _registered(node, text) or _at_address(node, text, evaluate)
+
+
+def to_come(node: Node, text: str, evaluate: Evaluate) -> tuple[str, str]:
+    """A process for `is_meant`, to be compared with those that come by later: its pid in full, or a name; and what a
+    user should know of it, or nothing. A name may be registered later. Raises `Unavailable` for a pid or an address
+    where no process is, or where processes are not known."""
+    if is_pid(text):
+        return node.term(_with_pid(node, text).id), ""
+    name = name_of(text)
+    if _registered(node, text):
+        return name, ""
+    if _LIKE_AN_ADDRESS.match(text):
+        return node.term(_at_address(node, text, evaluate).id), ""
+    return name, f"no process is registered as {brief(name)} now"
+
+
+def is_meant(node: Node, process: Process, text: str) -> bool:
+    """Whether a process is the one that `to_come` gave, or that a user writes so. Raises `Unavailable` where processes
+    are not known, and for what no pid can be."""
+    if is_pid(text):
+        return node.term(process.id) == "<0.{}.{}>".format(*_numbers(node, text))
+    name_of(text)
+    return _name(node, process) in (text, unquoted(text))
+
+
+def _numbers(node: Node, text: str) -> tuple[int, int]:
+    """Number and serial in a pid. Raises `Unavailable`."""
+    match = _PID.fullmatch(text)
+    number, serial = map(natural, match.groups()) if match else (None, None)
+    if number is None or serial is None or not node.processes.is_number(number, serial):
+        raise Unavailable(f"{brief(text)} is no pid of this VM: its numbers are too large")
+    return number, serial
+
+
+def _with_pid(node: Node, text: str) -> Process:
+    process = node.processes.lookup(*_numbers(node, text))
+    if process is None:
+        raise Unavailable(f"no process {text}: it has ended, or never was")
+    return process
+
+
+def _registered(node: Node, text: str) -> Process | None:
+    name = unquoted(text)
+    return next((process for process in node.processes if _name(node, process) == name), None)
+
+
+def _name(node: Node, process: Process) -> str | None:
+    """The name that a process is registered under, without quotes; None without one."""
+    try:
+        registered = process.registered_name()
+    except Unreadable:
+        return None
+    return node.atoms.name(registered >> IMMED2_BITS) if registered is not None else None
+
+
+def _at_address(node: Node, text: str, evaluate: Evaluate) -> Process:
+    word = evaluate(text)
+    if word is None:
+        raise Unavailable(f"no process is registered as {brief(text)}, and it is no pid or address")
+    address = word & node.memory.address_mask
+    process = node.processes.found_at(address)
+    if process is None:
+        raise Unavailable(f"no process is registered as {brief(text)}, and at that address, {address:#x}, is none")
+    return process

@@ -1,0 +1,252 @@
+"""Erlang stacks of processes, as `beam-bt` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views.styler import PLAIN, Styler
+from beamgdb.views.terms import Terms
+from beamgdb.views.threads import ThreadRow, Threads
+from beamgdb.vm import backtrace, calls, trace_frames
+from beamgdb.vm.backtrace import Level, StackEnds
+from beamgdb.vm.processes import Process
+from jit.otp.tags import CATCH, IMMED2_MASK
+
+FRAMES = 1000
+"""Frames of one process, unless more are asked for."""
+
+ROOM_PER_FRAME = 1 << 10
+"""Characters that a process may show for each frame that is asked for: a few may be large, all may not."""
+
+MAX_COUNTED = 100_000
+"""Frames that are counted when they are not shown."""
+
+MAX_DAMAGED = 20
+"""Processes of which nothing can be shown that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """A process. `description` has its pid and what it was spawned as; `moves`: its thread does not stand still, and
+    where it is changes all the time."""
+
+    address: int
+    description: str
+    status: str
+    thread: ThreadRow | None
+    moves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VariableRow:
+    """A register, or a slot of a frame of tracing, with its term."""
+
+    name: str
+    word: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """A frame. `function` is None for unknown code, `note` what a frame of tracing is for instead; `offset` is that
+    of `pc` in the function, `file` and `line` where that is in the source, None where that is not known. `damaged`
+    counts the words of a frame that are no y registers."""
+
+    number: int
+    pc: int
+    function: str | None
+    offset: int | None
+    note: str
+    file: str | None
+    line: int | None
+    variables: tuple[VariableRow, ...]
+    damaged: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRow:
+    """Frames that are not shown, and lines of the one before; `are_more`: only the first were counted. `limit` is what
+    was asked for, None where there was too much text."""
+
+    frames: int
+    are_more: bool
+    lines: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DamageRow:
+    """What cannot be shown: the rest of a stack, a process, or where `address` is None part of the process table."""
+
+    address: int | None
+    why: str
+
+
+StackRow = ProcessRow | FrameRow | LeftOutRow | DamageRow
+
+
+def processes(node: Node, threads: Threads) -> Iterator[Process | DamageRow]:
+    """All processes that can be found, and what cannot be shown."""
+    seen: set[int] = set()
+    is_whole = True
+    for entry in node.processes.entries():
+        if isinstance(entry, Unreadable):
+            is_whole = False
+            yield DamageRow(None, str(entry))
+            continue
+        seen.add(entry.address)
+        found = _if_sound(node, entry)
+        is_whole &= found is entry
+        yield found
+    for process in threads.by_schedulers() if not is_whole else ():
+        if process.address not in seen:
+            yield _if_sound(node, process)
+
+
+def _if_sound(node: Node, process: Process) -> Process | DamageRow:
+    if node.processes.is_process(process):
+        return process
+    try:
+        return DamageRow(process.address, f"it is damaged, its pid is {process.id:#x}")
+    except Unreadable as error:
+        return DamageRow(process.address, str(error))
+
+
+def rows(node: Node, process: Process, threads: Threads, terms: Terms, limit: int = FRAMES) -> Iterator[StackRow]:
+    """A process and up to `limit` frames of its stack, as far as they can be read, innermost first."""
+    description = calls.spawned_as(node, process)
+    thread, status = threads.thread(process), process.status()
+    row = ProcessRow(process.address, description, status, thread, threads.moves(process))
+    yield row
+    if row.moves:
+        return
+    room = max(limit, FRAMES) * ROOM_PER_FRAME
+    levels = iter(threads.levels(process))
+    try:
+        for number, level in enumerate(levels):
+            if number >= limit:
+                yield _left_out(levels, 1, limit=limit)
+                return
+            frame = _frame(node, number, level, process, threads, terms)
+            lines = _frame_lines(frame, PLAIN)
+            fitting = _fitting(lines, room)
+            if fitting < len(lines):
+                if fitting:
+                    yield replace(frame, variables=frame.variables[: fitting - 1], damaged=0)
+                yield _left_out(levels, 0, lines=len(lines) - fitting)
+                return
+            room -= sum(map(len, lines))
+            yield frame
+    except (StackEnds, Unreadable) as error:
+        yield DamageRow(process.address, str(error))
+
+
+def _fitting(lines: list[str], room: int) -> int:
+    """How many of the first lines there is room for."""
+    for number, line in enumerate(lines):
+        room -= len(line)
+        if room < 0:
+            return number
+    return len(lines)
+
+
+def _left_out(levels: Iterator[Level], first: int, *, lines: int = 0, limit: int | None = None) -> LeftOutRow:
+    """The frames that are left, besides `first` that are counted already."""
+    count = first
+    try:
+        for _ in levels:
+            count += 1
+            if count >= MAX_COUNTED:
+                return LeftOutRow(MAX_COUNTED, True, lines, limit)
+    except (StackEnds, Unreadable):
+        pass
+    return LeftOutRow(count, False, lines, limit)
+
+
+def _frame(node: Node, number: int, level: Level, process: Process, threads: Threads, terms: Terms) -> FrameRow:
+    place, pc = level.place, level.pc
+    variables: list[VariableRow] = []
+    if number == 0 and not threads.in_erlang(process):
+        saved = enumerate(backtrace.saved_arguments(process))
+        variables += (VariableRow(f"x{index}", word, terms.text(word)) for index, word in saved)
+    kind = trace_frames.kind(place)
+    if kind is not None:
+        slots = trace_frames.terms(kind, level.y_registers)
+        variables += (VariableRow(name, word, terms.text(word)) for name, word in slots)
+        note = calls.trace_note(node, kind, level.y_registers)
+        return FrameRow(number, pc, None, None, note, None, None, tuple(variables), 0)
+    variables += (VariableRow(f"y{at}", word, _y_register(terms, word)) for at, word in enumerate(level.y_registers))
+    if place is None:
+        # A scheduled NIF or BIF goes on in a few words made for it, and the VM has noted which it is.
+        call = process.current_call() if not level.calling else None
+        function = calls.mfa(node, *call) if call else None
+        return FrameRow(number, pc, function, None, "", None, None, tuple(variables), level.damaged)
+    where = node.code.where(level.lookup)
+    file, line = (where.file, where.line) if where else (None, None)
+    offset = pc - place.code.start
+    return FrameRow(number, pc, place.code.name, offset, "", file, line, tuple(variables), level.damaged)
+
+
+def _y_register(terms: Terms, word: int) -> str:
+    text = terms.text(word)
+    return f"{text} (catch)" if word & IMMED2_MASK == CATCH and "catch" not in text else text
+
+
+def lines(row: StackRow, styler: Styler) -> Iterator[str]:
+    """The text of a row."""
+    match row:
+        case ProcessRow():
+            yield styler.heading(f"P{row.description.removeprefix('p')}: {row.status}{_on_thread(row.thread)}")
+            if row.moves:
+                yield "(its thread is not stopped: where it is changes all the time)"
+        case FrameRow():
+            yield from _frame_lines(row, styler)
+        case LeftOutRow():
+            frames = f"more than {row.frames}" if row.are_more else str(row.frames)
+            if row.limit is not None:
+                yield f"({frames} more frames: -limit {row.limit})"
+            else:
+                left = f"{row.lines} lines of this frame and {frames} more frames are left out"
+                yield f"({left}: this is too much text; -limit N makes room for more)"
+        case DamageRow():
+            yield f"(the stack is damaged here or missing: {row.why})"
+
+
+def _on_thread(thread: ThreadRow | None) -> str:
+    if thread is None:
+        return ""
+    return f" on thread {thread.number}" + (f" ({thread.name})" if thread.name else "")
+
+
+def _frame_lines(row: FrameRow, styler: Styler) -> list[str]:
+    found = [f"#{row.number:<2} {row.pc:#x} in {_code(row, styler)}", *map(variable, row.variables)]
+    if row.damaged:
+        found.append(f"      ({row.damaged} words up to the next return address: they are no y registers, but damaged)")
+    return found
+
+
+def _code(row: FrameRow, styler: Styler) -> str:
+    if row.note:
+        return row.note
+    offset = f"+{row.offset}" if row.offset is not None else ""
+    text = f"{styler.function(row.function or '<unknown code>')}{offset}"
+    return f"{text} at {styler.source(row.file, row.line)}" if row.file is not None and row.line is not None else text
+
+
+def variable(row: VariableRow) -> str:
+    """The line of a variable."""
+    return f"      {row.name} = {row.text}"
+
+
+def damaged_lines(found: list[DamageRow]) -> Iterator[str]:
+    """What is said of all that `processes` cannot show."""
+    for row in found[:MAX_DAMAGED]:
+        if row.address is None:
+            yield f"The process table: {row.why}; processes there are missing"
+        else:
+            yield f"Process at {row.address:#x}: {row.why}"
+    if len(found) > MAX_DAMAGED:
+        yield f"And so for {len(found) - MAX_DAMAGED} others."

@@ -1,0 +1,37 @@
+"""What a debugger knows of the threads of a VM: which processes they run, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from beamgdb.vm.backtrace import Level
+from beamgdb.vm.processes import Process
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """A thread, by the debugger's number; its name is empty where it has none, as in core files."""
+
+    number: int
+    name: str
+
+
+class Threads(Protocol):
+    """What threads run, as long as the target stands still."""
+
+    def levels(self, process: Process) -> Iterator[Level]:
+        """The stack of a process, which its thread knows better than the VM if it is on one."""
+
+    def thread(self, process: Process) -> ThreadRow | None:
+        """The thread that a process runs on, None if it does not run."""
+
+    def moves(self, process: Process) -> bool:
+        """Whether the process goes on while it is looked at."""
+
+    def in_erlang(self, process: Process) -> bool:
+        """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
+
+    def by_schedulers(self) -> Iterator[Process]:
+        """The processes that schedulers work for."""

@@ -1,0 +1,180 @@
+"""What every VM has, however it runs its code: its memory, what is known of it, and the parts of the model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+from beamgdb.code import catches
+from beamgdb.code.catches import Catches
+from beamgdb.code.loaded import LoadedCode
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records.record import Record
+from beamgdb.records.statics import Symbol
+from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.slots import SlotOrder
+from beamgdb.terms.source import Limits
+from beamgdb.terms.text import Style, term_text
+from beamgdb.vm.atoms import AtomTable
+from beamgdb.vm.processes import ProcessTable
+from beamgdb.vm.schedulers import Schedulers
+from beamgdb.vm.stack import FrameForm, StackReader
+from jit.otp.layouts.identity import Identity
+from jit.otp.layouts.layout import Layout
+from jit.otp.tags import RELEASES, TagScheme, common_scheme, tag_scheme
+
+
+class Unavailable(Exception):
+    """Something of this VM cannot be shown; the text is one line that says what and why."""
+
+
+class _NothingKnown:
+    """Stands for the C structures and the atoms of a VM of which no layout is known."""
+
+    def offset(self, struct: str, field: str, /) -> int:
+        raise KeyError(struct, field)
+
+    def size(self, struct: str, /) -> int:
+        raise KeyError(struct)
+
+    def name(self, index: int, /) -> str | None:
+        return None
+
+
+_NOTHING_KNOWN = _NothingKnown()
+
+
+class Vm(ABC):
+    """A VM under the debugger.
+
+    `symbol` gives the address of a C symbol, or None. `layout` is None, and `no_layout` says why, when the release is
+    not known: then names, lines, registers and some terms still work, processes raise `Unavailable`.
+    """
+
+    def __init__(
+        self, memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout | None, no_layout: str = ""
+    ) -> None:
+        self.memory = memory
+        self.symbol = symbol
+        self.identity = identity
+        self.no_layout = no_layout
+        self._layout = layout
+        self._catches: Catches | None = None
+
+    @property
+    @abstractmethod
+    def code(self) -> LoadedCode:
+        """The code that is loaded, as far as it has been read."""
+
+    @property
+    @abstractmethod
+    def frame_form(self) -> FrameForm:
+        """How it has frames on its stacks."""
+
+    @property
+    def layout(self) -> Layout:
+        """Where fields lie; raises `Unavailable`."""
+        if self._layout is None:
+            raise Unavailable(self.no_layout or "the layout of this VM is not known")
+        return self._layout
+
+    @property
+    def has_layout(self) -> bool:
+        return self._layout is not None
+
+    def record(self, struct: str, address: int) -> Record:
+        """The `struct` at `address`; raises `Unavailable`."""
+        return Record(self.memory, self.layout, struct, address)
+
+    def _global(self, name: str) -> int:
+        address = self.symbol(name)
+        if address is None:
+            raise Unavailable(f"this beam.smp exports no symbol {name}")
+        return address
+
+    @cached_property
+    def tags(self) -> TagScheme:
+        """The tag scheme; raises `Unavailable` for a release whose terms are not known: see `term_tags`."""
+        release = self.identity.otp_release or "unknown"
+        try:
+            return tag_scheme(
+                int(release.partition("-")[0]), self.memory.word_size, debug=self.identity.build == "debug"
+            )
+        except (LookupError, ValueError):
+            raise Unavailable(f"the format of terms in OTP {release} is not known") from None
+
+    @cached_property
+    def term_tags(self) -> TagScheme:
+        """The tag scheme by which terms are shown: of an unknown release, what is common to the known ones."""
+        try:
+            return self.tags
+        except Unavailable:
+            return common_scheme(self.memory.word_size)
+
+    @property
+    def terms_of(self) -> str:
+        """The releases whose terms look as they are shown here: "OTP 25", or those that an unknown one may be like."""
+        tags = self.term_tags
+        return f"OTP {tags.release}" if tags.is_whole else f"OTP {RELEASES[0]} to {RELEASES[-1]}"
+
+    @cached_property
+    def atoms(self) -> AtomTable:
+        """The atom table; raises `Unavailable`."""
+        return AtomTable(self.record("IndexTable", self._global("erts_atom_table")))
+
+    @cached_property
+    def processes(self) -> ProcessTable:
+        """The process table; raises `Unavailable`."""
+        return ProcessTable(self.record("ErtsPTab", self._global("erts_proc")), self.tags)
+
+    @cached_property
+    def schedulers(self) -> Schedulers:
+        """The scheduler threads; raises `Unavailable`."""
+        return Schedulers(self.record, self.symbol)
+
+    def stack(self) -> StackReader:
+        """A reader of Erlang stacks, for the code that is loaded now."""
+        return StackReader(self.memory, self.code, self.frame_form)
+
+    @cached_property
+    def _decoder(self) -> TermDecoder:
+        try:
+            atoms: AtomTable | _NothingKnown = self.atoms
+        except Unavailable:
+            atoms = _NOTHING_KNOWN
+        return TermDecoder(
+            self.memory, self.term_tags, self._layout or _NOTHING_KNOWN, atoms, self, self.catch_handler,
+            process_slots=self._slots("erts_proc"), port_slots=self._slots("erts_port"),
+        )  # fmt: skip
+
+    def _slots(self, table: str) -> SlotOrder | None:
+        """How the words of local pids or ports lead to their slots in a table, None where that is not known."""
+        try:
+            return SlotOrder.of(self.record("ErtsPTab", self._global(table)).__getitem__)
+        except (Unavailable, Unreadable, KeyError):
+            return None
+
+    def describe(self, address: int) -> str | None:
+        """`module:function/arity+offset` of an address inside Erlang code."""
+        return self.code.describe(address)
+
+    def term(self, word: int, limits: Limits | None = None) -> str:
+        """The text of a term, in Erlang syntax; what is not known of the VM shows as such. Never raises."""
+        value = self._decoder.decode(word, limits or Limits())
+        return term_text(value, Style(self.term_tags.release))
+
+    def boxed(self, address: int, limits: Limits | None = None) -> str:
+        """The text of the heap object whose header word is at `address`. Never raises."""
+        value = self._decoder.boxed_at(address, limits or Limits())
+        return term_text(value, Style(self.term_tags.release))
+
+    def catch_handler(self, index: int) -> int | None:
+        """The address where the catch with this index goes on, None where that is not known."""
+        if self._catches is None and self._layout is not None:
+            self._catches = catches.find(
+                self.memory, self._layout, self.symbol, self.identity.arch or "", self._is_code
+            )
+        return self._catches.handler(index) if self._catches else None
+
+    def _is_code(self, address: int) -> bool:
+        return self.code.find(address) is not None

@@ -1,0 +1,53 @@
+"""What changed in the VM, the release of Erlang/OTP that began with it, and where its source and history say so.
+
+A condition on a release is written as one of these: the name says what it means, and whether the number is right is
+settled here, once. The numbers of pull requests are those of erlang/otp; files are below ``erts/emulator/beam``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """``since`` is the first release that has it, ``source`` says where that is seen."""
+
+    since: int
+    source: str
+
+    def of(self, release: int) -> bool:
+        """Whether a release has it."""
+        return release >= self.since
+
+
+LONG_IDENTIFIERS: Final = Feature(26, "erl_term.h, _PID_DATA_SIZE and _PID_NUM_SIZE; pull request 6827")
+"""Pids and ports of 60 bits on 64-bit systems, of which 28 are a pid's number; on 32 bits a pid has no serial."""
+
+BITS_NOT_BYTES: Final = Feature(27, "erl_bits.h, ErlSubBits, ErlHeapBits and BinRef; pull requests 7828 and 7935")
+"""Bit strings are counted in bits; parts of them and what is being matched are of one kind."""
+
+FUN_HEADERS: Final = Feature(27, "erl_fun.h, FUN_HEADER_ARITY_OFFS; pull request 7314")
+"""The header word of a fun has its arity and its number of variables."""
+
+FUN_REFERENCES: Final = Feature(27, "erl_fun.h, FunRef; pull request 7948")
+"""Behind the variables of a local fun is a term that keeps its entry."""
+
+COLLISION_NODES: Final = Feature(26, "erl_map.c, not in 25; pull request 7249 of May 2023 found them there")
+"""Keys of a large map whose hashes are the same are in a tuple."""
+
+SHORT_INTEGERS: Final = Feature(27, "erl_term.h, BIG_ARITY_MAX; pull request 7426")
+"""Integers have four million bits at most."""
+
+WHOLE_ALIASES: Final = Feature(27, "what nodes of 25 and 27 print; of 26 it is not known")
+"""A reference that is a pid's alias is written with all of its numbers, and not with three."""
+
+TRACE_SESSIONS: Final = Feature(27, "erl_ptab.h, ErtsTracee; erl_trace.h, ErtsTraceSession")
+"""A process has a tracer in each of several sessions."""
+
+QUEUE_LENGTHS: Final = Feature(27, "erl_message.h, ErtsSignalPrivQueues.mq_len; erl_process.h, FS_MON_MSGQ_LEN")
+"""The queue of a process counts messages apart from signals, and can be watched for being long."""
+
+MAYBE: Final = Feature(27, "lib/stdlib/src/erl_features.erl, maybe_expr")
+"""``maybe`` and ``else`` are reserved words if nobody says otherwise."""

@@ -1,0 +1,201 @@
+"""Where fields lie in one particular VM: a `Layout`, from its types or from a built-in table.
+
+A table is a JSON file in `tables/`, named by erts version, architecture and flavour, so that finding one reads no
+other. In it a field is [offset, width] or, for an array, [offset, width of an element, number of elements].
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jit.otp.layouts.identity import Identity
+from jit.otp.layouts.resolve import Field, StructLayout
+
+TABLES = Path(__file__).with_name("tables")
+
+
+#: What must be known of a VM before a table may be used for it.
+NEEDED = ("erts_version", "arch", "flavour", "word_size", "build", "options")
+
+
+class NoLayout(LookupError):
+    """No table fits the VM; the message says which there are, or what is unknown of the VM."""
+
+
+class TableKey(NamedTuple):
+    """What one built-in table is for."""
+
+    erts_version: str
+    arch: str
+    flavour: str
+
+    @property
+    def file_name(self) -> str:
+        return f"erts-{self.erts_version}-{self.arch}-{self.flavour}.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Offsets, widths and sizes in bytes, and values of enumerators. Names are those of `wanted`.
+
+    release is OTP's ("25.2.3"), or the major release only ("25") where the origin does not tell more; triplet is
+    the GNU name of what the VM was built for, options are those of `identity.OPTIONS` that it was built with. build has
+    the numbers of `wanted.BUILD` where the origin is a file. Every question about what this VM does not have, or nobody
+    declared as wanted, raises KeyError.
+    """
+
+    origin: str
+    release: str
+    erts_version: str
+    arch: str
+    flavour: str
+    triplet: str
+    word_size: int
+    options: frozenset[str]
+    structs: Mapping[str, StructLayout]
+    constants: Mapping[str, int]
+    build: Mapping[str, int]
+
+    def field(self, struct: str, path: str) -> Field:
+        """Where a field lies, how wide it is, and of how many elements if an array."""
+        found = self.structs.get(struct)
+        if found is None:
+            raise KeyError(f"{struct}: unknown in {self.origin}")
+        try:
+            return found.fields[path]
+        except KeyError:
+            raise KeyError(f"{struct}.{path}: unknown in {self.origin}") from None
+
+    def offset(self, struct: str, path: str) -> int:
+        """Offset of a field from the start of its struct. A path through an array means its first element."""
+        return self.field(struct, path).offset
+
+    def width(self, struct: str, path: str) -> int:
+        """Size of a field, for an array that of one element. The same name may be wider in another release."""
+        return self.field(struct, path).width
+
+    def has(self, struct: str, path: str | None = None) -> bool:
+        """Does this VM have the struct, and the field in it?"""
+        found = self.structs.get(struct)
+        return found is not None and (path is None or path in found.fields)
+
+    def size(self, struct: str) -> int:
+        """Size of a struct, which is also the distance between elements of an array of it."""
+        if struct not in self.structs:
+            raise KeyError(f"{struct}: unknown in {self.origin}")
+        return self.structs[struct].size
+
+    def constant(self, name: str) -> int:
+        """The value of an enumerator."""
+        if name not in self.constants:
+            raise KeyError(f"{name}: unknown in {self.origin}")
+        return self.constants[name]
+
+
+def of_identity(
+    structs: Mapping[str, StructLayout],
+    constants: Mapping[str, int],
+    identity: Identity,
+    origin: str,
+    release: str | None = None,
+    build: Mapping[str, int] | None = None,
+) -> Layout:
+    """The layout of an identified VM, from what a source of types gave. What is unknown of the VM is "unknown"; where
+    its word size is, ValueError. `release` is OTP's patch release and `build` its numbers if known."""
+    if identity.word_size is None:
+        raise ValueError(f"word size unknown: {identity.unknown.get('word_size')}")
+    return Layout(
+        origin=origin,
+        release=release or identity.otp_release or "unknown",
+        erts_version=identity.erts_version or "unknown",
+        arch=identity.arch or "unknown",
+        flavour=identity.flavour or "unknown",
+        triplet=identity.triplet or "unknown",
+        word_size=identity.word_size,
+        options=identity.options or frozenset(),
+        structs=structs,
+        constants=constants,
+        build=build or {},
+    )
+
+
+def load_table(erts_version: str, arch: str, flavour: str, directory: Path = TABLES) -> Layout | None:
+    """The built-in table for exactly this VM, None if there is none. Raises ValueError on a damaged file."""
+    path = directory / TableKey(erts_version, arch, flavour).file_name
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        return from_json(json.loads(text))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path.name}: not a layout table ({error})") from error
+
+
+def for_identity(identity: Identity, directory: Path = TABLES) -> Layout:
+    """The built-in table for a VM. Raises NoLayout where none fits or the VM is not known well enough: a layout that
+    is nearly right is worse than none."""
+    for name in NEEDED:
+        if getattr(identity, name) is None:
+            raise NoLayout(f"no built-in table: {name} unknown, {identity.unknown.get(name, 'no reason given')}")
+    key = TableKey(str(identity.erts_version), str(identity.arch), str(identity.flavour))
+    if identity.build != "opt":
+        raise NoLayout(f"no built-in table for a {identity.build} build of erts {key.erts_version}")
+    layout = load_table(*key, directory=directory)
+    if layout is None:
+        available = ", ".join(" ".join(k) for k in known(directory)) or "none"
+        raise NoLayout(f"no built-in table for erts {' '.join(key)}; there are: {available}")
+    if (layout.word_size, layout.options) != (identity.word_size, identity.options):
+        here = ", ".join(sorted(identity.options or ())) or "no options"
+        raise NoLayout(f"the {layout.origin} is not for this build: {here}, words of {identity.word_size} bytes")
+    return layout
+
+
+def known(directory: Path = TABLES) -> list[TableKey]:
+    """What there are built-in tables for, told by file names alone."""
+    keys = []
+    for path in sorted(directory.glob("erts-*-*-*.json")):
+        version, arch, flavour = path.stem.removeprefix("erts-").rsplit("-", 2)
+        keys.append(TableKey(version, arch, flavour))
+    return keys
+
+
+def from_json(table: Mapping[str, Any]) -> Layout:
+    """The layout that a table's JSON describes."""
+    structs = {
+        name: StructLayout(struct["size"], {path: Field(*field) for path, field in struct["fields"].items()})
+        for name, struct in table["structs"].items()
+    }
+    key = TableKey(table["erts"], table["arch"], table["flavour"])
+    origin = f"built-in table otp-{table['otp']} {key.arch} {key.flavour}"
+    options = frozenset(table["options"])
+    return Layout(
+        origin, table["otp"], *key, table["triplet"], table["word_size"], options, structs, table["constants"],
+        table["build"],
+    )  # fmt: skip
+
+
+def to_json(layout: Layout) -> str:
+    """A table's text: sorted, one struct a line, so that two releases can be compared with diff."""
+    head = {
+        "otp": layout.release, "erts": layout.erts_version, "arch": layout.arch, "flavour": layout.flavour,
+        "triplet": layout.triplet, "word_size": layout.word_size, "options": sorted(layout.options),
+    }  # fmt: skip
+    lines = [f"{_compact(key)}: {_compact(value)}," for key, value in head.items()]
+    lines.append(f'"build": {_compact(dict(layout.build))},')
+    lines.append(f'"constants": {_compact(dict(layout.constants))},')
+    structs = [f"{_compact(name)}: {_compact(_struct(s))}" for name, s in sorted(layout.structs.items())]
+    return "{\n" + "\n".join(lines) + '\n"structs": {\n' + ",\n".join(structs) + "\n}}\n"
+
+
+def _struct(struct: StructLayout) -> dict[str, Any]:
+    fields = {path: list(f if f.elements is not None else f[:2]) for path, f in struct.fields.items()}
+    return {"size": struct.size, "fields": fields}
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

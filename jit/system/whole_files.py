@@ -1,0 +1,40 @@
+"""Files that are read whole, if they are not too large, and written whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from pathlib import Path
+
+
+def read(path: Path, most: int) -> bytes:
+    """What a file holds. Raises OSError, also for one of more than *most* bytes, which are not read."""
+    with path.open("rb") as file:
+        # A device and a pipe have no size.
+        is_larger = os.fstat(file.fileno()).st_size > most
+        data = b"" if is_larger else file.read(most + 1)
+    if is_larger or len(data) > most:
+        raise OSError(errno.EFBIG, f"larger than {most} bytes, the most that is read of such a file", str(path))
+    return data
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file: whoever reads it meanwhile gets the old one or the new one. Raises OSError, and then what was there
+    is still there.
+
+    A link stays one, and so does what is no file: a device or a pipe is written to.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    # Not before: /dev/stdout that is a pipe is a link that leads to no path.
+    path = Path(os.path.realpath(path))
+    # A name that does not grow with that of the file, which may be as long as names can be.
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

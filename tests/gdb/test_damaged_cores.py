@@ -1,0 +1,207 @@
+"""Cores that are cut off, or whose memory is damaged: what can be read is shown, what cannot is said, in bounds."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from tests.harness.erl import Release
+from tests.harness.gdb import Gdb
+
+#: Names of what a session with the sound core tells of it, and the expressions for that. `damaged` is a process that
+#: waits; registrations are what BeamAsm has registered, whose sizes GDB 13 itself believes.
+FACTS = {
+    "table": "node.processes._table['r.o.tab']",
+    "hend": "damaged.record.field_address('hend')",
+    "stop": "damaged.record.field_address('stop')",
+    "heap": "damaged.record['heap']",
+    "name": "damaged.record.field_address('common.u.alive.reg')",
+    "state": "node.processes.lookup(0, 0).address",
+}
+REGISTERED = "[(e.address, e.symfile, e.size) for e in entries(node.memory, node.symbol('__jit_debug_descriptor'))]"
+
+QUESTIONS = (
+    "beam-info", "beam-bt", "beam-bt all", "beam-bt init", "beam-bt busy", "beam-bt terms_holder", "bt 20", "xreg",
+    "yreg", "freg", "eterm 687", "eterm $rsp", "eterm -boxed $rsp", "beam-disas lists:map/2", "beam-break lists:map/2",
+    "beam-breakpoints", "p $_xreg(0)", "complete beam-bt ", "complete beam-break li",
+)  # fmt: skip
+
+LONGEST = 4 << 20
+"""Characters of an answer: 40 processes, each of which may be damaged."""
+
+
+@dataclass
+class Core:
+    """A copy of a core file in memory, to be damaged."""
+
+    data: bytearray
+    facts: dict[str, int]
+    registered: set[int]
+    """Pages of BeamAsm's registrations."""
+    loads: list[tuple[int, int, int, int]]
+    """Offset in the file, size, address, and where the program header is."""
+
+    def offset(self, address: int) -> int:
+        return next(at + address - start for at, size, start, _ in self.loads if start <= address < start + size)
+
+    def set_word(self, address: int, word: int) -> None:
+        at = self.offset(address)
+        self.data[at : at + 8] = word.to_bytes(8, "little")
+
+    def drop(self, address: int) -> None:
+        """Have the core lack the memory that holds the address."""
+        header = next(at for _, size, start, at in self.loads if start <= address < start + size)
+        self.data[header : header + 4] = bytes(4)
+
+
+def pages_of(registered: Iterable[tuple[int, ...]]) -> set[int]:
+    """Numbers of the pages that hold registrations: their entries, and what those point to with its size."""
+    pages = set()
+    for entry, file, size in registered:
+        pages |= {entry >> 12, *range(file >> 12, (file + size >> 12) + 1)}
+    return pages
+
+
+@pytest.fixture(scope="module")
+def facts(terms_core: Path, release: Release) -> tuple[dict[str, int], set[int]]:
+    with Gdb(str(release.beam), str(terms_core)) as gdb:
+        gdb.cmd("beam-info")
+        gdb.cmd(
+            "python from beamgdb.gdbext import session; from beamgdb.views import process_named; "
+            "from beamgdb.code.jit_interface import entries; "
+            "node = session.require().node; damaged = process_named.find(node, 'terms_holder', int)"
+        )
+        found = {name: int(gdb.cmd(f"python print({text})")) for name, text in FACTS.items()}
+        registered = re.findall(r"\((\d+), (\d+), (\d+)\)", gdb.cmd(f"python print({REGISTERED})"))
+        return found, pages_of(tuple(map(int, entry)) for entry in registered)
+
+
+@pytest.fixture
+def core(terms_core: Path, facts: tuple[dict[str, int], set[int]]) -> Core:
+    with terms_core.open("rb") as stream:
+        elf = ELFFile(stream)
+        start, size = elf["e_phoff"], elf["e_phentsize"]
+        loads = [
+            (one["p_offset"], one["p_filesz"], one["p_vaddr"], start + number * size)
+            for number, one in enumerate(elf.iter_segments())
+            if one["p_type"] == "PT_LOAD" and one["p_filesz"]
+        ]
+    return Core(bytearray(terms_core.read_bytes()), *facts, loads)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, release: Release, start_gdb: Callable[..., Gdb]) -> Iterator[Callable[[Core], Gdb]]:
+    """A session with a damaged core."""
+    path = tmp_path / "core"
+
+    def open_core(core: Core) -> Gdb:
+        path.write_bytes(core.data)
+        return start_gdb(str(release.beam), str(path))
+
+    yield open_core
+    path.unlink(missing_ok=True)
+
+
+def test_a_stack_whose_bounds_are_damaged(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    """The words of the heap are no y registers."""
+    core.set_word(core.facts["stop"], core.facts["heap"])
+    core.set_word(core.facts["hend"], 1 << 46)
+    gdb = opened(core)
+    said = gdb.cmd("beam-bt terms_holder")
+    assert len(said) < 100_000
+    why = "words up to the next return address: they are no y registers, but damaged"
+    assert re.search(rf"^ +\(\d{{4,}} {why}\)$", said, re.M)
+    assert "terms:hold/1" in said
+    for process in re.split(r"\n(?=Process )", gdb.cmd("beam-bt all")):
+        assert len(process) < 1_100_000
+
+
+def test_more_text_than_a_process_may_print(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    gdb = opened(core)
+    whole = gdb.cmd("beam-bt terms_holder")
+    for limit in ("depth", "width", "bytes"):
+        gdb.cmd(f"set beam-{limit} 1000000")
+    gdb.cmd("python from beamgdb.views import stack; stack.ROOM_PER_FRAME = 4")
+    said = gdb.cmd("beam-bt terms_holder")
+    assert len(said) < 4500
+    left = re.search(r"^\((\d+) lines of this frame and (\d+) more frames are left out: .*-limit N", said, re.M)
+    assert left
+    shown = said.count("\n") - 1
+    assert shown + int(left[1]) + int(left[2]) >= whole.count("\n#") + shown
+    assert "damaged" not in said
+
+
+def test_frames_that_are_not_shown_are_counted(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    gdb = opened(core)
+    frames = len(re.findall(r"^#\d", gdb.cmd("beam-bt terms_holder"), re.M))
+    assert f"({frames - 1} more frames: -limit 1)" in gdb.cmd("beam-bt -limit 1 terms_holder")
+
+
+def test_a_table_of_processes_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    core.drop(core.facts["table"])
+    said = opened(core).cmd("beam-bt all")
+    assert re.search(r"^The process table: cannot read \d+ bytes at 0x\w+; processes there are missing$", said, re.M)
+
+
+def test_one_process_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    """All others are shown, and how far its own words tell something of it."""
+    core.set_word(core.facts["name"], 0xDEAD_0000)
+    core.set_word(core.facts["stop"], 0xDEAD_0000)
+    core.set_word(core.facts["hend"], 0xDEAD_1000)
+    said = opened(core).cmd("beam-bt all")
+    assert " init, spawned as" in said
+    assert "(the stack is damaged here or missing: cannot read 8 bytes at 0xdead0000)" in said
+    assert "terms_holder" not in said
+    assert "spawned as terms:hold/1" in said
+
+
+def test_a_process_of_the_table_that_is_no_process(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    for slot in range(4000):
+        address = core.facts["table"] + 8 * slot
+        at = core.offset(address)
+        if int.from_bytes(core.data[at : at + 8], "little") == core.facts["state"]:
+            core.set_word(address, 0xDEAD_0000)
+    said = opened(core).cmd("beam-bt all")
+    assert re.search(r"^Process at 0xdead0000: cannot read \d+ bytes at 0x", said, re.M)
+    assert "code_server" in said
+
+
+def damaged_at_random(core: Core, seed: int) -> None:
+    """Cut the core off, make pages zero, or put other words anywhere but into BeamAsm's registrations."""
+    chance = random.Random(seed)
+    if seed % 3 == 0:
+        del core.data[chance.randrange(len(core.data) // 10, len(core.data)) :]
+        return
+    sizes = [size for _, size, _, _ in core.loads]
+    for _ in range(chance.choice((100, 3000, 30000))):
+        at, size, start, _ = chance.choices(core.loads, sizes if seed % 3 == 1 else None)[0]
+        place = chance.randrange(0, size, 8)
+        if (start + place) >> 12 in core.registered:
+            continue
+        if chance.random() < 0.05:
+            core.data[at + (place & ~0xFFF) : at + (place & ~0xFFF) + min(4096, size)] = bytes(min(4096, size))
+        word = chance.choice(
+            (0, (1 << 64) - 1, chance.getrandbits(64), chance.randrange(1 << 20), chance.choice(core.loads)[2] | 2)
+        )
+        core.data[at + place : at + place + 8] = word.to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_damage_anywhere(core: Core, opened: Callable[[Core], Gdb], seed: int) -> None:
+    damaged_at_random(core, seed)
+    gdb = opened(core)
+    for thread in (1, 5, 6):
+        gdb.cmd(f"thread {thread}", check=False)
+        for command in QUESTIONS:
+            said = gdb.cmd(command, check=False)
+            assert "Traceback" not in said, command
+            assert "internal error" not in said, command
+            assert "Python Exception" not in said, command
+            assert len(said) < LONGEST, command
+        gdb.cmd("delete")

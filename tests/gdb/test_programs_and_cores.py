@@ -1,0 +1,48 @@
+"""A core file and a program that do not belong together, or one without the other: that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jit.sandbox.sandbox import Sandbox
+from tests.harness.erl import Release
+from tests.harness.gdb import Gdb, one_line_error
+
+COMMANDS = (
+    "beam-bt init", "beam-bt", "beam-info", "xreg", "beam-next", "beam-disas lists:map/2", "beam-break lists:map/2",
+)  # fmt: skip
+
+
+def test_a_core_without_its_program(terms_core: Path, start_gdb: Callable[..., Gdb], release: Release) -> None:
+    gdb = start_gdb("-c", str(terms_core))
+    for command in COMMANDS:
+        assert "give the BEAM that wrote it" in one_line_error(gdb, command)
+    gdb.cmd(f"file {release.beam}")
+    assert "init:loop/1" in gdb.cmd("beam-bt init")
+
+
+@pytest.mark.parametrize("program", ["another Erlang", "no Erlang"])
+def test_a_core_of_another_program(terms_core: Path, start_gdb: Callable[..., Gdb], program: str) -> None:
+    path = Sandbox("amd64", 27).ensure().beam if program == "another Erlang" else Path("/bin/cat").resolve()
+    gdb = start_gdb(str(path), str(terms_core))
+    for command in COMMANDS:
+        said = one_line_error(gdb, command)
+        assert f"the core file is not of {path}: build ids" in said
+        assert "give the BEAM that wrote it" in said
+
+
+def test_a_core_of_another_machine(terms_core: Path, start_gdb: Callable[..., Gdb]) -> None:
+    path = Sandbox("armhf", 27).ensure().beam
+    gdb = start_gdb(str(path), str(terms_core))
+    for command in COMMANDS:
+        said = one_line_error(gdb, command)
+        assert f"the core file is not of {path}: it is elf64-x86-64, and that elf32-littlearm; give the BEAM" in said
+
+
+def test_no_program(start_gdb: Callable[..., Gdb]) -> None:
+    gdb = start_gdb()
+    for command in COMMANDS:
+        assert "no program is loaded" in one_line_error(gdb, command)

@@ -1,0 +1,31 @@
+"""For GDB to source: Ctrl-C at a moment that no test can meet from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+from importlib import import_module
+from typing import Any
+
+import gdb
+
+
+def ctrl_c_once(where: str, *, raised: bool) -> None:
+    """Have Ctrl-C come when a function of the extension, `MODULE:NAME`, is called next: as a signal, or with `raised`
+    as what Python makes of one that came before the function has begun."""
+    module, _, path = where.partition(":")
+    *owners, name = path.split(".")
+    owner: Any = import_module(module)
+    for one in owners:
+        owner = getattr(owner, one)
+    function = getattr(owner, name)
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        setattr(owner, name, function)
+        gdb.write("Ctrl-C comes\n")
+        if raised:
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        return function(*arguments, **named)
+
+    setattr(owner, name, interrupted)

@@ -1,0 +1,183 @@
+"""C types out of DWARF, compared with what the compiled program itself says."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jit.otp.layouts.dwarf import NoDebugInfo, open_types
+from jit.otp.layouts.resolve import Field, find_field
+from tests.otp.layouts.c_programs import answers, build, printing_main
+
+STRUCTURES = """
+#include <stdint.h>
+typedef struct node_ node_t;
+struct node_ { node_t *next; const char *name; volatile uint16_t flags; };
+typedef union { struct { char tag; long value; }; double real; } either_t;
+typedef struct outer {
+    char first;
+    either_t embedded;
+    struct { short a; union { int b; struct { char c, d; } in; }; };
+    struct { int x; node_t node; } list[3], *link;
+    int grid[2][5];
+    void (*callback)(int);
+    enum { RED = 4, GREEN } colour;
+    const node_t constant;
+    unsigned char tail[];
+} outer_t;
+union bare { char c; long l; };
+outer_t *use_outer; union bare use_bare;
+"""
+
+QUESTIONS = [
+    ("outer_t", path)
+    for path in (
+        "first embedded embedded.tag embedded.value embedded.real a b in in.d list list[0].x list[0].node.flags link "
+        "grid callback colour constant constant.name"
+    ).split()
+]
+
+
+def test_offsets_and_sizes_are_the_compilers(tmp_path: Path) -> None:
+    program = build(tmp_path, STRUCTURES + printing_main([*QUESTIONS, ("outer_t", ""), ("union bare", "l")]))
+    *fields, whole, bare = answers(program)
+    types = open_types(program, ["outer_t", "outer", "bare", "GREEN"])
+    outer = types.struct("outer_t")
+    assert outer is not None
+    assert outer.size == whole.size
+    for (_, path), truth in zip(QUESTIONS, fields):
+        found = find_field(outer, path.replace("[0]", ""))
+        assert found is not None, path
+        assert (found.offset, found.width * (found.elements or 1)) == truth, path
+    assert types.struct("outer") == outer
+    union = types.struct("bare")
+    assert union is not None
+    assert find_field(union, "l") == Field(*bare)
+    assert types.constant("GREEN") == 5
+
+
+def test_arrays_tell_how_many(tmp_path: Path) -> None:
+    outer = open_types(build(tmp_path, STRUCTURES + "int main(void) { return 0; }"), ["outer_t"]).struct("outer_t")
+    assert outer is not None
+    elements = {path: find_field(outer, path) for path in ("grid", "list", "tail", "first")}
+    assert {path: field and field.elements for path, field in elements.items()} == {
+        "grid": 10, "list": 3, "tail": 0, "first": None,
+    }  # fmt: skip
+
+
+def test_unknown_names_and_paths_are_none(tmp_path: Path) -> None:
+    types = open_types(build(tmp_path, STRUCTURES + "int main(void) { return 0; }"), ["outer_t", "nothing", "uint16_t"])
+    outer = types.struct("outer_t")
+    assert outer is not None
+    for path in ("", "nothing", "first.x", "link.x", "list.node.nothing", ".first", "first."):
+        assert find_field(outer, path) is None, path
+    assert types.struct("nothing") is None
+    assert types.struct("uint16_t") is None
+    assert types.constant("outer_t") is None
+
+
+def test_a_declaration_gives_way_to_the_definition(tmp_path: Path) -> None:
+    (tmp_path / "other.c").write_text("struct hidden { char c; int i; }; typedef struct hidden hidden_t; hidden_t h;")
+    source = "typedef struct hidden hidden_t; extern hidden_t h; void *p = &h; int main(void) { return 0; }"
+    types = open_types(build(tmp_path, source, str(tmp_path / "other.c")), ["hidden_t", "hidden"])
+    for name in ("hidden_t", "hidden"):
+        struct = types.struct(name)
+        assert struct is not None
+        assert struct.size == 8
+
+
+@pytest.mark.parametrize("dwarf", ["-gdwarf-3", "-gdwarf-4", "-gdwarf-5"])
+def test_every_version_of_dwarf(tmp_path: Path, dwarf: str) -> None:
+    program = build(tmp_path, STRUCTURES + printing_main([("outer_t", "constant.flags")]), dwarf)
+    outer = open_types(program, ["outer_t"]).struct("outer_t")
+    assert outer is not None
+    assert find_field(outer, "constant.flags") == Field(*answers(program)[0])
+
+
+def test_a_file_without_debug_information(tmp_path: Path) -> None:
+    with pytest.raises(NoDebugInfo, match="no .debug_info"):
+        open_types(build(tmp_path, "int main(void) { return 0; }", "-g0", "-s"), ["x"])
+
+
+def test_a_file_that_is_no_elf(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(NoDebugInfo, match="ELF"):
+        open_types(tmp_path / "text", ["x"])
+
+
+def test_a_truncated_file(tmp_path: Path) -> None:
+    program = build(tmp_path, STRUCTURES + "int main(void) { return 0; }")
+    whole = program.read_bytes()
+    for size in (4, 20, 64, len(whole) // 2, len(whole) - 100):
+        program.write_bytes(whole[:size])
+        with pytest.raises(NoDebugInfo):
+            open_types(program, ["outer_t"])
+
+
+SCALARS = st.sampled_from(["char", "short", "int", "long", "double", "void *", "unsigned long long"])
+SHAPES = st.recursive(
+    st.tuples(SCALARS, st.sampled_from([0, 0, 2, 7])),
+    lambda inner: st.tuples(
+        st.sampled_from(["struct", "union"]), st.booleans(), st.lists(inner, min_size=1, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+class _Declarations:
+    """C text of a generated shape, and the paths that name its leaves."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self._count = 0
+
+    def text(self, shape: object, prefix: str = "") -> str:
+        self._count += 1
+        name = f"m{self._count}"
+        match shape:
+            case (str(kind), bool(named), list(inner)):
+                below = f"{prefix}{name}." if named else prefix
+                members = " ".join(self.text(one, below) for one in inner)
+                return f"{kind} {{ {members} }} {name if named else ''};"
+            case (str(scalar), int(elements)):
+                self.paths.append(prefix + name)
+                return f"{scalar} {name}{f'[{elements}]' if elements else ''};"
+        raise AssertionError(shape)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(shapes=st.lists(SHAPES, min_size=1, max_size=5))
+def test_any_nesting(tmp_path: Path, shapes: list[object]) -> None:
+    declarations = _Declarations()
+    members = " ".join(map(declarations.text, shapes))
+    questions = [("any_t", path) for path in declarations.paths]
+    program = build(tmp_path, f"typedef struct {{ {members} }} any_t; any_t use;" + printing_main(questions))
+    any_t = open_types(program, ["any_t"]).struct("any_t")
+    assert any_t is not None
+    for (_, path), truth in zip(questions, answers(program)):
+        found = find_field(any_t, path)
+        assert found is not None
+        assert (found.offset, found.width * (found.elements or 1)) == truth
+
+
+def test_damaged_dwarf_is_refused_or_read_but_nothing_else(tmp_path: Path) -> None:
+    """Bytes of .debug_info replaced, one at a time: no exception but the declared one may come out."""
+    from elftools.elf.elffile import ELFFile
+
+    program = build(tmp_path, STRUCTURES + "int main(void) { return 0; }", "-c")
+    whole = program.read_bytes()
+    section = ELFFile(io.BytesIO(whole)).get_section_by_name(".debug_info")
+    assert section is not None
+    for at in range(section["sh_offset"], section["sh_offset"] + section["sh_size"], 7):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xFF
+        program.write_bytes(damaged)
+        try:
+            types = open_types(program, ["outer_t", "outer"])
+            types.struct("outer_t")
+        except NoDebugInfo:
+            pass

@@ -51,8 +51,8 @@ def _where_erlang_runs(node: Session, command: str) -> tuple[Counter[str], str]:
     for _ in range(STOPS):
         node.do(STOP_AGAIN)
         packets, said, _ = node.counted(lambda: node.gdb.cmd(command, check=False))
-        # `bt` shows C frames too: GDB itself reads more for what Erlang calls than for what is Erlang's. The interpreter
-        # itself, process_main, is the first frame where it runs a function of its own.
+        # `bt` shows C frames too: GDB itself reads more for what Erlang calls than for what is Erlang's. Where the
+        # interpreter runs a function, the first frame is the interpreter itself, process_main.
         in_erlang = command != "bt" or re.search(r"^#0 .*(busy:|process_main \(\))", said, re.M)
         if in_erlang and "the selected thread runs no Erlang" not in said:
             return packets, said

@@ -59,7 +59,7 @@ class Session:
         if command == STOP_AGAIN:
             self.gdb.cmd("continue")
             time.sleep(0.5)
-            return self.gdb.interrupt().text
+            return self.gdb.interrupted()
         if command in (TO_BREAK, "beam-next"):
             return self.gdb.go("continue" if command == TO_BREAK else command).text
         try:

@@ -38,7 +38,7 @@ def test_few_packets(target: Target, ebin_for: Callable[[Target], Path]) -> None
             # Each process has to be asked for its name, and each atom of the state of init: three packets at first.
             counts = {"bt": MORE, "xreg": MORE, "beam-bt busy": FEW + PROCESSES, "beam-bt init": FEW + 3 * ATOMS}
             most = counts.get(command, FEW)
-            assert packets.total() <= most, (command, packets)
+            assert packets.total() <= most, (command, packets, said)
         assert "busy:loop/1" in said
         packets, said, _ = node.counted(lambda: node.gdb.cmd("beam-bt all"))
         processes = said.count("Process <")
@@ -49,11 +49,13 @@ def test_few_packets(target: Target, ebin_for: Callable[[Target], Path]) -> None
 def _where_erlang_runs(node: Session, command: str) -> tuple[Counter[str], str]:
     """The packets that a command takes after a stop in a thread that runs Erlang, and what it says."""
     for _ in range(STOPS):
-        node.do(STOP_AGAIN)
+        # What is told of a stop where no thread runs Erlang, or another than the selected one, takes packets too.
+        if re.search("runs Erlang|works for", node.do(STOP_AGAIN)):
+            continue
         packets, said, _ = node.counted(lambda: node.gdb.cmd(command, check=False))
         # `bt` shows C frames too: GDB itself reads more for what Erlang calls than for what is Erlang's. Where the
         # interpreter runs a function, the first frame is the interpreter itself, process_main.
         in_erlang = command != "bt" or re.search(r"^#0 .*(busy:|process_main \(\))", said, re.M)
         if in_erlang and "the selected thread runs no Erlang" not in said:
             return packets, said
-    raise AssertionError(f"{STOPS} stops, and none in Erlang: {said}")
+    pytest.fail(f"{STOPS} stops, and none in Erlang")

@@ -1,6 +1,8 @@
 """The extension inside GDB: the only part of beamgdb that imports gdb. Nothing else of beamgdb imports it but
 `loader.py`, which GDB runs."""
 
+from __future__ import annotations
+
 
 def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""

@@ -11,7 +11,7 @@ import gdb
 from gdb.FrameDecorator import FrameDecorator
 
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
-from beamgdb.gdbext import errors, session, term_printing
+from beamgdb.gdbext import errors, older_gdb, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
@@ -54,7 +54,7 @@ class ErlangFrameDecorator(FrameDecorator):
             note = own_code.note(self._node, self._frame)
         except (Unreadable, Unavailable, KeyError):
             note = None
-        return encodable(f"{name} [{note}]" if note else name, gdb.host_charset())
+        return encodable(f"{name} [{note}]" if note else name, older_gdb.host_charset())
 
     def frame_args(self) -> Iterator[_FrameVariable] | None:
         """Arguments as terms."""
@@ -124,7 +124,7 @@ class ErlangFrameFilter:
 
     def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:
         frame = decorator.inferior_frame()
-        if frame.level() > 0 and frame.pc() == 0:
+        if older_gdb.level(frame) > 0 and frame.pc() == 0:
             # The unwinder's way to say that nothing is known of what is outside.
             return None
         try:

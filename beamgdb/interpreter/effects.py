@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Union
 
 from beamgdb.interpreter.bytecode import PRIVATE_APPEND, Decoded, Operand, OperandKind
 
@@ -87,7 +88,7 @@ def of(instruction: Decoded) -> Effects | None:
     )
 
 
-Reference = int | tuple[int, int]
+Reference = Union[int, tuple[int, int]]
 """An operand by its number; or the register that is so many behind it, as (number, distance)."""
 
 

@@ -1,5 +1,7 @@
 """From tagged words to values."""
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Callable, Iterator
 

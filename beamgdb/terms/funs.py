@@ -1,5 +1,7 @@
 """Funs, local and external (erl_fun.h and export.h of OTP 25 and 27)."""
 
+from __future__ import annotations
+
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import Atom, ExternalFun, Fun, LayoutUnknown, UnknownBoxed, Value
 from jit.otp.tags import FUN_ARITY_SHIFT, FUN_ENV_SHIFT, MAX_FUN_ARITY, Kind

@@ -53,7 +53,7 @@ def _make_importable() -> "list[str]":
 def _load() -> None:
     import os
 
-    if sys.version_info < (3, 9):
+    if sys.version_info < (3, 9):  # noqa: UP036 - GDB's Python is whatever its builder had
         _complain("needs a GDB with Python 3.9 or later; this one has {}.{}".format(*sys.version_info[:2]))
         return
     try:

@@ -9,6 +9,7 @@ def install() -> None:
     from beamgdb.gdbext import events, frames, functions, points, printers, unwinder
     from beamgdb.gdbext.breakpoints import announce, interpreted, process_condition
     from beamgdb.gdbext.commands import beam, beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers
+    from beamgdb.gdbext.debug_adapter import DebugAdapter
     from beamgdb.gdbext.extension import extension
 
     if extension().is_installed:
@@ -26,3 +27,4 @@ def install() -> None:
     interpreted.breakpoints().connect()
     events.install()
     announce.install()
+    extension().part(DebugAdapter).connect()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import gdb
@@ -52,24 +51,29 @@ def encodable(text: str, charset: str) -> str:
 class _Compound(_Text):
     """Prints a term that has parts.
 
-    Of an object that is to be looked at, front ends of GDB/MI ask for parts alone, and GDB's debug adapter for both.
-    `print` and its like, also those of GDB/MI, would print the parts behind the text, which has them all.
+    `print` and its like, also in GDB/MI, would print the parts behind the text, which has them all: it is known by what
+    it asks for, first the hint, then the text, then the parts (py-prettyprint.c). Variable objects of GDB/MI do not
+    begin so (varobj.c), nor does the debug adapter.
     """
 
-    def __init__(self, node: Node, word: int, text: str, for_adapter: bool) -> None:
+    def __init__(self, node: Node, word: int, text: str) -> None:
         super().__init__(text)
         self._node = node
         self._word = word
-        self._is_told = False
-        self._for_adapter = for_adapter
+        self._asked: list[str] = []
+
+    def display_hint(self) -> None:
+        """None: GDB is to choose how it prints this."""
+        self._asked.append("hint")
 
     def to_string(self) -> str:
-        self._is_told = True
+        """The text."""
+        self._asked.append("text")
         return super().to_string()
 
     def children(self) -> Iterator[tuple[str, gdb.Value | str]]:
         """The parts by name: elements by their places, values of a map by their keys."""
-        if self._is_told and not self._for_adapter:
+        if self._asked == ["hint", "text"]:
             return
         most = extension().parameters.limits.width
         found = self._node.parts(self._word, most + 1)
@@ -107,14 +111,8 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
             return _Text(f"<{errors.one_line(error)}>")
         text = term_printing.terms(current.node).text(word)
         if text[:1] in BRACKETS and current.node.parts(word, 1):
-            return _Compound(current.node, word, text, _is_for_adapter())
+            return _Compound(current.node, word, text)
         return _Text(text)
-
-
-def _is_for_adapter() -> bool:
-    """Whether it is the debug adapter that wants a printer: only that asks for one by `make_visualizer`."""
-    caller = sys._getframe(2) if sys._getframe(1).f_back is not None else None
-    return caller is not None and caller.f_globals.get("__name__") == "gdb.printing"
 
 
 def install() -> None:

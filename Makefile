@@ -25,6 +25,8 @@ WANTED        := $(sort $(foreach goal,$(GOALS),$(FOR_$(goal))))
 PACKAGES      := $(strip $(foreach one,$(WANTED),\
     $(if $(and $(findstring |,$(one)),$(filter $(subst |, ,$(one)),$(WANTED))),,$(one))))
 # Erlangs of other architectures and releases: see `python -m beamgdb.sandbox list`.
+# Of GDBs the one that is installed here is not fetched.
+GDBS      := 10 13 16 18
 SANDBOXES := armhf-25 armhf-27 arm64-27 amd64-25 amd64-27
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
@@ -96,6 +98,10 @@ packages:
 sandboxes: setup
 	@for one in $(SANDBOXES); do \
 	    $(PYTHON) -m beamgdb.sandbox fetch --arch $${one%-*} --otp $${one#*-} >/dev/null || exit 1; \
+	done; \
+	for one in $(GDBS); do \
+	    gdb-multiarch --version 2>/dev/null | grep -q "^GNU gdb .* $$one\." || \
+	        $(PYTHON) -m beamgdb.sandbox fetch --gdb $$one >/dev/null || exit 1; \
 	done
 
 # The system's Python is the one that GDB embeds.

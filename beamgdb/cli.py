@@ -1,5 +1,7 @@
 """The command `beamgdb`: GDB with this extension loaded."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess

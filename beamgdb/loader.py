@@ -53,8 +53,8 @@ def _make_importable() -> "list[str]":
 def _load() -> None:
     import os
 
-    if sys.version_info < (3, 11):  # noqa: UP036 - GDB's Python is whatever its builder had
-        _complain("needs a GDB with Python 3.11 or later; this one has {}.{}".format(*sys.version_info[:2]))
+    if sys.version_info < (3, 9):  # noqa: UP036 - GDB's Python is whatever its builder had
+        _complain("needs a GDB with Python 3.9 or later; this one has {}.{}".format(*sys.version_info[:2]))
         return
     try:
         missing = _make_importable()

@@ -3,6 +3,8 @@
 Everything below the GDB-facing code takes a `Memory`. `CachedMemory` is the reader to use on top of a slow one.
 """
 
+from __future__ import annotations
+
 import struct
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -228,7 +230,7 @@ class CachedMemory:
         """Blocks `first` to `last` as one string; those not at hand are fetched with one request."""
         numbers = range(first, last + 1)
         held = [self._blocks.get(number) for number in numbers]
-        missing = [number for number, block in zip(numbers, held, strict=True) if block is None]
+        missing = [number for number, block in zip(numbers, held) if block is None]
         if not missing:
             return b"".join(block for block in held if block)
         if not self._broken.isdisjoint(missing):

@@ -15,6 +15,8 @@ E: Final = "x20"
 """The Erlang stack pointer (`E`)."""
 C_P: Final = "x21"
 """The Process (`c_p`)."""
+_SUMS: Final = ("add", "adds", "sub", "subs")
+
 _WIDTHS: Final = {"x": 8, "w": 4, "b": 1, "h": 2, "s": 4, "d": 8, "q": 16}
 """Bytes of a register by the first letter of its name."""
 _STORE_WIDTHS: Final = {"strb": 1, "sturb": 1, "strh": 2, "sturh": 2}
@@ -51,23 +53,25 @@ def _described(mnemonic: str, operands: list[str]) -> list[Change] | None:
         return [(known.constant, (wide(to), int(operands[1][1:], 0) & 0xFFFFFFFF))]
     if to not in REGISTERS and to != "sp":
         return None
-    match mnemonic, operands[1:]:
-        case "mov", [source] if source[0] == "#":
-            number = int(source[1:], 0)
-            return [(known.constant, (to, number))] if 0 <= number < 1 << 32 else None
-        case "mov", [source]:
+    if mnemonic == "mov":
+        source = operands[1]
+        if source[0] != "#":
             return [(known.copy, (to, source))]
-        case "add" | "sub" | "adds" | "subs", [source, amount, *shift] if amount[0] == "#":
-            number = int(amount[1:], 0) << (int(shift[0].removeprefix("lsl #"), 0) if shift else 0)
-            return [(known.offset, (to, source, number if mnemonic.startswith("add") else -number))]
-        case "add" | "sub" | "adds" | "subs" | "and" | "orr", [source, other, *_]:
-            return [(known.index, (to, source, other))]
-        case "csel", [one, other, _] if to == other:
-            return [(known.either, (to, one))]
-        case "csel", [one, other, _]:
-            return [(known.copy, (to, one)), (known.either, (to, other))]
-        case _:
-            return None
+        number = int(source[1:], 0)
+        return [(known.constant, (to, number))] if 0 <= number < 1 << 32 else None
+    if len(operands) < 3:
+        return None
+    source, other, *rest = operands[1:]
+    if mnemonic in _SUMS and other[0] == "#":
+        number = int(other[1:], 0) << (int(rest[0].removeprefix("lsl #"), 0) if rest else 0)
+        return [(known.offset, (to, source, number if mnemonic.startswith("add") else -number))]
+    if mnemonic in (*_SUMS, "and", "orr"):
+        return [(known.index, (to, source, other))]
+    if mnemonic == "csel":
+        if to == other:
+            return [(known.either, (to, source))]
+        return [(known.copy, (to, source)), (known.either, (to, other))]
+    return None
 
 
 def _memory_operations(mnemonic: str, registers: list[str], operands: str, stop_offset: int) -> list[Change]:

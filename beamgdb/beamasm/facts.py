@@ -16,7 +16,7 @@ stack than Erlang's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Optional, Union
 
 STACK: Final = 0
 X: Final = 1
@@ -34,8 +34,8 @@ RETURN_ADDRESS: Final = 7
 WORD = 8
 """Bytes of a word, on each architecture that BeamAsm supports."""
 
-Content = tuple[int, int | None]
-Cell = str | Content
+Content = tuple[int, Optional[int]]
+Cell = Union[str, Content]
 Facts = dict[Cell, Content]
 Change = tuple[Callable[..., None], tuple[Any, ...]]
 """One of the functions below, with what follows `facts`."""

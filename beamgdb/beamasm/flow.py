@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Union
 
 from beamgdb.beamasm import facts as known
 from beamgdb.beamasm.facts import (
@@ -68,41 +68,41 @@ class Base(Enum):
     PROCESS = "the field `stop` of the Process"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class XReg:
     """In the array of x registers in memory, at `index`."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slot:
     """On the stack at CFA + `offset` (negative): a y register, whatever its number at this point."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HostReg:
     """In the CPU's register `name`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NativeSlot:
     """On the thread's stack, at its stack pointer + `offset`, where that is another stack than Erlang's."""
 
     offset: int
 
 
-Holder = XReg | Slot | HostReg
+Holder = Union[XReg, Slot, HostReg]
 
 BELOW_CFA = Slot(-WORD)
 """Where the return address of a function with a frame is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StackState:
     """CFA = value of `base` + `to_cfa`, in bytes. The CFA is where the frame of the caller begins on the Erlang stack.
 
@@ -118,7 +118,7 @@ class StackState:
     native_depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FlowState:
     """What is known before an instruction.
 

@@ -13,7 +13,7 @@ from jit.object.target import Target
 from jit.otp.layouts.layout import Layout
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeldXRegister:
     """A CPU register that holds an x register while Erlang code runs.
 
@@ -26,7 +26,7 @@ class HeldXRegister:
     lasting: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BeamAsmRegisters:
     """Registers by GDB's names, and how the code of the architecture is described in DWARF.
 

@@ -280,29 +280,31 @@ def _writes_stack_pointer(operations: Sequence[Change]) -> bool:
 
 def _described(mnemonic: str, operands: list[str], stop_offset: int) -> list[Change] | None:
     """Operations of an instruction whose effect matters; None for those that only spoil what they write."""
-    match mnemonic, operands:
-        case "mov" | "movabs", [to, source]:
-            return _move(to, source, stop_offset)
-        case "lea", [to, source]:
-            return _address(to, source)
-        case "push", [source]:
-            return [(known.offset, ("rsp", "rsp", -WORD)), *_write("rsp", 0, source)]
-        case "pop", [to] if to in X86_64.host_registers:
+    if mnemonic in ("stosq", "rep stosq"):
+        return _fill(mnemonic)
+    if mnemonic == "leave":
+        return [(known.copy, ("rsp", "rbp")), (known.load, ("rbp", "rsp", 0)), (known.offset, ("rsp", "rsp", WORD))]
+    if not operands:
+        return None
+    to, source = operands[0], operands[-1]
+    if mnemonic in ("mov", "movabs"):
+        return _move(to, source, stop_offset)
+    if mnemonic == "lea":
+        return _address(to, source)
+    if mnemonic == "push":
+        return [(known.offset, ("rsp", "rsp", -WORD)), *_write("rsp", 0, source)]
+    if mnemonic == "and" and to == "rsp":
+        return [(known.index, (to, to))]
+    if to in X86_64.host_registers:
+        if mnemonic == "pop":
             return [(known.load, (to, "rsp", 0)), (known.offset, ("rsp", "rsp", WORD))]
-        case "leave", []:
-            return [(known.copy, ("rsp", "rbp")), (known.load, ("rbp", "rsp", 0)), (known.offset, ("rsp", "rsp", WORD))]
-        case "add" | "sub", [to, amount] if to in X86_64.host_registers:
-            return _advance(mnemonic, to, amount)
-        case "and", [to, _] if to == "rsp":
-            return [(known.index, (to, to))]
-        case "inc" | "dec", [to] if to in X86_64.host_registers:
+        if mnemonic in ("add", "sub"):
+            return _advance(mnemonic, to, source)
+        if mnemonic in ("inc", "dec"):
             return [(known.offset, (to, to, 1 if mnemonic == "inc" else -1))]
-        case "xchg", [one, other] if one in X86_64.host_registers and other in X86_64.host_registers:
-            return [(known.swap, (one, other))]
-        case "stosq" | "rep stosq", _:
-            return _fill(mnemonic)
-        case _:
-            return _conditional(mnemonic, operands) or _vector(mnemonic.removeprefix("v"), operands)
+        if mnemonic == "xchg" and source in X86_64.host_registers:
+            return [(known.swap, (to, source))]
+    return _conditional(mnemonic, operands) or _vector(mnemonic.removeprefix("v"), operands)
 
 
 def _move(to: str, source: str, stop_offset: int) -> list[Change] | None:
@@ -381,19 +383,20 @@ def _all_lanes(operand: str) -> list[str]:
 def _vector(mnemonic: str, operands: list[str]) -> list[Change] | None:
     """Moves of words through vector registers."""
     to = _lanes(operands[0]) if operands else []
-    match mnemonic, operands[1:]:
-        case move, [source] if move in _VECTOR_MOVES:
+    sources = operands[1:]
+    if len(sources) == 1:
+        (source,) = sources
+        if mnemonic in _VECTOR_MOVES:
             return _vector_move(operands[0], to, source)
-        case "permilpd", [source, "1"] if len(to) == 2:
-            return _vector_move(operands[0], to[::-1], source)
-        case "movq", [source] if to and source in X86_64.host_registers:
+        if mnemonic == "movq" and to and source in X86_64.host_registers:
             return [(known.copy, (to[0], source)), (known.clobber, tuple(to[1:]))]
-        case "punpcklqdq", [source] if to:
-            return [(known.copy, (to[1], _lanes(source)[0]))] if _lanes(source) else None
-        case "pinsrq", [low, source, "1"] if to and _lanes(low):
-            return [(known.copy, (to[0], _lanes(low)[0])), (known.copy, (to[1], source))]
-        case _:
-            return None
+        if mnemonic == "punpcklqdq" and to and _lanes(source):
+            return [(known.copy, (to[1], _lanes(source)[0]))]
+    elif mnemonic == "permilpd" and sources[1:] == ["1"] and len(to) == 2:
+        return _vector_move(operands[0], to[::-1], sources[0])
+    elif mnemonic == "pinsrq" and sources[2:] == ["1"] and to and _lanes(sources[0]):
+        return [(known.copy, (to[0], _lanes(sources[0])[0])), (known.copy, (to[1], sources[1]))]
+    return None
 
 
 def _vector_move(destination: str, to: list[str], source: str) -> list[Change] | None:

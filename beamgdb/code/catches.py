@@ -31,7 +31,7 @@ SAMPLE = 64
 IsCode = Callable[[int], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catches:
     """The variable: `first` is `bccix[0]`."""
 
@@ -73,7 +73,7 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, is_cod
 def _is_pool(pool: Record, is_code: IsCode) -> bool:
     """Whether this can only be the table in use: of a size that it can have, and with handlers in loaded code."""
     doublings, rest = divmod(pool["tabsize"], FIRST_SIZE)
-    if rest or doublings.bit_count() != 1 or doublings > 1 << MAX_DOUBLINGS or pool["high_mark"] > pool["tabsize"]:
+    if rest or bin(doublings).count("1") != 1 or doublings > 1 << MAX_DOUBLINGS or pool["high_mark"] > pool["tabsize"]:
         return False
     handlers = {_handler(pool, index) for index in range(min(SAMPLE, pool["high_mark"]))} - {0}
     return bool(handlers) and all(map(is_code, handlers))

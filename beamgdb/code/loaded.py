@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +30,7 @@ class Place(NamedTuple):
         return self.module.of_vm
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Where:
     """Source position of an address; `file` as the module's line table names it."""
 
@@ -155,6 +155,6 @@ class LoadedCode:
         place = self.find(address)
         if place is None or not place.code.lines or address < place.code.lines[0][0]:
             return None
-        at = bisect_right(place.code.lines, address, key=lambda line: line[0]) - 1
+        at = bisect_left(place.code.lines, (address + 1,)) - 1
         _, file, number = place.code.lines[at]
         return Where(file, number) if number else None

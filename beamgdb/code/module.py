@@ -40,7 +40,7 @@ class Range(NamedTuple):
         return arity if arity is None or arity <= MAX_ARG else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
     """Code of one module: `base` is the address of its `BeamCodeHeader`, `size` in bytes.
 

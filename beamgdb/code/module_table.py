@@ -11,6 +11,7 @@ import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Optional
 
 from beamgdb.code import special_code
 from beamgdb.code.module import NO_CODE, Line, Module, Range, fault
@@ -34,7 +35,7 @@ MAX_PATH = 4096
 NO_LINE = 0
 """Number of a line that is not known, in `Range.lines`: it ends what the entry before says."""
 
-AtomName = Callable[[int], str | None]
+AtomName = Callable[[int], Optional[str]]
 """The text of the atom with this index, None where there is none."""
 
 Bounds = tuple[int, int]
@@ -205,12 +206,8 @@ class _ModuleReader:
 
 def _of_function(info: int, start: int, stop: int, lines: list[Line]) -> tuple[Line, ...]:
     """The lines of a function. The line of its head is at its `ErtsCodeInfo`, which lies before its code."""
-    first, last = bisect_left(lines, info, key=_address), bisect_left(lines, stop, key=_address)
+    first, last = bisect_left(lines, (info,)), bisect_left(lines, (stop,))
     return tuple((max(address, start), file, line) for address, file, line in lines[first:last])
-
-
-def _address(line: Line) -> int:
-    return line[0]
 
 
 def _string(memory: CachedMemory, term: int) -> str | None:

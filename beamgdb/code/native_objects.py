@@ -166,7 +166,7 @@ def find(memory: Memory, entry: CodeEntry) -> NativeObject | None:
 
 def _between(lines: list[Line], start: int, stop: int) -> tuple[Line, ...]:
     """The rows of a function: the one that holds at its start, and those up to its end."""
-    first, last = (bisect_left(lines, at, key=lambda line: line[0]) for at in (start, stop))
+    first, last = (bisect_left(lines, (at,)) for at in (start, stop))
     return tuple(lines[first:last])
 
 

@@ -31,7 +31,7 @@ USERS = ("erts_start_staging_ranges", "erts_end_staging_ranges", "erts_update_ra
 """Functions that all use both `r`, the table for each code index, and `write_ptr`, the end of what is being staged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CodeRanges:
     """The variables: `first` is `r[0]`, `write_ptr` the address of that pointer."""
 
@@ -143,7 +143,7 @@ def _is_table(table: Record) -> bool:
         return False
     words = _words(table, count)
     starts = _field(table.layout, "start", words)
-    if any(one >= other for one, other in zip(starts, starts[1:], strict=False)):
+    if any(one >= other for one, other in zip(starts, starts[1:])):
         return False
     loaded = _loaded(table.layout, words)
     return bool(loaded) and all(_is_module(table, *one) for one in loaded[:: -(-len(loaded) // SAMPLE)])
@@ -188,7 +188,7 @@ def _words(table: Record, count: int) -> tuple[int, ...]:
 def _loaded(layout: Layout, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Start and end of the ranges that are not empty."""
     starts, ends = (_field(layout, name, words) for name in ("start", "end"))
-    return tuple((start, end) for start, end in zip(starts, ends, strict=True) if start < end)
+    return tuple((start, end) for start, end in zip(starts, ends) if start < end)
 
 
 def _field(layout: Layout, name: str, words: tuple[int, ...]) -> tuple[int, ...]:

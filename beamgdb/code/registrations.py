@@ -66,7 +66,7 @@ class CorruptRegistration(Exception):
     """A registration that makes no sense; the text says why, and of which module it is if that can be told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Emulator:
     """Meaning of the registration that BeamAsm makes at start-up."""
 

@@ -17,7 +17,7 @@ class NoOperations(Exception):
     """The file does not tell; the text is one line that says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OperationStep:
     """An operation: its text, and the line of the source that it is from, None if that is not known."""
 
@@ -27,7 +27,7 @@ class OperationStep:
     is_label: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BeamFileCode:
     """The operations of a function. `entry` is the label of its entry; None stands for an operation that is no text."""
 

@@ -17,7 +17,7 @@ from jit.otp.code import MAX_ARG
 from jit.otp.tags import ATOM, IMMED2_MASK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Naming:
     """Texts of what operands refer to: a term, and an address of C code, None where that has no name."""
 

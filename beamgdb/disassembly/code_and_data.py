@@ -29,7 +29,7 @@ _NIF_WORDS, _NIF_CODE = 2 * WORD, 5 * WORD
 instr_bif.cpp), which is written over another one: of that a part stays behind it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listed:
     """What a function consists of, by address without gaps. `led_to`: addresses in it to which its own code leads."""
 
@@ -37,7 +37,7 @@ class Listed:
     led_to: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FunctionCode:
     """Code that lies at `start`, with addresses at which instructions are known to begin."""
 

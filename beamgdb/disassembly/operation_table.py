@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from jit.otp.native_abi import WORD
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """Native code from `offset` into the code on belongs to the operation with this index; -1: to what native callers
     run before the first."""

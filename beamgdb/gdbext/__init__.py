@@ -1,12 +1,15 @@
 """The extension inside GDB: the only part of beamgdb that imports gdb. Nothing else of beamgdb imports it but
 `loader.py`, which GDB runs."""
 
+from __future__ import annotations
+
 
 def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
     from beamgdb.gdbext import events, frames, functions, points, printers, unwinder
     from beamgdb.gdbext.breakpoints import announce, interpreted, process_condition
     from beamgdb.gdbext.commands import beam, beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers
+    from beamgdb.gdbext.debug_adapter import DebugAdapter
     from beamgdb.gdbext.extension import extension
 
     if extension().is_installed:
@@ -24,3 +27,4 @@ def install() -> None:
     interpreted.breakpoints().connect()
     events.install()
     announce.install()
+    extension().part(DebugAdapter).connect()

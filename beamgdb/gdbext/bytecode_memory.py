@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import gdb
 
 from beamgdb.code.module import Module
-from beamgdb.gdbext import session
+from beamgdb.gdbext import older_gdb, session
 from beamgdb.gdbext.extension import extension
 
 GAP = 64
@@ -34,7 +34,7 @@ def explain(point: gdb.Breakpoint) -> None:
     current = session.known()
     if current is None or not current.node.is_interpreter or not point.visible:
         return
-    found = (current.node.code.find(one.address) for one in point.locations)
+    found = (current.node.code.find(one.address) for one in older_gdb.locations(point))
     place = next((one for one in found if one and not current.node.code.native_at(one.code.start)), None)
     if place is not None:
         advice = f"`beam-break {place.code.name}` makes one"

@@ -8,6 +8,7 @@ from functools import cache
 
 import gdb
 
+from beamgdb.gdbext import older_gdb
 from beamgdb.gdbext.temporary_settings import temporarily
 
 _READ_AS_C = re.compile(r'"(auto; currently )?(c|c\+\+|asm|minimal)"')
@@ -34,7 +35,7 @@ def set_register(name: str, word: int) -> None:
 
 def unsigned(size: int) -> gdb.Type:
     """The unsigned integers of so many bytes."""
-    return _architecture().integer_type(8 * size, False)
+    return older_gdb.unsigned(_architecture(), size)
 
 
 def word_size() -> int:

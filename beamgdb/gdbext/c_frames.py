@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import gdb
 from gdb.unwinder import Unwinder
 
-from beamgdb.gdbext import c_expressions, program_file, session
+from beamgdb.gdbext import c_expressions, older_gdb, program_file, session
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.session import Session
 from beamgdb.gdbext.target_memory import InferiorMemory
@@ -39,11 +40,12 @@ class CFrames(Unwinder):
         unwinder = _unwinder(current)
         if unwinder is None:
             return None
-        if pending_frame.level() == 0:
+        is_first = extension().first_frames.is_first(pending_frame)
+        if is_first:
             # As in `unwinder`: no event may have said that the thread has run.
             current.forget()
         read_memory = current.node.memory.try_read
-        found = unwinder.unwind(_register_reader(pending_frame), read_memory, pending_frame.level() == 0)
+        found = unwinder.unwind(_register_reader(pending_frame), read_memory, is_first)
         if found is None:
             return None
         word = c_expressions.unsigned(4)
@@ -89,7 +91,7 @@ def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
         return None
 
     # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
-    gdb.set_parameter("backtrace past-entry", True)
+    older_gdb.set_on("backtrace past-entry")
 
     read_memory = _memory_reader(InferiorMemory(4, "little"))
     return CUnwinder(functions, file.bias, lambda at, size: file.read(at, size) or read_memory(at, size))

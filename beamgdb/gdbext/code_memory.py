@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gdb
 
-from beamgdb.gdbext import session
-from beamgdb.gdbext.connection import is_core
+from beamgdb.gdbext import older_gdb, session
+from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 
 
@@ -35,8 +35,5 @@ def needs_hardware(address: int) -> bool:
 
 def _read_only_shared() -> list[tuple[int, int]]:
     """Executable shared mappings that are not writable (proc(5), maps)."""
-    try:
-        rows = [line.split() for line in gdb.execute("info proc mappings", to_string=True).splitlines()]
-    except gdb.error:
-        return []
-    return [(int(row[0], 16), int(row[1], 16)) for row in rows if len(row) > 4 and row[4] == "r-xs"]
+    found = older_gdb.mappings(gdb.selected_inferior().pid, is_remote())
+    return [(start, end) for start, end, permissions in found if permissions == "r-xs"]

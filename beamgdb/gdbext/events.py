@@ -22,6 +22,7 @@ from beamgdb.gdbext import (
     bytecode_memory,
     code_memory,
     errors,
+    older_gdb,
     orientation,
     program_file,
     session,
@@ -299,10 +300,10 @@ def install() -> None:
         (gdb.events.exited, _on_exit),
         (gdb.events.new_thread, _on_new_thread),
         (gdb.events.breakpoint_created, lambda point: errors.guarded(lambda: bytecode_memory.explain(point))),
-        (gdb.events.gdb_exiting, lambda _: extension().symbol_folder.remove()),
     )
     for registry, handler in connections:
         registry.connect(handler)
+    older_gdb.at_exit(lambda: extension().symbol_folder.remove())
     symbol_folder.remove_left_behind()
     errors.guarded(_silence)
     errors.guarded(_new_program)

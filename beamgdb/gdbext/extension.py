@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from beamgdb.gdbext.breakpoints.requests import Requests
+from beamgdb.gdbext.older_gdb import FirstFrames
 from beamgdb.gdbext.parameters import Parameters
 from beamgdb.gdbext.quiet import JitReader
 from beamgdb.gdbext.read_only import ReadOnlyMemory
@@ -27,6 +28,7 @@ class Extension:
         """Whether the program is just being moved: nothing can be read then."""
         self.symbol_folder = SymbolFolder()
         self.read_only = ReadOnlyMemory()
+        self.first_frames = FirstFrames()
 
         self.requests = Requests()
 

@@ -11,7 +11,7 @@ import gdb
 from gdb.FrameDecorator import FrameDecorator
 
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
-from beamgdb.gdbext import errors, session, term_printing
+from beamgdb.gdbext import errors, older_gdb, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
@@ -24,6 +24,14 @@ from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.model import Unavailable
 
 
+class _Name(str):
+    """A variable's name, which GDB takes for a symbol; and so does its debug adapter, which wants `print_name`."""
+
+    @property
+    def print_name(self) -> str:
+        return str(self)
+
+
 @dataclass(frozen=True)
 class _FrameVariable:
     """A frame's variable, as a frame decorator gives it."""
@@ -31,8 +39,8 @@ class _FrameVariable:
     name: str
     content: gdb.Value | str
 
-    def symbol(self) -> str:
-        return self.name
+    def symbol(self) -> _Name:
+        return _Name(self.name)
 
     def value(self) -> gdb.Value | str:
         return self.content
@@ -54,7 +62,7 @@ class ErlangFrameDecorator(FrameDecorator):
             note = own_code.note(self._node, self._frame)
         except (Unreadable, Unavailable, KeyError):
             note = None
-        return encodable(f"{name} [{note}]" if note else name, gdb.host_charset())
+        return encodable(f"{name} [{note}]" if note else name, older_gdb.host_charset())
 
     def frame_args(self) -> Iterator[_FrameVariable] | None:
         """Arguments as terms."""
@@ -124,7 +132,7 @@ class ErlangFrameFilter:
 
     def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:
         frame = decorator.inferior_frame()
-        if frame.level() > 0 and frame.pc() == 0:
+        if older_gdb.level(frame) > 0 and frame.pc() == 0:
             # The unwinder's way to say that nothing is known of what is outside.
             return None
         try:
@@ -147,17 +155,17 @@ def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorato
     `process_main` saves no registers, and its caller may need them to be unwound. GDB's iterator asks for the frame
     outside before it gives one, and loses it when that fails.
     """
-    frame = None
+    frame, kind = None, FrameDecorator
     try:
         for decorator in iterator:
             yield decorator
-            frame = decorator.inferior_frame()
+            frame, kind = decorator.inferior_frame(), type(decorator)
         return
     except gdb.error:
         pass
     try:
         while frame is not None and (frame := frame.older()) is not None:
-            yield FrameDecorator(frame)
+            yield kind(frame)
     except gdb.error:
         return
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import gdb
 import gdb.printing
 
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
-from beamgdb.gdbext import errors, term_printing
+from beamgdb.gdbext import errors, session, term_printing
+from beamgdb.gdbext.extension import extension
+from beamgdb.node import Node
+from beamgdb.terms.parts import Part
 from beamgdb.views.registers import NOT_AVAILABLE
 
 TERM_TYPES = ("Eterm", "ERL_NIF_TERM")
 """Names of the C types of terms, in the VM (sys.h) and in NIFs (erl_nif.h)."""
+
+
+BRACKETS = ("[", "{", "#", "%")
+"""What the text of a list that is no string, a tuple or a map begins with."""
+
+MORE = "(set beam-width shows more)"
 
 
 class _Text:
@@ -37,6 +48,46 @@ def encodable(text: str, charset: str) -> str:
     return "".join(one if one.encode(charset, "ignore") else f"\\x{{{ord(one):x}}}" for one in text)
 
 
+class _Compound(_Text):
+    """Prints a term that has parts.
+
+    `print` and its like, also in GDB/MI, would print the parts behind the text, which has them all: it is known by what
+    it asks for, first the hint, then the text, then the parts (py-prettyprint.c). Variable objects of GDB/MI do not
+    begin so (varobj.c), nor does the debug adapter.
+    """
+
+    def __init__(self, node: Node, word: int, text: str) -> None:
+        super().__init__(text)
+        self._node = node
+        self._word = word
+        self._asked: list[str] = []
+
+    def display_hint(self) -> None:
+        """None: GDB is to choose how it prints this."""
+        self._asked.append("hint")
+
+    def to_string(self) -> str:
+        """The text."""
+        self._asked.append("text")
+        return super().to_string()
+
+    def children(self) -> Iterator[tuple[str, gdb.Value | str]]:
+        """The parts by name: elements by their places, values of a map by their keys."""
+        if self._asked == ["hint", "text"]:
+            return
+        most = extension().parameters.limits.width
+        found = self._node.parts(self._word, most + 1)
+        for part in found[:most]:
+            yield self._name(part), term_printing.value(part.word)
+        if len(found) > most:
+            yield "...", MORE
+
+    def _name(self, part: Part) -> str:
+        if part.key is not None:
+            return encodable(term_printing.terms(self._node).text(part.key), gdb.target_charset())
+        return f"[{part.place}]" if part.place is not None else "[tail]"
+
+
 class EtermPrinter(gdb.printing.PrettyPrinter):
     """Chooses by the names of types, before typedefs are resolved: `Eterm` is an integer to C."""
 
@@ -49,11 +100,19 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
             return _Text(NOT_AVAILABLE)
         if name not in TERM_TYPES:
             return None
+        current = session.find()
+        if current is None:
+            return None
         try:
-            text = NOT_AVAILABLE if value.is_optimized_out else term_printing.of_current(int(value))
+            if value.is_optimized_out:
+                return _Text(NOT_AVAILABLE)
+            word = int(value)
         except (gdb.error, ValueError) as error:
-            text = f"<{errors.one_line(error)}>"
-        return _Text(text) if text is not None else None
+            return _Text(f"<{errors.one_line(error)}>")
+        text = term_printing.terms(current.node).text(word)
+        if text[:1] in BRACKETS and current.node.parts(word, 1):
+            return _Compound(current.node, word, text)
+        return _Text(text)
 
 
 def install() -> None:

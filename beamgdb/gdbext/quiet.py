@@ -8,6 +8,8 @@ says "JITed symbol file is not an object file, ignoring it." once per module, on
 A reader is a shared object. No compiler may be needed on a user's machine, so it is written here.
 """
 
+from __future__ import annotations
+
 import os
 import struct
 import sys

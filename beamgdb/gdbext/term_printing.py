@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gdb
 
-from beamgdb.gdbext import c_expressions, session
+from beamgdb.gdbext import c_expressions
 from beamgdb.gdbext.extension import extension
 from beamgdb.node import Node
 from beamgdb.views.terms import Terms
@@ -27,9 +27,3 @@ def value(word: int) -> gdb.Value:
     """A term as a GDB value, which GDB prints through the pretty printer."""
     kind = eterm_type()
     return gdb.Value(word & ((1 << 8 * kind.sizeof) - 1)).cast(kind)
-
-
-def of_current(word: int) -> str | None:
-    """The term as text if the selected inferior is a VM, else None."""
-    current = session.find()
-    return terms(current.node).text(word) if current else None

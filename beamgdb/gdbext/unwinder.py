@@ -9,6 +9,7 @@ import gdb
 from gdb.unwinder import Unwinder as GdbUnwinder
 
 from beamgdb.gdbext import c_expressions, c_frames, session
+from beamgdb.gdbext.extension import extension
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import Unreadable
@@ -80,13 +81,14 @@ class ErlangUnwinder(GdbUnwinder):
         current = session.known()
         if current is None:
             return None
-        if pending_frame.level() == 0:
+        is_first = extension().first_frames.is_first(pending_frame)
+        if is_first:
             # GDB unwinds a thread anew whenever it may have run: also where no event says so, as when it steps over a
             # call or evaluates the condition of a breakpoint.
             current.forget()
         try:
             unwinder = unwinder_of(current)
-            found = unwinder.unwind(register_reader(pending_frame), pending_frame.level() == 0) if unwinder else None
+            found = unwinder.unwind(register_reader(pending_frame), is_first) if unwinder else None
         except (Unreadable, Unavailable, Unsupported, KeyError):
             return None
         if found is None:
@@ -110,5 +112,6 @@ def _mask() -> int:
 
 def install() -> None:
     """Register the unwinder for all programs; it answers only for a known VM."""
+    extension().first_frames.connect()
     c_frames.install()
     gdb.unwinder.register_unwinder(None, ErlangUnwinder(), replace=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Union
 
 from beamgdb.interpreter.bytecode import PRIVATE_APPEND, Decoded, Operand, OperandKind
 
@@ -91,7 +92,7 @@ _EXTRACTED = {"i_get_map_elements": 3, "i_get_record_elements": 2}
 """Operations that put parts of a term into registers until one is missing: words of their tables for each part, of
 which the second is the register."""
 
-Reference = int | tuple[int, int]
+Reference = Union[int, tuple[int, int]]
 """An operand by its number; or the register that is so many behind it, as (number, distance)."""
 
 

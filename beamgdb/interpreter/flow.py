@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from beamgdb.interpreter import effects
 from beamgdb.interpreter.bytecode import Decoded, Operand, OperandKind, decode
@@ -23,7 +23,7 @@ BUDGET = 100_000
 VISITS = 8
 """Times that the whole function may be walked over, on average, until nothing changes any more."""
 
-HandlerOf = Callable[[int], "int | None"]
+HandlerOf = Callable[[int], Optional[int]]
 """From the index of a catch to the address of its handler, None where it is not known."""
 
 

@@ -18,7 +18,7 @@ THUMB = 1 << 5
 """The bit of the CPSR that is set in Thumb code (Arm Architecture Reference Manual ARMv7-A, B1.3.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FrameRegisters:
     """Registers by GDB's names.
 

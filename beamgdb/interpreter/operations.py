@@ -21,7 +21,7 @@ MAX_OPERATIONS = 10_000
 MAX_NAME = 128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """An operation as the loader emits it.
 

@@ -25,7 +25,7 @@ Spot = tuple[str, int]
 """A register, slot or `CURRENT`, and a number to be subtracted from what is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Point:
     """A point of `process_main`: places that may have the address of the instruction, the best first. Where handlers
     share code, that is one for each. `has_stack`: the Erlang stack pointer is in its place; else it is in

@@ -33,7 +33,7 @@ MAX_WORDS = 300
 """Words of an instruction, with the elements of a tuple or map that it may build, that are looked through at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Build:
     """What is known of the program's file: its build id, the size of `process_main` in bytes, None if unknown, and
     whether its instructions are Thumb ones; and the file where its debug information would be."""

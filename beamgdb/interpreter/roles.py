@@ -22,7 +22,7 @@ WITNESSES = 2
 """Operations that must tell a role, at least."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Roles:
     """Places of the variables of `process_main` (emu/beam_emu.c): a register by GDB's name, or a slot as `sp+N`. Where
     code is not optimised, all but I and E may also be in a slot at a distance from another register, as in `rbp-56`.

@@ -317,7 +317,7 @@ def _memory(operands: list[str]) -> re.Match[str] | None:
     return _MEMORY.fullmatch(", ".join(operands))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Access:
     """The address of a load or store: base register, displacement, index register or "", and whether that is shifted.
     Where the base is moved behind the access, the displacement is 0."""
@@ -368,20 +368,21 @@ def _written_back(operands: list[str]) -> list[Effect]:
 
 def _arithmetic(stem: str, operands: list[str]) -> list[Effect] | None:
     """Moves, constants, additions and subtractions."""
-    to = operands[0]
-    match stem, operands[1:]:
-        case "mov" | "movs" | "movw", [source]:
-            return [_constant(to, source)] if source.startswith("#") else [Effect("set", to, source)]
-        case "mvn" | "mvns", [source] if source.startswith("#"):
-            return [Effect("set", to, "", ~_number(source))]
-        case "movt", [source]:
-            return [Effect("top", to, "", _number(source))]
-        case "adr", [distance]:
-            return [Effect("set", to, "pc", _number(distance))]
-        case "add" | "adds" | "addw" | "sub" | "subs" | "subw", [*sources]:
-            return _sum(stem[:3], to, sources)
-        case _:
-            return None
+    to, *sources = operands
+    if stem in ("add", "adds", "addw", "sub", "subs", "subw"):
+        return _sum(stem[:3], to, sources)
+    if len(sources) != 1:
+        return None
+    (source,) = sources
+    if stem in ("mov", "movs", "movw"):
+        return [_constant(to, source)] if source.startswith("#") else [Effect("set", to, source)]
+    if stem in ("mvn", "mvns") and source.startswith("#"):
+        return [Effect("set", to, "", ~_number(source))]
+    if stem == "movt":
+        return [Effect("top", to, "", _number(source))]
+    if stem == "adr":
+        return [Effect("set", to, "pc", _number(source))]
+    return None
 
 
 def _constant(to: str, source: str) -> Effect:

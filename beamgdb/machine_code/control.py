@@ -15,7 +15,7 @@ ReadWord = Callable[[int], int]
 """The word at an address."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Destination:
     """`end` is the address behind the instruction, `target` where else it leads, None if nowhere. A conditional one may
     go on at either, at the target if it is `taken`, None where that is not known; after a call it goes on at `end` some

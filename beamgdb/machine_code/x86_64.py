@@ -6,7 +6,7 @@ Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Optional
 
 from beamgdb.machine_code.reading import ReadMemory
 
@@ -36,7 +36,7 @@ JUMP_THROUGH: Final = b"\xff\x25"
 _JUMP: Final = re.compile(b"[\x40-\x4f]?(" + _JUMP_NEAR + b"|" + JUMP_THROUGH + b")(.{4})", re.DOTALL)
 """`jmp` to, or through, a position-relative address."""
 
-MemoryOperand = tuple[int, "str | None", tuple[str, ...], int]
+MemoryOperand = tuple[int, Optional[str], tuple[str, ...], int]
 """Size in bytes, base register, index registers, displacement."""
 
 

@@ -8,7 +8,7 @@ from beamgdb.memory import CachedMemory
 from jit.otp.layouts.layout import Layout
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """The `struct` (a name of `jit.otp.layouts.wanted`) at `address`."""
 

@@ -7,12 +7,12 @@ address that several functions refer to is a candidate, and whoever asks knows t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from beamgdb.machine_code.references import REFERENCES
 from beamgdb.memory import CachedMemory, Unreadable
 
-Symbol = Callable[[str], int | None]
+Symbol = Callable[[str], Optional[int]]
 """The address of a C symbol, None without one."""
 
 FUNCTION_BYTES = 512

@@ -1,5 +1,7 @@
 """Binaries, bitstrings and match contexts (erl_binary.h, erl_bits.h and global.h of OTP 25 and 27)."""
 
+from __future__ import annotations
+
 from beamgdb.memory import CachedMemory
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import Bitstring, LayoutUnknown, MatchContext, UnknownBoxed, Value

@@ -1,11 +1,14 @@
 """From tagged words to values."""
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Callable, Iterator
 
 from beamgdb.memory import CachedMemory, Memory, Unreadable
 from beamgdb.terms import bitstrings, funs, identifiers, maps, native_records
 from beamgdb.terms.headers import believable_arity
+from beamgdb.terms.parts import Part, parts
 from beamgdb.terms.quoting import printable
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import MAX_DEPTH, Atoms, CatchTable, CodeNames, FieldOffsets, Limits, Malformed, Source
@@ -105,6 +108,10 @@ class TermDecoder:
     def decode(self, word: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of a tagged word. Never raises: what is wrong with a term is part of the value."""
         return _Decoding(self._source, limits).term(word & self.memory.address_mask, min(limits.depth, MAX_DEPTH))
+
+    def parts(self, word: int, most: int) -> list[Part]:
+        """The parts of a compound term, at most so many. Never raises: there are none where something is wrong."""
+        return parts(self._source, word & self.memory.address_mask, most)
 
     def boxed_at(self, address: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of the boxed object whose header word is at `address`, for walking a heap."""

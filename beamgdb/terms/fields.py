@@ -5,6 +5,8 @@ are ordinary C: their offsets come from a layout (DWARF or a table). A field tha
 missing from its layout. Names are those of OTP's DWARF.
 """
 
+from __future__ import annotations
+
 FIELDS: tuple[tuple[str, str], ...] = (
     # erl_node_tables.h: the node of an external pid, port or reference.
     ("ErlNode", "sysname"),

@@ -1,5 +1,7 @@
 """Funs, local and external (erl_fun.h and export.h of OTP 25, 27 and 29)."""
 
+from __future__ import annotations
+
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import Atom, ExternalFun, Fun, LayoutUnknown, UnknownBoxed, Value
 from jit.otp.features import FUN_HEADERS, LASTING_FUNS

@@ -1,5 +1,7 @@
 """Telling header words from other untagged words, and sound ones from broken ones."""
 
+from __future__ import annotations
+
 from jit.otp.features import FUN_HEADERS, LASTING_FUNS
 from jit.otp.tags import (
     ARITY_SHIFT,
@@ -74,7 +76,7 @@ def _map_nodes(header: int) -> int | None:
     kind, whole = header >> ARITY_SHIFT & MAP_TYPE_MASK, header >> MAP_ARITY_SHIFT & MAP_ARITY_MASK
     if header >> (MAP_VALUE_SHIFT + MAP_VALUE_BITS) or whole != (kind != MAP_NODE):
         return None
-    return (header >> MAP_VALUE_SHIFT).bit_count()
+    return bin(header >> MAP_VALUE_SHIFT).count("1")
 
 
 def _fun_arity(tags: TagScheme, header: int) -> int | None:

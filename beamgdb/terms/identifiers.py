@@ -1,5 +1,7 @@
 """Pids, ports and references, local and external (erl_term.h and erl_node_container_utils.h of OTP 25 and 27)."""
 
+from __future__ import annotations
+
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import LayoutUnknown, NodeOfTerm, Pid, Port, Reference, UnknownBoxed, UnresolvedId, Value

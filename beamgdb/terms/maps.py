@@ -4,6 +4,8 @@ Up to 32 keys: a sorted tuple of keys, shared between maps, and the values. More
 cons cells `[Key|Value]`; in OTP 27, keys whose whole hash is equal share a collision node, a tuple of leaves.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 from beamgdb.terms.source import Malformed, Source
@@ -48,7 +50,7 @@ def flat_pairs(source: Source, address: int, header: int, limit: int) -> list[Pa
         return []
     step = source.tags.word_size
     key_words = source.memory.words(_key_tuple(source, keys, count) + step, shown)
-    return list(zip(key_words, source.memory.words(address + FlatMap.VALUES * step, shown), strict=True))
+    return list(zip(key_words, source.memory.words(address + FlatMap.VALUES * step, shown)))
 
 
 def hash_pairs(source: Source, address: int, header: int, enter: Callable[[], bool]) -> Iterator[Pair]:
@@ -89,7 +91,7 @@ def _key_tuple(source: Source, word: int, count: int) -> int:
 
 
 def _children(source: Source, address: int, header: int, first: int) -> tuple[int, ...]:
-    count = (header >> MAP_VALUE_SHIFT & MAP_VALUE_MASK).bit_count()
+    count = bin(header >> MAP_VALUE_SHIFT & MAP_VALUE_MASK).count("1")
     if not count:
         raise Malformed(UnknownBoxed(address, header, "map node without children"))
     return source.memory.words(address + first * source.tags.word_size, count)

@@ -12,7 +12,7 @@ from jit.otp.tags import ARITY_SHIFT, IMMED1_BITS, IMMED1_MASK, MAX_TUPLE_ARITY,
 from jit.otp.things import ErtsRecordDefinition, ErtsRecordInstance
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definition:
     """Of one record: `size` is its number of fields, `fields` the names of the first of them, in the order of the
     source, and the addresses of their values."""

@@ -1,5 +1,7 @@
 """Numbers as Erlang writes them."""
 
+from __future__ import annotations
+
 import math
 
 #: Python refuses to convert longer integers in one go (`sys.get_int_max_str_digits`, at least 640).

@@ -5,6 +5,8 @@ the runtime system writes by simpler rules. Characters that command a terminal o
 also where Erlang would not.
 """
 
+from __future__ import annotations
+
 import re
 import sys
 from collections.abc import Mapping

@@ -1,8 +1,10 @@
 """What decoding a term draws on: memory, the tag scheme, and the VM's tables."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Optional, Protocol
 
 from beamgdb.memory import CachedMemory
 from beamgdb.terms.slots import SlotOrder
@@ -43,7 +45,7 @@ class CodeNames(Protocol):
 
 
 #: The code address that a catch tag's index stands for, when the catch table can be read.
-CatchTable = Callable[[int], int | None]
+CatchTable = Callable[[int], Optional[int]]
 
 
 class Malformed(Exception):

@@ -3,6 +3,8 @@
 What is no term is written between angle brackets, `<like this 0x..>`, which no term but a pid uses.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -42,7 +44,7 @@ from beamgdb.terms.values import (
 from jit.otp.tags import RELEASES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Style:
     """`release` decides which words are reserved; `unicode` whether characters above 255 are printable (`+pc`)."""
 

@@ -4,13 +4,15 @@ An integer is a Python int and a float a Python float; everything else is a smal
 not followed to its end says so in `rest` (or `tail`): usually `ELIDED`, else the trouble that ended it.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Union
 
 from jit.otp.tags import Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Atom:
     """`index` into the atom table; `name` is its text, None when the table does not tell."""
 
@@ -18,40 +20,40 @@ class Atom:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class List:
     """`tail` is None for a proper list; for an improper list the term after the bar."""
 
-    elements: tuple["Value", ...]
-    tail: "Value | None" = None
+    elements: tuple[Value, ...]
+    tail: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tuple:
-    elements: tuple["Value", ...]
-    rest: "Value | None" = None
+    elements: tuple[Value, ...]
+    rest: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Map:
     """`size` is what the map says of itself, also when not all `pairs` were followed."""
 
-    pairs: tuple[tuple["Value", "Value"], ...]
+    pairs: tuple[tuple[Value, Value], ...]
     size: int
-    rest: "Value | None" = None
+    rest: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NativeRecord:
     """A record of OTP 29, defined by `module`. `fields` are names and values in the order of its definition."""
 
     module: Atom
     name: Atom
-    fields: tuple[tuple[Atom, "Value"], ...]
-    rest: "Value | None" = None
+    fields: tuple[tuple[Atom, Value], ...]
+    rest: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bitstring:
     """`bits` in all, the first of them in `data` (left-aligned; unused low bits of the last byte are zero).
 
@@ -67,7 +69,7 @@ class Bitstring:
         return 8 * len(self.data) < self.bits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MatchContext:
     """A binary being matched: `rest` is what is left from bit `position` of the underlying bytes on."""
 
@@ -75,7 +77,7 @@ class MatchContext:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HugeInteger:
     """A bignum too long to print: `bits` long at most."""
 
@@ -83,7 +85,7 @@ class HugeInteger:
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NodeOfTerm:
     """The node of an external identifier."""
 
@@ -91,7 +93,7 @@ class NodeOfTerm:
     creation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pid:
     """`node` is None for a pid of this node."""
 
@@ -100,13 +102,13 @@ class Pid:
     node: NodeOfTerm | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Port:
     number: int
     node: NodeOfTerm | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """`numbers` lowest first, as stored. `magic` is the address of the magic binary of a magic reference."""
 
@@ -115,7 +117,7 @@ class Reference:
     magic: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fun:
     """A local fun. `index` and `uniq` are the ones `fun_to_list/1` prints; `free` counts its environment."""
 
@@ -126,7 +128,7 @@ class Fun:
     free: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExternalFun:
     """`fun module:function/arity`."""
 
@@ -135,7 +137,7 @@ class ExternalFun:
     arity: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catch:
     """A catch tag on a stack: an index into the catch table. `where` describes the handler's code."""
 
@@ -143,13 +145,13 @@ class Catch:
     where: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContinuationPointer:
     address: int
     where: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Header:
     """A header word met where a term was expected."""
 
@@ -158,7 +160,7 @@ class Header:
     arity: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Internal:
     """An object that only the VM sees, such as a binary ref."""
 
@@ -166,12 +168,12 @@ class Internal:
     address: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NonValue:
     """THE_NON_VALUE: an empty slot, or the mark of a function that failed or trapped."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moved:
     """The object at `address` has been moved by a garbage collection that is under way; `target` is the new term."""
 
@@ -179,21 +181,21 @@ class Moved:
     target: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnreadableTerm:
     """Memory at `address` cannot be read."""
 
     address: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnknownWord:
     """A word that is no term of this release."""
 
     word: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnknownBoxed:
     """A boxed pointer to something that is no object of this release, or a broken one: `why` says what is wrong."""
 
@@ -202,7 +204,7 @@ class UnknownBoxed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LayoutUnknown:
     """A `kind` of object at `address` that leads to C structures whose layout is not known."""
 
@@ -210,7 +212,7 @@ class LayoutUnknown:
     address: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnresolvedId:
     """A local pid or port whose number cannot be told, the process or port table being unknown."""
 
@@ -218,22 +220,21 @@ class UnresolvedId:
     is_pid: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Elided:
     """Something left out because of a limit. `string`: it is the rest of a list that is a string so far."""
 
     string: bool = False
 
 
-Term: TypeAlias = (
-    int | float | Atom | List | Tuple | Map | NativeRecord | Bitstring | HugeInteger | Pid | Port | Reference | Fun
-    | ExternalFun
-)  # fmt: skip
-NotTerm: TypeAlias = (
-    MatchContext | Catch | ContinuationPointer | Header | Internal | NonValue | Moved
-    | UnreadableTerm | UnknownWord | UnknownBoxed | LayoutUnknown | UnresolvedId | Elided
-)  # fmt: skip
-Value: TypeAlias = Term | NotTerm
+Term = Union[
+    int, float, Atom, List, Tuple, Map, NativeRecord, Bitstring, HugeInteger, Pid, Port, Reference, Fun, ExternalFun
+]  # fmt: skip
+NotTerm = Union[
+    MatchContext, Catch, ContinuationPointer, Header, Internal, NonValue, Moved,
+    UnreadableTerm, UnknownWord, UnknownBoxed, LayoutUnknown, UnresolvedId, Elided,
+]  # fmt: skip
+Value = Union[Term, NotTerm]
 
 NIL: Final = List(())
 NON_VALUE: Final = NonValue()

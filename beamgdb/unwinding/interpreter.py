@@ -34,7 +34,7 @@ PROCESS_MAIN_ID = 1
 """Tells the first frame of `process_main` from the second: no distance from the base of a stack is odd."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Current:
     """What `process_main` runs. `instruction` is the one in progress, `stack` the Erlang stack pointer (E), None where
     it is not known; `x_registers` the address of x0."""

@@ -32,7 +32,7 @@ NEAR = 16
 """Instructions before a place that are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Chain:
     """What must be known of `process_main` to get to its second frame: where it goes on, its sp, CPSR and registers."""
 
@@ -42,7 +42,7 @@ class _Chain:
     registers: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Native:
     """A frame in native code. `running`: it runs, or has called C code or a fragment; else another Erlang function."""
 

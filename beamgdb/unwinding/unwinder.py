@@ -14,7 +14,7 @@ FRAME_BITS = 36
 """Bits of a frame id's distance from the base of the stack; the process's number comes above."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Unwound:
     """The id of a frame, and the registers of its caller that are known. A caller with pc 0: there is none."""
 

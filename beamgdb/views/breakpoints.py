@@ -10,7 +10,7 @@ from beamgdb.views.location import BreakpointLocation
 from beamgdb.views.styler import Styler
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BreakpointPlace:
     """An address where a breakpoint is; what is not known of it is None."""
 
@@ -20,7 +20,7 @@ class BreakpointPlace:
     line: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BreakpointRow:
     """A breakpoint. There are no `places` until its module is loaded. `process` and `condition` are as they were asked
     for, empty without; the next `ignored` hits do not count."""

@@ -21,7 +21,7 @@ MAX_NAMES = 12
 FLAVOURS = {"jit": "JIT", "emu": "interpreter"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fact:
     """Something that is known of a VM, or why it is not."""
 
@@ -29,7 +29,7 @@ class Fact:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SymbolsMade:
     """What a debugger was given: how many symbol files, and how long it took to read and to make what is in them."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Union
 
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import Module
@@ -31,7 +32,7 @@ class BadLocation(Exception):
     """What was written is no location; the text says why, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FunctionLocation:
     """A function. `name` is `module:function/arity`, quoted as symbols of Erlang functions are; `module` is quoted too,
     where it needs that."""
@@ -64,7 +65,7 @@ class FunctionLocation:
         return f"the module {self.module} has no function {self.name}" + (f"; is it {', '.join(near)}?" if near else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LineLocation:
     """A line of a source file, given by its name or the end of its path."""
 
@@ -115,7 +116,7 @@ class LineLocation:
         return f"there is no code of line {self.line} or after it in {self.file}"
 
 
-BreakpointLocation = FunctionLocation | LineLocation
+BreakpointLocation = Union[FunctionLocation, LineLocation]
 
 
 def parse(text: str, code: LoadedCode) -> tuple[BreakpointLocation, str]:

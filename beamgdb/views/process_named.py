@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Optional
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -18,7 +19,7 @@ _LIKE_A_PID = re.compile(r"<.*>|[0-9]+(?:\.[0-9]+)+")
 _LIKE_AN_ADDRESS = re.compile(r"[0-9$(*&]")
 """How no name begins that is not quoted."""
 
-Evaluate = Callable[[str], int | None]
+Evaluate = Callable[[str], Optional[int]]
 """The word that an expression of the debugger has for its value, None where it has none."""
 
 

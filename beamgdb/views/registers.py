@@ -12,7 +12,7 @@ NOT_AVAILABLE = "<not available>"
 """What is shown in the place of what a frame does not know any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RegisterRow:
     """A register that holds a term; `word` is None where it is not available."""
 
@@ -21,7 +21,7 @@ class RegisterRow:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FloatRow:
     """A float register."""
 

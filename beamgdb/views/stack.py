@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Union
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -28,7 +29,7 @@ MAX_DAMAGED = 20
 """Processes of which nothing can be shown that are listed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProcessRow:
     """A process. `description` has its pid and what it was spawned as; `moves`: its thread does not stand still, and
     where it is changes all the time."""
@@ -40,7 +41,7 @@ class ProcessRow:
     moves: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VariableRow:
     """A register, or a slot of a frame of tracing, with its term."""
 
@@ -49,7 +50,7 @@ class VariableRow:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FrameRow:
     """A frame. `function` is None for unknown code, `note` what a frame of tracing is for instead; `offset` is that
     of `pc` in the function, `file` and `line` where that is in the source, None where that is not known. `damaged`
@@ -66,7 +67,7 @@ class FrameRow:
     damaged: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LeftOutRow:
     """Frames that are not shown, and lines of the one before; `are_more`: only the first were counted. `limit` is what
     was asked for, None where there was too much text."""
@@ -77,7 +78,7 @@ class LeftOutRow:
     limit: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DamageRow:
     """What cannot be shown: the rest of a stack, a process, or where `address` is None part of the process table."""
 
@@ -85,7 +86,7 @@ class DamageRow:
     why: str
 
 
-StackRow = ProcessRow | FrameRow | LeftOutRow | DamageRow
+StackRow = Union[ProcessRow, FrameRow, LeftOutRow, DamageRow]
 
 
 def processes(node: Node, threads: Threads) -> Iterator[Process | DamageRow]:
@@ -197,22 +198,21 @@ def _y_register(terms: Terms, word: int) -> str:
 
 def lines(row: StackRow, styler: Styler) -> Iterator[str]:
     """The text of a row."""
-    match row:
-        case ProcessRow():
-            yield styler.heading(f"P{row.description.removeprefix('p')}: {row.status}{_on_thread(row.thread)}")
-            if row.moves:
-                yield "(its thread is not stopped: where it is changes all the time)"
-        case FrameRow():
-            yield from _frame_lines(row, styler)
-        case LeftOutRow():
-            frames = f"more than {row.frames}" if row.are_more else str(row.frames)
-            if row.limit is not None:
-                yield f"({frames} more frames: -limit {row.limit})"
-            else:
-                left = f"{row.lines} lines of this frame and {frames} more frames are left out"
-                yield f"({left}: this is too much text; -limit N makes room for more)"
-        case DamageRow():
-            yield f"(the stack is damaged here or missing: {row.why})"
+    if isinstance(row, ProcessRow):
+        yield styler.heading(f"P{row.description.removeprefix('p')}: {row.status}{_on_thread(row.thread)}")
+        if row.moves:
+            yield "(its thread is not stopped: where it is changes all the time)"
+    elif isinstance(row, FrameRow):
+        yield from _frame_lines(row, styler)
+    elif isinstance(row, DamageRow):
+        yield f"(the stack is damaged here or missing: {row.why})"
+    else:
+        frames = f"more than {row.frames}" if row.are_more else str(row.frames)
+        if row.limit is not None:
+            yield f"({frames} more frames: -limit {row.limit})"
+        else:
+            left = f"{row.lines} lines of this frame and {frames} more frames are left out"
+            yield f"({left}: this is too much text; -limit N makes room for more)"
 
 
 def _on_thread(thread: ThreadRow | None) -> str:

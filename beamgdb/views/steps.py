@@ -9,7 +9,7 @@ from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EndRow:
     """A process comes to its end; the reason is None where that is not known."""
 
@@ -17,7 +17,7 @@ class EndRow:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReturnRow:
     """A function has returned; without a value it has raised an exception, which is caught where the process is."""
 
@@ -41,10 +41,8 @@ def returned(terms: Terms, x0: int, at_return: bool) -> ReturnRow:
 
 def line(row: EndRow | ReturnRow) -> str:
     """The text of a row."""
-    match row:
-        case EndRow():
-            return f"Process {row.pid} ends{f', reason {row.reason}' if row.reason is not None else ''}."
-        case ReturnRow():
-            if row.value is None:
-                return "An exception was raised, and is caught here."
-            return f"Value returned is {row.value}"
+    if isinstance(row, EndRow):
+        return f"Process {row.pid} ends{f', reason {row.reason}' if row.reason is not None else ''}."
+    if row.value is None:
+        return "An exception was raised, and is caught here."
+    return f"Value returned is {row.value}"

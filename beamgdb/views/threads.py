@@ -10,7 +10,7 @@ from beamgdb.vm.backtrace import Level
 from beamgdb.vm.processes import Process
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ThreadRow:
     """A thread, by the debugger's number; its name is empty where it has none, as in core files."""
 

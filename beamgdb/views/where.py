@@ -10,7 +10,7 @@ from beamgdb.views.threads import Threads
 from beamgdb.vm.processes import Process
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WhereRow:
     """A process that is run. `thread` is the debugger's number of the one that does it, None where that is not known;
     `in_erlang`: it runs Erlang code, not C on behalf of it. `name` is the registered one."""

@@ -15,7 +15,7 @@ from beamgdb.vm.stack import MAX_SCAN, StackFrame, StackReader, stack_end
 from jit.otp.code import MAX_ARG
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Level:
     """One function on the stack.
 

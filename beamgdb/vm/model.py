@@ -12,6 +12,7 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol
 from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.parts import Part
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
@@ -162,6 +163,10 @@ class Vm(ABC):
         """The text of a term, in Erlang syntax; what is not known of the VM shows as such. Never raises."""
         value = self._decoder.decode(word, limits or Limits())
         return term_text(value, Style(self.term_tags.release))
+
+    def parts(self, word: int, most: int) -> list[Part]:
+        """The parts of a list, tuple or map as words, at most so many. Never raises."""
+        return self._decoder.parts(word, most)
 
     def boxed(self, address: int, limits: Limits | None = None) -> str:
         """The text of the heap object whose header word is at `address`. Never raises."""

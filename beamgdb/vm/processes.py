@@ -30,7 +30,7 @@ RUNNING = ("RUNNING", "RUNNING_SYS", "DIRTY_RUNNING", "DIRTY_RUNNING_SYS")
 """Those of a process that a scheduler runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Process:
     """The process whose `Process` structure is at `record.address`."""
 

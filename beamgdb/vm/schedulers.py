@@ -22,7 +22,7 @@ KINDS = (
 """Kind, and the symbols of the pointer to the first `ErtsAlignedSchedulerData` and of their number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scheduler:
     """A scheduler thread. `number` counts from 1 within its kind."""
 

@@ -24,7 +24,7 @@ MAX_SLOTS = 1 << 27
 """Words of a stack that are looked at: more than the largest heap block holds is a corrupt process."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FrameForm:
     """How a VM has frames on its stacks.
 
@@ -44,7 +44,7 @@ def stack_end(process: Process, top: int) -> int:
     return end if top <= end else top + MAX_SCAN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StackFrame:
     """A frame on the stack: `address` of y0, `slots` y registers, and the `return_address` above them.
 

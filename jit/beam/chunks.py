@@ -27,7 +27,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_FORM = 31  # window bits of zlib: 15, and 16 for a gzip header
 
 
-@dataclass(slots=True)
+@dataclass
 class Room:
     """How much of a file may still be unfolded, whatever it says of itself: what it takes up in memory has a limit."""
 
@@ -47,7 +47,7 @@ class Room:
             raise ValueError(f"the file has more than {MOST_TERMS} terms, the most that is read")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chunk:
     """A named chunk of ``file``, all of whose chunks have the same ``room``."""
 

@@ -29,7 +29,7 @@ _INSTRUCTION_SET = 0
 _BEFORE_FUNC_INFO = ("label", "line")
 
 
-@dataclass(slots=True)
+@dataclass
 class CodeChunk:
     """``label_count`` is one more than the highest label. ``max_opcode`` may be higher than that of any operation."""
 

@@ -15,7 +15,7 @@ from jit.beam.operands import BeamLabel, BeamRegister, Lambda, Operand, X, regis
 from jit.beam.operations import Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Effects:
     """What an operation does to registers and to the course of control.
 

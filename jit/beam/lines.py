@@ -28,7 +28,7 @@ class LineFlag(IntFlag):
     FORCE_LINE_COUNTERS = 2
 
 
-@dataclass(slots=True)
+@dataclass
 class LineTable:
     """``locations`` by index, ``locations[0]`` being nowhere; ``operations`` counts the operations that name them.
 

@@ -15,7 +15,7 @@ from jit.beam.operands import Literal
 from jit.beam.terms import Term
 
 
-@dataclass(slots=True)
+@dataclass
 class LiteralTable:
     """``literals`` by index, and the same in the external format.
 

@@ -22,7 +22,7 @@ COMMANDS: Final[dict[str, tuple[Role, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MatchCommand:
     """A command of bs_match; ``operands`` are what ``COMMANDS`` says of its name."""
 
@@ -51,7 +51,7 @@ def match_commands(operands: Operand) -> list[MatchCommand]:
 
 
 def _fits(operand: Simple, role: Role) -> bool:
-    is_register = isinstance(operand, X | Y | FloatRegister | Typed)
+    is_register = isinstance(operand, (X, Y, FloatRegister, Typed))
     if role is Role.DEF:
         return is_register
     if role is Role.LIVE:

@@ -32,7 +32,7 @@ from jit.beam.types import TypeTable, decode_types, encode_types
 from jit.system import whole_files
 
 
-@dataclass(slots=True)
+@dataclass
 class Module:
     """What a .beam file says. The tables may be appended to, and ``encode_module`` makes a file of it again.
 
@@ -67,10 +67,11 @@ class Module:
         """The absolute name of the source file; None if the compiler was told not to keep it (``deterministic``), or
         what is kept can be no name."""
         for row in self.compile_info.elements if isinstance(self.compile_info, List) else ():
-            match row:
-                case Tuple((Atom("source"), List(characters))):
-                    numbers = [one for one in characters if isinstance(one, int) and 0 < one <= sys.maxunicode]
-                    return "".join(map(chr, numbers)) if len(numbers) == len(characters) else None
+            pair = row.elements if isinstance(row, Tuple) else ()
+            if len(pair) == 2 and pair[0] == Atom("source") and isinstance(pair[1], List):
+                characters = pair[1].elements
+                numbers = [one for one in characters if isinstance(one, int) and 0 < one <= sys.maxunicode]
+                return "".join(map(chr, numbers)) if len(numbers) == len(characters) else None
         return None
 
     @property

@@ -45,7 +45,7 @@ class Role(Enum):
     SEGMENT = "segment"  # the value of a segment of bs_create_bin: to USE, or a String
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opcode:
     """``since`` is the release that brought it as far as it is told; ``obsolete`` the first release seen without it.
 

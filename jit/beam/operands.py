@@ -7,7 +7,7 @@ those of ``jit.beam.terms``; a tuple is an operand list. Everything else is a sm
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Union
 
 from jit.beam.terms import Atom, List, Term
 from jit.beam.types import Type
@@ -17,26 +17,26 @@ from jit.otp.code import MAX_REG
 MAX_REGISTER: Final = MAX_REG - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class X:
     """An x register."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Y:
     """A y register: a word of the stack frame, counted from the frame's top."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FloatRegister:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Typed:
     """A register, and what the compiler knows of the value in it."""
 
@@ -44,28 +44,28 @@ class Typed:
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BeamLabel:
     """A place in the module's code. Number 0 is none: where a label to fail to is expected, an exception is raised."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Integer:
     """An integer as a term."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Character:
     """A character as a term. No compiler of today uses it, and the loader refuses it."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Literal:
     """Entry ``index`` of the literal table."""
 
@@ -73,7 +73,7 @@ class Literal:
     value: Term
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Allocation:
     """Words of heap to allocate, and beside them room for floats and for funs, whose sizes are the VM's affair."""
 
@@ -82,7 +82,7 @@ class Allocation:
     funs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Import:
     """A function of another module, from the import table; or a BIF."""
 
@@ -91,7 +91,7 @@ class Import:
     arity: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lambda:
     """A fun, from the lambda table.
 
@@ -107,7 +107,7 @@ class Lambda:
     old_uniq: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Location:
     """A line of a source file, counted from 1."""
 
@@ -119,7 +119,7 @@ class Location:
 NOWHERE: Final = Location("", 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class String:
     """A piece of the string table, at ``offset`` bytes."""
 
@@ -127,15 +127,15 @@ class String:
     data: bytes
 
 
-BeamRegister: TypeAlias = X | Y | FloatRegister
-Constant: TypeAlias = Atom | List | Integer | Character | Literal
-Reference: TypeAlias = Import | Lambda | Location | String
-Simple: TypeAlias = int | BeamRegister | Typed | Constant | BeamLabel | Allocation | Reference
-Operand: TypeAlias = Simple | tuple[Simple, ...]
+BeamRegister = Union[X, Y, FloatRegister]
+Constant = Union[Atom, List, Integer, Character, Literal]
+Reference = Union[Import, Lambda, Location, String]
+Simple = Union[int, BeamRegister, Typed, Constant, BeamLabel, Allocation, Reference]
+Operand = Union[Simple, tuple[Simple, ...]]
 
 
 def register_of(operand: Operand) -> BeamRegister | None:
     """The register that an operand names, whatever is known of its type; None for everything else."""
     if isinstance(operand, Typed):
         return operand.register
-    return operand if isinstance(operand, X | Y | FloatRegister) else None
+    return operand if isinstance(operand, (X, Y, FloatRegister)) else None

@@ -167,7 +167,7 @@ class OperationDecoder:
     def _typed_register(self, at: int) -> tuple[Typed | X | Y, int]:
         tag, number, start = compact.decode(self._data, at)
         register = self._of_tag(tag, number, at)
-        if not isinstance(register, X | Y):
+        if not isinstance(register, (X, Y)):
             raise DecodeError(at, f"a register with a type expected, not tag {compact.tag_letter(tag)}")
         index, end = self._unsigned(start, "the index of a type")
         if self._tables.types is None:

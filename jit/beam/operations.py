@@ -10,7 +10,7 @@ from jit.beam.operands import NOWHERE, Import, Lambda, Literal, Location, Operan
 from jit.beam.types import Type
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """A BEAM operation. ``operands`` are what ``opcode.roles`` says.
 
@@ -36,7 +36,7 @@ def operation(name: str, *operands: Operand) -> Operation:
     return Operation(opcode, operands)
 
 
-@dataclass(slots=True)
+@dataclass
 class Function:
     """A function: its operations from the label before ``func_info`` on. ``entry`` is the label of its entry."""
 
@@ -46,7 +46,7 @@ class Function:
     operations: list[Operation]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tables:
     """What operands refer to by index, each as in its chunk.
 

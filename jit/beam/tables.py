@@ -17,7 +17,7 @@ _ENTRY = struct.Struct(">III")
 _LAMBDA = struct.Struct(">IIIIII")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FunctionEntry:
     """A function in the export table or in that of local functions: ``label`` is its entry."""
 

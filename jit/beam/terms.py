@@ -7,15 +7,15 @@ An integer is a Python int and a float a Python float; everything else is a smal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Union
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Atom:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class List:
     """``tail`` is None for a proper list; for an improper list the term after the bar."""
 
@@ -23,19 +23,19 @@ class List:
     tail: Term | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tuple:
     elements: tuple[Term, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Map:
     """``pairs`` in the order of the file, which is not Erlang's order of keys."""
 
     pairs: tuple[tuple[Term, Term], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bitstring:
     """``bits`` in all, left-aligned in ``data``; unused low bits of the last byte are zero."""
 
@@ -43,7 +43,7 @@ class Bitstring:
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExternalFun:
     """``fun module:function/arity``."""
 
@@ -52,6 +52,6 @@ class ExternalFun:
     arity: int
 
 
-Term: TypeAlias = int | float | Atom | List | Tuple | Map | Bitstring | ExternalFun
+Term = Union[int, float, Atom, List, Tuple, Map, Bitstring, ExternalFun]
 
 NIL: Final = List(())

@@ -42,7 +42,7 @@ class TypeKind(Flag):
     LIST = CONS | NIL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Type:
     """A set of terms: any term of one of the ``kinds`` within the bounds.
 
@@ -73,7 +73,7 @@ ANY_KIND: Final = ~TypeKind(0)
 ANY: Final = Type(ANY_KIND)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Layout:
     """``kinds`` by bit, from bit 0; and the bits of what else is there."""
 
@@ -104,7 +104,7 @@ _RANGE = struct.Struct(">qq")
 _NO_RANGE = (0, -1)
 
 
-@dataclass(slots=True)
+@dataclass
 class TypeTable:
     """``types[0]`` is any term. A ``version`` that is not known here has no types, as for the loader."""
 

@@ -20,7 +20,7 @@ from jit.object.string_table import StringTable
 from jit.object.target import Target
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AddressRelocation:
     """How addresses are to be relocated: *type* is the machine's "absolute address" relocation, such as R_ARM_ABS32."""
 

@@ -13,7 +13,7 @@ from jit.object.target import Target
 _LOW_SIX_BITS = 0x3F
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cie:
     """What frame descriptions share. ``offset`` is the entry's place in .debug_frame."""
 

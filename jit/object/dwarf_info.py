@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Union
 
 from jit.object.dwarf_constants import DW_AT, DW_FORM, DW_TAG, DW_UT, DWARF_VERSION
 from jit.object.dwarf_ranges import Range, SectionOffset
@@ -56,11 +56,11 @@ class WithForm(NamedTuple):
 
 #: What an attribute may hold. Without ``WithForm`` the form follows from it: str: strp; bytes: exprloc; bool: a flag
 #: that is present or left out; Die: ref4; SectionOffset: sec_offset; int: as the attribute says, else udata or sdata.
-Value: TypeAlias = "int | str | bytes | bool | SectionOffset | WithForm | Die"
-Attributes: TypeAlias = Mapping[DW_AT, Value]
+Value = Union[int, str, bytes, bool, "SectionOffset", "WithForm", "Die"]
+Attributes = Mapping[DW_AT, Value]
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Die:
     """A debugging information entry. Other entries refer to it by being given it as an attribute's value."""
 
@@ -69,7 +69,7 @@ class Die:
     children: Sequence[Die] | EncodedDies = ()
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class EncodedDies:
     """Sibling entries, encoded.
 
@@ -189,7 +189,7 @@ class Unit:
         DW_AT_sibling, so that a reader skips them. Returns the entries' offsets. Raises ValueError when a value does
         not fit.
         """
-        values = list(zip(*rows, strict=True))
+        values = list(zip(*rows))
         if not values:
             return range(self.size, self.size)
         sibling = () if children is None else (DW_AT.sibling, DW_FORM.ref4)
@@ -214,7 +214,7 @@ class Unit:
             layout.pack,
             repeat(code),
             *siblings,
-            *(self._row_column(form, column) for form, column in zip(forms, values, strict=True)),
+            *(self._row_column(form, column) for form, column in zip(forms, values)),
         )
         try:
             self._append(tail.join(packed) + tail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntFlag
+from typing import Union
 
 from jit.object.dwarf_constants import DW_FORM, DW_LNCT, DW_LNE, DW_LNS, DWARF_VERSION
 from jit.object.leb128 import sleb128, uleb128
@@ -11,7 +12,7 @@ from jit.object.string_table import StringTable
 from jit.object.target import Target
 
 #: (address, file, line), optionally followed by column (0: none) and by flags (``RowFlag``; IS_STMT if left out).
-LineRow = tuple[int, int, int] | tuple[int, int, int, int] | tuple[int, int, int, int, int]
+LineRow = Union[tuple[int, int, int], tuple[int, int, int, int], tuple[int, int, int, int, int]]
 
 # A special opcode advances the line by -3..8 and the address by up to 20 instruction units, in one byte.
 _LINE_BASE = -3

@@ -24,7 +24,7 @@ class SectionOffset(int):
     """An offset into another debugging section, which decides an attribute's class (DW_FORM_sec_offset)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListedLocation:
     """Where a value is while the program counter is in a range: an expression. Size 0 makes an empty range."""
 

@@ -35,7 +35,7 @@ _FILE_HEADER_FIELDS = "16sHHIWWWIHHHHHH"
 _IDENT_PADDING = bytes(7)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Section:
     """A section, and its header's fields.
 
@@ -61,7 +61,7 @@ class Section:
             raise ValueError(f"section {self.name!r} is NOBITS but has data")
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Symbol:
     """A handle on an added symbol, for relocations. ``order`` counts added symbols of its binding group from 0."""
 
@@ -70,7 +70,7 @@ class Symbol:
     order: int
 
 
-@dataclass(slots=True)
+@dataclass
 class _Batch:
     """Symbols that differ only in name, value and size."""
 
@@ -82,7 +82,7 @@ class _Batch:
     section: Section | int
 
 
-@dataclass(slots=True)
+@dataclass
 class _Segment:
     type: int
     flags: int
@@ -90,7 +90,7 @@ class _Segment:
     align: int
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class _Relocations:
     section: Section
     rows: list[tuple[int, Symbol, int, int]]

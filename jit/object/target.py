@@ -14,7 +14,7 @@ ByteOrder = Literal["little", "big"]
 _struct = cache(struct.Struct)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """The machine an object file is for.
 

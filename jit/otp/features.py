@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Feature:
     """``since`` is the first release that has it, ``source`` says where that is seen, ``until`` is the first one that
     no longer has it."""

@@ -5,6 +5,8 @@ two bits of a word are its primary tag; immediates go on with four or six tag bi
 above the primary tag and a size above that. Primary and immediate tags are the same in all releases; subtags are not.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final

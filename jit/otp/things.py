@@ -5,6 +5,8 @@ Source: the structures of the same names in `global.h`, `erl_binary.h`, `erl_bit
 header where it is fixed. These objects are made of whole words, so one declaration serves both word sizes.
 """
 
+from __future__ import annotations
+
 from typing import Final
 
 ONHEAP_LIMIT: Final = 64

@@ -6,7 +6,8 @@ demo, benchmarks and tests import it; it imports `jit.system` alone, and no `gdb
 
 from jit.sandbox.debuggee import Debuggee, debuggee
 from jit.sandbox.errors import SandboxError
+from jit.sandbox.gdbs import GdbSandbox
 from jit.sandbox.pairs import PAIRS, Pair
 from jit.sandbox.sandbox import Sandbox
 
-__all__ = ["PAIRS", "Debuggee", "Pair", "Sandbox", "SandboxError", "debuggee"]
+__all__ = ["PAIRS", "Debuggee", "GdbSandbox", "Pair", "Sandbox", "SandboxError", "debuggee"]

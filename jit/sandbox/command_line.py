@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jit.sandbox import commands
 from jit.sandbox.errors import SandboxError
+from jit.sandbox.gdbs import SUITES
 from jit.sandbox.pairs import PAIRS
 from jit.system.command_line import Parser, complete, listed
 
@@ -41,7 +42,11 @@ Compile Erlang files: `erlc ARGS`.
 
   {program} erlc --arch armhf --otp 25 -- -o ebin my_module.erl"""
 
-_FETCH = "Fetch a sandbox, and run nothing. Prints its folder."
+_FETCH = """\
+Fetch a sandbox, and run nothing. Prints its folder; of a GDB, which is for x86-64, the program's path:
+
+  beamgdb --gdb "$({program} fetch --gdb 18)" -p PID"""
+
 _LIST = "The sandboxes that there are, and where those are that have been fetched."
 
 _CORE = """\
@@ -87,14 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     architectures = listed((pair.arch for pair in PAIRS), "or")
     releases = listed(sorted(pair.otp for pair in PAIRS), "or")
     for sub in (run, shell, gdb, erlc, fetch):
-        sub.add_argument("--arch", required=True, help=architectures)
-        sub.add_argument("--otp", required=True, type=int, help=f"release of Erlang/OTP: {releases}")
+        sub.add_argument("--arch", required=sub is not fetch, help=architectures)
+        sub.add_argument("--otp", required=sub is not fetch, type=int, help=f"release of Erlang/OTP: {releases}")
     for sub in (run, shell):
         sub.add_argument("--core-dir", metavar="DIR", type=Path, help=_CORE)
         sub.set_defaults(act=commands.run)
     _add_gdb_options(gdb)
     gdb.set_defaults(act=commands.debug)
     erlc.set_defaults(act=commands.compile_files)
+    gdbs = ", ".join(f"{version} (Debian's {suite})" for version, suite in SUITES.items())
+    fetch.add_argument("--gdb", metavar="VERSION", type=int, help=f"a GDB instead of an Erlang: {gdbs}")
     fetch.add_argument("--again", action="store_true", help="make it anew if it is there")
     fetch.set_defaults(act=commands.fetch)
     return parser

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.errors import SandboxError
+from jit.sandbox.gdbs import SUITES, GdbSandbox
 from jit.sandbox.pairs import PAIRS
 from jit.sandbox.sandbox import Sandbox
 
@@ -48,7 +49,14 @@ def debug(options: Namespace, arguments: Sequence[str]) -> int:
 
 
 def fetch(options: Namespace, _arguments: Sequence[str]) -> int:
-    """Fetch a sandbox, and print its folder."""
+    """Fetch a sandbox, and print its folder, or a GDB, and print its path."""
+    if options.gdb is not None:
+        if options.arch or options.otp:
+            raise SandboxError("either --gdb, or --arch and --otp")
+        print(GdbSandbox(options.gdb).ensure(again=options.again).program)
+        return 0
+    if not options.arch or not options.otp:
+        raise SandboxError("which one? --arch and --otp tell, or --gdb")
     print(Sandbox(options.arch, options.otp).ensure(again=options.again).folder)
     return 0
 
@@ -60,6 +68,9 @@ def show_all(_options: Namespace, _arguments: Sequence[str]) -> int:
         how = f"under {pair.machine.qemu}" if pair.machine.qemu else "natively"
         where = str(sandbox.folder) if sandbox.complete else "not fetched"
         print(f"--arch {pair.arch} --otp {pair.otp}   {how:<18} {where}")
+    for version in SUITES:
+        gdb = GdbSandbox(version)
+        print(f"--gdb {version:<17} natively           {gdb.program if gdb.complete else 'not fetched'}")
     return 0
 
 

@@ -12,11 +12,12 @@ Structures: System V ABI, ELF-64 object file format.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jit.sandbox.errors import SandboxError
+from jit.sandbox.pairs import Machine
 
 _PAGE = 4096
 _ELF64_LITTLE = b"\x7fELF\x02\x01"
@@ -48,6 +49,22 @@ class _Segment:
     def move(self, offset: int, address: int, size: int) -> None:
         self.offset, self.address, self.physical = offset, address, address
         self.file_size = self.memory_size = size
+
+
+def libraries_in(root: Path, machine: Machine) -> list[Path]:
+    """The folders of libraries in a root."""
+    return [root / lib / machine.triplet for lib in ("usr/lib", "lib")]
+
+
+def use_root(folder: Path, final: Path, machine: Machine, programs: Iterable[Path]) -> None:
+    """Make programs use the loader and the libraries of `folder`/root, which will lie in the folder `final`."""
+    # Not the link in lib64 that programs name: in bookworm it is one to the host's loader.
+    loaders = (libraries / "ld-linux-x86-64.so.2" for libraries in libraries_in(folder / "root", machine))
+    loader = next((loader for loader in loaders if loader.is_file()), None)
+    if loader is None:
+        raise SandboxError(f"there is no loader among the libraries for {machine.name}")
+    for program in programs:
+        use_own_loader(program, final / loader.relative_to(folder), libraries_in(final / "root", machine))
 
 
 def use_own_loader(path: Path, loader: Path, libraries: Sequence[Path]) -> bool:

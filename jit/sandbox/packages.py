@@ -13,12 +13,12 @@ from pathlib import Path
 
 from jit.sandbox.apt_sources import Archive
 from jit.sandbox.errors import SandboxError
-from jit.sandbox.pairs import Pair
 
-WANTED = ("erlang-base", "erlang-src", "erlang-crypto", "libsctp1")
-
-#: What Erlang's packages need to be installed and to start Erlang as a service, but not to run it.
-ASSUMED = ("adduser", "debconf", "dpkg", "init-system-helpers", "procps", "usrmerge")
+#: What packages need to be installed and to start services, but their programs not to run.
+ASSUMED = (
+    "adduser", "debconf", "dpkg", "init-system-helpers", "media-types", "netbase", "perl-base", "procps",
+    "readline-common", "sensible-utils", "tzdata", "ucf", "usrmerge",
+)  # fmt: skip
 
 _STATUS = """Package: {name}
 Status: install ok installed
@@ -73,8 +73,9 @@ Dir::Cache::archives "{state}/archives";
 """
 
 
-def fetch(pair: Pair, archive: Archive, state: Path) -> list[Path]:
-    """The package files of a sandbox for `pair`, in `state`, which keeps what an earlier call has fetched.
+def fetch(suite: str, arch: str, wanted: Sequence[str], archive: Archive, state: Path) -> list[Path]:
+    """The files of the packages `wanted`, and of those that they need, in `state`, which keeps what an earlier call has
+    fetched.
 
     apt's progress goes to standard error. Raises SandboxError.
     """
@@ -83,24 +84,24 @@ def fetch(pair: Pair, archive: Archive, state: Path) -> list[Path]:
             raise SandboxError(f"there is no {tool} here: the sandbox fetches Debian's packages with apt and dpkg")
     if not Path(archive.keyring).is_file():
         raise SandboxError(f"no keyring {archive.keyring} to verify {archive.uri} with: install debian-archive-keyring")
-    options = _prepare(pair, archive, state)
-    _apt([*options, "update"], f"cannot read suite {pair.suite} of {archive.uri}")
+    options = _prepare(suite, arch, archive, state)
+    _apt([*options, "update"], f"cannot read suite {suite} of {archive.uri}")
     # Files of an earlier release of a package would be unpacked as well.
     _apt([*options, "autoclean"], "cannot clean the folder of packages")
-    _apt([*options, "install", "--download-only", "--yes", *WANTED], f"cannot fetch Erlang for {pair.arch}")
+    _apt([*options, "install", "--download-only", "--yes", *wanted], f"cannot fetch {wanted[0]} for {arch}")
     return sorted((state / "archives").glob("*.deb"))
 
 
-def _prepare(pair: Pair, archive: Archive, state: Path) -> list[str]:
+def _prepare(suite: str, arch: str, archive: Archive, state: Path) -> list[str]:
     """Write the state folder; the options of apt-get."""
     for folder in ("lists/partial", "archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
-    status = "".join(_STATUS.format(name=name, arch=pair.arch) for name in ASSUMED)
+    status = "".join(_STATUS.format(name=name, arch=arch) for name in ASSUMED)
     (state / "status").write_text(status)
-    source = _SOURCE.format(uri=archive.uri, suite=pair.suite, arch=pair.arch, keyring=archive.keyring)
+    source = _SOURCE.format(uri=archive.uri, suite=suite, arch=arch, keyring=archive.keyring)
     (state / "debian.sources").write_text(source)
     configuration = state / "apt.conf"
-    configuration.write_text(_CONFIGURATION.format(arch=pair.arch, state=state))
+    configuration.write_text(_CONFIGURATION.format(arch=arch, state=state))
     return ["-c", str(configuration), *([] if sys.stderr.isatty() else ["-q"])]
 
 

@@ -36,14 +36,14 @@ class Pair:
 
 _ARMHF = Machine("armhf", "arm-linux-gnueabihf", "qemu-arm")
 _ARM64 = Machine("arm64", "aarch64-linux-gnu", "qemu-aarch64")
-_AMD64 = Machine("amd64", "x86_64-linux-gnu", None)
+AMD64 = Machine("amd64", "x86_64-linux-gnu", None)
 
 PAIRS = (
     Pair(_ARMHF, 25, "bookworm"),
     Pair(_ARMHF, 27, "trixie"),
     Pair(_ARM64, 27, "trixie"),
-    Pair(_AMD64, 25, "bookworm"),
-    Pair(_AMD64, 27, "trixie"),
+    Pair(AMD64, 25, "bookworm"),
+    Pair(AMD64, 27, "trixie"),
 )
 
 #: Why a pair that a user may expect is not there.

@@ -15,9 +15,11 @@ from jit.sandbox import packages, pairs
 from jit.sandbox.apt_sources import debian_archive
 from jit.sandbox.cache import complete, is_complete
 from jit.sandbox.errors import SandboxError
-from jit.sandbox.own_loader import use_own_loader
+from jit.sandbox.own_loader import libraries_in, use_root
 from jit.sandbox.programs import PRINT_ARGUMENTS, own_environment, write_scripts
 from jit.system.cache_folder import cache_folder
+
+_WANTED = ("erlang-base", "erlang-src", "erlang-crypto", "libsctp1")
 
 
 class Sandbox:
@@ -114,32 +116,20 @@ class Sandbox:
             # What qemu runs are the files in the root: reading code from them saves packets.
             return [f"set sysroot {self.root}", f"set solib-search-path {search}", "set trust-readonly-sections on"]
         # libthread_db must be that of the C library which the program uses.
-        libraries = self._libraries(self.folder)
+        libraries = libraries_in(self.root, self.pair.machine)
         search = ":".join(map(str, libraries))
         return [f"set libthread-db-search-path {search}", *(f"add-auto-load-safe-path {path}" for path in libraries)]
 
-    def _libraries(self, folder: Path) -> list[Path]:
-        return [folder / "root" / lib / self.pair.machine.triplet for lib in ("usr/lib", "lib")]
-
     def _make(self, folder: Path, state: Path) -> None:
         print(f"fetching Erlang/OTP {self.pair.otp} for {self.pair.arch} into {self.folder}", file=sys.stderr)
-        files = packages.fetch(self.pair, debian_archive(), state)
+        files = packages.fetch(self.pair.suite, self.pair.arch, _WANTED, debian_archive(), state)
         root = folder / "root"
         packages.unpack(files, root)
         self._check_release(root)
         if self.native:
-            self._use_own_loader(folder)
+            programs = folder.glob("root/usr/lib/erlang/erts-*/bin/*")
+            use_root(folder, self.folder, self.pair.machine, programs)
         write_scripts(folder, self.pair, self.folder)
-
-    def _use_own_loader(self, folder: Path) -> None:
-        # Not the link in lib64 that programs name: in bookworm it is one to the host's loader.
-        loaders = (libraries / "ld-linux-x86-64.so.2" for libraries in self._libraries(folder))
-        loader = next((loader for loader in loaders if loader.is_file()), None)
-        if loader is None:
-            raise SandboxError(f"there is no loader among the libraries of {self.pair.suite} for {self.pair.arch}")
-        final = self.folder / loader.relative_to(folder)
-        for program in folder.glob("root/usr/lib/erlang/erts-*/bin/*"):
-            use_own_loader(program, final, self._libraries(self.folder))
 
     def _check_release(self, root: Path) -> None:
         releases = [path.name for path in root.glob("usr/lib/erlang/releases/[0-9]*")]

@@ -22,6 +22,9 @@ from tests.harness.patience import PATIENCE
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 GDBINIT = REPOSITORY / "gdbinit"
 
+#: What runs where a test names no GDB. Another one: BEAMGDB_TEST_GDB="$(python -m beamgdb.sandbox fetch --gdb 10)".
+GDB = os.environ.get("BEAMGDB_TEST_GDB", "gdb-multiarch")
+
 #: How the extension is loaded: by `-ix` (before GDB attaches or reads a core), by `-x` (after), or not at all.
 Load = Literal["-ix", "-x", None]
 
@@ -58,7 +61,7 @@ def arguments(gdb: str, load: Load, *rest: str) -> list[str]:
 
 def batch(
     *rest: str,
-    gdb: str = "gdb-multiarch",
+    gdb: str = GDB,
     load: Load = None,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
@@ -85,7 +88,7 @@ class Gdb:
     def __init__(
         self,
         *rest: str,
-        gdb: str = "gdb-multiarch",
+        gdb: str = GDB,
         load: Load = "-ix",
         environment: Mapping[str, str] | None = None,
         timeout: float = PATIENCE,

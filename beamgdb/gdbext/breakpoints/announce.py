@@ -6,7 +6,7 @@ from typing import Any
 
 import gdb
 
-from beamgdb.gdbext import current_frame, errors, term_printing
+from beamgdb.gdbext import current_frame, errors, older_gdb, term_printing
 from beamgdb.gdbext.breakpoints import interpreted
 from beamgdb.gdbext.extension import extension
 from beamgdb.views import stack
@@ -29,7 +29,7 @@ def show(with_frame: bool) -> None:
     found = current_frame.first_erlang(gdb.newest_frame())
     if found is None:
         return
-    if with_frame and found.gdb_frame.level():
+    if with_frame and older_gdb.level(found.gdb_frame):
         found.gdb_frame.select()
         gdb.execute("frame")
     terms = term_printing.terms(found.node)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import gdb
 
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.gdbext import code_memory
+from beamgdb.gdbext import code_memory, older_gdb
 from beamgdb.gdbext.temporary_settings import temporarily
 from beamgdb.views.location import BreakpointLocation, FunctionLocation
 
@@ -35,7 +35,7 @@ def settle(number: int, location: BreakpointLocation, code: LoadedCode) -> bool:
         return True
     wanted = {place.module.base for place in map(code.find, location.addresses(code)) if place is not None}
     found: set[int] = set()
-    for one in point.locations:
+    for one in older_gdb.locations(point):
         place = code.find(one.address)
         if place is not None and place.module.base in wanted:
             found.add(place.module.base)
@@ -50,7 +50,7 @@ def hardware_used() -> int:
         1
         for point in gdb.breakpoints()
         if point.enabled
-        for place in point.locations
+        for place in older_gdb.locations(point)
         if place.enabled and code_memory.needs_hardware(place.address)
     )
 

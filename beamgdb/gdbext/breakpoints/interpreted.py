@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import gdb
 
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.gdbext import c_calls, c_expressions, ctrl_c, current_frame, errors, events, session
+from beamgdb.gdbext import c_calls, c_expressions, ctrl_c, current_frame, errors, events, older_gdb, session
 from beamgdb.gdbext.breakpoints.native_points import NativePoints
 from beamgdb.gdbext.breakpoints.traps import Arrival, Traps, each_thread
 from beamgdb.gdbext.convenience import ConvenienceFunction, text_of
@@ -34,6 +34,9 @@ BEFORE_START = "(unsigned long) (char *) &process_main"
 
 LOCATION = f"*(${PLACE} ? ${PLACE} : {BEFORE_START})"
 """Where GDB's breakpoints are. By the symbol before the start: the program may not be yet where it will run."""
+
+
+STAYS_BEHIND = "this GDB does not tell that it quits: `detach` before, or delete these breakpoints, or the node dies"
 
 
 class Watch(Protocol):
@@ -74,7 +77,7 @@ class _LoadPoint(Asked):
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Places:
     """Where the interpreter of one VM is stopped, and native code that runs in it."""
 
@@ -107,7 +110,8 @@ class InterpretedBreakpoints:
         gdb.events.stop.connect(self._on_stop)
         gdb.events.inferior_call.connect(self._on_infcall)
         gdb.events.exited.connect(self._on_exit)
-        gdb.events.gdb_exiting.connect(lambda _: self.leave())
+        if older_gdb.TELLS_OF_ITS_END:
+            older_gdb.at_exit(self.leave)
         events.on_code_change(self._code_changed, self._waits_for_code)
 
     def make_place(self) -> str:
@@ -117,6 +121,8 @@ class InterpretedBreakpoints:
             # resumed.
             self._follows_resumption = True
             gdb.events.cont.connect(self._on_continue)
+            if not older_gdb.TELLS_OF_ITS_END:
+                gdb.write(f"beamgdb: {STAYS_BEHIND}\n", gdb.STDERR)
         if gdb.convenience_variable(PLACE) is None:
             gdb.set_convenience_variable(PLACE, 0)
         current = session.find()
@@ -227,9 +233,10 @@ class InterpretedBreakpoints:
 
     def _is_caught(self, traps: Traps) -> bool:
         """Whether GDB has its breakpoint where traps lead: what got there without one would end the VM."""
-        return self._point is not None and any(
-            one.address == traps.place and one.enabled for one in self._point.locations if self._point.enabled
-        )
+        point = self._point
+        if point is None or not point.enabled:
+            return False
+        return any(one.address == traps.place and one.enabled for one in older_gdb.locations(point))
 
     def arrived(self) -> bool:
         """A thread has come to where traps lead; whether to stop it for the watch."""

@@ -40,7 +40,7 @@ class _NativePoint(Asked):
         return self._points.reached(self.address)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Sent:
     """A thread that was sent to where traps lead, from `address`: the registers that it had, and where it passes."""
 

@@ -10,7 +10,7 @@ import gdb
 from beamgdb.views.location import BreakpointLocation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """What was asked for: `condition` is empty without one, `process` the text of a pid or registered name, or empty.
 

@@ -45,7 +45,7 @@ STACK = 16 << 10
 """Bytes of a thread's stack, from its top, that are searched for what was fetched in advance."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrival:
     """A thread, by GDB's number, is about to execute the instruction at `address`, which has a trap."""
 
@@ -53,7 +53,7 @@ class Arrival:
     thread: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Word:
     """A word that was replaced: what it was, and the function's own operation if that one was of tracing."""
 

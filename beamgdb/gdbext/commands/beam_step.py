@@ -9,6 +9,8 @@ import gdb
 from beamgdb.gdbext import current_frame, session, term_printing
 from beamgdb.gdbext.breakpoints.compiled import TooMany
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.debug_adapter import DebugAdapter
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.stepping import compiled_walk, interpreted_walk, position
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import Ended, Interrupted
@@ -53,6 +55,10 @@ class _StepCommand(Command):
         parser.add_argument("count", metavar="COUNT", nargs="?", type=_count, default=1)
 
     def run(self, arguments: argparse.Namespace) -> None:
+        with extension().part(DebugAdapter).one_step():
+            self._run(arguments)
+
+    def _run(self, arguments: argparse.Namespace) -> None:
         start = position.newest()
         try:
             for _ in range(arguments.count):
@@ -100,6 +106,10 @@ class BeamFinish(Command):
     repeats = True
 
     def run(self, arguments: argparse.Namespace) -> None:
+        with extension().part(DebugAdapter).one_step():
+            self._run()
+
+    def _run(self) -> None:
         start = position.selected()
         gdb.write(f"Run till exit of {start.place.code.name}\n")
         try:
@@ -108,8 +118,10 @@ class BeamFinish(Command):
             gdb.write(str(reason))
             return
         _show(start)
-        terms = term_printing.terms(session.require().node)
-        gdb.write(steps.line(steps.returned(terms, current_frame.x_register(0), returned)) + "\n")
+        terms, x0 = term_printing.terms(session.require().node), current_frame.x_register(0)
+        gdb.write(steps.line(steps.returned(terms, x0, returned)) + "\n")
+        if returned:
+            extension().part(DebugAdapter).returned = term_printing.value(x0)
 
 
 def _count(text: str) -> int:

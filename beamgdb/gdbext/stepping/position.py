@@ -22,7 +22,7 @@ NO_PROCESS = "the selected thread runs no Erlang function to step"
 WITHOUT_PROCESSES = "a step follows a process, and processes are not known here"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Position:
     """A frame of an Erlang process. `distance` is that of its return address from the base of the stack, in bytes: it
     stays the same while the call lasts, and is larger in functions that are called; 0 for the process's first one.

@@ -54,17 +54,15 @@ class Arm32:
         meaning = instruction.meaning
         conditional = meaning.condition != ALWAYS or (state.it_state != 0 and state.it_state >> 4 != ALWAYS)
         state.it_state = meaning.it_state or advanced(state.it_state)
-        match meaning.control:
-            case Transfer.CALL:
-                return Call()
-            case Transfer.JUMP if meaning.target is not None:
-                target = instruction.address + meaning.target
-                return Fork(target) if conditional else Goto(target)
-            case Transfer.NEXT:
-                _apply(instruction, state, conditional)
-                return Next()
-            case _:
-                return Stop() if conditional else _computed_jump(instruction, state)
+        if meaning.control is Transfer.CALL:
+            return Call()
+        if meaning.control is Transfer.JUMP and meaning.target is not None:
+            target = instruction.address + meaning.target
+            return Fork(target) if conditional else Goto(target)
+        if meaning.control is Transfer.NEXT:
+            _apply(instruction, state, conditional)
+            return Next()
+        return Stop() if conditional else _computed_jump(instruction, state)
 
 
 def _computed_jump(instruction: _Placed, state: SymbolicState) -> Onward:
@@ -124,21 +122,20 @@ def _change(effect: Effect, here: int, mixed: Value, state: SymbolicState) -> No
     kind, to, source, amount, other = effect
     base = Constant(here) if source == "here" else _register(source, state) if source else Constant(0)
     name = GDB_NAMES.get(to, to)
-    match kind:
-        case "set":
-            state[name] = plus(base, amount)
-        case "add":
-            state[name] = total(base, _register(other, state))
-        case "sub":
-            number = _register(other, state)
-            state[name] = plus(base, -number.value) if isinstance(number, Constant) else Mixed((base, number))
-        case "top":
-            state[name] = Mixed((state[name],))
-        case "load":
-            state[name] = state.load(plus(base, amount))
-        case "entry":
-            state[name] = state.load(total(plus(base, amount), Mixed((_register(other, state),))))
-        case "store":
-            state.store(plus(base, amount), state[name])
-        case "forget":
-            state[name] = mixed
+    if kind == "set":
+        state[name] = plus(base, amount)
+    elif kind == "add":
+        state[name] = total(base, _register(other, state))
+    elif kind == "sub":
+        number = _register(other, state)
+        state[name] = plus(base, -number.value) if isinstance(number, Constant) else Mixed((base, number))
+    elif kind == "top":
+        state[name] = Mixed((state[name],))
+    elif kind == "load":
+        state[name] = state.load(plus(base, amount))
+    elif kind == "entry":
+        state[name] = state.load(total(plus(base, amount), Mixed((_register(other, state),))))
+    elif kind == "store":
+        state.store(plus(base, amount), state[name])
+    elif kind == "forget":
+        state[name] = mixed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from beamgdb.interpreter.symbolic.values import Value
 
@@ -37,4 +37,4 @@ class Stop(NamedTuple):
     """Nobody knows; or out of the function."""
 
 
-Onward = Next | Goto | Fork | Leave | Call | Stop
+Onward = Union[Next, Goto, Fork, Leave, Call, Stop]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 SLOT = "sp+"
 """How the name of a stack slot begins; the offset from the stack pointer follows, in decimal."""
@@ -39,7 +39,7 @@ class Mixed(NamedTuple):
     parts: tuple[Value, ...]
 
 
-Value = Initial | Constant | Sum | Loaded | Mixed
+Value = Union[Initial, Constant, Sum, Loaded, Mixed]
 
 UNKNOWN = Mixed(())
 

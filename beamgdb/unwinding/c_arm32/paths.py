@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Union
 
 from beamgdb.machine_code.arm32 import (
     ALWAYS,
@@ -27,7 +27,7 @@ PAGE: Final = 4096
 """Bytes of code that are read at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Register:
     """What register `name` holds at the place in question, plus `offset`."""
 
@@ -35,7 +35,7 @@ class Register:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Saved:
     """The word (double word, for d8 to d15) in memory at what register `base` holds, plus `offset`."""
 
@@ -43,7 +43,7 @@ class Saved:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableEntry:
     """A distance read from a jump table, or an address made of it."""
 
@@ -52,7 +52,7 @@ class TableEntry:
     added: bool = False
 
 
-Held = Register | Saved | TableEntry | int
+Held = Union[Register, Saved, TableEntry, int]
 
 
 class PagedCode:
@@ -81,7 +81,7 @@ class PagedCode:
         return int.from_bytes(raw, "little") if len(raw) == WORD else None
 
 
-@dataclass(slots=True)
+@dataclass
 class PathState:
     """What is known at a point of the code. What is not in `registers` and `memory` is unknown, or as it was before."""
 
@@ -97,25 +97,24 @@ class PathState:
     def apply(self, effect: Effect, here: int, code: PagedCode) -> None:
         """Make a change; `here` is the address of the instruction."""
         kind, to, source, amount, other = effect
-        match kind:
-            case "set":
-                self._put(to, _plus(self._get(source, here), amount) if source else amount & ADDRESSES)
-            case "add" | "sub":
-                self._put(to, _combined(kind, self._get(source, here), self._get(other, here)))
-            case "top":
-                low = self.registers.get(to)
-                self._put(to, amount << 16 | low & 0xFFFF if isinstance(low, int) else None)
-            case "load":
-                self._put(to, self._loaded(_plus(self._get(source, here), amount), source == "here", code))
-            case "store":
-                self._store(_plus(self._get(source, here), amount), to)
-            case "entry":
-                base = _plus(self._get(source, here), amount)
-                self._put(to, TableEntry(base, other) if isinstance(base, int) else None)
-            case "compare":
-                self.compared = (source, amount)
-            case _:
-                self._put(to, None)
+        if kind == "set":
+            self._put(to, _plus(self._get(source, here), amount) if source else amount & ADDRESSES)
+        elif kind in ("add", "sub"):
+            self._put(to, _combined(kind, self._get(source, here), self._get(other, here)))
+        elif kind == "top":
+            low = self.registers.get(to)
+            self._put(to, amount << 16 | low & 0xFFFF if isinstance(low, int) else None)
+        elif kind == "load":
+            self._put(to, self._loaded(_plus(self._get(source, here), amount), source == "here", code))
+        elif kind == "store":
+            self._store(_plus(self._get(source, here), amount), to)
+        elif kind == "entry":
+            base = _plus(self._get(source, here), amount)
+            self._put(to, TableEntry(base, other) if isinstance(base, int) else None)
+        elif kind == "compare":
+            self.compared = (source, amount)
+        else:
+            self._put(to, None)
 
     def call(self) -> None:
         """Code that keeps the rules of calls has run."""
@@ -177,7 +176,7 @@ def _combined(kind: str, one: Held | None, other: Held | None) -> Held | None:
     return _plus(one, signed if kind == "add" else -signed)
 
 
-@dataclass(slots=True)
+@dataclass
 class _Path:
     """Somewhere to go on."""
 
@@ -191,7 +190,7 @@ class _Path:
     """Half a condition's number, and whether the even one holds, as chosen since the flags were last set."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Return:
     """A way out of the function, with the state in the caller."""
 
@@ -292,30 +291,28 @@ class Walk:
         self._later(other)
 
     def _go(self, path: _Path, instruction: Arm32Instruction) -> bool:
-        match instruction.control:
-            case Transfer.NEXT:
-                path.pc += instruction.size
+        control = instruction.control
+        if control is Transfer.NEXT:
+            path.pc += instruction.size
+            return True
+        if control is Transfer.INDIRECT:
+            return self._indirect(path, instruction)
+        if control is Transfer.JUMP:
+            assert instruction.target is not None
+            path.pc += instruction.target
+            if path.pc | path.thumb not in self._starts:
                 return True
-            case Transfer.JUMP:
-                assert instruction.target is not None
-                path.pc += instruction.target
-                if path.pc | path.thumb not in self._starts:
-                    return True
-                self._leave(path, path.state.registers.get("lr"), sure=True)
-            case Transfer.CALL:
-                path.state.call()
-                path.pc += instruction.size
-                path.calls += 1
-                self._later(path)
-            case Transfer.RETURN:
-                self._leave(path, path.state.registers.get("pc"), sure=True)
-            case Transfer.INDIRECT:
-                return self._indirect(path, instruction)
-            case Transfer.TABLE:
-                for target in self._targets(path, instruction):
-                    self._later(_Path(target, path.thumb, path.state.copy(), path.calls))
-            case Transfer.STOP:
-                pass
+            self._leave(path, path.state.registers.get("lr"), sure=True)
+        elif control is Transfer.CALL:
+            path.state.call()
+            path.pc += instruction.size
+            path.calls += 1
+            self._later(path)
+        elif control is Transfer.RETURN:
+            self._leave(path, path.state.registers.get("pc"), sure=True)
+        elif control is Transfer.TABLE:
+            for target in self._targets(path, instruction):
+                self._later(_Path(target, path.thumb, path.state.copy(), path.calls))
         return False
 
     def _indirect(self, path: _Path, instruction: Arm32Instruction) -> bool:
@@ -338,7 +335,7 @@ class Walk:
 
     def _leave(self, path: _Path, address: Held | None, *, sure: bool) -> None:
         if isinstance(address, Saved) or address == Register("lr"):
-            assert isinstance(address, Saved | Register)
+            assert isinstance(address, (Saved, Register))
             self._returns.append(Return(path.calls, path.state, address, sure))
 
     def _targets(self, path: _Path, instruction: Arm32Instruction) -> set[int]:

@@ -102,10 +102,10 @@ def rules_of_returns(
 def rule_of_return(found: Return) -> Rule | None:
     """The caller's registers are what the path has made of them."""
     sp = found.state.registers.get("sp")
-    if not isinstance(sp, Register | Saved):
+    if not isinstance(sp, (Register, Saved)):
         return None
     saved = {name: found.state.registers.get(name) for name in CALLEE_SAVED}
-    return Rule(sp, found.address, {name: at for name, at in saved.items() if isinstance(at, Register | Saved)})
+    return Rule(sp, found.address, {name: at for name, at in saved.items() if isinstance(at, (Register, Saved))})
 
 
 def rule_of_frame(state: PathState, body: Body) -> Rule | None:

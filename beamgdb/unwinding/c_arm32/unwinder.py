@@ -59,7 +59,7 @@ class _Memory:
         return None if raw is None or len(raw) != size else int.from_bytes(raw, "little")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Candidate:
     """A rule, and the start of the function, 0 if that is not known. `certain`: it holds if what it gives can be."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from beamgdb.code.module import Range
 from beamgdb.memory import Unreadable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     # Not before it is needed: it loads a disassembler.
     from beamgdb.machine_code.text import Instruction
 
-CName = Callable[[int], str | None]
+CName = Callable[[int], Optional[str]]
 """The symbol of C code or data at an address, None where there is none."""
 
 

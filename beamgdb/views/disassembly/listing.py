@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from beamgdb.code.loaded import Place
 from beamgdb.code.module import Module, Range
@@ -41,7 +41,7 @@ _WORDS = {4: ".word", 8: ".quad"}
 _NAME = re.compile(r"(?P<module>'(?:[^'\\]|\\.)*'|[^':]+):(?P<name>'(?:[^'\\]|\\.)*'|.+)/(?P<arity>\d+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FunctionRow:
     """The function. `kind` is interpreted, native or JIT, `size` in bytes; `beam_file` is where its operations are
     from, None where that was not found; `has_bytecode`: the interpreter's own instructions stand for them."""
@@ -53,7 +53,7 @@ class FunctionRow:
     has_bytecode: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourceRow:
     """A line of the source: what follows is its code."""
 
@@ -61,7 +61,7 @@ class SourceRow:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OperationRow:
     """An operation that the code behind it was compiled from; of one that `goes_on` there is code before, too."""
 
@@ -70,7 +70,7 @@ class OperationRow:
     goes_on: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InstructionRow:
     """An instruction, or data. `offset` is from the beginning of the function; `is_current`: the frame is here;
     `is_target`: a jump in the function leads here."""
@@ -83,7 +83,7 @@ class InstructionRow:
     is_target: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RestRow:
     """Code that is left out, for there is too much: so many bytes from `address` on."""
 
@@ -91,7 +91,7 @@ class RestRow:
     size: int
 
 
-ListingRow = FunctionRow | SourceRow | OperationRow | InstructionRow | RestRow
+ListingRow = Union[FunctionRow, SourceRow, OperationRow, InstructionRow, RestRow]
 
 _KINDS = {"interpreted": "interpreted", "native": "native code", "jit": "JIT code"}
 
@@ -297,22 +297,20 @@ def _add(groups: list[Group], file: str, line: int, text: str) -> None:
 
 def line(row: ListingRow, styler: Styler) -> str:
     """The text of a row."""
-    match row:
-        case FunctionRow():
-            unit = " of bytecode" if row.kind == "interpreted" else ""
-            named = f"; operations of {row.beam_file}" if row.beam_file is not None else ""
-            fallback = "; the interpreter's instructions" if row.has_bytecode else ""
-            name = styler.heading(styler.function(row.name))
-            return f"{name}, {_KINDS[row.kind]}, {row.size} bytes{unit}{named}{fallback}"
-        case SourceRow():
-            return f" {styler.source(row.file, row.line)}"
-        case OperationRow():
-            return (f"  {row.text}:" if row.is_label else f"    {row.text}") + ("  (continued)" if row.goes_on else "")
-        case InstructionRow():
-            mark, target = "=>" if row.is_current else "  ", ">" if row.is_target else " "
-            offset = f"<{row.offset:+}>"
-            text = f"{row.text:{_COMMENT}} ; {row.comment}" if row.comment else row.text
-            return f"{mark}  {target} {row.address:#x} {offset:{_OFFSET}}  {text}".rstrip()
-        case RestRow():
-            goes_on = f"x/20i {row.address:#x} goes on"
-            return f"({row.size} bytes from {row.address:#x} on are left out: too much code; {goes_on})"
+    if isinstance(row, FunctionRow):
+        unit = " of bytecode" if row.kind == "interpreted" else ""
+        named = f"; operations of {row.beam_file}" if row.beam_file is not None else ""
+        fallback = "; the interpreter's instructions" if row.has_bytecode else ""
+        name = styler.heading(styler.function(row.name))
+        return f"{name}, {_KINDS[row.kind]}, {row.size} bytes{unit}{named}{fallback}"
+    if isinstance(row, SourceRow):
+        return f" {styler.source(row.file, row.line)}"
+    if isinstance(row, OperationRow):
+        return (f"  {row.text}:" if row.is_label else f"    {row.text}") + ("  (continued)" if row.goes_on else "")
+    if isinstance(row, InstructionRow):
+        mark, target = "=>" if row.is_current else "  ", ">" if row.is_target else " "
+        offset = f"<{row.offset:+}>"
+        text = f"{row.text:{_COMMENT}} ; {row.comment}" if row.comment else row.text
+        return f"{mark}  {target} {row.address:#x} {offset:{_OFFSET}}  {text}".rstrip()
+    goes_on = f"x/20i {row.address:#x} goes on"
+    return f"({row.size} bytes from {row.address:#x} on are left out: too much code; {goes_on})"

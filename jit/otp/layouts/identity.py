@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Optional
 
 from jit.object.target import ByteOrder
 from jit.otp.layouts.wanted import BUILD
 
 #: The bytes at an address, so many; None, or fewer, where they cannot be read.
-Read = Callable[[int, int], bytes | None]
-Symbol = Callable[[str], int | None]
+Read = Callable[[int, int], Optional[bytes]]
+Symbol = Callable[[str], Optional[int]]
 
 #: First part of the GNU triplet (`etp_arch`) to the name of the architecture here.
 ARCHITECTURES = (

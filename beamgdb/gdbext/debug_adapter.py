@@ -1,0 +1,129 @@
+"""GDB's debug adapter for editors (`gdb -i dap`): what it tells them of our work, and whom its steps follow.
+
+The adapter is Python in GDB, which follows the same events. It tells editors of each breakpoint that there is and of
+each stop, so that of one step they would see many. And its steps are GDB's own, which follow a thread, and know nothing
+of interpreted code. Its parts have the names that GDB 16 to 18 give them (gdb/python/lib/gdb/dap); where one is
+missing, all is left as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import gdb
+
+from beamgdb.gdbext import errors, session
+from beamgdb.gdbext.unwinder import erlang_frame
+
+_POINTS = ("created", "modified", "deleted")
+_OWN_STEPS = {"next": "beam-next", "step": "beam-step", "finish &": "beam-finish"}
+"""What the adapter has GDB execute for a step, and what takes its place in Erlang code."""
+
+
+class _Step:
+    """The stop at the end of a step, as the adapter wants an event."""
+
+    def __init__(self, returned: gdb.Value | None) -> None:
+        self.details = {} if returned is None else {"finish-value": returned}
+
+
+_STEP = object()
+
+
+class DebugAdapter:
+    """What is between the adapter and GDB's events; nothing where GDB speaks to a terminal or by GDB/MI."""
+
+    def __init__(self) -> None:
+        self._tell_stop: Callable[[Any], None] | None = None
+        """Tells the editor of a stop."""
+        self._expect: Callable[[str], None] = lambda _: None
+        """Says for which reason the next stop is."""
+        self._stepping = False
+        self._last: Any = None
+        """The last stop of a step, and that only as `_STEP` if nothing has stopped the program but the step."""
+        self.returned: gdb.Value | None = None
+        """What the function has given that a step has left."""
+
+    def connect(self) -> None:
+        """Step in between."""
+        points, stops, steps = (sys.modules.get(f"gdb.dap.{name}") for name in ("breakpoint", "events", "next"))
+        try:
+            told = [(getattr(gdb.events, f"breakpoint_{one}"), getattr(points, f"_bp_{one}")) for one in _POINTS]
+            tell_stop, tell_going_on, self._expect = stops._on_stop, stops._cont, stops.expect_stop  # type: ignore[union-attr]
+            execute = steps.exec_and_expect_stop  # type: ignore[union-attr]
+        except AttributeError:
+            return
+        self._tell_stop = tell_stop
+        for registry, handler in told:
+            registry.disconnect(handler)
+            registry.connect(partial(_if_visible, handler))
+        gdb.events.stop.disconnect(tell_stop)
+        gdb.events.stop.connect(self._on_stop)
+        gdb.events.cont.disconnect(tell_going_on)
+        gdb.events.cont.connect(lambda event: None if self._stepping else tell_going_on(event))
+        steps.exec_and_expect_stop = partial(self._execute, execute)  # type: ignore[union-attr]
+
+    def _on_stop(self, event: Any) -> None:
+        if self._stepping:
+            # Our breakpoints are no more, once the step is done.
+            hit = any(map(_is_visible, getattr(event, "breakpoints", ())))
+            self._last = event if hit or isinstance(event, gdb.SignalEvent) else _STEP
+        elif self._tell_stop is not None:
+            self._tell_stop(event)
+
+    @contextmanager
+    def one_step(self) -> Iterator[None]:
+        """What happens meanwhile is one step, and ends with one stop."""
+        if self._tell_stop is None or self._stepping:
+            yield
+            return
+        self._stepping, self.returned = True, None
+        try:
+            yield
+        finally:
+            self._stepping = False
+            last, self._last = self._last, None
+            if last is _STEP:
+                self._expect("step")
+                last = _Step(self.returned)
+            if last is not None and session.has_process():
+                self._tell_stop(last)
+
+    def _execute(self, theirs: Callable[..., None], command: str, *arguments: Any, **options: Any) -> None:
+        """Have GDB execute what resumes the program."""
+        own = _OWN_STEPS.get(command)
+        if own is None or not _is_in_erlang():
+            theirs(command, *arguments, **options)
+            return
+        with self.one_step():
+            # The editor takes the program for running until it is told of a stop.
+            self._last = _STEP
+            try:
+                gdb.execute(own, to_string=True)
+            except gdb.error as error:
+                gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+
+
+def _if_visible(tell: Callable[[gdb.Breakpoint], None], point: gdb.Breakpoint) -> None:
+    if _is_visible(point):
+        tell(point)
+
+
+def _is_visible(point: gdb.Breakpoint) -> bool:
+    """Whether it is one of the user's."""
+    return bool(point.visible)
+
+
+def _is_in_erlang() -> bool:
+    """Whether the selected thread is in Erlang code, compiled or interpreted, and not in C."""
+    current = session.find()
+    if current is None:
+        return False
+    frame = gdb.newest_frame()
+    if erlang_frame(frame) is not None:
+        return True
+    return current.node.is_interpreter and frame.pc() in current.node.process_main

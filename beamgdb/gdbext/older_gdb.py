@@ -1,0 +1,155 @@
+"""What GDBs back to 10 lack of what this extension uses, by the means that they have: the only place that asks.
+
+What a GDB has is taken as it is. Besides, `printf "%s", $_eterm(x0)` is beyond GDB 10, which wants to put the string
+into the target's memory; `set $text = $_eterm(x0)` before it helps.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gdb
+
+TELLS_OF_ITS_END = hasattr(gdb.events, "gdb_exiting")
+"""Whether GDB says that it is about to quit, while it still holds the target (since 12)."""
+
+_REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
+_PLACE = re.compile(r"^(\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
+_PC, _SP = ("pc", "rip", "eip"), ("sp", "rsp", "esp")
+_UNSIGNED = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsigned long long"}
+
+
+def level(frame: gdb.Frame) -> int:
+    """`Frame.level` (since 11)."""
+    if hasattr(frame, "level"):
+        return frame.level()
+    number = 0
+    newer = frame.newer()
+    while newer is not None:
+        number, newer = number + 1, newer.newer()
+    return number
+
+
+class FirstFrames:
+    """Which frames that are being unwound are the innermost of their thread: `PendingFrame.level` (since 13) tells.
+
+    Without it, the first one is that GDB asks for after the thread has run, and whatever has the same pc and stack
+    pointer. In between GDB may stop a thread of which it tells nobody: then the registers themselves decide, which GDB
+    prints without a frame.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, int]] = {}
+        """The pc and stack pointer of the innermost frame, by thread."""
+
+    def connect(self) -> None:
+        """Follow GDB's events."""
+        if hasattr(gdb.PendingFrame, "level"):
+            return
+        for registry in (gdb.events.cont, gdb.events.inferior_call, gdb.events.register_changed, gdb.events.exited):
+            registry.connect(lambda _: self._known.clear())
+
+    def is_first(self, frame: gdb.PendingFrame) -> bool:
+        """Whether a frame is the innermost."""
+        if hasattr(frame, "level"):
+            return frame.level() == 0
+        thread = gdb.selected_thread()
+        if thread is None:
+            return False
+        place = int(frame.read_register("pc")), int(frame.read_register("sp"))
+        known = self._known.get(thread.num)
+        # Of a thread that stands still for GDB's user no frame is older than what is known. (And commands of a
+        # breakpoint would be run now: GDB 10 looks for such after each command that Python gives.)
+        if known is None or (known != place and thread.is_running() and place == _raw_place()):
+            self._known[thread.num] = known = place
+        return place == known
+
+
+def _raw_place() -> tuple[int, int] | None:
+    """The pc and the stack pointer of the selected thread."""
+    said = gdb.execute("maintenance print raw-registers", to_string=True)
+    values = {name: int(value, 16) for name, value in _REGISTER.findall(said)}
+    pc, sp = (next((values[name] for name in names if name in values), None) for names in (_PC, _SP))
+    return (pc, sp) if pc is not None and sp is not None else None
+
+
+def at_exit(act: Callable[[], None]) -> None:
+    """Have something done when GDB quits: before it lets go of the target only if it `TELLS_OF_ITS_END`."""
+    if TELLS_OF_ITS_END:
+        gdb.events.gdb_exiting.connect(lambda _: act())
+    else:
+        atexit.register(act)
+
+
+@dataclass
+class _Location:
+    """One place of a breakpoint, as `gdb.BreakpointLocation` has it."""
+
+    number: str
+    address: int
+    is_enabled: bool
+
+    @property
+    def enabled(self) -> bool:
+        return self.is_enabled
+
+    @enabled.setter
+    def enabled(self, wanted: bool) -> None:
+        gdb.execute(f"{'enable' if wanted else 'disable'} {self.number}", to_string=True)
+        self.is_enabled = wanted
+
+
+def locations(point: gdb.Breakpoint) -> Iterable[Any]:
+    """`Breakpoint.locations` (since 13): the places of a breakpoint, with `address` and `enabled`."""
+    if hasattr(point, "locations"):
+        return point.locations
+    command = "info breakpoints" if point.number > 0 else "maintenance info breakpoints"
+    said = gdb.execute(f"{command} {point.number}", to_string=True)
+    return [_Location(number, int(address, 16), on == "y") for number, on, address in _PLACE.findall(said)]
+
+
+def set_on(parameter: str) -> None:
+    """`gdb.set_parameter` (since 12), of one that is on or off."""
+    gdb.execute(f"set {parameter} on")
+
+
+def host_charset() -> str:
+    """`gdb.host_charset` (since 12)."""
+    if hasattr(gdb, "host_charset"):
+        return gdb.host_charset()
+    said = gdb.execute("show host-charset", to_string=True)
+    return said.rpartition('"')[0].rpartition(" ")[2].rpartition('"')[2]
+
+
+def unsigned(architecture: gdb.Architecture, size: int) -> gdb.Type:
+    """`Architecture.integer_type` (since 12), of the unsigned integers of so many bytes."""
+    if hasattr(architecture, "integer_type"):
+        return architecture.integer_type(8 * size, False)
+    return gdb.lookup_type(_UNSIGNED[size])
+
+
+def mappings(pid: int, is_remote: bool) -> list[tuple[int, int, str]]:
+    """What `info proc mappings` tells (with permissions since 12, else /proc/PID/maps does): start, end and
+    permissions. Empty where nothing tells."""
+    try:
+        rows = [line.split() for line in gdb.execute("info proc mappings", to_string=True).splitlines()]
+        if any("Perms" in row for row in rows):
+            return [(int(row[0], 16), int(row[1], 16), row[4]) for row in rows if len(row) > 4 and row[0][:2] == "0x"]
+        text = _remote_file(f"/proc/{pid}/maps") if is_remote else Path(f"/proc/{pid}/maps").read_text()
+    except (gdb.error, OSError):
+        return []
+    found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+)", text, re.M)
+    return [(int(start, 16), int(end, 16), permissions) for start, end, permissions in found]
+
+
+def _remote_file(path: str) -> str:
+    """What a file holds where the target is."""
+    with tempfile.NamedTemporaryFile(prefix="beamgdb-") as copy:
+        gdb.execute(f"remote get {path} {copy.name}", to_string=True)
+        return Path(copy.name).read_text()

@@ -31,6 +31,7 @@ from beamgdb.gdbext import (
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.points import Asked
+from beamgdb.terms import elixir_quoting
 from beamgdb.views import info
 from beamgdb.views.styler import COLUMNS
 from beamgdb.views.typed import shortened
@@ -131,7 +132,7 @@ def _concerns(breakpoint: gdb.Breakpoint, module: Module) -> bool:
     if not breakpoint.location:
         return False
     files = {line[1] for code in module.ranges for line in code.lines}
-    names = {module.name, *(PurePosixPath(file).name for file in files)}
+    names = {module.name, elixir_quoting.atom(module.name), *(PurePosixPath(file).name for file in files)}
     return any(name in breakpoint.location for name in names)
 
 
@@ -303,6 +304,7 @@ def install() -> None:
     )
     for registry, handler in connections:
         registry.connect(handler)
+    extension().parameters.follow_names(lambda: errors.guarded(catch_up))
     symbol_folder.remove_left_behind()
     errors.guarded(_silence)
     errors.guarded(_new_program)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gdb
 
 from beamgdb.terms.source import MAX_DEPTH, Limits
+from beamgdb.views.terms import Syntax
 
 _DEFAULTS = Limits(depth=12, width=50, bytes=200)
 
@@ -48,11 +51,59 @@ class _Limit(gdb.Parameter):
         return f"At most {value}."
 
 
+class _TermSyntax(gdb.Parameter):
+    """How terms are written."""
+
+    set_doc = "Set the syntax in which terms are written: erlang or elixir."
+    show_doc = "Show the syntax in which terms are written."
+    __doc__ = (
+        "As the shells of these languages write them. Structs of Elixir show\n"
+        "all of their fields. The default is erlang."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-syntax", gdb.COMMAND_DATA, gdb.PARAM_ENUM, ("erlang", "elixir"))
+        self.value = "erlang"
+
+    def get_set_string(self) -> str:
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        return f"Terms are written as in {value.capitalize()}."
+
+
+class _ElixirNames(gdb.Parameter):
+    """How functions of Elixir are named."""
+
+    set_doc = "Set whether functions of Elixir are named as in Elixir."
+    show_doc = "Show whether functions of Elixir are named as in Elixir."
+    __doc__ = (
+        "When on, GDB and beamgdb name functions of Elixir's modules as Elixir does:\n"
+        "ShopWeb.Cart.add!/2. When off, all functions are named as in Erlang:\n"
+        "'Elixir.ShopWeb.Cart':'add!'/2. On by default. Commands take both."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-elixir-names", gdb.COMMAND_DATA, gdb.PARAM_BOOLEAN)
+        self.value = True
+        self.changed: Callable[[], None] | None = None
+
+    def get_set_string(self) -> str:
+        if self.changed is not None:
+            self.changed()
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        return f"Functions of Elixir are named as in {'Elixir' if self.value else 'Erlang'}."
+
+
 class Parameters:
     """All of them. GDB has each as soon as it is made, and only once."""
 
     def __init__(self) -> None:
         self._debug = _Debug()
+        self._syntax = _TermSyntax()
+        self._names = _ElixirNames()
         self._depth = _Limit("beam-depth", "the levels of nesting", _DEFAULTS.depth, MAX_DEPTH)
         self._width = _Limit("beam-width", "the elements of each list, tuple or map", _DEFAULTS.width, 1_000_000)
         self._bytes = _Limit(
@@ -63,6 +114,15 @@ class Parameters:
     def debugging(self) -> bool:
         """Whether the user wants tracebacks."""
         return bool(self._debug.value)
+
+    @property
+    def syntax(self) -> Syntax:
+        """How terms and names of functions are written."""
+        return Syntax(self._syntax.value == "elixir", bool(self._names.value))
+
+    def follow_names(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when functions are to be named otherwise."""
+        self._names.changed = changed
 
     @property
     def limits(self) -> Limits:

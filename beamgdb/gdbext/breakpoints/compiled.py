@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 
 import gdb
 
-from beamgdb.code.loaded import LoadedCode
+from beamgdb.code.loaded import LoadedCode, Place
 from beamgdb.gdbext import code_memory
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.temporary_settings import temporarily
 from beamgdb.views.location import BreakpointLocation, FunctionLocation
 
@@ -27,6 +29,10 @@ def location_text(location: BreakpointLocation, code: LoadedCode) -> str:
     return f"-function {location}" if isinstance(location, FunctionLocation) else str(location.with_code(code))
 
 
+class _Barred(dict[int, set[str]]):
+    """Functions in which places of breakpoints are disabled, by the numbers of those."""
+
+
 def settle(number: int, location: BreakpointLocation, code: LoadedCode) -> bool:
     """Disable places that GDB has found for a line in other modules than those that have it: where a line has no code,
     it takes the next one of any file of that name. Whether there is a place left, if there should be."""
@@ -34,14 +40,28 @@ def settle(number: int, location: BreakpointLocation, code: LoadedCode) -> bool:
     if point is None or isinstance(location, FunctionLocation):
         return True
     wanted = {place.module.base for place in map(code.find, location.addresses(code)) if place is not None}
-    found: set[int] = set()
+    return bar(point, wanted, code)[0] or not wanted
+
+
+def bar(point: gdb.Breakpoint, wanted: Collection[int], code: LoadedCode) -> tuple[bool, list[Place]]:
+    """Disable the places of a breakpoint that are in Erlang code of other modules than those at the bases `wanted`, and
+    enable them again where that has changed. Whether there is a place in those, and where one was just disabled."""
+    barred = extension().part(_Barred).setdefault(point.number, set())
+    is_found, new = False, []
     for one in point.locations:
         place = code.find(one.address)
-        if place is not None and place.module.base in wanted:
-            found.add(place.module.base)
-        elif place is not None and one.enabled:
+        if place is None:
+            continue
+        if place.module.base in wanted:
+            is_found = True
+            if place.code.name in barred:
+                barred.remove(place.code.name)
+                one.enabled = True
+        elif one.enabled:
             one.enabled = False
-    return bool(found) or not wanted
+            new += [place] if place.code.name not in barred else []
+            barred.add(place.code.name)
+    return is_found, new
 
 
 def hardware_used() -> int:

@@ -36,8 +36,11 @@ _ESCAPES: Final = {
     "\t": "\\t", "\v": "\\v", "\0": "\\0", "#{": "\\#{",
 }  # fmt: skip
 _MEANT: Final = {escape[1:]: character for character, escape in _ESCAPES.items()}
-_ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|(#\{|.))", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|[xu]\{([0-9A-Fa-f]{1,6})\}|(#\{|.))", re.DOTALL)
 _ESCAPED: Final = re.compile(rf"#\{{|[{CONTROLS}\\\ufffe\uffff]")
+
+#: The last two of Unicode's first 65536 codes are of no characters.
+_NO_CHARACTERS: Final = 0xFFFE
 
 _PRINTABLE: Final = re.compile("[\n\r\t\v\b\f\x1b\x7f\a -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _ASCII_PRINTABLE: Final = re.compile("[\n\r\t\v\b\f\x1b\a -~]*")
@@ -68,7 +71,9 @@ def _escape(found: re.Match[str]) -> str:
     if known is not None:
         return known
     code = ord(found[0])
-    return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\u{{{code:X}}}"
+    if code < 0x100:
+        return f"\\x{code:02X}"
+    return f"\\u{code:04X}" if code < _NO_CHARACTERS else f"\\x{{{code:X}}}"
 
 
 def is_alias(name: str) -> bool:

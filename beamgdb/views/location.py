@@ -122,8 +122,8 @@ class LineLocation:
 
     def next_line(self, code: LoadedCode) -> tuple[int, str] | None:
         """The next line with code in a file of this name, whatever module that is of, and its function; None without
-        one."""
-        found = (
+        one, and of a file that is named after its module."""
+        found = () if self.file.endswith(_ERLANG) else (
             (number, one.name)
             for module in code for one in code.lined(module) for _, file, number in one.lines
             if number > self.line and self._is_in(file)

@@ -26,6 +26,6 @@ defmodule ShopWeb.Till do
   def pay(cart) do
     count = map_size(cart)
 
-    {:paid, count}
+    {:paid, Integer.to_string(count)}
   end
 end

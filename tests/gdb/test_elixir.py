@@ -39,7 +39,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         ["elixir", "-e", "IO.write(:code.lib_dir(:elixir, :ebin))"],
         capture_output=True, text=True, check=True, timeout=PATIENCE,
     ).stdout  # fmt: skip
-    start = f"""spawn(fun() -> 'Elixir.ShopWeb.Cart':start(<<"{folder}/now">>) end), lists:map(fun(X) -> X end, [])"""
+    start = f"""spawn(fun() -> lists:foreach(fun 'Elixir.ShopWeb.Cart':start/1, [<<"{folder}/now">>]) end)"""
     with running_node(folder, start, "-pa", elixir) as node, Gdb() as gdb:
         gdb.attach(node.pid)
         yield Shop(gdb, folder / "now")
@@ -59,7 +59,7 @@ def completed(gdb: Gdb, command: str) -> list[str]:
 def stop_at(gdb: Gdb, place: str) -> str:
     """Go to a breakpoint; what GDB tells of the stop."""
     gdb.cmd(f"beam-break -temporary {place}")
-    return gdb.go("continue").text
+    return gdb.go("continue").text + gdb.cmd("echo")
 
 
 @pytest.mark.parametrize("spelt", [ADD, SYMBOL, "Elixir.ShopWeb.Cart:add!/2", "ShopWeb.Cart.add!", f"Elixir.{ADD}"])
@@ -103,8 +103,8 @@ def test_frames_are_named_as_in_elixir(gdb: Gdb) -> None:
     for stack in stacks:
         assert re.search(rf"^#0 .*\b{re.escape(ADD)}\b.* at \S*cart\.ex:9$", stack, re.M)
         assert re.search(r"^#1 .*\bShopWeb\.Cart\.loop/2\b", stack, re.M)
-        assert re.search(r"\berl_eval:\w+/\d", stack)
-        assert "Elixir." not in stack
+        assert re.search(r"\blists:foreach_1/2\b", stack)
+        assert SYMBOL not in stack
     assert "Run till exit of ShopWeb.Cart.add!/2" in gdb.cmd_running("beam-finish")
     stop_at(gdb, ADD)
     gdb.cmd("set beam-elixir-names off")
@@ -129,7 +129,7 @@ def test_terms_in_elixir(gdb: Gdb) -> None:
     assert gdb.cmd("eterm x0") == '%{:tea => 2, "milk" => 2}\n'
     date = "%Date{calendar: Calendar.ISO, day: 20, month: 5, year: 1998}"
     assert gdb.cmd("eterm x1") == f"{date}\n"
-    assert gdb.cmd("print $_eterm(x1)") == f'${gdb.cmd("p $_").count("$")} = "{date}"\n' or date in gdb.cmd("bt 1")
+    assert gdb.cmd("output $_eterm(x1)") == f'"{date}"'
     assert f'(x0=%{{:tea => 2, "milk" => 2}}, x1={date})' in gdb.cmd("bt 1")
     assert re.search(r'y\d = %\{:tea => 1, "milk" => 2\}$', gdb.cmd("beam-bt cart"), re.M)
     assert re.search(r'= "/\S*/now"$', gdb.cmd("beam-bt cart"), re.M)
@@ -139,7 +139,7 @@ def test_terms_in_elixir(gdb: Gdb) -> None:
 
 def test_what_is_not_there(gdb: Gdb) -> None:
     message = one_line_error(gdb, "beam-break ShopWeb.Cart.ad!/2")
-    assert message == "the module ShopWeb.Cart has no function ShopWeb.Cart.ad!/2; is it ShopWeb.Cart.add!/2?"
+    assert message.startswith("the module ShopWeb.Cart has no function ShopWeb.Cart.ad!/2; is it ShopWeb.Cart.add!/2,")
 
 
 def test_lines_of_a_module_that_is_not_loaded(shop: Shop, gdb: Gdb) -> None:

@@ -26,7 +26,10 @@ class TooMany(gdb.GdbError):
 
 def location_text(location: BreakpointLocation, code: LoadedCode) -> str:
     """The location in GDB's words, a line as one that has code if there is any."""
-    return f"-function {location}" if isinstance(location, FunctionLocation) else str(location.with_code(code))
+    if not isinstance(location, FunctionLocation):
+        return str(location.with_code(code))
+    # Quotes that a location begins with are GDB's own.
+    return f'-function "{location}"' if location.name.startswith("'") else f"-function {location}"
 
 
 class _Barred(dict[int, set[str]]):

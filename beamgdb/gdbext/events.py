@@ -21,6 +21,7 @@ from beamgdb.code.module import Module
 from beamgdb.gdbext import (
     bytecode_memory,
     code_memory,
+    debug_information,
     errors,
     orientation,
     program_file,
@@ -171,6 +172,8 @@ def catch_up() -> None:
         return
     current.told = True
     gdb.write(info.greeting(current.node) + "\n")
+    if current.node.has_layout and (given := info.layout_given(current.node)):
+        gdb.write(f"beamgdb: {given}\n")
     if not current.node.has_layout:
         text = f"beamgdb: {info.without_layout(current.node)}"
         gdb.write("\n".join((*wrap(text, COLUMNS, subsequent_indent="  "), "")), gdb.STDERR)
@@ -205,7 +208,28 @@ def _on_new_objfile(event: Any) -> None:
     if symbols.is_ours(event.new_objfile) or symbols.is_native(event.new_objfile) or extension().relocates:
         return
     session.forget_all()
+    if session.known() is not None and debug_information.offers(event.new_objfile):
+        session.drop(gdb.selected_inferior().num)
     errors.guarded(_new_program if not session.has_process() else _new_process)
+
+
+def _on_clear_objfiles(_: Any) -> None:
+    """The program's symbols are discarded, and with them the types of which a session may have made use. New ones are
+    not where the program is before GDB has read them all."""
+    if session.known() is not None:
+        session.drop(gdb.selected_inferior().num)
+        gdb.events.before_prompt.connect(_at_prompt_with_symbols)
+
+
+def _at_prompt_with_symbols(_: Any = None) -> None:
+    gdb.events.before_prompt.disconnect(_at_prompt_with_symbols)
+    errors.guarded(catch_up)
+
+
+def _layout_from_changed() -> None:
+    """A user has said, or says no longer, what the program is like."""
+    session.drop(gdb.selected_inferior().num)
+    catch_up()
 
 
 def _new_program() -> None:
@@ -299,11 +323,13 @@ def install() -> None:
         (gdb.events.new_objfile, _on_new_objfile),
         (gdb.events.exited, _on_exit),
         (gdb.events.new_thread, _on_new_thread),
+        (gdb.events.clear_objfiles, _on_clear_objfiles),
         (gdb.events.breakpoint_created, lambda point: errors.guarded(lambda: bytecode_memory.explain(point))),
         (gdb.events.gdb_exiting, lambda _: extension().symbol_folder.remove()),
     )
     for registry, handler in connections:
         registry.connect(handler)
+    extension().parameters.follow_layout_from(lambda: errors.guarded(_layout_from_changed))
     extension().parameters.follow_names(lambda: errors.guarded(catch_up))
     symbol_folder.remove_left_behind()
     errors.guarded(_silence)

@@ -17,22 +17,26 @@ _Known = TypeVar("_Known")
 
 
 class GdbTypes:
-    """A `layouts.resolve.TypeSource` that asks GDB."""
+    """A `layouts.resolve.TypeSource` that asks GDB for what one file has."""
+
+    def __init__(self, objfile: gdb.Objfile) -> None:
+        self._objfile = objfile
 
     def struct(self, name: str) -> StructType | None:
-        for spelling in (name, f"struct {name}", f"union {name}"):
+        for domain in (gdb.SYMBOL_VAR_DOMAIN, gdb.SYMBOL_STRUCT_DOMAIN):
             try:
                 with in_c():
-                    found = gdb.lookup_type(spelling).strip_typedefs()
+                    symbol = self._objfile.lookup_static_symbol(name, domain)
+                    found = symbol.type.strip_typedefs() if symbol is not None and symbol.type is not None else None
             except gdb.error:
                 continue
-            if found.code in _STRUCTS and found.sizeof:
+            if found is not None and found.code in _STRUCTS and found.sizeof:
                 return _struct(found, MAX_NESTING)
         return None
 
     def constant(self, name: str) -> int | None:
         try:
-            symbol = gdb.lookup_static_symbol(name) or gdb.lookup_global_symbol(name)
+            symbol = self._objfile.lookup_static_symbol(name) or self._objfile.lookup_global_symbol(name)
             return int(symbol.value()) if symbol else None
         except (gdb.error, TypeError, ValueError):
             return None
@@ -61,22 +65,22 @@ class OnDemand(Mapping[str, _Known]):
         return sum(1 for _ in self)
 
 
-def structs() -> Mapping[str, StructLayout]:
-    """The wanted structs, by name."""
+def structs(objfile: gdb.Objfile) -> Mapping[str, StructLayout]:
+    """The wanted structs that a file has, by name."""
     wanted = {struct.name: struct for struct in STRUCTS}
 
     def ask(name: str) -> StructLayout | None:
-        return resolve(GdbTypes(), [wanted[name]], []).structs.get(name)
+        return resolve(GdbTypes(objfile), [wanted[name]], []).structs.get(name)
 
     return OnDemand(frozenset(wanted), ask)
 
 
-def constants() -> Mapping[str, int]:
-    """The wanted enumerators, by name."""
+def constants(objfile: gdb.Objfile) -> Mapping[str, int]:
+    """The wanted enumerators that a file has, by name."""
     wanted = {constant.name: constant for constant in CONSTANTS}
 
     def ask(name: str) -> int | None:
-        return resolve(GdbTypes(), [], [wanted[name]]).constants.get(name)
+        return resolve(GdbTypes(objfile), [], [wanted[name]]).constants.get(name)
 
     return OnDemand(frozenset(wanted), ask)
 

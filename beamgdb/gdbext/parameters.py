@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import gdb
 
+from beamgdb.terms.quoting import bare
 from beamgdb.terms.source import MAX_DEPTH, Limits
 from beamgdb.views.terms import Syntax
 
@@ -97,6 +99,42 @@ class _ElixirNames(gdb.Parameter):
         return f"Functions of Elixir are named as in {'Elixir' if self.value else 'Erlang'}."
 
 
+class _LayoutFrom(gdb.Parameter):
+    """A beam.smp like the program's."""
+
+    set_doc = "Set a beam.smp with debug information whose build is like the program's."
+    show_doc = "Show the beam.smp whose debug information tells where fields lie."
+    __doc__ = (
+        "For a program without debug information and without a built-in table:\n"
+        "where fields lie in its structures is taken from the debug information of\n"
+        "this file. Release, architecture, flavour, options and word size must be\n"
+        "the program's; in what else they differ is told. A file with which the\n"
+        "program's processes make no sense is refused. Without FILE, there is none."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-layout-from", gdb.COMMAND_FILES, gdb.PARAM_OPTIONAL_FILENAME)
+        self.value = None
+        self.changed: Callable[[], None] | None = None
+
+    def get_set_string(self) -> str:
+        path = self.path
+        if path is not None and not path.is_file():
+            self.value = None
+            raise gdb.GdbError(f"beam-layout-from: {bare(str(path))} is no file")
+        if self.changed is not None:
+            self.changed()
+        return ""
+
+    @property
+    def path(self) -> Path | None:
+        """The file, None without one."""
+        return Path(str(self.value)).expanduser() if self.value else None
+
+    def get_show_string(self, value: str) -> str:
+        return f"Fields lie as the debug information of {value} says." if value else "No file is set."
+
+
 class Parameters:
     """All of them. GDB has each as soon as it is made, and only once."""
 
@@ -104,6 +142,7 @@ class Parameters:
         self._debug = _Debug()
         self._syntax = _TermSyntax()
         self._names = _ElixirNames()
+        self._layout_from = _LayoutFrom()
         self._depth = _Limit("beam-depth", "the levels of nesting", _DEFAULTS.depth, MAX_DEPTH)
         self._width = _Limit("beam-width", "the elements of each list, tuple or map", _DEFAULTS.width, 1_000_000)
         self._bytes = _Limit(
@@ -119,6 +158,19 @@ class Parameters:
     def syntax(self) -> Syntax:
         """How terms and names of functions are written."""
         return Syntax(self._syntax.value == "elixir", bool(self._names.value))
+
+    @property
+    def layout_from(self) -> Path | None:
+        """A file with debug information of a build like the program's."""
+        return self._layout_from.path
+
+    def forget_layout_from(self) -> None:
+        """The file is of no use."""
+        self._layout_from.value = None
+
+    def follow_layout_from(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when another file is set."""
+        self._layout_from.changed = changed
 
     def follow_names(self, changed: Callable[[], None]) -> None:
         """Have `changed` called when functions are to be named otherwise."""

@@ -26,6 +26,7 @@ class Beam(Command):
       $_xreg(N), $_yreg(N), $_eterm(WORD)  the same in expressions
       set beam-depth|beam-width|beam-bytes N  how much of a term is shown
       set beam-syntax elixir               terms as Elixir writes them
+      set beam-layout-from FILE            where fields lie, by a similar build
       set beam-debug on                    where an error comes from
 
     `help beam-bt` tells more of beam-bt, and so of each. GDB's own bt, up, list, next, step, until, finish, break,

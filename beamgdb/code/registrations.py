@@ -183,7 +183,7 @@ def _without_line(before: Range, head: Line) -> Range:
     That lies before the function's code; and as it is inside of the code of the function before, BeamAsm lists it there
     too, as the last entry.
     """
-    return before._replace(lines=before.lines[:-1]) if len(before.lines) > 1 and before.lines[-1] == head else before
+    return before._replace(lines=before.lines[:-1]) if before.lines[-1] == head else before
 
 
 def _own_lines(start: int, lines: list[Line]) -> tuple[Line, ...]:

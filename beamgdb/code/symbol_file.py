@@ -46,6 +46,10 @@ _FUNCTION_COLUMNS = (
 _FRAGMENT_COLUMNS = _FUNCTION_COLUMNS[:3]
 
 
+Named = Callable[[str], str]
+"""From the name of a function to that by which it is described."""
+
+
 class Describing(Protocol):
     """What must be known of a machine to describe code that runs on it."""
 
@@ -56,18 +60,19 @@ class Describing(Protocol):
         """The DWARF expression that says where an x register is; an empty one says that it is nowhere."""
 
 
-def write(modules: Sequence[Module], machine: Describing, locate: Locate) -> bytes:
-    """The ELF object that describes `modules`, which must not overlap."""
+def write(modules: Sequence[Module], machine: Describing, locate: Locate, named: Named = str) -> bytes:
+    """The ELF object that describes `modules`, which must not overlap. A function that is not named by its own name has
+    a symbol of that too."""
     elf, dwarf = ElfFile(machine.target, ET.EXEC), Dwarf(machine.target)
-    units = _UnitWriter(dwarf, machine, locate)
+    units = _UnitWriter(dwarf, machine, locate, named)
     for module in modules:
-        _add_symbols(elf, module)
+        _add_symbols(elf, module, named)
         units.add(module)
     dwarf.add_to(elf)
     return elf.to_bytes()
 
 
-def _add_symbols(elf: ElfFile, module: Module) -> None:
+def _add_symbols(elf: ElfFile, module: Module, named: Named) -> None:
     # Not read-only: of such sections GDB may take the contents from the file (`set trust-readonly-sections on`).
     flags = SHF.ALLOC | SHF.EXECINSTR | SHF.WRITE
     section = elf.add_section(
@@ -75,7 +80,8 @@ def _add_symbols(elf: ElfFile, module: Module) -> None:
     )
     code = _functions(module)
     data = [r for r in module.ranges if r.name.endswith((*NO_CODE, CODE_INFO))]
-    elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in code), section=section, type=STT.FUNC)
+    names = ((name, r) for r in code for name in dict.fromkeys((named(r.name), r.name)))
+    elf.add_symbols(((name, r.start, r.stop - r.start) for name, r in names), section=section, type=STT.FUNC)
     # In a section of code GDB would take these for functions, and offer them as places for breakpoints.
     elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in data), section=SHN.ABS, type=STT.OBJECT)
 
@@ -83,8 +89,9 @@ def _add_symbols(elf: ElfFile, module: Module) -> None:
 class _UnitWriter:
     """Writes compile units that share the encoded types and x registers."""
 
-    def __init__(self, dwarf: Dwarf, machine: Describing, locate: Locate) -> None:
+    def __init__(self, dwarf: Dwarf, machine: Describing, locate: Locate, named: Named) -> None:
         self._dwarf = dwarf
+        self._named = named
         self._machine = machine
         self._locate = locate
         size = machine.target.address_size
@@ -130,7 +137,7 @@ class _UnitWriter:
             unit.add_rows(
                 DW_TAG.subprogram,
                 columns,
-                [_row(r, files) for r in group],
+                [_row(r, self._named(r.name), files) for r in group],
                 constants={DW_AT.external: True},
                 children=self._x_variables(unit, variables),
             )
@@ -165,8 +172,8 @@ def _shape(code: Range) -> tuple[int, bool]:
     return max(X_VARIABLES, code.arity or 0), bool(code.lines)
 
 
-def _row(code: Range, files: _Files) -> tuple[str | int, ...]:
-    head: tuple[str | int, ...] = (code.name, code.start, code.stop - code.start)
+def _row(code: Range, name: str, files: _Files) -> tuple[str | int, ...]:
+    head: tuple[str | int, ...] = (name, code.start, code.stop - code.start)
     return (*head, files.number[code.lines[0][1]], code.lines[0][2]) if code.lines else head
 
 

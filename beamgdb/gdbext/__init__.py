@@ -7,7 +7,7 @@ from __future__ import annotations
 def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
     from beamgdb.gdbext import events, frames, functions, points, printers, unwinder
-    from beamgdb.gdbext.breakpoints import announce, interpreted, process_condition
+    from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import beam, beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers
     from beamgdb.gdbext.debug_adapter import DebugAdapter
     from beamgdb.gdbext.extension import extension
@@ -27,4 +27,5 @@ def install() -> None:
     interpreted.breakpoints().connect()
     events.install()
     announce.install()
+    lines.install()
     extension().part(DebugAdapter).connect()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import gdb
 
 from beamgdb.code.module import Module
-from beamgdb.gdbext import older_gdb, session
+from beamgdb.gdbext import older_gdb, session, term_printing
 from beamgdb.gdbext.extension import extension
 
 GAP = 64
@@ -37,7 +37,7 @@ def explain(point: gdb.Breakpoint) -> None:
     found = (current.node.code.find(one.address) for one in older_gdb.locations(point))
     place = next((one for one in found if one and not current.node.code.native_at(one.code.start)), None)
     if place is not None:
-        advice = f"`beam-break {place.code.name}` makes one"
+        advice = f"`beam-break {term_printing.function(place.code.name)}` makes one"
         text = f"breakpoint {point.number} is in interpreted code and will not be hit; {advice} that is"
         gdb.write(f"beamgdb: {text}\n", gdb.STDERR)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import gdb
 
-from beamgdb.gdbext import native_variables, session, standing
+from beamgdb.gdbext import native_variables, session, standing, term_printing
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
 from beamgdb.node import Node
 from beamgdb.unwinding.beamasm import CompiledFrame
@@ -78,7 +78,7 @@ class Selected:
         return self.node.code.native_at(self.erlang.place.code.start) is not None
 
     def _without_x_registers(self, kind: str = "x") -> str:
-        name = self.erlang.place.code.name
+        name = term_printing.function(self.erlang.place.code.name)
         return f"{kind} registers are not available in {name}: it has called another function, which uses them"
 
     def arguments(self) -> list[int | None]:

@@ -21,6 +21,7 @@ from beamgdb.code.module import Module
 from beamgdb.gdbext import (
     bytecode_memory,
     code_memory,
+    debug_information,
     errors,
     older_gdb,
     orientation,
@@ -32,6 +33,7 @@ from beamgdb.gdbext import (
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.points import Asked
+from beamgdb.terms import elixir_quoting
 from beamgdb.views import info
 from beamgdb.views.styler import COLUMNS
 from beamgdb.views.typed import shortened
@@ -132,7 +134,7 @@ def _concerns(breakpoint: gdb.Breakpoint, module: Module) -> bool:
     if not breakpoint.location:
         return False
     files = {line[1] for code in module.ranges for line in code.lines}
-    names = {module.name, *(PurePosixPath(file).name for file in files)}
+    names = {module.name, elixir_quoting.atom(module.name), *(PurePosixPath(file).name for file in files)}
     return any(name in breakpoint.location for name in names)
 
 
@@ -171,6 +173,8 @@ def catch_up() -> None:
         return
     current.told = True
     gdb.write(info.greeting(current.node) + "\n")
+    if current.node.has_layout and (given := info.layout_given(current.node)):
+        gdb.write(f"beamgdb: {given}\n")
     if not current.node.has_layout:
         text = f"beamgdb: {info.without_layout(current.node)}"
         gdb.write("\n".join((*wrap(text, COLUMNS, subsequent_indent="  "), "")), gdb.STDERR)
@@ -205,7 +209,28 @@ def _on_new_objfile(event: Any) -> None:
     if symbols.is_ours(event.new_objfile) or symbols.is_native(event.new_objfile) or extension().relocates:
         return
     session.forget_all()
+    if session.known() is not None and debug_information.offers(event.new_objfile):
+        session.drop(gdb.selected_inferior().num)
     errors.guarded(_new_program if not session.has_process() else _new_process)
+
+
+def _on_clear_objfiles(_: Any) -> None:
+    """The program's symbols are discarded, and with them the types of which a session may have made use. New ones are
+    not where the program is before GDB has read them all."""
+    if session.known() is not None:
+        session.drop(gdb.selected_inferior().num)
+        gdb.events.before_prompt.connect(_at_prompt_with_symbols)
+
+
+def _at_prompt_with_symbols(_: Any = None) -> None:
+    gdb.events.before_prompt.disconnect(_at_prompt_with_symbols)
+    errors.guarded(catch_up)
+
+
+def _layout_from_changed() -> None:
+    """A user has said, or says no longer, what the program is like."""
+    session.drop(gdb.selected_inferior().num)
+    catch_up()
 
 
 def _new_program() -> None:
@@ -299,11 +324,14 @@ def install() -> None:
         (gdb.events.new_objfile, _on_new_objfile),
         (gdb.events.exited, _on_exit),
         (gdb.events.new_thread, _on_new_thread),
+        (gdb.events.clear_objfiles, _on_clear_objfiles),
         (gdb.events.breakpoint_created, lambda point: errors.guarded(lambda: bytecode_memory.explain(point))),
     )
     for registry, handler in connections:
         registry.connect(handler)
     older_gdb.at_exit(lambda: extension().symbol_folder.remove())
+    extension().parameters.follow_layout_from(lambda: errors.guarded(_layout_from_changed))
+    extension().parameters.follow_names(lambda: errors.guarded(catch_up))
     symbol_folder.remove_left_behind()
     errors.guarded(_silence)
     errors.guarded(_new_program)

@@ -57,9 +57,9 @@ class ErlangFrameDecorator(FrameDecorator):
 
     def function(self) -> str:
         """The function's name, and for code of the VM what it runs."""
-        name = self._frame.place.code.name
+        name = term_printing.function(self._frame.place.code.name)
         try:
-            note = own_code.note(self._node, self._frame)
+            note = own_code.note(self._node, self._frame, term_printing.function)
         except (Unreadable, Unavailable, KeyError):
             note = None
         return encodable(f"{name} [{note}]" if note else name, older_gdb.host_charset())

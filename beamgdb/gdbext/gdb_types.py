@@ -18,25 +18,28 @@ _Known = TypeVar("_Known")
 
 
 class GdbTypes:
-    """A `layouts.resolve.TypeSource` that asks GDB. Bit fields are known where the lowest bits are the first ones."""
+    """A `layouts.resolve.TypeSource` that asks GDB for what one file has. Bit fields are known where the lowest bits
+    are the first ones."""
 
-    def __init__(self, byteorder: ByteOrder | None) -> None:
+    def __init__(self, objfile: gdb.Objfile, byteorder: ByteOrder | None) -> None:
+        self._objfile = objfile
         self._has_bits = byteorder == "little"
 
     def struct(self, name: str) -> StructType | None:
-        for spelling in (name, f"struct {name}", f"union {name}"):
+        for domain in (gdb.SYMBOL_VAR_DOMAIN, gdb.SYMBOL_STRUCT_DOMAIN):
             try:
                 with in_c():
-                    found = gdb.lookup_type(spelling).strip_typedefs()
+                    symbol = self._objfile.lookup_static_symbol(name, domain)
+                    found = symbol.type.strip_typedefs() if symbol is not None and symbol.type is not None else None
             except gdb.error:
                 continue
-            if found.code in _STRUCTS and found.sizeof:
+            if found is not None and found.code in _STRUCTS and found.sizeof:
                 return self._struct(found, MAX_NESTING)
         return None
 
     def constant(self, name: str) -> int | None:
         try:
-            symbol = gdb.lookup_static_symbol(name) or gdb.lookup_global_symbol(name)
+            symbol = self._objfile.lookup_static_symbol(name) or self._objfile.lookup_global_symbol(name)
             return int(symbol.value()) if symbol else None
         except (gdb.error, TypeError, ValueError):
             return None
@@ -87,9 +90,9 @@ class OnDemand(Mapping[str, _Known]):
         return sum(1 for _ in self)
 
 
-def structs(byteorder: ByteOrder | None) -> Mapping[str, StructLayout]:
-    """The wanted structs, by name."""
-    wanted, types = {struct.name: struct for struct in STRUCTS}, GdbTypes(byteorder)
+def structs(objfile: gdb.Objfile, byteorder: ByteOrder | None) -> Mapping[str, StructLayout]:
+    """The wanted structs that a file has, by name."""
+    wanted, types = {struct.name: struct for struct in STRUCTS}, GdbTypes(objfile, byteorder)
 
     def ask(name: str) -> StructLayout | None:
         return resolve(types, [wanted[name]], []).structs.get(name)
@@ -97,9 +100,9 @@ def structs(byteorder: ByteOrder | None) -> Mapping[str, StructLayout]:
     return OnDemand(frozenset(wanted), ask)
 
 
-def constants() -> Mapping[str, int]:
-    """The wanted enumerators, by name."""
-    wanted, types = {constant.name: constant for constant in CONSTANTS}, GdbTypes(None)
+def constants(objfile: gdb.Objfile) -> Mapping[str, int]:
+    """The wanted enumerators that a file has, by name."""
+    wanted, types = {constant.name: constant for constant in CONSTANTS}, GdbTypes(objfile, None)
 
     def ask(name: str) -> int | None:
         return resolve(types, [], [wanted[name]]).constants.get(name)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import gdb
 
+from beamgdb.terms.quoting import bare
 from beamgdb.terms.source import MAX_DEPTH, Limits
+from beamgdb.views.terms import Syntax
 
 _DEFAULTS = Limits(depth=12, width=50, bytes=200)
 
@@ -48,11 +53,96 @@ class _Limit(gdb.Parameter):
         return f"At most {value}."
 
 
+class _TermSyntax(gdb.Parameter):
+    """How terms are written."""
+
+    set_doc = "Set the syntax in which terms are written: erlang or elixir."
+    show_doc = "Show the syntax in which terms are written."
+    __doc__ = (
+        "As the shells of these languages write them. Structs of Elixir show\n"
+        "all of their fields. The default is erlang."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-syntax", gdb.COMMAND_DATA, gdb.PARAM_ENUM, ("erlang", "elixir"))
+        self.value = "erlang"
+
+    def get_set_string(self) -> str:
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        return f"Terms are written as in {value.capitalize()}."
+
+
+class _ElixirNames(gdb.Parameter):
+    """How functions of Elixir are named."""
+
+    set_doc = "Set whether functions of Elixir are named as in Elixir."
+    show_doc = "Show whether functions of Elixir are named as in Elixir."
+    __doc__ = (
+        "When on, GDB and beamgdb name functions of Elixir's modules as Elixir does:\n"
+        "ShopWeb.Cart.add!/2. When off, all functions are named as in Erlang:\n"
+        "'Elixir.ShopWeb.Cart':'add!'/2. On by default. Commands take both."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-elixir-names", gdb.COMMAND_DATA, gdb.PARAM_BOOLEAN)
+        self.value = True
+        self.changed: Callable[[], None] | None = None
+
+    def get_set_string(self) -> str:
+        if self.changed is not None:
+            self.changed()
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        return f"Functions of Elixir are named as in {'Elixir' if self.value else 'Erlang'}."
+
+
+class _LayoutFrom(gdb.Parameter):
+    """A beam.smp like the program's."""
+
+    set_doc = "Set a beam.smp with debug information whose build is like the program's."
+    show_doc = "Show the beam.smp whose debug information tells where fields lie."
+    __doc__ = (
+        "For a program without debug information and without a built-in table:\n"
+        "where fields lie in its structures is taken from the debug information of\n"
+        "this file. Release, architecture, flavour, options and word size must be\n"
+        "the program's; in what else they differ is told. A file with which the\n"
+        "program's processes make no sense is refused. Without FILE, there is none."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-layout-from", gdb.COMMAND_FILES, gdb.PARAM_OPTIONAL_FILENAME)
+        self.value = None
+        self.changed: Callable[[], None] | None = None
+
+    def get_set_string(self) -> str:
+        path = self.path
+        if path is not None and not path.is_file():
+            self.value = None
+            raise gdb.GdbError(f"beam-layout-from: {bare(str(path))} is no file")
+        if self.changed is not None:
+            self.changed()
+        return ""
+
+    @property
+    def path(self) -> Path | None:
+        """The file, None without one."""
+        return Path(str(self.value)).expanduser() if self.value else None
+
+    def get_show_string(self, value: str) -> str:
+        return f"Fields lie as the debug information of {value} says." if value else "No file is set."
+
+
 class Parameters:
     """All of them. GDB has each as soon as it is made, and only once."""
 
     def __init__(self) -> None:
         self._debug = _Debug()
+        self._syntax = _TermSyntax()
+        self._names = _ElixirNames()
+        self._layout_from = _LayoutFrom()
         self._depth = _Limit("beam-depth", "the levels of nesting", _DEFAULTS.depth, MAX_DEPTH)
         self._width = _Limit("beam-width", "the elements of each list, tuple or map", _DEFAULTS.width, 1_000_000)
         self._bytes = _Limit(
@@ -63,6 +153,28 @@ class Parameters:
     def debugging(self) -> bool:
         """Whether the user wants tracebacks."""
         return bool(self._debug.value)
+
+    @property
+    def syntax(self) -> Syntax:
+        """How terms and names of functions are written."""
+        return Syntax(self._syntax.value == "elixir", bool(self._names.value))
+
+    @property
+    def layout_from(self) -> Path | None:
+        """A file with debug information of a build like the program's."""
+        return self._layout_from.path
+
+    def forget_layout_from(self) -> None:
+        """The file is of no use."""
+        self._layout_from.value = None
+
+    def follow_layout_from(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when another file is set."""
+        self._layout_from.changed = changed
+
+    def follow_names(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when functions are to be named otherwise."""
+        self._names.changed = changed
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,32 @@ class ProgramFile:
 
 
 def name() -> str | None:
-    """The path of the selected inferior's program, None where there is none."""
+    """The path of the selected inferior's program, None where there is none.
+
+    That of a program space is where GDB has its symbols from, which `symbol-file` changes; GDB 15 and later tell the
+    other, too. Before, `info inferiors` does."""
     space = gdb.current_progspace()
-    return (space.filename or None) if space else None
+    if space is None:
+        return None
+    if hasattr(space, "executable_filename"):
+        return space.executable_filename or space.filename or None
+    number = gdb.selected_inferior().num
+    asked = extension().part(_Executables)
+    key = (number, space.filename)
+    if key not in asked:
+        asked[key] = _listed(number) or space.filename or None
+    return asked[key]
+
+
+class _Executables(dict[tuple[int, str | None], str | None]):
+    """The program of each inferior, by its number and the file of its symbols."""
+
+
+def _listed(number: int) -> str | None:
+    """The program that GDB lists for an inferior: whatever its last column begins with a slash."""
+    rows = gdb.execute(f"info inferiors {number}", to_string=True).splitlines()
+    match = re.search(r"\s(/.*?)\s*$", rows[1]) if len(rows) > 1 else None
+    return match[1] if match is not None else None
 
 
 class OpenedProgram:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import gdb
 
 from beamgdb.code.jit_interface import DESCRIPTOR
-from beamgdb.gdbext import c_expressions, core_files, core_program, gdb_types, program_file
+from beamgdb.gdbext import c_expressions, core_files, core_program, debug_information, program_file
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
@@ -20,6 +21,7 @@ from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build
 from beamgdb.memory import CachedMemory
 from beamgdb.node import Node
+from beamgdb.terms.quoting import bare
 from beamgdb.unwinding.beamasm import BeamAsmUnwinder
 from beamgdb.unwinding.interpreter import InterpreterUnwinder
 from beamgdb.unwinding.native import NativeUnwinder
@@ -27,8 +29,8 @@ from beamgdb.unwinding.unwinder import Unwinder
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 from jit.object.target import ByteOrder
-from jit.otp.layouts.identity import read_identity
-from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
+from jit.otp.layouts.identity import Identity, read_config_h, read_identity
+from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity
 
 if TYPE_CHECKING:
     # Not before it is needed: it loads a disassembler.
@@ -312,16 +314,35 @@ def _new(marked_at: int, pid: int) -> Session:
     for name in SYMBOLS:
         symbol(name)
     identity = read_identity(memory.try_read, symbol)
-    layout: Layout | None = None
-    reason = ""
-    try:
-        if "Process" in (structs := gdb_types.structs(identity.byteorder)):
-            origin = "debug information of the program"
-            layout = of_identity(structs, gdb_types.constants(), identity, origin)
-        else:
-            layout = for_identity(identity)
-    except (NoLayout, ValueError) as error:
-        reason = str(error)
     # Of the JIT nothing is asked that the program's file tells: to read that takes time.
-    node = Node(memory, symbol, identity, layout, reason, _build() if identity.flavour != "jit" else None)
+    build = _build() if identity.flavour != "jit" else None
+
+    def like(layout: Layout | None, reason: str = "") -> Node:
+        return Node(memory, symbol, identity, layout, reason, build)
+
+    node = _with_similar(like, identity, lambda: read_config_h(memory.try_read, symbol, identity))
+    if node is None:
+        try:
+            node = like(debug_information.layout(identity) or for_identity(identity))
+        except (NoLayout, ValueError) as error:
+            node = like(None, str(error))
     return Session(node, target, marked_at, pid)
+
+
+def _with_similar(
+    like: Callable[[Layout], Node], identity: Identity, config: Callable[[], str | None]
+) -> Node | None:
+    """The VM by the file that the user has set, None where that is of no use: the user is told why, once."""
+    if any(getattr(identity, name) is None for name in NEEDED):
+        return None
+    try:
+        layout = debug_information.similar(identity, config)
+        node = like(layout) if layout is not None else None
+        why = debug_information.contradiction(node) if node is not None else None
+        if why is not None:
+            raise ValueError(f"{extension().parameters.layout_from}: {why}")
+    except ValueError as error:
+        extension().parameters.forget_layout_from()
+        gdb.write(f"beamgdb: beam-layout-from: {bare(str(error))}\n", gdb.STDERR)
+        return None
+    return node

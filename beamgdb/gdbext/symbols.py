@@ -17,6 +17,8 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.file_arguments import file_argument
 from beamgdb.gdbext.session import Session
 from beamgdb.gdbext.temporary_settings import without_questions
+from beamgdb.terms import elixir_quoting
+from beamgdb.views.terms import Syntax
 from beamgdb.vm.model import Unavailable
 
 MAX_FILES = 16
@@ -37,6 +39,8 @@ class SymbolFiles:
     seconds: float = 0.0
     code: LoadedCode | None = None
     """The code that the files describe."""
+    syntax: Syntax | None = None
+    """How they name functions."""
 
     def described(self) -> set[Module]:
         return {module for file in self.files for module in file.modules}
@@ -53,17 +57,18 @@ def of_selected() -> SymbolFiles:
 
 def sync(current: Session) -> None:
     """Make GDB's symbols agree with the code that the session knows. Not for unwinders: it invalidates frames."""
-    machine, mine = current.node.description, of_selected()
-    if machine is None or mine.code is current.node.code:
+    machine, mine, syntax = current.node.description, of_selected(), extension().parameters.syntax
+    is_named = mine.syntax is not None and mine.syntax.elixir_names == syntax.elixir_names
+    if machine is None or (mine.code is current.node.code and is_named):
         return
     # The interpreter's own words lie among the variables of the program, which has symbols there.
     loaded = {module for module in current.node.code if not (module.of_vm and current.node.is_interpreter)}
     described = mine.described()
-    if loaded == described:
+    if loaded == described and is_named:
         mine.code = current.node.code
         return
     start = time.perf_counter()
-    kept = [file for file in mine.files if file.modules <= loaded]
+    kept = [file for file in mine.files if file.modules <= loaded and (is_named or not _of_elixir(file.modules))]
     new = loaded - {module for file in kept for module in file.modules}
     if len(kept) >= MAX_FILES:
         kept, new = [], loaded
@@ -74,13 +79,19 @@ def sync(current: Session) -> None:
     if new:
         locate = source_files.locator(current)
         described_as = [_beside_native(module, current.node.code) for module in new]
-        data = symbol_file.write(sorted(described_as, key=lambda module: module.base), machine, locate)
+        described_as.sort(key=lambda module: module.base)
+        data = symbol_file.write(described_as, machine, locate, syntax.function)
         try:
             mine.files.append(_add(data, new))
         except (OSError, Unavailable, gdb.error) as error:
             gdb.write(f"beamgdb: no symbols for {len(new)} modules: {errors.one_line(error)}\n", gdb.STDERR)
-    mine.code = current.node.code
+    mine.code, mine.syntax = current.node.code, syntax
     mine.seconds += time.perf_counter() - start
+
+
+def _of_elixir(modules: Iterable[Module]) -> bool:
+    """Whether there is a module among these that Elixir would name otherwise than Erlang."""
+    return any(elixir_quoting.is_alias(module.name) for module in modules)
 
 
 def _beside_native(module: Module, code: LoadedCode) -> Module:

@@ -11,8 +11,14 @@ from beamgdb.views.terms import Terms
 
 
 def terms(node: Node) -> Terms:
-    """Writes terms of a VM, within the limits in force."""
-    return Terms(node, extension().parameters.limits)
+    """Writes terms of a VM, within the limits and in the syntax in force."""
+    parameters = extension().parameters
+    return Terms(node, parameters.limits, parameters.syntax)
+
+
+def function(name: str) -> str:
+    """A function's name as users see it, from that of its symbol."""
+    return extension().parameters.syntax.function(name)
 
 
 def eterm_type() -> gdb.Type:

@@ -1,4 +1,4 @@
-"""Atoms and strings as Erlang writes them.
+"""Atoms and strings as Erlang writes them; `elixir_quoting` has how Elixir does.
 
 Source: `io_lib.erl` and `erl_scan.erl` for what `~p` writes; `erl_printf_term.c` for names inside `fun m:f/a`, which
 the runtime system writes by simpler rules. Characters that command a terminal or deceive who reads are always escaped,
@@ -52,6 +52,11 @@ def printable(text: str, unicode: bool) -> bool:
 def quoted(text: str, quote: str) -> str:
     """`text` between quotes, with Erlang's escapes."""
     return quote + _escaped(text, _ESCAPES).replace(quote, "\\" + quote) + quote
+
+
+def has_control(text: str) -> bool:
+    """Whether there is a character that is never shown as it is."""
+    return _CONTROL.search(text) is not None
 
 
 def atom(name: str, release: int) -> str:

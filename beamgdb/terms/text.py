@@ -116,13 +116,21 @@ def _bitstring(value: Bitstring, style: Style) -> str:
         string = _binary_string(value, style)
         if string:
             return f"<<{string}{more}>>"
-    tail = 0 if value.elided else value.bits & 7
-    numbers = list(map(str, value.data))
+    numbers, tail = bits_of(value)
     if tail:
-        numbers[-1] = f"{value.data[-1] >> (8 - tail)}:{tail}"
+        numbers[-1] = f"{numbers[-1]}:{tail}"
     if more:
         numbers.append(more)
     return f"<<{','.join(numbers)}>>"
+
+
+def bits_of(value: Bitstring) -> tuple[list[str], int]:
+    """The bytes of a bitstring as numbers, and how many bits the last one has where that is no whole byte, else 0."""
+    tail = 0 if value.elided else value.bits & 7
+    numbers = list(map(str, value.data))
+    if tail:
+        numbers[-1] = str(value.data[-1] >> (8 - tail))
+    return numbers, tail
 
 
 def _binary_string(value: Bitstring, style: Style) -> str | None:

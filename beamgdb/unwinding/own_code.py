@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beamgdb.vm import trace_frames
-from beamgdb.vm.calls import mfa, spawned_as, trace_note
+from beamgdb.vm.calls import Named, mfa, spawned_as, trace_note
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.model import Vm
 
@@ -20,22 +20,23 @@ EXPORT_SCRATCH = 1
 """That word's index in `TMP_MEM` (instr_bif.cpp, `export_mem`)."""
 
 
-def note(node: Vm, frame: ErlangFrame) -> str | None:
+def note(node: Vm, frame: ErlangFrame, named: Named = str) -> str | None:
     """What a frame of the VM's own code is for, None where there is nothing to say. May raise `Unreadable`."""
     name, process = frame.place.code.name, frame.process
     if process is None:
         return None
     kind = trace_frames.kind(frame.place)
     if kind is not None:
-        return trace_note(node, kind, (node.memory.word(frame.top),))
+        return trace_note(node, kind, (node.memory.word(frame.top),), named)
     if frame.place.is_internal:
-        return spawned_as(node, process)
+        return spawned_as(node, process, named)
     if name in NOTED_IN_PROCESS:
         call = process.current_call()
-        return mfa(node, *call) if call else None
+        return named(mfa(node, *call)) if call else None
     if name == LIGHT_BIF and frame.x_registers is not None:
         registers = frame.x_registers - node.layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
         scratch = registers + node.layout.offset("ErtsSchedulerRegisters", "aux_regs.d.TMP_MEM")
         export = node.record("Export", node.memory.word(scratch + EXPORT_SCRATCH * node.memory.word_size))
-        return mfa(node, export["info.mfa.module"], export["info.mfa.function"], export["info.mfa.arity"])
+        module, function, arity = (export[f"info.mfa.{part}"] for part in ("module", "function", "arity"))
+        return named(mfa(node, module, function, arity))
     return None

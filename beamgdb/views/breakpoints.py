@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.views.location import BreakpointLocation
 from beamgdb.views.styler import Styler
+from beamgdb.views.terms import Syntax
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class BreakpointRow:
     ignored: int
 
 
-def places(location: BreakpointLocation, code: LoadedCode) -> tuple[BreakpointPlace, ...]:
+def places(location: BreakpointLocation, code: LoadedCode, syntax: Syntax) -> tuple[BreakpointPlace, ...]:
     """Where a breakpoint is, none where its module is not loaded."""
     found: dict[tuple[str | int, int | None], BreakpointPlace] = {}
     for address in location.addresses(code):
         place, where = code.find(address), code.where(address)
-        function = place.code.name if place is not None else None
+        function = syntax.function(place.code.name) if place is not None else None
         file, line = (where.file, where.line) if where is not None else (None, None)
         # A function that has native code has its bytecode too, which may know the file by its path.
         found.setdefault((function or address, line), BreakpointPlace(address, function, file, line))

@@ -47,6 +47,13 @@ def greeting(node: Node) -> str:
     return f"beamgdb {__version__}: {release}, {flavour}; {try_this}, `help beam`"
 
 
+def layout_given(node: Node) -> str:
+    """What to tell of where fields lie, nothing where that is as it always is."""
+    origin = node.layout.origin
+    usual = ("built-in table", "debug information of the program")
+    return "" if origin.startswith(usual) else f"fields lie as in {origin}"
+
+
 def without_layout(node: Node) -> str:
     """Why the structures of a VM are not known, and what can be done with it all the same."""
     return (

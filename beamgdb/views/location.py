@@ -1,4 +1,5 @@
-"""Where a breakpoint is wanted, as a user writes it: `M:F/A` or `FILE:LINE`, and `if CONDITION`."""
+"""Where a breakpoint is wanted, as a user writes it: `M:F/A`, `Module.fun/A` as in Elixir, or `FILE:LINE`, and `if
+CONDITION`."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from typing import Union
 
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import Module
+from beamgdb.terms import elixir_quoting
 from beamgdb.terms.quoting import bare, runtime_atom, unquoted
+from beamgdb.views.terms import Syntax
 from beamgdb.views.typed import brief, natural
 from jit.otp.code import LINE_BITS, MAX_ARG
 
@@ -20,9 +23,15 @@ _ATOM = r"'(?:[^'\\]|\\.)*'|[^\s:'/\"]+"
 _FUNCTION = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})/(?P<arity>[0-9]+)")
 _LINE = re.compile(r"(?P<file>[^\s:]+(?:\.\w+)):(?P<line>[0-9]+)")
 _NO_ARITY = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})")
+_ELIXIR = re.compile(
+    r"(?P<elixir>:(?:\"(?:[^\"\\]|\\.)*\"|\w[\w@]*)|[A-Z]\w*(?:\.[A-Z]\w*)*)"
+    r"\.(?P<function>\"(?:[^\"\\]|\\.)*\"|[^\sA-Z\"][^\s\"]*?)(?:/(?P<arity>[0-9]+))?(?=\s|$)"
+)
 _CONDITION = re.compile(r"\s+if\b\s*(?P<condition>.*)", re.DOTALL)
 
 SUGGESTIONS = 5
+
+_ERLANG = ".erl"
 
 MAX_LINE = (1 << LINE_BITS) - 1
 """What the loader keeps of a line's number."""
@@ -55,14 +64,15 @@ class FunctionLocation:
         """Versions of the module that are loaded."""
         return (module for module in code if self.may_be_in(module.name))
 
-    def missing(self, code: LoadedCode) -> str | None:
+    def missing(self, code: LoadedCode, syntax: Syntax) -> str | None:
         """Why there is no such function although its module is loaded, None if there is, or may be."""
         loaded = list(self.modules(code))
         if not loaded or self.addresses(code):
             return None
         names = sorted({one.name for module in loaded for one in module.ranges if one.arity is not None})
-        near = get_close_matches(self.name, names, SUGGESTIONS)
-        return f"the module {self.module} has no function {self.name}" + (f"; is it {', '.join(near)}?" if near else "")
+        near = [syntax.function(name) for name in get_close_matches(self.name, names, SUGGESTIONS)]
+        question = f"; is it {', '.join(near)}?" if near else ""
+        return f"the module {syntax.module(self.module)} has no function {syntax.function(self.name)}{question}"
 
 
 @dataclass(frozen=True)
@@ -80,18 +90,21 @@ class LineLocation:
         return self._with_code(code)[1]
 
     def with_code(self, code: LoadedCode) -> LineLocation:
-        """This line if it has code, else the next one that has, as GDB does it, but only of the module that the file is
-        named after: others may have a file of the same name, or say so. This one again if there is none."""
+        """This line if it has code, else the next one that has. Not in another module, which may have the same file or
+        one of that name, or say so: in the module that the file is named after, else in the function that is around the
+        line. This one again if there is none."""
         return LineLocation(self.file, self._with_code(code)[0])
 
     def _with_code(self, code: LoadedCode) -> tuple[int, list[int]]:
         found: dict[int, list[int]] = {}
         for module in code:
-            own = self.may_be_in(module.name)
+            is_own = self._is_named_after(module.name)
             for one in code.lined(module):
+                lines = [(number, at) for at, file, number in one.lines if self._is_in(file)]
+                is_around = bool(lines) and self._is_in(one.lines[0][1]) and 0 < one.lines[0][2] <= self.line
                 first: dict[int, int] = {}
-                for at, file, number in one.lines:
-                    if (number == self.line or (own and number > self.line)) and self._is_in(file):
+                for number, at in lines:
+                    if number == self.line or (number > self.line and (is_own or is_around)):
                         first.setdefault(number, at)
                 for number, at in first.items():
                     found.setdefault(number, []).append(at)
@@ -99,17 +112,31 @@ class LineLocation:
         return number, found.get(number, [])
 
     def may_be_in(self, module: str) -> bool:
-        """Whether it may be in a module of this name: Erlang's modules are named as their files, but include any
-        others."""
+        """Whether it may be in a module of this name. Erlang's modules are named as their files, but include any
+        others, and a file of Elixir has any number of modules."""
+        return not self.file.endswith(_ERLANG) or self._is_named_after(module)
+
+    def _is_named_after(self, module: str) -> bool:
+        """Whether all lines of the file are of a module of this name."""
         file = PurePosixPath(self.file)
-        return file.suffix != ".erl" or file.stem == module
+        return file.suffix == _ERLANG and file.stem == module
+
+    def next_line(self, code: LoadedCode) -> tuple[int, str] | None:
+        """The next line with code in a file of this name, whatever module that is of, and its function; None without
+        one, and of a file that is named after its module."""
+        found = () if self.file.endswith(_ERLANG) else (
+            (number, one.name)
+            for module in code for one in code.lined(module) for _, file, number in one.lines
+            if number > self.line and self._is_in(file)
+        )  # fmt: skip
+        return min(found, default=None)
 
     def _is_in(self, file: str) -> bool:
         return _is_end(self.file, file)
 
-    def missing(self, code: LoadedCode) -> str | None:
-        """Why there is no code of this line although its file is known, None if there is, or may be."""
-        modules = (module for module in code if self.may_be_in(module.name))
+    def missing(self, code: LoadedCode, _: Syntax) -> str | None:
+        """Why there is no code of this line although the module of its file is known, None if there is, or may be."""
+        modules = (module for module in code if self._is_named_after(module.name))
         known = any(self._is_in(file) for module in modules for one in module.ranges for _, file, _ in one.lines)
         if not known or self.addresses(code):
             return None
@@ -120,12 +147,13 @@ BreakpointLocation = Union[FunctionLocation, LineLocation]
 
 
 def parse(text: str, code: LoadedCode) -> tuple[BreakpointLocation, str]:
-    """The location and condition, empty without one. `code` tells the arity of a function written without.
+    """The location and condition, empty without one. `code` tells the arity of a function written without. What is
+    written as in Elixir means the function of that name, whatever the syntax of what is shown.
 
     Raises `BadLocation`.
     """
     text = text.strip()
-    for pattern in (_LINE, _FUNCTION, _NO_ARITY):
+    for pattern in (_LINE, _FUNCTION, _NO_ARITY, _ELIXIR):
         match = pattern.match(text)
         if match is None:
             continue
@@ -143,8 +171,11 @@ def _location(match: re.Match[str], code: LoadedCode) -> BreakpointLocation:
     parts = match.groupdict()
     if "line" in parts:
         return LineLocation(parts["file"], _number(parts["line"], "line", MAX_LINE))
-    module, function = (_symbol_atom(parts[part]) for part in ("module", "function"))
-    if "arity" in parts:
+    if "elixir" in parts:
+        module, function = elixir_quoting.symbol(parts["elixir"], parts["function"])
+    else:
+        module, function = (_symbol_atom(parts[part]) for part in ("module", "function"))
+    if parts.get("arity"):
         return FunctionLocation(module, f"{module}:{function}/{_number(parts['arity'], 'arity', MAX_ARG)}")
     head = f"{module}:{function}/"
     names = {one.name for loaded in FunctionLocation(module, head).modules(code) for one in loaded.ranges}

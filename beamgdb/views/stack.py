@@ -118,7 +118,7 @@ def _if_sound(node: Node, process: Process) -> Process | DamageRow:
 
 def rows(node: Node, process: Process, threads: Threads, terms: Terms, limit: int = FRAMES) -> Iterator[StackRow]:
     """A process and up to `limit` frames of its stack, as far as they can be read, innermost first."""
-    description = calls.spawned_as(node, process)
+    description = calls.spawned_as(node, process, terms.syntax.function)
     thread, status = threads.thread(process), process.status()
     row = ProcessRow(process.address, description, status, thread, threads.moves(process))
     yield row
@@ -177,18 +177,19 @@ def _frame(node: Node, number: int, level: Level, process: Process, threads: Thr
     if kind is not None:
         slots = trace_frames.terms(kind, level.y_registers)
         variables += (VariableRow(name, word, terms.text(word)) for name, word in slots)
-        note = calls.trace_note(node, kind, level.y_registers)
+        note = calls.trace_note(node, kind, level.y_registers, terms.syntax.function)
         return FrameRow(number, pc, None, None, note, None, None, tuple(variables), 0)
     variables += (VariableRow(f"y{at}", word, _y_register(terms, word)) for at, word in enumerate(level.y_registers))
     if place is None:
         # A scheduled NIF or BIF goes on in a few words made for it, and the VM has noted which it is.
         call = process.current_call() if not level.calling else None
-        function = calls.mfa(node, *call) if call else None
+        function = terms.syntax.function(calls.mfa(node, *call)) if call else None
         return FrameRow(number, pc, function, None, "", None, None, tuple(variables), level.damaged)
     where = node.code.where(level.lookup)
     file, line = (where.file, where.line) if where else (None, None)
     offset = pc - place.code.start
-    return FrameRow(number, pc, place.code.name, offset, "", file, line, tuple(variables), level.damaged)
+    function = terms.syntax.function(place.code.name)
+    return FrameRow(number, pc, function, offset, "", file, line, tuple(variables), level.damaged)
 
 
 def _y_register(terms: Terms, word: int) -> str:

@@ -1,30 +1,51 @@
-"""Terms as text, within limits."""
+"""Terms and functions as text, within limits, in the syntax that a user wants."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from beamgdb.node import Node
+from beamgdb.terms import elixir_quoting
+from beamgdb.terms.quoting import unquoted
 from beamgdb.terms.source import Limits
 
 MAX_TEXT = 1 << 20
 """Characters of one term at most: the limits are on its parts, and it may be made of many large ones."""
 
 
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """`elixir`: terms are written in the syntax of Elixir, else of Erlang; `elixir_names`: functions of modules of
+    Elixir are named as Elixir does."""
+
+    elixir: bool = False
+    elixir_names: bool = True
+
+    def module(self, name: str) -> str:
+        """The name of a module as users see it, from how symbols have it."""
+        is_elixir = self.elixir_names and elixir_quoting.is_alias(unquoted(name))
+        return elixir_quoting.atom(unquoted(name)) if is_elixir else name
+
+    def function(self, name: str) -> str:
+        """The name of a function as users see it, from that of its symbol, whatever follows it. Other text is left."""
+        return elixir_quoting.function(name) if self.elixir_names else name
+
+
 @dataclass(frozen=True)
 class Terms:
-    """Terms of one VM, in Erlang syntax; a text that is too long all the same is cut."""
+    """Terms of one VM; a text that is too long for the limits all the same is cut."""
 
     node: Node
     limits: Limits
+    syntax: Syntax = Syntax()
 
     def text(self, word: int) -> str:
         """The term in a word. Never raises."""
-        return _cut(self.node.term(word, self.limits))
+        return _cut(self.node.term(word, self.limits, elixir=self.syntax.elixir))
 
     def boxed(self, address: int) -> str:
         """The heap object whose header word is at `address`. Never raises."""
-        return _cut(self.node.boxed(address, self.limits))
+        return _cut(self.node.boxed(address, self.limits, elixir=self.syntax.elixir))
 
 
 def _cut(text: str) -> str:

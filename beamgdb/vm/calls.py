@@ -13,16 +13,20 @@ from jit.otp.tags import HEADER, PRIMARY_MASK
 
 _Answer = TypeVar("_Answer")
 
+Named = Callable[[str], str]
+"""From the name of a function's symbol to that by which users know it."""
+
+
 def mfa(node: Vm, module: int, function: int, arity: int) -> str:
     """`module:function/arity` of atoms and a number."""
     return f"{node.term(module)}:{node.term(function)}/{arity}"
 
 
-def spawned_as(node: Vm, process: Process) -> str:
+def spawned_as(node: Vm, process: Process, named: Named = str) -> str:
     """The process and its first function, which an exiting process no longer knows (`Process.u` is a union)."""
     name, call = _readable(process.registered_name), _readable(process.initial_call)
     registered = f" {node.term(name)}" if name else ""
-    spawned = f", spawned as {mfa(node, *call)}" if call else ""
+    spawned = f", spawned as {named(mfa(node, *call))}" if call else ""
     return f"process {node.term(process.id)}{registered}{spawned}"
 
 
@@ -33,12 +37,12 @@ def _readable(question: Callable[[], _Answer | None]) -> _Answer | None:
         return None
 
 
-def trace_note(node: Vm, kind: str, words: tuple[int, ...]) -> str:
+def trace_note(node: Vm, kind: str, words: tuple[int, ...], named: Named = str) -> str:
     """What a frame of tracing is for; `kind` and its words are as in `trace_frames`. May raise `Unreadable`."""
     slot = trace_frames.SLOTS[kind][0]
     if not words or slot == "session" or words[0] & PRIMARY_MASK != HEADER:
         return kind
     if slot == "caller":
-        return f"{kind}, called from {node.describe(words[0]) or hex(words[0])}"
+        return f"{kind}, called from {named(node.describe(words[0]) or hex(words[0]))}"
     called = node.record("ErtsCodeMFA", words[0])
-    return f"{kind} of {mfa(node, called['module'], called['function'], called['arity'])}"
+    return f"{kind} of {named(mfa(node, called['module'], called['function'], called['arity']))}"

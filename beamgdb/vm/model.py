@@ -12,10 +12,12 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol
 from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.elixir_text import elixir_text
 from beamgdb.terms.parts import Part
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
+from beamgdb.terms.values import Value
 from beamgdb.vm.atoms import AtomTable
 from beamgdb.vm.processes import ProcessTable
 from beamgdb.vm.schedulers import Schedulers
@@ -159,19 +161,21 @@ class Vm(ABC):
         """`module:function/arity+offset` of an address inside Erlang code."""
         return self.code.describe(address)
 
-    def term(self, word: int, limits: Limits | None = None) -> str:
-        """The text of a term, in Erlang syntax; what is not known of the VM shows as such. Never raises."""
-        value = self._decoder.decode(word, limits or Limits())
-        return term_text(value, Style(self.term_tags.release))
+    def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
+        """The text of a term, in Erlang syntax or that of Elixir; what is not known of the VM shows as such. Never
+        raises."""
+        return self._text(self._decoder.decode(word, limits or Limits()), elixir)
 
     def parts(self, word: int, most: int) -> list[Part]:
         """The parts of a list, tuple or map as words, at most so many. Never raises."""
         return self._decoder.parts(word, most)
 
-    def boxed(self, address: int, limits: Limits | None = None) -> str:
+    def boxed(self, address: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
         """The text of the heap object whose header word is at `address`. Never raises."""
-        value = self._decoder.boxed_at(address, limits or Limits())
-        return term_text(value, Style(self.term_tags.release))
+        return self._text(self._decoder.boxed_at(address, limits or Limits()), elixir)
+
+    def _text(self, value: Value, elixir: bool) -> str:
+        return elixir_text(value) if elixir else term_text(value, Style(self.term_tags.release))
 
     def catch_handler(self, index: int) -> int | None:
         """The address where the catch with this index goes on, None where that is not known."""

@@ -126,11 +126,12 @@ class ProcessTable:
     def is_process(self, process: Process) -> bool:
         """Whether this memory is a process: it has a sound stack, or the table has it at the slot of its pid."""
         try:
-            return process.has_sound_stack() or self._holds(process)
+            return process.has_sound_stack() or self.holds(process)
         except Unreadable:
             return False
 
-    def _holds(self, process: Process) -> bool:
+    def holds(self, process: Process) -> bool:
+        """Whether the table has a process at the slot of its pid."""
         order = SlotOrder.of(self._table.__getitem__)
         if order is None or process.id & IMMED1_MASK != PID:
             return False

@@ -7,6 +7,7 @@ import pytest
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import Module, Range
 from beamgdb.views.location import BadLocation, FunctionLocation, LineLocation, parse
+from beamgdb.views.terms import Syntax
 
 SHOP = Module(
     "shop",
@@ -33,6 +34,14 @@ CODE = LoadedCode([SHOP, ODD, OLD_SHOP])
         ("shop:'-total/2-fun-0-'/2 if x0 == 5", "shop:'-total/2-fun-0-'/2", "x0 == 5"),
         ("'Elixir.Odd':'a loop'/1 if  1", "'Elixir.Odd':'a loop'/1", "1"),
         ("Elixir.Odd:run/3", "'Elixir.Odd':run/3", ""),
+        ("Elixir.Odd:run!/3", "'Elixir.Odd':'run!'/3", ""),
+        ("ShopWeb.Cart.add!/2", "'Elixir.ShopWeb.Cart':'add!'/2", ""),
+        ("Elixir.Odd.run/3 if x0", "'Elixir.Odd':run/3", "x0"),
+        ('Odd."a loop"', "'Elixir.Odd':'a loop'/1", ""),
+        (r'Odd."\u00E9\a\#{"/1', r"""'Elixir.Odd':'é\007#{'/1""", ""),
+        ("Kernel.//2", "'Elixir.Kernel':'/'/2", ""),
+        (":lists.map/2", "lists:map/2", ""),
+        (':"odd one".f/0', "'odd one':f/0", ""),
         ('not_loaded:f/0 if $_streq($_eterm(x0), " if ")', "not_loaded:f/0", '$_streq($_eterm(x0), " if ")'),
         ("if:if/1 if if", "if:if/1", "if"),
     ],
@@ -53,7 +62,10 @@ def test_lines(text: str, file: str, line: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "shop", "shop:price", "nowhere:f", "shop:price/x", "shop:price/1 unless x0", "shop:price/1 if ", "a b:c/1"],
+    [
+        "", "shop", "shop:price", "nowhere:f", "shop:price/x", "shop:price/1 unless x0", "shop:price/1 if ", "a b:c/1",
+        "Shop", "Shop.Cart", "Odd.none", "Odd.f/1 unless",
+    ],  # fmt: skip
 )
 def test_what_is_no_location(text: str) -> None:
     """`shop:price` has two arities; of `nowhere:f` none is known."""
@@ -74,7 +86,7 @@ def test_addresses_of_lines() -> None:
     """Once for each function; the next line that has code where this one has none."""
     assert LineLocation("shop.erl", 30).addresses(CODE) == [0x1020, 0x1050]
     assert LineLocation("src/shop.erl", 26).addresses(CODE) == [0x1010]
-    assert LineLocation("units.hrl", 1).addresses(CODE) == [0x1070]
+    assert LineLocation("units.hrl", 7).addresses(CODE) == [0x1070]
     assert LineLocation("src/shop.erl", 26).with_code(CODE) == LineLocation("src/shop.erl", 28)
     assert LineLocation("hop.erl", 30).addresses(CODE) == []
     assert LineLocation("shop.erl", 35).addresses(CODE) == []
@@ -87,17 +99,44 @@ def test_files_of_one_name() -> None:
     assert LineLocation("shop.erl", 26).addresses(LoadedCode([SHOP, other])) == [0x5010]
     assert LineLocation("shop.erl", 21).addresses(LoadedCode([SHOP, other])) == [0x1060]
     assert LineLocation("shop.erl", 21).addresses(LoadedCode([other])) == []
-    assert LineLocation("shop.erl", 99).missing(LoadedCode([other])) is None
+    assert LineLocation("shop.erl", 99).missing(LoadedCode([other]), Syntax()) is None
+
+
+CART = Module(
+    "Elixir.Cart",
+    0x6000,
+    0x100,
+    (
+        Range(0x6010, 0x6020, "'Elixir.Cart':'__info__'/1", ((0x6010, "cart.ex", 0), (0x6018, "cart.ex", 12))),
+        Range(0x6020, 0x6040, "'Elixir.Cart':add/2", ((0x6020, "cart.ex", 3), (0x6030, "cart.ex", 6))),
+        Range(0x6040, 0x6060, "'Elixir.Cart':other/2", ((0x6040, "cart.ex", 12), (0x6050, "cart.ex", 2))),
+    ),
+)
+
+
+def test_a_file_of_several_modules() -> None:
+    """A line without code becomes another one of the function that is around it, and none of another, which may be of
+    another module; a macro may bring lines from before a function."""
+    code = LoadedCode([CART])
+    found = {line: LineLocation("cart.ex", line).addresses(code) for line in range(1, 14)}
+    assert found == {3: [0x6020], 4: [0x6030], 5: [0x6030], 6: [0x6030], 2: [0x6050], 12: [0x6018, 0x6040]} | {
+        line: [] for line in (1, 7, 8, 9, 10, 11, 13)
+    }
+    assert LineLocation("cart.ex", 7).next_line(code) == (12, "'Elixir.Cart':'__info__'/1")
+    assert LineLocation("cart.ex", 13).next_line(code) is None
+    assert LineLocation("cart.ex", 13).missing(code, Syntax()) is None
+    header = Module("till", 0x7000, 0x100, (Range(0x7010, 0x7040, "till:f/0", ((0x7010, "till.hrl", 5),)),))
+    assert LineLocation("till.hrl", 4).addresses(LoadedCode([header])) == []
 
 
 def test_what_is_missing() -> None:
     """Only of what is loaded it can be told."""
-    assert FunctionLocation("shop", "shop:prices/1").missing(CODE) == (
+    assert FunctionLocation("shop", "shop:prices/1").missing(CODE, Syntax()) == (
         "the module shop has no function shop:prices/1; is it shop:price/1, shop:price/2, shop:open/0?"
     )
-    assert FunctionLocation("other", "other:prices/1").missing(CODE) is None
-    assert LineLocation("shop.erl", 99).missing(CODE) == "there is no code of line 99 or after it in shop.erl"
-    assert LineLocation("other.erl", 99).missing(CODE) is None
+    assert FunctionLocation("other", "other:prices/1").missing(CODE, Syntax()) is None
+    assert LineLocation("shop.erl", 99).missing(CODE, Syntax()) == "there is no code of line 99 or after it in shop.erl"
+    assert LineLocation("other.erl", 99).missing(CODE, Syntax()) is None
 
 
 def test_modules_to_wait_for() -> None:

@@ -20,15 +20,15 @@ COLUMNS = 80
 TOPICS = (
     "beam", "beam-info", "beam-bt", "beam-disas", "beam-break", "beam-breakpoints", "beam-step", "beam-next",
     "beam-finish", "xreg", "yreg", "freg", "eterm", "set beam-depth", "set beam-width", "set beam-bytes",
-    "set beam-debug", "function _xreg", "function _yreg", "function _eterm", "function _beam_process",
-    "function _beam_hit",
+    "set beam-debug", "set beam-syntax", "set beam-elixir-names", "set beam-layout-from",
+    "function _xreg", "function _yreg", "function _eterm", "function _beam_process", "function _beam_hit",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def gdb(ebin: Path) -> Iterator[Gdb]:
     """A session with a node whose threads all wait, most of the time."""
-    with running_node(ebin, "code:load_file('Elixir.Odd'), code:load_file(walks)") as node, Gdb() as session:
+    with running_node(ebin, "code:load_file('odd.Module'), code:load_file(walks)") as node, Gdb() as session:
         session.attach(node.pid)
         yield session
 
@@ -68,7 +68,7 @@ def test_help(gdb: Gdb) -> None:
         ("beam-break -process ini", "beam-break -process init"),
         ("beam-break -process init walks:fac", "beam-break -process init walks:factorial/1"),
         ("beam-break walks.erl:3", "beam-break walks.erl:33"),
-        ("beam-break 'Elixir.Odd':'a l", "beam-break 'Elixir.Odd':'a loop'/1"),
+        ("beam-break 'odd.Module':'a l", "beam-break 'odd.Module':'a loop'/1"),
         ("beam-disas -by", "beam-disas -bytecode"),
         ("beam-disas walks:fac", "beam-disas walks:factorial/1"),
         ("eterm -", "eterm -boxed"),
@@ -82,7 +82,7 @@ def test_completion(gdb: Gdb, line: str, offered: str) -> None:
 
 def test_what_is_offered_is_accepted(gdb: Gdb) -> None:
     gdb.cmd("set max-completions unlimited")
-    offers = completed(gdb, "beam-break walks") + completed(gdb, "beam-break 'Elixir.Odd':")
+    offers = completed(gdb, "beam-break walks") + completed(gdb, "beam-break 'odd.Module':")
     offers += completed(gdb, "break -function walks:") + completed(gdb, "break -function lists:keyf")
     assert len(offers) > 60
     assert not [offer for offer in offers if re.search("CodeInfoPrologue|codeHeader|codeFooter", offer)]

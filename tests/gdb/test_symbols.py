@@ -12,18 +12,18 @@ from tests.gdb.stages import SOON, breakpoint_number, functions, go_to, line_of,
 from tests.harness.erl import Node, running_node
 from tests.harness.gdb import Gdb, GdbError
 
-ODD = "'Elixir.Odd':'weird name'/1"
+ODD = "'odd.Module':'weird name'/1"
 
 
 @pytest.fixture(scope="module")
 def node(ebin: Path) -> Iterator[Node]:
-    with running_node(ebin, "stages:start(), busy:start(), 'Elixir.Odd':start()") as node:
+    with running_node(ebin, "stages:start(), busy:start(), 'odd.Module':start()") as node:
         yield node
 
 
 @pytest.fixture(scope="module")
 def gdb(node: Node) -> Iterator[Gdb]:
-    """A session attached to a node with stages.erl, busy.erl and Elixir.Odd.erl."""
+    """A session attached to a node with stages.erl, busy.erl and odd.Module.erl."""
     with Gdb() as session:
         session.attach(node.pid)
         yield session
@@ -167,12 +167,12 @@ def test_atoms_that_need_quotes(gdb: Gdb) -> None:
     assert ODD in gdb.cmd("info functions weird")
     continue_to(gdb, breakpoint_number(gdb.cmd(f'break -function "{ODD}"')))
     shown = read_frames(gdb.cmd("bt"))
-    assert functions(shown)[:2] == [ODD, "'Elixir.Odd':'a loop'/1"]
+    assert functions(shown)[:2] == [ODD, "'odd.Module':'a loop'/1"]
     assert re.fullmatch(r"\{'an argument',\d+\}", shown[0].arguments["x0"])
-    assert shown[0].place.startswith("Elixir.Odd.erl:")
+    assert shown[0].place.startswith("odd.Module.erl:")
     assert gdb.cmd("info symbol $pc").startswith(ODD)
     text = gdb.cmd("beam-bt 'odd process'")
-    assert " 'odd process', spawned as 'Elixir.Odd':'a loop'/1: " in read_backtrace(text).heading
+    assert " 'odd process', spawned as 'odd.Module':'a loop'/1: " in read_backtrace(text).heading
     assert "beam-bt 'odd process'" in gdb.cmd("complete beam-bt 'odd").splitlines()
 
 

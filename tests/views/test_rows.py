@@ -19,7 +19,7 @@ from beamgdb.views.location import parse
 from beamgdb.views.registers import FloatRow
 from beamgdb.views.stack import DamageRow, FrameRow, LeftOutRow, ProcessRow, VariableRow
 from beamgdb.views.styler import COLUMNS, PLAIN, Styler
-from beamgdb.views.terms import Terms
+from beamgdb.views.terms import Syntax, Terms
 from beamgdb.views.threads import ThreadRow
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import Level
@@ -159,7 +159,7 @@ def test_where_erlang_runs() -> None:
 def test_breakpoints() -> None:
     code = loaded().node.code
     location, _ = parse("c:f/0", code)
-    there = breakpoints.places(location, code)
+    there = breakpoints.places(location, code, Syntax())
     assert [(place.function, place.file) for place in there] == [("c:f/0", None)]
     rows = [
         BreakpointRow(2, False, True, 7, "c:f/0", there, "<0.5.0>", "x0 == 31", 1),

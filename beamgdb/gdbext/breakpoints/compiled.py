@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 
 import gdb
 
-from beamgdb.code.loaded import LoadedCode
+from beamgdb.code.loaded import LoadedCode, Place
 from beamgdb.gdbext import code_memory, older_gdb
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.temporary_settings import temporarily
 from beamgdb.views.location import BreakpointLocation, FunctionLocation
 
@@ -24,7 +26,14 @@ class TooMany(gdb.GdbError):
 
 def location_text(location: BreakpointLocation, code: LoadedCode) -> str:
     """The location in GDB's words, a line as one that has code if there is any."""
-    return f"-function {location}" if isinstance(location, FunctionLocation) else str(location.with_code(code))
+    if not isinstance(location, FunctionLocation):
+        return str(location.with_code(code))
+    # Quotes that a location begins with are GDB's own.
+    return f'-function "{location}"' if location.name.startswith("'") else f"-function {location}"
+
+
+class _Barred(dict[int, set[str]]):
+    """Functions in which places of breakpoints are disabled, by the numbers of those."""
 
 
 def settle(number: int, location: BreakpointLocation, code: LoadedCode) -> bool:
@@ -34,14 +43,28 @@ def settle(number: int, location: BreakpointLocation, code: LoadedCode) -> bool:
     if point is None or isinstance(location, FunctionLocation):
         return True
     wanted = {place.module.base for place in map(code.find, location.addresses(code)) if place is not None}
-    found: set[int] = set()
+    return bar(point, wanted, code)[0] or not wanted
+
+
+def bar(point: gdb.Breakpoint, wanted: Collection[int], code: LoadedCode) -> tuple[bool, list[Place]]:
+    """Disable the places of a breakpoint that are in Erlang code of other modules than those at the bases `wanted`, and
+    enable them again where that has changed. Whether there is a place in those, and where one was just disabled."""
+    barred = extension().part(_Barred).setdefault(point.number, set())
+    is_found, new = False, []
     for one in older_gdb.locations(point):
         place = code.find(one.address)
-        if place is not None and place.module.base in wanted:
-            found.add(place.module.base)
-        elif place is not None and one.enabled:
+        if place is None:
+            continue
+        if place.module.base in wanted:
+            is_found = True
+            if place.code.name in barred:
+                barred.remove(place.code.name)
+                one.enabled = True
+        elif one.enabled:
             one.enabled = False
-    return bool(found) or not wanted
+            new += [place] if place.code.name not in barred else []
+            barred.add(place.code.name)
+    return is_found, new
 
 
 def hardware_used() -> int:

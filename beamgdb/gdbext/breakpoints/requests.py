@@ -28,6 +28,8 @@ class Requests:
 
     def __init__(self) -> None:
         self._requests: dict[int, Request] = {}
+        self.is_making_one = False
+        """Whether GDB is just making a breakpoint that is to be added."""
 
     def add(self, number: int, request: Request) -> None:
         """Remember what GDB's breakpoint with this number is for."""

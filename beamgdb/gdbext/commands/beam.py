@@ -16,7 +16,7 @@ class Beam(Command):
       beam-info             the VM: release, schedulers, counts
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function
-      beam-break PLACE      a breakpoint on M:F/A or FILE:LINE
+      beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE
       beam-breakpoints      list those
       beam-step, beam-next  go to the next Erlang line, into or over calls
       beam-finish           run until the selected Erlang function returns
@@ -25,6 +25,8 @@ class Beam(Command):
 
       $_xreg(N), $_yreg(N), $_eterm(WORD)  the same in expressions
       set beam-depth|beam-width|beam-bytes N  how much of a term is shown
+      set beam-syntax elixir               terms as Elixir writes them
+      set beam-layout-from FILE            where fields lie, by a similar build
       set beam-debug on                    where an error comes from
 
     `help beam-bt` tells more of beam-bt, and so of each. GDB's own bt, up, list, next, step, until, finish, break,

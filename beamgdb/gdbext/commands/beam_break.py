@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import gdb
 
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.gdbext import events, machine_word, session
+from beamgdb.gdbext import events, machine_word, session, term_printing
 from beamgdb.gdbext.breakpoints import compiled, interpreted
 from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
@@ -20,7 +20,7 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import breakpoints, process_named
 from beamgdb.views.breakpoints import BreakpointRow
-from beamgdb.views.location import BadLocation, parse
+from beamgdb.views.location import BadLocation, LineLocation, parse
 from beamgdb.vm.model import Unavailable
 
 _OPTION = re.compile(r"\s*(-temporary|-process\s+(<[^>]*>|'[^']*'|\S+))(?=\s)")
@@ -31,9 +31,11 @@ class BeamBreak(Command):
     """Set a breakpoint on an Erlang function or line.
 
     LOCATION is MODULE:FUNCTION/ARITY or FILE:LINE; the arity may be left out where there is only one. A module that is
-    not loaded may be loaded later, and one that is loaded anew is followed. Names are quoted where Erlang quotes them:
+    not loaded may be loaded later, and one that is loaded anew is followed. Names are quoted where Erlang quotes them.
+    Functions of Elixir may be written as there:
 
         beam-break shop:'-total/2-fun-0-'/2
+        beam-break ShopWeb.Cart.add!/2
 
     CONDITION is an expression of GDB, evaluated in the frame of the Erlang function when it is reached: x0, $_xreg(1),
     $_streq($_eterm(x0), "{tea,2}"). With -process only calls by that process count; PROCESS is a pid, a registered
@@ -68,7 +70,7 @@ class BeamBreak(Command):
             location, condition = parse(arguments.location[0], code)
         except BadLocation as error:
             self.parser.error(str(error))
-        missing = location.missing(code)
+        missing = location.missing(code, extension().parameters.syntax)
         if missing:
             raise Unavailable(missing)
         trapped = interpreted.is_interpreter()
@@ -81,8 +83,12 @@ class BeamBreak(Command):
             compiled.settle(number, location, code)
             compiled.check_hardware(number)
         kind = "Temporary breakpoint" if arguments.temporary else "Breakpoint"
-        where = breakpoints.where(breakpoints.places(location, code), GdbStyler())
-        gdb.write(f"{kind} {number} {f'in {where}' if where else f'on {location}, which is not loaded yet'}.\n")
+        syntax = extension().parameters.syntax
+        where = breakpoints.where(breakpoints.places(location, code, syntax), GdbStyler())
+        pending = f"on {syntax.function(str(location))}, which is not loaded yet"
+        gdb.write(f"{kind} {number} {f'in {where}' if where else pending}.\n")
+        if not where and isinstance(location, LineLocation):
+            _tell_of_next(location, code)
         if note:
             gdb.write(f"Note: {note}; the breakpoint waits for one.\n")
 
@@ -102,14 +108,15 @@ class BeamBreakpoints(Command):
 
 
 def _rows(code: LoadedCode) -> Iterator[BreakpointRow]:
+    syntax = extension().parameters.syntax
     for point, request in extension().requests.all():
         yield BreakpointRow(
             point.number,
             point.temporary,
             point.enabled,
             point.hit_count,
-            str(request.location),
-            breakpoints.places(request.location, code),
+            syntax.function(str(request.location)),
+            breakpoints.places(request.location, code, syntax),
             request.process,
             request.condition,
             point.ignore_count,
@@ -119,6 +126,14 @@ def _rows(code: LoadedCode) -> Iterator[BreakpointRow]:
 def _code() -> LoadedCode:
     """The code that is loaded; none before the program runs."""
     return session.require().node.code if session.find() is not None else LoadedCode()
+
+
+def _tell_of_next(location: LineLocation, code: LoadedCode) -> None:
+    """Tell of a line that is near to one that has no code, which may never have any."""
+    found = location.next_line(code)
+    if found is not None:
+        where = f"line {found[0]}, in {term_printing.function(found[1])}"
+        gdb.write(f"Note: the next line with code in what is loaded of {location.file} is {where}.\n")
 
 
 def _process(text: str) -> tuple[str, str]:
@@ -147,8 +162,13 @@ def _new(request: Request, temporary: bool) -> int:
         wanted = interpreted.condition(request.location, wanted)
     else:
         where = compiled.location_text(request.location, _code())
-    with compiled.pending(), in_c():
-        gdb.execute(f"{'tbreak' if temporary else 'break'} {where}{f' if {wanted}' if wanted else ''}", to_string=True)
+    extension().requests.is_making_one = True
+    try:
+        with compiled.pending(), in_c():
+            command = "tbreak" if temporary else "break"
+            gdb.execute(f"{command} {where}{f' if {wanted}' if wanted else ''}", to_string=True)
+    finally:
+        extension().requests.is_making_one = False
     return int(gdb.convenience_variable("bpnum") or 0)
 
 
@@ -163,8 +183,8 @@ def _settle() -> None:
     code = _code()
     for point, request in extension().requests.all():
         if not request.trapped and not compiled.settle(point.number, request.location, code):
-            line = request.location
-            gdb.write(f"beamgdb: breakpoint {point.number} is not at {line}: set it anew\n", gdb.STDERR)
+            place = term_printing.function(str(request.location))
+            gdb.write(f"beamgdb: breakpoint {point.number} is not at {place}: set it anew\n", gdb.STDERR)
 
 
 def install() -> None:

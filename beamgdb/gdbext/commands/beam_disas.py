@@ -15,6 +15,7 @@ from beamgdb.gdbext import beam_files, current_frame, session, term_printing
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command, leading_options
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.gdbext.unwinder import unwinder_of
 from beamgdb.node import Node
@@ -29,9 +30,9 @@ _OPTION = re.compile(r"\s*(-bytecode(?=\s)|-beam\s+(\"[^\"]*\"|\S+))")
 class BeamDisas(Command):
     """Show the code of an Erlang function, with source lines and operations.
 
-    FUNCTION is MODULE:FUNCTION/ARITY; the arity may be left out where there is only one. Without it, the function of
-    the selected frame is shown, with => where that is. Of
-    machine code, > marks where jumps in the function lead; what is no instruction shows as data (.byte, .quad, .word).
+    FUNCTION is MODULE:FUNCTION/ARITY, or as Elixir writes it; the arity may be left out where there is only one.
+    Without it, the function of the selected frame is shown, with => where that is. Of machine code, > marks where jumps
+    in the function lead; what is no instruction shows as data (.byte, .quad, .word).
 
     Native code and code of the JIT are shown with the operations that they were compiled from, if the module's .beam
     file is found; -beam names it. For native code without it, the interpreter's own instructions stand for them. Of
@@ -86,7 +87,8 @@ class BeamDisas(Command):
             self.parser.error("a function is wanted, MODULE:FUNCTION/ARITY")
         entries = location.addresses(node.code)
         if not entries:
-            raise Unavailable(location.missing(node.code) or f"the module {location.module} is not loaded")
+            missing = location.missing(node.code, extension().parameters.syntax)
+            raise Unavailable(missing or f"the module {location.module} is not loaded")
         for place in filter(None, map(node.code.find, entries)):
             yield (bytecode_of(node, place) if bytecode else place), frame.pc if frame is not None else None
 

@@ -111,7 +111,7 @@ class BeamFinish(Command):
 
     def _run(self) -> None:
         start = position.selected()
-        gdb.write(f"Run till exit of {start.place.code.name}\n")
+        gdb.write(f"Run till exit of {term_printing.function(start.place.code.name)}\n")
         try:
             returned = _out(start)
         except (Ended, Interrupted) as reason:

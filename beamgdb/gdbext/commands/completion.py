@@ -11,13 +11,15 @@ import gdb
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import NO_CODE
 from beamgdb.gdbext import session
+from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
+from beamgdb.terms import elixir_quoting
 from beamgdb.vm.model import Unavailable
 
 MOST = 2_000
 """Words that are offered at most. GDB shows 200 (`max-completions`)."""
 
-_LAST = re.compile(r"(?:'(?:[^'\\]|\\.)*'?|<[^>\s]*>?|[^\s'<])*$")
+_LAST = re.compile(r"(?:'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|<[^>\s]*>?|[^\s'\"<])*$")
 """The last argument of a command line, in which quoted atoms may have blanks."""
 
 
@@ -47,9 +49,21 @@ def functions(start: str, *, with_lines: bool) -> Iterator[str]:
     """Names of Erlang functions, and of lines that have code, as FILE:LINE, that may begin so."""
     code = _code()
     for module in code:
-        yield from (one.name for one in code.functions(module) if not one.name.endswith(NO_CODE))
+        yield from _spelt((one.name for one in code.functions(module) if not one.name.endswith(NO_CODE)), start)
     if with_lines and start and not start.startswith("'"):
         yield from lines(code, start)
+
+
+def _spelt(names: Iterable[str], start: str) -> Iterator[str]:
+    """Names of functions in the spellings that a user may have begun with: those of Elixir have several."""
+    shown = extension().parameters.syntax.function
+    for name in names:
+        if not start:
+            yield shown(name)
+        elif name.startswith(start):
+            yield name
+        elif start[0] == ":" or name.startswith("'Elixir"):
+            yield from elixir_quoting.spellings(name)
 
 
 def lines(code: LoadedCode, start: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import gdb
 
 from beamgdb.code.module import Module
-from beamgdb.gdbext import current_frame, session
+from beamgdb.gdbext import current_frame, session, term_printing
 from beamgdb.gdbext.breakpoints import interpreted
 from beamgdb.gdbext.breakpoints.traps import Arrival
 from beamgdb.gdbext.stepping import position as positions
@@ -123,7 +123,8 @@ class _IntoWalk(_LineWalk):
         try:
             found = instructions.of_function(node.memory, node.process_main.operations, start, code.stop)
         except Unsupported as error:
-            gdb.write(f"beamgdb: calls are stepped over in {code.name}: {error}\n", gdb.STDERR)
+            name = term_printing.function(code.name)
+            gdb.write(f"beamgdb: calls are stepped over in {name}: {error}\n", gdb.STDERR)
             return []
         return [one for one in found if callees.is_call(one)]
 

@@ -148,7 +148,7 @@ class FunctionListing:
 
     def _interpreted(self) -> Iterator[ListingRow]:
         code = self._place.code
-        yield FunctionRow(code.name, "interpreted", code.stop - code.start)
+        yield FunctionRow(self._name(code), "interpreted", code.stop - code.start)
         before = None
         rows = list(self._bytecode(code))
         current = self._current([address for address, _ in rows])
@@ -166,7 +166,10 @@ class FunctionListing:
         try:
             yield from of_function(self._node, code, naming)
         except (Unsupported, Unreadable) as error:
-            raise Unavailable(f"the code of {code.name} cannot be shown: {error}") from None
+            raise Unavailable(f"the code of {self._name(code)} cannot be shown: {error}") from None
+
+    def _name(self, code: Range) -> str:
+        return self._sources.terms.syntax.function(code.name)
 
     def _current(self, starts: list[int]) -> int | None:
         """Of instructions that begin there the one in progress: the pc of a frame of interpreted code is behind it."""
@@ -183,7 +186,7 @@ class FunctionListing:
         exact, found = self._pieces(start)
         groups = [] if exact else self._groups(found)
         beam_file = str(found[0]) if found else None
-        yield FunctionRow(code.name, kind, code.stop - start, beam_file, bool(groups) and found is None)
+        yield FunctionRow(self._name(code), kind, code.stop - start, beam_file, bool(groups) and found is None)
         lines = {at: (file, line) for at, file, line in code.lines if line}
         listed = instructions.listed(self._node, self._sources.unwinder, self._place, start)
         for one in self._without_room(listed.instructions):

@@ -1,5 +1,5 @@
-%% Names that need quotes, as those of Elixir do.
--module('Elixir.Odd').
+%% Names that need quotes.
+-module('odd.Module').
 -export([start/0, 'a loop'/1, 'weird name'/1]).
 
 start() ->

@@ -1,0 +1,121 @@
+"""Debug information that GDB has of the program, from wherever: the program's file, a separate debug file that GDB has
+found by itself, or one that a user has given it. And that of a similar build, which only beamgdb reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import gdb
+
+from beamgdb.gdbext import gdb_types, program_file
+from beamgdb.gdbext.c_expressions import in_c
+from beamgdb.gdbext.extension import extension
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.terms.quoting import bare
+from beamgdb.vm.model import Unavailable
+from jit.otp.layouts.identity import Identity
+from jit.otp.layouts.layout import Layout, of_identity
+
+TYPE = "Process"
+"""A type of the VM: whoever has it has the others."""
+
+DOMAINS = (gdb.SYMBOL_VAR_DOMAIN, gdb.SYMBOL_STRUCT_DOMAIN)
+"""Where GDB has names of types, by typedef and by tag."""
+
+CHECKED = 1000
+"""Processes that are looked at to see whether fields may lie as they do in a similar build."""
+
+
+class _Told(set[str]):
+    """Files of which the user has been told that they are of no use."""
+
+
+def layout(identity: Identity) -> Layout | None:
+    """Where fields lie by the program's debug information, None where GDB has none. Raises `ValueError` where the word
+    size of the VM is unknown."""
+    for objfile in _having_types():
+        why = _foreign(objfile)
+        name = bare(objfile.filename or "")
+        if why is None:
+            origin = f"debug information of {'the program' if objfile.filename == program_file.name() else name}"
+            structs, constants = gdb_types.structs(objfile, identity.byteorder), gdb_types.constants(objfile)
+            return of_identity(structs, constants, identity, origin)
+        if name not in extension().part(_Told):
+            extension().part(_Told).add(name)
+            gdb.write(f"beamgdb: the debug information of {name} is not used: {why}\n", gdb.STDERR)
+    return None
+
+
+def similar(identity: Identity, config: Callable[[], str | None]) -> Layout | None:
+    """Where fields lie by the file that the user has set, None without one. Raises `ValueError`, with one line."""
+    path = extension().parameters.layout_from
+    if path is None:
+        return None
+    # Not before it is needed: what reads DWARF takes time to load.
+    from jit.otp.layouts.similar import of_file
+
+    return of_file(path, identity, _program_build_id(), config())
+
+
+def contradiction(node: Node) -> str | None:
+    """What of the processes cannot be as a layout says, None where nothing speaks against it."""
+    count = 0
+    try:
+        for process in islice(node.processes, CHECKED):
+            count += 1
+            if not node.processes.holds(process) or not (process.has_sound_stack() or process.has("GC")):
+                return f"process {count} at {process.address:#x} makes no sense by it"
+    except (Unreadable, Unavailable, KeyError) as error:
+        return f"the table of processes makes no sense by it: {error}"
+    if count != min(node.processes.count(), CHECKED):
+        return f"{node.processes.count()} processes are counted, but {count} found by it"
+    return None
+
+
+def offers(objfile: gdb.Objfile) -> bool:
+    """Whether a file that GDB has just read has types of a VM. No library has, and to look takes time."""
+    return ".so" not in (objfile.filename or "") and objfile in _having_types()
+
+
+def _having_types() -> list[gdb.Objfile]:
+    """The files with types of a VM."""
+    found: list[gdb.Objfile] = []
+    for domain in DOMAINS:
+        try:
+            with in_c():
+                symbols = gdb.lookup_static_symbols(TYPE, domain)
+        except gdb.error:
+            continue
+        for symbol in symbols:
+            objfile = symbol.symtab.objfile if symbol.symtab is not None else None
+            if objfile is not None and objfile not in found:
+                found.append(objfile)
+    return found
+
+
+def _foreign(objfile: gdb.Objfile) -> str | None:
+    """Why a file is not, or may not be, of the program; None if it is: the program's own, one that GDB has found for
+    that and has compared, or of the same build."""
+    if program_file.name() in (objfile.filename, objfile.owner.filename if objfile.owner is not None else None):
+        return None
+    theirs, ours = objfile.build_id, _program_build_id()
+    advice = "for another build there is `set beam-layout-from`"
+    if theirs is None or ours is None:
+        return f"{'it' if theirs is None else 'the program'} has no build id, so it may be of another build; {advice}"
+    return None if theirs == ours else f"it is of another build than the program; {advice}"
+
+
+def _program_build_id() -> str | None:
+    path = program_file.name()
+    objfile = next((one for one in gdb.objfiles() if one.filename == path and one.is_valid()), None)
+    if objfile is not None or path is None:
+        return objfile.build_id if objfile is not None else None
+    from jit.otp.layouts.executable import BadExecutable, Executable
+
+    try:
+        return Executable(Path(path)).build_id
+    except (BadExecutable, OSError):
+        return None

@@ -128,7 +128,7 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str) -> Cod
     for address in sorted(candidates):
         first = Record(memory, layout, "ranges", address)
         try:
-            if _is_table(first.element(active)):
+            if is_table(first.element(active)):
                 pointer = _write_ptr(first, candidates)
                 return CodeRanges(first, pointer, symbol) if pointer is not None else None
         except Unreadable:
@@ -136,7 +136,7 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str) -> Cod
     return None
 
 
-def _is_table(table: Record) -> bool:
+def is_table(table: Record) -> bool:
     """Whether this can only be the table in use: sorted ranges, and in those looked into a module's code."""
     count = table["n"]
     if not 0 < count <= table["allocated"] <= MAX_RANGES:

@@ -40,6 +40,11 @@ BEHIND = ("etp_thread_compiled", "etp_smp_compiled")
 
 CONFIG_H = "erts_build_flags_CONFIG_H"
 
+TEXT_NAMES = ("etp_arch", "etp_otp_release", "etp_erts_version")
+
+NAMES = (*TEXT_NAMES, *NUMBERS, *BEHIND, CONFIG_H)
+"""All that is found here."""
+
 HOW = "among the constants around etp_arch, whose values agree with the file's header"
 
 
@@ -48,7 +53,12 @@ def find(image: Image) -> dict[str, Recovered] | str:
     found = list(_clusters(image))
     if len(found) != 1:
         return f"{len(found) or 'no'} places in the program look like etp_arch and its neighbours"
-    return {name: Recovered(name, address, HOW) for name, address in found[0].items()}
+    constants = {name: Recovered(name, address, HOW) for name, address in found[0].items()}
+    text = config_text(image)
+    pointers = [place for place, to in image.relocated if to == text]
+    if len(pointers) == 1:
+        constants[CONFIG_H] = Recovered(CONFIG_H, pointers[0], "the only pointer to the text of config.h")
+    return constants
 
 
 def _clusters(image: Image) -> Iterator[dict[str, int]]:
@@ -60,7 +70,7 @@ def _clusters(image: Image) -> Iterator[dict[str, int]]:
             behind = _behind(image, part.content, match.end())
             if numbers is None or behind is None:
                 continue
-            places = dict(zip(("etp_arch", "etp_otp_release", "etp_erts_version"), map(match.start, (1, 2, 3))))
+            places = dict(zip(TEXT_NAMES, map(match.start, (1, 2, 3))))
             yield {name: part.start + at for name, at in (places | numbers | behind).items()}
 
 

@@ -115,11 +115,15 @@ class Image:
         return self.read(function.start, function.stop - function.start) or b""
 
 
-def open_image(path: Path, bias: int) -> Image:
-    """The file of a program that was moved by `bias`. Raises `NoImage`."""
+def open_image(path: Path, symbol: str, address: int) -> Image:
+    """The file of a program, which exports `symbol` and has it at `address` in memory. Raises `NoImage`."""
     try:
         with path.open("rb") as stream:
-            return _image(ELFFile(stream), bias)
+            elf = ELFFile(stream)
+            place = next((one.address for one in defined(elf, ".dynsym") if one.name == symbol), None)
+            if place is None:
+                raise NoImage(f"{path} exports no {symbol}")
+            return _image(elf, (address & ~1) - (place & ~1))
     except (ELFError, OSError, struct.error, UnicodeDecodeError) as error:
         raise NoImage(f"{path} cannot be read: {error}") from None
 

@@ -11,12 +11,17 @@ from beamgdb.code.registrations import FrameLayout
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
+from beamgdb.records.statics import Recovered
+from beamgdb.roots.finder import Roots
 from beamgdb.views.errors import one_line
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 
 MAX_NAMES = 12
 """Modules with native code that are named."""
+
+MAX_ALIKE = 3
+"""Variables found in the same way that are named."""
 
 FLAVOURS = {"jit": "JIT", "emu": "interpreter"}
 
@@ -108,8 +113,23 @@ def _found(node: Node) -> Iterator[tuple[str, str]]:
     """What no symbol tells, and how it was found."""
     for variable in node.recovered():
         yield f"static {variable.name}", f"{variable.address:#x}, {variable.how}"
+    if node.roots is not None:
+        yield from _roots(node.roots)
     if node.is_interpreter and node.has_layout:
         yield "interpreter", _interpreter(node)
+
+
+def _roots(roots: Roots) -> Iterator[tuple[str, str]]:
+    """Those that other VMs export: by how they were found, and what was not."""
+    ways: dict[str, list[Recovered]] = {}
+    for root in roots.recovered():
+        ways.setdefault(root.how, []).append(root)
+    for how, found in ways.items():
+        shown = ", ".join(f"{one.name} {one.address:#x}" for one in found[:MAX_ALIKE])
+        more = f" and {len(found) - MAX_ALIKE} more" if len(found) > MAX_ALIKE else ""
+        yield "found", f"{shown}{more}: {how}"
+    for name, why in roots.not_found().items():
+        yield "not found", f"{name}: {why}"
 
 
 def _interpreter(node: Node) -> str:

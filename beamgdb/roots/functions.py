@@ -1,0 +1,87 @@
+"""C functions of the VM at which a debugger stops it, by what they refer to and who calls them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+
+from beamgdb.records.statics import Recovered
+from beamgdb.roots import references
+from beamgdb.roots.image import Function, Image
+
+REGISTER_CODE = "__jit_debug_register_code"
+COMMIT = "erts_commit_staging_code_ix"
+
+ACTION_AT, DESCRIPTOR_WORDS = 4, 2
+"""Where in a `struct jit_descriptor` its `action_flag` is, and pointers that follow (GDB's documentation)."""
+
+EMPTY = {
+    "x86_64": (b"\xc3", b"\xf3\x0f\x1e\xfa\xc3"),  # ret; endbr64, ret
+    "aarch64": (struct.pack("<I", 0xD65F03C0), struct.pack("<II", 0xD503245F, 0xD65F03C0)),  # ret; bti c, ret
+}
+"""All code of a function that does nothing."""
+
+
+def register_code(image: Image, descriptor: int) -> Recovered | str:
+    """`__jit_debug_register_code`: the only function without effect that all call which use the descriptor's action, or
+    why it is not found."""
+    if image.arch not in EMPTY:
+        return f"not looked for on {image.arch}"
+    stop = descriptor + 8 + DESCRIPTOR_WORDS * image.word_size
+    callers = references.users(image, descriptor + ACTION_AT, stop)
+    called = [{to for to in _CALLS[image.arch](image, one) if _is_empty(image, to)} for one in callers]
+    common = set.intersection(*called) if called else set()
+    if len(common) != 1:
+        return f"{len(common) or 'no'} functions without effect are called by all that use {descriptor:#x}"
+    return Recovered(REGISTER_CODE, common.pop(), "the empty function that all call which change the descriptor")
+
+
+def _is_empty(image: Image, address: int) -> bool:
+    function = image.function_at(address)
+    if function is None or function.start != address:
+        return False
+    return any(image.bytes_of(function).startswith(code) for code in EMPTY[image.arch])
+
+
+def _x86_64_calls(image: Image, function: Function) -> Iterator[int]:
+    """Targets of what looks like `call` or `jmp` with a distance of 32 bits (Intel SDM 2A)."""
+    code = image.bytes_of(function)
+    for at in range(len(code) - 4):
+        if code[at] in (0xE8, 0xE9):
+            yield function.start + at + 5 + int.from_bytes(code[at + 1 : at + 5], "little", signed=True)
+
+
+def _aarch64_calls(image: Image, function: Function) -> Iterator[int]:
+    """Targets of `bl` and `b` (Arm Architecture Reference Manual, C6.2.34, C6.2.26)."""
+    code = image.bytes_of(function)
+    for i, (word,) in enumerate(struct.iter_unpack("<I", code[: len(code) & ~3])):
+        if word & 0x7C00_0000 == 0x1400_0000:
+            distance = (word & 0x3FF_FFFF) - ((word & 0x200_0000) << 1)
+            yield function.start + 4 * (i + distance)
+
+
+_CALLS: dict[str, Callable[[Image, Function], Iterator[int]]] = {"x86_64": _x86_64_calls, "aarch64": _aarch64_calls}
+
+
+def commit(image: Image, active: int, staging: int) -> Recovered | str:
+    """`erts_commit_staging_code_ix`: the only function that stores what it has computed into both code indices, or why
+    it is not found."""
+    stores = _STORES.get(image.arch)
+    if stores is None:
+        return f"not looked for on {image.arch}"
+    users = references.users(image, min(active, staging), max(active, staging) + 4)
+    found = [one for one in users if {active, staging} <= set(stores(image, one))]
+    if len(found) != 1:
+        return f"{len(found) or 'no'} functions change both code indices"
+    return Recovered(COMMIT, found[0].start, "the only function that computes both code indices")
+
+
+def _x86_64_stores(image: Image, function: Function) -> Iterator[int]:
+    """Where `mov` and `xchg` with 32-bit registers store, relative to the instruction pointer (Intel SDM 2B)."""
+    code = image.bytes_of(function)
+    for at in range(len(code) - 5):
+        if code[at] in (0x87, 0x89) and code[at + 1] & 0xC7 == 0x05:
+            yield function.start + at + 6 + int.from_bytes(code[at + 2 : at + 6], "little", signed=True)
+
+
+_STORES: dict[str, Callable[[Image, Function], Iterator[int]]] = {"x86_64": _x86_64_stores}

@@ -8,7 +8,8 @@ from typing import TypeVar
 import gdb
 
 from beamgdb.gdbext.c_expressions import in_c
-from jit.otp.layouts.resolve import Field, Member, StructLayout, StructType, flattened, resolve
+from jit.object.target import ByteOrder
+from jit.otp.layouts.resolve import Field, Member, StructLayout, StructType, bit_field, flattened, resolve
 from jit.otp.layouts.wanted import CONSTANTS, STRUCTS
 
 _STRUCTS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
@@ -17,7 +18,10 @@ _Known = TypeVar("_Known")
 
 
 class GdbTypes:
-    """A `layouts.resolve.TypeSource` that asks GDB."""
+    """A `layouts.resolve.TypeSource` that asks GDB. Bit fields are known where the lowest bits are the first ones."""
+
+    def __init__(self, byteorder: ByteOrder | None) -> None:
+        self._has_bits = byteorder == "little"
 
     def struct(self, name: str) -> StructType | None:
         for spelling in (name, f"struct {name}", f"union {name}"):
@@ -27,7 +31,7 @@ class GdbTypes:
             except gdb.error:
                 continue
             if found.code in _STRUCTS and found.sizeof:
-                return _struct(found, MAX_NESTING)
+                return self._struct(found, MAX_NESTING)
         return None
 
     def constant(self, name: str) -> int | None:
@@ -36,6 +40,28 @@ class GdbTypes:
             return int(symbol.value()) if symbol else None
         except (gdb.error, TypeError, ValueError):
             return None
+
+    def _struct(self, found: gdb.Type, nesting: int) -> StructType:
+        # Static members and enumerators have no position.
+        placed = [(f, at) for f in found.fields() if (at := getattr(f, "bitpos", None)) is not None]
+        if not self._has_bits:
+            placed = [(f, at) for f, at in placed if not f.bitsize]
+        return StructType(found.sizeof, flattened(self._member(f, at, nesting) for f, at in placed))
+
+    def _member(self, field: gdb.Field, bitpos: int, nesting: int) -> tuple[str | None, Member]:
+        kind = field.type.strip_typedefs() if field.type else None
+        if field.bitsize and kind is not None:
+            return field.name or None, Member(bit_field(bitpos, field.bitsize, kind.sizeof))
+        elements = None
+        while kind is not None and kind.code == gdb.TYPE_CODE_ARRAY:
+            low, high = kind.range()
+            # GDB gives a flexible array member the bounds 0 and -1, or an upper bound of 0 where it has none.
+            count = 0 if kind.sizeof == 0 else max(0, high - low + 1)
+            elements = count * (1 if elements is None else elements)
+            kind = kind.target().strip_typedefs()
+        width = kind.sizeof if kind is not None else 0
+        inner = self._struct(kind, nesting - 1) if kind is not None and kind.code in _STRUCTS and nesting else None
+        return field.name or None, Member(Field(bitpos // 8, width, elements), inner)
 
 
 class OnDemand(Mapping[str, _Known]):
@@ -61,41 +87,21 @@ class OnDemand(Mapping[str, _Known]):
         return sum(1 for _ in self)
 
 
-def structs() -> Mapping[str, StructLayout]:
+def structs(byteorder: ByteOrder | None) -> Mapping[str, StructLayout]:
     """The wanted structs, by name."""
-    wanted = {struct.name: struct for struct in STRUCTS}
+    wanted, types = {struct.name: struct for struct in STRUCTS}, GdbTypes(byteorder)
 
     def ask(name: str) -> StructLayout | None:
-        return resolve(GdbTypes(), [wanted[name]], []).structs.get(name)
+        return resolve(types, [wanted[name]], []).structs.get(name)
 
     return OnDemand(frozenset(wanted), ask)
 
 
 def constants() -> Mapping[str, int]:
     """The wanted enumerators, by name."""
-    wanted = {constant.name: constant for constant in CONSTANTS}
+    wanted, types = {constant.name: constant for constant in CONSTANTS}, GdbTypes(None)
 
     def ask(name: str) -> int | None:
-        return resolve(GdbTypes(), [], [wanted[name]]).constants.get(name)
+        return resolve(types, [], [wanted[name]]).constants.get(name)
 
     return OnDemand(frozenset(wanted), ask)
-
-
-def _struct(found: gdb.Type, nesting: int) -> StructType:
-    # Static members and enumerators have no position.
-    placed = [(f, at) for f in found.fields() if (at := getattr(f, "bitpos", None)) is not None]
-    return StructType(found.sizeof, flattened(_member(f, at, nesting) for f, at in placed))
-
-
-def _member(field: gdb.Field, bitpos: int, nesting: int) -> tuple[str | None, Member]:
-    kind = field.type.strip_typedefs() if field.type else None
-    elements = None
-    while kind is not None and kind.code == gdb.TYPE_CODE_ARRAY:
-        low, high = kind.range()
-        # GDB gives a flexible array member the bounds 0 and -1, or an upper bound of 0 where it has none.
-        count = 0 if kind.sizeof == 0 else max(0, high - low + 1)
-        elements = count * (1 if elements is None else elements)
-        kind = kind.target().strip_typedefs()
-    width = kind.sizeof if kind is not None else 0
-    inner = _struct(kind, nesting - 1) if kind is not None and kind.code in _STRUCTS and nesting else None
-    return field.name or None, Member(Field(bitpos // 8, width, elements), inner)

@@ -346,9 +346,9 @@ def _new(marked_at: int, pid: int) -> Session:
     layout: Layout | None = None
     reason = ""
     try:
-        if gdb_types.GdbTypes().struct("Process") is not None:
+        if "Process" in (structs := gdb_types.structs(identity.byteorder)):
             origin = "debug information of the program"
-            layout = of_identity(gdb_types.structs(), gdb_types.constants(), identity, origin)
+            layout = of_identity(structs, gdb_types.constants(), identity, origin)
         else:
             layout = for_identity(identity)
     except (NoLayout, ValueError) as error:

@@ -21,8 +21,9 @@ class Record:
         """The field as an unsigned integer. KeyError: not in this VM's layout; `Unreadable`: not in its memory."""
         field = self.layout.field(self.struct, path)
         if field.width == self.memory.word_size:
-            return self.memory.word(self.address + field.offset)
-        return int.from_bytes(self.memory.read(self.address + field.offset, field.width), self.memory.byteorder)
+            return field.value(self.memory.word(self.address + field.offset))
+        data = self.memory.read(self.address + field.offset, field.width)
+        return field.value(int.from_bytes(data, self.memory.byteorder))
 
     def field_address(self, path: str) -> int:
         """Where the field lies."""

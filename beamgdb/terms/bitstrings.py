@@ -1,8 +1,9 @@
 """Binaries, bitstrings and match contexts (erl_binary.h, erl_bits.h and global.h of OTP 25 and 27)."""
 
+from beamgdb.memory import CachedMemory
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import Bitstring, LayoutUnknown, MatchContext, UnknownBoxed, Value
-from jit.otp.tags import ARITY_SHIFT, Kind
+from jit.otp.tags import ARITY_SHIFT, BOXED, HEADER_MASK, HEADERS_IN_BITS, PRIMARY_MASK, Kind
 from jit.otp.things import BinRef, ErlBinMatchState, ErlHeapBin, ErlHeapBits, ErlSubBin, ErlSubBits, ProcBin
 
 
@@ -67,6 +68,24 @@ def sub_bits(source: Source, address: int, header: int, limit: int) -> Value:
         return MatchContext(_bits(source, base, start, end - start, limit, "sub"), start)
     storage = "writable" if flags & ErlSubBits.FLAG_VOLATILE else "refc"
     return _bits(source, base, start, end - start, limit, storage)
+
+
+def literal_bytes(memory: CachedMemory, word: int, size: int) -> bytes | None:
+    """The bytes of a literal that must be a binary of `size` bytes, as OTP 28 has names of atoms (atom.c, atom_alloc);
+    None where it is none. For what terms of all kinds are read with. Raises Unreadable."""
+    address = word & -memory.word_size
+    if word & PRIMARY_MASK != BOXED:
+        return None
+    header = memory.word(address)
+    if header & HEADER_MASK == HEADERS_IN_BITS[Kind.HEAP_BITS]:
+        start, end = 0, memory.word(address + ErlHeapBits.SIZE * memory.word_size)
+        base = address + ErlHeapBits.DATA * memory.word_size
+    elif header == ErlSubBits.ARITY << ARITY_SHIFT | HEADERS_IN_BITS[Kind.SUB_BITS]:
+        words = memory.words(address, ErlSubBits.WORDS)
+        start, end, base = words[ErlSubBits.START], words[ErlSubBits.END], words[ErlSubBits.BASE_FLAGS]
+    else:
+        return None
+    return memory.read(base, size) if (start, end, base & ErlSubBits.FLAG_MASK) == (0, 8 * size, 0) else None
 
 
 def _on_heap(source: Source, address: int, header: int, bits: int, limit: int) -> Bitstring:

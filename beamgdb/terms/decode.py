@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from beamgdb.memory import CachedMemory, Memory, Unreadable
-from beamgdb.terms import bitstrings, funs, identifiers, maps
+from beamgdb.terms import bitstrings, funs, identifiers, maps, native_records
 from beamgdb.terms.headers import believable_arity
 from beamgdb.terms.quoting import printable
 from beamgdb.terms.slots import SlotOrder
@@ -21,6 +21,7 @@ from beamgdb.terms.values import (
     List,
     Map,
     Moved,
+    NativeRecord,
     Tuple,
     UnknownBoxed,
     UnknownWord,
@@ -28,7 +29,6 @@ from beamgdb.terms.values import (
     Value,
 )
 from beamgdb.terms.values import NIL as NIL_VALUE
-from jit.otp.features import FUN_HEADERS
 from jit.otp.tags import (
     ARITY_SHIFT,
     ATOM,
@@ -73,6 +73,7 @@ _BITS: dict[Kind, Callable[[Source, int, int, int], Value]] = {
 
 #: Kinds that decode to a leaf of fixed length: function of (source, address, header).
 _LEAVES: dict[Kind, Callable[[Source, int, int], Value]] = {
+    Kind.FUN: funs.fun,
     Kind.REF: identifiers.local_reference,
     Kind.EXTERNAL_PID: identifiers.external_pid,
     Kind.EXTERNAL_PORT: identifiers.external_port,
@@ -263,8 +264,8 @@ class _Decoding:
             return self._float(address, header)
         if kind is Kind.POS_BIG or kind is Kind.NEG_BIG:
             return self._big(address, header, kind is Kind.NEG_BIG)
-        if kind is Kind.FUN:
-            return (funs.fun_27 if FUN_HEADERS.of(self.tags.release) else funs.fun_25)(source, address, header)
+        if kind is Kind.RECORD:
+            return self._native_record(address, header, depth)
         if kind in _BITS:
             return _BITS[kind](source, address, header, self.limits.bytes)
         if kind in _LEAVES:
@@ -301,6 +302,12 @@ class _Decoding:
         if rest is None and len(pairs) < size:
             rest = ELIDED
         return Map(tuple(pairs), size, rest)
+
+    def _native_record(self, address: int, header: int, depth: int) -> Value:
+        limit = min(self.limits.width, max(self.left, 0)) if depth > 0 else 0
+        found = native_records.definition(self.source, address, header, limit)
+        fields = tuple([(name, self.term(self.memory.word(where), depth - 1)) for name, where in found.fields])
+        return NativeRecord(found.module, found.name, fields, ELIDED if len(fields) < found.size else None)
 
     def _pairs(self, address: int, header: int, limit: int) -> Iterator[maps.Pair]:
         if maps.is_flat(header):

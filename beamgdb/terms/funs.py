@@ -1,9 +1,17 @@
-"""Funs, local and external (erl_fun.h and export.h of OTP 25 and 27)."""
+"""Funs, local and external (erl_fun.h and export.h of OTP 25, 27 and 29)."""
 
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import Atom, ExternalFun, Fun, LayoutUnknown, UnknownBoxed, Value
-from jit.otp.tags import FUN_ARITY_SHIFT, FUN_ENV_SHIFT, MAX_FUN_ARITY, Kind
+from jit.otp.features import FUN_HEADERS, LASTING_FUNS
+from jit.otp.tags import FUN_ARITY_SHIFT, FUN_ENV_SHIFT, FUN_KIND_SHIFT, MAX_FUN_ARITY, Kind
 from jit.otp.things import ErlFunThing25, ErlFunThing27
+
+
+def fun(source: Source, address: int, header: int) -> Value:
+    """A fun as the release has it."""
+    if LASTING_FUNS.of(source.tags.release):
+        return fun_28(source, address, header)
+    return (fun_27 if FUN_HEADERS.of(source.tags.release) else fun_25)(source, address, header)
 
 
 def fun_25(source: Source, address: int, header: int) -> Value:
@@ -27,6 +35,17 @@ def fun_27(source: Source, address: int, header: int) -> Value:
     if not environment:
         return _external(source, address, entry)
     return _local(source, address, entry, header >> FUN_ARITY_SHIFT & 0xFF, environment - 1)
+
+
+def fun_28(source: Source, address: int, header: int) -> Value:
+    """Arity, number of variables and whether it is external are in the header."""
+    entry = source.memory.word(address + ErlFunThing27.ENTRY * source.tags.word_size)
+    external, free = header >> FUN_KIND_SHIFT, header >> FUN_ENV_SHIFT & MAX_FUN_ARITY
+    if external > 1 or external and free:
+        raise Malformed(UnknownBoxed(address, header, "impossible size"))
+    if external:
+        return _external(source, address, entry)
+    return _local(source, address, entry, header >> FUN_ARITY_SHIFT & MAX_FUN_ARITY, free)
 
 
 def _local(source: Source, address: int, entry: int, arity: int, free: int) -> Value:

@@ -1,10 +1,11 @@
 """Telling header words from other untagged words, and sound ones from broken ones."""
 
-from jit.otp.features import FUN_HEADERS
+from jit.otp.features import FUN_HEADERS, LASTING_FUNS
 from jit.otp.tags import (
     ARITY_SHIFT,
     FUN_ARITY_SHIFT,
     FUN_ENV_SHIFT,
+    FUN_KIND_SHIFT,
     MAP_ARITY_MASK,
     MAP_ARITY_SHIFT,
     MAP_NODE,
@@ -45,6 +46,7 @@ _FIXED_ARITY: dict[Kind, dict[int, int]] = {
 #: Largest believable size of the other kinds, in words.
 _MAX_ARITY: dict[Kind, int] = {
     Kind.TUPLE: MAX_TUPLE_ARITY,
+    Kind.RECORD: MAX_TUPLE_ARITY,
     Kind.REF: max(RefThing.PID_ARITY.values()),
     Kind.EXTERNAL_REF: 8,
     Kind.HEAP_BIN: ErlHeapBin.MAX_ARITY,
@@ -80,6 +82,12 @@ def _fun_arity(tags: TagScheme, header: int) -> int | None:
         arity = header >> ARITY_SHIFT
         return arity if arity == ErlFunThing25.ARITY else None
     spare = header >> ARITY_SHIFT & ((1 << (FUN_ARITY_SHIFT - ARITY_SHIFT)) - 1)
-    if spare or header >> FUN_ENV_SHIFT > MAX_FUN_ARITY + 1:
+    environment = header >> FUN_ENV_SHIFT
+    external = 1 << FUN_KIND_SHIFT - FUN_ENV_SHIFT
+    if LASTING_FUNS.of(tags.release):
+        is_sound = environment <= MAX_FUN_ARITY or environment == external
+    else:
+        is_sound = environment <= MAX_FUN_ARITY + 1
+    if spare or not is_sound:
         return None
     return header >> FUN_ARITY_SHIFT & MAX_FUN_ARITY

@@ -26,6 +26,7 @@ from beamgdb.terms.values import (
     Map,
     MatchContext,
     Moved,
+    NativeRecord,
     NodeOfTerm,
     NonValue,
     Pid,
@@ -96,6 +97,13 @@ def _map(value: Map, style: Style) -> str:
     if value.rest is not None:
         parts.append(term_text(value.rest, style))
     return "#{" + ",".join(parts) + "}"
+
+
+def _native_record(value: NativeRecord, style: Style) -> str:
+    parts = [f"{_atom(key, style)} = {term_text(item, style)}" for key, item in value.fields]
+    if value.rest is not None:
+        parts.append(term_text(value.rest, style))
+    return f"#{_atom(value.module, style)}:{_atom(value.name, style)}{{{','.join(parts)}}}"
 
 
 def _bitstring(value: Bitstring, style: Style) -> str:
@@ -217,6 +225,7 @@ _WRITERS: Final[dict[type, Callable[[Any, Style], str]]] = {
     List: _list,
     Tuple: _tuple,
     Map: _map,
+    NativeRecord: _native_record,
     Bitstring: _bitstring,
     MatchContext: _match_context,
     HugeInteger: _huge_integer,

@@ -42,6 +42,16 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeRecord:
+    """A record of OTP 29, defined by `module`. `fields` are names and values in the order of its definition."""
+
+    module: Atom
+    name: Atom
+    fields: tuple[tuple[Atom, "Value"], ...]
+    rest: "Value | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Bitstring:
     """`bits` in all, the first of them in `data` (left-aligned; unused low bits of the last byte are zero).
 
@@ -216,8 +226,9 @@ class Elided:
 
 
 Term: TypeAlias = (
-    int | float | Atom | List | Tuple | Map | Bitstring | HugeInteger | Pid | Port | Reference | Fun | ExternalFun
-)
+    int | float | Atom | List | Tuple | Map | NativeRecord | Bitstring | HugeInteger | Pid | Port | Reference | Fun
+    | ExternalFun
+)  # fmt: skip
 NotTerm: TypeAlias = (
     MatchContext | Catch | ContinuationPointer | Header | Internal | NonValue | Moved
     | UnreadableTerm | UnknownWord | UnknownBoxed | LayoutUnknown | UnresolvedId | Elided

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
+from beamgdb.terms.bitstrings import literal_bytes
 
 PAGE_SHIFT = 10
 """`INDEX_PAGE_SHIFT` of index.h: entries of an index table come in pages of 1024."""
@@ -41,4 +42,8 @@ class AtomTable:
         page = memory.word(self._table["seg_table"] + memory.word_size * (index >> PAGE_SHIFT))
         atom = Record(memory, layout, "Atom", memory.word(page + memory.word_size * (index % (1 << PAGE_SHIFT))))
         size = atom["len"]
-        return memory.read(atom["name"], size).decode("utf-8") if size <= MAX_NAME_BYTES else None
+        if size > MAX_NAME_BYTES:
+            return None
+        is_term = layout.has("Atom", "u.bin")
+        name = literal_bytes(memory, atom["u.bin"], size) if is_term else memory.read(atom["name"], size)
+        return None if name is None else name.decode("utf-8")

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from typing import Final
 
 from jit.otp import vm_flags
-from jit.otp.features import BITS_NOT_BYTES, FUN_REFERENCES, TRACE_SESSIONS
+from jit.otp.features import BITS_NOT_BYTES, FUN_HEADERS, FUN_REFERENCES, TRACE_SESSIONS
 from jit.otp.layouts.layout import load_table
 from jit.otp.layouts.resolve import Field
 from jit.otp.layouts.wanted import NATIVE, native
@@ -60,7 +60,9 @@ class NativeLayout:
     @property
     def fun_words(self) -> int:
         """Words of a fun without its variables: ERL_FUN_SIZE, and a reference where there are some (erl_fun.h)."""
-        return ErlFunThing27.ENV + 1 if FUN_REFERENCES.of(self.otp) else ErlFunThing25.ENV
+        if not FUN_HEADERS.of(self.otp):
+            return ErlFunThing25.ENV
+        return ErlFunThing27.ENV + (1 if FUN_REFERENCES.of(self.otp) else 0)
 
     @cached_property
     def identity(self) -> str:

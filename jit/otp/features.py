@@ -12,14 +12,16 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """``since`` is the first release that has it, ``source`` says where that is seen."""
+    """``since`` is the first release that has it, ``source`` says where that is seen, ``until`` is the first one that
+    no longer has it."""
 
     since: int
     source: str
+    until: int | None = None
 
     def of(self, release: int) -> bool:
         """Whether a release has it."""
-        return release >= self.since
+        return release >= self.since and (self.until is None or release < self.until)
 
 
 LONG_IDENTIFIERS: Final = Feature(26, "erl_term.h, _PID_DATA_SIZE and _PID_NUM_SIZE; pull request 6827")
@@ -31,8 +33,12 @@ BITS_NOT_BYTES: Final = Feature(27, "erl_bits.h, ErlSubBits, ErlHeapBits and Bin
 FUN_HEADERS: Final = Feature(27, "erl_fun.h, FUN_HEADER_ARITY_OFFS; pull request 7314")
 """The header word of a fun has its arity and its number of variables."""
 
-FUN_REFERENCES: Final = Feature(27, "erl_fun.h, FunRef; pull request 7948")
+FUN_REFERENCES: Final = Feature(27, "erl_fun.h, FunRef; pull requests 7948 and 8674", until=28)
 """Behind the variables of a local fun is a term that keeps its entry."""
+
+LASTING_FUNS: Final = Feature(28, "erl_fun.h, is_external_fun and ErlFunEntry; pull request 8674")
+"""What a fun is made of lives for ever, as exports do, and is not counted; a bit of a fun's header says that it is
+external."""
 
 COLLISION_NODES: Final = Feature(26, "erl_map.c, not in 25; pull request 7249 of May 2023 found them there")
 """Keys of a large map whose hashes are the same are in a tuple."""
@@ -43,11 +49,21 @@ SHORT_INTEGERS: Final = Feature(27, "erl_term.h, BIG_ARITY_MAX; pull request 742
 WHOLE_ALIASES: Final = Feature(27, "what nodes of 25 and 27 print; of 26 it is not known")
 """A reference that is a pid's alias is written with all of its numbers, and not with three."""
 
+ATOM_LITERALS: Final = Feature(28, "atom.h, Atom.u.bin; pull request 8631")
+"""The name of an atom is a term, a binary among the literals."""
+
+NATIVE_RECORDS: Final = Feature(29, "erl_record.h; erl_term.h, RECORD_SUBTAG")
+"""Records are terms of their own kind."""
+
 TRACE_SESSIONS: Final = Feature(27, "erl_ptab.h, ErtsTracee; erl_trace.h, ErtsTraceSession")
 """A process has a tracer in each of several sessions."""
 
 QUEUE_LENGTHS: Final = Feature(27, "erl_message.h, ErtsSignalPrivQueues.mq_len; erl_process.h, FS_MON_MSGQ_LEN")
 """The queue of a process counts messages apart from signals, and can be watched for being long."""
+
+PRIORITY_MESSAGES: Final = Feature(28, "erl_message.h, ERTS_RECV_MARKER_TYPE_PRIO_Q_END; pull request 9269")
+"""Some messages come before others, with a marker between them. Of a monitor or link flags and type share a word
+(erl_monitor_link.h, ERTS_ML_TYPE_MASK)."""
 
 MAYBE: Final = Feature(27, "lib/stdlib/src/erl_features.erl, maybe_expr")
 """``maybe`` and ``else`` are reserved words if nobody says otherwise."""

@@ -1,15 +1,22 @@
 """How a term is tagged, as data, per OTP release and word size.
 
-Source: `erl_term.h`, `erl_map.h`, `erl_fun.h`, `big.h` and `erl_ptab.h` of OTP 25.2.3 and 27.3.4.1. The lowest two
-bits of a word are its primary tag; immediates go on with four or six tag bits; a header word has a four-bit subtag
-above the primary tag and a size above that. Primary and immediate tags are the same in both releases; subtags are not.
+Source: `erl_term.h`, `erl_map.h`, `erl_fun.h`, `big.h` and `erl_ptab.h` of OTP 25.2.3, 27.3.4.1 and 29.1.1. The lowest
+two bits of a word are its primary tag; immediates go on with four or six tag bits; a header word has a four-bit subtag
+above the primary tag and a size above that. Primary and immediate tags are the same in all releases; subtags are not.
 """
 
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from jit.otp.features import BITS_NOT_BYTES, LONG_IDENTIFIERS, SHORT_INTEGERS, WHOLE_ALIASES
+from jit.otp.features import (
+    BITS_NOT_BYTES,
+    FUN_REFERENCES,
+    LONG_IDENTIFIERS,
+    NATIVE_RECORDS,
+    SHORT_INTEGERS,
+    WHOLE_ALIASES,
+)
 
 # Primary tags (bits 0 and 1).
 PRIMARY_MASK: Final = 0x3
@@ -58,10 +65,12 @@ MAP_HEAD_BITMAP: Final = 3
 #: A flatmap has at most this many keys (erl_map.h, MAP_SMALL_MAP_LIMIT).
 MAX_FLATMAP_SIZE: Final = 32
 
-# OTP 27 fun headers: arity in bits 8 to 15, environment size (0 for an external fun) above.
+# Fun headers since OTP 27: arity in bits 8 to 15, environment size above; in 27 that is 0 for an external fun.
 FUN_ARITY_SHIFT: Final = 8
 FUN_ENV_SHIFT: Final = 16
-#: Arities and numbers of free variables are bytes in both releases.
+#: Since OTP 28 the environment size is a byte, and this bit is that of an external fun. There is nothing above it.
+FUN_KIND_SHIFT: Final = 24
+#: Arities and numbers of free variables are bytes in all releases.
 MAX_FUN_ARITY: Final = 0xFF
 
 
@@ -83,11 +92,13 @@ class Kind(Enum):
     PROC_BIN = "refc binary"
     HEAP_BIN = "heap binary"
     SUB_BIN = "sub binary"
-    # OTP 27
+    # since OTP 27, a fun ref only there
     FUN_REF = "fun ref"
     HEAP_BITS = "heap bitstring"
     SUB_BITS = "sub bitstring"
     BIN_REF = "binary ref"
+    # since OTP 29
+    RECORD = "native record"
 
 
 #: By the four bits of a header word above the primary tag, before bit strings were counted in bits, and since.
@@ -98,19 +109,32 @@ _SUBTAGS_IN_BYTES: Final = (
     Kind.EXTERNAL_PID, Kind.EXTERNAL_PORT, Kind.EXTERNAL_REF, Kind.MAP,
 )  # fmt: skip
 _SUBTAGS_IN_BITS: Final = (
-    Kind.TUPLE, Kind.FUN_REF, Kind.POS_BIG, Kind.NEG_BIG,
+    Kind.TUPLE, None, Kind.POS_BIG, Kind.NEG_BIG,
     Kind.REF, Kind.FUN, Kind.FLOAT, None,
     Kind.HEAP_BITS, Kind.SUB_BITS, Kind.BIN_REF, Kind.MAP,
     Kind.EXTERNAL_PID, Kind.EXTERNAL_PORT, Kind.EXTERNAL_REF, None,
 )  # fmt: skip
 
+#: What not all releases have that count bits: the feature, and where it is.
+_SOMETIMES: Final = ((FUN_REFERENCES, 0x1, Kind.FUN_REF), (NATIVE_RECORDS, 0x7, Kind.RECORD))
+
+
+def _subtags(release: int) -> tuple[Kind | None, ...]:
+    """What subtags stand for in a release."""
+    if not BITS_NOT_BYTES.of(release):
+        return _SUBTAGS_IN_BYTES
+    subtags = list(_SUBTAGS_IN_BITS)
+    for feature, subtag, kind in _SOMETIMES:
+        if feature.of(release):
+            subtags[subtag] = kind
+    return tuple(subtags)
 
 
 def _headers(subtags: tuple[Kind | None, ...]) -> dict[Kind, int]:
     return {kind: subtag << SUBTAG_SHIFT | HEADER for subtag, kind in enumerate(subtags) if kind is not None}
 
 
-#: A header word without its arity, in either scheme.
+#: A header word without its arity, in either scheme: what all of its releases have.
 HEADERS_IN_BYTES: Final = _headers(_SUBTAGS_IN_BYTES)
 HEADERS_IN_BITS: Final = _headers(_SUBTAGS_IN_BITS)
 
@@ -126,15 +150,15 @@ SIGNAL_HEADER: Final = HEADERS_IN_BITS[Kind.EXTERNAL_PID]
 #: Kinds of boxed terms that are the same in all known releases, and need no C structure to be read.
 _SAME_IN_ALL: Final = frozenset({Kind.TUPLE, Kind.POS_BIG, Kind.NEG_BIG, Kind.FLOAT})
 
-#: What `erl_etp.c` calls kinds, where that is not as here.
-_ETP_NAMES: Final = {Kind.TUPLE: "arityval"}
+#: What `erl_etp.c` calls kinds, where that is not as here; None for one that it does not tell.
+_ETP_NAMES: Final = {Kind.TUPLE: "arityval", Kind.RECORD: None}
 _ETP_MAPS: Final = {
     "head_flatmap": MAP_FLAT, "node_bitmap": MAP_NODE, "head_array": MAP_HEAD_ARRAY, "head_bitmap": MAP_HEAD_BITMAP,
 }  # fmt: skip
 
-#: Releases whose term format is known. 26 is 25 but for what `jit.otp.features` says. Of 28 it is known that funs have
-#: no reference and a bit for being external (erl_fun.h; pull request 8674), but not whether that is all.
-RELEASES: Final = (25, 26, 27)
+#: Releases whose term format is known. 26 is 25 but for what `jit.otp.features` says. Funs of 28 are those of 29, as its
+#: erl_fun.h has them; what is the same in 27 and 29 is taken to be so in 28 too, and native records came in 29.
+RELEASES: Final = (25, 26, 27, 28, 29)
 
 
 @dataclass(frozen=True)
@@ -167,6 +191,7 @@ class TagScheme:
     def told(self) -> dict[str, int]:
         """What a VM tells of this in numbers that it exports since OTP 27, by their names (erl_etp.c)."""
         headers = _headers(self.subtags)
+        named = {_ETP_NAMES.get(kind, kind.name.lower()): header for kind, header in headers.items()}
         return {
             "etp_tag_primary_mask": PRIMARY_MASK, "etp_tag_primary_header": HEADER, "etp_tag_primary_list": CONS,
             "etp_tag_primary_boxed": BOXED, "etp_tag_immed1_mask": IMMED1_MASK, "etp_tag_immed1_size": IMMED1_BITS,
@@ -175,7 +200,7 @@ class TagScheme:
             "etp_tag_immed2_catch": CATCH, "etp_tag_immed2_nil": NIL, "etp_tag_header_mask": HEADER_MASK,
             "etp_header_subtag_mask": SUBTAG_MASK << SUBTAG_SHIFT, "etp_header_arity_offs": ARITY_SHIFT,
             "etp_tag_literal_ptr": self.literal_bit,
-            **{f"etp_{_ETP_NAMES.get(kind, kind.name.lower())}_subtag": header for kind, header in headers.items()},
+            **{f"etp_{name}_subtag": header for name, header in named.items() if name is not None},
             **{f"etp_map_subtag_{name}": one << ARITY_SHIFT | headers[Kind.MAP] for name, one in _ETP_MAPS.items()},
         }  # fmt: skip
 
@@ -189,7 +214,7 @@ def tag_scheme(release: int, word_size: int, *, debug: bool = False, literal_bit
     """
     if release not in RELEASES or word_size not in (4, 8):
         raise LookupError(f"the term format of OTP {release} on {8 * word_size} bits is not known")
-    subtags = _SUBTAGS_IN_BITS if BITS_NOT_BYTES.of(release) else _SUBTAGS_IN_BYTES
+    subtags = _subtags(release)
     is_long = LONG_IDENTIFIERS.of(release)
     return TagScheme(
         release=release,

@@ -1,8 +1,8 @@
 """Where the parts of a boxed object lie, counted in words from its header word.
 
 Source: the structures of the same names in `global.h`, `erl_binary.h`, `erl_bits.h`, `erl_fun.h`, `erl_map.h` and
-`erl_term.h` of OTP 25.2.3 and 27.3.4.1. `ARITY` is the size field of the header where it is fixed. These objects are
-made of whole words, so one declaration serves both word sizes.
+`erl_term.h` of OTP 25.2.3, 27.3.4.1 and 29.1.1, and in `erl_record.h` of the last. `ARITY` is the size field of the
+header where it is fixed. These objects are made of whole words, so one declaration serves both word sizes.
 """
 
 from typing import Final
@@ -64,13 +64,13 @@ class ErlBinMatchState:  # OTP 25
     SAVE_OFFSET: Final = 5  # the first saved position, if there is one
 
 
-class ErlHeapBits:  # OTP 27
+class ErlHeapBits:  # since OTP 27
     MAX_ARITY: Final = ErlHeapBin.MAX_ARITY
     SIZE: Final = 1  # bits
     DATA: Final = 2
 
 
-class ErlSubBits:  # OTP 27
+class ErlSubBits:  # since OTP 27
     ARITY: Final = 4
     WORDS: Final = 5
     BASE_FLAGS: Final = 1
@@ -82,7 +82,7 @@ class ErlSubBits:  # OTP 27
     FLAG_MASK: Final = 3
 
 
-class BinRef:  # OTP 27
+class BinRef:  # since OTP 27
     ARITY: Final = 2
     VAL: Final = 1
 
@@ -102,10 +102,22 @@ class ErlFunThing25:
     ENV: Final = 5
 
 
-class ErlFunThing27:
+class ErlFunThing27:  # and since
     WORDS: Final = 2
     ENTRY: Final = 1
     ENV: Final = 2
+
+
+class ErtsRecordInstance:  # since OTP 29
+    DEFINITION: Final = 1
+    VALUES: Final = 2
+
+
+class ErtsRecordDefinition:  # since OTP 29; its header is that of a tuple
+    FIELD_ORDER: Final = 1  # a tuple of small integers: places of the fields in the order of the source
+    MODULE: Final = 3
+    NAME: Final = 4
+    KEYS: Final = 6  # atoms, as values are in an order of the VM's own
 
 
 class RefThing:

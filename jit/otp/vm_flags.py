@@ -1,7 +1,8 @@
 """Flags of processes, their states and reasons to fail, under the names that they have in OTP.
 
 Source: the files below ``erts/emulator/beam`` of OTP 25.2.3 and 27.3.4.1, in which they are the same but for what
-`_SINCE` says. 26 is taken to be as both its neighbours are.
+`_SINCE` says. 26 is taken to be as both its neighbours are. The state of a process has the same flags in 29.1.1, and so
+in 28; of the others some have moved there.
 """
 
 from __future__ import annotations
@@ -70,8 +71,11 @@ BSF_LITTLE: Final = 2
 BSF_SIGNED: Final = 4
 BSF_NATIVE: Final = 16
 
-#: Releases of which that is known.
+#: Releases of which all that is known.
 RELEASES: Final = (25, 26, 27)
+
+#: Releases of which `ERTS_PSFLG` is known.
+WITH_STATES: Final = (*RELEASES, 28, 29)
 
 #: Those that not all of these releases have.
 _SINCE: Final[Mapping[str, Feature]] = {"FS_MON_MSGQ_LEN_LONG": QUEUE_LENGTHS}
@@ -79,13 +83,15 @@ _SINCE: Final[Mapping[str, Feature]] = {"FS_MON_MSGQ_LEN_LONG": QUEUE_LENGTHS}
 
 def of_state(release: int) -> Mapping[str, int]:
     """Bits of `Process.state` by what follows `ERTS_PSFLG_` in their names. Raises LookupError as `numbers` does."""
-    if release not in RELEASES:
-        raise LookupError(f"the flags of processes of OTP {release} are not known")
+    if release not in WITH_STATES:
+        raise LookupError(f"the states of processes of OTP {release} are not known")
     return ERTS_PSFLG
 
 
 def numbers(release: int) -> dict[str, int]:
     """All that a release has, by their names in OTP. Raises LookupError for one of which they are not known."""
+    if release not in RELEASES:
+        raise LookupError(f"the flags of processes of OTP {release} are not known")
     state = {f"ERTS_PSFLG_{name}": bit for name, bit in of_state(release).items()}
     found = {name: value for name, value in globals().items() if isinstance(value, int) and name.isupper()}
     return {name: value for name, value in found.items() if name not in _SINCE or _SINCE[name].of(release)} | state

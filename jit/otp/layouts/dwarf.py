@@ -2,7 +2,7 @@
 
 Only what is asked for is read: a unit's top-level entries are walked once, and the walk over units stops as soon as
 every wanted name has been seen. References: DWARF 5, 2.13 (siblings), 3.1 (units), 5.3 (typedefs), 5.5 (arrays), 5.7
-(structures, members, enumerations).
+(structures, members, bit fields, enumerations); DWARF 3, 5.6.6 (bit fields as they were).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarfinfo import DWARFInfo
 from elftools.elf.elffile import ELFFile
 
-from jit.otp.layouts.resolve import Field, Member, StructType, flattened
+from jit.otp.layouts.resolve import Field, Member, StructType, bit_field, flattened
 
 AGGREGATES = frozenset({"DW_TAG_structure_type", "DW_TAG_union_type", "DW_TAG_class_type"})
 TRANSPARENT = frozenset({"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_atomic_type"})
@@ -57,6 +57,7 @@ class DwarfTypes:
         self._structs: dict[int, StructType] = {}
         with _damage_as_no_debug_info():
             info = _dwarf_info(stream)
+            self._lowest_bit_first = bool(info.config.little_endian)
             self.word_size = int(info.config.default_address_size)
             self._index(info, preferred_units)
 
@@ -125,11 +126,15 @@ class DwarfTypes:
     def _struct(self, die: DIE) -> StructType:
         known = self._structs.get(die.offset)
         if known is None:
-            members = flattened(self._member(d) for d in _children(die) if d.tag == "DW_TAG_member")
+            found = (self._member(d) for d in _children(die) if d.tag == "DW_TAG_member")
+            members = flattened(member for member in found if member is not None)
             known = self._structs[die.offset] = StructType(_number(die, "DW_AT_byte_size"), members)
         return known
 
-    def _member(self, die: DIE) -> tuple[str | None, Member]:
+    def _member(self, die: DIE) -> tuple[str | None, Member] | None:
+        """Name and place of a member; None for a bit field of a machine that counts from the highest bit."""
+        if "DW_AT_bit_size" in die.attributes:
+            return (_name(die) or None, Member(self._bit_field(die))) if self._lowest_bit_first else None
         offset = _number(die, "DW_AT_data_member_location")
         target = self._stripped(die.get_DIE_from_attribute("DW_AT_type"))
         elements: int | None = None
@@ -138,6 +143,17 @@ class DwarfTypes:
             target = self._stripped(target.get_DIE_from_attribute("DW_AT_type"))
         inner = self._struct(target) if target is not None and target.tag in AGGREGATES else None
         return _name(die) or None, Member(Field(offset, self._width(target), elements), inner)
+
+    def _bit_field(self, die: DIE) -> Field:
+        """Since DWARF 4 its position is counted from the struct; before, from the highest bit of the bytes it is in."""
+        count = _number(die, "DW_AT_bit_size")
+        width = self._width(self._stripped(die.get_DIE_from_attribute("DW_AT_type")))
+        position = _number(die, "DW_AT_data_bit_offset", 8 * _number(die, "DW_AT_data_member_location"))
+        if "DW_AT_bit_offset" in die.attributes:
+            position += 8 * _number(die, "DW_AT_byte_size", width) - _number(die, "DW_AT_bit_offset") - count
+        if not 0 < count <= 8 * width or position < 0:
+            raise NoDebugInfo(f"impossible bit field at {die.offset:#x}")
+        return bit_field(position, count, width)
 
     def _width(self, target: DIE | None) -> int:
         if target is None:

@@ -10,11 +10,11 @@ from jit.otp.layouts.executable import BadExecutable, Executable
 from jit.otp.layouts.identity import Identity, read_build, read_config_h, read_identity
 from jit.otp.layouts.layout import NEEDED, Layout, TableKey, of_identity, to_json
 from jit.otp.layouts.resolve import resolve
-from jit.otp.layouts.wanted import NATIVE, all_c_names, native
+from jit.otp.layouts.wanted import NATIVE, ONLY, all_c_names, has, native
 from jit.system import whole_files
 from jit.system.command_line import told
 
-OTP_VERSION = re.compile(r"\d{1,3}(\.\d{1,4}){1,5}")
+OTP_VERSION = re.compile(r"\d{1,3}(\.\d{1,4}){0,5}")
 
 
 #: What the options of configure and the headers of the system have made: lines of config.h on which structures depend,
@@ -33,6 +33,8 @@ def extract(debug_file: Path, binary: Path | None = None, otp: str | None = None
     `otp` is the patch release ("25.2.3"); without it, the OTP_VERSION file of the tree around the file is asked.
     Raises CannotExtract.
     """
+    if otp is not None and not OTP_VERSION.fullmatch(otp):
+        raise CannotExtract(f"{otp}: no release of OTP, such as 25.2.3")
     try:
         identity, build = _identity(debug_file, binary)
         types = open_types(debug_file, all_c_names())
@@ -95,11 +97,13 @@ def find_otp_version(beam: Path, identity: Identity) -> str:
 
 
 def _lacking(layout: Layout) -> list[str]:
-    """What native code needs of a VM that runs it, and is not there."""
-    if (layout.arch, layout.flavour) != NATIVE:
-        return []
-    needed = native(int(layout.release.partition(".")[0]))
-    return [f"{struct}.{field}" for struct, field in needed if not layout.has(struct, field)]
+    """What its release has and is not there; and what native code needs of a VM that runs it."""
+    release = int(layout.release.partition(".")[0])
+    needed = [name for name in ONLY if has(release, name)]
+    if (layout.arch, layout.flavour) == NATIVE:
+        needed += [f"{struct}.{field}" for struct, field in native(release)]
+    parts = ((name, name.partition(".")) for name in dict.fromkeys(needed))
+    return [name for name, (struct, _, field) in parts if not layout.has(struct, field or None)]
 
 
 def _identity(debug_file: Path, binary: Path | None) -> tuple[Identity, dict[str, int]]:

@@ -1,13 +1,14 @@
 """Where fields lie in one particular VM: a `Layout`, from its types or from a built-in table.
 
 A table is a JSON file in `tables/`, named by erts version, architecture and flavour, so that finding one reads no
-other. In it a field is [offset, width] or, for an array, [offset, width of an element, number of elements].
+other. In it a field is [offset, width] or, for an array, [offset, width of an element, number of elements], or, for a
+bit field, [offset, width, null, [lowest bit, number of bits]].
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -167,7 +168,7 @@ def known(directory: Path = TABLES) -> list[TableKey]:
 def from_json(table: Mapping[str, Any]) -> Layout:
     """The layout that a table's JSON describes."""
     structs = {
-        name: StructLayout(struct["size"], {path: Field(*field) for path, field in struct["fields"].items()})
+        name: StructLayout(struct["size"], {path: _field(*field) for path, field in struct["fields"].items()})
         for name, struct in table["structs"].items()
     }
     key = TableKey(table["erts"], table["arch"], table["flavour"])
@@ -192,9 +193,22 @@ def to_json(layout: Layout) -> str:
     return "{\n" + "\n".join(lines) + '\n"structs": {\n' + ",\n".join(structs) + "\n}}\n"
 
 
+def _field(offset: int, width: int, elements: int | None = None, bits: Sequence[int] | None = None) -> Field:
+    if bits is None:
+        return Field(offset, width, elements)
+    lowest, count = bits
+    return Field(offset, width, elements, (lowest, count))
+
+
 def _struct(struct: StructLayout) -> dict[str, Any]:
-    fields = {path: list(f if f.elements is not None else f[:2]) for path, f in struct.fields.items()}
-    return {"size": struct.size, "fields": fields}
+    return {"size": struct.size, "fields": {path: _told(field) for path, field in struct.fields.items()}}
+
+
+def _told(field: Field) -> list[Any]:
+    """A field without what it has not, as `_field` takes it."""
+    if field.bits is not None:
+        return list(field)
+    return list(field[:2] if field.elements is None else field[:3])
 
 
 def _compact(value: object) -> str:

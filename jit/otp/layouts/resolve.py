@@ -18,11 +18,30 @@ class Field(NamedTuple):
 
     `elements` is None for a field that is no array, their number for an array, 0 for a flexible array member.
     Widths differ between releases even where the name does not: Process.arity is a word in OTP 25, a byte in 27.
+    `bits` is None but for a bit field, which shares its bytes with others: number of its lowest bit in the number that
+    the `width` bytes at `offset` are, and how many bits it has.
     """
 
     offset: int
     width: int
     elements: int | None = None
+    bits: tuple[int, int] | None = None
+
+    def value(self, number: int) -> int:
+        """The field's value of the unsigned number that its bytes are."""
+        if self.bits is None:
+            return number
+        lowest, count = self.bits
+        return number >> lowest & (1 << count) - 1
+
+
+def bit_field(position: int, count: int, width: int) -> Field:
+    """The bit field of `count` bits from bit `position` of its struct on, lowest bits first, as on little-endian
+    machines; `width` is that of its type in bytes, to a multiple of which its bytes are aligned unless it is packed."""
+    offset = position // (8 * width) * width
+    if position + count > 8 * (offset + width):
+        offset, width = position // 8, (position % 8 + count + 7) // 8
+    return Field(offset, width, None, (position - 8 * offset, count))
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 Names are the VM's own: the typedef where there is one, else the struct tag. Where releases differ in the name only, the
 newest name is the logical one and the older follow as alternatives. What only some releases or flavours have is
-declared apart (`sometimes`); asking a layout for it raises KeyError where it is absent. What native code and its glue
-use is marked with `*`: the compiler takes nothing else of a layout. Read from the sources of OTP 25 and 27, files named
-in each entry.
+declared apart (`sometimes`); asking a layout for it raises KeyError where it is absent, and `ONLY` says of which
+releases that depends. What native code and its glue use is marked with `*`: the compiler takes nothing else of a
+layout. Read from the sources of OTP 25, 27 and 29, files named in each entry.
 
 Terms on a heap are not here where the header word alone determines their shape; what is, is so because C code lays
 them out. Of bit strings and funs both halves know that by `jit/otp/things.py`, which tests hold against this. An atomic
@@ -16,7 +16,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from jit.otp.features import QUEUE_LENGTHS, TRACE_SESSIONS, Feature
+from jit.otp.features import (
+    ATOM_LITERALS,
+    BITS_NOT_BYTES,
+    FUN_HEADERS,
+    FUN_REFERENCES,
+    LASTING_FUNS,
+    NATIVE_RECORDS,
+    PRIORITY_MESSAGES,
+    QUEUE_LENGTHS,
+    TRACE_SESSIONS,
+    Feature,
+)
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,7 @@ SIGNALS = (
     _struct("ErtsNonMsgSignal", "erl_message.h: a signal that is no message: its tag tells which",
             "next specific.next specific.attachment tag", c_names="ErtsSignalCommon"),
     _struct("ErtsRecvMarker", "erl_message.h: a place in the message queue, itself queued as a signal",
-            "prev_next* in_sigq in_msgq"),
+            "prev_next* in_sigq in_msgq", "mark_type"),
     _struct("ErtsRecvMarkerBlock", "erl_message.h: receive markers of a process", "ref marker free_ix used_ix",
             "pending_set_save_ix*"),
     _struct("ErtsSignalInQueueBufferArray", "erl_message.h: incoming signals, under contention",
@@ -142,7 +153,7 @@ SIGNALS = (
             "next off_heap.first off_heap.overhead alloc_size used_size mem", c_names="erl_heap_fragment"),
     _struct("ErtsMonLnkNode", "erl_monitor_link.h: a link or monitor in a tree or a list",
             """node.tree.parent node.tree.left node.tree.right node.list.next node.list.prev
-            other.item other.ptr offset key_offset flags type""", c_names="ErtsMonLnkNode__"),
+            other.item other.ptr offset key_offset flags""", "type", c_names="ErtsMonLnkNode__"),
     _struct("ErtsMonitorData", "erl_monitor_link.h: both sides of a monitor",
             "origin u.target u.ref_heap ref refc"),
     _struct("ErtsLinkData", "erl_monitor_link.h: both sides of a link", "proc dist refc"),
@@ -195,7 +206,7 @@ CODE = (
         num_functions* attr_ptr attr_size attr_size_on_heap compile_ptr compile_size compile_size_on_heap literal_area
         on_load line_table* md5_ptr* are_nifs functions*
         """,
-        "coverage_mode coverage line_coverage_valid loc_index_to_cover_id line_coverage_len",
+        "coverage_mode coverage line_coverage_valid loc_index_to_cover_id line_coverage_len debug debugger_flags",
         c_names="beam_code_header",
     ),
     _struct("BeamCodeLineTab", "beam_code.h: from an address to file and line",
@@ -235,8 +246,8 @@ CODE = (
 )  # fmt: skip
 
 ATOMS_AND_TABLES = (
-    _struct("Atom", "atom.h: text of an atom",
-            "slot.index len latin1_chars ord0 name", c_names="atom"),
+    _struct("Atom", "atom.h: text of an atom, as bytes or as a binary",
+            "slot.index len latin1_chars ord0", "name u.bin", c_names="atom"),
     _struct("IndexTable", "index.h: type of erts_atom_table; seg_table[ix / page][ix % page]",
             "htable size limit entries seg_table", c_names="index_table"),
     _struct("IndexSlot", "index.h: head of what an index table holds", "bucket index", c_names="index_slot"),
@@ -292,10 +303,14 @@ BINARIES_AND_FUNS = (
             "thing_word entry entry.disp entry.fun entry.exp env", "next arity num_free creator",
             c_names="erl_fun_thing"),
     _struct("ErlFunEntry", "erl_fun.h: a fun's code, its module and numbers",
-            "dispatch.addresses module arity index uniq old_uniq old_index refc pend_purge_address",
+            "dispatch.addresses module arity index uniq old_uniq old_index pend_purge_address", "refc",
             c_names="erl_fun_entry"),
-    _struct("FunRef", "erl_fun.h, from OTP 27: keeps a local fun's entry alive", "thing_word entry next",
+    _struct("FunRef", "erl_fun.h, in OTP 27: keeps a local fun's entry alive", "thing_word entry next",
             c_names="erl_fun_ref", optional=True),
+    _struct("ErtsRecordInstance", "erl_record.h, from OTP 29: a native record", "thing_word record_definition values",
+            optional=True),
+    _struct("ErtsRecordDefinition", "erl_record.h, from OTP 29: what native records of one kind are made of",
+            "thing_word field_order hash module name is_exported keys", optional=True),
     _struct("ExternalThing", "erl_term.h: a pid, port or reference of another node",
             "header node next data data.pid.num data.pid.ser data.ui32", "data.port.id data.port.low data.port.high",
             c_names="external_thing_"),
@@ -393,19 +408,47 @@ BUILD = (
 #: Architecture and flavour of the VMs that run native code.
 NATIVE = ("arm32", "emu")
 
-#: Of what native code uses: what no release has any more since a feature, and what each has since then.
-_INSTEAD: Mapping[Feature, tuple[str, str]] = {
-    QUEUE_LENGTHS: ("Process.sig_qs.len", "Process.sig_qs.mq_len"),
-    TRACE_SESSIONS: ("Process.common.trace_flags", "Process.common.tracee.all_trace_flags"),
+#: What only some releases have, structures and fields: those that have the feature, or those that do not.
+ONLY: Mapping[str, tuple[Feature, bool]] = {
+    "Process.sig_qs.len": (QUEUE_LENGTHS, False),
+    "Process.sig_inq.len": (QUEUE_LENGTHS, False),
+    "Process.sig_qs.mq_len": (QUEUE_LENGTHS, True),
+    "Process.common.trace_flags": (TRACE_SESSIONS, False),
+    "Process.common.tracer": (TRACE_SESSIONS, False),
+    "Process.common.tracee.all_trace_flags": (TRACE_SESSIONS, True),
+    "Process.common.tracee.first_ref": (TRACE_SESSIONS, True),
+    "ErtsTraceSession": (TRACE_SESSIONS, True),
+    "ErtsTracerRef": (TRACE_SESSIONS, True),
+    "ErtsRecvMarker.mark_type": (PRIORITY_MESSAGES, True),
+    "ErtsMonLnkNode.type": (PRIORITY_MESSAGES, False),
+    "Atom.name": (ATOM_LITERALS, False),
+    "Atom.u.bin": (ATOM_LITERALS, True),
+    "ProcBin": (BITS_NOT_BYTES, False),
+    "ErlHeapBin": (BITS_NOT_BYTES, False),
+    "ErlSubBin": (BITS_NOT_BYTES, False),
+    "ErlBinMatchState": (BITS_NOT_BYTES, False),
+    "BinRef": (BITS_NOT_BYTES, True),
+    "ErlHeapBits": (BITS_NOT_BYTES, True),
+    "ErlSubBits": (BITS_NOT_BYTES, True),
+    "ErlFunThing.creator": (FUN_HEADERS, False),
+    "ErlFunEntry.refc": (LASTING_FUNS, False),
+    "FunRef": (FUN_REFERENCES, True),
+    "ErtsRecordInstance": (NATIVE_RECORDS, True),
+    "ErtsRecordDefinition": (NATIVE_RECORDS, True),
 }
+
+
+def has(release: int, name: str) -> bool:
+    """Whether a release has a structure, or a field as `Structure.field`, as far as that depends on the release."""
+    feature, with_it = ONLY.get(name, (None, True))
+    return feature is None or feature.of(release) is with_it
 
 
 def native(release: int) -> Iterator[tuple[str, str]]:
     """Structure and field of all that native code and its glue use in a release."""
-    absent = {before if feature.of(release) else since for feature, (before, since) in _INSTEAD.items()}
     for struct in STRUCTS:
         for field in struct.fields:
-            if field.native and f"{struct.name}.{field.name}" not in absent:
+            if field.native and has(release, f"{struct.name}.{field.name}"):
                 yield struct.name, field.name
 
 

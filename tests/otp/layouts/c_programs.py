@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from jit.otp.layouts.wanted import CONSTANTS, STRUCTS, WantedStruct
+from jit.otp.layouts.wanted import CONSTANTS, ONLY, STRUCTS, WantedField, WantedStruct, has
 
 Tree = dict[str, "Tree"]
 
@@ -46,23 +46,37 @@ def answers(program: Path) -> list[Truth]:
     return [Truth(*map(int, line.split())) for line in output.splitlines()]
 
 
+#: The release of such a program, which has what the newest has.
+FAKE_RELEASE = 99
+
+
 def fake_vm(etp: str, main: str) -> str:
-    """The source of a program with every structure and enumerator that is always wanted, and the given constants."""
-    structs = "\n".join(map(_declaration, (s for s in STRUCTS if not s.optional)))
+    """The source of a program with every structure and enumerator that is always wanted, or wanted of its release, and
+    the given constants."""
+    structs = "\n".join(_declaration(struct) for struct in STRUCTS if _is_wanted(struct))
     names = ", ".join(f"{c.c_names[0]} = {i}" for i, c in enumerate(CONSTANTS) if not c.optional)
-    uses = "\n".join(f"{s.name} use_{s.name};" for s in STRUCTS if not s.optional)
+    uses = "\n".join(f"{s.name} use_{s.name};" for s in STRUCTS if _is_wanted(s))
     return f"{structs}\nenum wanted {{ {names} }} use_wanted;\n{uses}\n{etp}\n{main}"
 
 
 def always_wanted() -> list[tuple[str, str]]:
     """(struct, path) of every field that must be there."""
-    return [(s.name, f.name) for s in STRUCTS if not s.optional for f in s.fields if not f.optional]
+    return [(s.name, f.name) for s in STRUCTS if _is_wanted(s) for f in s.fields if _is_field_wanted(s, f)]
+
+
+def _is_wanted(struct: WantedStruct) -> bool:
+    return not struct.optional or struct.name in ONLY and has(FAKE_RELEASE, struct.name)
+
+
+def _is_field_wanted(struct: WantedStruct, field: WantedField) -> bool:
+    name = f"{struct.name}.{field.name}"
+    return not field.optional or name in ONLY and has(FAKE_RELEASE, name)
 
 
 def _declaration(wanted: WantedStruct) -> str:
     tree: Tree = {}
     for field in wanted.fields:
-        if not field.optional:
+        if _is_field_wanted(wanted, field):
             at = tree
             for name in field.name.split("."):
                 at = at.setdefault(name, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,51 @@ def test_every_version_of_dwarf(tmp_path: Path, dwarf: str) -> None:
     outer = open_types(program, ["outer_t"]).struct("outer_t")
     assert outer is not None
     assert find_field(outer, "constant.flags") == Field(*answers(program)[0])
+
+
+BIT_FIELDS = """
+#include <stdio.h>
+#include <string.h>
+typedef struct {
+    void *next;
+    unsigned long value : 63, flag : 1;
+    char between;
+    unsigned three : 3, : 4, nine : 9;
+    _Bool yes : 1;
+    struct __attribute__((packed)) { unsigned lead : 13, across : 26; } packed;
+} bits_t;
+#define SHOW(field) memset(&bits, 0, sizeof bits); bits.field = ~0; show()
+bits_t bits;
+static void show(void) {
+    for (unsigned at = 0; at < sizeof bits; at++) printf("%02x", ((unsigned char *)&bits)[at]);
+    puts("");
+}
+int main(void) {
+    SHOW(value); SHOW(flag); SHOW(three); SHOW(nine); SHOW(yes); SHOW(packed.lead); SHOW(packed.across);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("dwarf", ["-gdwarf-3", "-gdwarf-4", "-gdwarf-5"])
+def test_bit_fields(tmp_path: Path, dwarf: str) -> None:
+    """All bits of one set, then of another: each has its own, and no other."""
+    program = build(tmp_path, BIT_FIELDS, dwarf, "-gstrict-dwarf")
+    bits = open_types(program, ["bits_t"]).struct("bits_t")
+    assert bits is not None
+    names = ("value", "flag", "three", "nine", "yes", "packed.lead", "packed.across")
+    fields = [find_field(bits, name) for name in names]
+    told = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+    for number, line in enumerate(told.splitlines()):
+        memory = bytes.fromhex(line)
+        for at, field in enumerate(fields):
+            assert field is not None
+            assert field.bits is not None
+            read = field.value(int.from_bytes(memory[field.offset : field.offset + field.width], "little"))
+            assert read == ((1 << field.bits[1]) - 1 if at == number else 0), names[at]
+    whole = find_field(bits, "between")
+    assert whole is not None
+    assert (whole.width, whole.bits) == (1, None)
 
 
 def test_a_file_without_debug_information(tmp_path: Path) -> None:

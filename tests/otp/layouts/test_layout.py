@@ -14,7 +14,7 @@ from beamgdb.terms.fields import FIELDS
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import Layout, NoLayout, TableKey, for_identity, from_json, known, load_table, to_json
 from jit.otp.layouts.resolve import Field, StructLayout
-from jit.otp.layouts.wanted import BUILD, CONSTANTS, STRUCTS
+from jit.otp.layouts.wanted import BUILD, CONSTANTS, ONLY, STRUCTS, has
 from tests.harness.work import calls
 
 DEBIAN_12 = Identity(
@@ -24,7 +24,8 @@ DEBIAN_12 = Identity(
 
 NAMES = st.text("abcXYZ_.", min_size=1, max_size=8)
 NUMBERS = st.integers(0, 100_000)
-ANY_FIELD = st.builds(Field, NUMBERS, NUMBERS, st.none() | NUMBERS)
+ANY_BITS = st.builds(Field, NUMBERS, NUMBERS, st.none(), st.tuples(NUMBERS, NUMBERS))
+ANY_FIELD = st.builds(Field, NUMBERS, NUMBERS, st.none() | NUMBERS) | ANY_BITS
 ANY_LAYOUT = st.builds(
     Layout,
     origin=st.just("built-in table otp-1.2 arm32 emu"), release=st.just("1.2"), erts_version=st.just("3.4"),
@@ -53,6 +54,16 @@ def test_built_in_tables_have_all_that_is_always_wanted(key: TableKey) -> None:
     assert set(layout.build) == set(BUILD)
     assert layout.build["etp_arch_bits"] == 8 * layout.word_size
     assert layout.build["etp_beamasm"] == (layout.flavour == "jit")
+
+
+@pytest.mark.parametrize("key", known())
+def test_a_table_has_what_its_release_has(key: TableKey) -> None:
+    layout = load_table(*key)
+    assert layout is not None
+    release = int(layout.release.partition(".")[0])
+    for name in ONLY:
+        struct, _, field = name.partition(".")
+        assert (name, layout.has(struct, field or None)) == (name, has(release, name))
 
 
 def test_there_is_a_table_for_each_of_debians_vms() -> None:
@@ -90,6 +101,8 @@ def test_fields_lie_within_their_structs(key: TableKey) -> None:
         for path, field in struct.fields.items():
             size = field.width * (1 if field.elements is None else field.elements)
             assert field.offset + size <= struct.size, f"{name}.{path}"
+            if field.bits is not None:
+                assert sum(field.bits) <= 8 * field.width, f"{name}.{path}"
 
 
 @pytest.mark.parametrize("key", known())

@@ -43,6 +43,8 @@ class Node(Vm):
         super().__init__(memory, symbol, identity, layout, no_layout)
         self.build = build or Build()
         self.roots = roots
+        if roots is not None:
+            roots.own_code = self._compiled
         self.machine: BeamAsmRegisters | None = registers_of(identity.arch, identity.flavour, layout)
         self._loaded_now = LoadedNow(memory, layout, symbol, identity.arch or "")
         self._registered = RegisteredModules(
@@ -81,6 +83,15 @@ class Node(Vm):
     def left_out(self) -> dict[int, str]:
         """Why code is not shown that the VM tells of: by the address of that."""
         return self._reader.left_out
+
+    def _compiled(self, name: str) -> tuple[int, int] | None:
+        """Start and end of the code of a function of the module `erlang` or of the VM's own; None where there is none,
+        or code is interpreted."""
+        if self.is_interpreter:
+            return None
+        modules = (module for module in self.code if module.of_vm or module.name == "erlang")
+        found = (code for module in modules for code in module.ranges if code.name == name)
+        return next(((code.start, code.stop) for code in found), None)
 
     def is_code_current(self) -> bool:
         """Whether code that `update_code` has found is still loaded. Quick. Of new code BeamAsm tells a debugger; that

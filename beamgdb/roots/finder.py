@@ -18,18 +18,23 @@ PATIENCE = 8
 Found = Mapping[str, Recovered | str]
 """What was looked for together: each name with what was found, or why nothing was."""
 
+OwnCode = Callable[[str], tuple[int, int] | None]
+"""Start and end of the code of an Erlang function by its name, None where no such code is known."""
+
 
 class Roots:
     """Those of one VM. A root that was found stays; for others is looked again when the target has run since: a VM that
     is just starting has no tables yet.
 
     `layout` is given as soon as it is known; without one only constants and what describes BeamAsm's code are found.
+    `own_code` is what tells of that, once something does.
     """
 
     def __init__(self, memory: CachedMemory, image: Image) -> None:
         self._memory = memory
         self._image = image
         self.layout: Layout | None = None
+        self.own_code: OwnCode = lambda _: None
         self._data: Snapshot | None = None
         self._found: dict[str, Recovered] = {}
         self._why: dict[str, str] = {}
@@ -131,6 +136,16 @@ class Roots:
             return {functions.COMMIT: "the code indices are not found"}
         return {functions.COMMIT: functions.commit(self._image, active, staging)}
 
+    def _exit_process(self) -> Found:
+        return {functions.EXIT: functions.exit_process(self._named)}
+
+    def _bifs(self) -> Found:
+        return functions.bifs(self._named)
+
+    def _named(self, function: str) -> frozenset[int] | None:
+        bounds = self.own_code(function)
+        return functions.named(self._memory, self._image, *bounds) if bounds is not None else None
+
     @property
     def _known(self) -> Layout:
         """The layout; KeyError where there is none."""
@@ -164,6 +179,8 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._indices, (code.ACTIVE, code.STAGING)),
         (Roots._register_code, (functions.REGISTER_CODE,)),
         (Roots._commit, (functions.COMMIT,)),
+        (Roots._exit_process, (functions.EXIT,)),
+        (Roots._bifs, tuple(functions.BIFS)),
     ):
         guarded = _guarded(finder, names)
         yield from ((name, guarded) for name in names)

@@ -5,15 +5,24 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+from beamgdb.machine_code.references import loads
+from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Recovered
 from beamgdb.roots import references
 from beamgdb.roots.image import Function, Image
+from jit.otp.code import RAISING
 
 REGISTER_CODE = "__jit_debug_register_code"
 COMMIT = "erts_commit_staging_code_ix"
 
 ACTION_AT, DESCRIPTOR_WORDS = 4, 2
 """Where in a `struct jit_descriptor` its `action_flag` is, and pointers that follow (GDB's documentation)."""
+
+EXIT, EXIT_CALLER = "erts_continue_exit_process", "erts_beamasm:continue_exit/0"
+"""Where processes end, and BeamAsm's entry point that calls nothing else of C (`emit_continue_exit` of BeamAsm)."""
+
+BIFS = {f"{name}_{arity}": f"erlang:{name}/{arity}" for name, arity in (*RAISING, ("halt", 2))}
+"""C functions of BIFs that do not return, and the Erlang functions that are stubs for them."""
 
 EMPTY = {
     "x86_64": (b"\xc3", b"\xf3\x0f\x1e\xfa\xc3"),  # ret; endbr64, ret
@@ -61,6 +70,44 @@ def _aarch64_calls(image: Image, function: Function) -> Iterator[int]:
 
 
 _CALLS: dict[str, Callable[[Image, Function], Iterator[int]]] = {"x86_64": _x86_64_calls, "aarch64": _aarch64_calls}
+
+
+Named = Callable[[str], frozenset[int] | None]
+"""The C functions that the code of an Erlang function names, None where there is no such code."""
+
+
+def named(memory: CachedMemory, image: Image, start: int, stop: int) -> frozenset[int]:
+    """C functions whose addresses are in code of BeamAsm, or are loaded by it from behind it."""
+    word = image.word_size
+    try:
+        code = memory.read(start, stop - start)
+    except Unreadable:
+        return frozenset()
+    words = {int.from_bytes(code[at : at + word], image.byteorder) for at in range(len(code) - word + 1)}
+    for address in loads(image.arch, code, start):
+        words.add(int.from_bytes(memory.try_read(address, word) or b"", image.byteorder))
+    found = ((address, image.function_at(address)) for address in words)
+    return frozenset(address for address, function in found if function is not None and function.start == address)
+
+
+def exit_process(named: Named) -> Recovered | str:
+    """`erts_continue_exit_process`, or why it is not found."""
+    found = named(EXIT_CALLER)
+    if found is None or len(found) != 1:
+        return f"{EXIT_CALLER} names {len(found or ())} functions of C"
+    return Recovered(EXIT, *found, f"the only function of C that {EXIT_CALLER} calls")
+
+
+def bifs(named: Named) -> dict[str, Recovered | str]:
+    """Those of `BIFS`, or why one is not found: each stub names the BIF, and what all stubs name."""
+    stubs = {name: named(stub) or frozenset[int]() for name, stub in BIFS.items()}
+    common = frozenset.intersection(*stubs.values())
+    return {
+        name: Recovered(name, *own, "named by its stub in the module erlang")
+        if len(own := found - common) == 1
+        else f"{BIFS[name]} names {len(own)} functions of C of its own"
+        for name, found in stubs.items()
+    }
 
 
 def commit(image: Image, active: int, staging: int) -> Recovered | str:

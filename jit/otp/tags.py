@@ -115,18 +115,15 @@ _SUBTAGS_IN_BITS: Final = (
     Kind.EXTERNAL_PID, Kind.EXTERNAL_PORT, Kind.EXTERNAL_REF, None,
 )  # fmt: skip
 
-#: What not all releases have that count bits: the feature, and where it is.
-_SOMETIMES: Final = ((FUN_REFERENCES, 0x1, Kind.FUN_REF), (NATIVE_RECORDS, 0x7, Kind.RECORD))
-
-
 def _subtags(release: int) -> tuple[Kind | None, ...]:
     """What subtags stand for in a release."""
     if not BITS_NOT_BYTES.of(release):
         return _SUBTAGS_IN_BYTES
     subtags = list(_SUBTAGS_IN_BITS)
-    for feature, subtag, kind in _SOMETIMES:
-        if feature.of(release):
-            subtags[subtag] = kind
+    if FUN_REFERENCES.of(release):
+        subtags[0x1] = Kind.FUN_REF
+    if NATIVE_RECORDS.of(release):
+        subtags[0x7] = Kind.RECORD
     return tuple(subtags)
 
 
@@ -156,8 +153,8 @@ _ETP_MAPS: Final = {
     "head_flatmap": MAP_FLAT, "node_bitmap": MAP_NODE, "head_array": MAP_HEAD_ARRAY, "head_bitmap": MAP_HEAD_BITMAP,
 }  # fmt: skip
 
-#: Releases whose term format is known. 26 is 25 but for what `jit.otp.features` says. Funs of 28 are those of 29, as its
-#: erl_fun.h has them; what is the same in 27 and 29 is taken to be so in 28 too, and native records came in 29.
+#: Releases whose term format is known. 26 is 25 but for what `jit.otp.features` says. Funs of 28 are those of 29, as
+#: its erl_fun.h has them; what is the same in 27 and 29 is taken to be so in 28, and native records came in 29.
 RELEASES: Final = (25, 26, 27, 28, 29)
 
 

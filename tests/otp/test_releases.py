@@ -57,19 +57,24 @@ def has_bifs(otp: int) -> bool:
 #: By name, whether it is there. A release that a sandbox or a table has needs all of it.
 STATED: dict[str, Callable[[int], bool]] = {
     "the format of terms (jit/otp/tags.py)": has_terms,
-    "flags of processes (jit/otp/vm_flags.py)": lambda otp: bool(vm_flags.numbers(otp)),
+    "states of processes (jit/otp/vm_flags.py)": lambda otp: bool(vm_flags.of_state(otp)),
     "a table of field offsets for each machine (jit/otp/layouts/tables)": has_machines,
-    "a runtime system for native code (jit/erts/layout.py)": lambda otp: compiler.load(otp).otp == otp,
-    "its BIFs (jit/erts/bifs.json)": has_bifs,
     "a sandbox (jit/sandbox/pairs.py)": lambda otp: otp in {pair.otp for pair in PAIRS},
     "a row in the README": lambda otp: f"| Erlang/OTP {otp}." in README,
 }
 
+#: The same of what a release needs besides that native code is made for.
+STATED_FOR_NATIVE: dict[str, Callable[[int], bool]] = {
+    "flags of processes (jit/otp/vm_flags.py)": lambda otp: bool(vm_flags.numbers(otp)),
+    "a runtime system for native code (jit/erts/layout.py)": lambda otp: compiler.load(otp).otp == otp,
+    "its BIFs (jit/erts/bifs.json)": has_bifs,
+}
 
-def missing(otp: int) -> list[str]:
+
+def missing(otp: int, stated: dict[str, Callable[[int], bool]] = STATED) -> list[str]:
     """What is not stated of a release."""
     found = []
-    for what, is_there in STATED.items():
+    for what, is_there in stated.items():
         try:
             if is_there(otp):
                 continue
@@ -84,14 +89,26 @@ def test_all_is_stated(otp: int) -> None:
     assert missing(otp) == []
 
 
+@pytest.mark.parametrize("otp", compiler.RELEASES)
+def test_all_is_stated_for_native_code(otp: int) -> None:
+    assert missing(otp, STATED_FOR_NATIVE) == []
+
+
 def test_of_a_release_that_nobody_knows_all_is_missing() -> None:
     assert missing(39) == list(STATED)
+    assert missing(39, STATED_FOR_NATIVE) == list(STATED_FOR_NATIVE)
 
 
 @pytest.mark.parametrize("release", WITH_TERMS)
-def test_flags_are_known_of_all_releases_whose_terms_are(release: int) -> None:
+def test_states_are_known_of_all_releases_whose_terms_are(release: int) -> None:
     """For processes of those are shown."""
-    assert vm_flags.of_state(release)["EXITING"] == vm_flags.numbers(release)["ERTS_PSFLG_EXITING"]
+    assert vm_flags.of_state(release)["EXITING"] == 1 << 11
+
+
+def test_of_a_release_whose_other_flags_moved_only_states_are_told() -> None:
+    assert vm_flags.numbers(27)["ERTS_PSFLG_EXITING"] == vm_flags.of_state(29)["EXITING"]
+    with pytest.raises(LookupError):
+        vm_flags.numbers(29)
 
 
 def test_a_release_has_no_flags_of_later_ones() -> None:
@@ -102,10 +119,10 @@ def test_a_release_has_no_flags_of_later_ones() -> None:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_features_are_used_and_have_a_source(name: str) -> None:
-    """Each has a condition somewhere, and says where it is from."""
+    """Each has a condition somewhere, or something that depends on it, and says where it is from."""
     assert re.search(r"\.[ch]\b|\.erl\b|pull request|print", NAMED[name].source)
     sources = (path for half in ("jit", "beamgdb") for path in (ROOT / half).rglob("*.py"))
-    assert any(f"{name}.of(" in path.read_text() for path in sources)
+    assert any(re.search(rf"\b{name}(\.of\(|, (True|False)\))", path.read_text()) for path in sources)
 
 
 def test_no_condition_or_default_is_a_bare_release() -> None:

@@ -10,8 +10,8 @@ from jit.otp.tags import HEADERS_IN_BITS, HEADERS_IN_BYTES, RELEASES, Kind, tag_
 from jit.sandbox import PAIRS, Sandbox
 from jit.sandbox.pairs import Pair
 
-#: The release that began to export tags (erl_etp.c).
-ETP_TAGS = 27
+#: The releases that export tags (erl_etp.c).
+ETP_TAGS = (27, 28)
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -30,12 +30,22 @@ def test_headers_without_a_release_are_those_of_all(release: int, word_size: int
 
 
 def test_headers_of_bit_strings_are_those_of_the_release() -> None:
-    for headers, release in ((HEADERS_IN_BYTES, 25), (HEADERS_IN_BITS, 27)):
+    for headers, release in ((HEADERS_IN_BYTES, 25), (HEADERS_IN_BITS, 27), (HEADERS_IN_BITS, 29)):
         scheme = tag_scheme(release, 4)
         assert {kind: scheme.kind(header) for kind, header in headers.items()} == {kind: kind for kind in headers}
 
 
-@pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair.otp >= ETP_TAGS], ids=lambda pair: pair.name)
+def test_what_only_some_releases_have() -> None:
+    found = {
+        kind: {release for release in RELEASES if kind in tag_scheme(release, 8).subtags}
+        for kind in (Kind.MATCH_STATE, Kind.FUN_REF, Kind.RECORD)
+    }
+    assert found == {Kind.MATCH_STATE: {25, 26}, Kind.FUN_REF: {27}, Kind.RECORD: {29}}
+    assert tag_scheme(29, 8).told()["etp_bin_ref_subtag"] == 10 << tags.SUBTAG_SHIFT
+    assert "etp_record_subtag" not in tag_scheme(29, 8).told()
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair.otp in ETP_TAGS], ids=lambda pair: pair.name)
 def test_a_stock_vm_tells_the_same(pair: Pair) -> None:
     """In numbers that it exports."""
     sandbox = Sandbox(pair.arch, pair.otp).ensure()

@@ -1,4 +1,4 @@
-"""Erlang values -> bytes of a heap, as OTP 25 and 27 lay them out, for tests of the decoder.
+"""Erlang values -> bytes of a heap, as OTP 25, 27 and 29 lay them out, for tests of the decoder.
 
 Written from the C headers, apart from the decoder: numbers stand here as they stand there. Values are those of
 `beamgdb.terms.values`, so decoding what was encoded must give the same value back.
@@ -21,6 +21,7 @@ from beamgdb.terms.values import (
     Fun,
     List,
     Map,
+    NativeRecord,
     NodeOfTerm,
     NonValue,
     Pid,
@@ -78,6 +79,7 @@ TUPLE, POS_BIG, NEG_BIG, REF, FUN, FLOAT = 0x0, 0x2, 0x3, 0x4, 0x5, 0x6
 EXTERNAL_PID, EXTERNAL_PORT, EXTERNAL_REF = 0xC, 0xD, 0xE
 MATCHSTATE_25, REFC_25, HEAP_BIN_25, SUB_BIN_25, MAP_25 = 0x1, 0x8, 0x9, 0xA, 0xF
 FUN_REF_27, HEAP_BITS_27, SUB_BITS_27, BIN_REF_27, MAP_27 = 0x1, 0x8, 0x9, 0xA, 0xB
+RECORD_29 = 0x7
 
 
 def header(size: int, subtag: int) -> int:
@@ -156,6 +158,8 @@ class Heap:
             return self.boxed(header(len(value.elements), TUPLE), *map(self.term, value.elements))
         if isinstance(value, Map):
             return self.flatmap(value) if len(value.pairs) <= 32 else self.hashmap(value)
+        if isinstance(value, NativeRecord):
+            return self.native_record(value)
         if isinstance(value, Bitstring):
             return self.bitstring(value)
         if isinstance(value, Pid):
@@ -216,7 +220,7 @@ class Heap:
     def map_node(self, leaves: list[int], level: int) -> int:
         if len(leaves) == 1:
             return leaves[0]
-        if level == 2 and len(leaves) == 3 and self.release == 27:
+        if level == 2 and len(leaves) == 3 and self.release >= 27:
             return self.boxed(header(3, TUPLE), *leaves)
         nodes = [self.map_node(group, level + 1) for group in self.groups(leaves, 7 if level < 4 else 16)]
         return self.boxed(self.map_header(1, 0, (1 << len(nodes)) - 1), *nodes)
@@ -225,6 +229,18 @@ class Heap:
     def groups(items: list[int], count: int) -> list[list[int]]:
         step = -(-len(items) // count)
         return [items[i : i + step] for i in range(0, len(items), step)]
+
+    # -- native records
+
+    def native_record(self, value: NativeRecord) -> int:
+        """Fields are stored by the numbers of their names."""
+        stored = sorted(value.fields, key=lambda field: field[0].index)
+        places = [[name for name, _ in stored].index(name) for name, _ in value.fields]
+        order = self.boxed(header(len(places), TUPLE), *map(self.term, places))
+        named = (self.term(one) for one in (value.module, value.name, self.atoms.make("true")))
+        keys = [self.term(name) for name, _ in stored]
+        definition = self.boxed(header(5 + len(keys), TUPLE), order, self.term(4711), *named, *keys)
+        return self.boxed(header(1 + len(keys), RECORD_29), definition, *(self.term(item) for _, item in stored))
 
     # -- bitstrings
 
@@ -350,6 +366,8 @@ class Heap:
             old_uniq=self.u32s(value.uniq & 0xFFFFFFFF),
         )
         environment = [0x3B] * value.free
+        if self.release >= 28:
+            return self.boxed(value.free << 16 | value.arity << 8 | FUN << 2, entry, *environment)
         if self.release == 27:
             ref = self.boxed(header(2, FUN_REF_27), entry, 0)
             return self.boxed((value.free + 1) << 16 | value.arity << 8 | FUN << 2, entry, *environment, ref)
@@ -364,6 +382,8 @@ class Heap:
             info__mfa__function=self.pack(self.term(value.function)),
             info__mfa__arity=self.pack(value.arity),
         )
+        if self.release >= 28:
+            return self.boxed(1 << 24 | value.arity << 8 | FUN << 2, export)
         if self.release == 27:
             return self.boxed(value.arity << 8 | FUN << 2, export)
         creator = self.term(self.atoms.make("external"))

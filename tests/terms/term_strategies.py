@@ -11,6 +11,7 @@ from beamgdb.terms.values import (
     Fun,
     List,
     Map,
+    NativeRecord,
     NodeOfTerm,
     Pid,
     Port,
@@ -52,6 +53,7 @@ def bitstrings(release: int) -> st.SearchStrategy[Bitstring]:
 def identifiers(heap: Heap) -> st.SearchStrategy[Value]:
     number_bits, serial_bits, port_bits = {
         (25, 4): (15, 13, 28), (25, 8): (15, 13, 28), (27, 4): (28, 0, 28), (27, 8): (28, 32, 60),
+        (29, 8): (28, 32, 60),
     }[heap.release, heap.word_size]  # fmt: skip
     nodes = st.builds(NodeOfTerm, st.sampled_from(["a@b", "x@y.z"]).map(heap.atoms.make), U32)
     return st.one_of(
@@ -90,10 +92,19 @@ def containers(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
     )
 
 
+def native_records(heap: Heap, inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
+    """Field names are different ones."""
+    names = atoms(heap.atoms)
+    fields = st.lists(st.tuples(names, inner), max_size=5, unique_by=lambda field: field[0].index).map(tuple)
+    return st.builds(NativeRecord, names, names, fields)
+
+
 def terms(heap: Heap) -> st.SearchStrategy[Value]:
     """Any term, for a heap of some release and word size."""
     floats = st.floats(allow_nan=False, allow_infinity=False)
     leaves: st.SearchStrategy[Value] = st.one_of(
         integers(), floats, atoms(heap.atoms), bitstrings(heap.release), identifiers(heap), funs(heap)
     )
-    return st.recursive(leaves, containers, max_leaves=25)
+    if heap.release < 29:
+        return st.recursive(leaves, containers, max_leaves=25)
+    return st.recursive(leaves, lambda inner: containers(inner) | native_records(heap, inner), max_leaves=25)

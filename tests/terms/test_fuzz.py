@@ -10,7 +10,19 @@ import pytest
 from beamgdb.terms.decode import TermDecoder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.text import term_text
-from beamgdb.terms.values import Bitstring, ExternalFun, Fun, List, Map, NodeOfTerm, Pid, Port, Reference, Tuple
+from beamgdb.terms.values import (
+    Bitstring,
+    ExternalFun,
+    Fun,
+    List,
+    Map,
+    NativeRecord,
+    NodeOfTerm,
+    Pid,
+    Port,
+    Reference,
+    Tuple,
+)
 from jit.otp.tags import tag_scheme
 from tests.harness.work import calls
 from tests.terms.heap_encoder import FIELDS, AtomTable, Heap, TestLayout
@@ -93,7 +105,7 @@ def test_random_words_without_memory(release: int, word_size: int) -> None:
         check(decoder, rng.getrandbits(8 * word_size))
 
 
-@pytest.mark.parametrize("release", [25, 27])
+@pytest.mark.parametrize("release", [25, 27, 29])
 def test_bit_flips_in_sound_heaps(release: int) -> None:
     """A sound heap with one broken bit, read through all its boxed and list pointers."""
     rng = random.Random(f"{SEED} flips {release}")
@@ -105,6 +117,7 @@ def test_bit_flips_in_sound_heaps(release: int) -> None:
         Bitstring(b"bytes", 40, "heap"), Bitstring(b"bytes", 40, "writable"), Pid(1, 2, node), Port(3, node),
         Reference((1, 2, 3)), Reference((1, 2, 3), node), Fun(atom, 1, 2, 3, 0), ExternalFun(atom, atom, 1),
         Map(((1, 2), (3, 4)), 2), Map(tuple((i, i) for i in range(50)), 50),
+        *([NativeRecord(atom, atom, ((atom, 1), (heap.atoms.make("b"), 2)))] if release == 29 else []),
     ))  # fmt: skip
     word = heap.term(value)
     sound = bytes(heap.data)

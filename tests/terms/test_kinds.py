@@ -24,6 +24,7 @@ from beamgdb.terms.values import (
     Map,
     MatchContext,
     Moved,
+    NativeRecord,
     NodeOfTerm,
     Pid,
     Port,
@@ -36,8 +37,8 @@ from jit.otp.tags import Kind, common_scheme, tag_scheme
 from tests.harness.work import calls
 from tests.terms.heap_encoder import FIELDS, Heap, TestLayout, header
 
-RELEASES = pytest.mark.parametrize("release", [25, 27])
-FLAVOURS = pytest.mark.parametrize(("release", "word_size"), [(25, 8), (25, 4), (27, 8), (27, 4)])
+RELEASES = pytest.mark.parametrize("release", [25, 27, 29])
+FLAVOURS = pytest.mark.parametrize(("release", "word_size"), [(25, 8), (25, 4), (27, 8), (27, 4), (29, 8), (29, 4)])
 
 
 def show(heap: Heap, word: int, limits: Limits = Limits()) -> str:  # noqa: B008
@@ -96,6 +97,13 @@ def test_continuation_pointers(release: int) -> None:
         (25, 5 << 6 | 0x8 << 2, "<header 0x160 refc binary/5>"),
         (27, 4 << 6 | 0x9 << 2, "<header 0x124 sub bitstring/4>"),
         (25, 0xB << 2, "<cp 0x2c>"),  # a subtag that OTP 25 does not use
+        (27, 2 << 6 | 0x1 << 2, "<header 0x84 fun ref/2>"),
+        (28, 2 << 6 | 0x1 << 2, "<cp 0x84>"),
+        (28, 2 << 6 | 0x7 << 2, "<cp 0x9c>"),
+        (29, 2 << 6 | 0x7 << 2, "<header 0x9c native record/2>"),
+        (27, 256 << 16 | 3 << 8 | 0x5 << 2, "<header 0x1000314 fun/3>"),  # 255 free variables, and the fun ref
+        (29, 1 << 24 | 3 << 8 | 0x5 << 2, "<header 0x1000314 fun/3>"),  # an external one
+        (29, 257 << 16 | 3 << 8 | 0x5 << 2, "<cp 0x1010314>"),
     ],
 )
 def test_header_words(release: int, word: int, text: str) -> None:
@@ -227,6 +235,7 @@ def test_magic_references(release: int, word_size: int) -> None:
         (25, 4, (1, 2, 3, 4), "#Ref<0.3.2.1>"),
         (27, 8, (1, 2, 3, 4, 5), "#Ref<0.5.4.3.2.1>"),
         (27, 4, (1, 2, 3, 4), "#Ref<0.4.3.2.1>"),
+        (29, 8, (1, 2, 3, 4, 5), "#Ref<0.5.4.3.2.1>"),
     ],
 )
 def test_references_that_carry_a_pid(release: int, word_size: int, numbers: tuple[int, ...], text: str) -> None:
@@ -315,6 +324,56 @@ def test_the_layout_is_what_counts() -> None:
         ("ErlFunEntry", "old_uniq"): FIELDS["ErlFunEntry", "old_index"],
     }
     assert heap.decoder(TestLayout(swapped)).decode(word) == Fun(module, 7, 44, 2, 3)
+
+
+# -- native records
+
+
+def point(heap: Heap) -> NativeRecord:
+    """A record whose fields are stored in another order than that of the source."""
+    y, x, module, name = map(heap.atoms.make, ("y", "x", "geo metry", "point"))
+    return NativeRecord(module, name, ((x, 1), (y, Tuple((2, x)))))
+
+
+@pytest.mark.parametrize("word_size", [4, 8])
+def test_native_records(word_size: int) -> None:
+    heap = Heap(29, word_size)
+    value = point(heap)
+    assert heap.decoded(heap.term(value)) == value
+    assert show(heap, heap.term(value)) == "#'geo metry':point{x = 1,y = {2,x}}"
+    assert show(heap, heap.term(value), Limits(width=1)) == "#'geo metry':point{x = 1,...}"
+    assert show(heap, heap.term(value), Limits(depth=1)) == "#'geo metry':point{x = 1,y = {...}}"
+    assert show(heap, heap.term(Tuple((value,))), Limits(depth=1)) == "{#'geo metry':point{...}}"
+    empty = NativeRecord(value.module, value.name, ())
+    assert show(heap, heap.term(empty)) == "#'geo metry':point{}"
+
+
+@pytest.mark.parametrize(
+    ("at", "word", "why"),
+    [
+        (-3, 0x0F, "no pointer to a tuple"),  # no definition
+        (-4, 2 << 6 | 0x7 << 2, "no definition of this record"),
+        (-4, 1 << 60 | 0x7 << 2, "no definition of this record"),
+        (-12, 6 << 6, "no definition of this record"),
+        (-11, 0x0F, "no pointer to a tuple"),  # no order
+        (-15, 3 << 6, "no order of fields"),
+        (-14, 0x0F, "no order of fields"),  # twice the same place
+        (-14, 2 << 4 | 0xF, "no order of fields"),  # a place that there is not
+        (-14, 0x3B, "no order of fields"),
+        (-9, 0x0F, "record without a name"),
+        (-6, 0x0F, "record without a name"),
+        (-2, 0x0F, None),  # a value may be anything
+    ],
+)
+def test_a_damaged_record_says_so(at: int, word: int, why: str | None) -> None:
+    """One word changed of the record, its definition or its order of fields, counted from the end of the heap."""
+    heap = Heap(29)
+    y, x = map(heap.atoms.make, ("y", "x"))
+    record = heap.term(NativeRecord(x, y, ((x, 1), (y, 2))))
+    damaged = len(heap.data) + 8 * at
+    assert heap.data[damaged : damaged + 8] != heap.pack(word)
+    heap.data[damaged : damaged + 8] = heap.pack(word)
+    assert (why or "#x:y{") in show(heap, record)
 
 
 # -- bitstrings
@@ -415,11 +474,11 @@ def test_words_of_future_releases_are_refused() -> None:
 
 @pytest.mark.parametrize("word_size", [4, 8])
 def test_of_an_unknown_release_only_what_is_the_same_in_all_known_ones_is_told(word_size: int) -> None:
-    common, known = common_scheme(word_size), [tag_scheme(release, word_size) for release in (25, 27)]
+    common, known = common_scheme(word_size), [tag_scheme(release, word_size) for release in (25, 27, 29)]
     kinds = [(kind, *(one.subtags[subtag] for one in known)) for subtag, kind in enumerate(common.subtags) if kind]
     assert {kind for kind, *_ in kinds} == {Kind.TUPLE, Kind.POS_BIG, Kind.NEG_BIG, Kind.FLOAT}
-    assert all(kind is old is new for kind, old, new in kinds)
-    assert (common.is_whole, [one.is_whole for one in known]) == (False, [True, True])
+    assert all(set(known) == {kind} for kind, *known in kinds)
+    assert (common.is_whole, [one.is_whole for one in known]) == (False, [True, True, True])
 
 
 @pytest.mark.parametrize(("name", "r25", "r27"), [("maybe", "maybe", "'maybe'"), ("else", "else", "'else'")])

@@ -11,7 +11,10 @@ from tests.terms.heap_encoder import Heap
 from tests.terms.term_strategies import terms
 
 ALL = Limits(depth=100, width=10_000, bytes=100_000, nodes=1_000_000)
-FLAVOURS = [(25, 8, "little"), (25, 4, "little"), (27, 8, "little"), (27, 4, "little"), (25, 8, "big"), (27, 4, "big")]
+FLAVOURS = [
+    (25, 8, "little"), (25, 4, "little"), (27, 8, "little"), (27, 4, "little"), (25, 8, "big"), (27, 4, "big"),
+    (29, 8, "little"),
+]  # fmt: skip
 
 
 def same(a: Value, b: Value) -> bool:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
+from beamgdb.terms.values import Bitstring, List
 from beamgdb.vm.atoms import AtomTable
+from jit.otp.layouts.resolve import StructLayout
+from tests.terms.heap_encoder import Heap
 from tests.vm.image import LAYOUT, Image
+
+#: As since OTP 28: names of atoms are terms.
+_ATOM = LAYOUT.structs["Atom"]
+_BY_TERM = StructLayout(_ATOM.size, {**_ATOM.fields, "u.bin": _ATOM.fields["name"]})
+WITH_TERMS = replace(LAYOUT, structs={**LAYOUT.structs, "Atom": _BY_TERM})
 
 
 def _table(image: Image) -> AtomTable:
@@ -28,6 +38,46 @@ def test_names_are_utf_8_and_may_be_empty() -> None:
     image = Image()
     image.atoms("żółw", "", "日本")
     assert [_table(image).name(index) for index in range(3)] == ["żółw", "", "日本"]
+
+
+def named_by(word: int, heap: Heap, size: int) -> str | None:
+    """The name of an atom that has a term as its name, and so many bytes."""
+    image = Image()
+    image.block(len(heap.data), heap.base)
+    image.write(heap.base, bytes(heap.data))
+    atom = image.struct("Atom", {"len": size, "name": word})
+    pages = image.words(image.words(atom.address))
+    table = image.struct("IndexTable", {"entries": 1, "seg_table": pages})
+    return AtomTable(Record(image.memory, WITH_TERMS, "IndexTable", table.address)).name(0)
+
+
+@pytest.mark.parametrize("storage", ["heap", "refc"])
+@pytest.mark.parametrize("name", ["", "ok", "żółw", 20 * "日本"])
+def test_names_that_are_terms(name: str, storage: str) -> None:
+    heap, raw = Heap(29), name.encode()
+    # A name begins with the bytes of its binary.
+    word = heap.heap_binary(raw, 8 * len(raw), 0x8) if storage == "heap" else whole(heap, raw)
+    assert named_by(word, heap, len(raw)) == name
+    assert named_by(word, heap, len(raw) + 1) is None
+
+
+def whole(heap: Heap, raw: bytes) -> int:
+    """A bit string that is the whole of its binary."""
+    base = heap.put(raw)
+    return heap.boxed(4 << 6 | 0x9 << 2, base, 0, 8 * len(raw), 0x3B)
+
+
+def test_a_name_that_is_another_term_is_none() -> None:
+    heap, raw = Heap(29), b"name"
+    base = heap.put(raw)
+    some = (
+        0x2F, 0x3B, heap.term(Bitstring(raw, 31, "heap")), heap.term(List((1, 2))), heap.term(1 << 80),
+        heap.boxed(4 << 6 | 0x9 << 2, base, 8, 40, 0x3B),  # not from its first byte on
+        heap.boxed(4 << 6 | 0x9 << 2, base | 1, 0, 32, 0x3B),  # a match context
+        heap.boxed(5 << 6 | 0x9 << 2, base, 0, 32, 0x3B),
+        0x1232,
+    )  # fmt: skip
+    assert [named_by(word, heap, len(raw)) for word in some] == [None] * len(some)
 
 
 def test_there_is_no_atom_outside_the_table() -> None:

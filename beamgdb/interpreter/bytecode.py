@@ -228,6 +228,11 @@ _TABLES: dict[str, Callable[[Sequence[int]], str]] = {
     "i_make_fun3": _sources,
     # A key, the register for its value, and the key's hash.
     "i_get_map_elements": lambda words: "csW" * (len(words) // 3),
+    # A name, and the register for its value, or the value.
+    "i_get_record_elements": lambda words: "cs" * (len(words) // 2),
+    "i_create_local_native_record": lambda words: "cs" * (len(words) // 2),
+    "i_create_native_record": lambda words: "cs" * (len(words) // 2),
+    "i_update_native_record": lambda words: "cs" * (len(words) // 2),
     "i_bs_create_bin": _segments,
 }
 """The letters of operands in the table of an operation, by its generic name."""

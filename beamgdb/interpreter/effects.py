@@ -1,9 +1,9 @@
 """What operations of the interpreter do to x and y registers and to the frame, and where they lead.
 
-As they are defined in the sources of OTP 25 and 27: emu/*.tab, from which beam_makeops generates the handlers. Where
-releases differ in what an operation does, they differ in its name. The general rule: an operand of the kind `d` is
-written if all goes well, and a label is where control may go instead of to the next instruction. What else an operation
-does stands in the table here; of one that is not there nothing is known.
+As they are defined in the sources of OTP 25, 27 and 29: emu/*.tab, from which beam_makeops generates the handlers.
+Where releases differ in what an operation does, they differ in its name. The general rule: an operand of the kind `d`
+is written if all goes well, and a label is where control may go instead of to the next instruction. What else an
+operation does stands in the table here; of one that is not there nothing is known.
 
 Terms in x registers from a certain number on, that of the live ones, are lost wherever there may be a garbage
 collection: it does not see them, and moves what they point to.
@@ -76,7 +76,7 @@ def of(instruction: Decoded) -> Effects | None:
         branches=() if rule.calls else _labels(instruction),
         moves=_moves(instruction, rule),
         written=_written(instruction, rule),
-        spoilt=instruction.table[1::3] if instruction.name == "i_get_map_elements" else (),
+        spoilt=instruction.table[1 :: _EXTRACTED[instruction.name]] if instruction.name in _EXTRACTED else (),
         live=_live(instruction, rule),
         frame=rule.frame,
         frame_size=operands[rule.frame_size].value if rule.frame_size is not None else 0,
@@ -86,6 +86,10 @@ def of(instruction: Decoded) -> Effects | None:
         quiet=rule.quiet,
     )
 
+
+_EXTRACTED = {"i_get_map_elements": 3, "i_get_record_elements": 2}
+"""Operations that put parts of a term into registers until one is missing: words of their tables for each part, of
+which the second is the register."""
 
 Reference = int | tuple[int, int]
 """An operand by its number; or the register that is so many behind it, as (number, distance)."""
@@ -169,7 +173,8 @@ _TESTS = """
     i_is_ne_exact_literal is_atom is_binary is_bitstring is_boolean is_eq is_eq_exact is_float is_function is_ge
     is_ge_literal is_integer is_list is_lt is_lt_literal is_map is_ne is_ne_exact is_nil is_nonempty_list is_number
     is_pid is_port is_reference is_tagged_tuple is_tagged_tuple_ff is_tuple is_tuple_of_arity test_arity
-    bs_test_tail_imm2 bs_test_unit bs_test_unit8 bs_test_zero_tail2
+    bs_test_tail_imm2 bs_test_unit bs_test_unit8 bs_test_zero_tail2 i_bs_test_unit i_bs_test_unit8
+    i_is_native_record i_is_record_accessible i_is_wildcard_record_accessible is_any_native_record
 """
 
 _ARITHMETIC = """
@@ -195,6 +200,8 @@ _TABLE: tuple[tuple[str, _Rule], ...] = (
     ("i_get_map_elements i_make_fun3 i_update_record_continue i_update_record_in_place_done", _Rule()),
     ("i_recv_mark i_recv_set recv_marker_bind recv_marker_clear recv_marker_use", _Rule()),
     ("remove_message timeout timeout_locked", _Rule()),
+    ("i_get_local_record_field i_get_record_elements i_get_record_field", _Rule()),
+    ("i_debug_line i_disabled_line_breakpoint", _Rule()),
     # Frames.
     ("allocate allocate_zero i_allocate_zero", _Rule(frame=FrameChange.ALLOCATED, frame_size=0, live=1, quiet=True)),
     (
@@ -253,6 +260,7 @@ _TABLE: tuple[tuple[str, _Rule], ...] = (
     ("i_new_small_map_lit new_map", _Rule(live=1)),
     ("update_map_assoc", _Rule(live=2)),
     ("update_map_exact", _Rule(live=3)),
+    ("i_create_local_native_record i_create_native_record i_update_native_record", _Rule(live=2)),
     ("i_update_record_copy", _Rule(writes=(2,))),
     ("i_update_record_in_place", _Rule(writes=(2,), changes_any=True)),
     ("set_tuple_element", _Rule(changes=(1,))),
@@ -294,6 +302,8 @@ _TABLE: tuple[tuple[str, _Rule], ...] = (
     ("i_call move_call", _Rule(Outcome.CALL, calls=True, lives=0)),
     ("apply call_light_bif i_apply i_apply_fun i_call_ext i_call_fun", _Rule(Outcome.CALL, lives=0)),
     ("i_move_call_ext send", _Rule(Outcome.CALL, lives=0)),
+    # A debugger's function. It gives live x registers back, but which are those is known to it alone.
+    ("i_enabled_line_breakpoint", _Rule(Outcome.CALL, lives=0)),
     ("call_light_bif_only", _Rule(Outcome.RETURN_OR_CALL, lives=0)),
     ("i_load_nif i_perf_counter i_yield", _Rule(lives=0)),
     ("i_call_last i_call_only move_call_last move_call_only", _Rule(Outcome.LEAVE, calls=True)),

@@ -22,7 +22,7 @@ MAX_INSTRUCTIONS = 1 << 20
 """Instructions of a function at most."""
 
 FUN = "i_make_fun3"
-"""Makes a fun. From OTP 27 a literal, the reference to the fun's entry, follows its free variables."""
+"""Makes a fun. In OTP 27 a literal, the reference to the fun's entry, follows its free variables."""
 
 NATIVE = ("call_nif", "call_bif", "call_error_handler")
 """The first and last instruction of a function that is no Erlang code: what is left of others means nothing."""
@@ -88,6 +88,7 @@ _TABLES: tuple[tuple[re.Pattern[str], _Rule], ...] = (
     (re.compile(r"i_jump_on_val_(?!zero).*"), lambda _, words: words[-2]),
     (re.compile(r"(put_tuple2|new_map|update_map_assoc|update_map_exact)_.*"), lambda _, words: words[-1]),
     (re.compile(r"(i_get_map_elements|i_make_fun3|i_bs_create_bin)_.*"), lambda _, words: words[-1]),
+    (re.compile(r"i_(get_record_elements|(create(_local)?|update)_native_record)_.*"), lambda _, words: words[-1]),
     (re.compile(r"i_new_small_map_lit_.*"), _keys),
 )
 """Operations by name, and how many words follow their operands."""

@@ -12,7 +12,7 @@ the frames of processes apart is the process's number and the distance of the fr
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,6 +61,9 @@ NO_FIELD = -1
 
 MAX_CODE = 1 << 20
 """Bytes of a function that is analysed; frames of a larger one are found by scanning the stack."""
+
+SIZE_OF_MAIN = 256
+"""Bytes of the C function `process_main` at most: it only looks for the fragment and jumps there (beam_jit_main.cpp)."""
 
 RAISING_BIFS = (*(f"{name}_{arity}" for name, arity in RAISING), "halt_2")
 """C functions of BIFs after which control never goes on."""
@@ -420,15 +423,297 @@ class BeamAsmUnwinder:
         machine, word = self._machine, self._word
         registers = read(machine.registers)
         nothing = Unwound(frame.top, frame.place.code.start, 0, {machine.pc: 0, machine.sp: frame.top})
-        target = self._node.symbol("process_main")
-        if registers is None or target is None or not self._node.has_layout:
+        if registers is None or not self._node.has_layout:
             return nothing
         layout = self._node.layout
         bottom = registers + machine.registers_bias - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
         start = bottom + layout.size("ErtsSchedulerRegisters") + CACHE_LINE + word * len(machine.main_saves)
+        slot = self._call_of_process_main(range(start, start + CACHE_LINE, word))
+        if slot is None:
+            return nothing
+        cfa = slot + word
+        caller = {machine.pc: self._node.memory.word(slot), machine.sp: cfa}
+        saved = range(slot - word * len(machine.main_saves), slot, word)
+        caller |= {name: self._node.memory.word(at) for name, at in zip(machine.main_saves, saved)}
+        return Unwound(cfa, frame.place.code.start, 0, caller)
+
+    def _call_of_process_main(self, slots: Iterable[int]) -> int | None:
+        """Which of these stack slots has the address where a call of `process_main` returns to. Where no symbol tells
+        what that is: the outermost call, if all others can only be left there by what it called itself."""
+        known, memory = self._node.symbol("process_main"), self._node.memory
+        calls: list[tuple[int, int, int]] = []
+        for slot in slots:
+            return_address = int.from_bytes(memory.try_read(slot, self._word) or b"", "little")
+            called = self._analysis.call_target(return_address, memory.try_read) if return_address else None
+            if called is not None and known in (called, None):
+                calls.append((slot, return_address, called))
+        if known is not None:
+            return calls[0][0] if calls else None
+        own = range(calls[-1][2], calls[-1][2] + SIZE_OF_MAIN) if calls else ()
+        return calls[-1][0] if calls and all(address in own for _, address, _ in calls[:-1]) else None
+
+    @cached_property
+    def _fragments(self) -> dict[str, int]:
+        """Address of each shared fragment by its name, without `global::`."""
+        modules = (module for module in self._node.code if module.name == GLOBAL and is_permanent(module))
+        return {code.name.removeprefix(FRAGMENT): code.start for module in modules for code in module.ranges}
+
+    @cached_property
+    def _raising(self) -> frozenset[int]:
+        """Addresses of code that never returns."""
+        bifs = (self._node.symbol(name) for name in RAISING_BIFS)
+        fragments = (self._fragments.get(name) for name in self._analysis.RAISING_FRAGMENTS)
+        return frozenset(address for address in (*bifs, *fragments) if address is not None)
+
+    @cached_property
+    def _keeping(self) -> dict[int, str]:
+        """Addresses of shared fragments that keep x registers."""
+        known = self._analysis.KEEPING_FRAGMENTS.items()
+        return {self._fragments[name]: kept for name, kept in known if name in self._fragments}
+
+    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
+        """Arguments of the function in this frame, None for those that are nowhere any more.
+
+        `frame.x_registers` says whether x registers count: they are the callee's once another function was called.
+        """
+        state = frame.state if isinstance(frame, CompiledFrame) else None
+        if not innermost and frame.x_registers is not None:
+            # C code and shared fragments run with the x registers as they were at the call.
+            state = self._before_call(frame) or state
+        if state is None:
+            return [None] * (frame.place.code.arity or 0)
+        known = self._registers_known(frame, innermost)
+        return [self._argument(frame, places, read, known) for places in state.arguments]
+
+    def _before_call(self, frame: ErlangFrame) -> FlowState | None:
+        flow = self.flow(frame.place.code)
+        offset = frame.pc - frame.place.code.start - self.prologue(frame.place.code)
+        call = next((at for at, step in flow.steps.items() if step.end == offset), None) if flow else None
+        return flow.before(call) if flow and call is not None else None
+
+    def _argument(
+        self, frame: ErlangFrame, places: tuple[Holder, ...], read: ReadRegister, registers_known: Container[str]
+    ) -> int | None:
+        """The value of an argument from the first of its places that can be read here."""
+        memory, word = self._node.memory, self._word
+        for place in places:
+            try:
+                if isinstance(place, Slot) and frame.return_slot is not None:
+                    return memory.word(frame.return_slot + word + place.offset)
+                if isinstance(place, XReg) and frame.x_registers is not None:
+                    return memory.word(frame.x_registers + word * place.index)
+                if isinstance(place, HostReg) and place.name in registers_known:
+                    value = read(place.name)
+                    if value is not None:
+                        return value
+            except Unreadable:
+                continue
+        return None
+
+    def _registers_known(self, frame: ErlangFrame, innermost: bool) -> Container[str]:
+        """Registers that a frame has as they were when it called another. Of those that C code may change, a debugger
+        claims otherwise."""
+        machine = self._machine
+        if innermost:
+            return self._analysis.MACHINE.host_registers
+        x_registers = {one.name for one in machine.x_registers if one.lasting or self._calls_fragment(frame.pc)}
+        return x_registers | set(machine.preserved)
+
+    def x_register(self, frame: ErlangFrame, number: int, read: ReadRegister, innermost: bool) -> int | None:
+        """The word in an x register of this frame, None where it is not available. May raise `Unreadable`.
+
+        x registers that live in CPU registers are in memory during a call of C code that may change those.
+        """
+        if frame.x_registers is None:
+            return None
+        held = self._machine.x_registers
+        if number < len(held) and (held[number].lasting or not self._calls_native(frame, innermost)):
+            return read(held[number].name)
+        return self._node.memory.word(frame.x_registers + self._word * number)
+
+    def _state(self, place: Place, pc: int, innermost: bool) -> FlowState | None:
+        flow = self.flow(place.code)
+        if flow is None:
+            return None
+        offset = pc - place.code.start - self.prologue(place.code)
+        # Nothing has happened yet in the prologue, nor in what it calls when it is patched.
+        if offset < 0 or (offset == 0 and not innermost):
+            return flow.before(0)
+        return flow.before(offset) if innermost else flow.during_call(offset)
+
+    def prologue(self, code: Range) -> int:
+        """Bytes at the start of a function that are no part of its flow. The VM's own code has none."""
+        size = self._analysis.PROLOGUE
+        place = self._node.code.find(code.start)
+        return size if code.arity is not None and not (place is not None and place.is_internal) else 0
+
+    def _entry(self, code: Range) -> Entry | None:
+        """How control comes to the code: some fragments run in the frame of the function. None: that is not known."""
+        if trace_frames.kind(self._node.code.find(code.start)) is not None:
+            return None
+        if not code.name.startswith(FRAGMENT):
+            return Entry.CALLED
+        return self._analysis.entry_of(code.name.removeprefix(FRAGMENT), self._has_fp)
+
+    def _stack_pointer(
+        self, read: ReadRegister, state: FlowState | None, process: Process | None, sp: int
+    ) -> int | None:
+        """The Erlang stack pointer of a frame, which may be running C on the thread's stack. None: not known."""
+        if state is not None and state.stack is not None:
+            found = self._base(state.stack.base, read, process, sp)
+            if found is not None:
+                return found
+        if process is None:
+            # Where nothing is known of processes: C code runs on the stack that the x registers are on.
+            registers = read(self._machine.registers)
+            return None if registers is not None and abs(sp - registers) < THREAD_STACK else sp
+        low, high = process.record["heap"], process.record["hend"]
+        saved = read(self._machine.saved_stack)
+        return next((one for one in (sp, saved) if one is not None and low <= one <= high), process.record["stop"])
+
+    def _base(self, base: Base, read: ReadRegister, process: Process | None, sp: int) -> int | None:
+        if base is Base.SP:
+            return sp
+        if base is Base.SAVED:
+            return read(self._machine.saved_stack)
+        return process.record["stop"] if process is not None else None
+
+    def _return(
+        self, code: Place, state: FlowState | None, read: ReadRegister, top: int, process: Process | None
+    ) -> tuple[int | None, int | None, int | None]:
+        """Where the return address lies or would, that address, and the caller's frame pointer, each if known."""
+        memory, word = self._node.memory, self._word
+        try:
+            if state is not None and state.stack is not None:
+                slot = top + state.stack.to_cfa - word
+                address = self._return_address(state.stack.returns, read, slot + word)
+                if address is not None and self._node.code.find(address) is not None:
+                    saved = state.stack.saved_fp
+                    pointer = memory.word(slot + word + saved) if saved is not None else None
+                    unchanged = read(self._machine.frame_pointer) if saved is None and self._has_fp else None
+                    return slot, address, pointer if pointer is not None else unchanged
+            end = stack_end(process, top) if process is not None else top + MAX_SCAN
+            scanned = self._node.stack().next_return_address(top, end, code)
+            if scanned is None:
+                return None, None, None
+            return scanned, memory.word(scanned), memory.word(scanned - word) if self._has_fp else None
+        except Unreadable:
+            return None, None, None
+
+    def _return_address(self, place: Slot | NativeSlot | HostReg | None, read: ReadRegister, cfa: int) -> int | None:
+        if isinstance(place, Slot):
+            return self._node.memory.word(cfa + place.offset)
+        if isinstance(place, HostReg):
+            return read(place.name)
+        sp = read(self._machine.sp) if place is not None else None
+        return self._node.memory.word(sp + place.offset) if place is not None and sp is not None else None
+
+    @property
+    def _has_fp(self) -> bool:
+        return self._node.frame_layout is FrameLayout.FRAME_POINTER
+
+    def _to_caller(self, frame: CompiledFrame, return_address: int, read: ReadRegister, innermost: bool) -> Unwound:
+        machine = self._machine
+        assert frame.return_slot is not None
+        cfa = frame.return_slot + self._word
+        registers = {machine.pc: return_address, machine.stack: cfa}
+        if machine.sp != machine.stack and (sp := read(machine.sp)) is not None:
+            depth = frame.state.stack.native_depth if frame.state and frame.state.stack else 0
+            registers[machine.sp] = sp + depth
+        if frame.place.is_fragment and self._calls_fragment(return_address):
+            registers |= {name: value for name in machine.preserved if (value := read(name)) is not None}
+            registers |= self._x_registers_of_caller(frame, read, innermost)
+        elif frame.process is not None:
+            registers[machine.process] = frame.process.address
+        if frame.caller_frame_pointer is not None:
+            registers[machine.frame_pointer] = frame.caller_frame_pointer
+        return self._unwound(frame, cfa, registers)
+
+    def _x_registers_of_caller(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> dict[str, int]:
+        """x registers that live in CPU registers, in a function that has called the fragment of this frame."""
+        held = self._machine.x_registers
+        values = self.arguments(frame, read, innermost) if held else []
+        return {one.name: value for one, value in zip(held, values) if value is not None}
+
+    def _calls_native(self, frame: ErlangFrame, innermost: bool) -> bool:
+        """Whether the frame calls C code itself, or did with the instruction before."""
+        target = self._analysis.call_target(frame.pc, self._node.memory.try_read)
+        return self._is_native(target) if target is not None else not innermost
+
+    def _calls_fragment(self, return_address: int) -> bool:
+        """Whether the call before a return address is one to a shared fragment, which runs as part of its caller."""
+        target = self._analysis.call_target(return_address, self._node.memory.try_read)
+        place = self._node.code.find(target) if target is not None else None
+        return place is not None and place.is_fragment
+
+    def _unwound(self, frame: ErlangFrame, cfa: int, registers: dict[str, int]) -> Unwound:
+        if frame.process is None:
+            # Without knowledge of the process, frames are told apart by where they are now, outside of all others.
+            return Unwound(1 << 8 * self._word - 2, frame.place.code.start, cfa, registers)
+        stack = self._x_registers(frame.process)
+        return Unwound(stack or cfa, frame.place.code.start, within_process(frame.process, cfa), registers)
+
+    def _x_registers(self, process: Process) -> int | None:
+        """Address of the x registers of the scheduler that runs the process."""
+        scheduler = process.record["scheduler_data"]
+        if not scheduler:
+            return None
+        registers = self._node.record("ErtsSchedulerData", scheduler)["registers"]
+        if not registers:
+            return None
+        return self._node.record("ErtsSchedulerRegisters", registers).field_address("x_reg_array.d")
+
+    def _is_base(self, frame: ErlangFrame) -> bool:
+        """Whether the frame is the empty one of the address that a process's first function returns to."""
+        process = frame.process
+        returned = frame.pc == self._node.normal_exit
+        end = frame.top if frame.return_slot is None else frame.return_slot
+        return returned or (process is not None and end >= process.record["hend"])
+
+    def _end(self, frame: ErlangFrame) -> Unwound:
+        """The first function returns to `normal_exit`, whose own frame is empty: outside of it is `process_main`."""
+        machine = self._machine
+        known = frame.process is not None and self._is_base(frame)
+        x_registers = self._x_registers(frame.process) if frame.process is not None and known else None
+        main = self._process_main
+        if x_registers is None or main is None:
+            return self._unwound(frame, frame.top, {machine.pc: 0, machine.sp: frame.top})
+        registers = x_registers - machine.registers_bias
+        return self._unwound(
+            frame, frame.top, {machine.pc: main, machine.sp: registers, machine.registers: registers}
+        )
+
+    @cached_property
+    def _process_main(self) -> int | None:
+        """An address in `process_main`, where it waits for the Erlang code that it has jumped to."""
+        for module in self._node.code:
+            for code in module.ranges:
+                if code.name == PROCESS_MAIN:
+                    return code.start + 4
+        return None
+
+    def _out_of_process_main(self, frame: ErlangFrame, read: ReadRegister) -> Unwound:
+        """`process_main` saves no registers but the frame pointer, if that: it never returns. It makes room for the
+        scheduler's registers, aligned, right below what it saves, so that its return address is found by what must be
+        there: a call of `process_main`."""
+        machine, word = self._machine, self._word
+        registers = read(machine.registers)
+        nothing = Unwound(frame.top, frame.place.code.start, 0, {machine.pc: 0, machine.sp: frame.top})
+        if registers is None or not self._node.has_layout:
+            return nothing
+        layout = self._node.layout
+        bottom = registers + machine.registers_bias - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
+        start = bottom + layout.size("ErtsSchedulerRegisters") + CACHE_LINE + word * len(machine.main_saves)
+        known, calls = self._node.symbol("process_main"), {}
         for slot in range(start, start + CACHE_LINE, word):
             return_address = int.from_bytes(self._node.memory.try_read(slot, word) or b"", "little")
-            if return_address and self._analysis.call_target(return_address, self._node.memory.try_read) == target:
+            called = self._analysis.call_target(return_address, self._node.memory.try_read) if return_address else None
+            if called is not None and known in (called, None):
+                calls[slot] = return_address
+        import sys; print("DBG", {hex(k): hex(v) for k,v in calls.items()}, hex(start), file=sys.stderr)
+        # Where no symbol tells what was called, only one of them may have called at all.
+        for slot, return_address in calls.items():
+            if known is not None or len(calls) == 1:
                 cfa = slot + word
                 caller = {machine.pc: return_address, machine.sp: cfa}
                 saved = range(slot - word * len(machine.main_saves), slot, word)

@@ -84,10 +84,26 @@ def named(memory: CachedMemory, image: Image, start: int, stop: int) -> frozense
     except Unreadable:
         return frozenset()
     words = {int.from_bytes(code[at : at + word], image.byteorder) for at in range(len(code) - word + 1)}
+    if image.arch == "aarch64":
+        words.update(_aarch64_constants(code))
     for address in loads(image.arch, code, start):
         words.add(int.from_bytes(memory.try_read(address, word) or b"", image.byteorder))
     found = ((address, image.function_at(address)) for address in words)
     return frozenset(address for address, function in found if function is not None and function.start == address)
+
+
+def _aarch64_constants(code: bytes) -> Iterator[int]:
+    """What `movz` and `movk` put together (Arm Architecture Reference Manual, C6.2)."""
+    known: dict[int, int] = {}
+    for (word,) in struct.iter_unpack("<I", code[: len(code) & ~3]):
+        register, part, at = word & 31, word >> 5 & 0xFFFF, (word >> 21 & 3) * 16
+        if word & 0xFF80_0000 == 0xD280_0000:
+            known[register] = part << at
+        elif word & 0xFF80_0000 == 0xF280_0000 and register in known:
+            known[register] = known[register] & ~(0xFFFF << at) | part << at
+        else:
+            continue
+        yield known[register]
 
 
 def exit_process(named: Named) -> Recovered | str:
@@ -105,7 +121,7 @@ def bifs(named: Named) -> dict[str, Recovered | str]:
     return {
         name: Recovered(name, *own, "named by its stub in the module erlang")
         if len(own := found - common) == 1
-        else f"{BIFS[name]} names {len(own)} functions of C of its own"
+        else f"{len(own) or 'no'} functions of C are named by its stub in the module erlang alone"
         for name, found in stubs.items()
     }
 

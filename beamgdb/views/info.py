@@ -11,7 +11,6 @@ from beamgdb.code.registrations import FrameLayout
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.records.statics import Recovered
 from beamgdb.roots.finder import Roots
 from beamgdb.views.errors import one_line
 from beamgdb.vm.model import Unavailable
@@ -121,15 +120,18 @@ def _found(node: Node) -> Iterator[tuple[str, str]]:
 
 def _roots(roots: Roots) -> Iterator[tuple[str, str]]:
     """Those that other VMs export: by how they were found, and what was not."""
-    ways: dict[str, list[Recovered]] = {}
+    ways: dict[str, list[str]] = {}
     for root in roots.recovered():
-        ways.setdefault(root.how, []).append(root)
-    for how, found in ways.items():
-        shown = ", ".join(f"{one.name} {one.address:#x}" for one in found[:MAX_ALIKE])
-        more = f" and {len(found) - MAX_ALIKE} more" if len(found) > MAX_ALIKE else ""
-        yield "found", f"{shown}{more}: {how}"
+        ways.setdefault(root.how, []).append(f"{root.name} {root.address:#x}")
+    yield from (("found", f"{_some(found)}: {how}") for how, found in ways.items())
+    reasons: dict[str, list[str]] = {}
     for name, why in roots.not_found().items():
-        yield "not found", f"{name}: {why}"
+        reasons.setdefault(why, []).append(name)
+    yield from (("not found", f"{_some(names)}: {why}") for why, names in reasons.items())
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MAX_ALIKE]) + (f" and {len(names) - MAX_ALIKE} more" if len(names) > MAX_ALIKE else "")
 
 
 def _interpreter(node: Node) -> str:

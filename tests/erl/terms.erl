@@ -83,12 +83,12 @@ hold(Starter) ->
 
 park(Starter, Terms) ->
     [A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P, Q, R, S, T, U, V, W, X, Y, Z | More] = [V0 || {_, V0} <- Terms],
-    [A1, B1, C1, D1, E1, F1, G1, H1, I1, J1, K1, L1, M1, N1, O1, P1, Q1, R1, S1, T1, U1, V1 | []] = More,
+    [A1, B1, C1, D1, E1, F1, G1, H1, I1, J1, K1, L1, M1, N1, O1, P1, Q1, R1, S1, T1, U1, V1, W1, X1 | []] = More,
     Starter ! {parked, self()},
     receive
         go_on ->
             {A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P, Q, R, S, T, U, V, W, X, Y, Z,
-             A1, B1, C1, D1, E1, F1, G1, H1, I1, J1, K1, L1, M1, N1, O1, P1, Q1, R1, S1, T1, U1, V1}
+             A1, B1, C1, D1, E1, F1, G1, H1, I1, J1, K1, L1, M1, N1, O1, P1, Q1, R1, S1, T1, U1, V1, W1, X1}
     end.
 
 terms() ->
@@ -109,6 +109,7 @@ terms() ->
      {latin1_atom, 'Åäö'},
      {unicode_atom, '日本語'},
      {empty_atom, ''},
+     {long_atom, list_to_atom(lists:duplicate(200, $å))},
      {nil, []},
      {string, "hello"},
      {unicode_string, "π ≈ 3"},
@@ -140,7 +141,18 @@ terms() ->
      {fun_without_environment, fun(X) -> X end},
      {external_fun, fun lists:map/2},
      {literal, {literal, [from, the, 'literal area'], #{in => module}}},
+     {record, native_record()},
      {shared, {Large, Large}}].
+
+%% With its fields in another order than the atoms have: the first was made last. Before OTP 29 there are none.
+native_record() ->
+    case code:ensure_loaded(records) of
+        {module, Records} ->
+            Fields = [{list_to_atom("made last"), {1}}, {b, "two"}, {a, []}],
+            Records:create('some module', point, Fields, #{is_exported => true});
+        {error, _} ->
+            none
+    end.
 
 nest(_, 0) -> bottom;
 nest(list, Depth) -> [nest(list, Depth - 1)];

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-
 from beamgdb.code.code_ix import CODE_INDICES
 from beamgdb.code.ranges import MAX_RANGES, is_table
 from beamgdb.memory import CachedMemory, Unreadable
@@ -64,27 +61,39 @@ def _is_descriptor(memory: CachedMemory, image: Image, address: int) -> bool:
     return True
 
 
-def ranges(memory: CachedMemory, layout: Layout, data: Snapshot) -> Recovered | str:
-    """`r`: three tables one behind the other, or why it is not found."""
-    size = layout.size("ranges")
-    first, count, allocated, middle = (layout.offset("ranges", name) for name in ("modules", "n", "allocated", "mid"))
-    word = memory.word_size
+def ranges(memory: CachedMemory, layout: Layout, data: Snapshot, active: int) -> Recovered | str:
+    """`r`: three tables one behind the other, of which that with the active code index is in use; or why it is not
+    found."""
+    size, word = layout.size("ranges"), memory.word_size
+    fields = [layout.offset("ranges", name) // word for name in ("modules", "n", "allocated", "mid")]
+    places = [[index * size // word + field for field in fields] for index in range(CODE_INDICES)]
     found = []
     for start, words in data.parts:
         for i in range(len(words) - CODE_INDICES * size // word + 1):
-            used, room, table, mid = (words[i + at // word] for at in (count, allocated, first, middle))
-            if 0 < used <= room <= MAX_RANGES and table >= LOWEST and (mid == 0 or mid >= table):
-                if _are_tables(Record(memory, layout, "ranges", start + word * i)):
+            # Nearly all end here: a search of all places is to be quick.
+            used = words[i + places[active][1]]
+            if not 0 < used <= words[i + places[active][2]] <= MAX_RANGES:
+                continue
+            if all(_may_be_table(*(words[i + place] for place in row)) for row in places):
+                if _are_tables(Record(memory, layout, "ranges", start + word * i), active):
                     found.append(start + word * i)
     if len(found) != 1:
         return f"{len(found) or 'no'} places look like it"
-    return Recovered(RANGES, found[0], "by its three sorted tables of modules' code")
+    return Recovered(RANGES, found[0], "by its sorted tables of modules' code, with that in use among them")
 
 
-def _are_tables(first: Record) -> bool:
-    """Whether all three are tables of ranges, each sorted, with modules in them."""
+def _may_be_table(modules: int, used: int, allocated: int, middle: int) -> bool:
+    """Whether these can be the fields of a `struct ranges`, maybe one that was not used yet."""
+    if not modules:
+        return not (used or allocated or middle)
+    return used <= allocated <= MAX_RANGES and modules >= LOWEST and (not middle or middle >= modules)
+
+
+def _are_tables(first: Record, active: int) -> bool:
+    """Whether the table in use, and each other that is not empty, is sorted, with modules in it."""
     try:
-        return all(is_table(first.element(index)) for index in range(CODE_INDICES))
+        rows = [first.element(index) for index in range(CODE_INDICES)]
+        return is_table(rows[active]) and all(is_table(one) for one in rows if one["n"])
     except Unreadable:
         return False
 
@@ -141,14 +150,11 @@ def _has_handlers(pool: Record, image: Image) -> bool:
         return False
 
 
-def indices(memory: CachedMemory, image: Image, tables: Record, pools: Record) -> dict[str, Recovered] | str:
-    """The two code indices: beside each other, and used by functions that use `r` and by those that use `bccix`. The
-    next table in use is always the one behind that in use now (code_ix.c)."""
-    used = [
-        _neighbours(image, one.address, one.element(CODE_INDICES).address) for one in (tables, pools)
-    ]
+def indices(memory: CachedMemory, image: Image, pools: Record) -> dict[str, Recovered] | str:
+    """The two code indices: beside each other, and used by functions that use `bccix`. The table that is staged is
+    always the one behind that in use (code_ix.c)."""
     found = []
-    for address in used[0] & used[1]:
+    for address in _neighbours(image, pools.address, pools.element(CODE_INDICES).address):
         try:
             numbers = (memory.u32(address), memory.u32(address + 4))
         except Unreadable:
@@ -158,16 +164,14 @@ def indices(memory: CachedMemory, image: Image, tables: Record, pools: Record) -
                 found.append((address + 4 * active, address + 4 * staging))
     if len(found) != 1:
         return f"{len(found) or 'no'} variables look like them"
-    how = "used with r and bccix; one is the other's successor"
+    how = "used with bccix; one is the other's successor"
     return {name: Recovered(name, address, how) for name, address in zip((ACTIVE, STAGING), found[0])}
 
 
 def _neighbours(image: Image, low: int, high: int) -> set[int]:
-    """Variables of 32 bits beside each other, of which functions use both that use this range: the first of each pair.
+    """Variables of 32 bits beside each other that are used by functions which use this range: the first of each pair.
     """
-    used = Counter[int]()
+    used = set[int]()
     for function in references.users(image, low, high):
         used.update(at for at in references.referred(image, function) if not low <= at < high and at % 4 == 0)
     return {address for address in used if address + 4 in used}
-
-

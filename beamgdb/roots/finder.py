@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
@@ -107,7 +108,11 @@ class Roots:
         return {code.DESCRIPTOR: code.descriptor(self._memory, self._image, self._snapshot)}
 
     def _ranges(self) -> Found:
-        return {code.RANGES: code.ranges(self._memory, self._known, self._snapshot)}
+        active = code_index(self._memory, self, "active")
+        found: Recovered | str = "the code indices are not found"
+        if active is not None:
+            found = code.ranges(self._memory, self._known, self._snapshot, active)
+        return {code.RANGES: found}
 
     def _write_ptr(self) -> Found:
         first = self._record("ranges", code.RANGES)
@@ -117,10 +122,8 @@ class Roots:
         return {code.CATCHES: code.catches(self._memory, self._known, self._image, self._snapshot)}
 
     def _indices(self) -> Found:
-        first, pools = self._record("ranges", code.RANGES), self._record("bc_pool", code.CATCHES)
-        found: dict[str, Recovered] | str = "r or bccix is not found"
-        if first and pools:
-            found = code.indices(self._memory, self._image, first, pools)
+        pools = self._record("bc_pool", code.CATCHES)
+        found = code.indices(self._memory, self._image, pools) if pools else "bccix is not found"
         return dict.fromkeys((code.ACTIVE, code.STAGING), found) if isinstance(found, str) else found
 
     def _register_code(self) -> Found:

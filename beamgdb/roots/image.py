@@ -82,6 +82,8 @@ class Image:
     exported: Mapping[str, int]
     relocated: tuple[tuple[int, int], ...]
     """Places in the program's data that point into the program, and where they point once it is relocated."""
+    table: int
+    """The global offset table."""
     _functions: tuple[Function, ...]
 
     def read(self, address: int, size: int) -> bytes | None:
@@ -156,7 +158,9 @@ def _image(elf: ELFFile, bias: int) -> Image:
     )
     functions = tuple(_functions(elf, bias))
     relocated = tuple((place + bias, to + bias) for place, to in _relocated(elf))
-    return Image(arch, elf.elfclass // 8, order, bias, fixed, code, writable, exported, relocated, functions)
+    table = elf.get_section_by_name(".got")
+    table_at = table["sh_addr"] + bias if table is not None else 0
+    return Image(arch, elf.elfclass // 8, order, bias, fixed, code, writable, exported, relocated, table_at, functions)
 
 
 def _relocated(elf: ELFFile) -> Iterator[tuple[int, int]]:

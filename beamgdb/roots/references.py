@@ -18,8 +18,14 @@ IMMEDIATE = 8
 PAGE = 4096
 """What `adrp` gives the address of."""
 
+MAX_SIZE = 16 << 10
+"""Bytes of a function that is read: not of the interpreter, which has a hundred times as many."""
+
 ANCHOR_REACH = 4096
 """How far before a variable the address may be from which a compiler reaches it (GCC's section anchors)."""
+
+NEAR_ANCHOR = 512
+"""The same on 32-bit ARM, where other files' variables have places in the global offset table."""
 
 LITERAL_REACH = 4096
 """How far before its literal an instruction may be that loads it."""
@@ -30,18 +36,22 @@ def users(image: Image, low: int, high: int) -> list[Function]:
     find = _PLACES.get(image.arch)
     if find is None or not low < high:
         return []
-    functions = {image.function_at(place) for part in image.code for place in find(part, low, high)}
-    found = [one for one in functions if one is not None and any(low <= at < high for at in referred(image, one))]
+    functions = {image.function_at(place) for part in image.code for place in find(image, part, low, high)}
+    small = (one for one in functions if one is not None and one.stop - one.start <= MAX_SIZE)
+    found = [one for one in small if any(low <= at < high for at in referred(image, one))]
     return sorted(found, key=lambda one: one.start)
 
 
 def referred(image: Image, function: Function) -> frozenset[int]:
     """Addresses of variables that the code of a function may refer to."""
-    found = REFERENCES[image.arch](image.bytes_of(function), function.start)
-    return frozenset(address for address in found if image.is_writable(address))
+    code = image.bytes_of(function)
+    found = {address for address in REFERENCES[image.arch](code, function.start) if image.is_writable(address)}
+    if image.arch == "arm32":
+        found.update(_through_table(image, code, function.start))
+    return frozenset(found)
 
 
-def _x86_64(part: Part, low: int, high: int) -> Iterator[int]:
+def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
     """Displacements relative to the instruction pointer that lead there."""
     content = part.content
     for at in range(0, len(content), WINDOW):
@@ -55,7 +65,7 @@ def _x86_64(part: Part, low: int, high: int) -> Iterator[int]:
                 found = content.find(pattern, found + 1, at + WINDOW + 3)
 
 
-def _aarch64(part: Part, low: int, high: int) -> Iterator[int]:
+def _aarch64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
     """`adrp` to a page from which the variable can be reached (Arm Architecture Reference Manual, C6.2.13)."""
     content = part.content
     pages = range((low - ANCHOR_REACH) // PAGE, (high - 1) // PAGE + 1)
@@ -73,14 +83,34 @@ def _aarch64(part: Part, low: int, high: int) -> Iterator[int]:
                 found = content.find(pattern, found + 1, end)
 
 
-def _arm32(part: Part, low: int, high: int) -> Iterator[int]:
+def _arm32(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
     """Literals that are distances to the variable, from code before them."""
     start, content = part.start, part.content
     words = struct.unpack_from(f"<{len(content) // 4}I", content)
-    first, last = low - ANCHOR_REACH - start, high + LITERAL_REACH - start
+    first, last = low - NEAR_ANCHOR - start, high + LITERAL_REACH - start
+    slots = {place - image.table for place, to in image.relocated if low <= to < high}
     for i, word in enumerate(words):
-        if first <= word + 4 * i < last:
+        if first <= word + 4 * i < last or word in slots:
             yield start + 4 * i
+
+
+def _through_table(image: Image, code: bytes, start: int) -> Iterator[int]:
+    """What code refers to by the global offset table: literals that it loads are distances in that (Arm Architecture
+    Reference Manual, A8.8.64, `LDR (literal)`, T1 and T2)."""
+    places = dict(image.relocated)
+    halves = struct.unpack_from(f"<{len(code) // 2}H", code)
+    for i, half in enumerate(halves):
+        here = start + 2 * i + 4 & -4
+        if half & 0xF800 == 0x4800:
+            literal = here + 4 * (half & 0xFF)
+        elif half & 0xFF7F == 0xF85F and i + 1 < len(halves):
+            distance = halves[i + 1] & 0xFFF
+            literal = here + (distance if half & 0x80 else -distance)
+        else:
+            continue
+        to = places.get(image.table + int.from_bytes(image.read(literal, 4) or b"", "little"))
+        if to is not None and image.is_writable(to):
+            yield to
 
 
 _PLACES = {"x86_64": _x86_64, "aarch64": _aarch64, "arm32": _arm32}

@@ -16,7 +16,7 @@ def first_instruction(function: str) -> str | None:
     """The location of a function's first instruction: GDB itself would skip what it takes for a prologue. None where
     the function is not known."""
     if session.address_of(function) is not None:
-        return f"*((char *) &{function})"
+        return unnamed.beginning(function)
     current = session.known()
     address = current.node.symbol(function) if current is not None else None
     return unnamed.location(address) if address is not None else None

@@ -45,11 +45,6 @@ MAX_WHY = 400
 REGISTER_CODE = "__jit_debug_register_code"
 
 
-FIRST_CALLED = "enif_open_resource_type"
-"""What every beam.smp exports, and one of its own modules calls when it is loaded, before any other can be: that of
-prim_buffer, prim_socket or zlib, whose code is in every VM (erl_nif.c)."""
-
-
 COMMIT_CODE = "erts_commit_staging_code_ix"
 """Called when code has been loaded, just before it can run (code_ix.c)."""
 
@@ -198,7 +193,7 @@ def _watch_first_code(watch: _CodeWatch) -> None:
         watch.first = None
     waits = watch.point is None and session.is_beam() and not is_core()
     if waits and watch.first is None:
-        watch.first = FirstCode(f"-function {FIRST_CALLED}")
+        watch.first = FirstCode(f"-function {unnamed.FIRST_CALLED}")
     elif watch.first is not None and watch.first.enabled != waits:
         watch.first.enabled = waits
 

@@ -290,10 +290,13 @@ def _build() -> Build:
     # Not before it is needed: what reads ELF files takes time to load.
     from jit.otp.layouts.executable import extent
 
-    address, size = (extent(Path(path), "process_main") if path else None) or (0, None)
+    address, size = (extent(Path(path), "process_main") if path else None) or (None, None)
+    if address is None and path:
+        # All code of a program is of one kind.
+        address, _ = extent(Path(path), unnamed.ANCHOR) or (None, None)
     separate = next((one for one in gdb.objfiles() if objfile is not None and one.owner == objfile), None)
     debug = (separate or objfile).filename if objfile else None
-    return Build(objfile.build_id if objfile else None, size, bool(address & 1), Path(debug) if debug else None)
+    return Build(objfile.build_id if objfile else None, size, bool((address or 0) & 1), Path(debug) if debug else None)
 
 
 class _CSymbols:

@@ -17,6 +17,10 @@ from beamgdb.records.statics import Recovered
 from beamgdb.roots import constants
 from beamgdb.roots.image import Image, NoImage, open_image
 
+FIRST_CALLED = "enif_open_resource_type"
+"""What every beam.smp exports, and one of its own modules calls when it is loaded, before any other can be: that of
+prim_buffer, prim_socket or zlib, whose code is in every VM (erl_nif.c)."""
+
 ANCHOR = "enif_make_atom"
 """What every beam.smp exports: NIFs need it."""
 
@@ -56,6 +60,12 @@ class Unnamed:
         else:
             self.image, self.constants = image, found
 
+    @property
+    def is_interpreter(self) -> bool:
+        """Whether it is a BEAM that interprets Erlang code."""
+        found = self.constants.get("etp_beamasm")
+        return self.image is not None and found is not None and self.image.read(found.address, 4) == bytes(4)
+
 
 def anchor() -> int | None:
     """The address of what every BEAM exports, None without it."""
@@ -70,6 +80,11 @@ def program() -> Unnamed:
     found = extension().part(Unnamed)
     found.look()
     return found
+
+
+def beginning(function: str) -> str:
+    """GDB's words for the first instruction of a function that is exported."""
+    return f"*((char *) &{function})"
 
 
 def location(address: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from beamgdb.code.code_ix import code_index
-from beamgdb.memory import CachedMemory
+from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import code, constants, functions, schedulers, tables
+from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -139,6 +139,16 @@ class Roots:
             return {functions.COMMIT: "the code indices are not found"}
         return {functions.COMMIT: functions.commit(self._image, active, staging)}
 
+    def _interpreter(self) -> Found:
+        known = interpreter.operations(self._image, self._known)
+        if isinstance(known, str):
+            return dict.fromkeys(interpreter.NAMES, known)
+        try:
+            words = self._memory.words(known.handlers, len(known.names))
+        except Unreadable as error:
+            return dict.fromkeys(interpreter.NAMES, str(error))
+        return interpreter.variables(self._image, self._snapshot, known, words)
+
     def _exit_process(self) -> Found:
         return {functions.EXIT: functions.exit_process(self._named)}
 
@@ -182,6 +192,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._indices, (code.ACTIVE, code.STAGING)),
         (Roots._register_code, (functions.REGISTER_CODE,)),
         (Roots._commit, (functions.COMMIT,)),
+        (Roots._interpreter, interpreter.NAMES),
         (Roots._exit_process, (functions.EXIT,)),
         (Roots._bifs, tuple(functions.BIFS)),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
-from beamgdb.machine_code.references import loads
+from beamgdb.machine_code.references import arm32_accesses, loads
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Recovered
 from beamgdb.roots import references
@@ -127,24 +127,36 @@ def bifs(named: Named) -> dict[str, Recovered | str]:
 
 
 def commit(image: Image, active: int, staging: int) -> Recovered | str:
-    """`erts_commit_staging_code_ix`: the only function that stores what it has computed into both code indices, or why
-    it is not found."""
-    stores = _STORES.get(image.arch)
-    if stores is None:
+    """`erts_commit_staging_code_ix`: the only function that changes both code indices and has the one from the other;
+    or why it is not found."""
+    accesses = _ACCESSES.get(image.arch)
+    if accesses is None:
         return f"not looked for on {image.arch}"
-    users = references.users(image, min(active, staging), max(active, staging) + 4)
-    found = [one for one in users if {active, staging} <= set(stores(image, one))]
+    users = references.candidates(image, active, active + 4) & references.candidates(image, staging, staging + 4)
+    wanted = {("store", active), ("store", staging), ("load", staging)}
+    found = [one for one in users if wanted <= set(accesses(image, one))]
     if len(found) != 1:
         return f"{len(found) or 'no'} functions change both code indices"
-    return Recovered(COMMIT, found[0].start, "the only function that computes both code indices")
+    return Recovered(COMMIT, found[0].start, "the only function that makes the staged code index the one in use")
 
 
-def _x86_64_stores(image: Image, function: Function) -> Iterator[int]:
-    """Where `mov` and `xchg` with 32-bit registers store, relative to the instruction pointer (Intel SDM 2B)."""
+def _x86_64_accesses(image: Image, function: Function) -> Iterator[tuple[str, int]]:
+    """What `mov` and `xchg` of 32-bit registers do relative to the instruction pointer (Intel SDM 2B)."""
     code = image.bytes_of(function)
     for at in range(len(code) - 5):
-        if code[at] in (0x87, 0x89) and code[at + 1] & 0xC7 == 0x05:
-            yield function.start + at + 6 + int.from_bytes(code[at + 2 : at + 6], "little", signed=True)
+        if code[at] in _X86_64_KINDS and code[at + 1] & 0xC7 == 0x05:
+            distance = int.from_bytes(code[at + 2 : at + 6], "little", signed=True)
+            yield _X86_64_KINDS[code[at]], function.start + at + 6 + distance
 
 
-_STORES: dict[str, Callable[[Image, Function], Iterator[int]]] = {"x86_64": _x86_64_stores}
+_X86_64_KINDS = {0x87: "store", 0x89: "store", 0x8B: "load"}
+
+
+def _arm32_accesses(image: Image, function: Function) -> Iterator[tuple[str, int]]:
+    return arm32_accesses(image.bytes_of(function), function.start, thumb=True)
+
+
+_ACCESSES: dict[str, Callable[[Image, Function], Iterator[tuple[str, int]]]] = {
+    "x86_64": _x86_64_accesses,
+    "arm32": _arm32_accesses,
+}

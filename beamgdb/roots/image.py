@@ -19,6 +19,9 @@ from jit.object.target import ByteOrder
 MAX_BYTES = 256 << 20
 """Bytes of what is loaded of a program at most; a beam.smp has 12 MB."""
 
+FEWEST_FUNCTIONS = 256
+"""A table with fewer does not tell of all functions of a program: so it is for most of Debian's for 32-bit ARM."""
+
 MAX_FUNCTIONS = 1 << 20
 """Functions of a program at most; a beam.smp has 7000."""
 
@@ -204,7 +207,8 @@ def _without(start: int, stop: int, ranges: list[tuple[int, int]]) -> Iterator[t
 def _functions(elf: ELFFile, bias: int) -> Iterator[Function]:
     """All that the tables for unwinding tell of, sorted."""
     found = list(_in_frame_header(elf, bias)) or list(_in_exception_index(elf, bias))
-    yield from sorted(found, key=lambda one: one.start)
+    if len(found) >= FEWEST_FUNCTIONS:
+        yield from sorted(found, key=lambda one: one.start)
 
 
 def _in_frame_header(elf: ELFFile, bias: int) -> Iterator[Function]:

@@ -74,9 +74,10 @@ def ranges(memory: CachedMemory, layout: Layout, data: Snapshot, active: int) ->
             used = words[i + places[active][1]]
             if not 0 < used <= words[i + places[active][2]] <= MAX_RANGES:
                 continue
-            if all(_may_be_table(*(words[i + place] for place in row)) for row in places):
-                if _are_tables(Record(memory, layout, "ranges", start + word * i), active):
-                    found.append(start + word * i)
+            first = Record(memory, layout, "ranges", start + word * i)
+            rows = ([words[i + place] for place in row] for row in places)
+            if all(_may_be_table(*row) for row in rows) and _are_tables(first, active):
+                found.append(first.address)
     if len(found) != 1:
         return f"{len(found) or 'no'} places look like it"
     return Recovered(RANGES, found[0], "by its sorted tables of modules' code, with that in use among them")

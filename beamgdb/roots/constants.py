@@ -91,9 +91,9 @@ def _numbers(image: Image, content: bytes, texts: int) -> dict[str, int] | None:
     places = []
     for at in range((texts - BEFORE) & -INT_SIZE, texts - len(NUMBERS) * INT_SIZE + 1, INT_SIZE):
         numbers = _ints(image, content, at, len(NUMBERS))
-        if numbers and (numbers[0], numbers[-1]) == wanted and set(numbers[1:-1]) <= {0, 1}:
-            if mask in content[max(at - TAGS, 0) : at]:
-                places.append(at)
+        is_near_mask = mask in content[max(at - TAGS, 0) : at]
+        if is_near_mask and (numbers[:1] + numbers[-1:]) == wanted and set(numbers[1:-1]) <= {0, 1}:
+            places.append(at)
     if len(places) != 1:
         return None
     return {name: places[0] + INT_SIZE * i for i, name in enumerate(NUMBERS)}

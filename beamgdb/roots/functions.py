@@ -111,7 +111,7 @@ def exit_process(named: Named) -> Recovered | str:
     found = named(EXIT_CALLER)
     if found is None or len(found) != 1:
         return f"{EXIT_CALLER} names {len(found or ())} functions of C"
-    return Recovered(EXIT, *found, f"the only function of C that {EXIT_CALLER} calls")
+    return Recovered(EXIT, min(found), f"the only function of C that {EXIT_CALLER} calls")
 
 
 def bifs(named: Named) -> dict[str, Recovered | str]:
@@ -119,7 +119,7 @@ def bifs(named: Named) -> dict[str, Recovered | str]:
     stubs = {name: named(stub) or frozenset[int]() for name, stub in BIFS.items()}
     common = frozenset.intersection(*stubs.values())
     return {
-        name: Recovered(name, *own, "named by its stub in the module erlang")
+        name: Recovered(name, min(own), "named by its stub in the module erlang")
         if len(own := found - common) == 1
         else f"{len(own) or 'no'} functions of C are named by its stub in the module erlang alone"
         for name, found in stubs.items()

@@ -137,7 +137,7 @@ def _image(elf: ELFFile, bias: int) -> Image:
     arch = MACHINES.get(elf["e_machine"])
     if arch is None:
         raise NoImage(f"no known architecture: {elf['e_machine']}")
-    loaded = [one for one in elf.iter_segments("PT_LOAD")]
+    loaded = list(elf.iter_segments("PT_LOAD"))
     if sum(one["p_filesz"] for one in loaded) > MAX_BYTES:
         raise NoImage(f"more than {MAX_BYTES} bytes are loaded")
     fixed = tuple(Part(one["p_vaddr"] + bias, one.data()) for one in loaded if not one["p_flags"] & PF_W)

@@ -135,7 +135,8 @@ def variables(image: Image, data: Snapshot, known: Operations, words: Sequence[i
     if known.main is not None:
         found[MAIN] = Recovered(MAIN, known.main, "the function in which all operations have their handlers")
     if pointers:
-        found[HANDLERS] = Recovered(HANDLERS, pointers[0], "it points to as many places in one function as opc has names")
+        how = "it points to as many places in one function as opc has names"
+        found[HANDLERS] = Recovered(HANDLERS, pointers[0], how)
     for variable in VARIABLES:
         found[variable] = _variable(data, known, words, variable)
     return found

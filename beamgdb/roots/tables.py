@@ -111,7 +111,6 @@ def _kind(table: Record) -> str | None:
         kind = KINDS.get(_id(table, invalid) & 0xF)
         if kind is None or not 0 <= count <= size:
             return None
-        slots = _slots(table)
         order = SlotOrder.of(table.__getitem__)
         if order is None:
             return None

@@ -63,7 +63,7 @@ MAX_CODE = 1 << 20
 """Bytes of a function that is analysed; frames of a larger one are found by scanning the stack."""
 
 SIZE_OF_MAIN = 256
-"""Bytes of the C function `process_main` at most: it only looks for the fragment and jumps there (beam_jit_main.cpp)."""
+"""Bytes of the C function `process_main` at most: it looks for the fragment and jumps there (beam_jit_main.cpp)."""
 
 RAISING_BIFS = (*(f"{name}_{arity}" for name, arity in RAISING), "halt_2")
 """C functions of BIFs after which control never goes on."""

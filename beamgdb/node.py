@@ -44,7 +44,7 @@ class Node(Vm):
         self.build = build or Build()
         self.roots = roots
         if roots is not None:
-            roots.own_code = self._compiled
+            roots.own_code = self.compiled
         self.machine: BeamAsmRegisters | None = registers_of(identity.arch, identity.flavour, layout)
         self._loaded_now = LoadedNow(memory, layout, symbol, identity.arch or "")
         self._registered = RegisteredModules(
@@ -84,7 +84,7 @@ class Node(Vm):
         """Why code is not shown that the VM tells of: by the address of that."""
         return self._reader.left_out
 
-    def _compiled(self, name: str) -> tuple[int, int] | None:
+    def compiled(self, name: str) -> tuple[int, int] | None:
         """Start and end of the code of a function of the module `erlang` or of the VM's own; None where there is none,
         or code is interpreted."""
         if self.is_interpreter:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from beamgdb.code.code_ix import CODE_INDICES
 from beamgdb.code.ranges import MAX_RANGES, is_table
 from beamgdb.memory import CachedMemory, Unreadable
@@ -151,9 +153,12 @@ def _has_handlers(pool: Record, image: Image) -> bool:
         return False
 
 
-def indices(memory: CachedMemory, image: Image, pools: Record) -> dict[str, Recovered] | str:
+def indices(
+    memory: CachedMemory, image: Image, pools: Record, confirmed: Callable[[int, int], bool]
+) -> dict[str, Recovered] | str:
     """The two code indices: beside each other, and used by functions that use `bccix`. The table that is staged is
-    always the one behind that in use (code_ix.c)."""
+    always the one behind that in use (code_ix.c). Where more variables than two are so, `confirmed` tells of a pair,
+    active and staging, whether they are the indices."""
     found = []
     for address in _neighbours(image, pools.address, pools.element(CODE_INDICES).address):
         try:
@@ -163,10 +168,18 @@ def indices(memory: CachedMemory, image: Image, pools: Record) -> dict[str, Reco
         for active, staging in ((0, 1), (1, 0)):
             if max(numbers) < CODE_INDICES and numbers[staging] == (numbers[active] + 1) % CODE_INDICES:
                 found.append((address + 4 * active, address + 4 * staging))
+    if len(found) > 1:
+        found = [one for one in found if confirmed(*one)]
     if len(found) != 1:
         return f"{len(found) or 'no'} variables look like them"
     how = "used with bccix; one is the other's successor"
     return {name: Recovered(name, address, how) for name, address in zip((ACTIVE, STAGING), found[0])}
+
+
+def is_used_with(image: Image, tables: Record, active: int) -> bool:
+    """Whether functions that use `r` use this code index, and the variable beside it."""
+    near = _neighbours(image, tables.address, tables.element(CODE_INDICES).address)
+    return not near.isdisjoint((active, active - 4))
 
 
 def _neighbours(image: Image, low: int, high: int) -> set[int]:

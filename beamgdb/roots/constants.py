@@ -55,7 +55,7 @@ def find(image: Image) -> dict[str, Recovered] | str:
         return f"{len(found) or 'no'} places in the program look like etp_arch and its neighbours"
     constants = {name: Recovered(name, address, HOW) for name, address in found[0].items()}
     text = config_text(image)
-    pointers = [place for place, to in image.relocated if to == text]
+    pointers = [place for place, to in image.pointers.items() if to == text]
     if len(pointers) == 1:
         constants[CONFIG_H] = Recovered(CONFIG_H, pointers[0], "the only pointer to the text of config.h")
     return constants

@@ -123,8 +123,16 @@ class Roots:
 
     def _indices(self) -> Found:
         pools = self._record("bc_pool", code.CATCHES)
-        found = code.indices(self._memory, self._image, pools) if pools else "bccix is not found"
+        found = code.indices(self._memory, self._image, pools, self._is_index) if pools else "bccix is not found"
         return dict.fromkeys((code.ACTIVE, code.STAGING), found) if isinstance(found, str) else found
+
+    def _is_index(self, active: int, _staging: int) -> bool:
+        """Whether a variable that may be the active code index leads to `r`, and is used with it."""
+        found = code.ranges(self._memory, self._known, self._snapshot, self._memory.u32(active))
+        if isinstance(found, str):
+            return False
+        tables = Record(self._memory, self._known, "ranges", found.address)
+        return code.is_used_with(self._image, tables, active)
 
     def _register_code(self) -> Found:
         descriptor = self(code.DESCRIPTOR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 
@@ -23,6 +24,12 @@ EXIT, EXIT_CALLER = "erts_continue_exit_process", "erts_beamasm:continue_exit/0"
 
 BIFS = {f"{name}_{arity}": f"erlang:{name}/{arity}" for name, arity in (*RAISING, ("halt", 2))}
 """C functions of BIFs that do not return, and the Erlang functions that are stubs for them."""
+
+_X86_64_CONSTANT = re.compile(rb"[\x48\x49][\xb8-\xbf](.{8})", re.DOTALL)
+"""`mov` of a constant of 64 bits to a register (Intel SDM 2B)."""
+
+TRAMPOLINE = 16
+"""Bytes of one: BeamAsm's own code calls C by such where its branches do not reach."""
 
 EMPTY = {
     "x86_64": (b"\xc3", b"\xf3\x0f\x1e\xfa\xc3"),  # ret; endbr64, ret
@@ -61,12 +68,15 @@ def _x86_64_calls(image: Image, function: Function) -> Iterator[int]:
 
 
 def _aarch64_calls(image: Image, function: Function) -> Iterator[int]:
+    return _aarch64_targets(image.bytes_of(function), function.start)
+
+
+def _aarch64_targets(code: bytes, start: int) -> Iterator[int]:
     """Targets of `bl` and `b` (Arm Architecture Reference Manual, C6.2.34, C6.2.26)."""
-    code = image.bytes_of(function)
     for i, (word,) in enumerate(struct.iter_unpack("<I", code[: len(code) & ~3])):
         if word & 0x7C00_0000 == 0x1400_0000:
             distance = (word & 0x3FF_FFFF) - ((word & 0x200_0000) << 1)
-            yield function.start + 4 * (i + distance)
+            yield start + 4 * (i + distance)
 
 
 _CALLS: dict[str, Callable[[Image, Function], Iterator[int]]] = {"x86_64": _x86_64_calls, "aarch64": _aarch64_calls}
@@ -77,19 +87,27 @@ Named = Callable[[str], frozenset[int] | None]
 
 
 def named(memory: CachedMemory, image: Image, start: int, stop: int) -> frozenset[int]:
-    """C functions whose addresses are in code of BeamAsm, or are loaded by it from behind it."""
-    word = image.word_size
+    """C functions whose addresses code of BeamAsm forms or loads, also in the trampolines that it jumps to."""
     try:
-        code = memory.read(start, stop - start)
+        words = set(_formed(memory, image, memory.read(start, stop - start), start))
     except Unreadable:
         return frozenset()
-    words = {int.from_bytes(code[at : at + word], image.byteorder) for at in range(len(code) - word + 1)}
-    if image.arch == "aarch64":
-        words.update(_aarch64_constants(code))
-    for address in loads(image.arch, code, start):
-        words.add(int.from_bytes(memory.try_read(address, word) or b"", image.byteorder))
     found = ((address, image.function_at(address)) for address in words)
     return frozenset(address for address, function in found if function is not None and function.start == address)
+
+
+def _formed(memory: CachedMemory, image: Image, code: bytes, start: int) -> Iterator[int]:
+    for address in loads(image.arch, code, start):
+        yield int.from_bytes(memory.try_read(address, image.word_size) or b"", image.byteorder)
+    if image.arch == "x86_64":
+        yield from (int.from_bytes(found[1], "little") for found in _X86_64_CONSTANT.finditer(code))
+    if image.arch == "aarch64":
+        yield from _aarch64_constants(code)
+        for to in _aarch64_targets(code, start):
+            if not start <= to < start + len(code) and (trampoline := memory.try_read(to, TRAMPOLINE)):
+                yield from _aarch64_constants(trampoline)
+                for address in loads(image.arch, trampoline[:4], to):
+                    yield int.from_bytes(memory.try_read(address, image.word_size) or b"", image.byteorder)
 
 
 def _aarch64_constants(code: bytes) -> Iterator[int]:

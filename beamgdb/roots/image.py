@@ -83,7 +83,7 @@ class Image:
     code: tuple[Part, ...]
     writable: tuple[tuple[int, int], ...]
     exported: Mapping[str, int]
-    relocated: tuple[tuple[int, int], ...]
+    pointers: Mapping[int, int]
     """Places in the program's data that point into the program, and where they point once it is relocated."""
     table: int
     """The global offset table."""
@@ -160,10 +160,10 @@ def _image(elf: ELFFile, bias: int) -> Image:
         for start, stop in _without(one["p_vaddr"] + bias, one["p_vaddr"] + one["p_memsz"] + bias, kept)
     )
     functions = tuple(_functions(elf, bias))
-    relocated = tuple((place + bias, to + bias) for place, to in _relocated(elf))
+    pointers = {place + bias: to + bias for place, to in _relocated(elf)}
     table = elf.get_section_by_name(".got")
     table_at = table["sh_addr"] + bias if table is not None else 0
-    return Image(arch, elf.elfclass // 8, order, bias, fixed, code, writable, exported, relocated, table_at, functions)
+    return Image(arch, elf.elfclass // 8, order, bias, fixed, code, writable, exported, pointers, table_at, functions)
 
 
 def _relocated(elf: ELFFile) -> Iterator[tuple[int, int]]:

@@ -60,11 +60,11 @@ class Operations:
 
 def operations(image: Image, layout: Layout) -> Operations | str:
     """What the program's file tells of the operations, or why it does not."""
-    places = dict(image.relocated)
+    places = image.pointers
     size = layout.size("OpEntry")
     named = {part.start + at for part in image.fixed for at in _all(part.content, FIRST_NAME)}
     found = []
-    for place, to in image.relocated:
+    for place, to in places.items():
         entry = place - layout.offset("OpEntry", "name")
         if to not in named or _name(image, layout, places, entry) is None:
             continue

@@ -42,17 +42,23 @@ def candidates(image: Image, low: int, high: int) -> set[Function]:
     find = _PLACES.get(image.arch)
     if find is None or not low < high:
         return set()
-    functions = {image.function_at(place) for part in image.code for place in find(image, part, low, high)}
+    ranges = [(low, high)]
+    if image.arch != "arm32":
+        # What has a slot in the global offset table is reached through that.
+        ranges += [(place, place + image.word_size) for place, to in image.pointers.items() if low <= to < high]
+    found = (place for start, stop in ranges for part in image.code for place in find(image, part, start, stop))
+    functions = {image.function_at(place) for place in found}
     return {one for one in functions if one is not None and one.stop - one.start <= MAX_SIZE}
 
 
 def referred(image: Image, function: Function) -> frozenset[int]:
     """Addresses of variables that the code of a function may refer to."""
     code = image.bytes_of(function)
-    found = {address for address in REFERENCES[image.arch](code, function.start) if image.is_writable(address)}
+    found = set(REFERENCES[image.arch](code, function.start))
+    found.update([image.pointers[address] for address in found if address in image.pointers])
     if image.arch == "arm32":
         found.update(_through_table(image, code, function.start))
-    return frozenset(found)
+    return frozenset(address for address in found if image.is_writable(address))
 
 
 def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
@@ -92,7 +98,7 @@ def _arm32(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
     start, content = part.start, part.content
     words = struct.unpack_from(f"<{len(content) // 4}I", content)
     first, last = low - NEAR_ANCHOR - start, high + LITERAL_REACH - start
-    slots = {place - image.table for place, to in image.relocated if low <= to < high}
+    slots = {place - image.table for place, to in image.pointers.items() if low <= to < high}
     for i, word in enumerate(words):
         if first <= word + 4 * i < last or word in slots:
             yield start + 4 * i
@@ -101,7 +107,6 @@ def _arm32(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
 def _through_table(image: Image, code: bytes, start: int) -> Iterator[int]:
     """What code refers to by the global offset table: literals that it loads are distances in that (Arm Architecture
     Reference Manual, A8.8.64, `LDR (literal)`, T1 and T2)."""
-    places = dict(image.relocated)
     halves = struct.unpack_from(f"<{len(code) // 2}H", code)
     for i, half in enumerate(halves):
         here = start + 2 * i + 4 & -4
@@ -112,8 +117,8 @@ def _through_table(image: Image, code: bytes, start: int) -> Iterator[int]:
             literal = here + (distance if half & 0x80 else -distance)
         else:
             continue
-        to = places.get(image.table + int.from_bytes(image.read(literal, 4) or b"", "little"))
-        if to is not None and image.is_writable(to):
+        to = image.pointers.get(image.table + int.from_bytes(image.read(literal, 4) or b"", "little"))
+        if to is not None:
             yield to
 
 

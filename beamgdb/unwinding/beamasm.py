@@ -439,7 +439,7 @@ class BeamAsmUnwinder:
 
     def _call_of_process_main(self, slots: Iterable[int]) -> int | None:
         """Which of these stack slots has the address where a call of `process_main` returns to. Where no symbol tells
-        what that is: the outermost call, if all others can only be left there by what it called itself."""
+        what that is: the outermost call, if the one below was left there by what it called itself."""
         known, memory = self._node.symbol("process_main"), self._node.memory
         calls: list[tuple[int, int, int]] = []
         for slot in slots:
@@ -450,5 +450,5 @@ class BeamAsmUnwinder:
         if known is not None:
             return calls[0][0] if calls else None
         own = range(calls[-1][2], calls[-1][2] + SIZE_OF_MAIN) if calls else ()
-        return calls[-1][0] if calls and all(address in own for _, address, _ in calls[:-1]) else None
+        return calls[-1][0] if calls and (len(calls) == 1 or calls[-2][1] in own) else None
 

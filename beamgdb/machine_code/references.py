@@ -94,15 +94,20 @@ def _arm32_effect(
 
 def aarch64(code: bytes, start: int) -> Iterator[int]:
     """Pages of `adrp` and what is added to them (Arm Architecture Reference Manual for A-profile, C4.1 and C6.2)."""
+    return (address for _, address in aarch64_accesses(code, start))
+
+
+def aarch64_accesses(code: bytes, start: int) -> Iterator[tuple[str, int]]:
+    """The same, and what is done there: "load" or "store" of a single register, or something else."""
     known: dict[int, int] = {}
     for at, (word,) in zip(range(start, start + len(code), 4), struct.iter_unpack("<I", code[: len(code) & ~3])):
         base = known.get(word >> 5 & 31)
         formed = _aarch64_address(word, at, base, known.get(word >> 16 & 31))
         if formed is not None:
             known[word & 31] = formed
-            yield formed
+            yield "set", formed
         elif base is not None and (displacement := _aarch64_displacement(word)) is not None:
-            yield base + displacement
+            yield _AARCH64_KINDS.get(word >> 22 & 0xFF, "pair"), base + displacement
 
 
 def _aarch64_address(word: int, at: int, base: int | None, index: int | None) -> int | None:
@@ -125,6 +130,10 @@ def _aarch64_displacement(word: int) -> int | None:
     if word & 0x7F80_0000 == 0x2900_0000:  # ldp, stp
         return _signed(word >> 15 & 0x7F, 7) << (3 if word >> 31 else 2)
     return None
+
+
+_AARCH64_KINDS = {0xE4: "store", 0xE5: "load"}
+"""By bits 22 to 29: `str` and `ldr` of a general register, with an unsigned distance."""
 
 
 def _signed(number: int, bits: int) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from beamgdb.code.code_ix import CODE_INDICES
 from beamgdb.code.ranges import MAX_RANGES, is_table
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import references
+from beamgdb.roots import functions, references
+from beamgdb.roots.functions import Commit
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -153,39 +152,38 @@ def _has_handlers(pool: Record, image: Image) -> bool:
         return False
 
 
-def indices(
-    memory: CachedMemory, image: Image, pools: Record, confirmed: Callable[[int, int], bool]
-) -> dict[str, Recovered] | str:
-    """The two code indices: beside each other, and used by functions that use `bccix`. The table that is staged is
-    always the one behind that in use (code_ix.c). Where more variables than two are so, `confirmed` tells of a pair,
-    active and staging, whether they are the indices."""
-    found = []
-    for address in _neighbours(image, pools.address, pools.element(CODE_INDICES).address):
-        try:
-            numbers = (memory.u32(address), memory.u32(address + 4))
-        except Unreadable:
-            continue
-        for active, staging in ((0, 1), (1, 0)):
-            if max(numbers) < CODE_INDICES and numbers[staging] == (numbers[active] + 1) % CODE_INDICES:
-                found.append((address + 4 * active, address + 4 * staging))
-    if len(found) > 1:
-        found = [one for one in found if confirmed(*one)]
+def indices(memory: CachedMemory, image: Image, pools: Record) -> dict[str, Recovered] | str:
+    """The two code indices, and the function that changes them, the only one that makes one the other and then adds to
+    that. Functions that use `bccix` use both. The table that is staged is the one behind that in use, but before
+    anything is loaded: then both are the first (code_ix.c)."""
+    if image.arch not in functions.READ:
+        return f"not looked for on {image.arch}"
+    stop = pools.element(CODE_INDICES).address
+    used = {
+        address
+        for function in references.users(image, pools.address, stop)
+        for address in references.referred(image, function)
+        if not pools.address <= address < stop and _index(memory, address) is not None
+    }
+    found = [one for one in functions.commits(image, used) if _are_indices(memory, one)]
     if len(found) != 1:
-        return f"{len(found) or 'no'} variables look like them"
-    how = "used with bccix; one is the other's successor"
-    return {name: Recovered(name, address, how) for name, address in zip((ACTIVE, STAGING), found[0])}
+        return f"{len(found) or 'no'} functions change variables that look like them"
+    how = "used with bccix; by the only function that makes one the other, and then its successor"
+    names = ((functions.COMMIT, found[0].function), (ACTIVE, found[0].active), (STAGING, found[0].staging))
+    return {name: Recovered(name, address, how) for name, address in names}
 
 
-def is_used_with(image: Image, tables: Record, active: int) -> bool:
-    """Whether functions that use `r` use this code index, and the variable beside it."""
-    near = _neighbours(image, tables.address, tables.element(CODE_INDICES).address)
-    return not near.isdisjoint((active, active - 4))
+def _are_indices(memory: CachedMemory, found: Commit) -> bool:
+    active, staging = (_index(memory, address) for address in (found.active, found.staging))
+    return active is not None and staging is not None and (
+        staging == (active + 1) % CODE_INDICES or active == staging == 0
+    )
 
 
-def _neighbours(image: Image, low: int, high: int) -> set[int]:
-    """Variables of 32 bits beside each other that are used by functions which use this range: the first of each pair.
-    """
-    used = set[int]()
-    for function in references.users(image, low, high):
-        used.update(at for at in references.referred(image, function) if not low <= at < high and at % 4 == 0)
-    return {address for address in used if address + 4 in used}
+def _index(memory: CachedMemory, address: int) -> int | None:
+    """The code index that may be at an address."""
+    try:
+        number = memory.u32(address) if address % 4 == 0 else CODE_INDICES
+    except Unreadable:
+        return None
+    return number if number < CODE_INDICES else None

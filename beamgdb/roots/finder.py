@@ -16,6 +16,9 @@ from jit.otp.layouts.layout import Layout
 PATIENCE = 8
 """Stops of a running VM at which is looked again for what was not found: then it is given up."""
 
+CODE_INDICES = (functions.COMMIT, code.ACTIVE, code.STAGING)
+"""Found together."""
+
 Found = Mapping[str, Recovered | str]
 """What was looked for together: each name with what was found, or why nothing was."""
 
@@ -123,16 +126,8 @@ class Roots:
 
     def _indices(self) -> Found:
         pools = self._record("bc_pool", code.CATCHES)
-        found = code.indices(self._memory, self._image, pools, self._is_index) if pools else "bccix is not found"
-        return dict.fromkeys((code.ACTIVE, code.STAGING), found) if isinstance(found, str) else found
-
-    def _is_index(self, active: int, _staging: int) -> bool:
-        """Whether a variable that may be the active code index leads to `r`, and is used with it."""
-        found = code.ranges(self._memory, self._known, self._snapshot, self._memory.u32(active))
-        if isinstance(found, str):
-            return False
-        tables = Record(self._memory, self._known, "ranges", found.address)
-        return code.is_used_with(self._image, tables, active)
+        found = code.indices(self._memory, self._image, pools) if pools else f"{code.CATCHES} is not found"
+        return dict.fromkeys(CODE_INDICES, found) if isinstance(found, str) else found
 
     def _register_code(self) -> Found:
         descriptor = self(code.DESCRIPTOR)
@@ -140,12 +135,6 @@ class Roots:
         return {
             functions.REGISTER_CODE: functions.register_code(self._image, descriptor) if descriptor is not None else why
         }
-
-    def _commit(self) -> Found:
-        active, staging = self(code.ACTIVE), self(code.STAGING)
-        if active is None or staging is None:
-            return {functions.COMMIT: "the code indices are not found"}
-        return {functions.COMMIT: functions.commit(self._image, active, staging)}
 
     def _interpreter(self) -> Found:
         known = interpreter.operations(self._image, self._known)
@@ -197,9 +186,8 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),
         (Roots._catches, (code.CATCHES,)),
-        (Roots._indices, (code.ACTIVE, code.STAGING)),
+        (Roots._indices, CODE_INDICES),
         (Roots._register_code, (functions.REGISTER_CODE,)),
-        (Roots._commit, (functions.COMMIT,)),
         (Roots._interpreter, interpreter.NAMES),
         (Roots._exit_process, (functions.EXIT,)),
         (Roots._bifs, tuple(functions.BIFS)),

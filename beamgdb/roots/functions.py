@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from beamgdb.machine_code.references import arm32_accesses, loads
+from beamgdb.machine_code.references import aarch64_accesses, arm32_accesses, loads
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Recovered
 from beamgdb.roots import references
@@ -27,6 +28,9 @@ BIFS = {f"{name}_{arity}": f"erlang:{name}/{arity}" for name, arity in (*RAISING
 
 _X86_64_CONSTANT = re.compile(rb"[\x48\x49][\xb8-\xbf](.{8})", re.DOTALL)
 """`mov` of a constant of 64 bits to a register (Intel SDM 2B)."""
+
+LARGEST_COMMIT = 256
+"""Bytes of `erts_commit_staging_code_ix` at most (code_ix.c): it has a dozen lines."""
 
 TRAMPOLINE = 16
 """Bytes of one: BeamAsm's own code calls C by such where its branches do not reach."""
@@ -144,18 +148,28 @@ def bifs(named: Named) -> dict[str, Recovered | str]:
     }
 
 
-def commit(image: Image, active: int, staging: int) -> Recovered | str:
-    """`erts_commit_staging_code_ix`: the only function that changes both code indices and has the one from the other;
-    or why it is not found."""
-    accesses = _ACCESSES.get(image.arch)
-    if accesses is None:
-        return f"not looked for on {image.arch}"
-    users = references.candidates(image, active, active + 4) & references.candidates(image, staging, staging + 4)
-    wanted = {("store", active), ("store", staging), ("load", staging)}
-    found = [one for one in users if wanted <= set(accesses(image, one))]
-    if len(found) != 1:
-        return f"{len(found) or 'no'} functions change both code indices"
-    return Recovered(COMMIT, found[0].start, "the only function that makes the staged code index the one in use")
+class Commit(NamedTuple):
+    """A function that takes new code into use, and the variables that it changes."""
+
+    function: int
+    active: int
+    staging: int
+
+
+def commits(image: Image, variables: Iterable[int]) -> list[Commit]:
+    """Functions that may be `erts_commit_staging_code_ix`: they load one of these variables of 32 bits, store into
+    another, and then into the first again."""
+    accesses = _ACCESSES[image.arch]
+    wanted = frozenset(variables)
+    functions = {one for variable in wanted for one in references.candidates(image, variable, variable + 4)}
+    found = []
+    for function in functions:
+        if function.stop - function.start > LARGEST_COMMIT:
+            continue
+        done = [one for one in accesses(image, function) if one[1] in wanted and one[0] in ("load", "store")]
+        if [kind for kind, _ in done] == ["load", "store", "store"] and done[0][1] == done[2][1] != done[1][1]:
+            found.append(Commit(function.start, done[1][1], done[0][1]))
+    return found
 
 
 def _x86_64_accesses(image: Image, function: Function) -> Iterator[tuple[str, int]]:
@@ -170,11 +184,19 @@ def _x86_64_accesses(image: Image, function: Function) -> Iterator[tuple[str, in
 _X86_64_KINDS = {0x87: "store", 0x89: "store", 0x8B: "load"}
 
 
+def _aarch64_accesses(image: Image, function: Function) -> Iterator[tuple[str, int]]:
+    return aarch64_accesses(image.bytes_of(function), function.start)
+
+
 def _arm32_accesses(image: Image, function: Function) -> Iterator[tuple[str, int]]:
     return arm32_accesses(image.bytes_of(function), function.start, thumb=True)
 
 
 _ACCESSES: dict[str, Callable[[Image, Function], Iterator[tuple[str, int]]]] = {
     "x86_64": _x86_64_accesses,
+    "aarch64": _aarch64_accesses,
     "arm32": _arm32_accesses,
 }
+
+READ = frozenset(_ACCESSES)
+"""The processors whose code is read."""

@@ -180,7 +180,7 @@ def _new_point() -> CodeChanged | None:
         if session.address_of(function) is not None:
             return CodeChanged(function, f"-function {function}")
     current = session.known()
-    if current is None or current.node.roots is None:
+    if current is None or current.node.roots is None or is_core():
         return None
     function = COMMIT_CODE if current.node.is_interpreter else REGISTER_CODE
     address = current.node.roots(function)

@@ -108,6 +108,8 @@ class Roots:
         return schedulers.find(self._memory, self._known, self._image, self._snapshot)
 
     def _descriptor(self) -> Found:
+        if self.layout is not None and self.layout.flavour == "emu":
+            return {}
         return {code.DESCRIPTOR: code.descriptor(self._memory, self._image, self._snapshot)}
 
     def _ranges(self) -> Found:

@@ -138,14 +138,14 @@ def variables(image: Image, data: Snapshot, known: Operations, words: Sequence[i
         how = "it points to as many places in one function as opc has names"
         found[HANDLERS] = Recovered(HANDLERS, pointers[0], how)
     for variable in VARIABLES:
-        found[variable] = _variable(data, known, words, variable)
+        # Each release has its own of them.
+        if OPERATION_OF[variable] in known.names:
+            found[variable] = _variable(data, known, words, variable)
     return found
 
 
 def _variable(data: Snapshot, known: Operations, words: Sequence[int], variable: str) -> Recovered | str:
     operation = OPERATION_OF[variable]
-    if operation not in known.names:
-        return f"there is no operation {operation}"
     handler = words[known.names.index(operation)]
     places = [place for word in data.places(handler) for place in data.places(word)]
     if len(places) != 1:

@@ -16,7 +16,7 @@ POINTERS = {*schedulers.NAMES, interpreter.HANDLERS}
 
 
 def compared() -> Iterator[str]:
-    """For each root: its name and whether it is "right", "wrong", "missed" or "unnamed", which no symbol tells."""
+    """For each root: its name and whether it is "right", "wrong" or "missed"; or "found", where no symbol tells."""
     node, path, address = session.require().node, program_file.name(), unnamed.anchor()
     assert path is not None
     assert address is not None
@@ -26,8 +26,8 @@ def compared() -> Iterator[str]:
     found.own_code = node.compiled
     for name in sorted(finder.NAMES):
         named, root = node.symbol(name), found(name)
-        if named is None:
-            verdict = "unnamed"
+        if named is None or node.roots is not None:
+            verdict = "found" if root is not None else f"missed: {found.not_found().get(name)}"
         elif root is None:
             verdict = f"missed: {found.not_found().get(name)}"
         elif name in POINTERS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beamgdb.code.code_ix import CODE_INDICES
-from beamgdb.code.ranges import MAX_RANGES, is_table
+from beamgdb.code.ranges import MAX_RANGES, is_sorted, is_table
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
@@ -92,10 +92,10 @@ def _may_be_table(modules: int, used: int, allocated: int, middle: int) -> bool:
 
 
 def _are_tables(first: Record, active: int) -> bool:
-    """Whether the table in use, and each other that is not empty, is sorted, with modules in it."""
+    """Whether the table in use has modules in it, and each other that is not empty is sorted."""
     try:
         rows = [first.element(index) for index in range(CODE_INDICES)]
-        return is_table(rows[active]) and all(is_table(one) for one in rows if one["n"])
+        return is_table(rows[active]) and all(is_sorted(one) for one in rows if one["n"])
     except Unreadable:
         return False
 

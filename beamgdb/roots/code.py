@@ -78,10 +78,13 @@ def ranges(memory: CachedMemory, layout: Layout, data: Snapshot, active: int) ->
             first = Record(memory, layout, "ranges", start + word * i)
             rows = ([words[i + place] for place in row] for row in places)
             if all(_may_be_table(*row) for row in rows) and _are_tables(first, active):
-                found.append(first.address)
+                found.append(first)
+    # What is not used yet is zeros, as memory before the variable may be: where all are used, that is seen.
+    whole = [first for first in found if all(first.element(index)["modules"] for index in range(CODE_INDICES))]
+    found = whole or found
     if len(found) != 1:
         return f"{len(found) or 'no'} places look like it"
-    return Recovered(RANGES, found[0], "by its sorted tables of modules' code, with that in use among them")
+    return Recovered(RANGES, found[0].address, "by its sorted tables of modules' code, with that in use among them")
 
 
 def _may_be_table(modules: int, used: int, allocated: int, middle: int) -> bool:

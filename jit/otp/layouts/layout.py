@@ -1,8 +1,9 @@
 """Where fields lie in one particular VM: a `Layout`, from its types or from a built-in table.
 
 A table is a JSON file in `tables/`, named by erts version, architecture and flavour, so that finding one reads no
-other. It is for exactly this version; for which others besides, says `SAME`. In it a field is [offset, width] or, for an array, [offset, width of an element, number of elements], or, for a
-bit field, [offset, width, null, [lowest bit, number of bits]].
+other. It is for exactly this version; for which others besides, says `SAME`. In it a field is [offset, width] or, for
+an array, [offset, width of an element, number of elements], or, for a bit field, [offset, width, null, [lowest bit,
+number of bits]].
 """
 
 from __future__ import annotations

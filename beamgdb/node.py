@@ -19,6 +19,7 @@ from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build, ProcessMain
 from beamgdb.memory import CachedMemory
 from beamgdb.records.statics import Recovered, Symbol
+from beamgdb.roots.finder import Roots
 from beamgdb.vm.model import Vm
 from beamgdb.vm.stack import FrameForm
 from jit.otp.layouts.identity import Identity
@@ -26,7 +27,8 @@ from jit.otp.layouts.layout import Layout
 
 
 class Node(Vm):
-    """A VM of one of the two flavours. `build` is what the program's file tells of it."""
+    """A VM of one of the two flavours. `build` is what the program's file tells of it, `roots` gives `symbol` what has
+    none."""
 
     def __init__(
         self,
@@ -36,9 +38,13 @@ class Node(Vm):
         layout: Layout | None,
         no_layout: str = "",
         build: Build | None = None,
+        roots: Roots | None = None,
     ) -> None:
         super().__init__(memory, symbol, identity, layout, no_layout)
         self.build = build or Build()
+        self.roots = roots
+        if roots is not None:
+            roots.own_code = self.compiled
         self.machine: BeamAsmRegisters | None = registers_of(identity.arch, identity.flavour, layout)
         self._loaded_now = LoadedNow(memory, layout, symbol, identity.arch or "")
         self._registered = RegisteredModules(
@@ -78,6 +84,15 @@ class Node(Vm):
         """Why code is not shown that the VM tells of: by the address of that."""
         return self._reader.left_out
 
+    def compiled(self, name: str) -> tuple[int, int] | None:
+        """Start and end of the code of a function of the module `erlang` or of the VM's own; None where there is none,
+        or code is interpreted."""
+        if self.is_interpreter:
+            return None
+        modules = (module for module in self.code if module.of_vm or module.name == "erlang")
+        found = (code for module in modules for code in module.ranges if code.name == name)
+        return next(((code.start, code.stop) for code in found), None)
+
     def is_code_current(self) -> bool:
         """Whether code that `update_code` has found is still loaded. Quick. Of new code BeamAsm tells a debugger; that
         of the interpreter is noticed here too."""
@@ -92,7 +107,7 @@ class Node(Vm):
         return self._registered.in_registration()
 
     def recovered(self) -> tuple[Recovered, ...]:
-        """Variables of the VM that have no symbol, as far as they have been found."""
+        """Variables of the VM that have a symbol in no release, as far as they have been found."""
         found = (self._loaded_now.table, self._catches)
         return tuple(variable for table in found if table is not None for variable in table.recovered())
 

@@ -3,7 +3,7 @@
 
 The interpreter's code is described nowhere else. BeamAsm in OTP 25 never takes back the registration of code that it
 purges, and its memory is used again; so this table is what tells whether a registration is still true. It has no
-symbol: see `records.statics`.
+symbol: see `records.statics` and `roots`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ MAX_FUNCTIONS = 1 << 20
 SAMPLE = 8
 """Ranges that are looked into to recognise the table: over a remote connection each is a packet."""
 
+TABLE, WRITE_PTR = "r", "write_ptr"
+"""The variables: the table for each code index, and the end of what is being staged."""
+
 USERS = ("erts_start_staging_ranges", "erts_end_staging_ranges", "erts_update_ranges")
-"""Functions that all use both `r`, the table for each code index, and `write_ptr`, the end of what is being staged."""
+"""Functions that all use both."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,11 @@ class CodeRanges:
         return _loaded(self.first.layout, words)
 
     def recovered(self) -> tuple[Recovered, ...]:
-        """The variables, for whoever wants to know where they are from."""
+        """The variables, if they were found without symbols."""
+        if self.symbol(TABLE) is not None:
+            return ()
         how = by_users(USERS)
-        return Recovered("r", self.first.address, how), Recovered("write_ptr", self.write_ptr, how)
+        return Recovered(TABLE, self.first.address, how), Recovered(WRITE_PTR, self.write_ptr, how)
 
     def _table(self, which: str) -> Record:
         index = code_index(self.first.memory, self.symbol, which)
@@ -124,11 +129,12 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str) -> Cod
     active = code_index(memory, symbol, "active")
     if active is None or not all(map(layout.has, ("ranges", "Range", "BeamCodeHeader"))):
         return None
-    candidates = referred(memory, symbol, arch, USERS)
+    named = {address for address in map(symbol, (TABLE, WRITE_PTR)) if address is not None}
+    candidates = named or referred(memory, symbol, arch, USERS)
     for address in sorted(candidates):
         first = Record(memory, layout, "ranges", address)
         try:
-            if _is_table(first.element(active)):
+            if is_table(first.element(active)):
                 pointer = _write_ptr(first, candidates)
                 return CodeRanges(first, pointer, symbol) if pointer is not None else None
         except Unreadable:
@@ -136,17 +142,21 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str) -> Cod
     return None
 
 
-def _is_table(table: Record) -> bool:
+def is_table(table: Record) -> bool:
     """Whether this can only be the table in use: sorted ranges, and in those looked into a module's code."""
+    if not is_sorted(table):
+        return False
+    loaded = _loaded(table.layout, _words(table, table["n"]))
+    return bool(loaded) and all(_is_module(table, *one) for one in loaded[:: -(-len(loaded) // SAMPLE)])
+
+
+def is_sorted(table: Record) -> bool:
+    """Whether this may be a table: what is not in use may tell of code that is gone."""
     count = table["n"]
     if not 0 < count <= table["allocated"] <= MAX_RANGES:
         return False
-    words = _words(table, count)
-    starts = _field(table.layout, "start", words)
-    if any(one >= other for one, other in zip(starts, starts[1:])):
-        return False
-    loaded = _loaded(table.layout, words)
-    return bool(loaded) and all(_is_module(table, *one) for one in loaded[:: -(-len(loaded) // SAMPLE)])
+    starts = _field(table.layout, "start", _words(table, count))
+    return all(one < other for one, other in zip(starts, starts[1:]))
 
 
 def _is_module(table: Record, start: int, end: int) -> bool:

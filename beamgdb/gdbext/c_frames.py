@@ -67,7 +67,7 @@ class _CFrameId:
 
 def _unwinder(current: Session) -> CUnwinder | None:
     """The unwinder of the program; None where there is none, or GDB needs none."""
-    file = program_file.find(session.MARK, current.marked_at)
+    file = program_file.find(*current.named)
     if file is not current.c_unwinder[0]:
         current.c_unwinder = (file, _new_unwinder(file) if file is not None else None)
     return current.c_unwinder[1]

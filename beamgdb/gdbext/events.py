@@ -29,6 +29,7 @@ from beamgdb.gdbext import (
     session,
     symbol_folder,
     symbols,
+    unnamed,
 )
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.extension import extension
@@ -57,9 +58,31 @@ class CodeChanged(Asked):
     The new symbols are wanted at once only where a breakpoint waits for them; else they are made when the target stops.
     """
 
+    def __init__(self, function: str, location: str) -> None:
+        super().__init__(location)
+        self.is_cheap = function == REGISTER_CODE
+        """Whether the target comes here seldom, and not while it works."""
+
     def is_wanted(self) -> bool:
         errors.guarded(_code_changed)
         return False
+
+
+class FirstCode(Asked):
+    """A VM without symbols is up: only now can it be found where it tells of new code."""
+
+    def is_wanted(self) -> bool:
+        errors.guarded(_first_code)
+        return False
+
+
+def _first_code() -> None:
+    session.forget_all()
+    current = session.find()
+    if current is not None:
+        watch_code()
+        current.code_is_stale = True
+        _follow_code(current)
 
 
 def _code_changed() -> None:
@@ -91,6 +114,7 @@ class _CodeWatch:
     def __init__(self) -> None:
         self.followers: list[CodeFollower] = []
         self.point: CodeChanged | None = None
+        self.first: FirstCode | None = None
         self.catches_up = True
         """Whether everything is brought up to date at each stop."""
 
@@ -141,16 +165,40 @@ def _concerns(breakpoint: gdb.Breakpoint, module: Module) -> bool:
 def watch_code() -> None:
     """Notice when code is loaded or unloaded, in a program that is a beam.smp. In the interpreter only as long as a
     follower wants to know at once: each stop takes time, and a table tells of new code at the next stop."""
-    point = _code_watch().point
-    if point is None or not point.is_valid():
-        function = next((name for name in (REGISTER_CODE, COMMIT_CODE) if session.address_of(name) is not None), None)
-        if function is None:
-            return
-        point = _code_watch().point = CodeChanged(f"-function {function}")
-    is_cheap = point.location != f"-function {COMMIT_CODE}"
-    wanted = is_cheap or any(follower.wanted() for follower in _code_watch().followers)
+    watch = _code_watch()
+    if watch.point is None or not watch.point.is_valid():
+        watch.point = _new_point()
+    _watch_first_code(watch)
+    point = watch.point
+    if point is None:
+        return
+    wanted = point.is_cheap or any(follower.wanted() for follower in watch.followers)
     if point.enabled != wanted:
         point.enabled = wanted
+
+
+def _new_point() -> CodeChanged | None:
+    """What tells of new code: known by its symbol before the program runs, else once the VM is up."""
+    for function in (REGISTER_CODE, COMMIT_CODE):
+        if session.address_of(function) is not None:
+            return CodeChanged(function, f"-function {function}")
+    current = session.known()
+    if current is None or current.node.roots is None or is_core():
+        return None
+    function = COMMIT_CODE if current.node.is_interpreter else REGISTER_CODE
+    address = current.node.roots(function)
+    return CodeChanged(function, unnamed.location(address)) if address is not None else None
+
+
+def _watch_first_code(watch: _CodeWatch) -> None:
+    """Have a VM that is still to tell where it tells of new code stop when it does, and only then."""
+    if watch.first is not None and not watch.first.is_valid():
+        watch.first = None
+    waits = watch.point is None and session.is_beam() and not is_core()
+    if waits and watch.first is None:
+        watch.first = FirstCode(f"-function {unnamed.FIRST_CALLED}")
+    elif watch.first is not None and watch.first.enabled != waits:
+        watch.first.enabled = waits
 
 
 def catch_up() -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import gdb
 
 from beamgdb.code.jit_interface import DESCRIPTOR
-from beamgdb.gdbext import c_expressions, core_files, core_program, debug_information, program_file
+from beamgdb.code.ranges import TABLE, WRITE_PTR
+from beamgdb.gdbext import c_expressions, core_files, core_program, debug_information, program_file, unnamed
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
@@ -21,6 +22,7 @@ from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build
 from beamgdb.memory import CachedMemory
 from beamgdb.node import Node
+from beamgdb.roots.finder import Roots
 from beamgdb.terms.quoting import bare
 from beamgdb.unwinding.beamasm import BeamAsmUnwinder
 from beamgdb.unwinding.interpreter import InterpreterUnwinder
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
 MARK = "etp_erts_version"
-"""A symbol that every beam.smp since OTP 18 exports and nothing else has."""
+"""What every beam.smp since OTP 18 has and nothing else: a symbol, unless it hides its own (`unnamed`)."""
 
 MARK_SIZE = 8
 """Bytes of it that are compared."""
@@ -53,6 +55,10 @@ SYMBOLS = (
     *(symbol for _, *symbols in KINDS for symbol in symbols),
 )
 """What is soon asked for: GDB is quicker to find it before it has symbols of Erlang code to look through."""
+
+
+EXPORTED = ("erts_atom_table", "erts_proc", "the_active_code_index", "erts_no_schedulers")
+"""What every beam.smp has: one that exports `MARK` and these hides nothing."""
 
 
 LOCAL_BLOCK = 4096
@@ -96,6 +102,8 @@ class Session:
     """Address of `MARK`: another one means another process, or one that was just relocated."""
     pid: int
     """The process: after a detach, another one may have been attached."""
+    named: tuple[str, int]
+    """A symbol that the program exports, and its address."""
     code_seconds: float = 0.0
     """Time that reading BeamAsm's registrations took, in all."""
     code_is_stale: bool = True
@@ -129,6 +137,8 @@ class Session:
     def forget(self) -> None:
         """The target has run or was written to."""
         self.node.memory.forget()
+        if self.node.roots is not None:
+            self.node.roots.forget()
 
     def refresh_code(self) -> bool:
         """Make `node.code` current; whether it changed. Only reads memory: safe inside an unwinder."""
@@ -156,9 +166,17 @@ def address_of(name: str) -> int | None:
         return None
 
 
+def mark() -> int | None:
+    """Address of `MARK` in the program being debugged, None where that is no beam.smp."""
+    address = address_of(MARK)
+    if address is None and (found := unnamed.program().constants.get(MARK)) is not None:
+        return found.address
+    return address
+
+
 def is_beam() -> bool:
     """Whether the program being debugged is a beam.smp."""
-    return address_of(MARK) is not None
+    return mark() is not None
 
 
 def has_process() -> bool:
@@ -181,7 +199,7 @@ def find() -> Session | None:
     if session is not None and is_in_place:
         session.in_place = True
         return session
-    marked_at = address_of(MARK)
+    marked_at = mark()
     if marked_at is None or core_program.foreign():
         return None
     if session is None or (session.marked_at, session.pid) != (marked_at, inferior.pid):
@@ -245,7 +263,8 @@ def require_beam() -> None:
     if foreign:
         raise Unavailable(foreign)
     if not is_beam():
-        raise Unavailable("this program is no beam.smp, or one that exports no etp_* symbols (load its debug file)")
+        why = unnamed.program().why
+        raise Unavailable(f"this program is no beam.smp{f' that is known: {why} (load its debug file)' if why else ''}")
 
 
 def drop(number: int) -> None:
@@ -273,10 +292,13 @@ def _build() -> Build:
     # Not before it is needed: what reads ELF files takes time to load.
     from jit.otp.layouts.executable import extent
 
-    address, size = (extent(Path(path), "process_main") if path else None) or (0, None)
+    address, size = (extent(Path(path), "process_main") if path else None) or (None, None)
+    if address is None and path:
+        # All code of a program is of one kind.
+        address, _ = extent(Path(path), unnamed.ANCHOR) or (None, None)
     separate = next((one for one in gdb.objfiles() if objfile is not None and one.owner == objfile), None)
     debug = (separate or objfile).filename if objfile else None
-    return Build(objfile.build_id if objfile else None, size, bool(address & 1), Path(debug) if debug else None)
+    return Build(objfile.build_id if objfile else None, size, bool((address or 0) & 1), Path(debug) if debug else None)
 
 
 class _CSymbols:
@@ -285,16 +307,19 @@ class _CSymbols:
     def __init__(self, file: ProgramFile | None) -> None:
         """`file`: where to look first."""
         self._file = file
+        self.roots: Roots | None = None
+        """What finds those that nobody names."""
         self._addresses: dict[str, int | None] = {}
         self._libraries: frozenset[str] = frozenset()
 
     def __call__(self, name: str) -> int | None:
         if name == DESCRIPTOR and self._addresses.get(name, 0) is None and self._is_library_new():
             del self._addresses[name]
-        if name not in self._addresses:
+        if name not in self._addresses and name not in (TABLE, WRITE_PTR):
             known = self._file.symbols.get(name) if self._file else None
             self._addresses[name] = address_of(name) if known is None else known
-        return self._addresses[name]
+        found = self._addresses.get(name)
+        return self.roots(name) if found is None and self.roots is not None else found
 
     def _is_library_new(self) -> bool:
         """Whether GDB has a file that it did not have when it was asked last, which may hold the symbols of what runs
@@ -304,21 +329,32 @@ class _CSymbols:
         return not self._libraries <= before
 
 
+def _named(marked_at: int) -> tuple[str, int]:
+    """A symbol that the program of a VM exports, and its address."""
+    address = unnamed.anchor() if address_of(MARK) is None else None
+    return (MARK, marked_at) if address is None else (unnamed.ANCHOR, address)
+
+
 def _new(marked_at: int, pid: int) -> Session:
-    remote = is_remote()
+    remote, named = is_remote(), _named(marked_at)
     # GDB may look the dynamic linker's data up in the target for each symbol.
-    file = program_file.find(MARK, marked_at) if remote or is_core() else None
+    file = program_file.find(*named) if remote or is_core() else None
     target = InferiorMemory(c_expressions.word_size(), _byteorder(), file)
     memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK)
     symbol = _CSymbols(file if remote else None)
     for name in SYMBOLS:
         symbol(name)
+    if named[0] != MARK or any(symbol(name) is None for name in EXPORTED):
+        image = unnamed.program().image
+        symbol.roots = Roots(memory, image) if image is not None else None
     identity = read_identity(memory.try_read, symbol)
     # Of the JIT nothing is asked that the program's file tells: to read that takes time.
     build = _build() if identity.flavour != "jit" else None
 
     def like(layout: Layout | None, reason: str = "") -> Node:
-        return Node(memory, symbol, identity, layout, reason, build)
+        if symbol.roots is not None:
+            symbol.roots.layout = layout
+        return Node(memory, symbol, identity, layout, reason, build, symbol.roots)
 
     node = _with_similar(like, identity, lambda: read_config_h(memory.try_read, symbol, identity))
     if node is None:
@@ -326,7 +362,7 @@ def _new(marked_at: int, pid: int) -> Session:
             node = like(debug_information.layout(identity) or for_identity(identity))
         except (NoLayout, ValueError) as error:
             node = like(None, str(error))
-    return Session(node, target, marked_at, pid)
+    return Session(node, target, marked_at, pid, named)
 
 
 def _with_similar(

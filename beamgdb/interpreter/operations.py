@@ -7,9 +7,10 @@ places in `process_main`. Both are exported.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from beamgdb.memory import CachedMemory
+from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol
 from beamgdb.terms.quoting import bare
@@ -19,6 +20,9 @@ MAX_OPERATIONS = 10_000
 """Operations of a build at most; releases have about 500."""
 
 MAX_NAME = 128
+
+NAME = re.compile(rb"[A-Za-z_]\w*\?*")
+"""A name of an operation."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ class Unsupported(Exception):
 def read(memory: CachedMemory, layout: Layout, symbol: Symbol) -> tuple[Operation, ...]:
     """All operations, by number. Raises `Unsupported`, `Unreadable`, KeyError."""
     count_at, table, handlers_at = (symbol(name) for name in ("num_instructions", "opc", "beam_ops"))
-    if count_at is None or table is None or handlers_at is None:
-        raise Unsupported("this beam.smp exports no opc, num_instructions or beam_ops: its operations are not known")
-    count = memory.u32(count_at)
+    if table is None or handlers_at is None:
+        raise Unsupported("this beam.smp has no opc or beam_ops that is known: its operations are not known")
+    count = memory.u32(count_at) if count_at is not None else _counted(memory, layout, table)
     if not 0 < count <= MAX_OPERATIONS:
         raise Unsupported(f"num_instructions is {count}: the VM is not initialised, or its memory is corrupt")
     handlers = memory.words(memory.word(handlers_at), count)
@@ -59,6 +63,18 @@ def read(memory: CachedMemory, layout: Layout, symbol: Symbol) -> tuple[Operatio
     memory.read(table, count * step)
     entries = (Record(memory, layout, "OpEntry", table + n * step) for n in range(count))
     return tuple(_operation(entry, n, handlers[n] & mask) for n, entry in enumerate(entries))
+
+
+def _counted(memory: CachedMemory, layout: Layout, table: int) -> int:
+    """How many entries of a table name operations: its number of them is no variable that a release must have."""
+    entry = Record(memory, layout, "OpEntry", table)
+    for number in range(MAX_OPERATIONS):
+        try:
+            if not NAME.fullmatch(memory.cstring(entry.element(number)["name"], MAX_NAME)):
+                return number
+        except Unreadable:
+            return number
+    return MAX_OPERATIONS
 
 
 def _operation(entry: Record, number: int, handler: int) -> Operation:

@@ -47,13 +47,13 @@ def x86_64(code: bytes, start: int) -> Iterator[int]:
 def arm32(code: bytes, start: int) -> Iterator[int]:
     """Thumb-2 and A32: a function's address, as GDB gives it, does not tell which its code is."""
     for thumb in (True, False):
-        yield from _arm32(code, start, thumb)
+        yield from (address for _, address in arm32_accesses(code, start, thumb))
 
 
-def _arm32(code: bytes, start: int, thumb: bool) -> Iterator[int]:
+def arm32_accesses(code: bytes, start: int, thumb: bool) -> Iterator[tuple[str, int]]:
     """A constant comes from a literal pool or from `movw` and `movt`, and is added to pc if code is position
     independent. Of the global offset table only the slots are told, not what they hold: what has a slot has a
-    symbol."""
+    symbol. With each address comes what is done there: "load", "store", or something else."""
     # Not before it is needed: the disassembler takes time to load.
     from beamgdb.machine_code.arm32 import decode
 
@@ -69,7 +69,7 @@ def _arm32(code: bytes, start: int, thumb: bool) -> Iterator[int]:
 
 def _arm32_effect(
     effect: Effect, known: dict[str, int], code: bytes, start: int
-) -> Iterator[int]:
+) -> Iterator[tuple[str, int]]:
     """What one effect of an instruction refers to; `known` registers are brought up to date."""
     kind, to, source, amount, other = effect
     base = known.get(source) if source else 0
@@ -83,7 +83,7 @@ def _arm32_effect(
         value = base + amount & 0xFFFF_FFFF
     is_literal = kind == "load" and source == "here"
     if value is not None and not is_literal and (source or kind == "top"):
-        yield value
+        yield kind, value
     if is_literal and value is not None:
         known[to] = int.from_bytes(code[max(value - start, 0) :][:4], "little")
     elif kind in ("set", "add", "top") and value is not None:
@@ -94,15 +94,20 @@ def _arm32_effect(
 
 def aarch64(code: bytes, start: int) -> Iterator[int]:
     """Pages of `adrp` and what is added to them (Arm Architecture Reference Manual for A-profile, C4.1 and C6.2)."""
+    return (address for _, address in aarch64_accesses(code, start))
+
+
+def aarch64_accesses(code: bytes, start: int) -> Iterator[tuple[str, int]]:
+    """The same, and what is done there: "load" or "store" of a single register, or something else."""
     known: dict[int, int] = {}
     for at, (word,) in zip(range(start, start + len(code), 4), struct.iter_unpack("<I", code[: len(code) & ~3])):
         base = known.get(word >> 5 & 31)
         formed = _aarch64_address(word, at, base, known.get(word >> 16 & 31))
         if formed is not None:
             known[word & 31] = formed
-            yield formed
+            yield "set", formed
         elif base is not None and (displacement := _aarch64_displacement(word)) is not None:
-            yield base + displacement
+            yield _AARCH64_KINDS.get(word >> 22 & 0xFF, "pair"), base + displacement
 
 
 def _aarch64_address(word: int, at: int, base: int | None, index: int | None) -> int | None:
@@ -125,6 +130,10 @@ def _aarch64_displacement(word: int) -> int | None:
     if word & 0x7F80_0000 == 0x2900_0000:  # ldp, stp
         return _signed(word >> 15 & 0x7F, 7) << (3 if word >> 31 else 2)
     return None
+
+
+_AARCH64_KINDS = {0xE4: "store", 0xE5: "load"}
+"""By bits 22 to 29: `str` and `ldr` of a general register, with an unsigned distance."""
 
 
 def _signed(number: int, bits: int) -> int:

@@ -12,7 +12,7 @@ the frames of processes apart is the process's number and the distance of the fr
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,6 +61,9 @@ NO_FIELD = -1
 
 MAX_CODE = 1 << 20
 """Bytes of a function that is analysed; frames of a larger one are found by scanning the stack."""
+
+SIZE_OF_MAIN = 256
+"""Bytes of the C function `process_main` at most: it looks for the fragment and jumps there (beam_jit_main.cpp)."""
 
 RAISING_BIFS = (*(f"{name}_{arity}" for name, arity in RAISING), "halt_2")
 """C functions of BIFs after which control never goes on."""
@@ -420,18 +423,32 @@ class BeamAsmUnwinder:
         machine, word = self._machine, self._word
         registers = read(machine.registers)
         nothing = Unwound(frame.top, frame.place.code.start, 0, {machine.pc: 0, machine.sp: frame.top})
-        target = self._node.symbol("process_main")
-        if registers is None or target is None or not self._node.has_layout:
+        if registers is None or not self._node.has_layout:
             return nothing
         layout = self._node.layout
         bottom = registers + machine.registers_bias - layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
         start = bottom + layout.size("ErtsSchedulerRegisters") + CACHE_LINE + word * len(machine.main_saves)
-        for slot in range(start, start + CACHE_LINE, word):
-            return_address = int.from_bytes(self._node.memory.try_read(slot, word) or b"", "little")
-            if return_address and self._analysis.call_target(return_address, self._node.memory.try_read) == target:
-                cfa = slot + word
-                caller = {machine.pc: return_address, machine.sp: cfa}
-                saved = range(slot - word * len(machine.main_saves), slot, word)
-                caller |= {name: self._node.memory.word(at) for name, at in zip(machine.main_saves, saved)}
-                return Unwound(cfa, frame.place.code.start, 0, caller)
-        return nothing
+        slot = self._call_of_process_main(range(start, start + CACHE_LINE, word))
+        if slot is None:
+            return nothing
+        cfa = slot + word
+        caller = {machine.pc: self._node.memory.word(slot), machine.sp: cfa}
+        saved = range(slot - word * len(machine.main_saves), slot, word)
+        caller |= {name: self._node.memory.word(at) for name, at in zip(machine.main_saves, saved)}
+        return Unwound(cfa, frame.place.code.start, 0, caller)
+
+    def _call_of_process_main(self, slots: Iterable[int]) -> int | None:
+        """Which of these stack slots has the address where a call of `process_main` returns to. Where no symbol tells
+        what that is: the outermost call, if the one below was left there by what it called itself."""
+        known, memory = self._node.symbol("process_main"), self._node.memory
+        calls: list[tuple[int, int, int]] = []
+        for slot in slots:
+            return_address = int.from_bytes(memory.try_read(slot, self._word) or b"", "little")
+            called = self._analysis.call_target(return_address, memory.try_read) if return_address else None
+            if called is not None and known in (called, None):
+                calls.append((slot, return_address, called))
+        if known is not None:
+            return calls[0][0] if calls else None
+        own = range(calls[-1][2], calls[-1][2] + SIZE_OF_MAIN) if calls else ()
+        return calls[-1][0] if calls and (len(calls) == 1 or calls[-2][1] in own) else None
+

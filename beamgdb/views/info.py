@@ -11,12 +11,16 @@ from beamgdb.code.registrations import FrameLayout
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
+from beamgdb.roots.finder import Roots
 from beamgdb.views.errors import one_line
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 
 MAX_NAMES = 12
 """Modules with native code that are named."""
+
+MAX_ALIKE = 3
+"""Variables found in the same way that are named."""
 
 FLAVOURS = {"jit": "JIT", "emu": "interpreter"}
 
@@ -115,8 +119,26 @@ def _found(node: Node) -> Iterator[tuple[str, str]]:
     """What no symbol tells, and how it was found."""
     for variable in node.recovered():
         yield f"static {variable.name}", f"{variable.address:#x}, {variable.how}"
+    if node.roots is not None:
+        yield from _roots(node.roots)
     if node.is_interpreter and node.has_layout:
         yield "interpreter", _interpreter(node)
+
+
+def _roots(roots: Roots) -> Iterator[tuple[str, str]]:
+    """Those that other VMs export: by how they were found, and what was not."""
+    ways: dict[str, list[str]] = {}
+    for root in roots.recovered():
+        ways.setdefault(root.how, []).append(f"{root.name} {root.address:#x}")
+    yield from (("found", f"{_some(found)}: {how}") for how, found in ways.items())
+    reasons: dict[str, list[str]] = {}
+    for name, why in roots.not_found().items():
+        reasons.setdefault(why, []).append(name)
+    yield from (("not found", f"{_some(names)}: {why}") for why, names in reasons.items())
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MAX_ALIKE]) + (f" and {len(names) - MAX_ALIKE} more" if len(names) > MAX_ALIKE else "")
 
 
 def _interpreter(node: Node) -> str:

@@ -13,7 +13,7 @@ MAX_TEXT = 1 << 20
 """Characters of one term at most: the limits are on its parts, and it may be made of many large ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Syntax:
     """`elixir`: terms are written in the syntax of Elixir, else of Erlang; `elixir_names`: functions of modules of
     Elixir are named as Elixir does."""

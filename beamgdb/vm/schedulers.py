@@ -55,16 +55,36 @@ class Schedulers:
 
     def count(self, kind: str) -> int | None:
         """Number of schedulers of a kind, None where the VM does not tell."""
-        counter = next((symbol for name, _, symbol in KINDS if name == kind), None)
+        array, counter = next(((array, counter) for name, array, counter in KINDS if name == kind), ("", ""))
         address = self._symbol(counter) if counter else None
         if address is None:
-            return None
+            return self._counted(array)
         memory = self._record("ErtsSchedulerData", 0).memory
         try:
             number = memory.u32(address)
         except Unreadable:
             return None
         return number if number <= MAX_SCHEDULERS else None
+
+    def _counted(self, array: str) -> int | None:
+        """The same where no variable has it: schedulers lie one behind the other, and each knows its number."""
+        pointer = self._symbol(array) if array else None
+        if pointer is None:
+            return None
+        first = self._record("ErtsAlignedSchedulerData", 0)
+        try:
+            base, step = first.memory.word(pointer), first.layout.size("ErtsAlignedSchedulerData")
+        except Unreadable:
+            return None
+        for index in range(MAX_SCHEDULERS):
+            one = self._record("ErtsSchedulerData", base + index * step)
+            try:
+                # Numbers are dirty or not (ERTS_SCHED_TYPE in erl_process.h), the other one is 0.
+                if sorted((one["no"], one["dirty_no"])) != [0, index + 1]:
+                    return index
+            except Unreadable:
+                return index
+        return MAX_SCHEDULERS
 
     def __iter__(self) -> Iterator[Scheduler]:
         """Those that can be found."""

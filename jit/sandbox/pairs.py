@@ -41,9 +41,12 @@ AMD64 = Machine("amd64", "x86_64-linux-gnu", None)
 PAIRS = (
     Pair(_ARMHF, 25, "bookworm"),
     Pair(_ARMHF, 27, "trixie"),
+    Pair(_ARMHF, 29, "sid"),
     Pair(_ARM64, 27, "trixie"),
+    Pair(_ARM64, 29, "sid"),
     Pair(AMD64, 25, "bookworm"),
     Pair(AMD64, 27, "trixie"),
+    Pair(AMD64, 29, "sid"),
 )
 
 #: Why a pair that a user may expect is not there.

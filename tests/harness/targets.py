@@ -84,7 +84,10 @@ class Target:
         compile_nifs(ebin, _COMPILERS[self.arch])
 
 
-TARGETS = (Target("armhf", 25), Target("armhf", 27), Target("arm64", 27), Target("amd64", 25), Target("amd64", 27))
+TARGETS = (
+    Target("armhf", 25), Target("armhf", 27), Target("armhf", 29), Target("arm64", 27), Target("arm64", 29),
+    Target("amd64", 25), Target("amd64", 27), Target("amd64", 29),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

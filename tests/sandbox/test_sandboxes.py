@@ -20,12 +20,15 @@ from jit.sandbox import Sandbox, debuggee
 from tests.harness import gdb as harness
 from tests.harness.patience import PATIENCE
 
-ARMHF_25, ARMHF_27, ARM64_27, AMD64_25, AMD64_27 = PAIRS = (
+ARMHF_25, ARMHF_27, ARM64_27, AMD64_25, AMD64_27, *_ = PAIRS = (
     ("armhf", 25),
     ("armhf", 27),
     ("arm64", 27),
     ("amd64", 25),
     ("amd64", 27),
+    ("armhf", 29),
+    ("arm64", 29),
+    ("amd64", 29),
 )
 #: As what GDB must take a program.
 MACHINES = {"armhf": "arm", "amd64": "i386:x86-64"}

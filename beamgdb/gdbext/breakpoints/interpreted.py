@@ -9,7 +9,17 @@ from typing import Any, Protocol
 import gdb
 
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.gdbext import c_calls, c_expressions, ctrl_c, current_frame, errors, events, older_gdb, session
+from beamgdb.gdbext import (
+    c_calls,
+    c_expressions,
+    ctrl_c,
+    current_frame,
+    errors,
+    events,
+    older_gdb,
+    session,
+    unnamed,
+)
 from beamgdb.gdbext.breakpoints.native_points import NativePoints
 from beamgdb.gdbext.breakpoints.traps import Arrival, Traps, each_thread
 from beamgdb.gdbext.convenience import ConvenienceFunction, text_of
@@ -29,11 +39,15 @@ HIT = "_beam_hit"
 LOADED = "erts_update_ranges"
 """Called with the `BeamCodeHeader` of each module that is loaded (beam_ranges.c)."""
 
-BEFORE_START = "(unsigned long) (char *) &process_main"
+MAIN = "process_main"
 """A place that is run once by each scheduler, for as long as the VM has not told where traps can lead."""
 
-LOCATION = f"*(${PLACE} ? ${PLACE} : {BEFORE_START})"
-"""Where GDB's breakpoints are. By the symbol before the start: the program may not be yet where it will run."""
+
+def place() -> str:
+    """Where GDB's breakpoints are. By a symbol before the start: the program may not be yet where it will run."""
+    before = MAIN if session.address_of(MAIN) is not None else unnamed.FIRST_CALLED
+    return f"*(${PLACE} ? ${PLACE} : (unsigned long) (char *) &{before})"
+
 
 
 STAYS_BEHIND = "this GDB does not tell that it quits: `detach` before, or delete these breakpoints, or the node dies"
@@ -54,7 +68,7 @@ class _TrapPoint(Asked):
     the same place, later in GDB's list, with conditions that ask whether they are meant."""
 
     def __init__(self, breakpoints: InterpretedBreakpoints) -> None:
-        super().__init__(LOCATION)
+        super().__init__(place())
         self._breakpoints = breakpoints
 
     def is_wanted(self) -> bool:
@@ -69,7 +83,7 @@ class _LoadPoint(Asked):
     """Sees modules being loaded, and has `events` wait for those in which there is a breakpoint."""
 
     def __init__(self, breakpoints: InterpretedBreakpoints) -> None:
-        super().__init__(c_calls.first_instruction(LOADED))
+        super().__init__(unnamed.beginning(LOADED))
         self._breakpoints = breakpoints
 
     def is_wanted(self) -> bool:
@@ -130,7 +144,7 @@ class InterpretedBreakpoints:
             self._places_of(current)
         if self._point is None or not self._point.is_valid():
             self._point = _TrapPoint(self)
-        return LOCATION
+        return place()
 
     def _places_of(self, current: session.Session) -> _Places:
         if self._places is None or self._places.owner is not current:
@@ -156,8 +170,10 @@ class InterpretedBreakpoints:
     def requests_changed(self) -> None:
         """There are more requests than before, or fewer: see modules being loaded only as long as that matters."""
         wanted = extension().requests.any_trapped()
-        if wanted and (self._loads is None or not self._loads.is_valid()):
+        if wanted and (self._loads is None or not self._loads.is_valid()) and session.address_of(LOADED) is not None:
             self._loads = _LoadPoint(self)
+        if self._loads is None:
+            events.watch_code()
         if self._loads is not None and self._loads.is_valid() and self._loads.enabled != wanted:
             self._loads.enabled = wanted
         # GDB may be about to delete other breakpoints, and loses its way if some are deleted meanwhile.
@@ -355,7 +371,7 @@ class InterpretedBreakpoints:
         current = session.known()
         if extension().requests.any_trapped() and current is not None and _is_initialised(current):
             errors.guarded(lambda: self._places_of(current))
-        return self._code_is_wanted
+        return self._code_is_wanted or self._loads is None and extension().requests.any_trapped()
 
     def _code_changed(self) -> None:
         if self._watch is not None or extension().requests.any_trapped():
@@ -374,7 +390,9 @@ def breakpoints() -> InterpretedBreakpoints:
 
 def is_interpreter() -> bool:
     """Whether the program interprets Erlang code; known before it runs."""
-    return session.address_of("beam_ops") is not None
+    if session.address_of("beam_ops") is not None:
+        return True
+    return session.address_of(session.MARK) is None and unnamed.program().is_interpreter
 
 
 def condition(location: BreakpointLocation, wanted: str) -> str:

@@ -38,8 +38,8 @@ class _Seen:
 class ExitPoint(Asked):
     """Stops where a process begins to end."""
 
-    def __init__(self, position: Position) -> None:
-        super().__init__(c_calls.first_instruction(EXIT))
+    def __init__(self, location: str, position: Position) -> None:
+        super().__init__(location)
         self._process = position.process.address
         self._node = session.require().node
 
@@ -50,10 +50,11 @@ class ExitPoint(Asked):
 @contextmanager
 def exit_watched(position: Position) -> Iterator[ExitPoint | None]:
     """Have the target stop when the process ends."""
-    if session.address_of(EXIT) is None:
+    location = c_calls.first_instruction(EXIT)
+    if location is None:
         yield None
         return
-    point = ExitPoint(position)
+    point = ExitPoint(location, position)
     try:
         yield point
     finally:

@@ -320,10 +320,10 @@ BINARIES_AND_FUNS = (
 )  # fmt: skip
 
 LOADING = (
-    _struct("LoaderState", "emu/load.h: a module that is being loaded, and its code, for the interpreter",
-            """module* code_hdr* codev* ci* labels* beam* beam.checksum* beam.atoms.count* beam.atoms.entries*
+    _struct("LoaderState", "emu/load.h, jit/load.h: a module that is being loaded, and the interpreter's code for it",
+            """module* code_hdr* ci* labels* beam* beam.checksum* beam.atoms.count* beam.atoms.entries*
             beam.imports.count* beam.imports.entries* beam.code.function_count* beam.code.label_count*""",
-            c_names="LoaderState_", optional=True),
+            "codev*", c_names="LoaderState_", optional=True),
     _struct("Label", "emu/load.h: element of LoaderState.labels, by number", "value*", optional=True),
     _struct("BeamFile_ImportEntry", "beam_file.h: element of beam.imports.entries", "module* function* arity*",
             optional=True),

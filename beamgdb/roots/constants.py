@@ -1,0 +1,122 @@
+"""The VM's own constants (`etp_*`, erl_etp.c), where no symbol names them.
+
+They describe the VM to its GDB macros, and no code refers to them. GCC puts them beside each other, in the order of
+the source or its reverse; so the three texts among them, the names of the machine, of the release and of the version,
+show where they are, and numbers that the file's own header must repeat show which is which.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from beamgdb.records.statics import Recovered
+from beamgdb.roots.image import Image
+from jit.otp.layouts.identity import ARCHITECTURES, CONFIG_MARK, INT_SIZE
+
+TEXTS = re.compile(
+    rb"(?<![\w.-])((?:x86_64|amd64|aarch64|arm)[a-z0-9_]*(?:-[a-z0-9_.]+){1,4})\0{1,8}(\d{1,3}(?:-rc\d+)?)\0{1,8}"
+    rb"(\d{1,3}(?:\.\d{1,4}){1,5}(?:\.rc\d+|-rc\d+)?)\0"
+)
+"""`etp_arch`, `etp_otp_release` and `etp_erts_version`, with what aligns them."""
+
+NUMBERS = (
+    "etp_endianness", "etp_lock_check", "etp_lock_count", "etp_debug_compiled", "etp_beamasm", "etp_arch_bits",
+)  # fmt: skip
+"""The numbers before the texts, by address: at least `etp_kernel_poll_support` follows them."""
+
+BEFORE = 64
+"""Bytes before the texts among which these are."""
+
+PTR_MASK = 3
+"""What `etp_ptr_mask` leaves out of a word. It lies a little before the numbers."""
+
+TAGS = 64
+"""Bytes before the numbers among which that is."""
+
+BEHIND = ("etp_thread_compiled", "etp_smp_compiled")
+"""The numbers behind the texts."""
+
+CONFIG_H = "erts_build_flags_CONFIG_H"
+
+TEXT_NAMES = ("etp_arch", "etp_otp_release", "etp_erts_version")
+
+NAMES = (*TEXT_NAMES, *NUMBERS, *BEHIND, CONFIG_H)
+"""All that is found here."""
+
+HOW = "among the constants around etp_arch, whose values agree with the file's header"
+
+
+def find(image: Image) -> dict[str, Recovered] | str:
+    """The constants by name, as far as all of them agree; else why not."""
+    found = list(_clusters(image))
+    if len(found) != 1:
+        return f"{len(found) or 'no'} places in the program look like etp_arch and its neighbours"
+    constants = {name: Recovered(name, address, HOW) for name, address in found[0].items()}
+    text = config_text(image)
+    pointers = [place for place, to in image.pointers.items() if to == text]
+    if len(pointers) == 1:
+        constants[CONFIG_H] = Recovered(CONFIG_H, pointers[0], "the only pointer to the text of config.h")
+    return constants
+
+
+def _clusters(image: Image) -> Iterator[dict[str, int]]:
+    for part in image.fixed:
+        for match in TEXTS.finditer(part.content):
+            if _arch(match[1].decode(), image) != image.arch:
+                continue
+            numbers = _numbers(image, part.content, match.start())
+            behind = _behind(image, part.content, match.end())
+            if numbers is None or behind is None:
+                continue
+            places = dict(zip(TEXT_NAMES, map(match.start, (1, 2, 3))))
+            yield {name: part.start + at for name, at in (places | numbers | behind).items()}
+
+
+def _arch(triplet: str, image: Image) -> str | None:
+    found = next((name for pattern, name in ARCHITECTURES if pattern.match(triplet)), None)
+    return "arm32" if found == "aarch64" and image.word_size == 4 else found
+
+
+def _ints(image: Image, content: bytes, at: int, count: int) -> tuple[int, ...]:
+    order = "<" if image.byteorder == "little" else ">"
+    return struct.unpack_from(f"{order}{count}i", content, at) if 0 <= at <= len(content) - count * INT_SIZE else ()
+
+
+def _numbers(image: Image, content: bytes, texts: int) -> dict[str, int] | None:
+    """Offsets of `NUMBERS`, if exactly one place before the texts can have them."""
+    wanted = (-1 if image.byteorder == "little" else 1, 8 * image.word_size)
+    mask = (-1 ^ PTR_MASK).to_bytes(image.word_size, image.byteorder, signed=True)
+    places = []
+    for at in range((texts - BEFORE) & -INT_SIZE, texts - len(NUMBERS) * INT_SIZE + 1, INT_SIZE):
+        numbers = _ints(image, content, at, len(NUMBERS))
+        is_near_mask = mask in content[max(at - TAGS, 0) : at]
+        if is_near_mask and (numbers[:1] + numbers[-1:]) == wanted and set(numbers[1:-1]) <= {0, 1}:
+            places.append(at)
+    if len(places) != 1:
+        return None
+    return {name: places[0] + INT_SIZE * i for i, name in enumerate(NUMBERS)}
+
+
+def _behind(image: Image, content: bytes, texts_end: int) -> dict[str, int] | None:
+    at = texts_end + -texts_end % INT_SIZE
+    # Larger texts are aligned by GCC, so what follows them may be as well.
+    for start in range(at, at + BEFORE, INT_SIZE):
+        numbers = _ints(image, content, start, len(BEHIND))
+        if numbers == (1, 1):
+            return {name: start + INT_SIZE * i for i, name in enumerate(BEHIND)}
+        if any(numbers[:1]):
+            return None
+    return None
+
+
+def config_text(image: Image) -> int | None:
+    """The address of the text of config.h, None where there is not exactly one."""
+    found = []
+    for part in image.fixed:
+        at = part.content.find(CONFIG_MARK)
+        while at >= 0:
+            found.append(part.start + part.content.rfind(b"\0", 0, at) + 1)
+            at = part.content.find(CONFIG_MARK, at + 1)
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,125 @@
+"""Which functions of the program refer to a variable: the few that may are found by patterns of bytes, for to decode
+millions of them takes seconds; what these refer to is then read as for functions that have a symbol."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from beamgdb.machine_code.references import REFERENCES
+from beamgdb.roots.image import Function, Image, Part
+
+WINDOW = 256
+"""Bytes of x86-64 code of which nearly all displacements to one variable have the same upper bytes."""
+
+IMMEDIATE = 8
+"""Bytes that may follow a displacement in an instruction, which it is counted from."""
+
+PAGE = 4096
+"""What `adrp` gives the address of."""
+
+MAX_SIZE = 16 << 10
+"""Bytes of a function that is read: not of the interpreter, which has a hundred times as many."""
+
+ANCHOR_REACH = 4096
+"""How far before a variable the address may be from which a compiler reaches it (GCC's section anchors)."""
+
+NEAR_ANCHOR = 512
+"""The same on 32-bit ARM, where other files' variables have places in the global offset table."""
+
+LITERAL_REACH = 4096
+"""How far before its literal an instruction may be that loads it."""
+
+
+def users(image: Image, low: int, high: int) -> list[Function]:
+    """Functions whose code may refer to an address in this range."""
+    found = (one for one in candidates(image, low, high) if any(low <= at < high for at in referred(image, one)))
+    return sorted(found, key=lambda one: one.start)
+
+
+def candidates(image: Image, low: int, high: int) -> set[Function]:
+    """The same, and some that do not: quick."""
+    find = _PLACES.get(image.arch)
+    if find is None or not low < high:
+        return set()
+    ranges = [(low, high)]
+    if image.arch != "arm32":
+        # What has a slot in the global offset table is reached through that.
+        ranges += [(place, place + image.word_size) for place, to in image.pointers.items() if low <= to < high]
+    found = (place for start, stop in ranges for part in image.code for place in find(image, part, start, stop))
+    functions = {image.function_at(place) for place in found}
+    return {one for one in functions if one is not None and one.stop - one.start <= MAX_SIZE}
+
+
+def referred(image: Image, function: Function) -> frozenset[int]:
+    """Addresses of variables that the code of a function may refer to."""
+    code = image.bytes_of(function)
+    found = set(REFERENCES[image.arch](code, function.start))
+    found.update([image.pointers[address] for address in found if address in image.pointers])
+    if image.arch == "arm32":
+        found.update(_through_table(image, code, function.start))
+    return frozenset(address for address in found if image.is_writable(address))
+
+
+def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
+    """Displacements relative to the instruction pointer that lead there."""
+    content = part.content
+    for at in range(0, len(content), WINDOW):
+        first = low - IMMEDIATE - (part.start + at + WINDOW + 4)
+        last = high + IMMEDIATE - (part.start + at + 4)
+        for upper in range(first >> 8, (last >> 8) + 1):
+            pattern = struct.pack("<i", upper << 8)[1:]
+            found = content.find(pattern, at + 1, at + WINDOW + 3)
+            while found >= 0:
+                yield part.start + found - 1
+                found = content.find(pattern, found + 1, at + WINDOW + 3)
+
+
+def _aarch64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
+    """`adrp` to a page from which the variable can be reached (Arm Architecture Reference Manual, C6.2.13)."""
+    content = part.content
+    pages = range((low - ANCHOR_REACH) // PAGE, (high - 1) // PAGE + 1)
+    skipped = -part.start % PAGE
+    for at in (0, *range(skipped, len(content), PAGE)):
+        end = min(at + (part.start + at & -PAGE) + PAGE - (part.start + at), len(content))
+        for page in pages:
+            distance = page - (part.start + at) // PAGE
+            word = 0x9000_0000 | (distance & 3) << 29 | (distance >> 2 & 0x7FFFF) << 5
+            pattern = struct.pack("<I", word)[1:]
+            found = content.find(pattern, at + 1, end)
+            while found >= 0:
+                if (found - 1) % 4 == 0 and (content[found - 1] ^ word) & 0xE0 == 0:
+                    yield part.start + found - 1
+                found = content.find(pattern, found + 1, end)
+
+
+def _arm32(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
+    """Literals that are distances to the variable, from code before them."""
+    start, content = part.start, part.content
+    words = struct.unpack_from(f"<{len(content) // 4}I", content)
+    first, last = low - NEAR_ANCHOR - start, high + LITERAL_REACH - start
+    slots = {place - image.table for place, to in image.pointers.items() if low <= to < high}
+    for i, word in enumerate(words):
+        if first <= word + 4 * i < last or word in slots:
+            yield start + 4 * i
+
+
+def _through_table(image: Image, code: bytes, start: int) -> Iterator[int]:
+    """What code refers to by the global offset table: literals that it loads are distances in that (Arm Architecture
+    Reference Manual, A8.8.64, `LDR (literal)`, T1 and T2)."""
+    halves = struct.unpack_from(f"<{len(code) // 2}H", code)
+    for i, half in enumerate(halves):
+        here = start + 2 * i + 4 & -4
+        if half & 0xF800 == 0x4800:
+            literal = here + 4 * (half & 0xFF)
+        elif half & 0xFF7F == 0xF85F and i + 1 < len(halves):
+            distance = halves[i + 1] & 0xFFF
+            literal = here + (distance if half & 0x80 else -distance)
+        else:
+            continue
+        to = image.pointers.get(image.table + int.from_bytes(image.read(literal, 4) or b"", "little"))
+        if to is not None:
+            yield to
+
+
+_PLACES = {"x86_64": _x86_64, "aarch64": _aarch64, "arm32": _arm32}

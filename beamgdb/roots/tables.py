@@ -1,0 +1,138 @@
+"""The tables of atoms, processes and ports, by what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records.record import Record
+from beamgdb.records.statics import Recovered
+from beamgdb.roots.image import Image
+from beamgdb.roots.snapshot import Snapshot
+from beamgdb.terms.slots import SlotOrder
+from jit.otp.layouts.layout import Layout
+from jit.otp.tags import IMMED1_BITS
+
+ATOMS, ATOM_TABLE_NAME = "erts_atom_table", b"atom_tab\0"
+"""The variable, and what `Hash.name` in it points to (atom.c, `init_atom_table`)."""
+
+PROCESSES, PORTS = "erts_proc", "erts_port"
+
+PAGE_SHIFT = 10
+"""`INDEX_PAGE_SHIFT` of index.h."""
+
+MAX_ENTRIES = 1 << 27
+"""Elements of a table of processes, ports or atoms at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
+
+SAMPLE = 64
+"""Entries of a table that are looked at to prove it: remotely each may be a packet."""
+
+KINDS = {3: PROCESSES, 7: PORTS}
+"""By the tag of identifiers: the table of those that have such ones (erl_term.h, `_TAG_IMMED1_PID`, `_PORT`)."""
+
+
+def atom_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """`erts_atom_table`, or why it is not found."""
+    offset = layout.offset("IndexTable", "htable") + layout.offset("Hash", "name")
+    found = [
+        place - offset
+        for text in _texts(image, ATOM_TABLE_NAME)
+        for place in data.places(text)
+        if _is_atom_table(Record(memory, layout, "IndexTable", place - offset))
+    ]
+    if len(found) != 1:
+        return f"{len(found) or 'no'} tables are named atom_tab"
+    return Recovered(ATOMS, found[0], "by its name atom_tab; its entries point back")
+
+
+def _texts(image: Image, text: bytes) -> Iterator[int]:
+    for part in image.fixed:
+        at = part.content.find(text)
+        while at >= 0:
+            yield part.start + at
+            at = part.content.find(text, at + 1)
+
+
+def _is_atom_table(table: Record) -> bool:
+    """Whether the counts of this table agree, and atoms know their places in it."""
+    memory, layout = table.memory, table.layout
+    try:
+        count = table["entries"]
+        if not 0 < count <= min(table["size"], MAX_ENTRIES) or table["size"] > table["limit"]:
+            return False
+        # In OTP 25 the first entry is in no bucket.
+        if count - table.at("Hash", "htable")["nobjs"] not in (0, 1):
+            return False
+        for index in range(0, count, -(-count // SAMPLE)):
+            page = memory.word(table["seg_table"] + memory.word_size * (index >> PAGE_SHIFT))
+            atom = Record(memory, layout, "Atom", memory.word(page + memory.word_size * (index % (1 << PAGE_SHIFT))))
+            if atom["slot.index"] != index:
+                return False
+    except Unreadable:
+        return False
+    return True
+
+
+def process_tables(memory: CachedMemory, layout: Layout, data: Snapshot) -> dict[str, Recovered | str]:
+    """`erts_proc` and `erts_port`, or why one is not found."""
+    found: dict[str, list[int]] = {name: [] for name in KINDS.values()}
+    for address in _like_process_table(memory, layout, data):
+        kind = _kind(Record(memory, layout, "ErtsPTab", address))
+        if kind is not None:
+            found[kind].append(address)
+    how = "by its shape; identifiers in it lead back to their slots"
+    return {
+        name: Recovered(name, places[0], how)
+        if len(places) == 1
+        else f"{len(places) or 'no'} places look like it"
+        for name, places in found.items()
+    }
+
+
+def _like_process_table(memory: CachedMemory, layout: Layout, data: Snapshot) -> Iterator[int]:
+    """Where `max` is a power of two and `pix_mask`, or its lower half, one less."""
+    tab, largest, mask = (layout.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "max", "pix_mask"))
+    to_max, to_mask = largest - mask >> 2, tab - mask
+    for start, numbers in data.numbers:
+        for i, number in enumerate(numbers[-to_max:], -to_max):
+            if number & number + 1 == 0 and 1 < number < MAX_ENTRIES and numbers[i + to_max] == number + 1:
+                place = start + 4 * i + to_mask
+                if place % memory.word_size == 0:
+                    yield place - tab
+
+
+def _kind(table: Record) -> str | None:
+    """Which table this is, None if none: all that is in it has identifiers of its kind, that lead to its slots. They do
+    by their lowest bits, or as pids are shown, by release and width of a word (erl_ptab.h)."""
+    memory = table.memory
+    try:
+        size, invalid = table["r.o.max"], table["r.o.invalid_element"]
+        count = table["vola.tile.count"]
+        kind = KINDS.get(_id(table, invalid) & 0xF)
+        if kind is None or not 0 <= count <= size:
+            return None
+        order = SlotOrder.of(table.__getitem__)
+        if order is None:
+            return None
+        rules = {lambda data: data & order.mask, order.slot_of}
+        seen = 0
+        for slot, pointer in enumerate(memory.words(table["r.o.tab"], min(size, _slots(table)))):
+            if pointer in (0, invalid) or seen >= SAMPLE:
+                continue
+            seen += 1
+            identifier = _id(table, pointer)
+            rules = {rule for rule in rules if rule(identifier >> IMMED1_BITS) == slot}
+            if KINDS.get(identifier & 0xF) != kind or not rules:
+                return None
+    except Unreadable:
+        return None
+    return kind if seen or not count else None
+
+
+def _slots(table: Record) -> int:
+    """Slots that are looked at: the first ones are used first, and a table may be large."""
+    return 4096 // table.memory.word_size
+
+
+def _id(table: Record, element: int) -> int:
+    return Record(table.memory, table.layout, "ErtsPTabElementCommon", element)["id"]

@@ -1,0 +1,49 @@
+"""Variables and functions of the VM that no symbol names: of a release with symbols, what is found without them is what
+they say; of one that hides them, what is needed is found."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.harness.targets import Target
+from tests.matrix.conftest import Scene
+
+COMPARE = Path(__file__).with_name("compare_roots.py")
+
+ALL = {
+    "erts_atom_table", "erts_proc", "erts_port", "erts_aligned_scheduler_data",
+    "erts_aligned_dirty_cpu_scheduler_data", "erts_aligned_dirty_io_scheduler_data", "etp_arch", "etp_beamasm",
+    "etp_endianness", "etp_erts_version", "etp_otp_release", "etp_arch_bits", "etp_debug_compiled",
+    "erts_build_flags_CONFIG_H",
+}  # fmt: skip
+
+COMPILED = {
+    "__jit_debug_descriptor", "__jit_debug_register_code", "erts_continue_exit_process", "error_1", "error_2",
+    "error_3", "exit_1", "throw_1", "halt_2",
+}  # fmt: skip
+
+INTERPRETED = {"opc", "beam_ops", "beam_normal_exit", "beam_run_process", "beam_continue_exit"}
+
+BY_CODE = {"the_active_code_index", "the_staging_code_index", "erts_commit_staging_code_ix"}
+"""These need a table of the program's functions, and the use of exported variables is only seen on x86-64: elsewhere
+such go through places that the dynamic linker fills in."""
+
+STATIC = {"r", "write_ptr", "bccix"}
+"""These have a symbol in no release."""
+
+
+def wanted(target: Target) -> set[str]:
+    return ALL | (INTERPRETED if target.interpreted else COMPILED)
+
+
+def test_what_is_found_without_symbols(scene: Scene) -> None:
+    target = scene.target
+    said = scene.gdb.cmd(f"source {COMPARE}")
+    verdicts = dict(re.findall(r"^root (\S+) (\w+)", said, re.M))
+    assert [name for name, verdict in verdicts.items() if verdict == "wrong"] == []
+    right = {name for name, verdict in verdicts.items() if verdict == "right"}
+    found = right | {name for name, verdict in verdicts.items() if verdict == "found"}
+    assert wanted(target) - found == set(), said
+    if target.arch == "amd64" or target.otp >= 29:
+        assert (BY_CODE | STATIC) - found == set(), said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Optional, Union
 
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
@@ -19,10 +20,10 @@ PATIENCE = 8
 CODE_INDICES = (functions.COMMIT, code.ACTIVE, code.STAGING)
 """Found together."""
 
-Found = Mapping[str, Recovered | str]
+Found = Mapping[str, Union[Recovered, str]]
 """What was looked for together: each name with what was found, or why nothing was."""
 
-OwnCode = Callable[[str], tuple[int, int] | None]
+OwnCode = Callable[[str], Optional[tuple[int, int]]]
 """Start and end of the code of an Erlang function by its name, None where no such code is known."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from beamgdb.machine_code.references import aarch64_accesses, arm32_accesses, loads
 from beamgdb.memory import CachedMemory, Unreadable
@@ -86,7 +86,7 @@ def _aarch64_targets(code: bytes, start: int) -> Iterator[int]:
 _CALLS: dict[str, Callable[[Image, Function], Iterator[int]]] = {"x86_64": _x86_64_calls, "aarch64": _aarch64_calls}
 
 
-Named = Callable[[str], frozenset[int] | None]
+Named = Callable[[str], Optional[frozenset[int]]]
 """The C functions that the code of an Erlang function names, None where there is no such code."""
 
 

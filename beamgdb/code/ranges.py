@@ -144,15 +144,19 @@ def find(memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str) -> Cod
 
 def is_table(table: Record) -> bool:
     """Whether this can only be the table in use: sorted ranges, and in those looked into a module's code."""
+    if not is_sorted(table):
+        return False
+    loaded = _loaded(table.layout, _words(table, table["n"]))
+    return bool(loaded) and all(_is_module(table, *one) for one in loaded[:: -(-len(loaded) // SAMPLE)])
+
+
+def is_sorted(table: Record) -> bool:
+    """Whether this may be a table: what is not in use may tell of code that is gone."""
     count = table["n"]
     if not 0 < count <= table["allocated"] <= MAX_RANGES:
         return False
-    words = _words(table, count)
-    starts = _field(table.layout, "start", words)
-    if any(one >= other for one, other in zip(starts, starts[1:], strict=False)):
-        return False
-    loaded = _loaded(table.layout, words)
-    return bool(loaded) and all(_is_module(table, *one) for one in loaded[:: -(-len(loaded) // SAMPLE)])
+    starts = _field(table.layout, "start", _words(table, count))
+    return all(one < other for one, other in zip(starts, starts[1:], strict=False))
 
 
 def _is_module(table: Record, start: int, end: int) -> bool:

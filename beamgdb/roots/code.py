@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beamgdb.code.code_ix import CODE_INDICES
-from beamgdb.code.ranges import MAX_RANGES, is_table
+from beamgdb.code.ranges import MAX_RANGES, is_sorted, is_table
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
@@ -78,24 +78,27 @@ def ranges(memory: CachedMemory, layout: Layout, data: Snapshot, active: int) ->
             first = Record(memory, layout, "ranges", start + word * i)
             rows = ([words[i + place] for place in row] for row in places)
             if all(_may_be_table(*row) for row in rows) and _are_tables(first, active):
-                found.append(first.address)
+                found.append(first)
+    # What is not used yet is zeros, as memory before the variable may be: where all are used, that is seen.
+    whole = [first for first in found if all(first.element(index)["modules"] for index in range(CODE_INDICES))]
+    found = whole or found
     if len(found) != 1:
         return f"{len(found) or 'no'} places look like it"
-    return Recovered(RANGES, found[0], "by its sorted tables of modules' code, with that in use among them")
+    return Recovered(RANGES, found[0].address, "by its sorted tables of modules' code, with that in use among them")
 
 
 def _may_be_table(modules: int, used: int, allocated: int, middle: int) -> bool:
     """Whether these can be the fields of a `struct ranges`, maybe one that was not used yet."""
     if not modules:
         return not (used or allocated or middle)
-    return used <= allocated <= MAX_RANGES and modules >= LOWEST and (not middle or middle >= modules)
+    return used <= allocated and 0 < allocated <= MAX_RANGES and modules >= LOWEST and (not middle or middle >= modules)
 
 
 def _are_tables(first: Record, active: int) -> bool:
-    """Whether the table in use, and each other that is not empty, is sorted, with modules in it."""
+    """Whether the table in use has modules in it, and each other that is not empty is sorted."""
     try:
         rows = [first.element(index) for index in range(CODE_INDICES)]
-        return is_table(rows[active]) and all(is_table(one) for one in rows if one["n"])
+        return is_table(rows[active]) and all(is_sorted(one) for one in rows if one["n"])
     except Unreadable:
         return False
 

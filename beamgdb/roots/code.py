@@ -91,7 +91,7 @@ def _may_be_table(modules: int, used: int, allocated: int, middle: int) -> bool:
     """Whether these can be the fields of a `struct ranges`, maybe one that was not used yet."""
     if not modules:
         return not (used or allocated or middle)
-    return used <= allocated <= MAX_RANGES and modules >= LOWEST and (not middle or middle >= modules)
+    return used <= allocated and 0 < allocated <= MAX_RANGES and modules >= LOWEST and (not middle or middle >= modules)
 
 
 def _are_tables(first: Record, active: int) -> bool:

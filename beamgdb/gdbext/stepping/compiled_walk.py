@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 import gdb
 
 from beamgdb.beamasm.flow import Control, FunctionFlow
-from beamgdb.gdbext import events, session
+from beamgdb.gdbext import code_memory, events, session
 from beamgdb.gdbext.breakpoints import compiled
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping import position as positions
@@ -284,16 +284,11 @@ class _CompiledWalk:
         """Until the process is wanted at one of these addresses of Erlang code."""
         code = self._node.code
         found = {at: code.find(at) for at in places}
-        points = [
-            _ProcessPoint(at, self.start, wanted)
-            for at, wanted in places.items()
-            if (place := found[at]) is not None and not place.is_internal
-        ]
-        if compiled.hardware_used() > compiled.HARDWARE:
-            for point in points:
-                point.delete()
+        wanted = {at: places[at] for at, place in found.items() if place is not None and not place.is_internal}
+        # Before they are made: while a thread runs GDB puts a breakpoint into the processor at once.
+        if compiled.hardware_used() + sum(map(code_memory.needs_hardware, wanted)) > compiled.HARDWARE:
             raise compiled.TooMany(compiled.NO_MORE)
-        return points
+        return [_ProcessPoint(at, self.start, one) for at, one in wanted.items()]
 
 
 def _pc() -> int:

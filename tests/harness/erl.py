@@ -74,6 +74,12 @@ def compile_beams(ebin: Path) -> None:
     _succeed(["erlc", "-o", str(ebin), *map(str, sorted((TESTS / "erl").glob("*.erl")))])
 
 
+def compile_demo(ebin: Path) -> Path:
+    """Compile the module of `make demo` into a folder; that folder."""
+    _succeed(["erlc", "-o", str(ebin), str(TESTS.parent / "demo" / "shop.erl")])
+    return ebin
+
+
 def compile_nifs(ebin: Path, compiler: str = "gcc") -> None:
     """Compile `tests/nif` into the folder `ebin`, for the architecture of a C compiler."""
     include = installed_release().root / "usr" / "include"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -80,6 +82,16 @@ def batch(
         timeout=timeout,
     )
     return done.stdout
+
+
+@cache
+def installed_version() -> int | None:
+    """The major version of the GDB that runs where a test names none; None where there is none."""
+    if shutil.which(GDB) is None:
+        return None
+    said = subprocess.run([GDB, "--version"], stdout=subprocess.PIPE, text=True, timeout=PATIENCE).stdout
+    found = re.search(r"^GNU gdb .* (\d+)\.", said)
+    return int(found[1]) if found else None
 
 
 class Gdb:

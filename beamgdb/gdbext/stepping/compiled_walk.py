@@ -9,15 +9,14 @@ thread, there is one where it will go on. Those look who comes: it must be the p
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import gdb
 
 from beamgdb.beamasm.flow import Control, FunctionFlow
-from beamgdb.gdbext import events, session
+from beamgdb.gdbext import code_memory, events, session
 from beamgdb.gdbext.breakpoints import compiled
-from beamgdb.gdbext.points import Asked, InternalPoint
+from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping import position as positions
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import ExitPoint, exit_watched, resume
@@ -40,15 +39,31 @@ Wanted = Callable[[Position], bool]
 """Whether to stop where a process has come to."""
 
 
-class _ProcessPoint(Asked):
-    """Stops the process that is stepped, where it is wanted."""
+class _Point(Asked):
+    """One of the places where a leg of a walk ends."""
+
+    def __init__(self, address: int) -> None:
+        super().__init__(f"*{address:#x}")
+        self.arrived: Callable[[_Point], bool] = lambda _: True
+        """Goes on from here; whether the target is to stop instead."""
+
+    def is_wanted(self) -> bool:
+        return self.is_arrival() and self.arrived(self)
+
+    def is_arrival(self) -> bool:
+        """Whether what has come here is what was waited for."""
+        return True
+
+
+class _ProcessPoint(_Point):
+    """Where the process that is stepped is wanted."""
 
     def __init__(self, address: int, start: Position, wanted: Wanted) -> None:
-        super().__init__(f"*{address:#x}")
+        super().__init__(address)
         self._start = start
         self._wanted = wanted
 
-    def is_wanted(self) -> bool:
+    def is_arrival(self) -> bool:
         node = session.require().node
         if node.machine is None or _read(node.machine.process) != self._start.process.address:
             return False
@@ -58,48 +73,100 @@ class _ProcessPoint(Asked):
             return False
 
 
-class _ThreadPoint(InternalPoint):
-    """Stops a thread where a C function has returned to."""
+class _ThreadPoint(_Point):
+    """Where a thread comes to, such as what a C function returns to."""
 
     def __init__(self, address: int, thread: gdb.InferiorThread) -> None:
-        super().__init__(f"*{address:#x}")
+        super().__init__(address)
         self.thread = thread.global_num
 
 
-class _CompiledWalk:
-    """A step of one process."""
+Leg = Sequence[_Point]
+"""Where a walk goes on to, one of these; to the next instruction if there is none."""
 
-    def __init__(self, start: Position, at_exit: ExitPoint | None) -> None:
-        self.start = start
+
+class _Journey:
+    """Lets the target run from leg to leg of a walk. The next one begins while GDB asks the point where the last has
+    ended, and the target is not seen to stop: front ends are told of every stop."""
+
+    def __init__(self, walk: Iterator[Leg], start: Position, at_exit: ExitPoint | None) -> None:
+        self._walk = walk
+        self._start = start
         self._at_exit = at_exit
+        self._leg: Leg = ()
+        self._past: list[_Point] = []
+        self._is_over = False
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        """To the end of the walk. Raises what that does, `Ended` and `Interrupted`."""
+        try:
+            self._go_on()
+            while not self._is_over:
+                leg = self._leg
+                resume("continue" if leg else "stepi", self._start, self._at_exit)
+                if leg is self._leg and not self._is_over:
+                    self._go_on()
+        finally:
+            for point in (*self._past, *self._leg):
+                if point.is_valid():
+                    point.delete()
+        if self._error is not None:
+            raise self._error
+
+    def _go_on(self) -> None:
+        """Begin the next leg."""
+        session.forget_all()
+        for point in self._leg:
+            # The processor has room for few. None is deleted before the end: GDB may just be asking it.
+            point.enabled = False
+        self._past += self._leg
+        self._leg = ()
+        try:
+            self._leg = next(self._walk)
+        except StopIteration:
+            self._is_over = True
+        except (gdb.error, gdb.GdbError, Unavailable, Unreadable) as error:
+            self._is_over, self._error = True, error
+        for point in self._leg:
+            point.arrived = self._arrived
+
+    def _arrived(self, point: _Point) -> bool:
+        """The leg has ended at a point; whether the target is to stop there."""
+        self._go_on()
+        # Of the stop at the end GDB tells front ends what it tells of every breakpoint: where it is.
+        point.silent = not self._is_over
+        return not self._leg
+
+
+class _CompiledWalk:
+    """A step of one process, leg by leg."""
+
+    def __init__(self, start: Position) -> None:
+        self.start = start
         self._node: Node = session.require().node
 
-    def line(self, into: bool) -> None:
+    def line(self, into: bool) -> Iterator[Leg]:
         """Until another line, or with `into` a function that is called."""
         for _ in range(MAX_INSTRUCTIONS):
             before = _pc()
-            self._forwards(before)
+            yield self._forwards(before)
             place = self._node.code.find(_pc())
             if place is None:
-                self._out_of_c()
+                yield self._out_of_c()
             elif place.code.name == PROCESS_MAIN:
-                self._until_scheduled()
+                yield self._until_scheduled()
             elif place.is_fragment or (place == self.start.place and self._is_plain(before)):
                 continue
-            if self._is_done(into):
+            if (yield from self._is_done(into)):
                 return
         raise gdb.GdbError(f"the step was given up after {MAX_INSTRUCTIONS} machine instructions")
 
-    def _forwards(self, pc: int) -> None:
-        """Run some instructions: over those that lead nowhere else, over C functions, and to what is jumped to or
+    def _forwards(self, pc: int) -> Leg:
+        """Some instructions: over those that lead nowhere else, over C functions, and to what is jumped to or
         called."""
         places, thread = self._next(pc, compiled.HARDWARE - compiled.hardware_used()), gdb.selected_thread()
-        if not places or thread is None:
-            # GDB prints where that has led, whatever is done with its output.
-            resume("stepi", self.start, self._at_exit)
-            return
-        with _deleted([_ThreadPoint(place, thread) for place in places]):
-            resume("continue", self.start, self._at_exit)
+        return [_ThreadPoint(place, thread) for place in places] if thread is not None else ()
 
     def _next(self, pc: int, room: int) -> set[int]:
         """Where the thread comes to next, one of these, not more than there is room for; none if that is not known."""
@@ -156,7 +223,7 @@ class _CompiledWalk:
             and all(here != at for at, _, _ in code.lines)
         )
 
-    def _is_done(self, into: bool) -> bool:
+    def _is_done(self, into: bool) -> Generator[Leg, None, bool]:
         """Whether the step ends here; runs a function that is not to be stepped into."""
         place = self._node.code.find(_pc())
         if place is None or place.is_fragment or place.is_internal:
@@ -166,11 +233,11 @@ class _CompiledWalk:
             return here.begins_line(self.start.where)
         if into or here.distance < self.start.distance:
             return True
-        self._over(here)
-        return self._is_done(into)
+        yield self._over(here)
+        return (yield from self._is_done(into))
 
-    def _over(self, here: Position) -> None:
-        """Run a function that was called, until it has returned or something else ends the step."""
+    def _over(self, here: Position) -> Leg:
+        """Through a function that was called, until it has returned or something else ends the step."""
         start = self.start
         places: dict[int, Wanted] = {}
         if here.distance <= start.distance:
@@ -180,16 +247,16 @@ class _CompiledWalk:
             places[here.return_address] = lambda there: there.distance < here.distance
         if start.catch is not None:
             places[start.catch] = lambda there: there.distance <= start.distance
-        self.run_to(places)
+        return self._to(places)
 
-    def out(self) -> None:
+    def out(self) -> Iterator[Leg]:
         """Until the function has returned to its caller, or raised an exception."""
         start = self.start
         places = (start.return_address, start.catch)
-        self.run_to({at: lambda there: there.distance < start.distance for at in places if at is not None})
+        yield self._to({at: lambda there: there.distance < start.distance for at in places if at is not None})
 
-    def _until_scheduled(self) -> None:
-        """The process waits, or others have their turn: run until it goes on."""
+    def _until_scheduled(self) -> Leg:
+        """The process waits, or others have their turn: until it goes on."""
         process, node = self.start.process, self._node
         places = {process.record["i"]}
         with contextlib.suppress(Unreadable):
@@ -197,10 +264,10 @@ class _CompiledWalk:
             places.add(node.memory.word(process.record.field_address("def_arg_reg")))
             slot = node.stack().next_return_address(process.record["stop"], process.record["hend"])
             places |= {node.memory.word(slot)} if slot is not None else set()
-        self.run_to({at: lambda there: True for at in places})
+        return self._to({at: lambda there: True for at in places})
 
-    def _out_of_c(self) -> None:
-        """A C function was called: run until it has returned."""
+    def _out_of_c(self) -> Leg:
+        """A C function was called: until it has returned."""
         node = self._node
         link = LINK_REGISTER.get(node.identity.arch or "")
         sp = _read("sp")
@@ -211,33 +278,17 @@ class _CompiledWalk:
         thread = gdb.selected_thread()
         if returns_to is None or thread is None or node.code.find(returns_to) is None:
             raise gdb.GdbError("the step is in C code that is not seen to return to Erlang: type `finish` first")
-        with _deleted([_ThreadPoint(returns_to, thread)]):
-            resume("continue", self.start, self._at_exit)
+        return [_ThreadPoint(returns_to, thread)]
 
-    def run_to(self, places: dict[int, Wanted]) -> None:
-        """Run until the process is wanted at one of these addresses of Erlang code."""
+    def _to(self, places: dict[int, Wanted]) -> Leg:
+        """Until the process is wanted at one of these addresses of Erlang code."""
         code = self._node.code
         found = {at: code.find(at) for at in places}
-        points = [
-            _ProcessPoint(at, self.start, wanted)
-            for at, wanted in places.items()
-            if (place := found[at]) is not None and not place.is_internal
-        ]
-        with _deleted(points):
-            if compiled.hardware_used() > compiled.HARDWARE:
-                raise compiled.TooMany(compiled.NO_MORE)
-            resume("continue", self.start, self._at_exit)
-
-
-@contextmanager
-def _deleted(points: Sequence[gdb.Breakpoint]) -> Iterator[None]:
-    """Delete breakpoints in the end, whatever happens."""
-    try:
-        yield
-    finally:
-        for point in points:
-            if point.is_valid():
-                point.delete()
+        wanted = {at: places[at] for at, place in found.items() if place is not None and not place.is_internal}
+        # Before they are made: while a thread runs GDB puts a breakpoint into the processor at once.
+        if compiled.hardware_used() + sum(map(code_memory.needs_hardware, wanted)) > compiled.HARDWARE:
+            raise compiled.TooMany(compiled.NO_MORE)
+        return [_ProcessPoint(at, self.start, one) for at, one in wanted.items()]
 
 
 def _pc() -> int:
@@ -258,12 +309,12 @@ def line(start: Position, into: bool) -> None:
     if compiled.hardware_used() >= compiled.HARDWARE:
         raise compiled.TooMany(compiled.NO_MORE)
     with exit_watched(start) as at_exit, events.later():
-        _CompiledWalk(start, at_exit).line(into)
+        _Journey(_CompiledWalk(start).line(into), start, at_exit).run()
 
 
 def out(start: Position) -> bool:
     """Run until the function has returned, or raised an exception; whether the process is where it would return to.
     Raises `Ended`, `Interrupted`."""
     with exit_watched(start) as at_exit:
-        _CompiledWalk(start, at_exit).out()
+        _Journey(_CompiledWalk(start).out(), start, at_exit).run()
     return _pc() == start.return_address

@@ -1,0 +1,123 @@
+"""What editors see through GDB's debug adapter, as VS Code and nvim use it: attached, launched, and on a core file."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jit.sandbox.gdbs import SUITES, GdbSandbox
+from tests.harness.core import dump_core
+from tests.harness.dap import Body, Dap
+from tests.harness.erl import TESTS, compile_demo, installed_release, running_node
+from tests.harness.gdb import GDB, installed_version
+
+SHOP = str(TESTS.parent / "demo" / "shop.erl")
+LATER = str(TESTS / "erl" / "later.erl")
+#: The adapter of GDB 13 lists no breakpoints and no scopes that editors could use: there GDB/MI is the way.
+WITH_ADAPTER = [version for version in SUITES if version >= 16]
+
+
+@pytest.fixture(scope="module", params=WITH_ADAPTER)
+def program(request: pytest.FixtureRequest) -> str:
+    """Each GDB that has such an adapter."""
+    version = request.param
+    return GDB if version == installed_version() else str(GdbSandbox(version).ensure().program)
+
+
+@contextmanager
+def loading(program: str, ebin: Path, folder: Path) -> Iterator[tuple[Dap, list[Body]]]:
+    """Attached to a node that is about to load later.erl, in which breakpoints were set before; what was said of
+    them."""
+    (folder / "load").touch()
+    with running_node(ebin, f'spawn(fun() -> timer:sleep(3000), loads:start("{folder}") end)') as node:
+        with Dap(program) as editor:
+            told = editor.begin("attach", pid=node.pid, functions=["later:called/1"], lines={LATER: [10]})
+            assert editor.wait("stopped")["reason"] == "attach"
+            yield editor, told
+        assert Path(f"/proc/{node.pid}").exists()
+
+
+def place(editor: Dap, thread: int) -> tuple[str, int]:
+    """The function and the line of the innermost frame."""
+    frame = editor.frames(thread, 1)[0]
+    return frame["name"], frame["line"]
+
+
+def test_breakpoints_before_the_module_is_loaded_and_steps(program: str, ebin: Path, tmp_path: Path) -> None:
+    with loading(program, ebin, tmp_path) as (editor, told):
+        assert [one["verified"] for one in told] == [False, False]
+        stop = editor.go("continue", threadId=1)
+        assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [told[1]["id"]])
+        thread = stop["threadId"]
+
+        frames = editor.frames(thread)
+        assert [one["name"] for one in frames[:2]] == ["later:called/1", "loads:turn/3"]
+        assert frames[0]["source"]["path"] == LATER
+        (x0, *_) = editor.variables(frames[0]["id"])
+        assert x0["name"] == "x0"
+        assert re.fullmatch(r"\{round,\d+\}", x0["value"])
+        first, second = editor.children(x0)
+        assert (first["name"], first["value"]) == ("[1]", "round")
+        assert second["value"].isdecimal()
+        watched = editor.ask("evaluate", expression="x0", context="watch", frameId=frames[0]["id"])
+        assert watched["result"] == x0["value"]
+        assert "loads:turn/3" in editor.repl("beam-bt loads")
+
+        editor.events.clear()
+        assert editor.go("next", threadId=thread)["reason"] == "step"
+        assert place(editor, thread) == ("later:called/1", 6)
+        assert editor.go("next", threadId=thread)["hitBreakpointIds"] == [told[0]["id"]]
+        assert place(editor, thread) == ("later:inner/1", 10)
+        editor.ask("setBreakpoints", source={"path": LATER}, breakpoints=[])
+        assert editor.go("stepOut", threadId=thread)["reason"] == "step"
+        assert place(editor, thread)[0] == "later:called/1"
+        assert editor.go("stepIn", threadId=thread)["reason"] == "step"
+        editor.repl("beam-next")
+        assert editor.wait("stopped")["reason"] == "step"
+        numbers = [one["body"]["breakpoint"]["id"] for one in editor.events if one["event"] == "breakpoint"]
+        assert all(number > 0 for number in numbers)
+        assert Counter(one["event"] for one in editor.events)["stopped"] == 0
+
+
+def test_launched(program: str, tmp_path: Path) -> None:
+    """As in the README: what `erl` would start."""
+    release = installed_release()
+    arguments = release.arguments(compile_demo(tmp_path), "shop:start()", "-S", "1")
+    with Dap(program) as editor:
+        (told,) = editor.begin(
+            "launch", program=str(release.beam), args=arguments, env=release.environment(), functions=["shop:price/1"]
+        )
+        stop = editor.wait("stopped")
+        assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [told["id"]])
+        thread = stop["threadId"]
+        assert place(editor, thread) == ("shop:price/1", 28)
+        (x0, *_) = editor.variables(editor.frames(thread, 1)[0]["id"])
+        assert [one["name"] for one in editor.children(x0)] == ["[1]", "[2]", "[3]"]
+        assert editor.go("stepOut", threadId=thread)["reason"] == "step"
+        frame = editor.frames(thread, 1)[0]
+        returned = next(one for one in editor.ask("scopes", frameId=frame["id"])["scopes"] if one["name"] == "Return")
+        assert editor.children(returned)[0]["value"] in ("900", "620", "3541774862152233910272")
+
+
+def test_a_core_file(tmp_path: Path) -> None:
+    """The adapter reads cores from GDB 18 on."""
+    program = str(GdbSandbox(18).ensure().program) if installed_version() != 18 else GDB
+    with running_node(compile_demo(tmp_path), "shop:start()", "+S", "1", "+MIscs", "32") as node:
+        core = dump_core(node, tmp_path / "core")
+    with Dap(program) as editor:
+        editor.begin("attach", program=str(installed_release().beam), coreFile=str(core))
+        editor.wait("stopped")
+        threads = editor.ask("threads")["threads"]
+        (thread,) = (one["id"] for one in threads if editor.frames(one["id"], 1)[0]["name"].startswith("shop:"))
+        frames = {one["name"]: one for one in reversed(editor.frames(thread))}
+        assert frames["shop:total/2"]["source"]["path"] == SHOP
+        local = next(one for one in editor.variables(frames["shop:total/2"]["id"]) if one["name"] == "y0")
+        parts = {one["name"]: one for one in editor.children(local)}
+        assert set(parts) == {"discount", "'e-mail'", "name", "since"}
+        assert parts["name"]["value"] == '<<"Åsa"/utf8>>'
+        assert [one["value"] for one in editor.children(parts["since"])] == ["1998", "5", "20"]

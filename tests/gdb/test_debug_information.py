@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,12 +16,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
 from jit.otp.layouts.executable import Executable
 from jit.otp.layouts.layout import Layout, load_table
-from jit.otp.layouts.resolve import Field
+from tests.gdb.test_unknown_release import write_other_release
 from tests.harness import debug_file
 from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb
@@ -41,20 +39,6 @@ class Patched:
     folder: Path
 
 
-def renamed(beam: Path, path: Path, version: str) -> None:
-    """A copy of a beam.smp that says it is of another erts version."""
-    data = bytearray(beam.read_bytes())
-    with beam.open("rb") as stream:
-        elf = ELFFile(stream)
-        symbols = elf.get_section_by_name(".dynsym")
-        assert isinstance(symbols, SymbolTableSection)
-        (symbol, *_) = symbols.get_symbol_by_name("etp_erts_version") or ()
-        at = next(elf.address_offsets(symbol["st_value"]))
-    data[at : at + len(version) + 1] = version.encode() + b"\0"
-    path.write_bytes(data)
-    path.chmod(0o755)
-
-
 @pytest.fixture(scope="module")
 def layout(release: Release) -> Layout:
     found = load_table(release.erts, "x86_64", "jit")
@@ -68,7 +52,7 @@ def patched(
 ) -> Iterator[Patched]:
     folder = tmp_path_factory.mktemp("patched")
     beam, debug = folder / "beam.smp", folder / "beam.debug"
-    renamed(release.beam, beam, VERSION)
+    write_other_release(release.beam, beam, VERSION, "25")
     debug_file.write(beam, layout, debug)
     build_id = Executable(beam).build_id
     assert build_id is not None
@@ -91,6 +75,10 @@ def node_of(beam: Path, release: Release, ebin: Path) -> Iterator[int]:
         command = [str(beam), *release.arguments(ebin, f'io:format("{READY}~n")', "-S", "2:2")]
         with running(command, Path(output.name)) as process:
             yield process.pid
+
+
+def objcopy(*arguments: str | Path) -> None:
+    subprocess.run(["objcopy", *map(str, arguments)], check=True, timeout=PATIENCE)
 
 
 def attached(patched: Patched, *settings: str) -> tuple[Gdb, str]:
@@ -138,56 +126,31 @@ def test_a_debug_link(patched: Patched, tmp_path: Path, release: Release, ebin: 
     beam = tmp_path / "beam.smp"
     debug = tmp_path / ".debug" / "beam.debug"
     debug.parent.mkdir()
-    remove = ["objcopy", "--remove-section=.note.gnu.build-id"]
-    subprocess.run([*remove, str(patched.debug), str(debug)], check=True, timeout=PATIENCE)
-    subprocess.run([*remove, "--remove-section=.gnu_debuglink", str(patched.beam), str(beam)], check=True, timeout=PATIENCE)
-    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", str(beam)], check=True, timeout=PATIENCE)
+    objcopy("--remove-section=.note.gnu.build-id", patched.debug, debug)
+    objcopy("--remove-section=.note.gnu.build-id", "--remove-section=.gnu_debuglink", patched.beam, beam)
+    objcopy(f"--add-gnu-debuglink={debug}", beam)
     with node_of(beam, release, ebin) as pid, Gdb() as gdb:
         gdb.attach(pid)
         assert_works(gdb, rf"debug information of {re.escape(str(debug))}$")
 
 
 @pytest.mark.parametrize("command", ["symbol-file", "add-symbol-file"])
-def test_it_is_given_by_hand(patched: Patched, command: str) -> None:
-    """While the program is debugged, which is noticed and said: by the next prompt or command."""
+def test_it_is_given_by_hand(patched: Patched, tmp_path: Path, command: str) -> None:
+    """While the program is debugged, which is noticed and said: by the next prompt or command. What is not known to be
+    of the program is not used, whatever it says."""
+    other = tmp_path / "beam.debug"
+    shutil.copy(patched.debug, other)
+    objcopy("--remove-section=.note.gnu.build-id", other)
     gdb, said = attached(patched)
     with gdb:
         assert f"no built-in table for erts {VERSION}" in " ".join(said.split())
-        said = gdb.cmd(f"{command} {patched.debug}") + gdb.cmd("beam-info")
-        assert f"beamgdb: fields lie as in debug information of {patched.debug}\n" in said
+        for file in (other, patched.debug):
+            said = gdb.cmd(f"{command} {file}") + gdb.cmd("beam-info")
+            is_used = file == patched.debug
+            assert (f"beamgdb: fields lie as in debug information of {file}\n" in said) == is_used
+            assert (f"the debug information of {file} is not used: it has no build id" in said) != is_used
+            assert (f"none: no built-in table for erts {VERSION}" in said) != is_used
         assert_works(gdb, rf"debug information of {patched.debug}$")
-
-
-@pytest.fixture(scope="module")
-def wrong(patched: Patched, layout: Layout) -> Callable[[str], Path]:
-    """Files that are no use: the debug file of another build, and such a program by another name of its release."""
-
-    def moved(field: Field) -> Field:
-        return field._replace(offset=field.offset + 8)
-
-    def make(kind: str) -> Path:
-        path = patched.folder / f"wrong-{kind}"
-        process = layout.structs["Process"]
-        fields = {name: moved(field) for name, field in process.fields.items()}
-        structs = {**layout.structs, "Process": replace(process, size=process.size + 8, fields=fields)}
-        other = patched.folder / f"other-{kind}"
-        options = ["--remove-section=.note.gnu.build-id"] if kind != "debug" else []
-        subprocess.run(["objcopy", *options, str(patched.beam), str(other)], check=True, timeout=PATIENCE)
-        return path
-
-    return make
-
-
-def test_debug_information_of_another_build(patched: Patched, tmp_path: Path, layout: Layout) -> None:
-    """It is not used, whatever it says."""
-    other = tmp_path / "beam.debug"
-    shutil.copy(patched.debug, other)
-    subprocess.run(["objcopy", "--remove-section=.note.gnu.build-id", str(other)], check=True, timeout=PATIENCE)
-    gdb, _ = attached(patched)
-    with gdb:
-        said = gdb.cmd(f"add-symbol-file {other}")
-        assert f"beamgdb: the debug information of {other} is not used: it has no build id" in said
-        assert re.search(rf"^layouts: +none: no built-in table for erts {VERSION}", gdb.cmd("beam-info"), re.M)
 
 
 def test_a_similar_build(patched: Patched, tmp_path: Path, layout: Layout, release: Release) -> None:

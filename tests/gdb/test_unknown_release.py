@@ -19,14 +19,15 @@ from tests.harness.gdb import Gdb, one_line_error
 NO_TABLE = "no built-in table for erts 14.9.9 x86_64 jit"
 
 
-def write_other_release(beam: Path, path: Path) -> None:
-    """A copy of a beam.smp that says it is one of OTP 39."""
+def write_other_release(beam: Path, path: Path, erts: str = "14.9.9", otp: str = "39") -> None:
+    """A copy of a beam.smp that says it is of another release."""
     data = bytearray(beam.read_bytes())
     with beam.open("rb") as stream:
         elf = ELFFile(stream)
         symbols = elf.get_section_by_name(".dynsym")
         assert isinstance(symbols, SymbolTableSection)
-        for name, text in (("etp_erts_version", b"14.9.9\0"), ("etp_otp_release", b"39\0")):
+        for name, said in (("etp_erts_version", erts), ("etp_otp_release", otp)):
+            text = said.encode() + b"\0"
             found = symbols.get_symbol_by_name(name)
             assert found
             symbol = found[0]

@@ -20,6 +20,7 @@ from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.processes import Process
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 
 LARGEST_STACK = 64 << 20
@@ -50,6 +51,8 @@ class Running:
     def levels(self, process: Process) -> Iterator[Level]:
         """The stack of a process, whose thread stands still if it is on one."""
         position = self._position(process)
+        if position is None and process.is_running() and not _tells_process(self._node):
+            raise Unavailable("a thread runs it, and which is not known: ErtsSchedulerData.current_process is not proved")
         if position is None:
             return backtrace.of_waiting(self._node, process)
         _, frame, calling = position
@@ -75,6 +78,8 @@ class Running:
     @cached_property
     def _schedulers(self) -> dict[int, Scheduler]:
         """The schedulers that work for a process, by its address, as far as they can be read."""
+        if not _tells_process(self._node):
+            return {}
         return {process: one for one in self._node.schedulers if (process := _process_of(one))}
 
     def by_schedulers(self) -> Iterator[Process]:
@@ -166,6 +171,11 @@ def _process_of(scheduler: Scheduler) -> int:
         return scheduler.current_process
     except Unreadable:
         return 0
+
+
+def _tells_process(node: Node) -> bool:
+    """Whether it is known where schedulers note whom they work for. If not, there was none yet that works."""
+    return node.layout.has("ErtsSchedulerData", "current_process")
 
 
 def _position(thread: gdb.InferiorThread) -> tuple[int, RunningAt] | None:

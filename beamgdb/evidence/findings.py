@@ -86,13 +86,13 @@ class Findings:
     def add(self, struct: str, how: str, fields: Mapping[str, Field]) -> None:
         """These have been proved."""
         self.fields.setdefault(struct, {}).update(fields)
-        self.how.setdefault(struct, {}).update(dict.fromkeys(fields, how))
+        self.how.setdefault(struct, {}).update(dict.fromkeys(fields, f"proved by {how}"))
 
     def add_size(self, struct: str, how: str, size: int) -> None:
         """So has the distance of elements in an array of the structure."""
         self.sizes[struct] = size
         self.fields.setdefault(struct, {})
-        self.how.setdefault(struct, {})["sizeof"] = how
+        self.how.setdefault(struct, {})["sizeof"] = f"proved by {how}"
 
     def has(self, struct: str, path: str) -> bool:
         return path in self.fields.get(struct, {})

@@ -38,15 +38,16 @@ class Running:
         self._positions: dict[gdb.InferiorThread, tuple[int, RunningAt] | None] = {}
 
     def selected(self) -> Process | None:
-        """The process that the selected thread runs."""
+        """The process that the selected thread runs. Raises `Unavailable` where processes are not known."""
         standing.require_selected()
+        table = self._node.processes
         thread = gdb.selected_thread()
         if thread is None or not thread.is_valid():
             return None
         process = current_frame.process(gdb.newest_frame())
         if process is not None:
             return process
-        return next((self._node.processes.at(at) for at, one in self._dirty.items() if one == thread), None)
+        return next((table.at(at) for at, one in self._dirty.items() if one == thread), None)
 
     def levels(self, process: Process) -> Iterator[Level]:
         """The stack of a process, whose thread stands still if it is on one."""

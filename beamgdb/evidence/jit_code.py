@@ -22,13 +22,13 @@ from jit.otp.layouts.resolve import Field
 
 PROCESS_MAIN = "global::process_main"
 
+LIGHT_BIF = "global::call_light_bif_shared"
+
 LARGEST = 1 << 14
-"""Bytes of the fragment at most."""
+"""Bytes of a fragment at most."""
 
 CACHE_LINE = 64
 """Bytes to which the scheduler's registers are aligned, and which are left for that."""
-
-FLOATS = "f_reg_array.d"
 
 _NUMBER: Final = r"#?(0x[0-9a-f]+|\d+)"
 
@@ -57,6 +57,12 @@ _AARCH64: Final[Mapping[str, str]] = {
     "room": rf"^mov x8, sp\n(sub) x8, x8, {_NUMBER}\n(?:sub x8, x8, {_NUMBER}, lsl #12\n)?and x8, x8, #0xffffffffffffffc0$",
 }
 
+_SCRATCH: Final[Mapping[str, str]] = {
+    "x86_64": rf"^mov qword ptr \[rbx - \w+\], rdx\nmov (qword) ptr \[rbx - {_NUMBER}\], rcx$",
+    "aarch64": rf"^stp (x)2, x3, \[x19, {_NUMBER}\]$",
+}
+"""In `LIGHT_BIF`: where the address of the call and, behind it, the export entry are kept. x86-64 tells the latter."""
+
 _PATTERNS: Final = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
 _WIDTHS: Final = {"qword": 8, "x": 8, "dword": 4, "w": 4, "word": 2, "byte": 1, "b": 1}
@@ -81,6 +87,19 @@ def prove(seen: Seen, found: Findings) -> None:
         at = named["x registers"].offset
         found.add("ErtsSchedulerRegisters", how, {"x_reg_array.d": Field(at, seen.word, elements)})
         found.add_size("ErtsSchedulerRegisters", how, named["room"].offset - CACHE_LINE)
+        _scratch(seen, found, own, at)
+
+
+def _scratch(seen: Seen, found: Findings, own: list[Module], at_x: int) -> None:
+    """`TMP_MEM`: x86-64 has the address of x registers at hand, ARM64 that of the structure."""
+    code = next((one for module in own for one in module.ranges if one.name == LIGHT_BIF), None)
+    place = _place(_SCRATCH[seen.arch], _text(seen, code)) if code is not None else None
+    if place is None:
+        raise NotProved(f"{LIGHT_BIF} does not tell ErtsSchedulerRegisters.aux_regs.d.TMP_MEM")
+    offset = at_x - place.offset - seen.word if seen.arch == "x86_64" else place.offset
+    near = seen.near.field("ErtsSchedulerRegisters", "aux_regs.d.TMP_MEM")
+    field = Field(offset, seen.word, near.elements)
+    found.add("ErtsSchedulerRegisters", f"the code of {LIGHT_BIF}", {"aux_regs.d.TMP_MEM": field})
 
 
 def _in_process(
@@ -146,7 +165,7 @@ def own_modules(seen: Seen) -> list[Module]:
 def _text(seen: Seen, code: Range) -> str:
     """Its instructions, one a line."""
     if not 0 < code.stop - code.start <= LARGEST:
-        raise NotProved(f"{PROCESS_MAIN} has {code.stop - code.start} bytes")
+        raise NotProved(f"{code.name} has {code.stop - code.start} bytes")
     raw = seen.memory.read(code.start, code.stop - code.start)
     return "\n".join(one.text for one in instructions(seen.arch, raw, code.start))
 

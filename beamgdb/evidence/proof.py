@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from beamgdb.evidence import (
     atoms,
     catches,
@@ -18,20 +20,22 @@ from beamgdb.evidence.findings import Findings, NotProved, Prover, Seen
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol
 from jit.otp.layouts.identity import Identity
-from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, nearest, of_identity
+from jit.otp.layouts.layout import NEEDED, TABLES, Layout, NoLayout, nearest, of_identity
 
 _FIRST: tuple[Prover, ...] = (
     atoms.prove, process_table.prove, processes.prove, process_table.prove_order, modules.prove, schedulers.prove,
 )  # fmt: skip
 _LAST: tuple[Prover, ...] = (catches.prove, terms.prove)
 
-def prove(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int) -> Layout:
-    """What is proved on the VM, of which at most so many slots of tables are looked at. Raises NoLayout: why there is
-    nothing that could be used."""
+def prove(
+    memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, directory: Path = TABLES
+) -> Layout:
+    """What is proved on the VM, of which at most so many slots of tables are looked at. `directory` has the tables of
+    VMs that may be like it. Raises NoLayout: why there is nothing that could be used."""
     for name in NEEDED:
         if getattr(identity, name) is None:
             raise NoLayout(f"{name} unknown, {identity.unknown.get(name, 'no reason given')}")
-    near = nearest(identity)
+    near = nearest(identity, directory)
     is_interpreter = identity.flavour == "emu"
     seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots)
     found = Findings()

@@ -33,6 +33,7 @@ def prove(seen: Seen, found: Findings) -> None:
     seg_table = only(tables, "IndexTable.seg_table")
     how = f"{SAMPLE} atoms"
     found.add("Atom", how, tables[seg_table])
+    found.add("HashBucket", how, {"hvalue": Field(word, word)})
     found.add("IndexTable", how, {"seg_table": Field(seg_table, word)})
     found.add("IndexTable", "the last atom", {"entries": Field(_entries(seen, found, table), INT)})
 

@@ -25,6 +25,9 @@ from jit.otp.layouts.resolve import Field
 X_REGISTERS = MAX_REG + 3
 """Words of the array of x registers at least (`ERTS_X_REGS_ALLOCATED`, erl_vm.h)."""
 
+SOURCES = (".erl", ".yrl", ".xrl", ".hrl")
+"""What files of the VM's own modules end with."""
+
 BEGINNING = 200
 """Bytes of `process_main` in which it takes its registers from its argument."""
 
@@ -209,7 +212,7 @@ def _lines(seen: Seen, found: Findings) -> None:
         loaded = LoadedNow(seen.memory, layout, seen.symbol, seen.arch)
         read = ModuleTable(seen.memory, layout, seen.symbol, atoms.name, loaded).at(bounds)
         files = [line[1] for module in read for code in module.ranges for line in code.lines if line[2]]
-        if len(read) == len(bounds) and differ(files, ENOUGH) and all(file.endswith((".erl", ".yrl", ".hrl")) for file in files):
+        if len(read) == len(bounds) and differ(files, ENOUGH) and all(file.endswith(SOURCES) for file in files):
             places.append(at)
     at = only(places, "BeamCodeHeader.line_table")
     how = f"the lines of {len(bounds)} modules"

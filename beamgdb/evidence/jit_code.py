@@ -1,4 +1,4 @@
-"""BeamAsm's `process_main`, the shared fragment that takes processes up and puts them away: its instructions name fields.
+"""BeamAsm's `process_main`, the shared fragment that takes processes up and puts them away: its code names fields.
 
 Which registers hold what is in `beamasm.registers`. Whatever the code says must hold for the processes as well.
 """
@@ -6,7 +6,7 @@ Which registers hold what is in `beamasm.registers`. Whatever the code says must
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from beamgdb.code import jit_interface, registrations
@@ -54,7 +54,7 @@ _AARCH64: Final[Mapping[str, str]] = {
     "arity": rf"^ldur w8, \[x2, #-8\]\nstr(b)? w8, \[x21, {_NUMBER}\]$",
     "state": rf"^ldr (w)8, \[x21, {_NUMBER}\]\ntst [wx]8, #0x800$",
     "x registers": rf"^ldp (x)25, x26, \[x19, {_NUMBER}\]$",
-    "room": rf"^mov x8, sp\n(sub) x8, x8, {_NUMBER}\n(?:sub x8, x8, {_NUMBER}, lsl #12\n)?and x8, x8, #0xffffffffffffffc0$",
+    "room": rf"^mov x8, sp\n(sub) x8, x8, {_NUMBER}\n(?:sub x8, x8, {_NUMBER}, lsl #12\n)?and x8, x8, #0xf+c0$",
 }
 
 _SCRATCH: Final[Mapping[str, str]] = {
@@ -108,7 +108,7 @@ def _in_process(
     """Take what the code names if it is so in processes."""
     how = f"the code of {PROCESS_MAIN} and {processes.how}"
     inside = set(within_heaps(processes, found))
-    checks = {
+    checks: dict[str, Callable[[Field], bool]] = {
         "stop": lambda field: field.offset in inside and _is_above(processes, named, "htop", "stop"),
         "htop": lambda field: field.offset in inside and _is_above(processes, named, "htop", "stop"),
         "i": lambda field: _is_code(processes, found, field.offset, own),

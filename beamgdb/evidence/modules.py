@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from beamgdb.code import ranges
 from beamgdb.code.code_ix import CODE_INDICES, code_index
-from beamgdb.evidence.findings import ENOUGH, Findings, NotProved, Seen, differ, only
+from beamgdb.evidence.findings import ENOUGH, Findings, NotProved, Seen, differ
 from beamgdb.evidence.processes import is_mfa
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record

@@ -1,4 +1,5 @@
-"""Which fields must be proved for what, and how much is looked at for that. Quick to import: known builds need no more."""
+"""Which fields must be proved for what, and how much is looked at for that. Quick to import: known builds need no
+more."""
 
 from __future__ import annotations
 

@@ -165,12 +165,13 @@ def _bounds(seen: Seen, *tables: int) -> tuple[int, int]:
 
 def _width(seen: Seen, table: int, at: int) -> int:
     """Whether a small number may be a word: then the upper half is there, and no other number."""
-    return seen.word if at % seen.word == 0 and seen.number(table + at, seen.word) == seen.number(table + at, INT) else INT
+    is_word = at % seen.word == 0 and seen.number(table + at, seen.word) == seen.number(table + at, INT)
+    return seen.word if is_word else INT
 
 
 def _slots_agree(seen: Seen, processes: dict[int, int], at_id: int, mask: int) -> bool:
-    """Whether the lowest bits of ids are the slots, or the numbers that the slots are made of, for some width of a cache
-    line: so in 64-bit VMs up to OTP 25."""
+    """Whether the lowest bits of ids are the slots, or the numbers that the slots are made of, for some width of a
+    cache line: so in 64-bit VMs up to OTP 25."""
     data = {slot: seen.memory.word(address + at_id) >> IMMED1_BITS for slot, address in processes.items()}
     if all(one & mask == slot for slot, one in data.items()):
         return True

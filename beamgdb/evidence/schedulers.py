@@ -75,8 +75,8 @@ def _is_thread(seen: Seen, pointer: int) -> bool:
 
 
 def _registers(seen: Seen, found: Findings, words: dict[int, tuple[int, ...]]) -> None:
-    """What each has of its own, by the cache line, and what does not know whose it is: run queues and what they sleep on
-    do. BeamAsm has them in `process_main`'s own frame."""
+    """What each has of its own, by the cache line, and what does not know whose it is: run queues and what they sleep
+    on do."""
     places = [
         n for n in range(HEAD // seen.word)
         if differ(lines := [one[n] for one in words.values()], len(words))

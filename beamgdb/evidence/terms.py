@@ -166,7 +166,6 @@ def _terms(seen: Seen, found: Findings, process: int) -> Iterator[int]:
 
 def _module(seen: Seen, found: Findings, entry: int) -> int | None:
     """The name, a term, of the module that has the function of a fun; None if an entry leads to none."""
-    word = seen.word
     code = next((one for one in seen.words_or_none(entry, 3) or () if _base(found, one) is not None), None)
     base = _base(found, code) if code is not None else None
     if code is None or base is None:

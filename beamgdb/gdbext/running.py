@@ -19,8 +19,8 @@ from beamgdb.views.threads import ThreadRow
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.frame import ErlangFrame
-from beamgdb.vm.processes import Process
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 
 LARGEST_STACK = 64 << 20
@@ -53,7 +53,7 @@ class Running:
         """The stack of a process, whose thread stands still if it is on one."""
         position = self._position(process)
         if position is None and process.is_running() and not _tells_process(self._node):
-            raise Unavailable("a thread runs it, and which is not known: ErtsSchedulerData.current_process is not proved")
+            raise Unavailable("a thread runs it, but which one: ErtsSchedulerData.current_process is not proved here")
         if position is None:
             return backtrace.of_waiting(self._node, process)
         _, frame, calling = position

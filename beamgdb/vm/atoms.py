@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
-
-PAGE_SHIFT = 10
-"""`INDEX_PAGE_SHIFT` of index.h: entries of an index table come in pages of 1024."""
+from jit.otp.atoms import PAGE_SHIFT, name_hash
 
 MAX_NAME_BYTES = 4 * 255
 
@@ -41,4 +39,15 @@ class AtomTable:
         page = memory.word(self._table["seg_table"] + memory.word_size * (index >> PAGE_SHIFT))
         atom = Record(memory, layout, "Atom", memory.word(page + memory.word_size * (index % (1 << PAGE_SHIFT))))
         size = atom["len"]
-        return memory.read(atom["name"], size).decode("utf-8") if size <= MAX_NAME_BYTES else None
+        if size > MAX_NAME_BYTES:
+            return None
+        name = memory.read(atom["name"], size)
+        # How many bytes and how many characters there are is the same for ASCII, and told apart by nothing else.
+        if layout.is_proved and not name.isascii() and name_hash(name, memory.word_size) != _hash(atom):
+            return None
+        return name.decode("utf-8")
+
+
+def _hash(atom: Record) -> int:
+    """The hash that the VM keeps with it: an atom begins with an `IndexSlot`, and that with a `HashBucket`."""
+    return Record(atom.memory, atom.layout, "HashBucket", atom.address)["hvalue"]

@@ -1,5 +1,5 @@
-"""A release that nobody has a table for, and whose terms nobody knows: what can be told is told, what cannot is an error
-that says so."""
+"""A release that nobody has a table for, and whose terms nobody knows: what can be told is told, what cannot is an
+error that says so."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ EXPORTED = {
 }
 """Variables that point to export entries of functions that are known (bif.c, erl_bif_info.c, dist.c)."""
 
-STACK_WORDS, HEAP_WORDS = 256, 2048
-"""Words of each process that are looked through for funs, at most."""
+STACK_WORDS, HEAP_WORDS, FEW_HEAP_WORDS = 256, 2048, 512
+"""Words of each process that are looked through for funs, at most; the last where each packet takes its time."""
 
 MAX_ENTRIES = 128
 """Entries of funs that are looked at."""
@@ -154,14 +154,14 @@ def _entries(seen: Seen, found: Findings) -> Iterator[int]:
 
 
 def _terms(seen: Seen, found: Findings, process: int) -> Iterator[int]:
-    """Words of a process that may be terms: of its stack, and where that is quick of its heap."""
+    """Words of a process that may be terms: of its stack, and the first of its heap."""
     heap, stop, end = (seen.memory.word(process + found.offset("Process", one)) for one in ("heap", "stop", "hend"))
     if not heap <= stop <= end:
         return
     yield from seen.words_or_none(stop, min((end - stop) // seen.word, STACK_WORDS)) or ()
-    if seen.slots > FEW_SLOTS:
-        top = seen.memory.word(process + found.offset("Process", "htop")) if found.has("Process", "htop") else stop
-        yield from seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, HEAP_WORDS)) or ()
+    top = seen.memory.word(process + found.offset("Process", "htop")) if found.has("Process", "htop") else stop
+    many = HEAP_WORDS if seen.slots > FEW_SLOTS else FEW_HEAP_WORDS
+    yield from seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, many)) or ()
 
 
 def _module(seen: Seen, found: Findings, entry: int) -> int | None:

@@ -21,7 +21,6 @@ from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build
 from beamgdb.memory import CachedMemory
 from beamgdb.node import Node
-from beamgdb.records.statics import Symbol
 from beamgdb.unwinding.beamasm import BeamAsmUnwinder
 from beamgdb.unwinding.interpreter import InterpreterUnwinder
 from beamgdb.unwinding.native import NativeUnwinder
@@ -29,7 +28,7 @@ from beamgdb.unwinding.unwinder import Unwinder
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 from jit.object.target import ByteOrder
-from jit.otp.layouts.identity import Identity, read_identity
+from jit.otp.layouts.identity import Identity, Symbol, read_identity
 from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity, of_identity
 
 if TYPE_CHECKING:

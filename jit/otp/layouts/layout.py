@@ -184,7 +184,7 @@ def nearest(identity: Identity, directory: Path = TABLES) -> Layout:
         layout = load_table(*key, directory=directory)
         if layout is not None and layout.word_size == identity.word_size:
             return layout
-    raise NoLayout(f"no built-in table for anything like erts {identity.erts_version} {identity.flavour}")
+    raise NoLayout("nor is there one of anything like it")
 
 
 def _version(text: str) -> tuple[int, ...]:

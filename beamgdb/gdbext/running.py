@@ -19,6 +19,7 @@ from beamgdb.views.threads import ThreadRow
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 
@@ -37,19 +38,22 @@ class Running:
         self._positions: dict[gdb.InferiorThread, tuple[int, RunningAt] | None] = {}
 
     def selected(self) -> Process | None:
-        """The process that the selected thread runs."""
+        """The process that the selected thread runs. Raises `Unavailable` where processes are not known."""
         standing.require_selected()
+        table = self._node.processes
         thread = gdb.selected_thread()
         if thread is None or not thread.is_valid():
             return None
         process = current_frame.process(gdb.newest_frame())
         if process is not None:
             return process
-        return next((self._node.processes.at(at) for at, one in self._dirty.items() if one == thread), None)
+        return next((table.at(at) for at, one in self._dirty.items() if one == thread), None)
 
     def levels(self, process: Process) -> Iterator[Level]:
         """The stack of a process, whose thread stands still if it is on one."""
         position = self._position(process)
+        if position is None and process.is_running() and not _tells_process(self._node):
+            raise Unavailable("a thread runs it, but which one: ErtsSchedulerData.current_process is not proved here")
         if position is None:
             return backtrace.of_waiting(self._node, process)
         _, frame, calling = position
@@ -75,6 +79,8 @@ class Running:
     @cached_property
     def _schedulers(self) -> dict[int, Scheduler]:
         """The schedulers that work for a process, by its address, as far as they can be read."""
+        if not _tells_process(self._node):
+            return {}
         return {process: one for one in self._node.schedulers if (process := _process_of(one))}
 
     def by_schedulers(self) -> Iterator[Process]:
@@ -166,6 +172,11 @@ def _process_of(scheduler: Scheduler) -> int:
         return scheduler.current_process
     except Unreadable:
         return 0
+
+
+def _tells_process(node: Node) -> bool:
+    """Whether it is known where schedulers note whom they work for. If not, there was none yet that works."""
+    return node.layout.has("ErtsSchedulerData", "current_process")
 
 
 def _position(thread: gdb.InferiorThread) -> tuple[int, RunningAt] | None:

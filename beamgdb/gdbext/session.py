@@ -13,6 +13,7 @@ import gdb
 
 from beamgdb.code.jit_interface import DESCRIPTOR
 from beamgdb.code.ranges import TABLE, WRITE_PTR
+from beamgdb.evidence.needed import ALL_SLOTS, FEW_SLOTS, may_be_proved
 from beamgdb.gdbext import c_expressions, core_files, core_program, debug_information, program_file, unnamed
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
@@ -31,7 +32,7 @@ from beamgdb.unwinding.unwinder import Unwinder
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 from jit.object.target import ByteOrder
-from jit.otp.layouts.identity import Identity, read_config_h, read_identity
+from jit.otp.layouts.identity import Identity, Symbol, read_config_h, read_identity
 from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ LOCAL_BLOCK = 4096
 
 REMOTE_BLOCK = 2048
 """What one packet of qemu's stub can hold."""
+
+MANY_STOPS, EVERY = 16, 32
+"""At how many stops fields are looked for again that were not proved; then at one of so many."""
 
 
 class PerCode:
@@ -125,6 +129,8 @@ class Session:
     """The folder of each source file that is installed with the system, by the system's root."""
     mark: bytes | None = None
     """What was at `marked_at` when that was asked for last, None where it could not be read."""
+    stops: int = 0
+    """How often the target has run since."""
 
     def __post_init__(self) -> None:
         self.per_code = PerCode(self.node)
@@ -133,6 +139,13 @@ class Session:
     def is_settled(self) -> bool:
         """Whether the VM has said all of what it is, as it does from the moment that it is relocated."""
         return all(getattr(self.node.identity, name) is not None for name in NEEDED)
+
+    @property
+    def may_be_proved(self) -> bool:
+        """Whether the target has run, and may now show where fields lie that are not known."""
+        if self.in_place or self.node.has_layout and not may_be_proved(self.node.layout):
+            return False
+        return self.stops < MANY_STOPS or self.stops % EVERY == 0
 
     def forget(self) -> None:
         """The target has run or was written to."""
@@ -196,7 +209,7 @@ def find() -> Session | None:
     is_in_place = session is not None and session.pid == inferior.pid and (
         session.in_place and session.is_settled or _is_unmoved(session)
     )
-    if session is not None and is_in_place:
+    if session is not None and is_in_place and not session.may_be_proved:
         session.in_place = True
         return session
     marked_at = mark()
@@ -204,6 +217,8 @@ def find() -> Session | None:
         return None
     if session is None or (session.marked_at, session.pid) != (marked_at, inferior.pid):
         session = extension().part(_Sessions)[inferior.num] = _new(marked_at, inferior.pid)
+    elif session.may_be_proved:
+        session = extension().part(_Sessions)[inferior.num] = _again(session)
     session.in_place = True
     session.mark = _content(session)
     return session
@@ -278,6 +293,7 @@ def forget_all() -> None:
         session.forget()
         if not session.is_settled:
             drop(number)
+        session.stops += session.in_place
         session.code_is_checked = session.in_place = False
 
 
@@ -358,10 +374,7 @@ def _new(marked_at: int, pid: int) -> Session:
 
     node = _with_similar(like, identity, lambda: read_config_h(memory.try_read, symbol, identity))
     if node is None:
-        try:
-            node = like(debug_information.layout(identity) or for_identity(identity))
-        except (NoLayout, ValueError) as error:
-            node = like(None, str(error))
+        node = like(*_layout(memory, symbol, identity, FEW_SLOTS if remote else ALL_SLOTS))
     return Session(node, target, marked_at, pid, named)
 
 
@@ -382,3 +395,27 @@ def _with_similar(
         gdb.write(f"beamgdb: beam-layout-from: {bare(str(error))}\n", gdb.STDERR)
         return None
     return node
+
+
+def _layout(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int) -> tuple[Layout | None, str]:
+    """Where fields lie, or why that is not known. Nothing is proved where types or a table tell it."""
+    try:
+        return debug_information.layout(identity) or for_identity(identity), ""
+    except (NoLayout, ValueError) as error:
+        reason = str(error)
+    # Not before it is needed: it loads a disassembler.
+    from beamgdb.evidence.proof import prove
+
+    try:
+        return prove(memory, symbol, identity, slots), ""
+    except NoLayout as error:
+        return None, f"{reason}; {error}"
+
+
+def _again(before: Session) -> Session:
+    """A session that may know more of the same VM than the one before."""
+    session = _new(before.marked_at, before.pid)
+    if session.node.has_layout == before.node.has_layout:
+        session.told = before.told
+    session.stops = before.stops
+    return session

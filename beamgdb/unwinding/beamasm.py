@@ -379,6 +379,8 @@ class BeamAsmUnwinder:
 
     def _x_registers(self, process: Process) -> int | None:
         """Address of the x registers of the scheduler that runs the process."""
+        if not self._node.layout.has("Process", "scheduler_data"):
+            return None
         scheduler = process.record["scheduler_data"]
         if not scheduler:
             return None

@@ -20,6 +20,12 @@ EXPORT_SCRATCH = 1
 """That word's index in `TMP_MEM` (instr_bif.cpp, `export_mem`)."""
 
 
+def _tells_export(node: Vm) -> bool:
+    """Whether it is known where the export entry is noted, and what it has in it."""
+    names = ("ErtsSchedulerRegisters", "aux_regs.d.TMP_MEM"), ("Export", "info.mfa.arity")
+    return all(node.layout.has(struct, name) for struct, name in names)
+
+
 def note(node: Vm, frame: ErlangFrame, named: Named = str) -> str | None:
     """What a frame of the VM's own code is for, None where there is nothing to say. May raise `Unreadable`."""
     name, process = frame.place.code.name, frame.process
@@ -33,7 +39,7 @@ def note(node: Vm, frame: ErlangFrame, named: Named = str) -> str | None:
     if name in NOTED_IN_PROCESS:
         call = process.current_call()
         return named(mfa(node, *call)) if call else None
-    if name == LIGHT_BIF and frame.x_registers is not None:
+    if name == LIGHT_BIF and frame.x_registers is not None and _tells_export(node):
         registers = frame.x_registers - node.layout.offset("ErtsSchedulerRegisters", "x_reg_array.d")
         scratch = registers + node.layout.offset("ErtsSchedulerRegisters", "aux_regs.d.TMP_MEM")
         export = node.record("Export", node.memory.word(scratch + EXPORT_SCRATCH * node.memory.word_size))

@@ -43,10 +43,10 @@ class ProcessRow:
 
 @dataclass(frozen=True)
 class VariableRow:
-    """A register, or a slot of a frame of tracing, with its term."""
+    """A register, or a slot of a frame of tracing, with its term. Without a word it is not known what there is."""
 
     name: str
-    word: int
+    word: int | None
     text: str
 
 
@@ -171,8 +171,10 @@ def _frame(node: Node, number: int, level: Level, process: Process, threads: Thr
     place, pc = level.place, level.pc
     variables: list[VariableRow] = []
     if number == 0 and not threads.in_erlang(process):
-        saved = enumerate(backtrace.saved_arguments(process))
-        variables += (VariableRow(f"x{index}", word, terms.text(word)) for index, word in saved)
+        saved = backtrace.saved_arguments(process)
+        if saved is None:
+            variables.append(VariableRow("x0, ...", None, "<not known here: Process.arity is not proved>"))
+        variables += (VariableRow(f"x{index}", word, terms.text(word)) for index, word in enumerate(saved or ()))
     kind = trace_frames.kind(place)
     if kind is not None:
         slots = trace_frames.terms(kind, level.y_registers)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
 from beamgdb.terms.bitstrings import literal_bytes
-
-PAGE_SHIFT = 10
-"""`INDEX_PAGE_SHIFT` of index.h: entries of an index table come in pages of 1024."""
+from jit.otp.atoms import PAGE_SHIFT, name_hash
 
 MAX_NAME_BYTES = 4 * 255
 
@@ -46,4 +44,14 @@ class AtomTable:
             return None
         is_term = layout.has("Atom", "u.bin")
         name = literal_bytes(memory, atom["u.bin"], size) if is_term else memory.read(atom["name"], size)
-        return None if name is None else name.decode("utf-8")
+        if name is None:
+            return None
+        # How many bytes and how many characters there are is the same for ASCII, and told apart by nothing else.
+        if layout.is_proved and not name.isascii() and name_hash(name, memory.word_size) != _hash(atom):
+            return None
+        return name.decode("utf-8")
+
+
+def _hash(atom: Record) -> int:
+    """The hash that the VM keeps with it: an atom begins with an `IndexSlot`, and that with a `HashBucket`."""
+    return Record(atom.memory, atom.layout, "HashBucket", atom.address)["hvalue"]

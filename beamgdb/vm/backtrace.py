@@ -117,8 +117,10 @@ def of_waiting(node: Vm, process: Process) -> Iterator[Level]:
     return levels(node, process, process.record["i"], node.stack().y0(process.record["stop"]))
 
 
-def saved_arguments(process: Process) -> list[int]:
-    """x registers that the VM saved when the process was scheduled out."""
+def saved_arguments(process: Process) -> list[int] | None:
+    """x registers that the VM saved when the process was scheduled out; None where it is not known which those are."""
+    if not all(process.record.layout.has("Process", name) for name in ("arity", "arg_reg")):
+        return None
     count = min(process.record["arity"], MAX_ARG)
     where = process.record["arg_reg"]
     try:

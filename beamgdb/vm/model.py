@@ -152,6 +152,8 @@ class Vm(ABC):
 
     def _slots(self, table: str) -> SlotOrder | None:
         """How the words of local pids or ports lead to their slots in a table, None where that is not known."""
+        if not self.term_tags.is_whole:
+            return None
         try:
             return SlotOrder.of(self.record("ErtsPTab", self._global(table)).__getitem__)
         except (Unavailable, Unreadable, KeyError):

@@ -92,7 +92,7 @@ class Process:
 
     def current_call(self) -> tuple[int, int, int] | None:
         """The function that the VM noted last for a process that is not running, as `initial_call` gives it."""
-        noted = self.record["current"]
+        noted = self.record["current"] if self.record.layout.has("Process", "current") else 0
         if not noted:
             return None
         call = Record(self.record.memory, self.record.layout, "ErtsCodeMFA", noted)
@@ -152,7 +152,7 @@ class ProcessTable:
             vacant = self._table["r.o.invalid_element"]
             # The VM counts a slot before it uses it, and as long as it does (erl_ptab.c): behind the last used ones it
             # may have a million others. The first pids are in the first slots.
-            left = self.count()
+            left = self.count() if self._table.layout.has("ErtsPTab", "vola.tile.count") else MAX_TABLE
             start, size = self._table["r.o.tab"], min(self._table["r.o.max"], MAX_TABLE)
         except Unreadable as error:
             yield error

@@ -92,10 +92,11 @@ class Schedulers:
             array, count = self._symbol(array_symbol), self.count(kind)
             if array is None or not count:
                 continue
-            first = self._record("ErtsAlignedSchedulerData", 0)
+            first = self._record("ErtsSchedulerData", 0)
             try:
-                base, step = first.memory.word(array), first.layout.size("ErtsAlignedSchedulerData")
+                base = first.memory.word(array)
             except Unreadable:
                 continue
+            step = first.layout.size("ErtsAlignedSchedulerData") if count > 1 else 0
             for index in range(count):
                 yield Scheduler(kind, index + 1, self._record("ErtsSchedulerData", base + index * step))

@@ -1,4 +1,5 @@
-"""A release that nobody has a table for: what can be told is told, what cannot is an error that says so."""
+"""A release that nobody has a table for, and whose terms nobody knows: what can be told is told, what cannot is an
+error that says so."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from tests.gdb.stages import functions, read_frames
 from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb, one_line_error
 
-NO_TABLE = "no built-in table for erts 14.9.9 x86_64 jit"
+UNKNOWN = "the format of terms in OTP 39 is not known"
 
 
 def write_other_release(beam: Path, path: Path, erts: str = "14.9.9", otp: str = "39") -> None:
@@ -26,13 +27,12 @@ def write_other_release(beam: Path, path: Path, erts: str = "14.9.9", otp: str =
         elf = ELFFile(stream)
         symbols = elf.get_section_by_name(".dynsym")
         assert isinstance(symbols, SymbolTableSection)
-        for name, said in (("etp_erts_version", erts), ("etp_otp_release", otp)):
-            text = said.encode() + b"\0"
+        for name, text in (("etp_erts_version", erts), ("etp_otp_release", otp)):
             found = symbols.get_symbol_by_name(name)
             assert found
             symbol = found[0]
             at = next(elf.address_offsets(symbol["st_value"]))
-            data[at : at + len(text)] = text
+            data[at : at + len(text) + 1] = text.encode("ascii") + b"\0"
     path.write_bytes(data)
     path.chmod(0o755)
 
@@ -59,9 +59,10 @@ def unknown(ebin: Path, release: Release, tmp_path_factory: pytest.TempPathFacto
 
 def test_it_says_what_works(unknown: Gdb) -> None:
     said = unknown.cmd("beam-info")
-    assert re.search(rf"^layouts: +none: {NO_TABLE}", said, re.M)
-    for what in ("schedulers", "processes", "atoms"):
-        assert re.search(rf"^{what}: +unknown \(see layouts\)$", said, re.M)
+    assert re.search(r"^layouts: +\d+ fields proved on this target, \d+ of them not as in 15\.2\.7 x86_64$", said, re.M)
+    assert re.search(rf"^processes: +unknown \({UNKNOWN}\)$", said, re.M)
+    assert re.search(r"^schedulers: +2 normal", said, re.M)
+    assert re.search(r"^atoms: +\d+$", said, re.M)
     assert re.search(r"^terms: +as in OTP 25 to 27, which is not proved here", said, re.M)
 
 
@@ -71,8 +72,8 @@ def test_terms_that_are_the_same_in_all_known_releases(unknown: Gdb) -> None:
         "float": "3.141592653589793", "nil": "[]", "string": '"hello"', "empty_tuple": "{}",
     }  # fmt: skip
     assert {name: unknown.cmd(f"eterm $word_{name}").strip() for name in known} == known
-    assert re.fullmatch(r'\[1,<atom \d+>,3.0,"four"\]\n', unknown.cmd("eterm $word_list"))
-    assert re.fullmatch(r'\{<atom \d+>,"b",<unknown boxed 0x.*>\}\n', unknown.cmd("eterm $word_tuple"))
+    assert unknown.cmd("eterm $word_list") == '[1,two,3.0,"four"]\n'
+    assert re.fullmatch(r'\{a,"b",<unknown boxed 0x.*>\}\n', unknown.cmd("eterm $word_tuple"))
     assert unknown.cmd("p $_eterm(687)").endswith('"42"\n')
 
 
@@ -81,7 +82,6 @@ def test_terms_that_may_differ(unknown: Gdb) -> None:
         said = unknown.cmd(f"eterm $word_{name}")
         assert re.fullmatch(r"<unknown boxed 0x[0-9a-f]+: not known in this release>\n", said)
     assert re.fullmatch(r"<pid 0x[0-9a-f]+: number unknown>\n", unknown.cmd("eterm $word_pid"))
-    assert re.fullmatch(r"<atom \d+>\n", unknown.cmd("eterm $word_atom"))
 
 
 @pytest.mark.parametrize("function", ["stages:round/2", "stages:loop/1", "lists:map/2"])
@@ -108,18 +108,18 @@ def test_names_and_arguments_of_frames(unknown: Gdb) -> None:
 
 @pytest.mark.parametrize("command", ["beam-bt", "beam-bt init", "beam-bt all", "beam-bt <0.0.0>"])
 def test_processes(unknown: Gdb, command: str) -> None:
-    assert NO_TABLE in one_line_error(unknown, command)
+    assert UNKNOWN in one_line_error(unknown, command)
 
 
 @pytest.mark.parametrize("command", ["beam-next", "beam-step", "beam-finish"])
 def test_steps_need_processes(unknown: Gdb, command: str) -> None:
     said = one_line_error(unknown, command)
-    assert f"a step follows a process, and processes are not known here: {NO_TABLE}" in said
+    assert f"a step follows a process, and processes are not known here: {UNKNOWN}" in said
 
 
 def test_a_breakpoint_for_one_process_is_refused(unknown: Gdb) -> None:
     for process in ("NOSUCH", "init", "<0.0.0>"):
-        assert NO_TABLE in one_line_error(unknown, f"beam-break -process {process} lists:map/2")
+        assert UNKNOWN in one_line_error(unknown, f"beam-break -process {process} lists:map/2")
     assert "No breakpoints" in unknown.cmd("info breakpoints")
 
 
@@ -127,5 +127,5 @@ def test_a_condition_on_the_process_stops_with_the_reason(unknown: Gdb) -> None:
     unknown.cmd('break -function stages:leaf/3 if $_beam_process("NOSUCH")')
     stop = unknown.go("continue")
     assert stop.reason == "breakpoint-hit"
-    assert NO_TABLE in stop.text
+    assert UNKNOWN in stop.text
     unknown.cmd("delete")

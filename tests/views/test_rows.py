@@ -12,7 +12,7 @@ import pytest
 
 from beamgdb.node import Node
 from beamgdb.terms.source import Limits
-from beamgdb.views import breakpoints, info, registers, stack, steps, where
+from beamgdb.views import breakpoints, info, layouts, registers, stack, steps, where
 from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.disassembly import listing
 from beamgdb.views.location import parse
@@ -39,6 +39,7 @@ ROWS = [
     steps.EndRow,
     steps.ReturnRow,
     info.Fact,
+    layouts.LayoutRow,
 ]
 
 

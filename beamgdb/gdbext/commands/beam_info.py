@@ -8,7 +8,8 @@ import gdb
 
 from beamgdb.gdbext import session, symbols
 from beamgdb.gdbext.commands.command import Command
-from beamgdb.views import info
+from beamgdb.gdbext.style import GdbStyler
+from beamgdb.views import info, layouts
 from beamgdb.views.info import SymbolsMade
 
 
@@ -17,13 +18,23 @@ class BeamInfo(Command):
 
     Release, flavour and architecture, schedulers, counts of processes, atoms and loaded code; where field offsets,
     variables without a symbol, the state of the interpreter and symbols came from, and how long that took. What is not
-    known is said, with the reason."""
+    known is said, with the reason.
+
+    With -layout it lists the VM's structures instead, and where each field came from: debug information, a built-in
+    table, or what has proved it on this target. Fields that are unknown are not used."""
 
     name = "beam-info"
     category = gdb.COMMAND_STATUS
 
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-layout", action="store_true")
+
     def run(self, arguments: argparse.Namespace) -> None:
         current = session.require()
+        if arguments.layout:
+            for row in layouts.rows(current.node.layout):
+                gdb.write("".join(f"{line}\n" for line in layouts.lines(row, GdbStyler())))
+            return
         given = symbols.of_selected()
         made = SymbolsMade(len(given.files), current.code_seconds, given.seconds)
         for line in info.lines(info.facts(current.node, made)):

@@ -76,8 +76,11 @@ def of(found: Selected) -> Position:
     """The position of an Erlang frame. Raises `Unavailable`."""
     erlang, node = found.erlang, found.node
     if erlang.process is None:
-        known = current_frame.why_none(NO_PROCESS)
-        raise Unavailable(known if node.has_layout else f"{WITHOUT_PROCESSES}: {node.no_layout}")
+        try:
+            _ = node.processes
+        except Unavailable as error:
+            raise Unavailable(f"{WITHOUT_PROCESSES}: {error}") from None
+        raise Unavailable(current_frame.why_none(NO_PROCESS))
     end = erlang.process.record["hend"]
     slot = erlang.return_slot
     returns_to = erlang.return_address

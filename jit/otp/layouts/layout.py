@@ -9,8 +9,11 @@ number of bits]].
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as member
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -53,6 +56,9 @@ class Layout:
     the GNU name of what the VM was built for, options are those of `identity.OPTIONS` that it was built with. build has
     the numbers of `wanted.BUILD` where the origin is a file. Every question about what this VM does not have, or nobody
     declared as wanted, raises KeyError.
+
+    evidence is not empty where the layout was proved on the VM itself: then it says how that was done, by structure and
+    field, of a structure's size by the name "sizeof".
     """
 
     origin: str
@@ -66,6 +72,12 @@ class Layout:
     structs: Mapping[str, StructLayout]
     constants: Mapping[str, int]
     build: Mapping[str, int]
+    evidence: Mapping[str, Mapping[str, str]] = member(default_factory=dict)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether this is no table, nor from debug information: what is not in it may be in the VM."""
+        return bool(self.evidence)
 
     def field(self, struct: str, path: str) -> Field:
         """Where a field lies, how wide it is, and of how many elements if an array."""
@@ -92,9 +104,10 @@ class Layout:
 
     def size(self, struct: str) -> int:
         """Size of a struct, which is also the distance between elements of an array of it."""
-        if struct not in self.structs:
+        size = self.structs[struct].size if struct in self.structs else None
+        if size is None:
             raise KeyError(f"{struct}: unknown in {self.origin}")
-        return self.structs[struct].size
+        return size
 
     def constant(self, name: str) -> int:
         """The value of an enumerator."""
@@ -110,9 +123,11 @@ def of_identity(
     origin: str,
     release: str | None = None,
     build: Mapping[str, int] | None = None,
+    evidence: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Layout:
     """The layout of an identified VM, from what a source of types gave. What is unknown of the VM is "unknown"; where
-    its word size is, ValueError. `release` is OTP's patch release and `build` its numbers if known."""
+    its word size is, ValueError. `release` is OTP's patch release and `build` its numbers if known, `evidence` how all
+    was proved if that was done."""
     if identity.word_size is None:
         raise ValueError(f"word size unknown: {identity.unknown.get('word_size')}")
     return Layout(
@@ -127,6 +142,7 @@ def of_identity(
         structs=structs,
         constants=constants,
         build=build or {},
+        evidence=evidence or {},
     )
 
 
@@ -161,6 +177,26 @@ def for_identity(identity: Identity, directory: Path = TABLES) -> Layout:
         here = ", ".join(sorted(identity.options or ())) or "no options"
         raise NoLayout(f"the {layout.origin} is not for this build: {here}, words of {identity.word_size} bytes")
     return layout
+
+
+def nearest(identity: Identity, directory: Path = TABLES) -> Layout:
+    """The built-in table of the VM that is most like this one: of the same word size and flavour, if possible of the
+    same architecture, and of the nearest version. What it says need not be true here. Raises NoLayout."""
+    wanted = _version(str(identity.erts_version))
+
+    def distance(key: TableKey) -> tuple[bool, tuple[int, ...]]:
+        parts = zip_longest(wanted, _version(key.erts_version), fillvalue=0)
+        return key.arch != identity.arch, tuple(abs(one - other) for one, other in parts)
+
+    for key in sorted((key for key in known(directory) if key.flavour == identity.flavour), key=distance):
+        layout = load_table(*key, directory=directory)
+        if layout is not None and layout.word_size == identity.word_size:
+            return layout
+    raise NoLayout("nor is there one of anything like it")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))
 
 
 def known(directory: Path = TABLES) -> list[TableKey]:

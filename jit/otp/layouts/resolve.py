@@ -62,9 +62,9 @@ class StructType:
 
 @dataclass(frozen=True)
 class StructLayout:
-    """The wanted part of a struct: its size in bytes and the fields by dotted path."""
+    """The wanted part of a struct: its size in bytes, None if unknown, and the fields by dotted path."""
 
-    size: int
+    size: int | None
     fields: Mapping[str, Field]
 
 

@@ -100,7 +100,7 @@ def test_fields_lie_within_their_structs(key: TableKey) -> None:
     for name, struct in layout.structs.items():
         for path, field in struct.fields.items():
             size = field.width * (1 if field.elements is None else field.elements)
-            assert field.offset + size <= struct.size, f"{name}.{path}"
+            assert field.offset + size <= layout.size(name), f"{name}.{path}"
             if field.bits is not None:
                 assert sum(field.bits) <= 8 * field.width, f"{name}.{path}"
 

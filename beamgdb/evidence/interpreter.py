@@ -1,0 +1,232 @@
+"""The interpreter: what data alone tells of processes, its table of operations, and the lines of modules.
+
+It has no shared fragments whose code names fields: a C compiler has put `process_main` together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from beamgdb.code.module_table import ModuleTable
+from beamgdb.code.ranges import LoadedNow
+from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, most, only
+from beamgdb.evidence.modules import sampled
+from beamgdb.evidence.processes import SOME, Processes, is_mfa, states, within_heaps
+from beamgdb.interpreter import operations
+from beamgdb.interpreter.operations import Operation, Unsupported
+from beamgdb.machine_code.arm32 import Transfer, decode
+from beamgdb.memory import Unreadable
+from beamgdb.records.record import Record
+from beamgdb.vm.atoms import AtomTable
+from jit.otp.code import CODE_INFO_WORDS, MAX_REG, MFA_WORDS
+from jit.otp.layouts.layout import Layout
+from jit.otp.layouts.resolve import Field
+
+X_REGISTERS = MAX_REG + 3
+"""Words of the array of x registers at least (`ERTS_X_REGS_ALLOCATED`, erl_vm.h)."""
+
+SOURCES = (".erl", ".yrl", ".xrl", ".hrl")
+"""What files of the VM's own modules end with."""
+
+BEGINNING = 200
+"""Bytes of `process_main` in which it takes its registers from its argument."""
+
+def prove(seen: Seen, found: Findings) -> None:
+    """All of this. What is given up is not missed by the rest."""
+    for part in (_stacks, _states, _places, _registers, _operations, _code_info, _lines):
+        try:
+            part(seen, found)
+        except (NotProved, Unreadable, Unsupported) as error:
+            found.given_up.append(str(error))
+
+
+def _stacks(seen: Seen, found: Findings) -> None:
+    """The only words that point between a heap and the end of the stack above it are, in this order, where a collection
+    was, the top of the heap and that of the stack."""
+    processes = Processes(seen, found)
+    ends = [found.offset("Process", name) for name in ("heap", "hend")]
+    inside = [at for at in within_heaps(processes, found) if at not in ends]
+    ordered = sorted(inside, key=lambda at: sum(processes.at(at)))
+    names = ("high_water", "htop", "stop")
+    if len(ordered) != len(names):
+        raise NotProved(f"{len(ordered)} places for Process.stop and what is below it")
+    chain = [processes.at(at) for at in (ends[0], *ordered, ends[1])]
+    for low, high in zip(chain, chain[1:]):
+        pairs = list(zip(low, high))
+        if not most(one <= other for one, other in pairs) or not differ((b - a for a, b in pairs), SOME):
+            raise NotProved("the order of Process.htop and Process.stop")
+    found.add("Process", processes.how, {name: Field(at, seen.word) for name, at in zip(names, ordered)})
+
+
+def _states(seen: Seen, found: Findings) -> None:
+    processes = Processes(seen, found)
+    found.add("Process", processes.how, {"state": Field(only(states(processes), "Process.state"), INT)})
+
+
+def _places(seen: Seen, found: Findings) -> None:
+    """Where processes go on, in which function, and with how many arguments."""
+    processes = Processes(seen, found)
+    at_i = only((at for at in processes.places if _is_code(processes, found, at)), "Process.i")
+    found.add("Process", processes.how, {"i": Field(at_i, seen.word)})
+    at_current = only((at for at in processes.places if _is_noted(processes, found, at)), "Process.current")
+    noted = [(at, one) for at, one in zip(processes.words, processes.at(at_current)) if one]
+    found.add("Process", f"{len(noted)} processes", {"current": Field(at_current, seen.word)})
+    _arity(processes, found, at_i, at_current)
+
+
+def _is_code(processes: Processes, found: Findings, place: int) -> bool:
+    at = processes.at(place)
+    return most(any(start <= one < end for start, end in found.code) for one in at) and differ(at, ENOUGH // 2)
+
+
+def _is_noted(processes: Processes, found: Findings, place: int) -> bool:
+    """Whether it leads to names of functions, where it leads anywhere."""
+    seen = processes.seen
+    noted = [one for one in processes.at(place) if one]
+    return (
+        differ(noted, SOME)
+        and all(one % seen.word == 0 for one in noted)
+        and all(is_mfa(seen, found, seen.words(one, MFA_WORDS * seen.word)) for one in noted)
+    )
+
+
+def _arity(processes: Processes, found: Findings, at_i: int, at_current: int) -> None:
+    """A process that goes on at the beginning of a function has as many arguments as that; one that waits has none."""
+    seen = processes.seen
+    wanted: dict[int, int] = {}
+    for address, goes_on, noted in zip(processes.words, processes.at(at_i), processes.at(at_current)):
+        if not noted:
+            wanted[address] = 0
+        elif goes_on == noted + MFA_WORDS * seen.word:
+            wanted[address] = seen.memory.word(noted + (MFA_WORDS - 1) * seen.word)
+    if not differ(wanted.values(), 3):
+        raise NotProved("too few processes wait to go on with arguments: Process.arity")
+    places = {
+        at: width
+        for width in (1, seen.word)
+        for at in range(0, len(processes.places) * seen.word, width)
+        if all(seen.number(address + at, width) == count for address, count in wanted.items())
+    }
+    at = only(places, "Process.arity")
+    found.add("Process", f"{len(wanted)} processes", {"arity": Field(at, places[at])})
+
+
+def _registers(seen: Seen, found: Findings) -> None:
+    """`process_main` takes the arrays of registers from its argument: that of x registers is the shorter one."""
+    start = seen.variable("process_main") & ~1
+    raw = seen.memory.read(start, BEGINNING)
+    taken = [offsets for thumb in (True, False) if len(offsets := _taken(raw, start, thumb)) == 2]
+    if seen.arch != "arm32" or len(taken) != 1:
+        raise NotProved("process_main does not tell ErtsSchedulerRegisters.x_reg_array")
+    low, high = sorted(taken[0])
+    if not X_REGISTERS * seen.word <= high - low < 8 * MAX_REG:
+        raise NotProved("process_main does not tell ErtsSchedulerRegisters.x_reg_array")
+    near = seen.near.structs["ErtsSchedulerRegisters"].fields
+    found.add("ErtsSchedulerRegisters", "the code of process_main", {
+        "x_reg_array.d": near["x_reg_array.d"]._replace(offset=low),
+        "f_reg_array.d": near["f_reg_array.d"]._replace(offset=high),
+    })  # fmt: skip
+
+
+def _taken(code: bytes, start: int, thumb: bool) -> set[int]:
+    """Distances of what is added to the word that the argument points to, before anything is called."""
+    holders: set[str] = set()
+    distances: set[int] = set()
+    at = 0
+    while at < len(code):
+        instruction = decode(code[at : at + 4], start + at, thumb)
+        if instruction.control in (Transfer.CALL, Transfer.STOP):
+            break
+        for kind, to, source, amount, _ in instruction.effects:
+            if kind == "set" and source in holders and amount:
+                distances.add(amount)
+            if kind == "load" and source == "r0" and not amount:
+                holders.add(to)
+            elif kind not in ("store", "compare"):
+                holders.discard(to)
+        at += instruction.size
+    return distances
+
+
+def _operations(seen: Seen, found: Findings) -> None:
+    """Names of operations end with their signatures; labels are relative to a word of the instruction; and by the sizes
+    of instructions one comes from the beginning of a function to its end."""
+    known = operations.read(seen.memory, seen.near, seen.symbol)
+    signed = [one for one in known if one.signature]
+    if not (
+        len(signed) > ENOUGH
+        and all(one.name.endswith(f"_{one.signature}") for one in signed)
+        and differ((one.name for one in known), len(known))
+        and all(0 < one.words < MAX_REG for one in known if one.name not in ("", "label_L"))
+        and all(one.adjust < max(one.words, 1) for one in known)
+        and differ((one.adjust for one in known), SOME - 1)
+        and _reach_ends(seen, found, known)
+    ):
+        raise NotProved("the table of operations")
+    how = f"{len(known)} operations"
+    fields = ("name", "sign", "sz", "adjust", "pack")
+    found.add("OpEntry", how, {name: seen.near.field("OpEntry", name) for name in fields})
+    found.add_size("OpEntry", how, seen.near.size("OpEntry"))
+
+
+def _reach_ends(seen: Seen, found: Findings, known: tuple[Operation, ...]) -> bool:
+    """Whether the instructions of the last functions of modules fill them: those are all alike (`module_info`)."""
+    by_handler = {one.handler: one for one in known}
+    names = found.offset("ErtsCodeInfo", "mfa") + MFA_WORDS * seen.word
+    reached = 0
+    for start, _ in sampled(found.code):
+        count = seen.memory.word(start + found.offset("BeamCodeHeader", "num_functions"))
+        functions = seen.memory.words(start + found.offset("BeamCodeHeader", "functions"), count + 1)
+        at, end = functions[-2] + names, functions[-1]
+        while at < end:
+            operation = by_handler.get(seen.memory.word(at) & ~1)
+            if operation is None:
+                break
+            at += operation.words * seen.word
+        reached += at == end
+    return reached >= ENOUGH
+
+
+def _code_info(seen: Seen, found: Findings) -> None:
+    """Instructions begin right behind the name of a function: there is the address of a handler."""
+    handlers = {one.handler for one in operations.read(seen.memory, seen.near, seen.symbol)}
+    names = found.offset("ErtsCodeInfo", "mfa") + MFA_WORDS * seen.word
+    begins = []
+    for start, _ in sampled(found.code):
+        first = seen.memory.word(start + found.offset("BeamCodeHeader", "functions"))
+        begins.append(seen.memory.word(first + names) & ~1 in handlers)
+    if not most(begins) or names != CODE_INFO_WORDS * seen.word:
+        raise NotProved("the size of ErtsCodeInfo")
+    found.add_size("ErtsCodeInfo", f"{len(begins)} functions", names)
+
+
+def _lines(seen: Seen, found: Findings) -> None:
+    """A table of lines is read whole, for many modules, only from where it is."""
+    bounds = sampled(found.code)
+    if "ErtsCodeInfo" not in found.sizes:
+        raise NotProved("BeamCodeHeader.line_table: the size of ErtsCodeInfo is not known")
+    places = []
+    for at in range(0, found.offset("BeamCodeHeader", "functions"), seen.word):
+        layout = _trial(seen, found, at)
+        atoms = AtomTable(Record(seen.memory, layout, "IndexTable", seen.variable("erts_atom_table")))
+        loaded = LoadedNow(seen.memory, layout, seen.symbol, seen.arch)
+        read = ModuleTable(seen.memory, layout, seen.symbol, atoms.name, loaded).at(bounds)
+        files = [line[1] for module in read for code in module.ranges for line in code.lines if line[2]]
+        if len(read) == len(bounds) and differ(files, ENOUGH) and all(file.endswith(SOURCES) for file in files):
+            places.append(at)
+    at = only(places, "BeamCodeHeader.line_table")
+    how = f"the lines of {len(bounds)} modules"
+    found.add("BeamCodeHeader", how, {"line_table": Field(at, seen.word)})
+    found.add_size("BeamCodeHeader", how, found.offset("BeamCodeHeader", "functions") + seen.word)
+    fields = ("fname_ptr", "loc_size", "loc_tab.p2", "func_tab")
+    found.add("BeamCodeLineTab", how, {name: seen.near.field("BeamCodeLineTab", name) for name in fields})
+
+
+def _trial(seen: Seen, found: Findings, at: int) -> Layout:
+    """A layout for trying whether modules have their lines there."""
+    structs = found.structs()
+    header = structs["BeamCodeHeader"]
+    fields = {**header.fields, "line_table": Field(at, seen.word)}
+    structs["BeamCodeHeader"] = replace(header, size=seen.window("BeamCodeHeader"), fields=fields)
+    structs["BeamCodeLineTab"] = seen.near.structs["BeamCodeLineTab"]
+    return replace(seen.near, structs=structs)

@@ -1,0 +1,182 @@
+"""The tables of processes and of ports: what each slot holds has the id of the slot (erl_ptab.c, erl_ptab.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from beamgdb.evidence.atoms import atom_text
+from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
+from beamgdb.memory import Unreadable
+from jit.otp.layouts.resolve import Field
+from jit.otp.tags import IMMED1_BITS, IMMED1_MASK, PID
+
+FIRST_SLOTS = 1 << 10
+"""Slots that are looked at first; the first pids are in the first slots."""
+
+LARGEST_PIECE = 1 << 16
+"""Slots read at a time at most."""
+
+SAMPLE = 64
+"""Processes that are looked at, at most."""
+
+TABLE_BITS = range(4, 28)
+"""A table has 16 slots at least, 2^27 at most (`ERTS_PTAB_MAX_SIZE`)."""
+
+ID_BITS = (28, 60)
+"""Bits of an id's data, from the oldest release to the newest."""
+
+MAX_LINE_BITS = 8
+"""Slots in a cache line are fewer than 2^8."""
+
+PURGER = b"erts_code_purger"
+"""The name of the process that a VM starts as the second one (erl_init.c, `erts_code_purger`)."""
+
+MAX_ID_AT = 64
+"""An id is among the first words of what has one (`ErtsPTabElementCommon`)."""
+
+
+def prove(seen: Seen, found: Findings) -> None:
+    """`ErtsPTab`, but for the order of slots, and `Process.common.id`."""
+    table, word = seen.variable("erts_proc"), seen.word
+    window = range(0, seen.window("ErtsPTab"), word)
+    held = {at: entry for at in window if (entry := _held(seen, table + at))}
+    tab = only(held, "ErtsPTab.r.o.tab")
+    processes, at_id = held[tab]
+    invalid = only(
+        (at for at in window if _is_invalid(seen, seen.memory.word(table + at), at_id)), "ErtsPTab.r.o.invalid_element"
+    )
+    at_max, at_mask = _bounds(seen, table, seen.variable("erts_port"))
+    if not _slots_agree(seen, processes, at_id, seen.number(table + at_mask, INT)):
+        raise NotProved("ids do not tell slots")
+    how = f"{len(processes)} processes"
+    found.add("Process", how, {"common.id": Field(at_id, word)})
+    found.add("ErtsPTabElementCommon", how, {"id": Field(at_id, word)})
+    found.add("ErtsPTab", how, {
+        "r.o.tab": Field(tab, word), "r.o.max": Field(at_max, INT), "r.o.invalid_element": Field(invalid, word),
+        "r.o.pix_mask": Field(at_mask, _width(seen, table, at_mask)),
+    })  # fmt: skip
+    _survey(seen, found)
+
+
+def prove_order(seen: Seen, found: Findings) -> None:
+    """How the tables spread ids over their slots: `erts_code_purger` is <0.1.0>, and the width of a cache line is all
+    that there is to know. Numbers of this kind come twice, for slots and for the ids of free ones. Those come behind;
+    as they never change, either would do where they are the same."""
+    proc, port = (seen.variable(name) for name in ("erts_proc", "erts_port"))
+    tab, at_mask = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "pix_mask"))
+    slots = _slots(seen, seen.memory.word(proc + tab), FIRST_SLOTS)
+    slot = next((slot for slot, address in enumerate(slots) if address and _is_purger(seen, found, address)), 0)
+    line = slot.bit_length() - 1
+    if slot < 2 or slot != 1 << line or line >= MAX_LINE_BITS:
+        raise NotProved("the order of slots: no process erts_code_purger tells it")
+    bits = {table: seen.number(table + at_mask, INT).bit_length() for table in (proc, port)}
+    wanted = {
+        "pix_cl_mask": {table: (1 << size - line) - 1 for table, size in bits.items()},
+        "pix_cl_shift": dict.fromkeys(bits, line),
+        "pix_cli_mask": dict.fromkeys(bits, (1 << line) - 1),
+        "pix_cli_shift": {table: size - line for table, size in bits.items()},
+    }
+    for name, values in wanted.items():
+        places = range(at_mask + INT, seen.window("ErtsPTab"), INT)
+        has = (at for at in places if all(seen.number(table + at, INT) == value for table, value in values.items()))
+        at = next(has, None)
+        if at is None:
+            raise NotProved(f"no place for ErtsPTab.r.o.{name}")
+        width = INT if name.endswith("shift") else _width(seen, proc, at)
+        found.add("ErtsPTab", "the id of erts_code_purger", {f"r.o.{name}": Field(at, width)})
+
+
+def _is_purger(seen: Seen, found: Findings, process: int) -> bool:
+    """Whether a process is the one that purges code."""
+    registration = seen.memory.word(process + found.offset("Process", "common.u.alive.reg"))
+    if not registration:
+        return False
+    return atom_text(seen, found, seen.memory.word(registration + found.offset("RegProc", "name"))) == PURGER
+
+
+def _survey(seen: Seen, found: Findings) -> None:
+    """A sample of the processes, and how many there are, if that is what the table says."""
+    proc, port = (seen.variable(name) for name in ("erts_proc", "erts_port"))
+    tab, size = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "max"))
+    used: dict[int, list[int]] = {}
+    for table in (proc, port):
+        slots = _slots(seen, seen.memory.word(table + tab), min(seen.number(table + size, INT), seen.slots))
+        used[table] = [address for address in slots if address]
+    vacant = seen.memory.word(proc + found.offset("ErtsPTab", "r.o.invalid_element"))
+    found.processes = [address for address in used[proc] if address != vacant][:SAMPLE]
+    counts = {table: len(addresses) for table, addresses in used.items()}
+    at = only(
+        (at for at in range(0, tab, INT) if all(seen.number(table + at, INT) == n for table, n in counts.items())),
+        "ErtsPTab.vola.tile.count",
+    )
+    how = f"{counts[proc]} processes and {counts[port]} ports"
+    found.add("ErtsPTab", how, {"vola.tile.count": Field(at, INT)})
+
+
+def _slots(seen: Seen, start: int, count: int) -> Iterator[int]:
+    """What is in the first slots of a table, read in pieces. Raises `Unreadable`."""
+    slot, piece = 0, FIRST_SLOTS
+    while slot < count:
+        yield from seen.memory.words(start + slot * seen.word, min(piece, count - slot))
+        slot, piece = slot + piece, min(2 * piece, LARGEST_PIECE)
+
+
+def _held(seen: Seen, pointer: int) -> tuple[dict[int, int], int] | None:
+    """The processes by slot in the table that the word at `pointer` points to, and where they have their ids."""
+    try:
+        words = seen.memory.words(seen.memory.word(pointer), FIRST_SLOTS)
+        held = {slot: address for slot, address in enumerate(words) if address}
+        if len(set(held.values())) < ENOUGH or any(address % seen.word for address in held.values()):
+            return None
+        for at in range(0, MAX_ID_AT, seen.word):
+            ids = {slot: seen.memory.word(address + at) for slot, address in held.items()}
+            used = {slot: held[slot] for slot, one in ids.items() if not _is_nobody(one)}
+            if all(one & IMMED1_MASK == PID for one in ids.values()) and len({ids[slot] for slot in used}) >= ENOUGH:
+                return used, at
+    except Unreadable:
+        pass
+    return None
+
+
+def _is_nobody(term: int) -> bool:
+    """Whether this is the id of what stands for no process: all bits are set (`ERTS_PTAB_INVALID_ID`)."""
+    data = term >> IMMED1_BITS
+    return term & IMMED1_MASK == PID and data in [(1 << bits) - 1 for bits in ID_BITS]
+
+
+def _is_invalid(seen: Seen, address: int, at_id: int) -> bool:
+    raw = seen.memory.try_read(address + at_id, seen.word) if address % seen.word == 0 else None
+    return raw is not None and _is_nobody(int.from_bytes(raw, seen.memory.byteorder))
+
+
+def _bounds(seen: Seen, *tables: int) -> tuple[int, int]:
+    """Where tables have the number of their slots, and the mask that is one less."""
+
+    def are_bounds(at_max: int, at_mask: int) -> bool:
+        pairs = [(seen.number(table + at_max, INT), seen.number(table + at_mask, INT)) for table in tables]
+        return all(
+            mask.bit_length() in TABLE_BITS and size == mask + 1 and size & mask == 0 for size, mask in pairs
+        ) and differ(pairs, len(tables))
+
+    places = range(0, seen.window("ErtsPTab"), INT)
+    found = [(at_max, at_mask) for at_max in places for at_mask in places if are_bounds(at_max, at_mask)]
+    return only((one for one, _ in found), "ErtsPTab.r.o.max"), only((one for _, one in found), "ErtsPTab.r.o.pix_mask")
+
+
+def _width(seen: Seen, table: int, at: int) -> int:
+    """Whether a small number may be a word: then the upper half is there, and no other number."""
+    is_word = at % seen.word == 0 and seen.number(table + at, seen.word) == seen.number(table + at, INT)
+    return seen.word if is_word else INT
+
+
+def _slots_agree(seen: Seen, processes: dict[int, int], at_id: int, mask: int) -> bool:
+    """Whether the lowest bits of ids are the slots, or the numbers that the slots are made of, for some width of a
+    cache line: so in 64-bit VMs up to OTP 25."""
+    data = {slot: seen.memory.word(address + at_id) >> IMMED1_BITS for slot, address in processes.items()}
+    if all(one & mask == slot for slot, one in data.items()):
+        return True
+    bits = mask.bit_length()
+    return any(
+        all((one & (1 << bits - line) - 1) << line | (one & mask) >> bits - line == slot for slot, one in data.items())
+        for line in range(1, min(bits, MAX_LINE_BITS))
+    )

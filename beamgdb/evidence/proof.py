@@ -1,0 +1,70 @@
+"""A layout made of what has been proved on the VM itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from beamgdb.evidence import (
+    atoms,
+    catches,
+    interpreter,
+    jit_code,
+    modules,
+    needed,
+    process_table,
+    processes,
+    schedulers,
+    terms,
+)
+from beamgdb.evidence.findings import Findings, NotProved, Prover, Seen
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records.statics import Symbol
+from jit.otp.layouts.identity import Identity
+from jit.otp.layouts.layout import NEEDED, TABLES, Layout, NoLayout, nearest, of_identity
+
+_FIRST: tuple[Prover, ...] = (
+    atoms.prove, process_table.prove, processes.prove, process_table.prove_order, modules.prove, schedulers.prove,
+)  # fmt: skip
+_LAST: tuple[Prover, ...] = (catches.prove, terms.prove)
+
+def prove(
+    memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, directory: Path = TABLES
+) -> Layout:
+    """What is proved on the VM, of which at most so many slots of tables are looked at. `directory` has the tables of
+    VMs that may be like it. Raises NoLayout: why there is nothing that could be used."""
+    for name in NEEDED:
+        if getattr(identity, name) is None:
+            raise NoLayout(f"{name} unknown, {identity.unknown.get(name, 'no reason given')}")
+    near = nearest(identity, directory)
+    is_interpreter = identity.flavour == "emu"
+    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots)
+    found = Findings()
+    for prover in (*_FIRST, interpreter.prove if is_interpreter else jit_code.prove, *_LAST):
+        try:
+            prover(seen, found)
+        except (NotProved, Unreadable) as error:
+            found.given_up.append(str(error))
+    _require(found, is_interpreter)
+    return of_identity(found.structs(), {}, identity, _origin(found, near), evidence=found.how)
+
+
+def _require(found: Findings, is_interpreter: bool) -> None:
+    """Raise NoLayout if something is missing without which nothing can be told."""
+    for struct, names in (*needed.ALWAYS, *(needed.BY_THE_INTERPRETER if is_interpreter else needed.BY_THE_JIT)):
+        for name in names.split():
+            if name not in found.how.get(struct, {}):
+                why = f": {found.given_up[0]}" if found.given_up else ""
+                raise NoLayout(f"{struct}.{name} is not proved on this target{why}")
+
+
+def _origin(found: Findings, near: Layout) -> str:
+    """What the layout is called."""
+    moved = sum(
+        not near.has(struct, name) or near.field(struct, name) != field
+        for struct, fields in found.fields.items()
+        for name, field in fields.items()
+    ) + sum(not near.has(struct) or near.size(struct) != size for struct, size in found.sizes.items())
+    total = sum(map(len, found.how.values()))
+    if not moved:
+        return f"fields of {near.erts_version}, proved on this target"
+    return f"{total} fields proved on this target, {moved} of them not as in {near.erts_version} {near.arch}"

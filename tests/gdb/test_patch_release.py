@@ -1,0 +1,127 @@
+"""A release that differs from one with a table by its version only, as its next patch does: all is proved on the
+target, and works. Where nothing can be proved, terms are shown that need no table."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from tests.gdb.stages import functions, read_frames
+from tests.gdb.test_unknown_release import write_other_release
+from tests.harness.erl import READY, Release, running
+from tests.harness.gdb import Gdb, one_line_error
+
+NEXT = "13.1.99"
+
+
+@dataclass(frozen=True)
+class Patched:
+    """GDB with a node of the next patch release, and what the node has printed."""
+
+    gdb: Gdb
+    beam: Path
+    said: str
+
+    def words(self) -> dict[str, int]:
+        """Words of terms by name."""
+        return {name: int(word, 16) for name, word in re.findall(r"^word (\w+) ([0-9a-f]+)$", self.said, re.M)}
+
+    def printed(self) -> dict[str, str]:
+        """The same terms as the node prints them."""
+        return dict(re.findall(r"^(\w+)\t(.*)$", self.said, re.M))
+
+
+@pytest.fixture(scope="module")
+def patched(ebin: Path, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patched]:
+    """GDB attached to it while it is idle."""
+    beam = tmp_path_factory.mktemp("patched") / "beam.smp"
+    write_other_release(release.beam, beam, erts=NEXT, otp="25")
+    begin = "code:load_file(stages), terms:start(), words:start(), terms:printed()"
+    start = f'{begin}, io:format("{READY}~n"), timer:sleep(2000), stages:start()'
+    with pytest.MonkeyPatch.context() as patch, tempfile.NamedTemporaryFile() as output:
+        for name, value in release.environment().items():
+            patch.setitem(os.environ, name, value)
+        command = [str(beam), *release.arguments(ebin, start, "-S", "2:2", "-pc", "unicode")]
+        with running(command, Path(output.name)) as process, Gdb() as gdb:
+            gdb.attach(process.pid)
+            yield Patched(gdb, beam, Path(output.name).read_text())
+
+
+def test_idle_then_running(patched: Patched) -> None:
+    """What only shows where a process runs is found as soon as one does."""
+    gdb = patched.gdb
+    assert "ErtsSchedulerData: unknown\n" in gdb.cmd("beam-info -layout")
+    assert re.search(r"^layouts: +fields of 13\.1\.5, proved on this target$", gdb.cmd("beam-info"), re.M)
+    shown = gdb.cmd("beam-bt all")
+    assert "terms_holder" in shown
+    assert "not proved" not in shown
+    gdb.cmd("tbreak -function stages:leaf/3")
+    assert gdb.go("continue").reason == "breakpoint-hit"
+    assert re.search(r"^layouts: +fields of 13\.1\.5, proved on this target$", gdb.cmd("beam-info"), re.M)
+    assert re.search(
+        r"^ErtsSchedulerData: proved by a scheduler and its process\n    current_process$",
+        gdb.cmd("beam-info -layout"), re.M,
+    )  # fmt: skip
+
+
+def test_frames(patched: Patched) -> None:
+    names = functions(read_frames(patched.gdb.cmd("bt")))
+    assert names[:3] == ["stages:leaf/3", "stages:protected/2", "stages:in_catch/2"]
+    assert "stages:loop/1" in names
+    assert names[-1] != "erts_beamasm:normal_exit/0"
+    assert re.search(r"^#0 .* in stages:leaf/3", patched.gdb.cmd("beam-bt"), re.M)
+    assert re.search(r"^x0 +", patched.gdb.cmd("xreg"), re.M)
+    assert "stages, spawned as stages:loop/1: running on thread" in patched.gdb.cmd("beam-bt stages")
+
+
+def test_terms(patched: Patched) -> None:
+    """All but what is said to be unknown are as the node prints them."""
+    gdb = patched.gdb
+    for limit in ("depth", "width", "bytes"):
+        gdb.cmd(f"set beam-{limit} 2000")
+    expected = patched.printed()
+    shown = {name: gdb.cmd(f"eterm {word:#x}").removesuffix("\n") for name, word in patched.words().items()}
+    unknown = {name for name, text in shown.items() if "layout unknown" in text}
+    # Their numbers stand nowhere else, so nothing proves where they lie.
+    assert unknown <= {"magic_reference", "atomics", "external_pid", "external_port", "external_reference"}
+    known = shown.keys() - unknown - {"nested_list"}
+    assert len(known) > 35
+    assert {name: shown[name] for name in known} == {name: expected[name] for name in known}
+
+
+def test_steps_and_breakpoints(patched: Patched) -> None:
+    gdb = patched.gdb
+    assert "stages.erl" in gdb.cmd_running("beam-next")
+    assert "stages:protected/2" in gdb.cmd_running("beam-finish") + gdb.cmd("bt 1")
+    assert "breakpoint" in gdb.cmd("beam-break -temporary -process stages stages:leaf/3").lower()
+    assert gdb.go("continue").reason == "breakpoint-hit"
+
+
+def test_without_any_evidence(patched: Patched, tmp_path: Path) -> None:
+    """A core in which there are no processes any more."""
+    table = int(patched.gdb.cmd("p/x (long) &'erts_proc'").split()[-1], 16)
+    core = tmp_path / "core"
+    patched.gdb.cmd(f"gcore {core}")
+    with core.open("r+b") as stream:
+        offsets = list(ELFFile(stream).iter_segments("PT_LOAD"))
+        segment = next(one for one in offsets if one["p_vaddr"] <= table < one["p_vaddr"] + one["p_filesz"])
+        stream.seek(segment["p_offset"] + table - segment["p_vaddr"])
+        stream.write(bytes(320))
+    wanted = ("small", "big", "float", "nil", "string", "empty_tuple", "heap_binary", "refc_binary", "sub_binary")
+    words = patched.words()
+    with Gdb(str(patched.beam), str(core)) as gdb:
+        gdb.cmd("set beam-bytes 2000")
+        said = gdb.cmd("beam-info")
+        assert re.search(rf"^layouts: +none: no built-in table for erts {re.escape(NEXT)} .*is not proved", said, re.M)
+        shown = {name: gdb.cmd(f"eterm {words[name]:#x}").strip() for name in wanted if name in words}
+        assert len(shown) > 6
+        assert shown == {name: patched.printed()[name] for name in shown}
+        assert "lists:map/2" in gdb.cmd("info symbol 'lists:map/2'")
+        assert "is not proved on this target" in one_line_error(gdb, "beam-bt init")

@@ -31,7 +31,7 @@ class _Step:
         self.details = {} if returned is None else {"finish-value": returned}
 
 
-_STEP = object()
+_STEP = "step"
 
 
 class DebugAdapter:
@@ -87,8 +87,8 @@ class DebugAdapter:
         finally:
             self._stepping = False
             last, self._last = self._last, None
-            if last is _STEP:
-                self._expect("step")
+            if last == _STEP:
+                self._expect(_STEP)
                 last = _Step(self.returned)
             if last is not None and session.has_process():
                 self._tell_stop(last)

@@ -55,7 +55,7 @@ def layout_given(node: Node) -> str:
     """What to tell of where fields lie, nothing where that is as it always is."""
     origin = node.layout.origin
     usual = ("built-in table", "debug information of the program")
-    return "" if origin.startswith(usual) else f"fields lie as in {origin}"
+    return "" if origin.startswith(usual) else f"layouts: {origin}"
 
 
 def without_layout(node: Node) -> str:

@@ -56,7 +56,7 @@ def test_all_can_be_imported_in_its_python(program: str) -> None:
 
 
 def test_looks(gdb: Gdb) -> None:
-    assert "built-in table otp-" in gdb.cmd("beam-info")
+    assert "built-in table " in gdb.cmd("beam-info")
     shown = read_backtrace(gdb.cmd("beam-bt shop"))
     assert shown.names()[:2] == BELOW_PRICE
     frames = read_frames(gdb.cmd("bt"))
@@ -132,7 +132,7 @@ def test_a_core_file(gdb: Gdb, program: str, shop: Node, tmp_path: Path) -> None
     gdb.cmd(f"gcore {core}", timeout=gdb.timeout * 2)
     live = gdb.cmd("beam-bt shop")
     with Gdb(str(shop.release.beam), str(core), gdb=program) as dead:
-        assert "built-in table otp-" in dead.cmd("beam-info")
+        assert "built-in table " in dead.cmd("beam-info")
         of_core = dead.cmd("beam-bt shop")
         assert read_backtrace(of_core).functions == read_backtrace(live).functions
         frames = read_frames(dead.cmd("bt"))

@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import BinaryIO
+
+from elftools.elf.elffile import ELFFile
 
 from tests.harness.erl import Node
-from tests.harness.gdb import batch
+from tests.harness.gdb import Gdb, batch
+
+PAGE = 4096
+
+#: What GDB says where it stopped to copy a part of the memory.
+UNREAD = re.compile(r"Memory read failed for corefile section, \d+ bytes at (0x[0-9a-f]+)")
+
+
+def write_core(gdb: Gdb, path: Path, pid: int) -> None:
+    """Write a core of GDB's inferior, the process `pid`, with all of its memory that can be read.
+
+    GDB 13 leaves out the rest of a mapping behind the first page that it cannot read. Since glibc 2.42 such a page is
+    the guard at the end of each thread's stack (`MADV_GUARD_INSTALL`), in the mapping of the stack.
+    """
+    places = [int(place, 16) for place in UNREAD.findall(gdb.cmd(f"gcore {path}"))]
+    with path.open("r+b") as core, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        loaded = ELFFile(core).iter_segments("PT_LOAD")
+        segments = [(one["p_vaddr"], one["p_filesz"], one["p_offset"]) for one in loaded]
+        for place in places:
+            for start, size, offset in segments:
+                if start <= place < start + size:
+                    for page in range(place, start + size, PAGE):
+                        core.seek(offset + page - start)
+                        core.write(_page(memory, page))
+
+
+def _page(memory: BinaryIO, address: int) -> bytes:
+    try:
+        memory.seek(address)
+        return memory.read(PAGE)
+    except (OSError, OverflowError):
+        return bytes(PAGE)
 
 
 def dump_core(node: Node, path: Path, gdb: str = "gdb") -> Path:

@@ -22,6 +22,7 @@ from typing import Literal
 
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
+from tests.harness.core import write_core
 from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, running
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
@@ -109,7 +110,7 @@ class Session:
     def write_core(self, path: Path) -> None:
         """Write a core of the node as it is now. One under qemu dies of that."""
         if not self.target.emulated:
-            self.gdb.cmd(f"gcore {path}")
+            write_core(self.gdb, path, self.pid)
             return
         self.gdb.go("signal SIGABRT")
         deadline = time.monotonic() + PATIENCE

@@ -25,8 +25,8 @@ from jit.erts.layout import NativeLayout
 from jit.otp import tags, vm_flags
 
 _STATE: Final = "ErtsSchedulerRegisters.aux_regs.d.erl_bits_state"
-CURRENT_BIN: Final = f"{_STATE}.erts_current_bin_"
-BIN_OFFSET: Final = f"{_STATE}.erts_bin_offset_"
+CURRENT_BIN: Final = f"{_STATE}.erts_current_bin"
+BIN_OFFSET: Final = f"{_STATE}.erts_bin_offset"
 #: Bits that are written at once.
 _MOST_BITS: Final = 32
 #: Offsets in bytes up to here fit into any store, with some bytes more.

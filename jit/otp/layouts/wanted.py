@@ -178,9 +178,11 @@ SCHEDULERS = (
     _struct("ErtsSchedulerRegisters", "erl_process.h: x and float registers; the JIT's code has its address at hand",
             "x_reg_array.d f_reg_array.d",
             """start_time start_time_i aux_regs.d.runtime_stack aux_regs.d.TMP_MEM aux_regs.d.erts_msacc_cache
-            x_reg_array* f_reg_array* aux_regs.d.erl_bits_state* aux_regs.d.erl_bits_state.erts_current_bin_*
-            aux_regs.d.erl_bits_state.erts_bin_offset_*""",
-            c_names="ErtsSchedulerRegisters_"),
+            x_reg_array* f_reg_array* aux_regs.d.erl_bits_state* aux_regs.d.erl_bits_state.erts_current_bin*
+            aux_regs.d.erl_bits_state.erts_bin_offset*""",
+            {f"aux_regs.d.erl_bits_state.{name}": f"aux_regs.d.erl_bits_state.{name}_"
+             for name in ("erts_current_bin", "erts_bin_offset")},
+            "ErtsSchedulerRegisters_"),
     _struct("ErtsSchedulerSleepInfo", "erl_process.h: is the scheduler asleep", "esdp next prev flags aux_work",
             c_names="ErtsSchedulerSleepInfo_"),
     _struct(

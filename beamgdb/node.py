@@ -106,6 +106,15 @@ class Node(Vm):
         """The module that BeamAsm is just registering, None if it is none: see `RegisteredModules`."""
         return self._registered.in_registration()
 
+    def coming(self) -> tuple[str, ...]:
+        """Names of modules that are about to be taken into use, while `erts_commit_staging_code_ix` is called."""
+        table = self._loaded_now.table
+        names = []
+        for start in table.coming() if table is not None else ():
+            first = self.memory.word(self.record("BeamCodeHeader", start).field_address("functions"))
+            names.append(self.term(self.record("ErtsCodeInfo", first)["mfa.module"]).strip("'"))
+        return tuple(names)
+
     def recovered(self) -> tuple[Recovered, ...]:
         """Variables of the VM that have a symbol in no release, as far as they have been found."""
         found = (self._loaded_now.table, self._catches)

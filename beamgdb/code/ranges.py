@@ -62,6 +62,15 @@ class CodeRanges:
         how = by_users(USERS)
         return Recovered(TABLE, self.first.address, how), Recovered(WRITE_PTR, self.write_ptr, how)
 
+    def coming(self) -> tuple[int, ...]:
+        """Where the code of modules starts that are not in use yet, but are when the table that was staged is next."""
+        try:
+            tables = [_words(table, table["n"]) for table in map(self._table, ("active", "staging"))]
+        except Unreadable:
+            return ()
+        used, staged = ({start for start, _ in self.loaded(words)} for words in tables)
+        return tuple(sorted(staged - used))
+
     def _table(self, which: str) -> Record:
         index = code_index(self.first.memory, self.symbol, which)
         if index is None:

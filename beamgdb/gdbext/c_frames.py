@@ -80,6 +80,9 @@ def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
     from beamgdb.unwinding.c_arm32.functions import functions_of
     from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
+    # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
+    older_gdb.set_on("backtrace past-entry")
+
     try:
         with file.path.open("rb") as stream:
             elf = ELFFile(stream)
@@ -89,9 +92,6 @@ def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
             functions = functions_of(stream)
     except (ELFError, OSError):
         return None
-
-    # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
-    older_gdb.set_on("backtrace past-entry")
 
     read_memory = _memory_reader(InferiorMemory(4, "little"))
     return CUnwinder(functions, file.bias, lambda at, size: file.read(at, size) or read_memory(at, size))

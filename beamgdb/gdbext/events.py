@@ -92,7 +92,8 @@ def _code_changed() -> None:
     current.forget()
     current.code_is_stale = True
     if current.node.is_interpreter:
-        _follow_code(current)
+        if any(follower.concerned() for follower in _code_watch().followers):
+            _follow_code(current)
         return
     module = current.node.in_registration()
     if module is not None and any(_concerns(breakpoint, module) for breakpoint in gdb.breakpoints()):
@@ -102,10 +103,11 @@ def _code_changed() -> None:
 @dataclass(frozen=True)
 class CodeFollower:
     """Somebody who wants to know of new code: `changed` is called when there is any, while the target runs only if it
-    is `wanted` then."""
+    is `wanted` then, and this code `concerned`."""
 
     changed: Callable[[], None]
     wanted: Callable[[], bool]
+    concerned: Callable[[], bool]
 
 
 class _CodeWatch:
@@ -123,11 +125,16 @@ def _code_watch() -> _CodeWatch:
     return extension().part(_CodeWatch)
 
 
-def on_code_change(changed: Callable[[], None], wanted: Callable[[], bool] = lambda: True) -> None:
+def on_code_change(
+    changed: Callable[[], None],
+    wanted: Callable[[], bool] = lambda: True,
+    concerned: Callable[[], bool] = lambda: True,
+) -> None:
     """Have `changed` called when code has been loaded or unloaded. It may read `node.code` and write to memory, but not
     resume the target. While the target runs the interpreter, that is before the new code can run; but only if `wanted`
-    says that it cannot wait for the next stop, because it takes time. Call `watch_code` when that has changed."""
-    _code_watch().followers.append(CodeFollower(changed, wanted))
+    says that it cannot wait for the next stop, because it takes time, and `concerned` that it is about code which is
+    just being taken into use. Call `watch_code` when what is `wanted` has changed."""
+    _code_watch().followers.append(CodeFollower(changed, wanted, concerned))
 
 
 def _follow_code(current: session.Session) -> None:

@@ -16,6 +16,10 @@ STUB = "BEAMGDB_STUB"
 #: ... and whether only to print the arguments that beam.smp would get, with a NUL behind each.
 PRINT_ARGUMENTS = "BEAMGDB_PRINT_ARGUMENTS"
 
+#: Processor that qemu is for arm64: one without pointer authentication. Debian's C code signs return addresses since
+#: OTP 29, and the stub of qemu-user 7.2 does not tell GDB which of their bits are the signature.
+_ARM64_CPU = "cortex-a72"
+
 _PROGRAMS = ("epmd", "erl_call", "erl_child_setup", "erlexec", "heart", "inet_gethost", "run_erl", "to_erl")
 
 _PROGRAM = """#!/bin/sh
@@ -76,6 +80,6 @@ def write_scripts(folder: Path, pair: Pair, final: Path) -> None:
 def own_environment(pair: Pair, root: Path) -> dict[str, str]:
     """Environment variables that beam.smp needs besides those that `erl` sets."""
     if pair.machine.qemu:
-        return {}
+        return {"QEMU_CPU": _ARM64_CPU} if pair.arch == "arm64" else {}
     # OpenSSL loads these by their full path, which qemu takes as one below the root.
     return {"OPENSSL_MODULES": str(root / "usr/lib" / pair.machine.triplet / "ossl-modules")}

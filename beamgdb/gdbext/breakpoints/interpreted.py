@@ -82,8 +82,8 @@ class _TrapPoint(Asked):
 class _LoadPoint(Asked):
     """Sees modules being loaded, and has `events` wait for those in which there is a breakpoint."""
 
-    def __init__(self, breakpoints: InterpretedBreakpoints) -> None:
-        super().__init__(unnamed.beginning(LOADED))
+    def __init__(self, breakpoints: InterpretedBreakpoints, location: str) -> None:
+        super().__init__(location)
         self._breakpoints = breakpoints
 
     def is_wanted(self) -> bool:
@@ -126,7 +126,7 @@ class InterpretedBreakpoints:
         gdb.events.exited.connect(self._on_exit)
         if older_gdb.tells_of_its_end():
             older_gdb.at_exit(self.leave)
-        events.on_code_change(self._code_changed, self._waits_for_code)
+        events.on_code_change(self._code_changed, self._waits_for_code, self._is_concerned)
 
     def make_place(self) -> str:
         """The location of GDB's breakpoints; raises `Unavailable` where traps cannot be made."""
@@ -170,9 +170,11 @@ class InterpretedBreakpoints:
     def requests_changed(self) -> None:
         """There are more requests than before, or fewer: see modules being loaded only as long as that matters."""
         wanted = extension().requests.any_trapped()
-        if wanted and (self._loads is None or not self._loads.is_valid()) and session.address_of(LOADED) is not None:
-            self._loads = _LoadPoint(self)
-        if self._loads is None:
+        location = c_calls.first_instruction(LOADED)
+        if wanted and location is not None and (self._loads is None or not self._loads.is_valid()):
+            self._loads = _LoadPoint(self, location)
+        if location is None:
+            # It is noticed when code is taken into use.
             events.watch_code()
         if self._loads is not None and self._loads.is_valid() and self._loads.enabled != wanted:
             self._loads.enabled = wanted
@@ -192,7 +194,7 @@ class InterpretedBreakpoints:
             return
         first = node.memory.word(node.record("BeamCodeHeader", header).field_address("functions"))
         name = node.term(node.record("ErtsCodeInfo", first)["mfa.module"]).strip("'")
-        if any(request.trapped and request.location.may_be_in(name) for _, request in extension().requests.all()):
+        if self._may_be_in(name):
             self._code_is_wanted = True
             events.watch_code()
 
@@ -372,6 +374,17 @@ class InterpretedBreakpoints:
         if extension().requests.any_trapped() and current is not None and _is_initialised(current):
             errors.guarded(lambda: self._places_of(current))
         return self._code_is_wanted or self._loads is None and extension().requests.any_trapped()
+
+    def _is_concerned(self) -> bool:
+        """Whether a module is taken into use in which there may be a breakpoint, or somebody watches."""
+        current = session.known()
+        if self._code_is_wanted or self._watch is not None or current is None:
+            return True
+        return any(self._may_be_in(name) for name in current.node.coming())
+
+    def _may_be_in(self, module: str) -> bool:
+        """Whether there may be a breakpoint in a module."""
+        return any(request.trapped and request.location.may_be_in(module) for _, request in extension().requests.all())
 
     def _code_changed(self) -> None:
         if self._watch is not None or extension().requests.any_trapped():

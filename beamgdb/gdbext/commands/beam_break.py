@@ -191,5 +191,5 @@ def install() -> None:
     """Define the commands."""
     BeamBreak()
     BeamBreakpoints()
-    events.on_code_change(_settle, lambda: False)
+    events.on_code_change(_settle, lambda: False, lambda: False)
     gdb.events.breakpoint_deleted.connect(_forget)

@@ -31,7 +31,8 @@ class _Step:
         self.details = {} if returned is None else {"finish-value": returned}
 
 
-_STEP = object()
+_STEP = "step"
+"""The reason of a stop, by the protocol; and what stands for the event where that is the reason."""
 
 
 class DebugAdapter:
@@ -87,8 +88,8 @@ class DebugAdapter:
         finally:
             self._stepping = False
             last, self._last = self._last, None
-            if last is _STEP:
-                self._expect("step")
+            if last == _STEP:
+                self._expect(_STEP)
                 last = _Step(self.returned)
             if last is not None and session.has_process():
                 self._tell_stop(last)

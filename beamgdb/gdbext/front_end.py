@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 
 import gdb
@@ -15,7 +14,6 @@ _TAKES_RECORDS = 17
 """The version of GDB from which on that gives to Python, as output of a command, also what it tells by GDB/MI."""
 
 
-@cache
 def misses_output() -> bool:
     """Whether a front end that speaks GDB/MI would miss what it is to be told of a command whose output is taken. To
     whom GDB speaks it does not say, but its command line does."""

@@ -16,9 +16,6 @@ from typing import Any
 
 import gdb
 
-TELLS_OF_ITS_END = hasattr(gdb.events, "gdb_exiting")
-"""Whether GDB says that it is about to quit, while it still holds the target (since 12)."""
-
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
 _PLACE = re.compile(r"^(\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
 _PC, _SP = ("pc", "rip", "eip"), ("sp", "rsp", "esp")
@@ -79,9 +76,14 @@ def _raw_place() -> tuple[int, int] | None:
     return (pc, sp) if pc is not None and sp is not None else None
 
 
+def tells_of_its_end() -> bool:
+    """Whether GDB says that it is about to quit, while it still holds the target (since 12)."""
+    return hasattr(gdb.events, "gdb_exiting")
+
+
 def at_exit(act: Callable[[], None]) -> None:
-    """Have something done when GDB quits: before it lets go of the target only if it `TELLS_OF_ITS_END`."""
-    if TELLS_OF_ITS_END:
+    """Have something done when GDB quits: before it lets go of the target only if it `tells_of_its_end`."""
+    if tells_of_its_end():
         gdb.events.gdb_exiting.connect(lambda _: act())
     else:
         atexit.register(act)

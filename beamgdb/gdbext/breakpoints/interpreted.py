@@ -110,7 +110,7 @@ class InterpretedBreakpoints:
         gdb.events.stop.connect(self._on_stop)
         gdb.events.inferior_call.connect(self._on_infcall)
         gdb.events.exited.connect(self._on_exit)
-        if older_gdb.TELLS_OF_ITS_END:
+        if older_gdb.tells_of_its_end():
             older_gdb.at_exit(self.leave)
         events.on_code_change(self._code_changed, self._waits_for_code)
 
@@ -121,7 +121,7 @@ class InterpretedBreakpoints:
             # resumed.
             self._follows_resumption = True
             gdb.events.cont.connect(self._on_continue)
-            if not older_gdb.TELLS_OF_ITS_END:
+            if not older_gdb.tells_of_its_end():
                 gdb.write(f"beamgdb: {STAYS_BEHIND}\n", gdb.STDERR)
         if gdb.convenience_variable(PLACE) is None:
             gdb.set_convenience_variable(PLACE, 0)

@@ -122,7 +122,7 @@ def test_steps(gdb: Gdb) -> None:
 def test_what_front_ends_of_gdb_mi_see(gdb: Gdb) -> None:
     """A step as one stop, with its place; parts of terms as children of variable objects; frames with sources."""
     gdb.mi("-enable-pretty-printing")
-    gdb.mi("-break-insert -t -f --function shop:price/1")
+    gdb.mi("-break-insert -t -f shop:price/1")
     gdb.go("continue")
     stop = gdb.go("beam-next")
     assert (stop.results["frame"]["func"], stop.results["frame"]["line"]) == ("shop:price/1", "29")

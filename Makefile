@@ -16,6 +16,7 @@ FOR_glue      := $(PYTHON3) erlang-base erlang-dev $(CROSS_ARM32)
 FOR_lint      := $(PYTHON3)
 FOR_types     := $(PYTHON3)
 FOR_sandboxes := $(PYTHON3)
+FOR_gdbs      := $(PYTHON3)
 FOR_bench     := $(FOR_demo-arm32) $(FOR_glue) $(CROSS_ARM64) gdbserver erlang-nox gcc libc6-dev
 FOR_test      := $(FOR_demo) $(FOR_bench) gdb binutils llvm elixir procps
 FOR_check     := $(FOR_test)
@@ -25,9 +26,9 @@ WANTED        := $(sort $(foreach goal,$(GOALS),$(FOR_$(goal))))
 PACKAGES      := $(strip $(foreach one,$(WANTED),\
     $(if $(and $(findstring |,$(one)),$(filter $(subst |, ,$(one)),$(WANTED))),,$(one))))
 # Erlangs of other architectures and releases: see `python -m beamgdb.sandbox list`.
-# Of GDBs the one that is installed here is not fetched.
-GDBS      := 10 13 16 18
 SANDBOXES := armhf-25 armhf-27 arm64-27 amd64-25 amd64-27
+# GDBs of other releases; the one that is installed here is not fetched.
+GDBS     := 10 13 16 18
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 READY    := $(VENV)/.ready
@@ -40,7 +41,7 @@ CHECKED  := $(wildcard beamgdb jit tests demo bench)
 QUICK    := $(addprefix tests/,arm32 beam code interpreter machine_code object otp records terms unwinding \
     views vm test_documents.py test_imports.py test_memory.py)
 
-.PHONY: demo demo-arm32 glue test check bench setup packages sandboxes lint types clean
+.PHONY: demo demo-arm32 glue test check bench setup packages sandboxes gdbs lint types clean
 
 demo: setup
 	@echo "==> demo: a busy stock Erlang node under GDB"
@@ -54,7 +55,7 @@ glue: setup
 	@$(PYTHON) -m jit glue -o build/native
 	@echo "==> glue: build/native/native.so and native.beam"
 
-test: lint types glue sandboxes
+test: lint types glue sandboxes gdbs
 	@echo "==> test: the whole suite"
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 	@echo "==> test: lint, types and the whole suite have passed"
@@ -98,8 +99,10 @@ packages:
 sandboxes: setup
 	@for one in $(SANDBOXES); do \
 	    $(PYTHON) -m beamgdb.sandbox fetch --arch $${one%-*} --otp $${one#*-} >/dev/null || exit 1; \
-	done; \
-	for one in $(GDBS); do \
+	done
+
+gdbs: setup
+	@for one in $(GDBS); do \
 	    gdb-multiarch --version 2>/dev/null | grep -q "^GNU gdb .* $$one\." || \
 	        $(PYTHON) -m beamgdb.sandbox fetch --gdb $$one >/dev/null || exit 1; \
 	done

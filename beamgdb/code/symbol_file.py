@@ -16,7 +16,7 @@ from beamgdb.code.module import CODE_INFO, NO_CODE, Module, Range
 from beamgdb.terms.quoting import bare
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
-from jit.object.dwarf_info import Die, EncodedDies, Unit
+from jit.object.dwarf_info import Die, EncodedDies, Unit, Value
 from jit.object.dwarf_line import LineNumberTable, LineRow, RowFlag
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import ET, SHF, SHN, SHT, STT
@@ -44,6 +44,7 @@ _FUNCTION_COLUMNS = (
     (DW_AT.decl_line, DW_FORM.data4),
 )
 _FRAGMENT_COLUMNS = _FUNCTION_COLUMNS[:3]
+_LABEL_COLUMNS = (*_FUNCTION_COLUMNS[:2], *_FUNCTION_COLUMNS[3:])
 
 
 Named = Callable[[str], str]
@@ -128,6 +129,21 @@ class _UnitWriter:
         else:
             unit.embed(self._encoded_types)
         self._add_functions(unit, module, files)
+        self._add_module(unit, module, files)
+
+    def _add_module(self, unit: Unit, module: Module, files: _Files) -> None:
+        """The functions once more, as labels of one that is called as the module: what front ends give GDB as the name
+        of a function, `m:f/a`, is to GDB a label, if there is no file `m`. It stands for code that is run where no
+        clause of the first function matches."""
+        first = next((code for code in module.ranges if code.name.endswith(CODE_INFO)), None)
+        if first is None:
+            return
+        place: dict[DW_AT, Value] = {DW_AT.low_pc: first.start, DW_AT.high_pc: first.stop - first.start}
+        with unit.within(DW_TAG.subprogram, {DW_AT.name: module.name, DW_AT.external: True, **place}):
+            own = sorted((one for one in _functions(module) if one.arity is not None), key=_has_lines)
+            for has_lines, group in groupby(own, key=_has_lines):
+                rows = [_label_row(code, files) for code in group]
+                unit.add_rows(DW_TAG.label, _LABEL_COLUMNS if has_lines else _LABEL_COLUMNS[:2], rows)
 
     def _add_functions(self, unit: Unit, module: Module, files: _Files) -> None:
         """Subprograms, in groups whose entries differ by their columns only."""
@@ -170,6 +186,15 @@ def _functions(module: Module) -> list[Range]:
 def _shape(code: Range) -> tuple[int, bool]:
     """What decides how a range's subprogram is encoded: number of x variables, whether it has a source line."""
     return max(X_VARIABLES, code.arity or 0), bool(code.lines)
+
+
+def _has_lines(code: Range) -> bool:
+    return bool(code.lines)
+
+
+def _label_row(code: Range, files: _Files) -> tuple[str | int, ...]:
+    name, start, _, *place = _row(code, code.name, files)
+    return (str(name).partition(":")[2], start, *place)
 
 
 def _row(code: Range, name: str, files: _Files) -> tuple[str | int, ...]:

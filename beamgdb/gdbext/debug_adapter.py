@@ -32,6 +32,7 @@ class _Step:
 
 
 _STEP = "step"
+"""The reason of a stop, by the protocol; and what stands for the event where that is the reason."""
 
 
 class DebugAdapter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 
 import gdb
@@ -15,12 +14,14 @@ _TAKES_RECORDS = 17
 """The version of GDB from which on that gives to Python, as output of a command, also what it tells by GDB/MI."""
 
 
-@cache
-def misses_output() -> bool:
-    """Whether a front end that speaks GDB/MI would miss what it is to be told of a command whose output is taken. To
-    whom GDB speaks it does not say, but its command line does."""
+def speaks_mi() -> bool:
+    """Whether it speaks GDB/MI, as to an editor. GDB itself does not say, but its command line does."""
     try:
-        speaks_mi = _MI.search(Path("/proc/self/cmdline").read_bytes()) is not None
+        return _MI.search(Path("/proc/self/cmdline").read_bytes()) is not None
     except OSError:
         return False
-    return speaks_mi and int(gdb.VERSION.partition(".")[0]) >= _TAKES_RECORDS
+
+
+def misses_output() -> bool:
+    """Whether a front end would miss what it is to be told of a command whose output is taken."""
+    return int(gdb.VERSION.partition(".")[0]) >= _TAKES_RECORDS and speaks_mi()

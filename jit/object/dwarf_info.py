@@ -8,7 +8,8 @@ in a few fixed-size attributes. All three may be mixed, and share one abbreviati
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import NamedTuple, Union
@@ -173,6 +174,16 @@ class Unit:
             self._offsets[die] = self.size + offset
         self._address_offsets.append([self.size + place for place in encoded.address_offsets])
         self._append(encoded.data)
+
+    @contextmanager
+    def within(self, tag: DW_TAG, attributes: Attributes) -> Iterator[None]:
+        """Append an entry whose children are what is added meanwhile. It has no DW_AT_sibling."""
+        shape, values, addresses = self._encode_constants(attributes)
+        code = self.abbreviations.code(tag, True, shape)
+        self._address_offsets.append([self.size + len(code) + place for place in addresses])
+        self._append(code + values)
+        yield
+        self._append(_END_OF_CHILDREN)
 
     def add_rows(
         self,

@@ -67,9 +67,13 @@ def _functions(described: list[Module]) -> list[Range]:
     return [r for m in described for r in m.ranges if not r.name.endswith((*NO_CODE, CODE_INFO))]
 
 
-def _subprograms(elf: Any) -> list[Any]:
+def _subprograms(elf: Any, *, with_variables: bool = True) -> list[Any]:
+    """Those of functions; or those that stand for modules, which have no variables."""
     units = elf.get_dwarf_info().iter_CUs()
-    return [die for unit in units for die in unit.iter_DIEs() if die.tag == "DW_TAG_subprogram"]
+    found = [die for unit in units for die in unit.iter_DIEs() if die.tag == "DW_TAG_subprogram"]
+    return [
+        die for die in found if any(one.tag == "DW_TAG_variable" for one in die.iter_children()) == with_variables
+    ]
 
 
 def _high_pc(die: Any) -> int:
@@ -105,6 +109,24 @@ def test_every_function_is_a_subprogram(described: list[Module]) -> None:
         for die in _subprograms(_elf(described))
     }
     assert found == {(r.name, r.start, r.stop) for r in _functions(described)}
+
+
+@given(loaded())
+def test_a_modules_functions_are_labels_of_it(described: list[Module]) -> None:
+    """So that `break m:f/a` finds them, in which GDB takes `m` for a function; its place is code that may be run."""
+    found = {die.attributes["DW_AT_low_pc"].value: die for die in _subprograms(_elf(described), with_variables=False)}
+    heads = [next((r for r in module.ranges if r.name.endswith(CODE_INFO)), None) for module in described]
+    assert found.keys() == {head.start for head in heads if head}
+    for module, head in zip(described, heads, strict=True):
+        if head is None:
+            continue
+        die = found[head.start]
+        assert (die.attributes["DW_AT_name"].value.decode(), _high_pc(die)) == (module.name, head.stop)
+        labels = {
+            (f"{module.name}:{one.attributes['DW_AT_name'].value.decode()}", one.attributes["DW_AT_low_pc"].value)
+            for one in die.iter_children()
+        }
+        assert labels == {(r.name, r.start) for r in _functions([module]) if r.arity is not None}
 
 
 @given(loaded())

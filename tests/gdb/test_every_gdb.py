@@ -119,6 +119,32 @@ def test_steps(gdb: Gdb) -> None:
     assert "Value returned is 900" in gdb.cmd_running("beam-finish")
 
 
+def test_what_front_ends_of_gdb_mi_see(gdb: Gdb) -> None:
+    """A step as one stop, with its place; parts of terms as children of variable objects; frames with sources."""
+    gdb.mi("-enable-pretty-printing")
+    gdb.mi("-break-insert -t -f shop:price/1")
+    gdb.go("continue")
+    stop = gdb.go("beam-next")
+    assert (stop.results["frame"]["func"], stop.results["frame"]["line"]) == ("shop:price/1", "29")
+    assert Path(stop.results["frame"]["fullname"]).name == "shop.erl"
+    assert stop.results["thread-id"] == gdb.mi("-thread-info")["current-thread-id"]
+    with pytest.raises(TimeoutError):
+        gdb.wait_stop(timeout=0.2)
+    (total,) = (one for one in gdb.mi("-stack-list-frames 0 6")["stack"] if one["func"] == "shop:total/2")
+    assert Path(total["fullname"]).name == "shop.erl"
+    gdb.mi(f"-stack-select-frame {total['level']}")
+    gdb.mi("-var-create customer * $_yreg(0)")
+    listed = gdb.mi("-var-list-children --all-values customer")["children"]
+    parts = {one["exp"]: one for one in listed}
+    assert set(parts) == {"discount", "'e-mail'", "name", "since"}
+    assert parts["name"]["value"] == '<<"Åsa"/utf8>>'
+    since = gdb.mi(f"-var-list-children --all-values \"{parts['since']['name']}\"")["children"]
+    assert [one["value"] for one in since] == ["1998", "5", "20"]
+    assert gdb.mi("-data-evaluate-expression $_yreg(0)")["value"].startswith("#{discount => 0.15,")
+    gdb.mi("-var-delete customer")
+    gdb.mi("-stack-select-frame 0")
+
+
 def test_breakpoints_that_the_processor_has_no_more_room_for(gdb: Gdb) -> None:
     for function in ("price/1", "total/2", "order/3", "open/1"):
         gdb.cmd(f"beam-break shop:{function}")

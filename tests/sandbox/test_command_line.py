@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jit.sandbox.command_line import main
+from jit.sandbox.gdbs import SUITES
 from jit.sandbox.pairs import PAIRS
 
 
@@ -30,6 +31,13 @@ def test_unknown_pair(capfd: pytest.CaptureFixture[str]) -> None:
     said = refused(capfd, "run", "--arch", "arm64", "--otp", "25")
     assert "no sandbox for arm64 25 (its JIT crashes under qemu-aarch64); there are: armhf 25, armhf 27," in said
     assert "no sandbox for mips 27; there are:" in refused(capfd, "fetch", "--arch", "mips", "--otp", "27")
+
+
+def test_unknown_gdb(capfd: pytest.CaptureFixture[str]) -> None:
+    assert "no sandbox for GDB 12; there are: 10, 13, 16, 18" in refused(capfd, "fetch", "--gdb", "12")
+    said = refused(capfd, "fetch", "--gdb", "10", "--arch", "armhf")
+    assert "either --gdb, or --arch and --otp" in said
+    assert "--arch and --otp tell, or --gdb" in refused(capfd, "fetch", "--arch", "armhf")
 
 
 def test_help_tells_of_all_pairs(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +80,7 @@ def test_no_keyring(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
 def test_list_of_an_empty_cache(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    assert len(lines) == len(PAIRS) == 8
+    assert len(lines) == len(PAIRS) + len(SUITES)
     assert all("not fetched" in line for line in lines)
 
 

@@ -25,14 +25,13 @@ from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
 
-#: A patch release of OTP 25 that nobody has a table for.
-VERSION = "13.1.9"
-
 
 @dataclass(frozen=True)
 class Patched:
-    """A node of such a release, its beam.smp, and the debug file of that in a folder as Debian has them."""
+    """A node of a patch release that nobody has a table for, its beam.smp, and the debug file of that in a folder as
+    Debian has them. `version` is that of erts."""
 
+    version: str
     pid: int
     beam: Path
     debug: Path
@@ -52,7 +51,8 @@ def patched(
 ) -> Iterator[Patched]:
     folder = tmp_path_factory.mktemp("patched")
     beam, debug = folder / "beam.smp", folder / "beam.debug"
-    write_other_release(release.beam, beam, VERSION, "25")
+    version = f"{release.erts[:-1]}9"
+    write_other_release(release.beam, beam, version, str(release.otp))
     debug_file.write(beam, layout, debug)
     build_id = Executable(beam).build_id
     assert build_id is not None
@@ -63,7 +63,7 @@ def patched(
     served.mkdir(parents=True)
     (served / "debuginfo").symlink_to(debug)
     with node_of(beam, release, ebin) as pid:
-        yield Patched(pid, beam, debug, folder)
+        yield Patched(version, pid, beam, debug, folder)
 
 
 @contextmanager
@@ -143,13 +143,13 @@ def test_it_is_given_by_hand(patched: Patched, tmp_path: Path, command: str) -> 
     objcopy("--remove-section=.note.gnu.build-id", other)
     gdb, said = attached(patched)
     with gdb:
-        assert f"no built-in table for erts {VERSION}" in " ".join(said.split())
+        assert f"no built-in table for erts {patched.version}" in " ".join(said.split())
         for file in (other, patched.debug):
             said = gdb.cmd(f"{command} {file}") + gdb.cmd("beam-info")
             is_used = file == patched.debug
             assert (f"beamgdb: fields lie as in debug information of {file}\n" in said) == is_used
             assert (f"the debug information of {file} is not used: it has no build id" in said) != is_used
-            assert (f"none: no built-in table for erts {VERSION}" in said) != is_used
+            assert (f"none: no built-in table for erts {patched.version}" in said) != is_used
         assert_works(gdb, rf"debug information of {patched.debug}$")
 
 
@@ -169,7 +169,7 @@ def test_a_similar_build(patched: Patched, tmp_path: Path, layout: Layout, relea
         assert gdb.cmd("show beam-layout-from") == "No file is set.\n"
         assert re.search(r"^layouts: +none: ", gdb.cmd("beam-info"), re.M)
         said = gdb.cmd(f"set beam-layout-from {similar}")
-        difference = f"another build: erts {release.erts}, this is {VERSION}"
+        difference = f"another build: erts {release.erts}, this is {patched.version}"
         assert f"beamgdb: fields lie as in debug information of {similar}, {difference}\n" in said
         assert_works(gdb, rf"debug information of {similar}, {difference}$")
         gdb.cmd("set beam-layout-from")

@@ -37,8 +37,12 @@ _ESCAPES: Final = {
 }  # fmt: skip
 _MEANT: Final = {escape[1:]: character for character, escape in _ESCAPES.items()}
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|[xu]\{([0-9A-Fa-f]{1,6})\}|(#\{|.))", re.DOTALL)
-_ESCAPED: Final = re.compile(rf"#\{{|[{CONTROLS}\\\ufffe\uffff]")
+#: Blanks and marks that Elixir escapes from 1.15 on, besides.
+_UNSEEN: Final = r"\xa0\u034f\u2000-\u200d\u205f\ufffc"
+_ESCAPED: Final = re.compile(rf"#\{{|[{CONTROLS}{_UNSEEN}\\\ufffe\uffff]")
 
+#: The first character behind Latin-1's controls, which are written with two digits.
+_NO_CONTROL: Final = 0xA0
 #: The last two of Unicode's first 65536 codes are of no characters.
 _NO_CHARACTERS: Final = 0xFFFE
 
@@ -71,7 +75,7 @@ def _escape(found: re.Match[str]) -> str:
     if known is not None:
         return known
     code = ord(found[0])
-    if code < 0x100:
+    if code < _NO_CONTROL:
         return f"\\x{code:02X}"
     return f"\\u{code:04X}" if code < _NO_CHARACTERS else f"\\x{{{code:X}}}"
 

@@ -10,6 +10,7 @@ from typing import Final
 from jit.erts.layout import RELEASES, SIZED, NativeLayout, load
 from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK, ENTRIES_SECTION, LAYOUT_SECTION
 from jit.otp import native_abi, tags
+from jit.otp.erlc import FOR_ALL
 
 COMPILER: Final = "arm-linux-gnueabihf-gcc"
 SOURCES: Final = Path(__file__).with_name("glue")
@@ -37,7 +38,7 @@ def build(folder: Path) -> None:
         write_facts(work)
         sources = sorted(map(str, SOURCES.glob("*.c")))
         _run([COMPILER, *_FLAGS, f"-I{work}", f"-I{INCLUDE}", *sources, "-o", str(work / "native.so")])
-        _run(["erlc", "+debug_info", "-I", name, "-o", name, str(SOURCES / "native.erl")])
+        _run(["erlc", *FOR_ALL, "+debug_info", "-I", name, "-o", name, str(SOURCES / "native.erl")])
         for product in ("native.so", "native.beam"):
             work.joinpath(product).replace(folder / product)
 

@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 
 from jit.__main__ import main as jit
+from jit.otp.erlc import FOR_ALL
 from jit.sandbox import Sandbox, debuggee
 from tests.harness import patience
 from tests.harness.erl import SETTINGS
@@ -23,8 +24,12 @@ PATIENCE = 2 * patience.PATIENCE
 PYTHON_JIT = (sys.executable, "-m", "jit")
 
 
-def erlc(source: Path, folder: Path, *options: str, program: str | Path = "erlc") -> Path:
-    """Compile an Erlang module; its .beam file."""
+def erlc(source: Path, folder: Path, *options: str) -> Path:
+    """Compile an Erlang module for all releases; its .beam file."""
+    return _compiled("erlc", source, folder, *FOR_ALL, *options)
+
+
+def _compiled(program: str | Path, source: Path, folder: Path, *options: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([program, "-W0", *options, "-o", folder, source], check=True, timeout=PATIENCE)
     return folder / f"{source.stem}.beam"
@@ -32,7 +37,7 @@ def erlc(source: Path, folder: Path, *options: str, program: str | Path = "erlc"
 
 def erlc_of(otp: int, source: Path, folder: Path) -> Path:
     """Compile an Erlang module by the compiler of a release, with all the operations that it has; its .beam file."""
-    return erlc(source, folder, program=Sandbox("amd64", otp).ensure().bindir / "erlc")
+    return _compiled(Sandbox("amd64", otp).ensure().bindir / "erlc", source, folder)
 
 
 def library(otp: int, name: str) -> Path:

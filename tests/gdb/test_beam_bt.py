@@ -27,10 +27,9 @@ def pid_of(heading: str) -> str:
 
 def test_the_process_of_the_selected_thread(looking: Looking) -> None:
     shown = read_backtrace(looking.gdb.cmd("beam-bt"))
-    assert re.fullmatch(
-        r"Process <0\.\d+\.0> stages, spawned as stages:loop/1: running on thread \d+( \(\d_scheduler\))?",
-        shown.heading,
-    )
+    spawned = r"Process <0\.\d+\.0> stages, spawned as stages:loop/1"
+    thread = r"running on thread \d+( \((\d_scheduler|erts_sched_\d)\))?"
+    assert re.fullmatch(f"{spawned}: {thread}", shown.heading)
     assert INSIDE.fullmatch(" ".join(shown.names()))
     inner, outer = shown.functions[0], shown.first("stages:round/2")
     (number,) = shown.first("stages:loop/1").registers.values()
@@ -162,7 +161,7 @@ def test_a_process_in_a_dirty_nif(stages_gdb: Gdb) -> None:
     stages_gdb.go("continue", timeout=SOON)
     text = stages_gdb.cmd("beam-bt")
     shown = read_backtrace(text)
-    assert re.search(r" stages, .*: running on thread \d+ \(\d_dirty_cpu", shown.heading)
+    assert re.search(r" stages, .*: running on thread \d+ \((\d_dirty_cpu|erts_dcpus_\d)", shown.heading)
     assert shown.names()[:2] == ["stages:dirty_c_function/1", "stages:in_dirty_nif/2"]
     assert shown.functions[0].registers == {"x0": "[dirty,argument]"}
     stages_gdb.cmd("thread 1")
@@ -218,10 +217,11 @@ def test_errors(looking: Looking, who: str, why: str) -> None:
 
 
 def test_a_thread_without_erlang(looking: Looking) -> None:
+    """The VM's first one."""
     thread = next(
         match[1]
         for line in looking.gdb.cmd("info threads").splitlines()
-        if (match := re.match(r"[* ]+(\d+) .*(__GI___select|select \(|erts_poll_wait|epoll_wait)", line))
+        if (match := re.match(rf"[* ]+(\d+) .*LWP {looking.node.pid}\b", line))
     )
     looking.gdb.cmd(f"thread {thread}")
     assert "no Erlang process" in one_line_error(looking.gdb, "beam-bt")

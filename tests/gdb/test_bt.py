@@ -222,7 +222,7 @@ def idle_scheduler(gdb: Gdb) -> str:
     """A thread that waits for events. On a busy machine there is not one at each moment."""
     for _ in range(20):
         for line in gdb.cmd("info threads").splitlines():
-            number = re.match(r"[* ]+(\d+) .*\"\d_scheduler\"", line)
+            number = re.match(r"[* ]+(\d+) .*\"(?:\d_scheduler|erts_sched_\d)\"", line)
             if number and "erts_poll_wait" in gdb.cmd(f"thread apply {number[1]} bt"):
                 return number[1]
         gdb.cmd("continue")
@@ -256,7 +256,7 @@ def select_busy_thread(gdb: Gdb) -> None:
     changes the process."""
     for _ in range(50):
         for line in gdb.cmd("info threads").splitlines():
-            number = re.match(r"[* ]+(\d+) .*_scheduler\".* busy:", line)
+            number = re.match(r"[* ]+(\d+) .*(?:_scheduler|erts_sched_\d)\".* busy:", line)
             if number:
                 gdb.cmd(f"thread {number[1]}")
                 return

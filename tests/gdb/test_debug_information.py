@@ -25,14 +25,13 @@ from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
 
-#: A patch release of OTP 25 that nobody has a table for.
-VERSION = "13.1.9"
-
 
 @dataclass(frozen=True)
 class Patched:
-    """A node of such a release, its beam.smp, and the debug file of that in a folder as Debian has them."""
+    """A node of a patch release that nobody has a table for, its beam.smp, and the debug file of that in a folder as
+    Debian has them. `version` is that of erts."""
 
+    version: str
     pid: int
     beam: Path
     debug: Path
@@ -52,7 +51,8 @@ def patched(
 ) -> Iterator[Patched]:
     folder = tmp_path_factory.mktemp("patched")
     beam, debug = folder / "beam.smp", folder / "beam.debug"
-    write_other_release(release.beam, beam, VERSION, "25")
+    version = f"{release.erts[:-1]}9"
+    write_other_release(release.beam, beam, version, str(release.otp))
     debug_file.write(beam, layout, debug)
     build_id = Executable(beam).build_id
     assert build_id is not None
@@ -63,7 +63,7 @@ def patched(
     served.mkdir(parents=True)
     (served / "debuginfo").symlink_to(debug)
     with node_of(beam, release, ebin) as pid:
-        yield Patched(pid, beam, debug, folder)
+        yield Patched(version, pid, beam, debug, folder)
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def test_a_similar_build(patched: Patched, tmp_path: Path, layout: Layout, relea
         assert gdb.cmd("show beam-layout-from") == "No file is set.\n"
         assert re.search(r"^layouts: +fields of \S+, proved on this target$", gdb.cmd("beam-info"), re.M)
         said = gdb.cmd(f"set beam-layout-from {similar}")
-        difference = f"another build: erts {release.erts}, this is {VERSION}"
+        difference = f"another build: erts {release.erts}, this is {patched.version}"
         assert f"beamgdb: layouts: debug information of {similar}, {difference}\n" in said
         assert_works(gdb, rf"debug information of {similar}, {difference}$")
         gdb.cmd("set beam-layout-from")

@@ -96,10 +96,13 @@ def test_files_for_operations(gdb: Gdb, ebin: Path) -> None:
     assert f"beam-disas -beam {ebin}/walks.beam" in completed(gdb, f"beam-disas -beam {ebin}/wal")
 
 
+SIGNALS = ("sys_sig_disp", "erts_ssig_disp")
+
+
 def signal_thread(pid: int) -> int:
-    """The thread of a node that waits for signals."""
+    """The thread of a node that waits for signals; OTP 27 has another name for it."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
-    return next(int(task.name) for task in tasks if (task / "comm").read_text().startswith("sys_sig_disp"))
+    return next(int(task.name) for task in tasks if (task / "comm").read_text().startswith(SIGNALS))
 
 
 def test_where_erlang_runs_after_ctrl_c(gdb: Gdb) -> None:

@@ -13,6 +13,9 @@ from tests.gdb.test_robustness import QUESTIONS
 from tests.harness.erl import Node
 from tests.harness.gdb import Gdb, one_line_error
 
+SCHEDULERS = tuple(rf"(?:{number}_scheduler|erts_sched_{number})" for number in (1, 2))
+"""Names of threads as patterns: OTP 27 has others."""
+
 SOON = 30.0
 
 
@@ -62,7 +65,7 @@ def nonstop(busy_node: Node) -> Iterator[Gdb]:
 
 def test_a_process_whose_thread_runs(nonstop: Gdb) -> None:
     said = nonstop.cmd("beam-bt busy")
-    assert re.match(r"Process <0\.\d+\.0> busy, .*: running on thread \d+ \(\d_scheduler\)\n", said)
+    assert re.match(r"Process <0\.\d+\.0> busy, .*: running on thread \d+ \((\d_scheduler|erts_sched_\d)\)\n", said)
     assert "not stopped" in said
     assert "#0" not in said
 
@@ -81,7 +84,7 @@ def test_all(nonstop: Gdb) -> None:
 
 
 def test_the_selected_thread_runs(nonstop: Gdb) -> None:
-    nonstop.cmd(f"thread {thread_of(nonstop, '1_scheduler')}")
+    nonstop.cmd(f"thread {thread_of(nonstop, SCHEDULERS[0])}")
     try:
         for command in ("beam-bt", "xreg", "yreg", "freg", "beam-next", "beam-finish", "p $_xreg(0)"):
             assert "the selected thread is running" in one_line_error(nonstop, command)
@@ -91,7 +94,7 @@ def test_the_selected_thread_runs(nonstop: Gdb) -> None:
 
 def test_a_thread_that_is_stopped_shows_its_process(nonstop: Gdb) -> None:
     # It may go from one scheduler to the other meanwhile.
-    for scheduler in ("1_scheduler", "2_scheduler"):
+    for scheduler in SCHEDULERS:
         number = thread_of(nonstop, scheduler)
         nonstop.cmd(f"thread {number}")
         nonstop.cmd("interrupt")

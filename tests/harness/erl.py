@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from jit.otp.erlc import FOR_ALL
 from tests.harness.patience import PATIENCE
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -25,10 +26,11 @@ SETTINGS = {"ERL_CRASH_DUMP": "/dev/null", "MALLOC_ARENA_MAX": "1", **_NO_FLAGS}
 
 @dataclass(frozen=True)
 class Release:
-    """An installed Erlang/OTP."""
+    """An installed Erlang/OTP: its folder, the version of erts, and the number of the release."""
 
     root: Path
     erts: str
+    otp: int
 
     @property
     def bindir(self) -> Path:
@@ -63,15 +65,17 @@ class Node:
 @cache
 def installed_release() -> Release:
     """The release that `erl` runs."""
-    ask = 'io:format("~ts~n~ts~n", [code:root_dir(), erlang:system_info(version)]), halt().'
+    values = "code:root_dir(), erlang:system_info(version), erlang:system_info(otp_release)"
+    ask = f'io:format("~ts~n~ts~n~ts~n", [{values}]), halt().'
     answer = subprocess.run(["erl", "-noinput", "-eval", ask], capture_output=True, text=True, timeout=PATIENCE)
-    root, erts = answer.stdout.splitlines()
-    return Release(Path(root), erts)
+    root, erts, otp = answer.stdout.splitlines()
+    return Release(Path(root), erts, int(otp))
 
 
-def compile_beams(ebin: Path) -> None:
-    """Compile `tests/erl` into the folder `ebin`, for any architecture and any release from the installed one on."""
-    _succeed(["erlc", "-o", str(ebin), *map(str, sorted((TESTS / "erl").glob("*.erl")))])
+def compile_beams(ebin: Path, otp: int | None = None) -> None:
+    """Compile `tests/erl` into the folder `ebin`, for any architecture and the release `otp`, else the installed one."""
+    options = FOR_ALL if otp is not None and otp < installed_release().otp else ()
+    _succeed(["erlc", *options, "-o", str(ebin), *map(str, sorted((TESTS / "erl").glob("*.erl")))])
 
 
 def compile_demo(ebin: Path) -> Path:

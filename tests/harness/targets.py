@@ -81,7 +81,7 @@ class Target:
 
     def compile(self, ebin: Path) -> None:
         """Compile the modules and native functions of the tests for it into a folder."""
-        compile_beams(ebin)
+        compile_beams(ebin, self.otp)
         compile_nifs(ebin, _COMPILERS[self.arch])
 
 

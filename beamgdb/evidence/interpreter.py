@@ -28,6 +28,9 @@ X_REGISTERS = MAX_REG + 3
 SOURCES = (".erl", ".yrl", ".xrl", ".hrl")
 """What files of the VM's own modules end with."""
 
+LARGEST = 1 << 20
+"""Bytes of a module that is read for its lines, at most."""
+
 BEGINNING = 200
 """Bytes of `process_main` in which it takes its registers from its argument."""
 
@@ -114,9 +117,10 @@ def _arity(processes: Processes, found: Findings, at_i: int, at_current: int) ->
 def _registers(seen: Seen, found: Findings) -> None:
     """`process_main` takes the arrays of registers from its argument: that of x registers is the shorter one."""
     start = seen.variable("process_main") & ~1
+    modes = (True, False) if seen.arch == "arm32" else ()
     raw = seen.memory.read(start, BEGINNING)
-    taken = [offsets for thumb in (True, False) if len(offsets := _taken(raw, start, thumb)) == 2]
-    if seen.arch != "arm32" or len(taken) != 1:
+    taken = [offsets for thumb in modes if len(offsets := _taken(raw, start, thumb)) == 2]
+    if len(taken) != 1:
         raise NotProved("process_main does not tell ErtsSchedulerRegisters.x_reg_array")
     low, high = sorted(taken[0])
     if not X_REGISTERS * seen.word <= high - low < 8 * MAX_REG:
@@ -202,11 +206,14 @@ def _code_info(seen: Seen, found: Findings) -> None:
 
 def _lines(seen: Seen, found: Findings) -> None:
     """A table of lines is read whole, for many modules, only from where it is."""
-    bounds = sampled(found.code)
+    bounds = [(start, end) for start, end in sampled(found.code) if end - start <= LARGEST]
     if "ErtsCodeInfo" not in found.sizes:
         raise NotProved("BeamCodeHeader.line_table: the size of ErtsCodeInfo is not known")
     places = []
     for at in range(0, found.offset("BeamCodeHeader", "functions"), seen.word):
+        tables = [(start, seen.memory.word(start + at), end) for start, end in bounds]
+        if not all(table == 0 or start < table < end for start, table, end in tables) or not differ(tables, ENOUGH):
+            continue
         layout = _trial(seen, found, at)
         atoms = AtomTable(Record(seen.memory, layout, "IndexTable", seen.variable("erts_atom_table")))
         loaded = LoadedNow(seen.memory, layout, seen.symbol, seen.arch)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from beamgdb.evidence.atoms import atom_text
 from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
 from beamgdb.memory import Unreadable
+from beamgdb.terms.slots import SlotOrder
 from jit.otp.layouts.resolve import Field
 from jit.otp.tags import IMMED1_BITS, IMMED1_MASK, PID
 
@@ -84,6 +85,24 @@ def prove_order(seen: Seen, found: Findings) -> None:
             raise NotProved(f"no place for ErtsPTab.r.o.{name}")
         width = INT if name.endswith("shift") else _width(seen, proc, at)
         found.add("ErtsPTab", "the id of erts_code_purger", {f"r.o.{name}": Field(at, width)})
+
+
+def is_process(seen: Seen, found: Findings, address: int) -> bool:
+    """Whether the table has this process, at the slot of its id."""
+    if not address or address % seen.word:
+        return False
+    table = seen.variable("erts_proc")
+    order = SlotOrder.of(lambda name: seen.number(table + found.offset("ErtsPTab", name), INT))
+    raw = seen.memory.try_read(address + found.offset("Process", "common.id"), seen.word)
+    term = int.from_bytes(raw or b"", seen.memory.byteorder)
+    if order is None or term & IMMED1_MASK != PID or _is_nobody(term):
+        return False
+    tab = seen.memory.word(table + found.offset("ErtsPTab", "r.o.tab"))
+    data = term >> IMMED1_BITS
+    return any(
+        seen.memory.try_read(tab + slot * seen.word, seen.word) == address.to_bytes(seen.word, seen.memory.byteorder)
+        for slot in (data & order.mask, order.slot_of(data & order.mask))
+    )
 
 
 def _is_purger(seen: Seen, found: Findings, process: int) -> bool:

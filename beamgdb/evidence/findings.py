@@ -86,6 +86,16 @@ class Findings:
     code: tuple[tuple[int, int], ...] = ()
     """Where the code of each module starts and ends."""
 
+    @classmethod
+    def of(cls, layout: Layout) -> Findings:
+        """What was found before, as a layout has it."""
+        structs = layout.structs.items()
+        return cls(
+            {name: dict(one.fields) for name, one in structs},
+            {name: one.size for name, one in structs if one.size is not None},
+            {name: dict(how) for name, how in layout.evidence.items()},
+        )
+
     def add(self, struct: str, how: str, fields: Mapping[str, Field]) -> None:
         """These have been proved."""
         self.fields.setdefault(struct, {}).update(fields)

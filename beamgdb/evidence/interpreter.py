@@ -80,7 +80,7 @@ def _places(seen: Seen, found: Findings) -> None:
         raise NotProved("Process.current does not lead to functions")
     how = f"the code of {CALL_NIF} and {processes.how}"
     found.add("Process", how, {"current": Field(at_current, seen.word)})
-    _arity(processes, found, at_i, at_current)
+    prove_arity(seen, found)
 
 
 def _is_code(processes: Processes, found: Findings, place: int) -> bool:
@@ -132,9 +132,10 @@ def _before_calls(code: bytes, start: int, thumb: bool) -> Iterator[Arm32Instruc
         at += instruction.size
 
 
-def _arity(processes: Processes, found: Findings, at_i: int, at_current: int) -> None:
+def prove_arity(seen: Seen, found: Findings) -> None:
     """A process that goes on at the beginning of a function has as many arguments as that; one that waits has none."""
-    seen = processes.seen
+    processes = Processes(seen, found)
+    at_i, at_current = (found.offset("Process", name) for name in ("i", "current"))
     wanted: dict[int, int] = {}
     for address, goes_on, noted in zip(processes.words, processes.at(at_i), processes.at(at_current), strict=True):
         if not noted:

@@ -115,21 +115,30 @@ def _is_purger(seen: Seen, found: Findings, process: int) -> bool:
 
 def _survey(seen: Seen, found: Findings) -> None:
     """A sample of the processes, and how many there are, if that is what the table says."""
+    found.processes = sample(seen, found)
     proc, port = (seen.variable(name) for name in ("erts_proc", "erts_port"))
-    tab, size = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "max"))
-    used: dict[int, list[int]] = {}
-    for table in (proc, port):
-        slots = _slots(seen, seen.memory.word(table + tab), min(seen.number(table + size, INT), seen.slots))
-        used[table] = [address for address in slots if address]
-    vacant = seen.memory.word(proc + found.offset("ErtsPTab", "r.o.invalid_element"))
-    found.processes = [address for address in used[proc] if address != vacant][:SAMPLE]
-    counts = {table: len(addresses) for table, addresses in used.items()}
+    counts = {table: len(_used(seen, found, table)) for table in (proc, port)}
+    places = range(0, found.offset("ErtsPTab", "r.o.tab"), INT)
     at = only(
-        (at for at in range(0, tab, INT) if all(seen.number(table + at, INT) == n for table, n in counts.items())),
+        (at for at in places if all(seen.number(table + at, INT) == n for table, n in counts.items())),
         "ErtsPTab.vola.tile.count",
     )
     how = f"{counts[proc]} processes and {counts[port]} ports"
     found.add("ErtsPTab", how, {"vola.tile.count": Field(at, INT)})
+
+
+def sample(seen: Seen, found: Findings) -> list[int]:
+    """Addresses of processes, of as many as need be looked at."""
+    table = seen.variable("erts_proc")
+    vacant = seen.memory.word(table + found.offset("ErtsPTab", "r.o.invalid_element"))
+    return [address for address in _used(seen, found, table) if address != vacant][:SAMPLE]
+
+
+def _used(seen: Seen, found: Findings, table: int) -> list[int]:
+    """What is in the slots of a table that are used, as far as they are looked at."""
+    tab, size = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "max"))
+    slots = _slots(seen, seen.memory.word(table + tab), min(seen.number(table + size, INT), seen.slots))
+    return [address for address in slots if address]
 
 
 def _slots(seen: Seen, start: int, count: int) -> Iterator[int]:

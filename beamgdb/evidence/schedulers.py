@@ -46,9 +46,7 @@ def prove(seen: Seen, found: Findings) -> None:
         step = _step(seen, many, tid)
         number = sum(count for _, count in many)
         found.add_size("ErtsAlignedSchedulerData", f"the threads of {number} schedulers", step)
-    else:
-        step = 0
-    _running(seen, found, [base + n * step for base, count in kinds for n in range(count if step else 1)])
+    prove_running(seen, found)
 
 
 def _kinds(seen: Seen) -> Iterator[tuple[int, int]]:
@@ -114,8 +112,10 @@ def _thread(seen: Seen, address: int) -> int:
     return pointer if _is_thread(seen, pointer) else 0
 
 
-def _running(seen: Seen, found: Findings, schedulers: list[int]) -> None:
+def prove_running(seen: Seen, found: Findings) -> None:
     """A scheduler and the process that it runs point to each other."""
+    step = found.sizes.get("ErtsAlignedSchedulerData", 0)
+    schedulers = [base + n * step for base, count in _kinds(seen) for n in range(count if step else 1)]
     pairs = set()
     window = seen.window("Process")
     for scheduler in schedulers:
@@ -123,9 +123,8 @@ def _running(seen: Seen, found: Findings, schedulers: list[int]) -> None:
             if is_process(seen, found, process):
                 back = (n for n, one in enumerate(seen.words(process, window)) if one == scheduler)
                 pairs |= {(at * seen.word, n * seen.word) for n in back}
-    current, data = ({pair[side] for pair in pairs} for side in (0, 1))
+    current = only((one for one, _ in pairs), "ErtsSchedulerData.current_process")
+    data = only((one for _, one in pairs), "Process.scheduler_data")
     how = "a scheduler and its process"
-    found.add("ErtsSchedulerData", how, {
-        "current_process": Field(only(current, "ErtsSchedulerData.current_process"), seen.word),
-    })  # fmt: skip
-    found.add("Process", how, {"scheduler_data": Field(only(data, "Process.scheduler_data"), seen.word)})
+    found.add("ErtsSchedulerData", how, {"current_process": Field(current, seen.word)})
+    found.add("Process", how, {"scheduler_data": Field(data, seen.word)})

@@ -43,7 +43,7 @@ DEBUGGER = {
     "roots": "code machine_code memory records terms",
     "vm": "code memory records terms",
     "interpreter": "code machine_code memory records terms vm",
-    "evidence": "code interpreter machine_code memory records vm",
+    "evidence": "code interpreter machine_code memory records terms vm",
     "node": "beamasm code interpreter memory records roots vm",
     "unwinding": "beamasm code interpreter machine_code memory native node vm",
     "disassembly": "code interpreter machine_code memory node vm",

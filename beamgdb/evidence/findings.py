@@ -13,6 +13,9 @@ from jit.otp.layouts.resolve import Field, StructLayout
 ENOUGH = 8
 """Observations that a proof needs at least, of things that differ from each other."""
 
+BEYOND = 16
+"""Words by which a structure may have grown."""
+
 INT = 4
 """Bytes of C's `int`."""
 
@@ -45,12 +48,12 @@ class Seen:
         return address
 
     def window(self, struct: str) -> int:
-        """Bytes of a structure that are looked at: what it may have grown by is not much."""
-        return (self.near.size(struct) if self.near.has(struct) else 0) + 16 * self.word
+        """Bytes of a structure that are looked at."""
+        return (self.near.size(struct) if self.near.has(struct) else 0) + BEYOND * self.word
 
     def words(self, address: int, size: int) -> tuple[int, ...]:
         """The words in `size` bytes, as far as memory goes on there."""
-        for part in (size, size * 3 // 4, size // 2):
+        for part in (size, size - BEYOND * self.word, size * 3 // 4, size // 2):
             try:
                 return self.memory.words(address, part // self.word)
             except Unreadable:
@@ -83,6 +86,16 @@ class Findings:
     code: tuple[tuple[int, int], ...] = ()
     """Where the code of each module starts and ends."""
 
+    @classmethod
+    def of(cls, layout: Layout) -> Findings:
+        """What was found before, as a layout has it."""
+        structs = layout.structs.items()
+        return cls(
+            {name: dict(one.fields) for name, one in structs},
+            {name: one.size for name, one in structs if one.size is not None},
+            {name: dict(how) for name, how in layout.evidence.items()},
+        )
+
     def add(self, struct: str, how: str, fields: Mapping[str, Field]) -> None:
         """These have been proved."""
         self.fields.setdefault(struct, {}).update(fields)
@@ -93,6 +106,12 @@ class Findings:
         self.sizes[struct] = size
         self.fields.setdefault(struct, {})
         self.how.setdefault(struct, {})["sizeof"] = f"proved by {how}"
+
+    def drop(self, struct: str, *paths: str) -> None:
+        """Something speaks against these."""
+        for path in paths:
+            self.fields.get(struct, {}).pop(path, None)
+            self.how.get(struct, {}).pop(path, None)
 
     def has(self, struct: str, path: str) -> bool:
         return path in self.fields.get(struct, {})

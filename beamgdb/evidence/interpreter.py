@@ -5,6 +5,7 @@ It has no shared fragments whose code names fields: a C compiler has put `proces
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from beamgdb.code.module_table import ModuleTable
@@ -14,7 +15,7 @@ from beamgdb.evidence.modules import sampled
 from beamgdb.evidence.processes import SOME, Processes, is_mfa, states, within_heaps
 from beamgdb.interpreter import operations
 from beamgdb.interpreter.operations import Operation, Unsupported
-from beamgdb.machine_code.arm32 import Transfer, decode
+from beamgdb.machine_code.arm32 import Arm32Instruction, Transfer, decode
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
 from beamgdb.vm.atoms import AtomTable
@@ -28,12 +29,18 @@ X_REGISTERS = MAX_REG + 3
 SOURCES = (".erl", ".yrl", ".xrl", ".hrl")
 """What files of the VM's own modules end with."""
 
+CALL_NIF, HANDLER = "call_nif", 64
+"""An operation, and the bytes of its handler that are looked at."""
+
+LARGEST = 1 << 20
+"""Bytes of a module that is read for its lines, at most."""
+
 BEGINNING = 200
 """Bytes of `process_main` in which it takes its registers from its argument."""
 
 def prove(seen: Seen, found: Findings) -> None:
     """All of this. What is given up is not missed by the rest."""
-    for part in (_stacks, _states, _places, _registers, _operations, _code_info, _lines):
+    for part in (_stacks, _states, _operations, _places, _registers, _code_info, _lines):
         try:
             part(seen, found)
         except (NotProved, Unreadable, Unsupported) as error:
@@ -68,10 +75,12 @@ def _places(seen: Seen, found: Findings) -> None:
     processes = Processes(seen, found)
     at_i = only((at for at in processes.places if _is_code(processes, found, at)), "Process.i")
     found.add("Process", processes.how, {"i": Field(at_i, seen.word)})
-    at_current = only((at for at in processes.places if _is_noted(processes, found, at)), "Process.current")
-    noted = [(at, one) for at, one in zip(processes.words, processes.at(at_current)) if one]
-    found.add("Process", f"{len(noted)} processes", {"current": Field(at_current, seen.word)})
-    _arity(processes, found, at_i, at_current)
+    at_current = _noted_by_call_nif(seen, found)
+    if not _is_noted(processes, found, at_current):
+        raise NotProved("Process.current does not lead to functions")
+    how = f"the code of {CALL_NIF} and {processes.how}"
+    found.add("Process", how, {"current": Field(at_current, seen.word)})
+    prove_arity(seen, found)
 
 
 def _is_code(processes: Processes, found: Findings, place: int) -> bool:
@@ -83,16 +92,50 @@ def _is_noted(processes: Processes, found: Findings, place: int) -> bool:
     """Whether it leads to names of functions, where it leads anywhere."""
     seen = processes.seen
     noted = [one for one in processes.at(place) if one]
-    return (
-        differ(noted, SOME)
-        and all(one % seen.word == 0 for one in noted)
-        and all(is_mfa(seen, found, seen.words(one, MFA_WORDS * seen.word)) for one in noted)
-    )
+    return all(one % seen.word == 0 and is_mfa(seen, found, seen.words(one, MFA_WORDS * seen.word)) for one in noted)
 
 
-def _arity(processes: Processes, found: Findings, at_i: int, at_current: int) -> None:
+def _noted_by_call_nif(seen: Seen, found: Findings) -> int:
+    """Where the operation that calls a NIF notes the function which that is: its name lies before the operation."""
+    if "OpEntry" not in found.sizes or seen.arch != "arm32":
+        raise NotProved("no operation tells Process.current")
+    known = operations.read(seen.memory, seen.near, seen.symbol)
+    handlers = [one.handler for one in known if one.name.removesuffix(f"_{one.signature}") == CALL_NIF]
+    code = [(seen.memory.read(handler, HANDLER), handler) for handler in handlers]
+    told = [places for raw, handler in code for thumb in (True, False) if (places := _noted(seen, raw, handler, thumb))]
+    return only((place for places in told for place in places), "Process.current")
+
+
+def _noted(seen: Seen, code: bytes, start: int, thumb: bool) -> set[int]:
+    """Distances at which the address of a function's name is stored, before anything is called."""
+    names: set[str] = set()
+    places: set[int] = set()
+    for instruction in _before_calls(code, start, thumb):
+        for kind, to, source, amount, _ in instruction.effects:
+            if kind == "store" and to in names and source != "sp":
+                places.add(amount)
+            elif kind == "set" and source and amount == -MFA_WORDS * seen.word:
+                names.add(to)
+            elif kind not in ("store", "compare"):
+                names.discard(to)
+    return places
+
+
+def _before_calls(code: bytes, start: int, thumb: bool) -> Iterator[Arm32Instruction]:
+    """Instructions up to the first that calls or ends."""
+    at = 0
+    while at < len(code):
+        instruction = decode(code[at : at + 4], start + at, thumb)
+        if instruction.control in (Transfer.CALL, Transfer.STOP):
+            return
+        yield instruction
+        at += instruction.size
+
+
+def prove_arity(seen: Seen, found: Findings) -> None:
     """A process that goes on at the beginning of a function has as many arguments as that; one that waits has none."""
-    seen = processes.seen
+    processes = Processes(seen, found)
+    at_i, at_current = (found.offset("Process", name) for name in ("i", "current"))
     wanted: dict[int, int] = {}
     for address, goes_on, noted in zip(processes.words, processes.at(at_i), processes.at(at_current)):
         if not noted:
@@ -114,9 +157,10 @@ def _arity(processes: Processes, found: Findings, at_i: int, at_current: int) ->
 def _registers(seen: Seen, found: Findings) -> None:
     """`process_main` takes the arrays of registers from its argument: that of x registers is the shorter one."""
     start = seen.variable("process_main") & ~1
+    modes = (True, False) if seen.arch == "arm32" else ()
     raw = seen.memory.read(start, BEGINNING)
-    taken = [offsets for thumb in (True, False) if len(offsets := _taken(raw, start, thumb)) == 2]
-    if seen.arch != "arm32" or len(taken) != 1:
+    taken = [offsets for thumb in modes if len(offsets := _taken(raw, start, thumb)) == 2]
+    if len(taken) != 1:
         raise NotProved("process_main does not tell ErtsSchedulerRegisters.x_reg_array")
     low, high = sorted(taken[0])
     if not X_REGISTERS * seen.word <= high - low < 8 * MAX_REG:
@@ -132,11 +176,7 @@ def _taken(code: bytes, start: int, thumb: bool) -> set[int]:
     """Distances of what is added to the word that the argument points to, before anything is called."""
     holders: set[str] = set()
     distances: set[int] = set()
-    at = 0
-    while at < len(code):
-        instruction = decode(code[at : at + 4], start + at, thumb)
-        if instruction.control in (Transfer.CALL, Transfer.STOP):
-            break
+    for instruction in _before_calls(code, start, thumb):
         for kind, to, source, amount, _ in instruction.effects:
             if kind == "set" and source in holders and amount:
                 distances.add(amount)
@@ -144,7 +184,6 @@ def _taken(code: bytes, start: int, thumb: bool) -> set[int]:
                 holders.add(to)
             elif kind not in ("store", "compare"):
                 holders.discard(to)
-        at += instruction.size
     return distances
 
 
@@ -202,11 +241,14 @@ def _code_info(seen: Seen, found: Findings) -> None:
 
 def _lines(seen: Seen, found: Findings) -> None:
     """A table of lines is read whole, for many modules, only from where it is."""
-    bounds = sampled(found.code)
+    bounds = [(start, end) for start, end in sampled(found.code) if end - start <= LARGEST]
     if "ErtsCodeInfo" not in found.sizes:
         raise NotProved("BeamCodeHeader.line_table: the size of ErtsCodeInfo is not known")
     places = []
     for at in range(0, found.offset("BeamCodeHeader", "functions"), seen.word):
+        tables = [(start, seen.memory.word(start + at), end) for start, end in bounds]
+        if not all(table == 0 or start < table < end for start, table, end in tables) or not differ(tables, ENOUGH):
+            continue
         layout = _trial(seen, found, at)
         atoms = AtomTable(Record(seen.memory, layout, "IndexTable", seen.variable("erts_atom_table")))
         loaded = LoadedNow(seen.memory, layout, seen.symbol, seen.arch)

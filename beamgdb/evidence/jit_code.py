@@ -39,6 +39,7 @@ _X86_64: Final[Mapping[str, str]] = {
     "i": rf"^mov rax, (qword) ptr \[r13 \+ {_NUMBER}\]\n(?:cmp qword ptr \[rax\], .*\nje .*\n)*jmp rax$",
     "current": rf"^lea rdi, \[rdx - 0x18\]\nmov (qword) ptr \[r13 \+ {_NUMBER}\], rdi$",
     "arity": rf"^movz?x? [er]di, \w+ ptr \[rdx - 8\]\nmov (\w+) ptr \[r13 \+ {_NUMBER}\], r?dil?$",
+    "scratch": rf"^mov (qword) ptr \[r13 \+ {_NUMBER}\], r14$",
     "state": rf"^mov edi, (dword) ptr \[r13 \+ {_NUMBER}\]\ntest edi, 0x800$",
     "x registers": rf"^mov (qword) ptr \[rdi\], rsp\nlea rbx, \[rsp \+ {_NUMBER}\]$",
     "room": rf"^(sub) rsp, {_NUMBER}\nand rsp, 0xffffffffffffffc0$",
@@ -52,6 +53,7 @@ _AARCH64: Final[Mapping[str, str]] = {
     "i": rf"^ldr (x)0, \[x21, {_NUMBER}\]\n(?:ldr x8, \[x0\]\n(?:cmp x8, .*\nb.eq .*\n)*)?br x0$",
     "current": rf"^sub x8, x2, #0x18\nstr (x)8, \[x21, {_NUMBER}\]$",
     "arity": rf"^ldur w8, \[x2, #-8\]\nstr(b)? w8, \[x21, {_NUMBER}\]$",
+    "scratch": rf"^str (x)22, \[x21, {_NUMBER}\]$",
     "state": rf"^ldr (w)8, \[x21, {_NUMBER}\]\ntst [wx]8, #0x800$",
     "x registers": rf"^ldp (x)25, x26, \[x19, {_NUMBER}\]$",
     "room": rf"^mov x8, sp\n(sub) x8, x8, {_NUMBER}\n(?:sub x8, x8, {_NUMBER}, lsl #12\n)?and x8, x8, #0xf+c0$",
@@ -81,6 +83,9 @@ def prove(seen: Seen, found: Findings) -> None:
     if "htop" in named and "stop" not in patterns:  # loaded as a pair
         named["stop"] = named["htop"]._replace(offset=named["htop"].offset + seen.word)
     _in_process(seen, found, processes, named, own)
+    if named.get("scratch") != _last_argument(seen, found):
+        found.drop("Process", "arg_reg", "def_arg_reg")
+        found.given_up.append(f"{PROCESS_MAIN} does not tell Process.def_arg_reg")
     if {"x registers", "room"} <= named.keys():
         how = f"the code of {PROCESS_MAIN}"
         elements = seen.near.field("ErtsSchedulerRegisters", "x_reg_array.d").elements
@@ -88,6 +93,14 @@ def prove(seen: Seen, found: Findings) -> None:
         found.add("ErtsSchedulerRegisters", how, {"x_reg_array.d": Field(at, seen.word, elements)})
         found.add_size("ErtsSchedulerRegisters", how, named["room"].offset - CACHE_LINE)
         _scratch(seen, found, own, at)
+
+
+def _last_argument(seen: Seen, found: Findings) -> Field | None:
+    """The last of the registers that are part of a process, in which the fragment keeps the reductions that it had."""
+    if not found.has("Process", "def_arg_reg"):
+        return None
+    registers = found.fields["Process"]["def_arg_reg"]
+    return Field(registers.offset + seen.word * ((registers.elements or 1) - 1), seen.word)
 
 
 def _scratch(seen: Seen, found: Findings, own: list[Module], at_x: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from beamgdb.evidence.atoms import atom_text
 from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
 from beamgdb.memory import Unreadable
+from beamgdb.terms.slots import SlotOrder
 from jit.otp.layouts.resolve import Field
 from jit.otp.tags import IMMED1_BITS, IMMED1_MASK, PID
 
@@ -86,6 +87,24 @@ def prove_order(seen: Seen, found: Findings) -> None:
         found.add("ErtsPTab", "the id of erts_code_purger", {f"r.o.{name}": Field(at, width)})
 
 
+def is_process(seen: Seen, found: Findings, address: int) -> bool:
+    """Whether the table has this process, at the slot of its id."""
+    if not address or address % seen.word:
+        return False
+    table = seen.variable("erts_proc")
+    order = SlotOrder.of(lambda name: seen.number(table + found.offset("ErtsPTab", name), INT))
+    raw = seen.memory.try_read(address + found.offset("Process", "common.id"), seen.word)
+    term = int.from_bytes(raw or b"", seen.memory.byteorder)
+    if order is None or term & IMMED1_MASK != PID or _is_nobody(term):
+        return False
+    tab = seen.memory.word(table + found.offset("ErtsPTab", "r.o.tab"))
+    data = term >> IMMED1_BITS
+    return any(
+        seen.memory.try_read(tab + slot * seen.word, seen.word) == address.to_bytes(seen.word, seen.memory.byteorder)
+        for slot in (data & order.mask, order.slot_of(data & order.mask))
+    )
+
+
 def _is_purger(seen: Seen, found: Findings, process: int) -> bool:
     """Whether a process is the one that purges code."""
     registration = seen.memory.word(process + found.offset("Process", "common.u.alive.reg"))
@@ -96,21 +115,30 @@ def _is_purger(seen: Seen, found: Findings, process: int) -> bool:
 
 def _survey(seen: Seen, found: Findings) -> None:
     """A sample of the processes, and how many there are, if that is what the table says."""
+    found.processes = sample(seen, found)
     proc, port = (seen.variable(name) for name in ("erts_proc", "erts_port"))
-    tab, size = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "max"))
-    used: dict[int, list[int]] = {}
-    for table in (proc, port):
-        slots = _slots(seen, seen.memory.word(table + tab), min(seen.number(table + size, INT), seen.slots))
-        used[table] = [address for address in slots if address]
-    vacant = seen.memory.word(proc + found.offset("ErtsPTab", "r.o.invalid_element"))
-    found.processes = [address for address in used[proc] if address != vacant][:SAMPLE]
-    counts = {table: len(addresses) for table, addresses in used.items()}
+    counts = {table: len(_used(seen, found, table)) for table in (proc, port)}
+    places = range(0, found.offset("ErtsPTab", "r.o.tab"), INT)
     at = only(
-        (at for at in range(0, tab, INT) if all(seen.number(table + at, INT) == n for table, n in counts.items())),
+        (at for at in places if all(seen.number(table + at, INT) == n for table, n in counts.items())),
         "ErtsPTab.vola.tile.count",
     )
     how = f"{counts[proc]} processes and {counts[port]} ports"
     found.add("ErtsPTab", how, {"vola.tile.count": Field(at, INT)})
+
+
+def sample(seen: Seen, found: Findings) -> list[int]:
+    """Addresses of processes, of as many as need be looked at."""
+    table = seen.variable("erts_proc")
+    vacant = seen.memory.word(table + found.offset("ErtsPTab", "r.o.invalid_element"))
+    return [address for address in _used(seen, found, table) if address != vacant][:SAMPLE]
+
+
+def _used(seen: Seen, found: Findings, table: int) -> list[int]:
+    """What is in the slots of a table that are used, as far as they are looked at."""
+    tab, size = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "max"))
+    slots = _slots(seen, seen.memory.word(table + tab), min(seen.number(table + size, INT), seen.slots))
+    return [address for address in slots if address]
 
 
 def _slots(seen: Seen, start: int, count: int) -> Iterator[int]:

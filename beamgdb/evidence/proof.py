@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from beamgdb.evidence import (
@@ -40,12 +41,33 @@ def prove(
     seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots)
     found = Findings()
     for prover in (*_FIRST, interpreter.prove if is_interpreter else jit_code.prove, *_LAST):
-        try:
-            prover(seen, found)
-        except (NotProved, Unreadable) as error:
-            found.given_up.append(str(error))
+        _try(prover, seen, found)
     _require(found, is_interpreter)
     return of_identity(found.structs(), {}, identity, _origin(found, near), evidence=found.how)
+
+
+def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout) -> Layout:
+    """A layout that was proved, with what this stop shows besides; the same if that is nothing. Quick."""
+    is_interpreter = identity.flavour == "emu"
+    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, nearest(identity), needed.FEW_SLOTS)
+    found = Findings.of(layout)
+    _try(_sample, seen, found)
+    _try(schedulers.prove_running, seen, found)
+    if is_interpreter:
+        _try(interpreter.prove_arity, seen, found)
+    return layout if found.how == layout.evidence else replace(layout, structs=found.structs(), evidence=found.how)
+
+
+def _try(prover: Prover, seen: Seen, found: Findings) -> None:
+    """What is given up is not missed by the rest."""
+    try:
+        prover(seen, found)
+    except (NotProved, Unreadable) as error:
+        found.given_up.append(str(error))
+
+
+def _sample(seen: Seen, found: Findings) -> None:
+    found.processes = process_table.sample(seen, found)
 
 
 def _require(found: Findings, is_interpreter: bool) -> None:

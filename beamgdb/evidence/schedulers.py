@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from beamgdb.evidence.findings import INT, Findings, NotProved, Seen, differ, only
+from beamgdb.evidence.process_table import is_process
 from beamgdb.memory import Unreadable
 from beamgdb.vm.schedulers import KINDS, MAX_SCHEDULERS
 from jit.otp.layouts.resolve import Field
@@ -44,9 +46,7 @@ def prove(seen: Seen, found: Findings) -> None:
         step = _step(seen, many, tid)
         number = sum(count for _, count in many)
         found.add_size("ErtsAlignedSchedulerData", f"the threads of {number} schedulers", step)
-    else:
-        step = 0
-    _running(seen, found, [base + n * step for base, count in kinds for n in range(count if step else 1)])
+    prove_running(seen, found)
 
 
 def _kinds(seen: Seen) -> Iterator[tuple[int, int]]:
@@ -77,6 +77,8 @@ def _is_thread(seen: Seen, pointer: int) -> bool:
 def _registers(seen: Seen, found: Findings, words: dict[int, tuple[int, ...]]) -> None:
     """What each has of its own, by the cache line, and what does not know whose it is: run queues and what they sleep
     on do."""
+    if len(words) < len(KINDS):
+        raise NotProved(f"ErtsSchedulerData.registers of {len(words)} schedulers")
     places = [
         n for n in range(HEAD // seen.word)
         if differ(lines := [one[n] for one in words.values()], len(words))
@@ -96,31 +98,33 @@ def _is_unowned(seen: Seen, address: int, scheduler: int) -> bool:
 def _step(seen: Seen, kinds: list[tuple[int, int]], tid: int) -> int:
     """The distance from one scheduler to the next: the smallest at which all have threads of their own."""
     for step in range(CACHE_LINE, LARGEST_SIZE, CACHE_LINE):
-        threads = [_thread(seen, base + n * step + tid) for base, count in kinds for n in range(1, count)]
-        if None not in threads and differ(threads, len(threads)):
+        places = [base + n * step + tid for base, count in kinds for n in range(count)]
+        threads = list(takewhile(bool, (_thread(seen, place) for place in places)))
+        if len(threads) == len(places) and differ(threads, len(threads)):
             return step
     raise NotProved("no place for the second scheduler")
 
 
-def _thread(seen: Seen, address: int) -> int | None:
+def _thread(seen: Seen, address: int) -> int:
+    """The `pthread_t` there, 0 if it is none."""
     raw = seen.memory.try_read(address, seen.word)
     pointer = int.from_bytes(raw or b"", seen.memory.byteorder)
-    return pointer if _is_thread(seen, pointer) else None
+    return pointer if _is_thread(seen, pointer) else 0
 
 
-def _running(seen: Seen, found: Findings, schedulers: list[int]) -> None:
+def prove_running(seen: Seen, found: Findings) -> None:
     """A scheduler and the process that it runs point to each other."""
+    step = found.sizes.get("ErtsAlignedSchedulerData", 0)
+    schedulers = [base + n * step for base, count in _kinds(seen) for n in range(count if step else 1)]
     pairs = set()
-    processes = set(found.processes)
     window = seen.window("Process")
     for scheduler in schedulers:
         for at, process in enumerate(seen.words(scheduler, HEAD)):
-            if process in processes:
+            if is_process(seen, found, process):
                 back = (n for n, one in enumerate(seen.words(process, window)) if one == scheduler)
                 pairs |= {(at * seen.word, n * seen.word) for n in back}
-    current, data = ({pair[side] for pair in pairs} for side in (0, 1))
+    current = only((one for one, _ in pairs), "ErtsSchedulerData.current_process")
+    data = only((one for _, one in pairs), "Process.scheduler_data")
     how = "a scheduler and its process"
-    found.add("ErtsSchedulerData", how, {
-        "current_process": Field(only(current, "ErtsSchedulerData.current_process"), seen.word),
-    })  # fmt: skip
-    found.add("Process", how, {"scheduler_data": Field(only(data, "Process.scheduler_data"), seen.word)})
+    found.add("ErtsSchedulerData", how, {"current_process": Field(current, seen.word)})
+    found.add("Process", how, {"scheduler_data": Field(data, seen.word)})

@@ -17,9 +17,8 @@ from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
 from beamgdb.vm import backtrace
-from beamgdb.vm.backtrace import Level
+from beamgdb.vm.backtrace import Level, StackEnds
 from beamgdb.vm.frame import ErlangFrame
-from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 
@@ -53,7 +52,7 @@ class Running:
         """The stack of a process, whose thread stands still if it is on one."""
         position = self._position(process)
         if position is None and process.is_running() and not _tells_process(self._node):
-            raise Unavailable("a thread runs it, but which one: ErtsSchedulerData.current_process is not proved here")
+            return _on_some_thread()
         if position is None:
             return backtrace.of_waiting(self._node, process)
         _, frame, calling = position
@@ -172,6 +171,12 @@ def _process_of(scheduler: Scheduler) -> int:
         return scheduler.current_process
     except Unreadable:
         return 0
+
+
+def _on_some_thread() -> Iterator[Level]:
+    """The stack of a process of which it is not known where it runs: what the VM has saved of it is out of date."""
+    raise StackEnds("it runs, and on which thread is not known: ErtsSchedulerData.current_process is not proved")
+    yield
 
 
 def _tells_process(node: Node) -> bool:

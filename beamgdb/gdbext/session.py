@@ -68,8 +68,8 @@ LOCAL_BLOCK = 4096
 REMOTE_BLOCK = 2048
 """What one packet of qemu's stub can hold."""
 
-MANY_STOPS, EVERY = 16, 32
-"""At how many stops fields are looked for again that were not proved; then at one of so many."""
+MANY_STOPS, EVERY = 8, 32
+"""At how many stops a VM is looked at again that has not shown enough to know any field; then at one of so many."""
 
 
 class PerCode:
@@ -141,10 +141,12 @@ class Session:
         return all(getattr(self.node.identity, name) is not None for name in NEEDED)
 
     @property
-    def may_be_proved(self) -> bool:
+    def may_tell_more(self) -> bool:
         """Whether the target has run, and may now show where fields lie that are not known."""
-        if self.in_place or self.node.has_layout and not may_be_proved(self.node.layout):
+        if self.in_place:
             return False
+        if self.node.has_layout:
+            return may_be_proved(self.node.layout)
         return self.stops < MANY_STOPS or self.stops % EVERY == 0
 
     def forget(self) -> None:
@@ -209,7 +211,7 @@ def find() -> Session | None:
     is_in_place = session is not None and session.pid == inferior.pid and (
         session.in_place and session.is_settled or _is_unmoved(session)
     )
-    if session is not None and is_in_place and not session.may_be_proved:
+    if session is not None and is_in_place and not session.may_tell_more:
         session.in_place = True
         return session
     marked_at = mark()
@@ -217,7 +219,7 @@ def find() -> Session | None:
         return None
     if session is None or (session.marked_at, session.pid) != (marked_at, inferior.pid):
         session = extension().part(_Sessions)[inferior.num] = _new(marked_at, inferior.pid)
-    elif session.may_be_proved:
+    elif session.may_tell_more:
         session = extension().part(_Sessions)[inferior.num] = _again(session)
     session.in_place = True
     session.mark = _content(session)
@@ -413,9 +415,16 @@ def _layout(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int
 
 
 def _again(before: Session) -> Session:
-    """A session that may know more of the same VM than the one before."""
-    session = _new(before.marked_at, before.pid)
-    if session.node.has_layout == before.node.has_layout:
-        session.told = before.told
-    session.stops = before.stops
-    return session
+    """The session, or one that knows more of the same VM."""
+    node = before.node
+    if not node.has_layout:
+        session = _new(before.marked_at, before.pid)
+        session.stops, session.told = before.stops, before.told and not session.node.has_layout
+        return session
+    from beamgdb.evidence.proof import prove_more
+
+    layout = prove_more(node.memory, node.symbol, node.identity, node.layout)
+    if layout is not node.layout:
+        before.node = Node(node.memory, node.symbol, node.identity, layout, "", node.build)
+        before.per_code, before.code_is_stale = PerCode(before.node), True
+    return before

@@ -86,11 +86,16 @@ def _content(word: int | None) -> gdb.Value | str:
         return NOT_AVAILABLE
 
 
-class _UnnamedFrameDecorator(FrameDecorator):
-    """A frame of a function without a name: once a frame filter is there, GDB leaves out its usual question marks."""
+class _NamedFrameDecorator(FrameDecorator):
+    """A frame of a C function to which GDB gives no name, or one of another."""
+
+    def __init__(self, base: FrameDecorator, name: str) -> None:
+        super().__init__(base)
+        self._name = name
 
     def function(self) -> str:
-        return "??"
+        """The function's name. Once a frame filter is there, GDB leaves out its usual question marks."""
+        return self._name or "??"
 
 
 class ErlangFrameFilter:
@@ -138,7 +143,11 @@ class ErlangFrameFilter:
             return ErlangFrameDecorator(decorator, node, erlang)
         if is_repeated(frame):
             return None
-        return decorator if frame.name() else _UnnamedFrameDecorator(decorator)
+        # GDB takes the last symbol before for the function, where that has no size: `_start` has not.
+        name = node.roots.function_name(frame.pc()) if node.roots is not None else None
+        if name is None:
+            name = frame.name() or ""
+        return decorator if name == frame.name() else _NamedFrameDecorator(decorator, name)
 
 
 def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:

@@ -63,6 +63,15 @@ class Roots:
         """What has not, and why."""
         return {name: why for name, why in self._why.items() if name not in self._found}
 
+    def function_name(self, address: int) -> str | None:
+        """The name of the program's C function with this address, empty where it is not known; None for what is in no
+        known function of the program."""
+        function = self._image.function_at(address)
+        if function is None:
+            return None
+        known = ((one.name, one.address) for one in self._found.values())
+        return next((name for name, at in (*self._image.exported.items(), *known) if at == function.start), "")
+
     def _root(self, name: str) -> Recovered | None:
         finder = _FINDERS.get(name)
         if name not in self._found and finder is not None and self._may_try(finder):

@@ -78,9 +78,6 @@ def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
     from beamgdb.unwinding.c_arm32.functions import functions_of
     from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
-    # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
-    gdb.set_parameter("backtrace past-entry", True)
-
     try:
         with file.path.open("rb") as stream:
             elf = ELFFile(stream)

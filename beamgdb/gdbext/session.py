@@ -365,6 +365,9 @@ def _new(marked_at: int, pid: int) -> Session:
         reason = str(error)
     if symbol.roots is not None:
         symbol.roots.layout = layout
+    if identity.arch == "arm32":
+        # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
+        gdb.set_parameter("backtrace past-entry", True)
     # Of the JIT nothing is asked that the program's file tells: to read that takes time.
     build = _build() if identity.flavour != "jit" else None
     node = Node(memory, symbol, identity, layout, reason, build, symbol.roots)

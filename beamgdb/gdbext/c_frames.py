@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gdb
 from gdb.unwinder import Unwinder
 
-from beamgdb.gdbext import c_expressions, older_gdb, program_file, session
+from beamgdb.gdbext import c_expressions, program_file, session
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.session import Session
@@ -79,9 +79,6 @@ def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
 
     from beamgdb.unwinding.c_arm32.functions import functions_of
     from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
-
-    # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
-    older_gdb.set_on("backtrace past-entry")
 
     try:
         with file.path.open("rb") as stream:

@@ -14,7 +14,15 @@ import gdb
 from beamgdb.code.jit_interface import DESCRIPTOR
 from beamgdb.code.ranges import TABLE, WRITE_PTR
 from beamgdb.evidence.needed import ALL_SLOTS, FEW_SLOTS, may_be_proved
-from beamgdb.gdbext import c_expressions, core_files, core_program, debug_information, program_file, unnamed
+from beamgdb.gdbext import (
+    c_expressions,
+    core_files,
+    core_program,
+    debug_information,
+    older_gdb,
+    program_file,
+    unnamed,
+)
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
@@ -194,6 +202,13 @@ def is_beam() -> bool:
     return mark() is not None
 
 
+def is_interpreter() -> bool:
+    """Whether the program interprets Erlang code; known before it runs."""
+    if address_of("beam_ops") is not None:
+        return True
+    return address_of(MARK) is None and unnamed.program().is_interpreter
+
+
 def has_process() -> bool:
     """Whether there is a live process or a core file."""
     inferior = gdb.selected_inferior()
@@ -366,6 +381,9 @@ def _new(marked_at: int, pid: int) -> Session:
         image = unnamed.program().image
         symbol.roots = Roots(memory, image) if image is not None else None
     identity = read_identity(memory.try_read, symbol)
+    if identity.arch == "arm32":
+        # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
+        older_gdb.set_on("backtrace past-entry")
     # Of the JIT nothing is asked that the program's file tells: to read that takes time.
     build = _build() if identity.flavour != "jit" else None
 
@@ -425,6 +443,8 @@ def _again(before: Session) -> Session:
 
     layout = prove_more(node.memory, node.symbol, node.identity, node.layout)
     if layout is not node.layout:
-        before.node = Node(node.memory, node.symbol, node.identity, layout, "", node.build)
+        if node.roots is not None:
+            node.roots.layout = layout
+        before.node = Node(node.memory, node.symbol, node.identity, layout, "", node.build, node.roots)
         before.per_code, before.code_is_stale = PerCode(before.node), True
     return before

@@ -441,7 +441,8 @@ class BeamAsmUnwinder:
 
     def _call_of_process_main(self, slots: Iterable[int]) -> int | None:
         """Which of these stack slots has the address where a call of `process_main` returns to. Where no symbol tells
-        what that is: the outermost call, if the one below was left there by what it called itself."""
+        what that is: the outermost call, if the one below was left there by what it called itself, or is the same: on
+        64-bit ARM the C function saves where it returns to, before it jumps to the fragment."""
         known, memory = self._node.symbol("process_main"), self._node.memory
         calls: list[tuple[int, int, int]] = []
         for slot in slots:
@@ -451,6 +452,6 @@ class BeamAsmUnwinder:
                 calls.append((slot, return_address, called))
         if known is not None:
             return calls[0][0] if calls else None
-        own = range(calls[-1][2], calls[-1][2] + SIZE_OF_MAIN) if calls else ()
+        own = (*range(calls[-1][2], calls[-1][2] + SIZE_OF_MAIN), calls[-1][1]) if calls else ()
         return calls[-1][0] if calls and (len(calls) == 1 or calls[-2][1] in own) else None
 

@@ -17,7 +17,7 @@ from typing import Any
 import gdb
 
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
-_PLACE = re.compile(r"^(\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
+_PLACE = re.compile(r"^(-?\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
 _PC, _SP = ("pc", "rip", "eip"), ("sp", "rsp", "esp")
 _UNSIGNED = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsigned long long"}
 
@@ -113,7 +113,9 @@ def locations(point: gdb.Breakpoint) -> Iterable[Any]:
         return point.locations
     command = "info breakpoints" if point.number > 0 else "maintenance info breakpoints"
     said = gdb.execute(f"{command} {point.number}", to_string=True)
-    return [_Location(number, int(address, 16), on == "y") for number, on, address in _PLACE.findall(said)]
+    found = [_Location(number, int(address, 16), on == "y") for number, on, address in _PLACE.findall(said)]
+    # Where there is a line for each place, it stands behind one for the breakpoint.
+    return [one for one in found if "." in one.number] or found
 
 
 def set_on(parameter: str) -> None:

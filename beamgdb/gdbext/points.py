@@ -6,6 +6,7 @@ from typing import Any
 
 import gdb
 
+from beamgdb.gdbext import front_end
 from beamgdb.gdbext.c_expressions import in_c
 from beamgdb.gdbext.extension import extension
 
@@ -22,6 +23,8 @@ class InternalPoint(gdb.Breakpoint):
 class Asked(InternalPoint):
     """One that is asked whether to stop the target. If Ctrl-C comes meanwhile it stops, whatever the answer is."""
 
+    is_passing = False
+    """Whether a stop here would be no end of what GDB was told to do."""
     has_agreed = False
     """Whether the answer was to stop. GDB takes any error for that, and Ctrl-C may raise one before `stop` begins."""
     _noted = 0
@@ -41,6 +44,9 @@ class Asked(InternalPoint):
         if extension().interruptions != before:
             return True
         self.has_agreed = wanted
+        # Of a silent stop front ends that speak GDB/MI are told neither where nor why it is.
+        if wanted and not self.is_passing and front_end.speaks_mi():
+            self.silent = False
         return wanted
 
     def has_stopped_unasked(self) -> bool:

@@ -145,6 +145,18 @@ def test_what_front_ends_of_gdb_mi_see(gdb: Gdb) -> None:
     gdb.mi("-stack-select-frame 0")
 
 
+def test_places_of_a_breakpoint_of_our_own(gdb: Gdb) -> None:
+    """GDB 10 tells of them only in a table."""
+    code = (
+        "from beamgdb.gdbext import older_gdb",
+        'point = gdb.Breakpoint("*$pc", internal=True)',
+        "place = gdb.newest_frame().pc()",
+        "print([(one.address == place, one.enabled) for one in older_gdb.locations(point)])",
+        "point.delete()",
+    )
+    assert gdb.cmd(f"python {'; '.join(code)}") == "[(True, True)]\n"
+
+
 def test_breakpoints_that_the_processor_has_no_more_room_for(gdb: Gdb) -> None:
     for function in ("price/1", "total/2", "order/3", "open/1"):
         gdb.cmd(f"beam-break shop:{function}")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from tests.gdb.conftest import reached
 from tests.gdb.stages import SOON, go_to
 from tests.harness.erl import running_node
-from tests.harness.gdb import Gdb, GdbError
+from tests.harness.gdb import GDBINIT, REPOSITORY, Gdb, GdbError
+
+PAYLOAD = '[payload,"of",<<"round">>]'
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +93,49 @@ def test_breakpoints(gdb: Gdb) -> None:
     assert made["fullname"].endswith("stages.erl")
     stop = gdb.go("continue", timeout=SOON)
     assert stop.results["frame"]["func"] == "stages:leaf/3"
+
+
+def test_a_step_is_one_stop(gdb: Gdb) -> None:
+    stop = gdb.go("beam-next")
+    assert stop.results["frame"]["func"] == "stages:leaf/3"
+    assert stop.results["thread-id"]
+    with pytest.raises(TimeoutError):
+        gdb.wait_stop(timeout=0.2)
+
+
+def configurations() -> list[dict[str, Any]]:
+    """Those of the `launch.json` in the README."""
+    readme = (REPOSITORY / "README.md").read_text()
+    (text,) = re.findall(r"^    \{\n(?:     .*\n)+    \}\n", readme, re.M)
+    found: list[dict[str, Any]] = json.loads(dedent(text))["configurations"]
+    return found
+
+
+def test_what_vs_code_does_by_the_readmes_launch_json(ebin: Path) -> None:
+    """It sends these commands for a click on "attach", a function breakpoint, "continue", and what it shows then."""
+    attach, core = configurations()
+    assert {attach["type"], core["type"]} == {"cppdbg"}
+    assert core["miDebuggerArgs"] == attach["miDebuggerArgs"]
+    words = shlex.split(attach["miDebuggerArgs"].replace("/path/to/gdbinit", str(GDBINIT)))
+    with running_node(ebin, "stages:start()") as node, Gdb(*words, load=None) as session:
+        assert Path(attach["program"]).name == node.release.beam.name
+        for command in attach["setupCommands"]:
+            session.mi(command["text"])
+        session.mi(f"-file-exec-and-symbols {node.release.beam}")
+        made = session.mi("-break-insert -f stages:in_catch/2")["bkpt"]
+        session.mi(f"-target-attach {node.pid}")
+        session.wait_stop()
+        session.mi("-exec-continue")
+        stop = session.wait_stop()
+        assert (stop.reason, stop.results["bkptno"]) == ("breakpoint-hit", made["number"])
+        assert stop.results["frame"]["func"] == "stages:in_catch/2"
+        thread = stop.results["thread-id"]
+        frames = session.mi(f"-stack-list-frames --thread {thread} 0 2")["stack"]
+        assert all(Path(frame["fullname"]).is_file() for frame in frames)
+        listed = session.mi(f"-stack-list-variables --thread {thread} --frame 0 --simple-values")["variables"]
+        assert next(one["value"] for one in listed if one["name"] == "x1") == PAYLOAD
+        session.mi(f"-var-create --thread {thread} --frame 0 payload * x1")
+        children = session.mi("-var-list-children --all-values payload")["children"]
+        assert [(one["exp"], one["value"]) for one in children] == [
+            ("[1]", "payload"), ("[2]", '"of"'), ("[3]", '<<"round">>'),
+        ]  # fmt: skip

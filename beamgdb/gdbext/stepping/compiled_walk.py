@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 import gdb
 
 from beamgdb.beamasm.flow import Control, FunctionFlow
-from beamgdb.gdbext import code_memory, events, front_end, session
+from beamgdb.gdbext import code_memory, events, session
 from beamgdb.gdbext.breakpoints import compiled
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping import position as positions
@@ -134,8 +134,7 @@ class _Journey:
     def _arrived(self, point: _Point) -> bool:
         """The leg has ended at a point; whether the target is to stop there."""
         self._go_on()
-        # Of a silent stop front ends that speak GDB/MI are told neither where nor why it is.
-        point.silent = not (self._is_over and front_end.speaks_mi())
+        point.is_passing = not self._is_over
         return not self._leg
 
 

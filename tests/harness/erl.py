@@ -73,7 +73,7 @@ def installed_release() -> Release:
 
 
 def compile_beams(ebin: Path, otp: int | None = None) -> None:
-    """Compile `tests/erl` into the folder `ebin`, for any architecture and the release `otp`, else the installed one."""
+    """Compile `tests/erl` into the folder `ebin`, for any architecture and a release, else the installed one."""
     options = FOR_ALL if otp is not None and otp < installed_release().otp else ()
     _succeed(["erlc", *options, "-o", str(ebin), *map(str, sorted((TESTS / "erl").glob("*.erl")))])
 

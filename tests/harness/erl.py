@@ -17,6 +17,7 @@ from jit.otp.erlc import FOR_ALL
 from tests.harness.patience import PATIENCE
 
 TESTS = Path(__file__).resolve().parent.parent
+GLUE = TESTS.parent / "jit" / "erts" / "glue"
 READY = "node is ready"
 
 _NO_FLAGS = {"ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
@@ -80,10 +81,10 @@ def compile_beams(ebin: Path, otp: int | None = None) -> None:
 
 def compile_nifs(ebin: Path, compiler: str = "gcc") -> None:
     """Compile `tests/nif` into the folder `ebin`, for the architecture of a C compiler."""
-    include = installed_release().root / "usr" / "include"
+    folders = [f"-I{installed_release().root / 'usr' / 'include'}", f"-I{GLUE}"]
     for source in sorted((TESTS / "nif").glob("*.c")):
         library = ebin / f"{source.stem}.so"
-        _succeed([compiler, "-shared", "-fPIC", "-O1", "-g", f"-I{include}", str(source), "-o", str(library)])
+        _succeed([compiler, "-shared", "-fPIC", "-O1", "-g", *folders, str(source), "-o", str(library)])
 
 
 @contextmanager

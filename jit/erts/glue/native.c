@@ -652,4 +652,6 @@ static ErlNifFunc functions[] = {
     {"raise", 1, experiment_raise, 0},
 };
 
+#include "any_release.h"
+
 ERL_NIF_INIT(native, functions, load, NULL, upgrade, NULL)

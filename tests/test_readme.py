@@ -117,10 +117,10 @@ def test_gdb_with_native_code(folder: Path) -> None:
 def test_the_node_of_the_demo() -> None:
     """Where its process is stopped is chance; what is known of the node is not, nor of the code."""
     printed = dict(exchanges(shell("python -m demo", REPOSITORY).splitlines(), "(gdb) "))
-    session = block("==> erlc demo/shop.erl")
-    if installed_release().erts == "15.2.7":
-        for debian_12, debian_13 in (("25, erts 13.1.5", "27, erts 15.2.7"), ("otp-25.2.3", "otp-27.3.4.1")):
-            session = [line.replace(debian_12, debian_13) for line in session]
-    shown = dict(exchanges(session, "(gdb) "))
+    shown = dict(exchanges(block("==> erlc demo/shop.erl"), "(gdb) "))
+    # The README shows Debian 12; another one has other numbers.
+    is_shown = shown["beam-info"][0].endswith(f"erts {installed_release().erts}")
+    varying = re.compile(r"(?!)" if is_shown else r"\d+(\.\d+)*")
     for command in ("beam-info", "break -function shop:price/1"):
-        assert_shown(shown[command], "\n".join(printed[command]))
+        expected = [varying.sub("N", CHANGING.sub("N", line)) for line in shown[command]]
+        assert_shown(expected, varying.sub("N", CHANGING.sub("N", "\n".join(printed[command]))))

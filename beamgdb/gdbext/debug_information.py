@@ -29,6 +29,10 @@ CHECKED = 1000
 """Processes that are looked at to see whether fields may lie as they do in a similar build."""
 
 
+WITHOUT_STACK = ("GC", "EXITING", "FREE")
+"""States in which a process may have none, or one that is just being moved."""
+
+
 class _Told(set[str]):
     """Files of which the user has been told that they are of no use."""
 
@@ -66,7 +70,8 @@ def contradiction(node: Node) -> str | None:
     try:
         for process in islice(node.processes, CHECKED):
             count += 1
-            if not node.processes.holds(process) or not (process.has_sound_stack() or process.has("GC")):
+            is_sound = process.has_sound_stack() or any(map(process.has, WITHOUT_STACK))
+            if not is_sound or not node.processes.holds(process):
                 return f"process {count} at {process.address:#x} makes no sense by it"
     except (Unreadable, Unavailable, KeyError) as error:
         return f"the table of processes makes no sense by it: {error}"

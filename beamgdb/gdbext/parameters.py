@@ -105,11 +105,11 @@ class _LayoutFrom(gdb.Parameter):
     set_doc = "Set a beam.smp with debug information whose build is like the program's."
     show_doc = "Show the beam.smp whose debug information tells where fields lie."
     __doc__ = (
-        "For a program without debug information and without a built-in table:\n"
-        "where fields lie in its structures is taken from the debug information of\n"
-        "this file. Release, architecture, flavour, options and word size must be\n"
-        "the program's; in what else they differ is told. A file with which the\n"
-        "program's processes make no sense is refused. Without FILE, there is none."
+        "Where fields lie in the program's structures is then taken from the debug\n"
+        "information of this file, and not from what beamgdb has. Release,\n"
+        "architecture, flavour, options and word size must be the program's; in\n"
+        "what else they differ is told. A file with which the program's processes\n"
+        "make no sense is refused. Without FILE, there is none."
     )
 
     def __init__(self) -> None:

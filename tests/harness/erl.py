@@ -17,6 +17,7 @@ from jit.otp.erlc import FOR_ALL
 from tests.harness.patience import PATIENCE
 
 TESTS = Path(__file__).resolve().parent.parent
+GLUE = TESTS.parent / "jit" / "erts" / "glue"
 READY = "node is ready"
 
 _NO_FLAGS = {"ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
@@ -73,7 +74,7 @@ def installed_release() -> Release:
 
 
 def compile_beams(ebin: Path, otp: int | None = None) -> None:
-    """Compile `tests/erl` into the folder `ebin`, for any architecture, and the release `otp` or the installed one."""
+    """Compile `tests/erl` into the folder `ebin`, for any architecture and a release, else the installed one."""
     options = FOR_ALL if otp is not None and otp < installed_release().otp else ()
     _succeed(["erlc", *options, "-o", str(ebin), *map(str, sorted((TESTS / "erl").glob("*.erl")))])
 
@@ -86,10 +87,10 @@ def compile_demo(ebin: Path) -> Path:
 
 def compile_nifs(ebin: Path, compiler: str = "gcc") -> None:
     """Compile `tests/nif` into the folder `ebin`, for the architecture of a C compiler."""
-    include = installed_release().root / "usr" / "include"
+    folders = [f"-I{installed_release().root / 'usr' / 'include'}", f"-I{GLUE}"]
     for source in sorted((TESTS / "nif").glob("*.c")):
         library = ebin / f"{source.stem}.so"
-        _succeed([compiler, "-shared", "-fPIC", "-O1", "-g", f"-I{include}", str(source), "-o", str(library)])
+        _succeed([compiler, "-shared", "-fPIC", "-O1", "-g", *folders, str(source), "-o", str(library)])
 
 
 @contextmanager

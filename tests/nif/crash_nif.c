@@ -12,4 +12,6 @@ static ERL_NIF_TERM read_null(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[
 
 static ErlNifFunc functions[] = {{"read_null", 1, read_null, 0}};
 
+#include "any_release.h"
+
 ERL_NIF_INIT(crash, functions, NULL, NULL, NULL, NULL)

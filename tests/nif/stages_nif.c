@@ -28,4 +28,6 @@ static ErlNifFunc functions[] = {
     {"dirty_c_function", 1, dirty_c_function, ERL_NIF_DIRTY_JOB_CPU_BOUND},
 };
 
+#include "any_release.h"
+
 ERL_NIF_INIT(stages, functions, NULL, NULL, NULL, NULL)

@@ -21,4 +21,6 @@ static ERL_NIF_TERM print(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
 
 static ErlNifFunc functions[] = {{"print", 1, print, 0}};
 
+#include "any_release.h"
+
 ERL_NIF_INIT(words, functions, NULL, NULL, NULL, NULL)

@@ -16,6 +16,7 @@
 #include "object.h"
 #include "vm.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,12 +190,26 @@ static Word resolve_literal(Word state, unsigned long index)
     return get(ADDRESS(state, LoaderState_beam), index);
 }
 
+/* A number in digits, or the largest. Not strtoul: headers of glibc 2.38 and later have that call a function which older
+ * C libraries lack. */
+static unsigned long number_in(const char *digits)
+{
+    unsigned long number = 0;
+
+    for (; *digits >= '0' && *digits <= '9'; digits++) {
+        if (number > (ULONG_MAX - 9) / 10)
+            return ULONG_MAX;
+        number = 10 * number + (unsigned long)(*digits - '0');
+    }
+    return number;
+}
+
 /* Names of jit/erts/arm32/symbols.py. */
 static Word resolve(void *context, const char *name, int *found)
 {
     Word state = (Word)context;
     const char *colon = strchr(name, ':');
-    unsigned long index = colon ? strtoul(colon + 1, NULL, 10) : 0;
+    unsigned long index = colon ? number_in(colon + 1) : 0;
 
     *found = 1;
     if (strcmp(name, "call_nif") == 0)
@@ -636,5 +651,7 @@ static ErlNifFunc functions[] = {
     {"word", 1, experiment_word, 0},
     {"raise", 1, experiment_raise, 0},
 };
+
+#include "any_release.h"
 
 ERL_NIF_INIT(native, functions, load, NULL, upgrade, NULL)

@@ -54,7 +54,7 @@ def _atoms(seen: Seen, segments: int) -> dict[str, Field]:
     named = [at for at in range(0, window, seen.word) if _are_known(seen, atoms, at)]
     sized = [
         at for at in range(0, window, 2)
-        if all(seen.number(atom + at, 2) == len(name) for atom, name in zip(atoms, KNOWN, strict=False))
+        if all(seen.number(atom + at, 2) == len(name) for atom, name in zip(atoms, KNOWN))
     ]  # fmt: skip
     hashed = [place for place in product(named, sized) if _is_hashed(seen, atoms, *place)]
     names = only((at for at, _ in hashed), "Atom.name")
@@ -70,7 +70,7 @@ def _are_known(seen: Seen, atoms: Sequence[int], at_name: int) -> bool:
     """Whether the names of the first atoms lie where their words there point to."""
     return all(
         seen.memory.try_read(seen.memory.word(atom + at_name), len(name)) == name
-        for atom, name in zip(atoms, KNOWN, strict=False)
+        for atom, name in zip(atoms, KNOWN)
     )
 
 

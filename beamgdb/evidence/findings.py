@@ -24,7 +24,7 @@ class NotProved(Exception):
     """A field could not be proved; the text, a part of a line, says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
     """A VM that is looked at. `near` is the table of a VM like it. `slots` are read of the process table at most."""
 

@@ -58,11 +58,11 @@ def _stacks(seen: Seen, found: Findings) -> None:
     if len(ordered) != len(names):
         raise NotProved(f"{len(ordered)} places for Process.stop and what is below it")
     chain = [processes.at(at) for at in (ends[0], *ordered, ends[1])]
-    for low, high in zip(chain, chain[1:], strict=False):
-        pairs = list(zip(low, high, strict=True))
+    for low, high in zip(chain, chain[1:]):
+        pairs = list(zip(low, high))
         if not most(one <= other for one, other in pairs) or not differ((b - a for a, b in pairs), SOME):
             raise NotProved("the order of Process.htop and Process.stop")
-    found.add("Process", processes.how, {name: Field(at, seen.word) for name, at in zip(names, ordered, strict=True)})
+    found.add("Process", processes.how, {name: Field(at, seen.word) for name, at in zip(names, ordered)})
 
 
 def _states(seen: Seen, found: Findings) -> None:
@@ -137,7 +137,7 @@ def prove_arity(seen: Seen, found: Findings) -> None:
     processes = Processes(seen, found)
     at_i, at_current = (found.offset("Process", name) for name in ("i", "current"))
     wanted: dict[int, int] = {}
-    for address, goes_on, noted in zip(processes.words, processes.at(at_i), processes.at(at_current), strict=True):
+    for address, goes_on, noted in zip(processes.words, processes.at(at_i), processes.at(at_current)):
         if not noted:
             wanted[address] = 0
         elif goes_on == noted + MFA_WORDS * seen.word:

@@ -141,7 +141,7 @@ def _is_above(processes: Processes, named: Mapping[str, Field], low: str, high: 
     """Whether one of two fields is never below the other one, and often above."""
     if not {low, high} <= named.keys():
         return False
-    pairs = list(zip(processes.at(named[low].offset), processes.at(named[high].offset), strict=True))
+    pairs = list(zip(processes.at(named[low].offset), processes.at(named[high].offset)))
     return most(one <= other for one, other in pairs) and differ((other - one for one, other in pairs), ENOUGH // 2)
 
 

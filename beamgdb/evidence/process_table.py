@@ -61,8 +61,8 @@ def prove(seen: Seen, found: Findings) -> None:
 
 def prove_order(seen: Seen, found: Findings) -> None:
     """How the tables spread ids over their slots: `erts_code_purger` is <0.1.0>, and the width of a cache line is all
-    that there is to know. The numbers that follow the mask are those for slots. Behind them are such for the ids of free
-    slots, which may be the same."""
+    that there is to know. The numbers that follow the mask are those for slots. Behind them are such for the ids of
+    free slots, which may be the same."""
     proc, port = (seen.variable(name) for name in ("erts_proc", "erts_port"))
     tab, at_mask = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "pix_mask"))
     slots = _slots(seen, seen.memory.word(proc + tab), FIRST_SLOTS)

@@ -75,10 +75,10 @@ def _heaps(processes: Processes, found: Findings) -> None:
             continue
         for at_end in places:
             high = first(at_end)
-            sizes = [(top - base) // word for base, top in zip(low, high, strict=True)]
+            sizes = [(top - base) // word for base, top in zip(low, high)]
             if not 0 < sizes[0] < 1 << 32 or not differ(sizes, SOME) or (high[0] - low[0]) % word:
                 continue
-            told = [place for place in places if most(a == b for a, b in zip(first(place), sizes, strict=True))]
+            told = [place for place in places if most(a == b for a, b in zip(first(place), sizes))]
             if told:
                 pairs[at, at_end] = told
     heap, hend = only((one for one, _ in pairs), "Process.heap"), only((one for _, one in pairs), "Process.hend")
@@ -93,7 +93,7 @@ def within_heaps(processes: Processes, found: Findings) -> Iterator[int]:
     word = processes.seen.word
     for at in processes.places:
         words = processes.at(at)
-        if most(a <= b <= c and b % word == 0 for a, b, c in zip(low, words, high, strict=True)):
+        if most(a <= b <= c and b % word == 0 for a, b, c in zip(low, words, high)):
             yield at
 
 
@@ -102,7 +102,7 @@ def _registrations(processes: Processes, found: Findings) -> None:
     seen, word = processes.seen, processes.seen.word
     places = {}
     for at in processes.places:
-        registered = {one: address for one, address in zip(processes.at(at), processes.words, strict=True) if one}
+        registered = {one: address for one, address in zip(processes.at(at), processes.words) if one}
         if len(registered) >= ENOUGH and (fields := _registration(seen, found, registered)):
             places[at] = fields
     reg = only(places, "Process.common.u.alive.reg")
@@ -151,7 +151,7 @@ def _initial_calls(processes: Processes, found: Findings) -> None:
     seen, word = processes.seen, processes.seen.word
     places = []
     for at in processes.places[:-2]:
-        calls = list(zip(*(processes.at(at + n * word) for n in range(3)), strict=True))
+        calls = list(zip(*(processes.at(at + n * word) for n in range(3))))
         if most(is_mfa(seen, found, call) for call in calls) and differ(calls, SOME):
             places.append(at)
     at = only(places, "Process.u.initial")
@@ -163,7 +163,7 @@ def _argument_registers(processes: Processes, found: Findings) -> None:
     """`arg_reg` points to registers that are part of the process, right behind, unless they are too many."""
     places = {}
     for at in processes.places:
-        distances = [one - address for one, address in zip(processes.at(at), processes.words, strict=True)]
+        distances = [one - address for one, address in zip(processes.at(at), processes.words)]
         common = max(set(distances), key=distances.count)
         if at < common <= at + ARGUMENT_REGISTERS and most(distance == common for distance in distances):
             places[at] = common
@@ -181,7 +181,7 @@ def states(processes: Processes) -> list[int]:
         numbers = processes.numbers(at, INT)
         levels = [one & PRIORITY_MASK for one in numbers]
         if (
-            most(level in PRIORITIES and one < MAX_STATE for one, level in zip(numbers, levels, strict=True))
+            most(level in PRIORITIES and one < MAX_STATE for one, level in zip(numbers, levels))
             and differ(levels, 3)
             and levels.count(NORMAL) > len(levels) // 2
         ):

@@ -14,7 +14,7 @@ SIZE = "sizeof"
 """Stands for the size of a structure among its fields."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LayoutRow:
     """Fields of a structure that came from the same `source`, by name; None: it is not known where they are."""
 

@@ -5,8 +5,11 @@ It has no shared fragments whose code names fields: a C compiler has put `proces
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
+from typing import Final
 
 from beamgdb.code.module_table import ModuleTable
 from beamgdb.code.ranges import LoadedNow
@@ -15,6 +18,7 @@ from beamgdb.evidence.modules import sampled
 from beamgdb.evidence.processes import SOME, Processes, is_mfa, states, within_heaps
 from beamgdb.interpreter import operations
 from beamgdb.interpreter.operations import Operation, Unsupported
+from beamgdb.interpreter.process_main import BEHIND_HANDLERS
 from beamgdb.machine_code.arm32 import Arm32Instruction, Transfer, decode
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
@@ -37,6 +41,14 @@ LARGEST = 1 << 20
 
 BEGINNING = 200
 """Bytes of `process_main` in which it takes its registers from its argument."""
+
+_STORED: Final = re.compile(r"\[(\w+), #(0x[0-9a-f]+|\d+)\]")
+_ARITY: Final = re.compile(r"\[\w+, #-(?:0x)?4\]")
+_WIDTHS: Final = {"str": 4, "strb": 1}
+
+NEAR = 10
+"""Instructions within which what belongs together stands."""
+
 
 def prove(seen: Seen, found: Findings) -> None:
     """All of this. What is given up is not missed by the rest."""
@@ -123,13 +135,7 @@ def _noted(seen: Seen, code: bytes, start: int, thumb: bool) -> set[int]:
 
 def _before_calls(code: bytes, start: int, thumb: bool) -> Iterator[Arm32Instruction]:
     """Instructions up to the first that calls or ends."""
-    at = 0
-    while at < len(code):
-        instruction = decode(code[at : at + 4], start + at, thumb)
-        if instruction.control in (Transfer.CALL, Transfer.STOP):
-            return
-        yield instruction
-        at += instruction.size
+    return takewhile(lambda one: one.control not in (Transfer.CALL, Transfer.STOP), _all(code, start, thumb))
 
 
 def prove_arity(seen: Seen, found: Findings) -> None:
@@ -142,16 +148,54 @@ def prove_arity(seen: Seen, found: Findings) -> None:
             wanted[address] = 0
         elif goes_on == noted + MFA_WORDS * seen.word:
             wanted[address] = seen.memory.word(noted + (MFA_WORDS - 1) * seen.word)
-    if not differ(wanted.values(), 3):
-        raise NotProved("too few processes wait to go on with arguments: Process.arity")
-    places = {
-        at: width
-        for width in (1, seen.word)
-        for at in range(0, len(processes.places) * seen.word, width)
-        if all(seen.number(address + at, width) == count for address, count in wanted.items())
+    fits = {
+        (at, width)
+        for at, width in _arities_in_code(seen, at_current)
+        if most(seen.number(address + at, width) == count for address, count in wanted.items())
     }
-    at = only(places, "Process.arity")
-    found.add("Process", f"{len(wanted)} processes", {"arity": Field(at, places[at])})
+    at = only((at for at, _ in fits), "Process.arity")
+    width = only((width for _, width in fits), "Process.arity")
+    found.add("Process", f"the code of process_main and {len(wanted)} processes", {"arity": Field(at, width)})
+
+
+def _arities_in_code(seen: Seen, at_current: int) -> set[tuple[int, int]]:
+    """Where, and how wide, the arity of a function is stored beside the place where the function is noted: it is the
+    word before the function's first instruction."""
+    if seen.arch != "arm32":
+        return set()
+    start = seen.variable("process_main") & ~1
+    end = max(one.handler for one in operations.read(seen.memory, seen.near, seen.symbol)) + BEHIND_HANDLERS
+    if not start < end <= start + LARGEST:
+        return set()
+    raw, found = seen.memory.read(start, end - start), set()
+    for thumb in (True, False):
+        code = list(_all(raw, start, thumb))
+        for number, one in enumerate(code):
+            place = _STORED.fullmatch(one.operands[1]) if one.stem in _WIDTHS and len(one.operands) == 2 else None
+            if place is None or place[1] == "sp":
+                continue
+            before, around = code[max(0, number - NEAR) : number], code[max(0, number - NEAR) : number + NEAR]
+            is_arity = any(
+                other.stem == "ldr" and other.operands[0] == one.operands[0] and _ARITY.fullmatch(other.operands[1])
+                for other in before
+            )
+            notes = any(
+                other.stem == "str" and (noted := _STORED.fullmatch(other.operands[1])) is not None
+                and noted[1] == place[1] and int(noted[2], 0) == at_current
+                for other in around if len(other.operands) == 2
+            )  # fmt: skip
+            if is_arity and notes and int(place[2], 0) != at_current:
+                found.add((int(place[2], 0), _WIDTHS[one.stem]))
+    return found
+
+
+def _all(code: bytes, start: int, thumb: bool) -> Iterator[Arm32Instruction]:
+    """All that may be instructions."""
+    at = 0
+    while at < len(code):
+        instruction = decode(code[at : at + 4], start + at, thumb)
+        yield instruction
+        at += instruction.size
 
 
 def _registers(seen: Seen, found: Findings) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from beamgdb.code import ranges
 from beamgdb.code.code_ix import CODE_INDICES, code_index
@@ -78,7 +77,7 @@ def _bounds(seen: Seen, first: Record) -> tuple[Bounds, ...]:
         words = seen.memory.words(table["modules"], 2 * table["n"])
     except Unreadable:
         return ()
-    is_sorted = all(one <= other for one, other in pairwise(words)) and differ(words[::2], len(words) // 2)
+    is_sorted = all(one <= other for one, other in zip(words, words[1:])) and differ(words[::2], len(words) // 2)
     return tuple((start, end) for start, end in batched(words) if start < end) if is_sorted else ()
 
 
@@ -113,7 +112,7 @@ def _names(seen: Seen, found: Findings, start: int, end: int, at_count: int, at:
     functions = seen.words_or_none(start + at, count + 1)
     if functions is None or not start + at + (count + 1) * seen.word <= functions[0] < functions[-1] <= end:
         return []
-    if any(one >= other for one, other in pairwise(functions)):
+    if any(one >= other for one, other in zip(functions, functions[1:])):
         return []
     some = sorted({0, count // 2, count - 1})
     heads = [seen.words(functions[n], 2 * MFA_WORDS * seen.word) for n in some]

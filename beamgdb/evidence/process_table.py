@@ -61,8 +61,8 @@ def prove(seen: Seen, found: Findings) -> None:
 
 def prove_order(seen: Seen, found: Findings) -> None:
     """How the tables spread ids over their slots: `erts_code_purger` is <0.1.0>, and the width of a cache line is all
-    that there is to know. Numbers of this kind come twice, for slots and for the ids of free ones. Those come behind;
-    as they never change, either would do where they are the same."""
+    that there is to know. The numbers that follow the mask are those for slots. Behind them are such for the ids of
+    free slots, which may be the same."""
     proc, port = (seen.variable(name) for name in ("erts_proc", "erts_port"))
     tab, at_mask = (found.offset("ErtsPTab", f"r.o.{name}") for name in ("tab", "pix_mask"))
     slots = _slots(seen, seen.memory.word(proc + tab), FIRST_SLOTS)
@@ -78,7 +78,8 @@ def prove_order(seen: Seen, found: Findings) -> None:
         "pix_cli_shift": {table: size - line for table, size in bits.items()},
     }
     for name, values in wanted.items():
-        places = range(at_mask + INT, seen.window("ErtsPTab"), INT)
+        # Three masks and two shifts, as wide as they may be.
+        places = range(at_mask + INT, at_mask + 3 * seen.word + 2 * INT, INT)
         has = (at for at in places if all(seen.number(table + at, INT) == value for table, value in values.items()))
         at = next(has, None)
         if at is None:

@@ -46,7 +46,9 @@ class Processes:
             raise NotProved(f"there are {len(self.words)} processes")
 
     def at(self, place: int) -> list[int]:
-        """The word there of each."""
+        """The word there of each. Raises `NotProved` for a place outside."""
+        if place not in self.places:
+            raise NotProved(f"no word of a process at {place}")
         return [words[place // self.seen.word] for words in self.words.values()]
 
     def numbers(self, place: int, size: int) -> list[int]:

@@ -82,7 +82,7 @@ def _exports(seen: Seen, found: Findings) -> None:
 
 def _mfa(seen: Seen, found: Findings, address: int) -> tuple[bytes | None, bytes | None, int]:
     """The text of module and function, and the arity, in an `ErtsCodeMFA`."""
-    module, function, arity = seen.words(address, MFA_WORDS * seen.word)
+    module, function, arity = seen.memory.words(address, MFA_WORDS)
     return atom_text(seen, found, module), atom_text(seen, found, function), arity
 
 

@@ -423,13 +423,15 @@ def _layout(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int
         return debug_information.layout(identity) or for_identity(identity), ""
     except (NoLayout, ValueError) as error:
         reason = str(error)
-    # Not before it is needed: it loads a disassembler.
-    from beamgdb.evidence.proof import prove
-
     try:
+        # Not before it is needed: it loads a disassembler.
+        from beamgdb.evidence.proof import prove
+
         return prove(memory, symbol, identity, slots), ""
     except NoLayout as error:
         return None, f"{reason}; {error}"
+    except ImportError:
+        return None, f"{reason}; without a disassembler nothing can be proved"
 
 
 def _again(before: Session) -> Session:

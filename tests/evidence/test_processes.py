@@ -141,6 +141,15 @@ def test_states_have_priorities_that_differ() -> None:
     assert processes.states(Processes(seen, Findings(processes=addresses))) == []
 
 
+def test_what_code_names_outside_of_a_process_is_nothing() -> None:
+    image, addresses = made()
+    seen = Seen(image.memory, image.symbols.get, "x86_64", False, LAYOUT, 1 << 10)
+    one = Processes(seen, Findings(processes=addresses))
+    for place in (-8, 4, 1 << 20):
+        with pytest.raises(NotProved, match="no word of a process"):
+            one.at(place)
+
+
 def test_one_place() -> None:
     assert only([8, 8], "Atom.name") == 8
     with pytest.raises(NotProved, match=r"no place for Atom\.name"):

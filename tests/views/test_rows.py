@@ -25,6 +25,7 @@ from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
+from jit.otp.layouts.resolve import StructLayout
 from jit.otp.tags import NIL
 from tests.vm.test_node import ENTRY, A, B, C, loaded, waiting
 
@@ -184,6 +185,26 @@ def test_registers() -> None:
     assert [registers.line(row) for row in rows] == ["x0   1", "x1   <not available>"]
     assert registers.line(rows[0], raw=8) == "x0   0x000000000000001f 1"
     assert registers.line(FloatRow("f0", 1.5)) == "f0   1.5"
+
+
+def test_where_fields_came_from() -> None:
+    table = loaded().node.layout
+    here = list(layouts.rows(table))
+    assert layouts.LayoutRow("Range", table.origin, ("end", "start", "sizeof")) in here
+    assert {row.source for row in here} == {table.origin}
+    fields = {"start": table.field("Range", "start")}
+    proved = replace(
+        table, structs={"Range": StructLayout(None, fields)}, evidence={"Range": {"start": "proved by 9 modules"}}
+    )
+    rows = [row for row in layouts.rows(proved) if row.struct == "Range"]
+    assert rows == [
+        layouts.LayoutRow("Range", "proved by 9 modules", ("start",)), layouts.LayoutRow("Range", None, ("end",)),
+    ]  # fmt: skip
+    assert [line for row in rows for line in layouts.lines(row, PLAIN)] == [
+        "Range: proved by 9 modules", "    start", "Range: unknown", "    end",
+    ]  # fmt: skip
+    with pytest.raises(KeyError, match="Range: unknown in"):
+        proved.size("Range")
 
 
 @pytest.mark.parametrize("build", ["opt", "debug"])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import gdb
 
@@ -64,7 +64,7 @@ def name() -> str | None:
     return asked[key]
 
 
-class _Executables(dict[tuple[int, str | None], str | None]):
+class _Executables(dict[tuple[int, Optional[str]], Optional[str]]):
     """The program of each inferior, by its number and the file of its symbols."""
 
 

@@ -5,6 +5,8 @@ Source: `Macro.inspect_atom/3` and `classify_atom/1` (macro.ex), `Code.Identifie
 are always escaped, also where Elixir would not.
 """
 
+from __future__ import annotations
+
 import re
 import sys
 import unicodedata

@@ -4,6 +4,8 @@ Structs show their fields, whatever an implementation of `Inspect` would make of
 target's code knows that of their definition. What is no term looks as in `text`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 

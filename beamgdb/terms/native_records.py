@@ -4,6 +4,8 @@ A record holds its values, and a pointer to its definition, a literal that has t
 in the order of the VM's numbers of atoms; the definition tells also the order in which the source has them.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from beamgdb.terms.source import Malformed, Source

@@ -183,13 +183,14 @@ def watch_code() -> None:
 
 def _new_point() -> CodeChanged | None:
     """What tells of new code: known by its symbol before the program runs, else once the VM is up."""
-    for function in (REGISTER_CODE, COMMIT_CODE):
+    interpreted = session.is_interpreter()
+    for function in (REGISTER_CODE, COMMIT_CODE) if interpreted else (REGISTER_CODE,):
         if session.address_of(function) is not None:
             return CodeChanged(function, f"-function {function}")
+    function = COMMIT_CODE if interpreted else REGISTER_CODE
     current = session.known()
     if current is None or current.node.roots is None or is_core():
         return None
-    function = COMMIT_CODE if current.node.is_interpreter else REGISTER_CODE
     address = current.node.roots(function)
     return CodeChanged(function, unnamed.location(address)) if address is not None else None
 

@@ -177,6 +177,13 @@ def is_beam() -> bool:
     return mark() is not None
 
 
+def is_interpreter() -> bool:
+    """Whether the program interprets Erlang code; known before it runs."""
+    if address_of("beam_ops") is not None:
+        return True
+    return address_of(MARK) is None and unnamed.program().is_interpreter
+
+
 def has_process() -> bool:
     """Whether there is a live process or a core file."""
     inferior = gdb.selected_inferior()

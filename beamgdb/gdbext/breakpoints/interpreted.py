@@ -384,13 +384,6 @@ def breakpoints() -> InterpretedBreakpoints:
     return extension().part(InterpretedBreakpoints)
 
 
-def is_interpreter() -> bool:
-    """Whether the program interprets Erlang code; known before it runs."""
-    if session.address_of("beam_ops") is not None:
-        return True
-    return session.address_of(session.MARK) is None and unnamed.program().is_interpreter
-
-
 def condition(location: BreakpointLocation, wanted: str) -> str:
     """The condition of GDB's breakpoint for a location in bytecode."""
     return f"${HIT}({_string(str(location))}{', ' + _string(wanted) if wanted else ''})"

@@ -71,7 +71,7 @@ class BeamBreak(Command):
         missing = location.missing(code)
         if missing:
             raise Unavailable(missing)
-        trapped = interpreted.is_interpreter()
+        trapped = session.is_interpreter()
         process, note = _process(arguments.process)
         request = Request(location, condition, process, trapped)
         number = _new(request, arguments.temporary)

@@ -25,7 +25,7 @@ WANTED        := $(sort $(foreach goal,$(GOALS),$(FOR_$(goal))))
 PACKAGES      := $(strip $(foreach one,$(WANTED),\
     $(if $(and $(findstring |,$(one)),$(filter $(subst |, ,$(one)),$(WANTED))),,$(one))))
 # Erlangs of other architectures and releases: see `python -m beamgdb.sandbox list`.
-SANDBOXES := armhf-25 armhf-27 arm64-27 amd64-25 amd64-27
+SANDBOXES := armhf-25 armhf-27 armhf-29 arm64-27 arm64-29 amd64-25 amd64-27 amd64-29
 VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 READY    := $(VENV)/.ready

@@ -26,7 +26,7 @@ WANTED        := $(sort $(foreach goal,$(GOALS),$(FOR_$(goal))))
 PACKAGES      := $(strip $(foreach one,$(WANTED),\
     $(if $(and $(findstring |,$(one)),$(filter $(subst |, ,$(one)),$(WANTED))),,$(one))))
 # Erlangs of other architectures and releases: see `python -m beamgdb.sandbox list`.
-SANDBOXES := armhf-25 armhf-27 arm64-27 amd64-25 amd64-27
+SANDBOXES := armhf-25 armhf-27 armhf-29 arm64-27 arm64-29 amd64-25 amd64-27 amd64-29
 # GDBs of other releases; the one that is installed here is not fetched.
 GDBS     := 10 13 16 18
 VENV     := .venv

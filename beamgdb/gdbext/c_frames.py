@@ -12,6 +12,7 @@ import gdb
 from gdb.unwinder import Unwinder
 
 from beamgdb.gdbext import c_expressions, program_file, session
+from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.session import Session
@@ -84,7 +85,9 @@ def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
         with file.path.open("rb") as stream:
             elf = ELFFile(stream)
             index = elf.get_section_by_name(".ARM.exidx")
-            if elf.get_section_by_name(".debug_frame") or (index and index["sh_size"] > WITHOUT_TABLES):
+            # GDB does not use the tables of a program that was moved to where it is in a core.
+            has_tables = index is not None and index["sh_size"] > WITHOUT_TABLES and not is_core()
+            if elf.get_section_by_name(".debug_frame") or has_tables:
                 return None
             functions = functions_of(stream)
     except (ELFError, OSError):

@@ -159,7 +159,13 @@ class Roots:
         return interpreter.variables(self._image, self._snapshot, known, words)
 
     def _exit_process(self) -> Found:
-        return {functions.EXIT: functions.exit_process(self._named)}
+        if self._known.flavour != "emu":
+            return {functions.EXIT: functions.exit_process(self._named)}
+        known = interpreter.operations(self._image, self._known)
+        if isinstance(known, str) or interpreter.CONTINUE_EXIT not in known.names:
+            return {functions.EXIT: "no operation is known to be continue_exit"}
+        place = known.handlers + known.names.index(interpreter.CONTINUE_EXIT) * self._image.word_size
+        return {functions.EXIT: functions.exit_process_of(self._image, self._image.pointers[place])}
 
     def _bifs(self) -> Found:
         return functions.bifs(self._named)

@@ -32,6 +32,9 @@ _X86_64_CONSTANT = re.compile(rb"[\x48\x49][\xb8-\xbf](.{8})", re.DOTALL)
 LARGEST_COMMIT = 256
 """Bytes of `erts_commit_staging_code_ix` at most (code_ix.c): it has a dozen lines."""
 
+HANDLER = 64
+"""Bytes of a handler that are looked at."""
+
 TRAMPOLINE = 16
 """Bytes of one: BeamAsm's own code calls C by such where its branches do not reach."""
 
@@ -134,6 +137,35 @@ def exit_process(named: Named) -> Recovered | str:
     if found is None or len(found) != 1:
         return f"{EXIT_CALLER} names {len(found or ())} functions of C"
     return Recovered(EXIT, min(found), f"the only function of C that {EXIT_CALLER} calls")
+
+
+def exit_process_of(image: Image, handler: int) -> Recovered | str:
+    """The same of the interpreter: what the handler of its operation continue_exit calls first. Thumb code only."""
+    code = image.read(handler & ~1, HANDLER) if image.arch == "arm32" else None
+    to = _first_thumb_call(code, handler & ~1) if code is not None else None
+    function = image.function_at(to) if to is not None else None
+    if to is None or function is None or function.start != to:
+        return "the handler of continue_exit is not read"
+    return Recovered(EXIT, to, "called first by the handler of continue_exit")
+
+
+def _first_thumb_call(code: bytes, start: int) -> int | None:
+    """The target of the first `bl`, if nothing branches before (Arm Architecture Reference Manual, A6.3, A8.8.25)."""
+    halves: tuple[int, ...] = struct.unpack(f"<{len(code) // 2}H", code)
+    i = 0
+    while i + 1 < len(halves):
+        first, second = halves[i : i + 2]
+        if first & 0xF800 == 0xF000 and second & 0x8000:
+            if second & 0xD000 != 0xD000:
+                return None
+            sign = first >> 10 & 1
+            high, low = (second >> 13 & 1) ^ sign ^ 1, (second >> 11 & 1) ^ sign ^ 1
+            distance = high << 23 | low << 22 | (first & 0x3FF) << 12 | (second & 0x7FF) << 1
+            return start + 2 * i + 4 + distance - (sign << 24)
+        if first & 0xF000 == 0xD000 or first & 0xF800 == 0xE000 or first & 0xFF00 == 0x4700:
+            return None
+        i += 2 if first >= 0xE800 else 1
+    return None
 
 
 def bifs(named: Named) -> dict[str, Recovered | str]:

@@ -33,6 +33,9 @@ MAX_OPERATIONS = 10_000
 MAX_WORDS = 64
 """Words of an instruction at most."""
 
+CONTINUE_EXIT = "continue_exit"
+"""The operation that ends a process."""
+
 OPERATION_OF = {
     "beam_run_process": "i_apply_only",
     "beam_normal_exit": "normal_exit",

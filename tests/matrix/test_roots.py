@@ -29,6 +29,9 @@ BY_CODE = {"the_active_code_index", "the_staging_code_index", "erts_commit_stagi
 """These need a table of the program's functions, and the use of exported variables is only seen on x86-64: elsewhere
 such go through places that the dynamic linker fills in."""
 
+BY_TABLE = {"process_main", "erts_continue_exit_process"}
+"""Of the interpreter these need that table too, which its program has from OTP 29 on."""
+
 STATIC = {"r", "write_ptr", "bccix"}
 """These have a symbol in no release."""
 
@@ -47,3 +50,5 @@ def test_what_is_found_without_symbols(scene: Scene) -> None:
     assert wanted(target) - found == set(), said
     if target.arch == "amd64" or target.otp >= 29:
         assert (BY_CODE | STATIC) - found == set(), said
+    if target.interpreted and target.otp >= 29:
+        assert BY_TABLE - found == set(), said

@@ -70,6 +70,7 @@ def test_there_is_a_table_for_each_of_debians_vms() -> None:
     assert {
         ("13.1.5", "arm32", "emu"), ("13.1.5", "x86_64", "jit"),
         ("15.2.7", "aarch64", "jit"), ("15.2.7", "arm32", "emu"), ("15.2.7", "x86_64", "jit"),
+        ("17.1", "aarch64", "jit"), ("17.1", "arm32", "emu"), ("17.1", "x86_64", "jit"),
     } <= set(known())  # fmt: skip
 
 
@@ -151,6 +152,14 @@ def test_questions_without_an_answer_are_key_errors() -> None:
 def test_the_table_of_a_vm() -> None:
     layout = for_identity(DEBIAN_12)
     assert (layout.release, layout.origin) == ("25.2.3", "built-in table otp-25.2.3 x86_64 jit")
+
+
+def test_a_version_with_the_structures_of_another_has_its_table() -> None:
+    """And that says what it is of."""
+    layout = for_identity(replace(DEBIAN_12, otp_release="29", erts_version="17.1.1"))
+    assert (layout.release, layout.erts_version) == ("29.1.1", "17.1")
+    with pytest.raises(NoLayout, match=r"17\.1\.2 x86_64 jit"):
+        for_identity(replace(DEBIAN_12, otp_release="29", erts_version="17.1.2"))
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,13 @@ TABLES = {
 }
 
 
-NAMED = [pair for pair in PAIRS if (pair.arch, pair.otp) in TABLES]
+#: Those that export their symbols, by which `walk_node` and this test stop and find them.
+EXPORTING = [pair for pair in PAIRS if (pair.arch, pair.otp) in TABLES]
 
 
-@pytest.fixture(scope="module", params=NAMED, ids=lambda pair: pair.name)
+@pytest.fixture(scope="module", params=EXPORTING, ids=lambda pair: pair.name)
 def pair(request: pytest.FixtureRequest) -> Pair:
-    """Each of Debian's VMs in turn that exports its symbols: of the others tests/matrix has more."""
+    """Each of Debian's VMs in turn. What hides its symbols is looked at in tests/matrix."""
     chosen: Pair = request.param
     return chosen
 

@@ -23,7 +23,7 @@ from typing import Literal
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
 from tests.harness.core import write_core
-from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, running
+from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, installed_release, running
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
 
@@ -81,7 +81,8 @@ class Target:
 
     def compile(self, ebin: Path) -> None:
         """Compile the modules and native functions of the tests for it into a folder."""
-        compile_beams(ebin, self.otp)
+        is_older = self.otp < installed_release().otp
+        compile_beams(ebin, Sandbox("amd64", self.otp).ensure().bindir / "erlc" if is_older else "erlc")
         compile_nifs(ebin, _COMPILERS[self.arch])
 
 

@@ -53,7 +53,7 @@ def prove(seen: Seen, found: Findings) -> None:
 
 def sampled(bounds: tuple[Bounds, ...]) -> tuple[Bounds, ...]:
     """Some of the modules, from all over memory."""
-    return bounds[:: -(-len(bounds) // SAMPLE)]
+    return bounds[:: max(1, -(-len(bounds) // SAMPLE))]
 
 
 def _tables(seen: Seen) -> Iterator[Record]:

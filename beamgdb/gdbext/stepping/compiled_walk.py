@@ -94,7 +94,8 @@ class _Journey:
         self._start = start
         self._at_exit = at_exit
         self._leg: Leg = ()
-        self._past: list[_Point] = []
+        self._past: Leg = ()
+        """The leg before."""
         self._is_over = False
         self._error: Exception | None = None
 
@@ -108,20 +109,18 @@ class _Journey:
                 if leg is self._leg and not self._is_over:
                     self._go_on()
         finally:
-            for point in (*self._past, *self._leg):
-                if point.is_valid():
-                    point.delete()
+            self._delete((*self._past, *self._leg))
         if self._error is not None:
             raise self._error
 
     def _go_on(self) -> None:
         """Begin the next leg."""
         session.forget_all()
+        self._delete(self._past)
         for point in self._leg:
-            # The processor has room for few. None is deleted before the end: GDB may just be asking it.
+            # The processor has room for few; but GDB may just be asking this one.
             point.enabled = False
-        self._past += self._leg
-        self._leg = ()
+        self._past, self._leg = self._leg, ()
         try:
             self._leg = next(self._walk)
         except StopIteration:
@@ -130,6 +129,11 @@ class _Journey:
             self._is_over, self._error = True, error
         for point in self._leg:
             point.arrived = self._arrived
+
+    def _delete(self, points: Leg) -> None:
+        for point in points:
+            if point.is_valid():
+                point.delete()
 
     def _arrived(self, point: _Point) -> bool:
         """The leg has ended at a point; whether the target is to stop there."""

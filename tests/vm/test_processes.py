@@ -191,7 +191,7 @@ def test_flags_are_those_of_the_release() -> None:
     record = image.struct("Process", {"state": ERTS_PSFLG["EXITING"]})
     assert Process(record, TAGS).status() == "exiting"
     with pytest.raises(LookupError):
-        Process(record, replace(TAGS, release=28)).has("EXITING")
+        Process(record, replace(TAGS, release=39)).has("EXITING")
 
 
 @pytest.mark.parametrize("noted", [MAX_ARG, MAX_ARG + 1])

@@ -60,8 +60,19 @@ class CodeChanged(Asked):
 
     def __init__(self, function: str, location: str) -> None:
         super().__init__(location)
+        self.function = function
         self.is_cheap = function == REGISTER_CODE
         """Whether the target comes here seldom, and not while it works."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this is the place of a function in a program that GDB debugs no more: without a symbol it is told by
+        its distance from one, which another program has as well."""
+        if self.location == f"-function {self.function}":
+            return False
+        current = session.known()
+        address = current.node.roots(self.function) if current is not None and current.node.roots is not None else None
+        return address is None or self.location != unnamed.location(address)
 
     def is_wanted(self) -> bool:
         errors.guarded(_code_changed)
@@ -173,6 +184,8 @@ def watch_code() -> None:
     """Notice when code is loaded or unloaded, in a program that is a beam.smp. In the interpreter only as long as a
     follower wants to know at once: each stop takes time, and a table tells of new code at the next stop."""
     watch = _code_watch()
+    if watch.point is not None and watch.point.is_valid() and watch.point.is_elsewhere:
+        watch.point.delete()
     if watch.point is None or not watch.point.is_valid():
         watch.point = _new_point()
     _watch_first_code(watch)
@@ -368,6 +381,7 @@ def _on_exit(event: Any) -> None:
     program_file.forget(number)
     errors.guarded(lambda: symbols.withdraw(number))
     errors.guarded(extension().read_only.release)
+    errors.guarded(_new_program)
 
 
 def install() -> None:

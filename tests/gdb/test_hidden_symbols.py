@@ -89,6 +89,17 @@ def test_steps(hidden: Gdb) -> None:
     assert hidden.cmd("beam-bt") != before
 
 
+def test_it_can_be_run_again(hidden: Gdb) -> None:
+    """Where it registers code is found anew: it may be another program by then."""
+    recovered = r"^-\d+ +breakpoint +keep y .*\n(?:.*\n)?.*(0x[0-9a-f]+)"
+    assert re.search(recovered, hidden.cmd("maintenance info breakpoints"), re.M)
+    hidden.cmd("kill")
+    assert "enif_open_resource_type" in hidden.cmd("maintenance info breakpoints")
+    stop = hidden.go("run", timeout=2 * PATIENCE)
+    assert stop.reason == "breakpoint-hit", stop
+    assert re.search(r"^#0 +stages:round/2 ", hidden.cmd("bt"), re.M)
+
+
 def test_another_program_is_no_beam() -> None:
     with Gdb("/bin/true") as gdb:
         assert one_line_error(gdb, "beam-info").splitlines()[0] == "this program is no beam.smp"

@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from jit.otp.layouts.layout import load_table
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
 from tests.harness.core import write_core
@@ -78,6 +79,13 @@ class Target:
         needed = [_COMPILERS[self.arch], "erlc"]
         qemu = {"armhf": "qemu-arm", "arm64": "qemu-aarch64", "amd64": "gdbserver"}[self.arch]
         return [program for program in (*needed, qemu) if shutil.which(program) is None]
+
+    @property
+    def unknown(self) -> str | None:
+        """The version of erts where there is no table for it: Debian's unstable suite goes on to newer ones."""
+        version = self.sandbox.beam.parent.parent.name.removeprefix("erts-")
+        arch, flavour = self.architecture.partition(",")[0], "emu" if self.interpreted else "jit"
+        return version if load_table(version, arch, flavour) is None else None
 
     def compile(self, ebin: Path) -> None:
         """Compile the modules and native functions of the tests for it into a folder."""

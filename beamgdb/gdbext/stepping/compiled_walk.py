@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Optional
 
 import gdb
 
@@ -81,8 +82,8 @@ class _ThreadPoint(_Point):
         self.thread = thread.global_num
 
 
-Leg = Sequence[_Point]
-"""Where a walk goes on to, one of these; to the next instruction if there is none."""
+Leg = Optional[Sequence[_Point]]
+"""Where a walk goes on to: one of these, or the next instruction. Without any point only something else ends it."""
 
 
 class _Journey:
@@ -105,11 +106,12 @@ class _Journey:
             self._go_on()
             while not self._is_over:
                 leg = self._leg
-                resume("continue" if leg else "stepi", self._start, self._at_exit)
+                resume("stepi" if leg is None else "continue", self._start, self._at_exit)
                 if leg is self._leg and not self._is_over:
                     self._go_on()
         finally:
-            self._delete((*self._past, *self._leg))
+            self._delete(self._past)
+            self._delete(self._leg)
         if self._error is not None:
             raise self._error
 
@@ -117,7 +119,7 @@ class _Journey:
         """Begin the next leg."""
         session.forget_all()
         self._delete(self._past)
-        for point in self._leg:
+        for point in self._leg or ():
             # The processor has room for few; but GDB may just be asking this one.
             point.enabled = False
         self._past, self._leg = self._leg, ()
@@ -127,11 +129,11 @@ class _Journey:
             self._is_over = True
         except (gdb.error, gdb.GdbError, Unavailable, Unreadable) as error:
             self._is_over, self._error = True, error
-        for point in self._leg:
+        for point in self._leg or ():
             point.arrived = self._arrived
 
     def _delete(self, points: Leg) -> None:
-        for point in points:
+        for point in points or ():
             if point.is_valid():
                 point.delete()
 
@@ -139,7 +141,7 @@ class _Journey:
         """The leg has ended at a point; whether the target is to stop there."""
         self._go_on()
         point.is_passing = not self._is_over
-        return not self._leg
+        return self._is_over or self._leg is None
 
 
 class _CompiledWalk:
@@ -169,7 +171,7 @@ class _CompiledWalk:
         """Some instructions: over those that lead nowhere else, over C functions, and to what is jumped to or
         called."""
         places, thread = self._next(pc, compiled.HARDWARE - compiled.hardware_used()), gdb.selected_thread()
-        return [_ThreadPoint(place, thread) for place in places] if thread is not None else ()
+        return [_ThreadPoint(place, thread) for place in places] if places and thread is not None else None
 
     def _next(self, pc: int, room: int) -> set[int]:
         """Where the thread comes to next, one of these, not more than there is room for; none if that is not known."""

@@ -145,6 +145,8 @@ def mappings(pid: int, is_remote: bool) -> list[tuple[int, int, str]]:
         rows = [line.split() for line in gdb.execute("info proc mappings", to_string=True).splitlines()]
         if any("Perms" in row for row in rows):
             return [(int(row[0], 16), int(row[1], 16), row[4]) for row in rows if len(row) > 4 and row[0][:2] == "0x"]
+        if not any(row and row[0][:2] == "0x" for row in rows):
+            return []  # as where a stub knows no files
         text = _remote_file(f"/proc/{pid}/maps") if is_remote else Path(f"/proc/{pid}/maps").read_text()
     except (gdb.error, OSError):
         return []

@@ -51,9 +51,20 @@ def main() -> None:
     report = {"right": len(known) - len(wrong), "wrong": wrong, "wanted": len(wanted), "unknown": [*wanted - {*known}]}
     print(json.dumps(report))
     node = current.node
-    current.node = Node(node.memory, node.symbol, node.identity, proved, "", node.build)
+    _go_on_with(Node(node.memory, node.symbol, node.identity, proved, "", node.build))
+
+
+def restore() -> None:
+    """Have the session use the tables again."""
+    _go_on_with(KNOWN)
+
+
+def _go_on_with(node: Node) -> None:
+    current = session.require()
+    current.node = node
     current.code_is_stale, current.code_is_checked = True, False
     current.refresh_code()
 
 
+KNOWN = session.require().node
 main()

@@ -7,19 +7,21 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.matrix.conftest import Scene
 
 PROVE = Path(__file__).with_name("prove_fields.py")
-FORGET = "python from beamgdb.gdbext import session; session.drop(gdb.selected_inferior().num)"
+RESTORE = "python restore()"
 
 COMMANDS = (
     "bt", "beam-bt", "beam-bt init", "beam-bt busy", "beam-bt terms_holder", "beam-bt all -limit 3", "eterm 15",
     "eterm argument", "beam-disas lists:map/2",
 )  # fmt: skip
+
+NAMES_ARE_TERMS = 29
+"""From this release on the atom table is not known without a table of fields."""
 
 UNKNOWN = re.compile(r"<[^<>]*: layout unknown>")
 
@@ -30,16 +32,19 @@ def said(scene: Scene) -> list[str]:
 
 
 @pytest.fixture
-def hidden(scene: Scene) -> Iterator[tuple[list[str], dict[str, Any], Scene]]:
-    """What the commands print with the table; then the session goes on without it."""
+def hidden(scene: Scene) -> Iterator[tuple[list[str], str, Scene]]:
+    """What the commands print with the table, and what is told when the session is to go on without it."""
     before = said(scene)
-    report = scene.gdb.cmd(f"source {PROVE}")
-    yield before, json.loads(report), scene
-    scene.gdb.cmd(FORGET)
+    yield before, scene.gdb.cmd(f"source {PROVE}", check=False), scene
+    scene.gdb.cmd(RESTORE)
 
 
-def test_without_its_table(hidden: tuple[list[str], dict[str, Any], Scene]) -> None:
-    before, report, scene = hidden
+def test_without_its_table(hidden: tuple[list[str], str, Scene]) -> None:
+    before, told, scene = hidden
+    if scene.target.otp >= NAMES_ARE_TERMS:
+        assert re.search(r"NoLayout: \S+ is not proved", told)
+        return
+    report = json.loads(told)
     assert report["wrong"] == []
     assert len(report["unknown"]) <= report["wanted"] // 10, report["unknown"]
     after = said(scene)

@@ -15,7 +15,7 @@ from beamgdb.gdbext import c_expressions, program_file
 from beamgdb.gdbext.extension import extension
 from beamgdb.records.statics import Recovered
 from beamgdb.roots import constants
-from beamgdb.roots.image import Image, NoImage, open_image
+from beamgdb.roots.image import Image
 
 FIRST_CALLED = "enif_open_resource_type"
 """What every beam.smp exports, and one of its own modules calls when it is loaded, before any other can be: that of
@@ -49,6 +49,9 @@ class Unnamed:
             # The process is not of this file, or the program is still to be moved to where it belongs.
             return
         self._asked = asked
+        # Not before it is needed: it loads pyelftools.
+        from beamgdb.roots.image_file import NoImage, open_image
+
         try:
             image = open_image(Path(path), ANCHOR, address)
         except NoImage as error:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from jit.sandbox.gdbs import SUITES, GdbSandbox
-from tests.harness.core import dump_core
+from tests.harness.core import write_core
 from tests.harness.dap import Body, Dap
 from tests.harness.erl import TESTS, compile_demo, installed_release, running_node
-from tests.harness.gdb import GDB, installed_version
+from tests.harness.gdb import GDB, Gdb, installed_version
 
 SHOP = str(TESTS.parent / "demo" / "shop.erl")
 LATER = str(TESTS / "erl" / "later.erl")
@@ -107,8 +107,12 @@ def test_launched(program: str, tmp_path: Path) -> None:
 def test_a_core_file(tmp_path: Path) -> None:
     """The adapter reads cores from GDB 18 on."""
     program = str(GdbSandbox(18).ensure().program) if installed_version() != 18 else GDB
-    with running_node(compile_demo(tmp_path), "shop:start()", "+S", "1", "+MIscs", "32") as node:
-        core = dump_core(node, tmp_path / "core")
+    core = tmp_path / "core"
+    with running_node(compile_demo(tmp_path), "shop:start()", "+S", "1", "+MIscs", "32") as node, Gdb() as gdb:
+        gdb.attach(node.pid)
+        gdb.cmd("tbreak -function shop:price/1")
+        gdb.go("continue")
+        write_core(gdb, core, node.pid)
     with Dap(program) as editor:
         editor.begin("attach", program=str(installed_release().beam), coreFile=str(core))
         editor.wait("stopped")

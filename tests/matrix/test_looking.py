@@ -62,7 +62,9 @@ def test_bt(scene: Scene) -> None:
     assert hidden or any(name.endswith("process_main") for name in names)
     # And out of process_main, through C functions of the VM and of libc whose names Debian has stripped.
     last = max(number for number, name in enumerate(names) if name.endswith(("process_main", "loop/1")))
-    assert len(names) > last + 3
+    # (Where no symbol names it and old calls lie on the stack, its caller is not told apart from those.)
+    is_open = scene.target.arch == "arm64" and scene.target.otp >= 29 and last == len(names) - 1
+    assert len(names) > last + 3 or is_open
 
 
 def test_arguments(scene: Scene) -> None:

@@ -33,11 +33,11 @@ def program(request: pytest.FixtureRequest) -> str:
 def loading(program: str, ebin: Path, folder: Path) -> Iterator[tuple[Dap, list[Body]]]:
     """Attached to a node that is about to load later.erl, in which breakpoints were set before; what was said of
     them."""
-    (folder / "load").touch()
-    with running_node(ebin, f'spawn(fun() -> timer:sleep(3000), loads:start("{folder}") end)') as node:
+    with running_node(ebin, f'loads:start("{folder}")') as node:
         with Dap(program) as editor:
             told = editor.begin("attach", pid=node.pid, functions=["later:called/1"], lines={LATER: [10]})
             assert editor.wait("stopped")["reason"] == "attach"
+            (folder / "load").touch()
             yield editor, told
         assert Path(f"/proc/{node.pid}").exists()
 

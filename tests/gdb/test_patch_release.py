@@ -38,13 +38,18 @@ class Patched:
         return dict(re.findall(r"^(\w+)\t(.*)$", self.said, re.M))
 
 
+IDLE = 6000
+"""Milliseconds."""
+
+
 @pytest.fixture(scope="module")
 def patched(ebin: Path, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patched]:
     """GDB attached to it while it is idle."""
     beam = tmp_path_factory.mktemp("patched") / "beam.smp"
     write_other_release(release.beam, beam, erts=NEXT, otp="25")
     begin = "code:load_file(stages), terms:start(), words:start(), terms:printed()"
-    start = f'{begin}, io:format("{READY}~n"), timer:sleep(2000), stages:start()'
+    # Idle for as long as it may take to attach, and to look for the first time.
+    start = f'{begin}, io:format("{READY}~n"), timer:sleep({IDLE}), stages:start()'
     with pytest.MonkeyPatch.context() as patch, tempfile.NamedTemporaryFile() as output:
         for name, value in release.environment().items():
             patch.setitem(os.environ, name, value)

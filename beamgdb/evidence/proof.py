@@ -28,6 +28,7 @@ _FIRST: tuple[Prover, ...] = (
 )  # fmt: skip
 _LAST: tuple[Prover, ...] = (catches.prove, terms.prove)
 
+
 def prove(
     memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, directory: Path = TABLES
 ) -> Layout:

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 
 from beamgdb.records.statics import Recovered
-from beamgdb.roots.image import Image
+from beamgdb.roots.image import Image, occurrences
 from jit.otp.layouts.identity import ARCHITECTURES, CONFIG_MARK, INT_SIZE
 
 TEXTS = re.compile(
@@ -115,8 +115,6 @@ def config_text(image: Image) -> int | None:
     """The address of the text of config.h, None where there is not exactly one."""
     found = []
     for part in image.fixed:
-        at = part.content.find(CONFIG_MARK)
-        while at >= 0:
+        for at in occurrences(CONFIG_MARK, part.content):
             found.append(part.start + part.content.rfind(b"\0", 0, at) + 1)
-            at = part.content.find(CONFIG_MARK, at + 1)
     return found[0] if len(found) == 1 else None

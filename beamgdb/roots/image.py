@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from jit.object.target import ByteOrder
+
+
+def occurrences(wanted: bytes, content: bytes, start: int = 0, stop: int | None = None) -> Iterator[int]:
+    """Where bytes stand in others, between `start` and `stop`."""
+    at = content.find(wanted, start, stop)
+    while at >= 0:
+        yield at
+        at = content.find(wanted, at + 1, stop)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from beamgdb.machine_code.references import REFERENCES
-from beamgdb.roots.image import Function, Image, Part
+from beamgdb.roots.image import Function, Image, Part, occurrences
 
 WINDOW = 256
 """Bytes of x86-64 code of which nearly all displacements to one variable have the same upper bytes."""
@@ -69,10 +69,7 @@ def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
         last = high + IMMEDIATE - (part.start + at + 4)
         for upper in range(first >> 8, (last >> 8) + 1):
             pattern = struct.pack("<i", upper << 8)[1:]
-            found = content.find(pattern, at + 1, at + WINDOW + 3)
-            while found >= 0:
-                yield part.start + found - 1
-                found = content.find(pattern, found + 1, at + WINDOW + 3)
+            yield from (part.start + found - 1 for found in occurrences(pattern, content, at + 1, at + WINDOW + 3))
 
 
 def _aarch64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
@@ -86,11 +83,9 @@ def _aarch64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
             distance = page - (part.start + at) // PAGE
             word = 0x9000_0000 | (distance & 3) << 29 | (distance >> 2 & 0x7FFFF) << 5
             pattern = struct.pack("<I", word)[1:]
-            found = content.find(pattern, at + 1, end)
-            while found >= 0:
+            for found in occurrences(pattern, content, at + 1, end):
                 if (found - 1) % 4 == 0 and (content[found - 1] ^ word) & 0xE0 == 0:
                     yield part.start + found - 1
-                found = content.find(pattern, found + 1, end)
 
 
 def _arm32(image: Image, part: Part, low: int, high: int) -> Iterator[int]:

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.roots.image import Image
+from beamgdb.roots.image import Image, occurrences
 
 PIECE = 64 << 10
 """Bytes that are read at a time: a core may lack pages in between."""
@@ -48,11 +48,7 @@ class Snapshot:
         """Where a word of this value stands."""
         wanted = struct.pack(self._order + self._code, value)
         for start, data in self._parts:
-            at = data.find(wanted)
-            while at >= 0:
-                if at % self._word == 0:
-                    yield start + at
-                at = data.find(wanted, at + 1)
+            yield from (start + at for at in occurrences(wanted, data) if at % self._word == 0)
 
     def u32(self, address: int) -> int | None:
         """The 32-bit number at an address, None outside of the variables."""

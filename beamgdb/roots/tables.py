@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots.image import Image
+from beamgdb.roots.image import Image, occurrences
 from beamgdb.roots.snapshot import Snapshot
 from beamgdb.terms.slots import SlotOrder
 from jit.otp.layouts.layout import Layout
@@ -47,10 +47,7 @@ def atom_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapsho
 
 def _texts(image: Image, text: bytes) -> Iterator[int]:
     for part in image.fixed:
-        at = part.content.find(text)
-        while at >= 0:
-            yield part.start + at
-            at = part.content.find(text, at + 1)
+        yield from (part.start + at for at in occurrences(text, part.content))
 
 
 def _is_atom_table(table: Record) -> bool:

@@ -6,6 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+if sys.version_info < (3, 11):
+    sys.exit("jit: Python 3.11 or later is needed; this one is {}.{}".format(*sys.version_info[:2]))
+
 from jit.commands import compile, coverage, dump, elf, glue, run
 from jit.commands.arguments import PROGRAM
 from jit.commands.errors import EXPECTED

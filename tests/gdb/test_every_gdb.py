@@ -55,6 +55,14 @@ def test_all_can_be_imported_in_its_python(program: str) -> None:
     assert int(count.removesuffix(" files")) > 200
 
 
+def test_the_compiler_in_its_python() -> None:
+    """It wants a newer one than the extension does, and says so."""
+    enter = ("import runpy, sys", f"sys.path.insert(0, {str(REPOSITORY)!r})", "sys.argv = ['jit', 'dump', 'none.beam']")
+    code = "; ".join((*enter, "runpy.run_module('jit', run_name='__main__')"))
+    said = batch("-ex", f"python {code}", gdb=str(GdbSandbox(10).ensure().program))
+    assert said.splitlines()[-1] == "jit: Python 3.11 or later is needed; this one is 3.9"
+
+
 def test_looks(gdb: Gdb) -> None:
     assert "built-in table " in gdb.cmd("beam-info")
     shown = read_backtrace(gdb.cmd("beam-bt shop"))

@@ -15,6 +15,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from beamgdb.roots import constants
+from beamgdb.roots.image_file import open_image
 from jit.otp.layouts.executable import Executable
 from jit.otp.layouts.identity import Identity, read_identity
 from jit.sandbox import pairs
@@ -27,6 +29,9 @@ BUILDS = "BEAMGDB_TEST_BUILDS"
 
 _NAMES = {"arm32": "armhf", "aarch64": "arm64", "x86_64": "amd64"}
 """Debian's names of architectures."""
+
+EXPORTED = "enif_self"
+"""A function that every beam.smp exports."""
 
 _LIKE = 27
 """The release whose sandboxes there are for each architecture."""
@@ -42,6 +47,12 @@ def identity(beam: Path) -> Identity:
     """What a build tells of itself."""
     program = Executable(beam)
     found = read_identity(program.read, program.symbol)
+    if found.arch is None and (exported := program.symbol(EXPORTED)) is not None:
+        # It hides its symbols.
+        hidden = constants.find(open_image(beam, EXPORTED, exported))
+        assert not isinstance(hidden, str), hidden
+        places = {name: one.address for name, one in hidden.items()}
+        found = read_identity(program.read, places.get)
     if found.arch is None or found.otp_release is None:
         raise SandboxError(f"{BUILDS}: {beam} does not tell what it is: {dict(found.unknown)}")
     return found

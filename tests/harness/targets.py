@@ -47,10 +47,12 @@ class Target:
     otp: int
     build: Path | None = None
     """A beam.smp that is not Debian's."""
+    frame_pointers: bool = False
+    """Whether frames on stacks have frame pointers."""
 
     def __str__(self) -> str:
         if self.build is None:
-            return f"{self.arch}-{self.otp}"
+            return f"{self.arch}-{self.otp}{'-frame-pointers' if self.frame_pointers else ''}"
         return f"{self.arch}-{self.otp}-{self.build.stem}-{builds.identity(self.build).flavour}"
 
     @cached_property
@@ -110,9 +112,12 @@ BUILT = tuple(
 )
 TARGETS = (*DEBIAN, *BUILT)
 
+#: With frame pointers, as BeamAsm has them on x86-64 since OTP 25; elsewhere the flag changes nothing.
+WITH_FRAME_POINTERS = (Target("amd64", 27, frame_pointers=True), Target("amd64", 29, frame_pointers=True))
+
 #: Those whose scene is looked at. Of the last two no more is tested, for the time that it takes; by hand also
 #: breakpoints, steps and crashes were, of which on armhf the end of a process and frames of tracing are not shown.
-LOOKED_AT = (*TARGETS, Target("armhf", 29), Target("arm64", 29))
+LOOKED_AT = (*TARGETS, Target("armhf", 29), Target("arm64", 29), *WITH_FRAME_POINTERS)
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,7 @@ def _has_ended(pid: int) -> bool:
 @contextmanager
 def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str) -> Iterator[Session]:
     """GDB with a node that evaluates `expression`, before it runs (under qemu) or as soon as it is ready."""
+    flags = (*flags, *(("+JPperf", "fp") if target.frame_pointers else ()))
     arguments = [*FLAGS, *flags, "-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
     with tempfile.TemporaryDirectory(prefix="beamgdb-node-") as name:
         folder = Path(name)

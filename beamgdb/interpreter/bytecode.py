@@ -1,9 +1,8 @@
 """Operands of loaded instructions: what the words after an operation's own mean.
 
-Each letter of an operation's signature stands for an operand. Small ones may share a word; the operation's `pack` is
-the program by which the loader put them there, and which is run backwards to get them out. A table may follow, whose
-length and form depend on the operation. All this is as the loader writes it (`beam_load_emit_op` in emu/emu_load.c) and
-`erts_debug:disassemble/1` reads it (`print_op` in beam_debug.c; OTP 25 to 27), for words of 32 bits.
+Each letter of an operation's signature stands for an operand, which `packing` takes out of its word. A table may
+follow, whose length and form depend on the operation. All this is as the loader writes it (`beam_load_emit_op` in
+emu/emu_load.c) and `erts_debug:disassemble/1` reads it (`print_op` in beam_debug.c; OTP 25 to 29).
 """
 
 from __future__ import annotations
@@ -16,13 +15,8 @@ from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Operation, Unsupported
 from jit.otp.tags import ARITY_SHIFT, IMMED1_BITS, IMMED1_MASK, IMMED2_BITS, NIL, PID, PORT
 
-WORD = 4
-"""Bytes of a word."""
-
 FLOAT = 8
 """Bytes of a float register."""
-
-_WORD_MASK = 0xFFFFFFFF
 
 
 class OperandKind(Enum):
@@ -63,18 +57,18 @@ class Decoded(NamedTuple):
 
 def decode(instruction: LoadedInstruction) -> Decoded:
     """An instruction's operands. Raises `Unsupported` for one that has operands of an unknown kind."""
-    address, operation, words = instruction
-    fixed, rest = words[1 : operation.words], words[operation.words :]
-    base = address + WORD * operation.adjust
+    operation, table = instruction.operation, instruction.table
+    base = Base(instruction.address + instruction.size * operation.adjust, instruction.size)
     name = generic_name(operation)
     # Catches are labels by their definition; the indices are put in when the code is taken into use.
     signature = "yC" if operation.name == "catch_yf" else operation.signature
-    operands = tuple(_operands(signature, _unpacked(operation, fixed), base))
-    letters = _table_letters(name, rest)
-    if len(letters) != len(rest):
-        raise Unsupported(f"the table of an instruction {operation.name} has {len(rest)} words")
-    table = tuple(_operands(letters, rest, base))
-    return Decoded(address, name, operation.signature, operands, table, address + WORD * len(words))
+    operands = tuple(_operands(signature, instruction.operands, base))
+    letters = _table_letters(name, table)
+    if len(letters) != len(table):
+        raise Unsupported(f"the table of an instruction {operation.name} has {len(table)} words")
+    elements = tuple(_operands(letters, table, base))
+    end = instruction.address + instruction.size * len(instruction.words)
+    return Decoded(instruction.address, name, operation.signature, operands, elements, end)
 
 
 def generic_name(operation: Operation) -> str:
@@ -84,32 +78,12 @@ def generic_name(operation: Operation) -> str:
 
 # -- words -------------------------------------------------------------------------------------------------------------
 
-_PACKED = {"2": (0xFFC, 10), "3": (0xFFF, 16)}
-"""Steps of a packing program that put an operand beside others: its mask and by how much the others were shifted
-(`BEAM_TIGHT_MASK`, `BEAM_LOOSE_MASK`; get_pack_parameters in beam_makeops)."""
 
+class Base(NamedTuple):
+    """What labels are relative to, and the bytes of a word."""
 
-def _unpacked(operation: Operation, words: Sequence[int]) -> list[int]:
-    """Words with an operand each. `p` stored a word from the packer's stack, where `P` had put the packed operands, and
-    the letters an operand that is a word of its own."""
-    unpacked, stack, packed = list(words), list[int](), 0
-    try:
-        for step in reversed(operation.pack):
-            if step == "p":
-                stack.append(unpacked.pop())
-            elif step == "P":
-                packed = stack.pop()
-            elif step in _PACKED:
-                mask, shift = _PACKED[step]
-                unpacked.append(packed & mask)
-                packed >>= shift
-            elif step in "fgq":
-                unpacked.append(stack.pop())
-            else:
-                raise Unsupported(f"operands of {operation.name} are packed in an unknown way: {operation.pack}")
-    except IndexError:
-        raise Unsupported(f"operands of {operation.name} are packed in a wrong way: {operation.pack}") from None
-    return unpacked
+    address: int
+    word: int
 
 
 _X0, _NIL = Operand(OperandKind.X, 0), Operand(OperandKind.TERM, NIL)
@@ -118,8 +92,8 @@ _WITHOUT_WORD = {"r": _X0, "n": _NIL}
 """Operands that the operation itself stands for."""
 
 
-def _operands(letters: str, words: Sequence[int], base: int) -> Iterator[Operand]:
-    """Operands by the letters of a signature. `base` is what labels are relative to."""
+def _operands(letters: str, words: Sequence[int], base: Base) -> Iterator[Operand]:
+    """Operands by the letters of a signature."""
     at = 0
     for letter in letters:
         if letter in _WITHOUT_WORD:
@@ -132,11 +106,13 @@ def _operands(letters: str, words: Sequence[int], base: int) -> Iterator[Operand
         at += 1
 
 
-def _label(word: int, base: int) -> Operand:
-    return Operand(OperandKind.LABEL, (base + WORD * word) & _WORD_MASK)
+def _label(word: int, base: Base) -> Operand:
+    """A distance in words, of 32 bits and signed."""
+    distance = (word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+    return Operand(OperandKind.LABEL, base.address + base.word * distance & (1 << 8 * base.word) - 1)
 
 
-def _source(word: int, _: int) -> Operand:
+def _source(word: int, _: Base) -> Operand:
     """A register or a term. Registers are tagged as pids and ports are, which are never part of code."""
     if word & IMMED1_MASK == PID:
         return Operand(OperandKind.X, word >> IMMED1_BITS)
@@ -145,23 +121,24 @@ def _source(word: int, _: int) -> Operand:
     return Operand(OperandKind.TERM, word)
 
 
-def _register(word: int, _: int) -> Operand:
+def _register(word: int, base: Base) -> Operand:
     """An x register's offset from x0, or with the lowest bit set a y register's from the Erlang stack pointer."""
-    return Operand(OperandKind.Y, word // WORD - 1) if word & 1 else Operand(OperandKind.X, word // WORD)
+    number = word // base.word
+    return Operand(OperandKind.Y, number - 1) if word & 1 else Operand(OperandKind.X, number)
 
 
-def _plain(kind: OperandKind) -> Callable[[int, int], Operand]:
+def _plain(kind: OperandKind) -> Callable[[int, Base], Operand]:
     return lambda word, _: Operand(kind, word)
 
 
-def _slots(word: int, _: int) -> Operand:
+def _slots(word: int, base: Base) -> Operand:
     """A number of words, of which the operand counts one more: the word of the return address or of a tuple's arity."""
-    return Operand(OperandKind.NUMBER, word // WORD - 1)
+    return Operand(OperandKind.NUMBER, word // base.word - 1)
 
 
-_LETTERS: dict[str, Callable[[int, int], Operand]] = {
-    "x": lambda word, _: Operand(OperandKind.X, word // WORD),
-    "y": lambda word, _: Operand(OperandKind.Y, word // WORD - 1),
+_LETTERS: dict[str, Callable[[int, Base], Operand]] = {
+    "x": lambda word, base: Operand(OperandKind.X, word // base.word),
+    "y": lambda word, base: Operand(OperandKind.Y, word // base.word - 1),
     "l": lambda word, _: Operand(OperandKind.FLOAT, word // FLOAT),
     "d": _register,
     "S": _register,

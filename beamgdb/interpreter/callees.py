@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 
 from beamgdb.code.code_ix import code_index
+from beamgdb.interpreter.bytecode import Decoded, decode
 from beamgdb.interpreter.instructions import LoadedInstruction
+from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.vm.model import Vm
 from jit.otp.code import MAX_ARG
@@ -15,8 +17,7 @@ from jit.otp.tags import ATOM, BOXED, CONS, IMMED2_MASK, PRIMARY_MASK
 ReadX = Callable[[int], int]
 """The word in an x register. May raise `Unreadable`."""
 
-_SHORT = 0xFFFF
-"""An operand that shares a word with another one (`BEAM_LOOSE_MASK`, beam_opcodes.h)."""
+_Rule = Callable[[Vm, Decoded, ReadX], set[int]]
 
 
 def is_call(instruction: LoadedInstruction) -> bool:
@@ -30,29 +31,20 @@ def of(node: Vm, instruction: LoadedInstruction, x: ReadX) -> set[int]:
     for pattern, rule in _CALLS:
         if pattern.fullmatch(instruction.operation.name):
             try:
-                return rule(node, instruction, x)
-            except Unreadable:
+                return rule(node, decode(instruction), x)
+            except (Unreadable, Unsupported):
                 return set()
     return set()
 
 
-def _relative(operand: int) -> Callable[[Vm, LoadedInstruction, ReadX], set[int]]:
-    """A function of the same module, at a distance in words."""
-
-    def found(node: Vm, instruction: LoadedInstruction, _: ReadX) -> set[int]:
-        distance = instruction.words[operand] * node.memory.word_size
-        return {(instruction.address + distance) & node.memory.address_mask}
-
-    return found
+def _label(operand: int) -> _Rule:
+    """A function of the same module."""
+    return lambda _, call, __: {call.operands[operand].value}
 
 
-def _exported(operand: int) -> Callable[[Vm, LoadedInstruction, ReadX], set[int]]:
+def _exported(operand: int) -> _Rule:
     """An export entry."""
-
-    def found(node: Vm, instruction: LoadedInstruction, _: ReadX) -> set[int]:
-        return _dispatched(node, instruction.words[operand])
-
-    return found
+    return lambda node, call, _: _dispatched(node, call.operands[operand].value)
 
 
 def _dispatched(node: Vm, address: int) -> set[int]:
@@ -77,6 +69,11 @@ def _named(node: Vm, module: int, function: int, arity: int) -> set[int]:
     return {code.start for loaded in node.code for code in node.code.functions(loaded) if code.name == name}
 
 
+def _applied(node: Vm, arity: int, x: ReadX) -> set[int]:
+    """What `apply` calls: module and function follow the arguments."""
+    return _named(node, x(arity), x(arity + 1), arity)
+
+
 def _length(node: Vm, term: int) -> int:
     count = 0
     while term & PRIMARY_MASK == CONS and count <= MAX_ARG:
@@ -85,20 +82,14 @@ def _length(node: Vm, term: int) -> int:
     return count
 
 
-_CALLS: tuple[tuple[re.Pattern[str], Callable[[Vm, LoadedInstruction, ReadX], set[int]]], ...] = (
-    (re.compile(r"i_call_(last_|only_)?fQ?"), _relative(1)),
-    (re.compile(r"move_call_(last_|only_)?[xyc]fQ?"), _relative(2)),
-    (re.compile(r"i_call_ext_(last_|only_)?eQ?|i_move_call_ext_(last_|only_)eQ?c"), _exported(1)),
-    (re.compile(r"i_move_call_ext_ce"), _exported(2)),
-    (re.compile(r"i_call_fun_(last_tQ|t)"), lambda node, call, x: _fun(node, x(call.words[1] & _SHORT))),
+_CALLS: tuple[tuple[re.Pattern[str], _Rule], ...] = (
+    (re.compile(r"i_call_(last_|only_)?fQ?"), _label(0)),
+    (re.compile(r"move_call_(last_|only_)?[xyc]fQ?"), _label(1)),
+    (re.compile(r"i_call_ext_(last_|only_)?eQ?|i_move_call_ext_(last_|only_)eQ?c"), _exported(0)),
+    (re.compile(r"i_move_call_ext_ce"), _exported(1)),
+    (re.compile(r"i_call_fun_(last_tQ|t)"), lambda node, call, x: _fun(node, x(call.operands[0].value))),
     (re.compile(r"i_apply_fun.*"), lambda node, _, x: _fun(node, x(0))),
     (re.compile(r"i_apply(_last_Q|_only)?"), lambda node, _, x: _named(node, x(0), x(1), _length(node, x(2)))),
-    (
-        re.compile(r"apply_(last_tQ|t)"),
-        lambda node, call, x: _named(
-            node, x(call.words[1] & _SHORT), x((call.words[1] & _SHORT) + 1), call.words[1] & _SHORT
-        ),
-    ),
+    (re.compile(r"apply_(last_tQ|t)"), lambda node, call, x: _applied(node, call.operands[0].value, x)),
 )
-"""Operations by name, and how the callee is found. Their operands are words of their own on 32 bits, but for a number
-of arguments that shares one with the size of a frame."""
+"""Operations by name, and how the callee is found."""

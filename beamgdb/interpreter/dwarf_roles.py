@@ -37,8 +37,10 @@ VARIABLES = {
 REGISTERS = {
     "x86_64": ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{number}" for number in range(8, 16))),
     "arm32": (*(f"r{number}" for number in range(13)), "sp", "lr"),
+    "aarch64": (*(f"x{number}" for number in range(31)), "sp"),
 }
-"""GDB's names by the numbers of DWARF (System V ABI for AMD64, figure 3.36; DWARF for the Arm Architecture, 4.1)."""
+"""GDB's names by the numbers of DWARF (System V ABI for AMD64, figure 3.36; DWARF for the Arm Architecture, 4.1;
+DWARF for the Arm 64-bit Architecture, 4.1)."""
 
 STACK_POINTERS = ("rsp", "sp")
 

@@ -65,5 +65,16 @@ FRAME_REGISTERS = {
         main="r15",
         kept=("rbx", "rbp"),
     ),
+    "aarch64": FrameRegisters(
+        target=Target(8, "little", EM.AARCH64),
+        pc="pc",
+        sp="sp",
+        top="x25",
+        x_registers="x26",
+        x_registers_dwarf=26,
+        process="x27",
+        main="x28",
+        kept=("x19", "x20", "x21", "x22", "x23", "x24", "x29"),
+    ),
 }
 """By architecture, as `Identity.arch` names it."""

@@ -117,14 +117,14 @@ class Finder:
         return stored != value and not {Initial(self._stack), Loaded(self._saved)}.isdisjoint(leaves(value))
 
 
-def frame_size(follower: Follower[Any], start: int, word: int) -> int | None:
+def frame_size(follower: Follower[Any], start: int, pushed: int) -> int | None:
     """Bytes from the stack pointer of the function that begins at `start` to its CFA (DWARF 5, 6.4), once its prologue
-    is done: at its first call. None where that is not known. `word` is the size of the return address there."""
+    is done: at its first call. None where that is not known. `pushed`: bytes that a call puts onto the stack."""
     sp = follower.architecture.SP
     for _pc, calling, state in follower.walk(start, Counter(), ()):
         if calling:
             taken = state[sp]
-            return word - taken.offset if isinstance(taken, Sum) and taken.base == Initial(sp) else None
+            return pushed - taken.offset if isinstance(taken, Sum) and taken.base == Initial(sp) else None
     return None
 
 

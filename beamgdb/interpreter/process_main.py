@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BEHIND_HANDLERS = 4096
 """Bytes behind the last handler that still belong to `process_main`, where its size is not known."""
 
+RETURN_SIZE = {"x86_64": 8, "aarch64": 0}
+"""Bytes that a call puts onto the stack."""
+
 FOLLOWED = ("instruction", "stack")
 """Roles that change from point to point."""
 
@@ -93,8 +96,8 @@ class ProcessMain:
             return kept
         places = self._recovered()
         finder = Finder(places, self._layout, self._follower.architecture.ARGUMENTS)
-        # On ARM debug information is seldom there, and the unwinder of C frames has frame addresses of its own.
-        size = frame_size(self._follower, self.start, self._memory.word_size) if self._arch == "x86_64" else None
+        # On 32-bit ARM debug information is seldom there, and the unwinder of C frames has frame addresses of its own.
+        size = frame_size(self._follower, self.start, RETURN_SIZE[self._arch]) if self._arch in RETURN_SIZE else None
         found = Found(places, finder.find(self.operations, self._follower, self.start), size)
         build_cache.save(self._build.build_id, found)
         return found
@@ -150,6 +153,10 @@ class ProcessMain:
                 from beamgdb.interpreter.symbolic import x86_64
 
                 return Follower(self._memory.read, x86_64)
+            if self._arch == "aarch64":
+                from beamgdb.interpreter.symbolic import aarch64
+
+                return Follower(self._memory.read, aarch64)
         except ImportError as error:
             raise Unsupported(f"the state of the interpreter is not known: {error}") from None
         raise Unsupported(f"the state of the interpreter is not known on {self._arch}: its handlers cannot be read")

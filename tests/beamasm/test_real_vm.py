@@ -49,6 +49,7 @@ VMS = (
     Vm("amd64", 25),
     Vm("amd64", 25, ("+JPperf", "true")),
     Vm("amd64", 27),
+    Vm("amd64", 27, ("+JPperf", "fp")),
     Vm("arm64", 27, steps=2000, every=24),
 )
 

@@ -2,7 +2,7 @@
 
 Each is one of Debian's, as `beamgdb.sandbox` fetches it. Those for ARM run under qemu-user, to which GDB connects from
 the first instruction on; that is also what writes their core files. The others run natively, and are remote through
-gdbserver.
+gdbserver. Builds of one's own are more of them: see `builds`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Literal
 from jit.otp.layouts.layout import load_table
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
+from tests.harness import builds
 from tests.harness.core import write_core
 from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, installed_release, running
 from tests.harness.gdb import Gdb
@@ -44,14 +45,20 @@ class Target:
 
     arch: str
     otp: int
+    build: Path | None = None
+    """A beam.smp that is not Debian's."""
+    frame_pointers: bool = False
+    """Whether frames on stacks have frame pointers."""
 
     def __str__(self) -> str:
-        return f"{self.arch}-{self.otp}"
+        if self.build is None:
+            return f"{self.arch}-{self.otp}{'-frame-pointers' if self.frame_pointers else ''}"
+        return f"{self.arch}-{self.otp}-{self.build.stem}-{builds.identity(self.build).flavour}"
 
     @cached_property
     def sandbox(self) -> Sandbox:
         """Where it is; fetched if it was not."""
-        return Sandbox(self.arch, self.otp).ensure()
+        return Sandbox(self.arch, self.otp).ensure() if self.build is None else builds.sandbox(self.build)
 
     @property
     def architecture(self) -> str:
@@ -66,7 +73,7 @@ class Target:
     @property
     def interpreted(self) -> bool:
         """Whether it has no JIT."""
-        return self.arch == "armhf"
+        return self.arch == "armhf" if self.build is None else builds.identity(self.build).flavour == "emu"
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -94,14 +101,23 @@ class Target:
         compile_nifs(ebin, _COMPILERS[self.arch])
 
 
-TARGETS = (
+DEBIAN = (
     Target("armhf", 25), Target("armhf", 27), Target("arm64", 27), Target("amd64", 25), Target("amd64", 27),
     Target("amd64", 29),
 )  # fmt: skip
 
+#: Builds of one's own, on which all is tested.
+BUILT = tuple(
+    Target(builds.architecture(beam), int(str(builds.identity(beam).otp_release)), beam) for beam in builds.paths()
+)
+TARGETS = (*DEBIAN, *BUILT)
+
+#: With frame pointers, as BeamAsm has them on x86-64 since OTP 25; elsewhere the flag changes nothing.
+WITH_FRAME_POINTERS = (Target("amd64", 27, frame_pointers=True), Target("amd64", 29, frame_pointers=True))
+
 #: Those whose scene is looked at. Of the last two no more is tested, for the time that it takes; by hand also
 #: breakpoints, steps and crashes were, of which on armhf the end of a process and frames of tracing are not shown.
-LOOKED_AT = (*TARGETS, Target("armhf", 29), Target("arm64", 29))
+LOOKED_AT = (*TARGETS, Target("armhf", 29), Target("arm64", 29), *WITH_FRAME_POINTERS)
 
 
 @dataclass(frozen=True)
@@ -142,6 +158,7 @@ def _has_ended(pid: int) -> bool:
 @contextmanager
 def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str) -> Iterator[Session]:
     """GDB with a node that evaluates `expression`, before it runs (under qemu) or as soon as it is ready."""
+    flags = (*flags, *(("+JPperf", "fp") if target.frame_pointers else ()))
     arguments = [*FLAGS, *flags, "-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
     with tempfile.TemporaryDirectory(prefix="beamgdb-node-") as name:
         folder = Path(name)

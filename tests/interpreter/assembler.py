@@ -10,12 +10,15 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from beamgdb.interpreter import operations
-from beamgdb.interpreter.bytecode import WORD, Operand, OperandKind, generic_name
+from beamgdb.interpreter.bytecode import Operand, OperandKind, generic_name
 from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Operation
 from beamgdb.memory import BytesMemory, CachedMemory
 from jit.sandbox.sandbox import Sandbox
 from tests.code.module_image import layout_of
+
+WORD = 4
+"""Bytes of a word."""
 
 START = 0x3000_0000
 """Where code lies."""

@@ -57,8 +57,11 @@ def sampled(bounds: tuple[Bounds, ...]) -> tuple[Bounds, ...]:
 
 
 def _tables(seen: Seen) -> Iterator[Record]:
-    """What may be the static `r`, by the code that uses it, if it is as in the table of a VM like this."""
-    for address in sorted(referred(seen.memory, seen.symbol, seen.arch, ranges.USERS)):
+    """What may be the static `r`, by the code that uses it, or as `roots` has found it, if it is as in the table of a
+    VM like this."""
+    named = seen.symbol(ranges.TABLE)
+    found = (named,) if named is not None else referred(seen.memory, seen.symbol, seen.arch, ranges.USERS)
+    for address in sorted(found):
         yield Record(seen.memory, seen.near, "ranges", address)
 
 

@@ -16,7 +16,7 @@ Needed = tuple[tuple[str, str], ...]
 
 ALWAYS: Needed = (
     ("IndexTable", "entries seg_table"),
-    ("Atom", "len name"),
+    ("Atom", "len name|u.bin"),
     ("ErtsPTab", "r.o.tab r.o.max r.o.invalid_element r.o.pix_mask"),
     ("ErtsPTab", "r.o.pix_cl_mask r.o.pix_cl_shift r.o.pix_cli_mask r.o.pix_cli_shift"),
     ("Process", "common.id common.u.alive.reg u.initial.module u.initial.function u.initial.arity"),
@@ -29,7 +29,7 @@ ALWAYS: Needed = (
     ("ErtsSchedulerData", "registers tid"),
     ("ErtsSchedulerRegisters", "x_reg_array.d"),
 )
-"""What all else rests on: without one of these there is no layout."""
+"""What all else rests on: without one of these, or of those that stand for each other, there is no layout."""
 
 BY_THE_JIT: Needed = (("ErtsSchedulerRegisters", "sizeof"), ("Process", "current arity arg_reg"))
 

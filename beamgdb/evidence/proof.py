@@ -75,7 +75,7 @@ def _require(found: Findings, is_interpreter: bool) -> None:
     """Raise NoLayout if something is missing without which nothing can be told."""
     for struct, names in (*needed.ALWAYS, *(needed.BY_THE_INTERPRETER if is_interpreter else needed.BY_THE_JIT)):
         for name in names.split():
-            if name not in found.how.get(struct, {}):
+            if found.how.get(struct, {}).keys().isdisjoint(name.split("|")):
                 why = f": {found.given_up[0]}" if found.given_up else ""
                 raise NoLayout(f"{struct}.{name} is not proved on this target{why}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import NamedTuple, Optional
 
 from beamgdb.evidence.findings import INT, Findings, NotProved, Seen, differ, only
 from beamgdb.evidence.process_table import is_process
@@ -17,8 +18,11 @@ HEAD = 512
 CACHE_LINE = 64
 """What the size of an `ErtsAlignedSchedulerData` is a multiple of."""
 
-LARGEST_SIZE = 1 << 17
-"""Bytes of one at most."""
+LARGEST_SIZE, GROWN = 1 << 17, 1 << 11
+"""Bytes of one at most, and by which it may differ from that of a release near by."""
+
+NUMBERS = {"no": False, "dirty_no": True}
+"""By the field with a scheduler's number: whether it is for dirty ones."""
 
 LIST_AT = 24
 """Words before the list of all threads in a `struct pthread` of glibc, where the thread pointer is not to itself."""
@@ -27,10 +31,17 @@ SELF_AT = 2
 """Words before the pointer to itself, on x86-64 (`tcbhead_t`)."""
 
 
+class Kind(NamedTuple):
+    """Schedulers of one kind: where the first lies, and their number, None where no variable tells."""
+
+    first: int
+    count: Optional[int]
+
+
 def prove(seen: Seen, found: Findings) -> None:
     """`ErtsSchedulerData`, and what of `Process` leads to it."""
     kinds = list(_kinds(seen))
-    firsts = [base for base, _ in kinds]
+    firsts = [kind.first for kind in kinds]
     if not firsts:
         raise NotProved("there are no schedulers")
     places = range(0, HEAD, seen.word)
@@ -41,23 +52,70 @@ def prove(seen: Seen, found: Findings) -> None:
     )
     found.add("ErtsSchedulerData", f"the threads of {len(firsts)} schedulers", {"tid": Field(tid, seen.word)})
     _registers(seen, found, words)
-    many = [(base, count) for base, count in kinds if count > 1]
-    if many:
-        step = _step(seen, many, tid)
-        number = sum(count for _, count in many)
-        found.add_size("ErtsAlignedSchedulerData", f"the threads of {number} schedulers", step)
+    _sizes(seen, found, kinds, tid)
     prove_running(seen, found)
 
 
-def _kinds(seen: Seen) -> Iterator[tuple[int, int]]:
-    """The first scheduler of each kind, and their number."""
+def _kinds(seen: Seen) -> Iterator[Kind]:
+    """Those of which there are any."""
     for _, array, counter in KINDS:
         at, count_at = seen.symbol(array), seen.symbol(counter)
-        if at is None or count_at is None:
+        base = seen.memory.word(at) if at is not None else 0
+        count = seen.number(count_at, INT) if count_at is not None else None
+        if base and (count is None or 0 < count <= MAX_SCHEDULERS):
+            yield Kind(base, count)
+
+
+def _sizes(seen: Seen, found: Findings, kinds: list[Kind], tid: int) -> None:
+    """The distance from one scheduler to the next, and their numbers: where no variable counts them, these must be
+    right for all that have threads."""
+    for step in _steps(seen, kinds):
+        arrays = [list(_threaded(seen, kind, step, tid)) for kind in kinds]
+        every = [one for array in arrays for one in array]
+        if len(every) == len(kinds) or not differ((_thread(seen, one + tid) for one in every), len(every)):
             continue
-        base, count = seen.memory.word(at), seen.number(count_at, INT)
-        if base and 0 < count <= MAX_SCHEDULERS:
-            yield base, count
+        numbers = _numbers(seen, arrays)
+        is_counted = all(kind.count == len(array) for kind, array in zip(kinds, arrays))
+        if is_counted or (len(numbers) == len(NUMBERS) and all(kind.count is None for kind in kinds)):
+            how = f"the threads of {len(every)} schedulers"
+            found.add_size("ErtsAlignedSchedulerData", how, step)
+            found.add("ErtsSchedulerData", how, numbers)
+            return
+    if any((kind.count or 1) > 1 for kind in kinds):
+        found.given_up.append("no place for the second scheduler")
+
+
+def _steps(seen: Seen, kinds: list[Kind]) -> list[int]:
+    """What the distance may be, what is near that in the table first: over a remote connection each takes its time."""
+    near = seen.near.size("ErtsAlignedSchedulerData")
+    most = LARGEST_SIZE if any((kind.count or 1) > 1 for kind in kinds) else GROWN
+    steps = (step for step in range(CACHE_LINE, LARGEST_SIZE, CACHE_LINE) if abs(step - near) < most)
+    return sorted(steps, key=lambda step: abs(step - near)) if any(kind.count != 1 for kind in kinds) else []
+
+
+def _threaded(seen: Seen, kind: Kind, step: int, tid: int) -> Iterator[int]:
+    """The schedulers of a kind, as far as they have threads."""
+    places = (kind.first + n * step for n in range(kind.count or MAX_SCHEDULERS))
+    return takewhile(lambda one: _thread(seen, one + tid), places)
+
+
+def _numbers(seen: Seen, arrays: list[list[int]]) -> dict[str, Field]:
+    """Each scheduler has its number among the normal ones, or among the dirty ones of its kind; the other one is 0."""
+    if len(arrays) != len(KINDS):
+        return {}
+    fields = {}
+    for name, is_dirty in NUMBERS.items():
+        wanted = {
+            one: n + 1 if is_dirty == (kind > 0) else 0
+            for kind, array in enumerate(arrays) for n, one in enumerate(array)
+        }  # fmt: skip
+        places = [
+            at for at in range(0, HEAD, seen.word)
+            if all(seen.number(one + at, seen.word) == number for one, number in wanted.items())
+        ]  # fmt: skip
+        if len(places) == 1:
+            fields[name] = Field(places[0], seen.word)
+    return fields
 
 
 def _is_thread(seen: Seen, pointer: int) -> bool:
@@ -95,16 +153,6 @@ def _is_unowned(seen: Seen, address: int, scheduler: int) -> bool:
     return bool(words) and scheduler not in words
 
 
-def _step(seen: Seen, kinds: list[tuple[int, int]], tid: int) -> int:
-    """The distance from one scheduler to the next: the smallest at which all have threads of their own."""
-    for step in range(CACHE_LINE, LARGEST_SIZE, CACHE_LINE):
-        places = [base + n * step + tid for base, count in kinds for n in range(count)]
-        threads = list(takewhile(bool, (_thread(seen, place) for place in places)))
-        if len(threads) == len(places) and differ(threads, len(threads)):
-            return step
-    raise NotProved("no place for the second scheduler")
-
-
 def _thread(seen: Seen, address: int) -> int:
     """The `pthread_t` there, 0 if it is none."""
     raw = seen.memory.try_read(address, seen.word)
@@ -114,8 +162,10 @@ def _thread(seen: Seen, address: int) -> int:
 
 def prove_running(seen: Seen, found: Findings) -> None:
     """A scheduler and the process that it runs point to each other."""
-    step = found.sizes.get("ErtsAlignedSchedulerData", 0)
-    schedulers = [base + n * step for base, count in _kinds(seen) for n in range(count if step else 1)]
+    step, tid = found.sizes.get("ErtsAlignedSchedulerData"), found.offset("ErtsSchedulerData", "tid")
+    schedulers = [
+        one for kind in _kinds(seen) for one in (_threaded(seen, kind, step, tid) if step else (kind.first,))
+    ]  # fmt: skip
     pairs = set()
     window = seen.window("Process")
     for scheduler in schedulers:

@@ -1,19 +1,31 @@
-"""What terms lead to outside of heaps: this node, export entries, and the entries of funs (erl_node_tables.h, export.h,
-erl_fun.h)."""
+"""What terms lead to outside of heaps: nodes, export entries, the entries of funs, and binaries (erl_node_tables.h,
+export.h, erl_fun.h, erl_binary.h)."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Dict, Final, List
 
-from beamgdb.evidence.atoms import atom_text
+from beamgdb.evidence.atoms import atom_address, atom_text
 from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
 from beamgdb.evidence.needed import FEW_SLOTS
+from beamgdb.evidence.processes import SOME
 from beamgdb.memory import Unreadable
 from jit.otp.code import MFA_WORDS
 from jit.otp.layouts.resolve import Field
-from jit.otp.tags import BOXED, FUN_HEADER, HEADER_MASK, PRIMARY_MASK
+from jit.otp.tags import (
+    ARITY_SHIFT,
+    BOXED,
+    FUN_HEADER,
+    HEADER,
+    HEADER_MASK,
+    HEADERS_IN_BITS,
+    PRIMARY_MASK,
+    Kind,
+)
+from jit.otp.things import BinRef, ErlSubBits, ExternalThing, RefThing
 
 EXPORTED = {
     "erts_convert_time_unit_trap": (b"erlang", b"convert_time_unit", 3),
@@ -46,38 +58,121 @@ _FUN_NAME = re.compile(rb"-.*-fun-\d+-")
 """The name of a function that the compiler has made of a fun."""
 
 
+NODE_PRIME: Final = 268438039
+"""`PRIME0` of erl_node_tables.c, with which the hash of a node is made of that of its name and its creation."""
+
+EXTERNAL: Final = tuple(
+    HEADERS_IN_BITS[kind] for kind in (Kind.EXTERNAL_PID, Kind.EXTERNAL_PORT, Kind.EXTERNAL_REF)
+)
+"""The headers of terms of other nodes, the same in all releases."""
+
+REF_LOW_BITS, REF_MAGIC = 18, 1 << 18
+"""Bits of a reference's first number, and what in the second one tells a magic one (erl_bif_unique.h)."""
+
+MAX_BEFORE_BYTES = 16
+"""Words of a `Binary` before its bytes at most."""
+
+MAX_THINGS = 1 << 16
+"""Terms that are looked at, at most."""
+
+BIN_REF: Final = BinRef.ARITY << ARITY_SHIFT | HEADERS_IN_BITS[Kind.BIN_REF]
+REF: Final = HEADERS_IN_BITS[Kind.REF]
+
+Things = Dict[int, List[int]]
+"""Addresses of boxed terms by the tag of their headers."""
+
+
 def prove(seen: Seen, found: Findings) -> None:
     """All of these. What is given up is not missed by the rest."""
-    for part in (_node, _exports, _funs):
+    things = _things(seen, found)
+    for part in (_nodes, _exports, _funs, _binaries, _magic_references):
         try:
-            part(seen, found)
+            part(seen, found, things)
         except (NotProved, Unreadable) as error:
             found.given_up.append(str(error))
 
 
-def _node(seen: Seen, found: Findings) -> None:
-    node = seen.memory.word(seen.variable("erts_this_node"))
-    places = [
-        at for at in range(0, seen.window("ErlNode"), seen.word)
-        if b"@" in (atom_text(seen, found, seen.memory.word(node + at)) or b"")
-    ]  # fmt: skip
-    found.add("ErlNode", "the name of this node", {"sysname": Field(only(places, "ErlNode.sysname"), seen.word)})
+def _things(seen: Seen, found: Findings) -> Things:
+    """What the words of processes lead to, each once."""
+    known: set[int] = set()
+    things: Things = {}
+    for process in found.processes:
+        for word in _terms(seen, found, process):
+            address = word - BOXED
+            if word & PRIMARY_MASK != BOXED or address % seen.word or address in known or len(known) >= MAX_THINGS:
+                continue
+            known.add(address)
+            raw = seen.memory.try_read(address, seen.word)
+            header = int.from_bytes(raw or b"", seen.memory.byteorder)
+            if raw is not None and header & PRIMARY_MASK == HEADER:
+                things.setdefault(header & HEADER_MASK, []).append(address)
+    return things
 
 
-def _exports(seen: Seen, found: Findings) -> None:
-    entries = {name: seen.memory.word(at) for name in EXPORTED if (at := seen.symbol(name)) is not None}
-    if len(entries) < MODULES:
-        raise NotProved("too few export entries are known: Export.info.mfa")
-    word = seen.word
-    places = [
-        at for at in range(0, seen.window("Export"), word)
-        if all(_mfa(seen, found, entry + at) == EXPORTED[name] for name, entry in entries.items())
-    ]  # fmt: skip
-    at = only(places, "Export.info.mfa")
-    names = ("module", "function", "arity")
-    found.add("Export", f"{len(entries)} known functions", {
-        f"info.mfa.{name}": Field(at + n * word, word) for n, name in enumerate(names)
+def _nodes(seen: Seen, found: Findings, things: Things) -> None:
+    """This node, and those of terms of other ones, have names, and hashes made of these and of their creations: so the
+    one tells where the other lies."""
+    named = seen.symbol("erts_this_node")
+    this = {seen.memory.word(named)} if named is not None else set()
+    others = {
+        seen.memory.word(thing + ExternalThing.NODE * seen.word)
+        for header in EXTERNAL for thing in things.get(header, ())
+    }  # fmt: skip
+    if not (nodes := this | others):
+        raise NotProved("no term leads to another node: ErlNode")
+    mask, size = (1 << 8 * seen.word) - 1, seen.window("ErlNode")
+
+    def creation(node: int, at_name: int) -> int | None:
+        """What its creation must be, None where that is impossible."""
+        atom = atom_address(seen, found, seen.memory.word(node + at_name))
+        if atom is None or b"@" not in (atom_text(seen, found, seen.memory.word(node + at_name)) or b""):
+            return None
+        number = seen.memory.word(node + seen.word) * pow(NODE_PRIME, -1, mask + 1) - seen.memory.word(atom + seen.word)
+        return number & mask if number & mask < 1 << 8 * INT else None
+
+    places = {
+        at: creations for at in range(0, size, seen.word)
+        if None not in (creations := {node: creation(node, at) for node in nodes}).values()
+    }  # fmt: skip
+    at_name = only(places, "ErlNode.sysname")
+    found.add("ErlNode", f"the hash{'es' if len(nodes) > 1 else ''} of {len(nodes)} node{'s' if len(nodes) > 1 else ''}", {
+        "sysname": Field(at_name, seen.word)
     })  # fmt: skip
+    told = {node: number for node, number in places[at_name].items() if number}
+    if not told:
+        raise NotProved("no node whose creation is not 0: ErlNode.creation")
+    at_creation = only(
+        (at for at in range(0, size, INT) if all(seen.number(node + at, INT) == n for node, n in told.items())),
+        "ErlNode.creation",
+    )
+    found.add("ErlNode", f"the hash of {len(told)} node{'s' if len(told) > 1 else ''}", {
+        "creation": Field(at_creation, INT)
+    })  # fmt: skip
+
+
+def _exports(seen: Seen, found: Findings, things: Things) -> None:
+    """Variables lead to entries of functions that are known, external funs to those whose code is known."""
+    named = {seen.memory.word(at): mfa for name, mfa in EXPORTED.items() if (at := seen.symbol(name)) is not None}
+    window = range(0, seen.window("Export"), seen.word)
+    if len(named) >= MODULES:
+        at = only(
+            (at for at in window if all(_mfa(seen, found, entry + at) == mfa for entry, mfa in named.items())),
+            "Export.info.mfa",
+        )
+        how = f"{len(named)} known functions"
+    else:
+        led_to: dict[int, set[int]] = {}
+        for entry in _entries(seen, things):
+            function = _function(seen, found, entry)
+            mfa = seen.memory.words(function, MFA_WORDS) if function is not None else None
+            if mfa is not None and (places := {at for at in window if seen.memory.words(entry + at, MFA_WORDS) == mfa}):
+                led_to[entry] = places
+        if len(led_to) < ENOUGH:
+            raise NotProved(f"{len(led_to)} external funs: Export.info.mfa")
+        at = only(set.intersection(*led_to.values()), "Export.info.mfa")
+        how = f"{len(led_to)} external funs"
+    names = ("module", "function", "arity")
+    found.add("Export", how, {f"info.mfa.{name}": Field(at + n * seen.word, seen.word) for n, name in enumerate(names)})
 
 
 def _mfa(seen: Seen, found: Findings, address: int) -> tuple[bytes | None, bytes | None, int]:
@@ -86,11 +181,11 @@ def _mfa(seen: Seen, found: Findings, address: int) -> tuple[bytes | None, bytes
     return atom_text(seen, found, module), atom_text(seen, found, function), arity
 
 
-def _funs(seen: Seen, found: Findings) -> None:
+def _funs(seen: Seen, found: Findings, things: Things) -> None:
     """An entry has the name and the checksum of the module that its code is in. What tells it from others of its module
     stands twice; that behind `old_uniq` is the one which is shown."""
     entries = {}
-    for entry in _entries(seen, found):
+    for entry in _entries(seen, things):
         known = _module(seen, found, entry)
         if known is not None:
             entries[entry] = known
@@ -140,17 +235,58 @@ def _funs(seen: Seen, found: Findings) -> None:
     })  # fmt: skip
 
 
-def _entries(seen: Seen, found: Findings) -> Iterator[int]:
-    """What funs on stacks and heaps lead to, each once. An export entry may be among them."""
-    known: set[int] = set()
-    for process in found.processes:
-        for word in _terms(seen, found, process):
-            if word & PRIMARY_MASK != BOXED or (word - BOXED) % seen.word:
-                continue
-            fun = seen.words_or_none(word - BOXED, 2)
-            if fun is not None and fun[0] & HEADER_MASK == FUN_HEADER and fun[1] not in known:
-                known.add(fun[1])
-                yield fun[1]
+def _binaries(seen: Seen, found: Findings, things: Things) -> None:
+    """The bytes of most binaries that are not on a heap begin where those of their `Binary` do, since OTP 27."""
+    distances = {}
+    for thing in things.get(HEADERS_IN_BITS[Kind.SUB_BITS], ()):
+        header, base, _, _, whole = seen.memory.words(thing, ErlSubBits.WORDS)
+        reference = seen.words_or_none(whole - BOXED, BinRef.VAL + 1) if whole & PRIMARY_MASK == BOXED else None
+        if header >> ARITY_SHIFT == ErlSubBits.ARITY and reference is not None and reference[0] == BIN_REF:
+            distances[reference[BinRef.VAL]] = (base & -INT) - reference[BinRef.VAL]
+    if len(distances) < SOME:
+        raise NotProved(f"{len(distances)} binaries: Binary.orig_bytes")
+    told = only((one for one in distances.values() if 0 < one <= MAX_BEFORE_BYTES * seen.word), "Binary.orig_bytes")
+    if list(distances.values()).count(told) < max(SOME, len(distances) - len(distances) // 8):
+        raise NotProved("binaries begin at different places: Binary.orig_bytes")
+    found.add("Binary", f"{len(distances)} binaries", {"orig_bytes": Field(told, 1, 1)})
+
+
+def _magic_references(seen: Seen, found: Findings, things: Things) -> None:
+    """All references get their numbers from the same counters: the last is one that others have too, and in the second a
+    bit says that they are magic."""
+    refs = {thing: seen.words_or_none(thing, RefThing.NUMBERS + 1) or () for thing in things.get(REF, ())}
+    last, binaries = set(), set()
+    for thing, words in refs.items():
+        arity = words[0] >> ARITY_SHIFT if words else -1
+        if arity == RefThing.PID_ARITY[seen.word]:
+            continue
+        is_marked = bool(words) and words[1] & 0xFFFFFFFF == RefThing.MARKER
+        if arity == RefThing.ORDINARY_ARITY[seen.word] and (seen.word == INT or is_marked):
+            last.add(seen.number(thing + RefThing.NUMBERS * INT + (seen.word - INT), INT))
+        elif arity == RefThing.MAGIC_ARITY[seen.word]:
+            binaries.add(words[RefThing.MAGIC_BINARY])
+
+    def numbers(binary: int, at: int) -> tuple[int, ...]:
+        return tuple(seen.number(binary + at + n * INT, INT) for n in range(RefThing.NUMBERS))
+
+    def are_numbers(at: int) -> bool:
+        told = {numbers(binary, at) for binary in binaries}
+        return len(told) == len(binaries) and all(
+            low < 1 << REF_LOW_BITS and middle & REF_MAGIC and high in last for low, middle, high in told
+        )
+
+    if len(binaries) < SOME - 1:
+        raise NotProved(f"{len(binaries)} magic references: ErtsMagicBinary.refn")
+    window = seen.window("ErtsMagicBinary")
+    at = only((at for at in range(0, window, INT) if are_numbers(at)), "ErtsMagicBinary.refn")
+    how = f"{len(binaries)} magic references"
+    found.add("ErtsMagicBinary", how, {"refn": Field(at, INT, RefThing.NUMBERS)})
+
+
+def _entries(seen: Seen, things: Things) -> Iterator[int]:
+    """What funs lead to, each once: their entries, and those of exports."""
+    funs = (seen.words_or_none(thing, 2) for thing in things.get(FUN_HEADER, ()))
+    return iter(dict.fromkeys(fun[1] for fun in funs if fun is not None))
 
 
 def _terms(seen: Seen, found: Findings, process: int) -> Iterator[int]:
@@ -164,8 +300,8 @@ def _terms(seen: Seen, found: Findings, process: int) -> Iterator[int]:
     yield from seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, many)) or ()
 
 
-def _module(seen: Seen, found: Findings, entry: int) -> int | None:
-    """The name, a term, of the module that has the function of a fun; None if an entry leads to none."""
+def _function(seen: Seen, found: Findings, entry: int) -> int | None:
+    """The address of the name, in its code, of the function that an entry leads to; None if it leads to none."""
     code = next((one for one in seen.words_or_none(entry, 3) or () if _base(found, one) is not None), None)
     base = _base(found, code) if code is not None else None
     if code is None or base is None:
@@ -174,8 +310,14 @@ def _module(seen: Seen, found: Findings, entry: int) -> int | None:
     functions = seen.words_or_none(base + found.offset("BeamCodeHeader", "functions"), count)
     if not functions or code < functions[0]:
         return None
-    info = functions[bisect_right(functions, code) - 1]
-    mfa = info + found.offset("ErtsCodeInfo", "mfa")
+    return functions[bisect_right(functions, code) - 1] + found.offset("ErtsCodeInfo", "mfa")
+
+
+def _module(seen: Seen, found: Findings, entry: int) -> int | None:
+    """The name, a term, of the module that has the function of a fun; None if an entry leads to none."""
+    mfa = _function(seen, found, entry)
+    if mfa is None:
+        return None
     _, name, _ = _mfa(seen, found, mfa)
     return seen.memory.word(mfa) if _FUN_NAME.fullmatch(name or b"") else None
 

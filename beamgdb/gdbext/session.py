@@ -41,7 +41,7 @@ from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 from jit.object.target import ByteOrder
 from jit.otp.layouts.identity import Identity, Symbol, read_config_h, read_identity
-from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity
+from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity, nearest
 
 if TYPE_CHECKING:
     # Not before it is needed: it loads a disassembler.
@@ -388,7 +388,8 @@ def _new(marked_at: int, pid: int) -> Session:
     build = _build() if identity.flavour != "jit" else None
 
     def like(layout: Layout | None, reason: str = "") -> Node:
-        if symbol.roots is not None:
+        # What is proved on the VM was proved with roots that were found by the table of a VM like it.
+        if symbol.roots is not None and (layout is None or not layout.is_proved):
             symbol.roots.layout = layout
         return Node(memory, symbol, identity, layout, reason, build, symbol.roots)
 
@@ -417,7 +418,7 @@ def _with_similar(
     return node
 
 
-def _layout(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int) -> tuple[Layout | None, str]:
+def _layout(memory: CachedMemory, symbol: _CSymbols, identity: Identity, slots: int) -> tuple[Layout | None, str]:
     """Where fields lie, or why that is not known. Nothing is proved where types or a table tell it."""
     try:
         return debug_information.layout(identity) or for_identity(identity), ""
@@ -427,6 +428,9 @@ def _layout(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int
         # Not before it is needed: it loads a disassembler.
         from beamgdb.evidence.proof import prove
 
+        if symbol.roots is not None:
+            # Each root that is found so is proved by what lies there, as by any layout.
+            symbol.roots.layout = nearest(identity)
         return prove(memory, symbol, identity, slots), ""
     except NoLayout as error:
         return None, f"{reason}; {error}"
@@ -445,8 +449,6 @@ def _again(before: Session) -> Session:
 
     layout = prove_more(node.memory, node.symbol, node.identity, node.layout)
     if layout is not node.layout:
-        if node.roots is not None:
-            node.roots.layout = layout
         before.node = Node(node.memory, node.symbol, node.identity, layout, "", node.build, node.roots)
         before.per_code, before.code_is_stale = PerCode(before.node), True
     return before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beamgdb.code.code_ix import CODE_INDICES
-from beamgdb.code.ranges import MAX_RANGES, is_sorted, is_table
+from beamgdb.code.ranges import MAX_FUNCTIONS, MAX_RANGES, SAMPLE, is_sorted
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
@@ -25,6 +25,9 @@ KINDS = (0, 1)
 
 FIRST_CATCHES, MAX_DOUBLINGS = 1024, 16
 """`DEFAULT_TABSIZE` of beam_catches.c: a table of catches starts with so many, and is doubled when it is full."""
+
+HEADER_WORDS = 40
+"""Words of a `BeamCodeHeader` at most."""
 
 LOWEST = 0x1000
 """No pointer is below."""
@@ -98,9 +101,34 @@ def _are_tables(first: Record, active: int) -> bool:
     """Whether the table in use has modules in it, and each other that is not empty is sorted."""
     try:
         rows = [first.element(index) for index in range(CODE_INDICES)]
-        return is_table(rows[active]) and all(is_sorted(one) for one in rows if one["n"])
+        return _has_modules(rows[active]) and all(is_sorted(one) for one in rows if one["n"])
     except Unreadable:
         return False
+
+
+def _has_modules(table: Record) -> bool:
+    """Whether there are modules where this says, as far as is looked."""
+    memory, size = table.memory, table.layout.size("Range")
+    used = (Record(memory, table.layout, "Range", table["modules"] + n * size) for n in range(table["n"]))
+    loaded = [(one["start"], one["end"]) for one in used if one["start"] < one["end"]]
+    return bool(loaded) and all(_is_module(memory, *one) for one in loaded[:: -(-len(loaded) // SAMPLE)])
+
+
+def _is_module(memory: CachedMemory, start: int, end: int) -> bool:
+    """Whether the code of a module may lie here: somewhere in its header, which begins with their number, begins a list
+    of its functions, which lie behind it, and where they end. Nothing else of the header need be known."""
+    word = memory.word_size
+    count = memory.word(start)
+    if not 0 < count <= min(MAX_FUNCTIONS, (end - start) // word):
+        return False
+    words = memory.words(start, min(HEADER_WORDS + count + 1, (end - start) // word))
+    for at in range(1, len(words) - count):
+        first, last = words[at], words[at + count]
+        if start + (at + count + 1) * word <= first < last <= end:
+            listed = words[at : at + count + 1]
+            if all(one < other for one, other in zip(listed, listed[1:])):
+                return True
+    return False
 
 
 def write_ptr(memory: CachedMemory, image: Image, tables: Record) -> Recovered | str:

@@ -21,6 +21,9 @@ NAMES = (
 CACHE_LINE = 64
 """`ERTS_CACHE_LINE_SIZE`, to which elements are aligned."""
 
+KNOWN_BY_WORDS = 48
+"""Words at the beginning of an `ErtsRunQueue` or `ErtsSchedulerSleepInfo` among which its scheduler is."""
+
 MAX_LOOKED_AT = 1024
 """Different pointers that are followed; a node has 200 that are so aligned."""
 
@@ -62,9 +65,7 @@ def _kind(record: Record) -> str | None:
             return None
         if not record["registers"] and kind == 0:
             return None
-        sleep = Record(record.memory, record.layout, "ErtsSchedulerSleepInfo", record["ssi"])
-        queue = Record(record.memory, record.layout, "ErtsRunQueue", record["run_queue"])
-        backwards = queue["scheduler"] if kind == 0 else sleep["esdp"]
-        return NAMES[kind] if backwards == record.address else None
+        known_by = record.memory.words(record["run_queue" if kind == 0 else "ssi"], KNOWN_BY_WORDS)
+        return NAMES[kind] if record.address in known_by else None
     except Unreadable:
         return None

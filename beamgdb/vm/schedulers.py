@@ -74,7 +74,7 @@ class Schedulers:
         first = self._record("ErtsAlignedSchedulerData", 0)
         try:
             base, step = first.memory.word(pointer), first.layout.size("ErtsAlignedSchedulerData")
-        except Unreadable:
+        except (Unreadable, KeyError):
             return None
         for index in range(MAX_SCHEDULERS):
             one = self._record("ErtsSchedulerData", base + index * step)
@@ -89,13 +89,17 @@ class Schedulers:
     def __iter__(self) -> Iterator[Scheduler]:
         """Those that can be found."""
         for kind, array_symbol, _ in KINDS:
+            # Where their number is not known, that of a layout that was proved on the VM, there is a first one.
             array, count = self._symbol(array_symbol), self.count(kind)
+            count = 1 if count is None else count
             if array is None or not count:
                 continue
             first = self._record("ErtsSchedulerData", 0)
             try:
                 base = first.memory.word(array)
             except Unreadable:
+                continue
+            if not base:
                 continue
             step = first.layout.size("ErtsAlignedSchedulerData") if count > 1 else 0
             for index in range(count):

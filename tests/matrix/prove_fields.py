@@ -9,53 +9,65 @@ from pathlib import Path
 
 from beamgdb.evidence.needed import ALL_SLOTS, ALWAYS, BY_THE_INTERPRETER, BY_THE_JIT, FEW_SLOTS, LATER
 from beamgdb.evidence.proof import prove
-from beamgdb.gdbext import session
+from beamgdb.gdbext import session, unnamed
 from beamgdb.gdbext.connection import is_remote
 from beamgdb.node import Node
+from beamgdb.roots.finder import Roots
 from beamgdb.terms.fields import FIELDS
-from jit.otp.layouts.layout import TABLES, Layout
+from jit.otp.layouts.layout import TABLES, Layout, nearest
 
 
 def needed(is_interpreter: bool) -> set[tuple[str, str]]:
     """What stacks, terms, registers and a list of processes need."""
     groups = (*ALWAYS, *LATER, *(BY_THE_INTERPRETER if is_interpreter else BY_THE_JIT))
-    names = {(struct, name) for struct, fields in groups for name in fields.split()}
+    names = {(struct, name) for struct, fields in groups for name in fields.replace("|", " ").split()}
     return {*names, *FIELDS, ("ErtsPTab", "vola.tile.count"), ("beam_catch_t", "cp"), ("Process", "def_arg_reg")}
 
 
 def told(layout: Layout) -> dict[tuple[str, str], object]:
-    """All that a layout tells: fields, and sizes."""
-    fields = {(name, path): field for name, one in layout.structs.items() for path, field in one.fields.items()}
+    """All that a layout tells: fields, and sizes. An array that ends a structure has one element or none, as its
+    declaration says, and goes on."""
+    fields = {
+        (name, path): field._replace(elements=0) if field.elements == 1 else field
+        for name, one in layout.structs.items() for path, field in one.fields.items()
+    }  # fmt: skip
     sizes = {(name, "sizeof"): one.size for name, one in layout.structs.items() if one.size is not None}
     return {**fields, **sizes}
 
 
-def hidden(current: session.Session) -> Layout:
-    """What is proved where only tables of other releases are there."""
-    node = current.node
+def hidden(near: str) -> tuple[Layout, Roots | None]:
+    """What is proved where only tables of another version of the runtime system are there, and what has found variables
+    without symbols, by that table too."""
     with tempfile.TemporaryDirectory() as name:
-        for table in TABLES.glob("*.json"):
-            if f"erts-{node.identity.erts_version}-" not in table.name:
-                shutil.copy(table, name)
+        for table in TABLES.glob(f"erts-{near}-*.json"):
+            shutil.copy(table, name)
+        image = unnamed.program().image if KNOWN.roots is not None else None
+        roots = Roots(KNOWN.memory, image) if image is not None else None
+        if roots is not None:
+            roots.layout = nearest(KNOWN.identity, Path(name))
+        _use(roots)
         slots = FEW_SLOTS if is_remote() else ALL_SLOTS
-        return prove(node.memory, node.symbol, node.identity, slots, Path(name))
+        return prove(KNOWN.memory, KNOWN.symbol, KNOWN.identity, slots, Path(name)), roots
 
 
-def main() -> None:
+def _use(roots: Roots | None) -> None:
+    KNOWN.symbol.roots = roots  # type: ignore[attr-defined]
+
+
+def report(near: str) -> None:
     """Prove, compare, print, and go on with what is proved."""
-    current = session.require()
-    truth, proved = current.node.layout, hidden(current)
-    here, known = told(truth), told(proved)
-    wanted = {one for one in needed(current.node.is_interpreter) if one in here}
-    wrong = [one for one, value in known.items() if here.get(one) != value]
-    report = {"right": len(known) - len(wrong), "wrong": wrong, "wanted": len(wanted), "unknown": [*wanted - {*known}]}
-    print(json.dumps(report))
-    node = current.node
-    _go_on_with(Node(node.memory, node.symbol, node.identity, proved, "", node.build))
+    proved, roots = hidden(near)
+    here, known = told(KNOWN.layout), told(proved)
+    wanted = {one for one in needed(KNOWN.is_interpreter) if one in here}
+    wrong = [(*one, here.get(one), value) for one, value in known.items() if here.get(one) != value]
+    unknown = [".".join(one) for one in wanted - {*known}]
+    print(json.dumps({"right": len(known) - len(wrong), "wrong": wrong, "wanted": len(wanted), "unknown": unknown}))
+    _go_on_with(Node(KNOWN.memory, KNOWN.symbol, KNOWN.identity, proved, "", KNOWN.build, roots))
 
 
 def restore() -> None:
     """Have the session use the tables again."""
+    _use(KNOWN.roots)
     _go_on_with(KNOWN)
 
 
@@ -67,4 +79,3 @@ def _go_on_with(node: Node) -> None:
 
 
 KNOWN = session.require().node
-main()

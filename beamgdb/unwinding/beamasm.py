@@ -273,7 +273,7 @@ class BeamAsmUnwinder:
 
     def _entry(self, code: Range) -> Entry | None:
         """How control comes to the code: some fragments run in the frame of the function. None: that is not known."""
-        if trace_frames.kind(self._node.code.find(code.start)) is not None:
+        if trace_frames.is_entered_by_return(self._node.code.find(code.start)):
             return None
         if not code.name.startswith(FRAGMENT):
             return Entry.CALLED

@@ -96,12 +96,8 @@ class Target:
 
 TARGETS = (
     Target("armhf", 25), Target("armhf", 27), Target("arm64", 27), Target("amd64", 25), Target("amd64", 27),
-    Target("amd64", 29),
+    Target("armhf", 29), Target("arm64", 29), Target("amd64", 29),
 )  # fmt: skip
-
-#: Those whose scene is looked at. Of the last two no more is tested, for the time that it takes; by hand also
-#: breakpoints, steps and crashes were, of which on armhf the end of a process and frames of tracing are not shown.
-LOOKED_AT = (*TARGETS, Target("armhf", 29), Target("arm64", 29))
 
 
 @dataclass(frozen=True)

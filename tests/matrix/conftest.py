@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from tests.gdb.stages import Frame, read_frames
 from tests.harness import patience
 from tests.harness.gdb import Gdb
-from tests.harness.targets import LOOKED_AT, TARGETS, Mode, Session, Target, on_core, session
+from tests.harness.targets import TARGETS, Mode, Session, Target, on_core, session
 
 EVERYTHING = "terms:start(), words:start(), terms:printed(), busy:start(), facts:print(), stages:start()"
 PAYLOAD = '[payload,"of",<<"round">>]'
@@ -80,9 +80,9 @@ def step(gdb: Gdb, command: str) -> str:
     return gdb.cmd_running(command, timeout=PATIENCE)
 
 
-def cases(*modes: Mode, targets: Sequence[Target] = TARGETS) -> list[object]:
+def cases(*modes: Mode) -> list[object]:
     """Parameters: each target with each of the modes that it has."""
-    pairs = [(target, mode) for target in targets for mode in target.modes if mode in modes]
+    pairs = [(target, mode) for target in TARGETS for mode in target.modes if mode in modes]
     return [pytest.param(pair, id=f"{pair[0]}-{pair[1]}") for pair in pairs]
 
 
@@ -121,7 +121,7 @@ def stopped_in_c(
         yield one
 
 
-@pytest.fixture(scope="session", params=cases("attached", "remote", "core", targets=LOOKED_AT))
+@pytest.fixture(scope="session", params=cases("attached", "remote", "core"))
 def scene_session(
     request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:

@@ -26,8 +26,9 @@ VARIABLES = (
     "beam_exception_trace",
     "beam_return_time_trace",
     "beam_call_trace_return",
+    "beam_i_line_breakpoint_cleanup",
 )
-"""Pointers to all such words; the last two are in OTP 25 and 27 respectively."""
+"""Pointers to all such words. The last three are in some releases only: OTP 25, those from 27 on, those from 28 on."""
 
 
 def module(memory: CachedMemory, symbol: Callable[[str], int | None]) -> Module | None:

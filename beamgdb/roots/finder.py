@@ -20,8 +20,12 @@ PATIENCE = 8
 CODE_INDICES = (functions.COMMIT, code.ACTIVE, code.STAGING)
 """Found together."""
 
+ALWAYS = (tables.PROCESSES, tables.ATOMS, schedulers.NAMES[0])
+"""What every look at a VM asks for."""
+
 Found = Mapping[str, Union[Recovered, str]]
-"""What was looked for together: each name with what was found, or why nothing was."""
+"""What was looked for together: each name with what was found, or why nothing was. What is not named this VM has not,
+whenever it is looked at."""
 
 OwnCode = Callable[[str], Optional[tuple[int, int]]]
 """Start and end of the code of an Erlang function by its name, None where no such code is known."""
@@ -44,6 +48,7 @@ class Roots:
         self._found: dict[str, Recovered] = {}
         self._why: dict[str, str] = {}
         self._tried: set[Callable[[Roots], Found]] = set()
+        self._absent: set[str] = set()
         self._failures: dict[Callable[[Roots], Found], int] = {}
 
     def __call__(self, name: str) -> int | None:
@@ -75,16 +80,28 @@ class Roots:
 
     def _root(self, name: str) -> Recovered | None:
         finder = _FINDERS.get(name)
-        if name not in self._found and finder is not None and self._may_try(finder):
+        if name not in self._found and name not in self._absent and finder is not None and self._may_try(finder):
             self._tried.add(finder)
-            for one, found in finder(self).items():
+            before = self._data
+            answers = finder(self)
+            self._absent.update(one for one in _FINDERS if _FINDERS[one] is finder and one not in answers)
+            for one, found in answers.items():
                 if isinstance(found, Recovered):
                     self._found[one] = found
                 else:
                     self._why[one] = found
-            if name not in self._found and tables.PROCESSES in self._found:
+            if name not in self._found and name not in self._absent and tables.PROCESSES in self._found:
                 self._failures[finder] = self._failures.get(finder, 0) + 1
+            if name in self._found and self._data not in (before, None):
+                self._search_copy()
         return self._found.get(name)
+
+    def _search_copy(self) -> None:
+        """Look for more in the copy of the VM's variables that was just made: remotely that takes hundreds of packets,
+        and it is forgotten as soon as the target may have run."""
+        if self.layout is not None:
+            for name in (*ALWAYS, interpreter.MAIN) if self.layout.flavour == "emu" else ALWAYS:
+                self._root(name)
 
     def _may_try(self, finder: Callable[[Roots], Found]) -> bool:
         return finder not in self._tried and self._failures.get(finder, 0) < PATIENCE

@@ -39,8 +39,8 @@ def _readable(question: Callable[[], _Answer | None]) -> _Answer | None:
 
 def trace_note(node: Vm, kind: str, words: tuple[int, ...], named: Named = str) -> str:
     """What a frame of tracing is for; `kind` and its words are as in `trace_frames`. May raise `Unreadable`."""
-    slot = trace_frames.SLOTS[kind][0]
-    if not words or slot == "session" or words[0] & PRIMARY_MASK != HEADER:
+    slot = trace_frames.describes_function(kind)
+    if not words or slot is None or words[0] & PRIMARY_MASK != HEADER:
         return kind
     if slot == "caller":
         return f"{kind}, called from {named(node.describe(words[0]) or hex(words[0]))}"

@@ -29,7 +29,10 @@ BY_CODE = {"the_active_code_index", "the_staging_code_index", "erts_commit_stagi
 """These need a table of the program's functions, and the use of exported variables is only seen on x86-64: elsewhere
 such go through places that the dynamic linker fills in."""
 
-BY_TABLE = {"process_main", "erts_continue_exit_process"}
+BY_TABLE = {
+    "process_main", "erts_continue_exit_process", "beam_return_trace", "beam_exception_trace",
+    "beam_i_line_breakpoint_cleanup",
+}  # fmt: skip
 """Of the interpreter these need that table too, which its program has from OTP 29 on."""
 
 STATIC = {"r", "write_ptr", "bccix"}

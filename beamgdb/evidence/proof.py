@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from beamgdb.evidence import (
     process_table,
     processes,
     schedulers,
+    tags,
     terms,
 )
 from beamgdb.evidence.findings import Findings, NotProved, Prover, Seen
@@ -22,6 +24,7 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import NEEDED, TABLES, Layout, NoLayout, nearest, of_identity
+from jit.otp.tags import RELEASES
 
 _FIRST: tuple[Prover, ...] = (
     atoms.prove, process_table.prove, processes.prove, process_table.prove_order, modules.prove, schedulers.prove,
@@ -44,7 +47,20 @@ def prove(
     for prover in (*_FIRST, interpreter.prove if is_interpreter else jit_code.prove, *_LAST):
         _try(prover, seen, found)
     _require(found, is_interpreter)
-    return of_identity(found.structs(), {}, identity, _origin(found, near), evidence=found.how)
+    layout = of_identity(found.structs(), {}, identity, _origin(found, near), evidence=found.how)
+    return _with_tags(seen, found, identity, layout)
+
+
+def _with_tags(seen: Seen, found: Findings, identity: Identity, layout: Layout) -> Layout:
+    """The layout, with how terms are tagged where the release is not known and that can be proved."""
+    release = re.match(r"\d+", identity.otp_release or "")
+    if release is None or int(release[0]) in RELEASES:
+        return layout
+    try:
+        scheme, how = tags.prove(seen, found, int(release[0]))
+    except (NotProved, Unreadable):
+        return layout
+    return replace(layout, tags=scheme, tags_proof=how)
 
 
 def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout) -> Layout:

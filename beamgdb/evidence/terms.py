@@ -66,8 +66,9 @@ EXTERNAL: Final = tuple(
 )
 """The headers of terms of other nodes, the same in all releases."""
 
-REF_LOW_BITS, REF_MAGIC = 18, 1 << 18
-"""Bits of a reference's first number, and what in the second one tells a magic one (erl_bif_unique.h)."""
+REF_BITS, REF_MAGIC = 18, 1 << 17
+"""Bits of a reference's first number, as many of the second as tell who made it, and that of magic ones among these
+(erl_bif_unique.h)."""
 
 MAX_BEFORE_BYTES = 16
 """Words of a `Binary` before its bytes at most."""
@@ -84,7 +85,7 @@ Things = Dict[int, List[int]]
 
 def prove(seen: Seen, found: Findings) -> None:
     """All of these. What is given up is not missed by the rest."""
-    things = _things(seen, found)
+    things = things_of(seen, found)
     for part in (_nodes, _exports, _funs, _binaries, _magic_references):
         try:
             part(seen, found, things)
@@ -92,7 +93,7 @@ def prove(seen: Seen, found: Findings) -> None:
             found.given_up.append(str(error))
 
 
-def _things(seen: Seen, found: Findings) -> Things:
+def things_of(seen: Seen, found: Findings) -> Things:
     """What the words of processes lead to, each once."""
     known: set[int] = set()
     things: Things = {}
@@ -252,27 +253,30 @@ def _binaries(seen: Seen, found: Findings, things: Things) -> None:
 
 
 def _magic_references(seen: Seen, found: Findings, things: Things) -> None:
-    """All references get their numbers from the same counters: the last is one that others have too, and in the second a
-    bit says that they are magic."""
+    """All references get their numbers from the same counters: others have the last and most of the second one too, in
+    which a bit says that they are magic."""
+
+    def numbers(address: int) -> tuple[int, ...]:
+        return tuple(seen.number(address + n * INT, INT) for n in range(RefThing.NUMBERS))
+
     refs = {thing: seen.words_or_none(thing, RefThing.NUMBERS + 1) or () for thing in things.get(REF, ())}
-    last, binaries = set(), set()
+    ordinary, binaries = set(), set()
     for thing, words in refs.items():
         arity = words[0] >> ARITY_SHIFT if words else -1
         if arity == RefThing.PID_ARITY[seen.word]:
             continue
         is_marked = bool(words) and words[1] & 0xFFFFFFFF == RefThing.MARKER
         if arity == RefThing.ORDINARY_ARITY[seen.word] and (seen.word == INT or is_marked):
-            last.add(seen.number(thing + RefThing.NUMBERS * INT + (seen.word - INT), INT))
+            _, middle, high = numbers(thing + (seen.word + INT if is_marked else seen.word))
+            ordinary.add((middle >> REF_BITS, high))
         elif arity == RefThing.MAGIC_ARITY[seen.word]:
             binaries.add(words[RefThing.MAGIC_BINARY])
 
-    def numbers(binary: int, at: int) -> tuple[int, ...]:
-        return tuple(seen.number(binary + at + n * INT, INT) for n in range(RefThing.NUMBERS))
-
     def are_numbers(at: int) -> bool:
-        told = {numbers(binary, at) for binary in binaries}
+        told = {numbers(binary + at) for binary in binaries}
         return len(told) == len(binaries) and all(
-            low < 1 << REF_LOW_BITS and middle & REF_MAGIC and high in last for low, middle, high in told
+            low < 1 << REF_BITS and middle & REF_MAGIC and (middle >> REF_BITS, high) in ordinary
+            for low, middle, high in told
         )
 
     if len(binaries) < SOME - 1:
@@ -320,6 +324,13 @@ def _module(seen: Seen, found: Findings, entry: int) -> int | None:
         return None
     _, name, _ = _mfa(seen, found, mfa)
     return seen.memory.word(mfa) if _FUN_NAME.fullmatch(name or b"") else None
+
+
+def arity_of_code(seen: Seen, found: Findings, entry: int) -> int | None:
+    """The arity of the function that the compiler has made of a fun with this entry; None if an entry leads to none."""
+    if _module(seen, found, entry) is None or (mfa := _function(seen, found, entry)) is None:
+        return None
+    return seen.memory.words(mfa, MFA_WORDS)[-1]
 
 
 def _base(found: Findings, address: int) -> int | None:

@@ -181,7 +181,7 @@ class _Decoding:
         if where is not None:
             return ContinuationPointer(word, where)
         kind = self.tags.kind(word)
-        if kind is None and not self.tags.is_whole:
+        if kind is None and (self.tags.is_proved or not self.tags.is_whole):
             return UnknownWord(word)
         arity = believable_arity(self.tags, word, kind) if kind else None
         return ContinuationPointer(word, None) if kind is None or arity is None else Header(word, kind, arity)
@@ -279,7 +279,8 @@ class _Decoding:
             return _LEAVES[kind](source, address, header)
         if kind is not None and believable_arity(self.tags, header, kind) is not None:
             return Internal(kind, address)
-        return UnknownBoxed(address, header, "no term header" if self.tags.is_whole else "not known in this release")
+        is_known = self.tags.is_whole and not self.tags.is_proved
+        return UnknownBoxed(address, header, "no term header" if is_known else "not known in this release")
 
     def _tuple(self, address: int, header: int, depth: int) -> Value:
         arity = header >> ARITY_SHIFT

@@ -113,6 +113,8 @@ def _model(node: Node) -> Iterator[tuple[str, str]]:
     yield "layouts", node.layout.origin if node.has_layout else f"none: {node.no_layout}"
     if not node.has_layout or not node.term_tags.is_whole:
         yield "terms", f"as in {node.terms_of}, which is not proved here; atoms and processes are not known"
+    elif node.term_tags.is_proved:
+        yield "terms", f"as in {node.terms_of}, proved on this target by {node.layout.tags_proof}"
 
 
 def _found(node: Node) -> Iterator[tuple[str, str]]:

@@ -104,6 +104,8 @@ class Vm(ABC):
                 int(release.partition("-")[0]), self.memory.word_size, debug=self.identity.build == "debug"
             )
         except (LookupError, ValueError):
+            if self._layout is not None and self._layout.tags is not None:
+                return self._layout.tags
             raise Unavailable(f"the format of terms in OTP {release} is not known") from None
 
     @cached_property

@@ -147,7 +147,7 @@ FLOAT_HEADER: Final = HEADERS_IN_BITS[Kind.FLOAT]
 SIGNAL_HEADER: Final = HEADERS_IN_BITS[Kind.EXTERNAL_PID]
 
 #: Kinds of boxed terms that are the same in all known releases, and need no C structure to be read.
-_SAME_IN_ALL: Final = frozenset({Kind.TUPLE, Kind.POS_BIG, Kind.NEG_BIG, Kind.FLOAT})
+SAME_IN_ALL: Final = frozenset({Kind.TUPLE, Kind.POS_BIG, Kind.NEG_BIG, Kind.FLOAT})
 
 #: What `erl_etp.c` calls kinds, where that is not as here; None for one that it does not tell.
 _ETP_NAMES: Final = {Kind.TUPLE: "arityval", Kind.RECORD: None}
@@ -178,6 +178,8 @@ class TagScheme:
     pid_ref_shown: int
     #: Whether this is the scheme of the release, and not only what all known releases have in common.
     is_whole: bool = True
+    #: Whether it was proved on a VM whose release is not known: then kinds of which there were no terms are not in it.
+    is_proved: bool = False
 
     @property
     def word_bits(self) -> int:
@@ -236,7 +238,7 @@ def common_scheme(word_size: int) -> TagScheme:
     shared = (kinds[0] if len(set(kinds)) == 1 else None for kinds in zip(*(one.subtags for one in schemes)))
     return replace(
         schemes[-1],
-        subtags=tuple(kind if kind in _SAME_IN_ALL else None for kind in shared),
+        subtags=tuple(kind if kind in SAME_IN_ALL else None for kind in shared),
         ids_by_slot=True,
         max_big_words=min(one.max_big_words for one in schemes),
         is_whole=False,

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.resolve import Field, StructLayout
+from jit.otp.tags import TagScheme
 
 TABLES = Path(__file__).with_name("tables")
 
@@ -73,6 +74,10 @@ class Layout:
     constants: Mapping[str, int]
     build: Mapping[str, int]
     evidence: Mapping[str, Mapping[str, str]] = member(default_factory=dict)
+    tags: TagScheme | None = None
+    """How terms are tagged, where that was proved on the VM itself, for its release is not known; then `tags_proof` says
+    by what."""
+    tags_proof: str = ""
 
     @property
     def is_proved(self) -> bool:

@@ -35,7 +35,8 @@ def constants(**changes: bytes) -> dict[str, bytes]:
 def identify(values: dict[str, bytes], config: bytes = CONFIG + b"\0", flags: bytes = FLAGS + b"\0") -> Identity:
     """The identity of a VM whose constants lie on a page each."""
     addresses = {name: PAGE * (i + 100) for i, name in enumerate(values)}
-    memory = CachedMemory(BytesMemory({PAGE: config, FLAGS_AT: flags} | {addresses[name]: value for name, value in values.items()}))
+    texts = {PAGE: config, FLAGS_AT: flags}
+    memory = CachedMemory(BytesMemory(texts | {addresses[name]: value for name, value in values.items()}))
     return read_identity(memory.try_read, addresses.get)
 
 
@@ -122,7 +123,8 @@ def test_kinds_of_builds_of_which_only_the_flags_tell(flags: bytes, build: str |
 
 
 @pytest.mark.parametrize(
-    ("constant", "build"), [("etp_debug_compiled", "debug"), ("etp_lock_count", "lcnt"), ("etp_lock_check", "lock-check")]
+    ("constant", "build"),
+    [("etp_debug_compiled", "debug"), ("etp_lock_count", "lcnt"), ("etp_lock_check", "lock-check")],
 )
 def test_kinds_of_builds_of_which_constants_tell(constant: str, build: str) -> None:
     assert identify(constants(**{constant: b"\1\0\0\0"})).build == build

@@ -31,7 +31,7 @@ def _disassembler() -> capstone.Cs:
 def to_number(text: str) -> int:
     """A number; addresses before the start of the code are negative."""
     value = int(text, 0)
-    return value - (1 << 64) if value >> 63 else value
+    return value - (1 << 64) if value >> 63 == 1 else value
 
 
 def inserted(value: int, operand: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from beamgdb.records.statics import Recovered
 from beamgdb.roots.image import Image, occurrences
-from jit.otp.layouts.identity import ARCHITECTURES, CONFIG_MARK, INT_SIZE
+from jit.otp.layouts.identity import ARCHITECTURES, CONFIG_MARK, FLAGS_MARK, INT_SIZE
 
 TEXTS = re.compile(
     rb"(?<![\w.-])((?:x86_64|amd64|aarch64|arm)[a-z0-9_]*(?:-[a-z0-9_.]+){1,4})\0{1,8}(\d{1,3}(?:-rc\d+)?)\0{1,8}"
@@ -40,9 +40,15 @@ BEHIND = ("etp_thread_compiled", "etp_smp_compiled")
 
 CONFIG_H = "erts_build_flags_CONFIG_H"
 
+FLAGS = "erts_build_flags_CFLAGS"
+"""Defined beside it, as a third one is (erl_compile_flags.h, which utils/make_compiler_flags writes)."""
+
+MAX_FLAGS = 16 << 10
+"""Bytes of the text of flags at most."""
+
 TEXT_NAMES = ("etp_arch", "etp_otp_release", "etp_erts_version")
 
-NAMES = (*TEXT_NAMES, *NUMBERS, *BEHIND, CONFIG_H)
+NAMES = (*TEXT_NAMES, *NUMBERS, *BEHIND, CONFIG_H, FLAGS)
 """All that is found here."""
 
 HOW = "among the constants around etp_arch, whose values agree with the file's header"
@@ -58,7 +64,22 @@ def find(image: Image) -> dict[str, Recovered] | str:
     pointers = [place for place, to in image.pointers.items() if to == text]
     if len(pointers) == 1:
         constants[CONFIG_H] = Recovered(CONFIG_H, pointers[0], "the only pointer to the text of config.h")
+        flags = [place for place in _beside(image, pointers[0]) if _is_flags(image, image.pointers[place])]
+        if len(flags) == 1:
+            constants[FLAGS] = Recovered(FLAGS, flags[0], "the pointer beside that to the text of config.h")
     return constants
+
+
+def _beside(image: Image, place: int) -> list[int]:
+    """Pointers at most two words before or behind a place, for there are three of them."""
+    near = (place + image.word_size * distance for distance in (-2, -1, 1, 2))
+    return [one for one in near if one in image.pointers]
+
+
+def _is_flags(image: Image, address: int) -> bool:
+    part = next((part for part in image.fixed if part.start <= address < part.stop), None)
+    at = address - part.start if part is not None else 0
+    return part is not None and FLAGS_MARK in part.content[at : at + MAX_FLAGS].partition(b"\0")[0]
 
 
 def _clusters(image: Image) -> Iterator[dict[str, int]]:

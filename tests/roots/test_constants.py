@@ -70,3 +70,20 @@ def test_config_h_is_the_one_that_is_pointed_to() -> None:
     two = constants.find(image(content + text, {0x80010: at, 0x80020: at}))
     assert isinstance(two, dict)
     assert constants.CONFIG_H not in two
+
+
+def test_flags_are_told_by_what_lies_beside_the_pointer_to_config_h() -> None:
+    content = cluster()
+    text = b"\0#define SIZEOF_VOID_P 8\n\0"
+    flags = b"-g -O2 -DVALGRIND -DHAVE_CONFIG_H -Wall\0"
+    at = BASE + len(content) + 1
+    config_h, words = {0x80010: at}, content + text + flags
+    flags_at = BASE + len(content) + len(text)
+    for place in (0x80000, 0x80008, 0x80018, 0x80020):
+        found = constants.find(image(words, config_h | {place: flags_at}))
+        assert isinstance(found, dict)
+        assert found[constants.FLAGS].address == place
+    for pointers in ({0x80028: flags_at}, {0x80018: flags_at, 0x80008: flags_at}, {0x80018: at + 1}):
+        found = constants.find(image(words, config_h | pointers))
+        assert isinstance(found, dict)
+        assert constants.FLAGS not in found

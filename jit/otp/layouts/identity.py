@@ -44,6 +44,23 @@ CONFIG_MARK = b"#define SIZEOF_VOID_P "
 CONFIG_LIMIT = 256 << 10
 CONFIG_PAGE = 4096
 
+#: Kinds of builds of which the constants tell nothing, by what the C compiler is told of them (TYPE_FLAGS in the
+#: emulator's Makefile.in). Some have other structures than usual builds, or other code.
+KINDS = (
+    ("valgrind", re.compile(rb"(?<!\S)-DVALGRIND\b")),
+    ("asan", re.compile(rb"(?<!\S)-DADDRESS_SANITIZER\b")),
+    ("gcov", re.compile(rb"(?<!\S)-DERTS_GCOV\b")),
+    ("gprof", re.compile(rb"(?<!\S)-DGPROF\b")),
+    ("frmptr", re.compile(rb"(?<!\S)-DERTS_FRMPTR\b")),
+    ("icount", re.compile(rb"(?<!\S)-DERTS_OPCODE_COUNTER_SUPPORT\b")),
+)
+
+#: What is among the flags of every build: without it, what was read is something else.
+FLAGS_MARK = b"-DHAVE_CONFIG_H"
+
+#: Flags are about 1 KB.
+FLAGS_LIMIT = 16 << 10
+
 #: Longest text that an `etp_*` constant is believed to hold.
 TEXT_LIMIT = 64
 
@@ -57,7 +74,7 @@ class Identity:
 
     otp_release is the major release ("25"; the patch release is not in the binary), erts_version as in "13.1.5", arch
     "x86_64", "aarch64" or "arm32", triplet the GNU name of the same, word_size in bytes, flavour "jit" or "emu", build
-    "opt", "debug", "lcnt" or "lock-check", options those of `OPTIONS` that are on.
+    "opt", "debug", "lcnt", "lock-check" or one of `KINDS`, options those of `OPTIONS` that are on.
     """
 
     otp_release: str | None
@@ -130,14 +147,22 @@ class _Constants:
 
     def config_h(self, field: str, word_size: int) -> bytes | None:
         """The text of the build's config.h, which the VM holds for erlang:system_info(compile_info)."""
-        pointer = self.raw(field, "erts_build_flags_CONFIG_H", word_size)
+        return self._pointed(field, "erts_build_flags_CONFIG_H", word_size, CONFIG_LIMIT, CONFIG_MARK, "config.h")
+
+    def compiler_flags(self, field: str, word_size: int) -> bytes | None:
+        """The C compiler's flags, which are held there too."""
+        return self._pointed(field, "erts_build_flags_CFLAGS", word_size, FLAGS_LIMIT, FLAGS_MARK, "compiler flags")
+
+    def _pointed(self, field: str, name: str, word_size: int, limit: int, mark: bytes, what: str) -> bytes | None:
+        """A text by a pointer, if it has a mark in it."""
+        pointer = self.raw(field, name, word_size)
         if pointer is None or self.byteorder is None:
             self.unknown.setdefault(field, "byte order unknown")
             return None
-        text = self._until_nul(int.from_bytes(pointer, self.byteorder), CONFIG_LIMIT, CONFIG_PAGE)
-        if CONFIG_MARK in text:
+        text = self._until_nul(int.from_bytes(pointer, self.byteorder), limit, CONFIG_PAGE)
+        if mark in text:
             return text
-        self.unknown[field] = "erts_build_flags_CONFIG_H holds no config.h (has the program begun to run?)"
+        self.unknown[field] = f"{name} holds no {what} (has the program begun to run?)"
         return None
 
     def _until_nul(self, address: int, limit: int, page: int) -> bytes:
@@ -163,6 +188,8 @@ def read_identity(read: Read, symbol: Symbol) -> Identity:
     etp.byteorder = etp.endianness()
     triplet = etp.text("triplet", "etp_arch", TRIPLET)
     bits = etp.number("word_size", "etp_arch_bits", (32, 64))
+    if bits is None:
+        etp.unknown["build"] = etp.unknown["word_size"]
     beamasm = etp.number("flavour", "etp_beamasm", (0, 1))
     smp = etp.number("smp", "etp_smp_compiled", (0, 1))
     return Identity(
@@ -173,7 +200,7 @@ def read_identity(read: Read, symbol: Symbol) -> Identity:
         word_size=bits // 8 if bits else None,
         byteorder=etp.byteorder,
         flavour=None if beamasm is None else "jit" if beamasm else "emu",
-        build=_build(etp),
+        build=_build(etp, bits // 8) if bits else None,
         options=_options(etp, bits // 8) if bits else None,
         smp=None if smp is None else bool(smp),
         unknown=etp.unknown,
@@ -210,12 +237,16 @@ def _arch(triplet: str | None, bits: int | None, unknown: dict[str, str]) -> str
     return arch
 
 
-def _build(etp: _Constants) -> str | None:
+def _build(etp: _Constants, word_size: int) -> str | None:
     kinds = (("debug", "etp_debug_compiled"), ("lcnt", "etp_lock_count"), ("lock-check", "etp_lock_check"))
     values = [(build, etp.number("build", name, (0, 1))) for build, name in kinds]
     if any(value is None for _, value in values):
         return None
-    return next((build for build, value in values if value), "opt")
+    told = next((build for build, value in values if value), None)
+    if told is not None:
+        return told
+    flags = etp.compiler_flags("build", word_size)
+    return None if flags is None else next((build for build, flag in KINDS if flag.search(flags)), "opt")
 
 
 def _options(etp: _Constants, word_size: int) -> frozenset[str] | None:

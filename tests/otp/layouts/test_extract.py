@@ -19,6 +19,7 @@ const char etp_otp_release[] = "99", etp_erts_version[] = "77.1", etp_arch[] = "
 const int etp_arch_bits = 64, etp_beamasm = 1, etp_smp_compiled = 1, etp_endianness = -1;
 const int etp_debug_compiled = 0, etp_lock_count = 0, etp_lock_check = 0;
 const char *erts_build_flags_CONFIG_H = "#define SIZEOF_VOID_P 8\\n#define ERTS_ENABLE_MSACC 2\\n";
+const char *erts_build_flags_CFLAGS = "-g -O2 -DHAVE_CONFIG_H";
 """
 
 

@@ -17,6 +17,8 @@ from tests.harness import erl
 
 PAGE = 0x1000
 CONFIG = b"/* config.h */\n#define ERTS_ENABLE_MSACC 1\n#define SIZEOF_VOID_P 8\n/* #undef USE_VM_PROBES */\n"
+FLAGS_AT = PAGE * 50
+FLAGS = b"-Werror=undef -g -O2 -I/src/erts/x86_64-pc-linux-gnu -D_GNU_SOURCE  -DHAVE_CONFIG_H -Wall -DBEAMASM=1"
 
 
 def constants(**changes: bytes) -> dict[str, bytes]:
@@ -25,14 +27,16 @@ def constants(**changes: bytes) -> dict[str, bytes]:
         "etp_otp_release": b"25\0", "etp_erts_version": b"13.1.5\0", "etp_arch": b"x86_64-pc-linux-gnu\0",
         "etp_arch_bits": b"\x40\0\0\0", "etp_beamasm": b"\1\0\0\0", "etp_smp_compiled": b"\1\0\0\0",
         "etp_debug_compiled": b"\0\0\0\0", "etp_lock_count": b"\0\0\0\0", "etp_lock_check": b"\0\0\0\0",
-        "etp_endianness": b"\xff\xff\xff\xff", "erts_build_flags_CONFIG_H": struct.pack("<Q", PAGE), **changes,
+        "etp_endianness": b"\xff\xff\xff\xff", "erts_build_flags_CONFIG_H": struct.pack("<Q", PAGE),
+        "erts_build_flags_CFLAGS": struct.pack("<Q", FLAGS_AT), **changes,
     }  # fmt: skip
 
 
-def identify(values: dict[str, bytes], config: bytes = CONFIG + b"\0") -> Identity:
+def identify(values: dict[str, bytes], config: bytes = CONFIG + b"\0", flags: bytes = FLAGS + b"\0") -> Identity:
     """The identity of a VM whose constants lie on a page each."""
     addresses = {name: PAGE * (i + 100) for i, name in enumerate(values)}
-    memory = CachedMemory(BytesMemory({PAGE: config} | {addresses[name]: value for name, value in values.items()}))
+    texts = {PAGE: config, FLAGS_AT: flags}
+    memory = CachedMemory(BytesMemory(texts | {addresses[name]: value for name, value in values.items()}))
     return read_identity(memory.try_read, addresses.get)
 
 
@@ -57,6 +61,7 @@ def test_a_big_endian_interpreter() -> None:
     values = constants(
         etp_arch=b"armeb-unknown-linux-gnueabihf\0", etp_arch_bits=bits, etp_beamasm=off, etp_smp_compiled=on,
         etp_endianness=on, etp_lock_count=on, erts_build_flags_CONFIG_H=struct.pack(">I", PAGE),
+        erts_build_flags_CFLAGS=struct.pack(">I", FLAGS_AT),
     )  # fmt: skip
     identity = identify(values)
     assert (identity.arch, identity.word_size, identity.byteorder) == ("arm32", 4, "big")
@@ -94,6 +99,35 @@ def test_architectures(triplet: bytes, bits: int, arch: str | None) -> None:
 )
 def test_options(config: bytes, options: set[str] | None) -> None:
     assert identify(constants(), config + b"\0").options == options
+
+
+@pytest.mark.parametrize(
+    ("flags", "build"),
+    [
+        (FLAGS, "opt"),
+        (FLAGS.replace(b"-D_GNU", b"-DVALGRIND -DNO_JUMP_TABLE -D_GNU"), "valgrind"),
+        (b"-fsanitize=address -DADDRESS_SANITIZER " + FLAGS, "asan"),
+        (b"-DERTS_GCOV -fprofile-arcs " + FLAGS, "gcov"),
+        (b"-DGPROF -pg " + FLAGS, "gprof"),
+        (b"-DERTS_FRMPTR " + FLAGS, "frmptr"),
+        (FLAGS + b" -DERTS_OPCODE_COUNTER_SUPPORT", "icount"),
+        (FLAGS + b" -DVALGRIND_STACK -I/home/x-DVALGRIND", "opt"),
+        (b"something else", None),
+    ],
+)
+def test_kinds_of_builds_of_which_only_the_flags_tell(flags: bytes, build: str | None) -> None:
+    """TYPE_FLAGS in the emulator's Makefile.in."""
+    identity = identify(constants(), flags=flags + b"\0")
+    assert identity.build == build
+    assert ("build" in identity.unknown) == (build is None)
+
+
+@pytest.mark.parametrize(
+    ("constant", "build"),
+    [("etp_debug_compiled", "debug"), ("etp_lock_count", "lcnt"), ("etp_lock_check", "lock-check")],
+)
+def test_kinds_of_builds_of_which_constants_tell(constant: str, build: str) -> None:
+    assert identify(constants(**{constant: b"\1\0\0\0"})).build == build
 
 
 def test_what_is_absent_has_a_reason() -> None:

@@ -19,7 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 from jit.erts.layout import RELEASES
 from tests.harness import erl, glue
 from tests.harness.core import dump_core
-from tests.harness.gdb import Gdb
+from tests.harness.gdb import GDB, Gdb
 from tests.harness.patience import PATIENCE
 
 # How fast the machine is fails no test: what its limits are for is hung programs.
@@ -104,9 +104,9 @@ def otp(request: pytest.FixtureRequest) -> int:
     return release
 
 
-@pytest.fixture(params=["gdb-multiarch", "gdb"], scope="session")
+@pytest.fixture(params=["gdb-multiarch", "gdb"] if GDB == "gdb-multiarch" else [GDB], scope="session")
 def each_gdb(request: pytest.FixtureRequest) -> str:
-    """Each GDB in turn."""
+    """Each GDB that is installed in turn, or the one that BEAMGDB_TEST_GDB names."""
     name: str = request.param
     if shutil.which(name) is None:
         pytest.skip(f"not installed: {name}")

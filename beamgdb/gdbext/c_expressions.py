@@ -57,7 +57,7 @@ def _word(_: str) -> gdb.Type:
 def char() -> gdb.Type:
     """The type whose arrays are strings."""
     with in_c():
-        return gdb.lookup_type("char")
+        return older_gdb.type_named("char")
 
 
 def _architecture() -> gdb.Architecture:

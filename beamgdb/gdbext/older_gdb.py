@@ -16,6 +16,8 @@ from typing import Any
 
 import gdb
 
+from beamgdb.gdbext.temporary_settings import temporarily
+
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
 _PLACE = re.compile(r"^(-?\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
 _PC, _SP = ("pc", "rip", "eip"), ("sp", "rsp", "esp")
@@ -135,7 +137,13 @@ def unsigned(architecture: gdb.Architecture, size: int) -> gdb.Type:
     """`Architecture.integer_type` (since 12), of the unsigned integers of so many bytes."""
     if hasattr(architecture, "integer_type"):
         return architecture.integer_type(8 * size, False)
-    return gdb.lookup_type(_UNSIGNED[size])
+    with temporarily("language", "c"):
+        return type_named(_UNSIGNED[size])
+
+
+def type_named(name: str) -> gdb.Type:
+    """`gdb.lookup_type`, which heeds a `set language` of the same command (since 12)."""
+    return gdb.parse_and_eval(f"({name}) 0").type
 
 
 def mappings(pid: int, is_remote: bool) -> list[tuple[int, int, str]]:

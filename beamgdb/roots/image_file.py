@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import Segment
 
 from beamgdb.roots.image import Function, Image, Part
 from jit.object.elf_constants import SHF, STT
@@ -62,7 +63,7 @@ def _image(elf: ELFFile, bias: int) -> Image:
     arch = MACHINES.get(elf["e_machine"])
     if arch is None:
         raise NoImage(f"no known architecture: {elf['e_machine']}")
-    loaded = list(elf.iter_segments("PT_LOAD"))
+    loaded = _segments(elf, "PT_LOAD")
     if sum(one["p_filesz"] for one in loaded) > MAX_BYTES:
         raise NoImage(f"more than {MAX_BYTES} bytes are loaded")
     fixed = tuple(Part(one["p_vaddr"] + bias, one.data()) for one in loaded if not one["p_flags"] & PF_W)
@@ -91,10 +92,15 @@ def _image(elf: ELFFile, bias: int) -> Image:
     return Image(arch, elf.elfclass // 8, order, bias, fixed, code, writable, exported, pointers, table_at, functions)
 
 
+def _segments(elf: ELFFile, kind: str) -> list[Segment]:
+    # The pyelftools of Debian 11 cannot choose by the type itself.
+    return [one for one in elf.iter_segments() if one["p_type"] == kind]
+
+
 def _relocated(elf: ELFFile) -> Iterator[tuple[int, int]]:
     """Pointers into the file itself, as addresses in it; of a file that is not moved, words that look so."""
     kind, order, word = RELATIVE.get(elf["e_machine"], 0), "<" if elf.little_endian else ">", elf.elfclass // 8
-    loaded = [(int(one["p_vaddr"]), one.data()) for one in elf.iter_segments("PT_LOAD") if one["p_flags"] & PF_W]
+    loaded = [(int(one["p_vaddr"]), one.data()) for one in _segments(elf, "PT_LOAD") if one["p_flags"] & PF_W]
     code = "I" if word == 4 else "Q"
     if elf["e_type"] != "ET_DYN":
         for start, content in loaded:
@@ -116,7 +122,7 @@ def _relocated(elf: ELFFile) -> Iterator[tuple[int, int]]:
 
 def _relro(elf: ELFFile) -> Iterator[tuple[int, int]]:
     """What is read-only once it was relocated."""
-    for one in elf.iter_segments("PT_GNU_RELRO"):
+    for one in _segments(elf, "PT_GNU_RELRO"):
         yield one["p_vaddr"], one["p_vaddr"] + one["p_memsz"]
 
 

@@ -97,7 +97,9 @@ def _build_id(elf: ELFFile) -> str | None:
 
 def _segments(elf: ELFFile) -> dict[int, bytes]:
     """Contents of the loaded segments by address, pointers in them filled in."""
-    segments = {int(s["p_vaddr"]): bytearray(s.data()) for s in elf.iter_segments("PT_LOAD") if s["p_filesz"]}
+    # The pyelftools of Debian 11 cannot choose by the type itself.
+    loaded = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"]]
+    segments = {int(s["p_vaddr"]): bytearray(s.data()) for s in loaded}
     for address, pointer in _pointers(elf):
         for start, data in segments.items():
             if start <= address <= start + len(data) - len(pointer):

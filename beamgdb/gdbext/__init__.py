@@ -14,6 +14,7 @@ def install() -> None:
         beam_bt,
         beam_disas,
         beam_info,
+        beam_process,
         beam_ps,
         beam_step,
         eterm,
@@ -25,7 +26,10 @@ def install() -> None:
     if extension().is_installed:
         return
     extension().is_installed = True
-    for module in (beam, beam_break, beam_bt, beam_disas, beam_info, beam_ps, beam_step, eterm, registers):
+    commands = (
+        beam, beam_break, beam_bt, beam_disas, beam_info, beam_process, beam_ps, beam_step, eterm, registers,
+    )  # fmt: skip
+    for module in commands:
         module.install()
     functions.install()
     process_condition.install()

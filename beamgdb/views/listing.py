@@ -98,7 +98,8 @@ class Selected(Generic[Item]):
         if limit is None:
             return sorted(wanted, key=key, reverse=not least_first)
         count = _Counted(wanted)
-        best = (heapq.nsmallest if least_first else heapq.nlargest)(limit, count, key=key)
+        # (Of none heapq goes through nothing.)
+        best = (heapq.nsmallest if least_first else heapq.nlargest)(max(1, limit), count, key=key)[:limit]
         self.left_out = count.seen - len(best)
         return best
 

@@ -18,6 +18,7 @@ from beamgdb.vm.model import Unavailable
 from beamgdb.vm.monitor_links import MonitorLinks, Side
 from beamgdb.vm.processes import Process
 from jit.otp import vm_flags
+from jit.otp.tags import NIL
 
 ITEMS: Final = 10
 """Messages, links, monitors and pairs of the dictionary, each, unless more are asked for."""
@@ -27,7 +28,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True)
 class Items:
-    """Things of one kind that a process has, as text; `others`: how many more there are, or None where that is not known,
+    """Things of one kind that a process has, as text; `others`: how many more there are, None where that is not known,
     for what follows is damaged."""
 
     shown: tuple[str, ...]
@@ -88,7 +89,7 @@ class Details:
         record = process.record
         links = MonitorLinks(self._node.tags.release)
         word = self._node.memory.word_size
-        state = _known(lambda: record["state"])
+        state = _field(process, "state")
         name = _known(process.registered_name)
         return ProcessDetails(
             pid=self._node.term(process.id),
@@ -99,9 +100,9 @@ class Details:
             priority=vm_flags.priority(state) if state is not None else None,
             current=self._current(process),
             spawned=self._mfa(_known(process.initial_call)),
-            parent=self._term(_known(lambda: record["parent"])),
-            group_leader=self._term(_known(lambda: record["group_leader"])),
-            reductions=_known(lambda: record["reds"]),
+            parent=self._term(_field(process, "parent")),
+            group_leader=self._term(_field(process, "group_leader")),
+            reductions=_field(process, "reds"),
             heap=_known(lambda: Heap((record["htop"] - record["heap"]) // word, record["heap_sz"])),
             old_heap=_known(
                 lambda: Heap(
@@ -110,15 +111,16 @@ class Details:
                 if record["old_heap"]
                 else None
             ),
-            fragments=_known(lambda: record["mbuf_sz"]),
-            minor_collections=_known(lambda: record["gen_gcs"]),
+            fragments=_field(process, "mbuf_sz"),
+            minor_collections=_field(process, "gen_gcs"),
             messages=self._items(self._messages(process)),
             other_signals=_known(lambda: sum(1 for one in _signals(process) if not one.is_message)),
             links=self._items(map(self._side, links.links(record))),
             monitors=self._items(map(self._side, links.monitors(record))),
             monitored_by=self._items(map(self._side, links.monitored_by(record))),
             dictionary=self._items(
-                f"{self._terms.text(key)} = {self._terms.text(value)}" for key, value in process_dictionary.pairs(record)
+                f"{self._terms.text(key)} = {self._terms.text(value)}"
+                for key, value in process_dictionary.pairs(record)
             ),
         )
 
@@ -145,23 +147,23 @@ class Details:
                 yield self._terms.text(self._node.memory.word(signal.address + message))
 
     def _side(self, side: Side) -> str:
-        other = self._terms.text(side.other) if side.other is not None else side.type
-        by = f" by {self._terms.text(side.ref)}" if side.ref is not None else ""
-        name = " by its name" if side.by_name else ""
+        who = side.name if side.name is not None else side.other
+        other = self._terms.text(who) if who is not None else side.type
+        by = f" by {self._terms.text(side.ref)}" if side.ref is not None and side.ref != NIL else ""
         what = f" ({side.type})" if side.type not in ("link", "process", "port", other) else ""
-        return f"{other}{name}{by}{what}"
+        return f"{other}{by}{what}"
 
     def _flags(self, process: Process) -> Iterator[str]:
         for field, names in (("flags", vm_flags.PROCESS_FLAGS), ("state", vm_flags.STATE_FLAGS)):
-            word = _known(lambda field=field: process.record[field])  # type: ignore[misc]
+            word = _field(process, field)
             yield from (name for name, bit in names.items() if word is not None and word & bit)
 
     def _current(self, process: Process) -> str | None:
+        if not process.is_running() and (call := _known(process.current_call)):
+            return self._mfa(call)
         level = _known(lambda: next(iter(self._threads.levels(process)), None))
         place = level.place if level is not None else None
-        if place is not None:
-            return self._terms.syntax.function(place.code.name)
-        return self._mfa(_known(process.current_call))
+        return self._terms.syntax.function(place.code.name) if place is not None else None
 
     def _mfa(self, call: tuple[int, int, int] | None) -> str | None:
         return self._terms.syntax.function(calls.mfa(self._node, *call)) if call else None
@@ -174,6 +176,10 @@ def _signals(process: Process) -> Iterator[signals.Signal]:
     for name in signals.QUEUES:
         yield from signals.queue(process.record, name)
     yield from signals.buffered(process.record)
+
+
+def _field(process: Process, name: str) -> int | None:
+    return _known(lambda: process.record[name])
 
 
 def _known(question: Callable[[], _Answer]) -> _Answer | None:

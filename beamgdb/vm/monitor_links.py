@@ -13,6 +13,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
 from jit.otp.features import PRIORITY_MESSAGES
+from jit.otp.tags import ATOM, IMMED2_MASK
 
 MAX_NODES: Final = 1 << 22
 """Links or monitors of a process that are followed."""
@@ -37,14 +38,14 @@ _NAME: Final = 1 << 3
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a link or a monitor. `type` is of `_TYPES`; `other` a term, None where it is none: of a resource, and of
-    an alias, which has no other side. `is_target`: the other side monitors this one. `by_name`: who is monitored was
-    named. `ref` is the address of the monitor's reference, as a term; None of a link."""
+    """One side of a link or a monitor. `type` is of `_TYPES`; `other` is a term, None where there is none: a resource
+    is no term, and an alias has no other side. `is_target`: the other side monitors this one. `name` is the atom by
+    which who is monitored was named, None without. `ref` is the monitor's reference, a term; None of a link."""
 
     type: str
     other: int | None
     is_target: bool
-    by_name: bool
+    name: int | None
     ref: int | None
 
 
@@ -77,11 +78,15 @@ class MonitorLinks:
                 flags >>= _FLAGS_SHIFT
             kind = _TYPES[number]
             other = node["other.item"] if kind not in ("resource", "alias") else None
-            ref = None
+            ref = name = None
             if kind != "link":
                 data = Record(node.memory, node.layout, "ErtsMonitorData", node.address - node["offset"])
                 ref = data["ref"]
-            yield Side(kind, other, bool(flags & _TARGET), bool(flags & _NAME), ref)
+                if flags & _NAME:
+                    # That of ErtsMonitorDataExtended, which begins with an ErtsMonitorData.
+                    word = node.memory.word(data.address + node.layout.size("ErtsMonitorData"))
+                    name = word if word & IMMED2_MASK == ATOM else None
+            yield Side(kind, other, bool(flags & _TARGET), name, ref)
 
 
 def _tree(owner: Record, root: int) -> Iterator[Record]:

@@ -19,12 +19,17 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def said(scene: Scene) -> dict[str, dict[str, str]]:
-    """What the node has said, by pid."""
-    found: dict[str, dict[str, str]] = {}
+def all_said(scene: Scene) -> dict[str, dict[str, list[str]]]:
+    """What the node has said, by pid; of some things a process has many."""
+    found: dict[str, dict[str, list[str]]] = {}
     for pid, key, value in re.findall(r"^process (<\S+>) (\w+) (.*?)\r?$", scene.said, re.M):
-        found.setdefault(pid, {})[key] = value
+        found.setdefault(pid, {}).setdefault(key, []).append(value)
     return found
+
+
+def said(scene: Scene) -> dict[str, dict[str, str]]:
+    """What it has said, of each process one thing of a kind."""
+    return {pid: {key: values[0] for key, values in facts.items()} for pid, facts in all_said(scene).items()}
 
 
 def listed(scene: Scene, arguments: str = "") -> dict[str, dict[str, Any]]:
@@ -34,7 +39,7 @@ def listed(scene: Scene, arguments: str = "") -> dict[str, dict[str, Any]]:
 
 def test_what_the_node_says_of_each(scene: Scene) -> None:
     rows, expected = listed(scene), said(scene)
-    assert len(expected) == 11
+    assert len(expected) == 12
     assert len(rows) >= int(scene.facts["processes"])
     for pid, facts in expected.items():
         row = rows[pid]
@@ -101,3 +106,45 @@ def test_the_text(scene: Scene) -> None:
 )
 def test_what_cannot_be_listed(scene: Scene, arguments: str, said: str) -> None:
     assert one_line_error(scene.gdb, f"beam-ps {arguments}").startswith(f"beam-ps: {said}")
+
+
+# -- one process ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_node_says_of_one(scene: Scene) -> None:
+    for pid, facts in all_said(scene).items():
+        if facts["kind"] == ["suspended"]:
+            continue
+        shown = json.loads(scene.gdb.cmd(f"beam-process -limit 100 -json {pid}"))
+        for key in ("status", "priority", "parent", "group_leader"):
+            assert shown[key] == facts[key][0], (facts, key)
+        assert shown["current"] == facts["current_function"][0]
+        assert ("trap_exit" in shown["flags"]) is (facts["trap_exit"] == ["true"])
+        assert len(shown["messages"]["shown"]) == min(100, int(facts["message_queue_len"][0]))
+        assert shown["messages"]["shown"][:10] == facts.get("messages", [])
+        assert sorted(shown["links"]["shown"]) == sorted(facts.get("links", []))
+        monitored = [text.partition(" by ")[0] for text in shown["monitors"]["shown"]]
+        assert sorted(monitored) == sorted(one.strip("{}").split(",")[-1] for one in facts.get("monitors", []))
+        assert sorted(text.partition(" by ")[0] for text in shown["monitored_by"]["shown"]) == sorted(
+            facts.get("monitored_by", [])
+        )
+        assert sorted(shown["dictionary"]["shown"]) == sorted(facts.get("dictionary", []))
+
+
+def test_what_waits_for_one_that_is_suspended(scene: Scene) -> None:
+    (pid,) = (pid for pid, facts in said(scene).items() if facts["kind"] == "suspended")
+    shown = scene.gdb.cmd(f"beam-process {pid}")
+    messages = re.search(r"^  messages: +5\n((?:    .*\n)+)", shown, re.M)
+    assert messages, shown
+    assert messages[1].split() == ["{early,1}", "{early,2}", "{early,3}", "{late,1}", "{late,2}"]
+    assert re.search(r"^  monitored by: +1\n    <\S+> \(suspend\)$", shown, re.M), shown
+
+
+def test_the_text_of_one(scene: Scene) -> None:
+    (pid,) = (pid for pid, facts in said(scene).items() if facts["kind"] == "related")
+    shown = scene.gdb.cmd(f"beam-process -limit 2 {pid}")
+    assert shown.startswith(f"Process {pid}, spawned as population:keep/1: waiting\n")
+    assert re.search(r"^  links: +5\n    <\S+>\n    <\S+>\n    \(3 more: -limit N\)$", shown, re.M), shown
+    assert re.search(r"^  dictionary: +20$", shown, re.M), shown
+    # The one that the selected thread runs.
+    assert re.match(r"Process <\S+> stages, spawned as stages:loop/1: ", scene.gdb.cmd("beam-process"))

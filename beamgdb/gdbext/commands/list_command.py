@@ -52,6 +52,14 @@ class ListCommand(Command, Generic[Item]):
         parser.add_argument("-limit", metavar="N", type=_limit)
         parser.add_argument("-json", "--json", action="store_true")
 
+    def words(self, before: str, start: str) -> Iterable[str]:
+        option = before.split()[-1:]
+        current = session.find()
+        if current is None or option not in (["-sort"], ["-where"]):
+            return ()
+        columns = self.list(current.node, self.parser.parse_args([])).columns
+        return (column.name for column in columns)
+
     def run(self, arguments: argparse.Namespace) -> None:
         found = self.list(session.require().node, arguments)
         try:

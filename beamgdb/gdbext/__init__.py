@@ -8,14 +8,28 @@ def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
     from beamgdb.gdbext import events, frames, functions, points, printers, unwinder
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
-    from beamgdb.gdbext.commands import beam, beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers
+    from beamgdb.gdbext.commands import (
+        beam,
+        beam_break,
+        beam_bt,
+        beam_disas,
+        beam_info,
+        beam_process,
+        beam_ps,
+        beam_step,
+        eterm,
+        registers,
+    )
     from beamgdb.gdbext.debug_adapter import DebugAdapter
     from beamgdb.gdbext.extension import extension
 
     if extension().is_installed:
         return
     extension().is_installed = True
-    for module in (beam, beam_break, beam_bt, beam_disas, beam_info, beam_step, eterm, registers):
+    commands = (
+        beam, beam_break, beam_bt, beam_disas, beam_info, beam_process, beam_ps, beam_step, eterm, registers,
+    )  # fmt: skip
+    for module in commands:
         module.install()
     functions.install()
     process_condition.install()

@@ -52,7 +52,10 @@ class Process:
 
     def has(self, flag: str) -> bool:
         """Whether the flag of `vm_flags.of_state` is set in the process's state."""
-        return bool(self.record["state"] & vm_flags.of_state(self.tags.release)[flag])
+        return self._has(self.record["state"], flag)
+
+    def _has(self, state: int, flag: str) -> bool:
+        return bool(state & vm_flags.of_state(self.tags.release)[flag])
 
     def is_running(self) -> bool:
         """Whether a scheduler runs it, or did when it was last seen."""
@@ -61,6 +64,13 @@ class Process:
     def status(self) -> str:
         """As `process_info(P, status)` says: exiting, garbage_collecting, running, suspended, runnable or waiting; with
         "unreadable" if that cannot be told."""
+        try:
+            return self.status_of(self.record["state"])
+        except Unreadable:
+            return "of unreadable status"
+
+    def status_of(self, state: int) -> str:
+        """The same of the word of a state."""
         rules = (
             (("FREE",), "free"),
             (("EXITING",), "exiting"),
@@ -69,10 +79,7 @@ class Process:
             (("SUSPENDED",), "suspended"),
             (("IN_RUNQ",), "runnable"),
         )
-        try:
-            return next((name for flags, name in rules if any(map(self.has, flags))), "waiting")
-        except Unreadable:
-            return "of unreadable status"
+        return next((name for flags, name in rules if any(self._has(state, flag) for flag in flags)), "waiting")
 
     def registered_name(self) -> int | None:
         """The name it is registered under, an atom; None without."""
@@ -114,6 +121,10 @@ class ProcessTable:
         """Number of processes, exiting ones included."""
         return self._table["vola.tile.count"]
 
+    def slot_order(self) -> SlotOrder | None:
+        """How pids lead to slots, None where the table is damaged."""
+        return SlotOrder.of(self._table.__getitem__)
+
     def at(self, address: int) -> Process:
         """The process whose structure is at `address`; nothing is checked."""
         return Process(Record(self._memory, self._table.layout, "Process", address), self._tags)
@@ -132,7 +143,7 @@ class ProcessTable:
 
     def holds(self, process: Process) -> bool:
         """Whether the table has a process at the slot of its pid."""
-        order = SlotOrder.of(self._table.__getitem__)
+        order = self.slot_order()
         if order is None or process.id & IMMED1_MASK != PID:
             return False
         data = process.id >> IMMED1_BITS & ((1 << self._tags.id_bits) - 1)
@@ -148,6 +159,10 @@ class ProcessTable:
 
     def entries(self) -> Iterator[Process | Unreadable]:
         """All processes, in order of their slots, and what stands for each part of the table that cannot be read."""
+        return (self.at(entry) if isinstance(entry, int) else entry for entry in self.addresses())
+
+    def addresses(self) -> Iterator[int | Unreadable]:
+        """The same, of each process the address of its structure."""
         try:
             vacant = self._table["r.o.invalid_element"]
             # The VM counts a slot before it uses it, and as long as it does (erl_ptab.c): behind the last used ones it
@@ -165,7 +180,7 @@ class ProcessTable:
             elif address:
                 left -= 1
                 if address != vacant:
-                    yield self.at(address)
+                    yield address
 
     def _slots(self, start: int, size: int) -> Iterator[int | Unreadable]:
         """What is in the slots, read in pieces; by pages where some cannot be read, unless there are too many."""
@@ -208,7 +223,7 @@ class ProcessTable:
     def lookup(self, number: int, serial: int) -> Process | None:
         """The process with pid `<0.number.serial>`, None where there is none."""
         data = serial << self._tags.pid_number_bits | number
-        order = SlotOrder.of(self._table.__getitem__)
+        order = self.slot_order()
         if order is None or (slot := order.slot_of(data)) >= self._table["r.o.max"]:
             return None
         address = self._at_slot(slot)

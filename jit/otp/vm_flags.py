@@ -36,6 +36,33 @@ ERTS_PSFLG: Final = {
 }  # fmt: skip
 """Bits by what follows `ERTS_PSFLG_` in their names."""
 
+PROCESS_FLAGS: Final = {
+    "trap_exit": F_TRAP_EXIT, "hibernated": 1 << 21, "force_gc": F_FORCE_GC, "disable_gc": F_DISABLE_GC,
+    "delay_gc": F_DELAY_GC, "need_fullsweep": 1 << 4, "heap_grow": 1 << 3, "abandoned_heap_use": 1 << 12,
+    "dirty_major_gc": F_DIRTY_MAJOR_GC, "dirty_minor_gc": F_DIRTY_MINOR_GC, "in_timer_queue": F_INSLPQUEUE,
+    "timed_out": F_TIMO, "using_ets": 1 << 5, "distribution": 1 << 6, "using_ddll": 1 << 7,
+    "blocked_multi_scheduling": 1 << 8, "fragmented_send": 1 << 23,
+}  # fmt: skip
+"""What is shown of `Process.flags`, where that is the same in 25, 27 and 29."""
+
+STATE_FLAGS: Final = {
+    name: 1 << ERTS_PSFLGS_ZERO_BIT_OFFSET + bit
+    for name, bit in (
+        ("active", 7), ("system_tasks", 12), ("active_for_system_tasks", 14), ("off_heap_message_queue", 18),
+        ("signals_in_middle_queue", 19), ("wants_dirty_cpu", 20), ("wants_dirty_io", 21),
+    )
+}  # fmt: skip
+"""What is shown of `Process.state` beside the status, where that is the same in 25, 27 and 29."""
+
+_PRIORITIES: Final = ("max", "high", "normal", "low")
+_USER_PRIORITY_SHIFT: Final = 2
+
+
+def priority(state: int) -> str:
+    """The priority of a process, as process_flag/2 calls it, of the word of its state."""
+    return _PRIORITIES[state >> _USER_PRIORITY_SHIFT & 3]
+
+
 # erl_trace.h, erl_process.h: trace flags of a process
 ERTS_TRACE_TS_TYPE_BITS: Final = 3
 F_TRACE_SEND: Final = 1 << ERTS_TRACE_TS_TYPE_BITS + 1

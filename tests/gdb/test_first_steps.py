@@ -18,9 +18,9 @@ from tests.harness.gdb import Gdb, batch
 
 COLUMNS = 80
 TOPICS = (
-    "beam", "beam-info", "beam-bt", "beam-disas", "beam-break", "beam-breakpoints", "beam-step", "beam-next",
-    "beam-finish", "xreg", "yreg", "freg", "eterm", "set beam-depth", "set beam-width", "set beam-bytes",
-    "set beam-debug", "set beam-syntax", "set beam-elixir-names", "set beam-layout-from",
+    "beam", "beam-info", "beam-ps", "beam-process", "beam-bt", "beam-disas", "beam-break", "beam-breakpoints",
+    "beam-step", "beam-next", "beam-finish", "xreg", "yreg", "freg", "eterm", "set beam-depth", "set beam-width",
+    "set beam-bytes", "set beam-debug", "set beam-syntax", "set beam-elixir-names", "set beam-layout-from",
     "function _xreg", "function _yreg", "function _eterm", "function _beam_process", "function _beam_hit",
 )  # fmt: skip
 
@@ -64,6 +64,9 @@ def test_help(gdb: Gdb) -> None:
         ("beam-bt -l", "beam-bt -limit"),
         ("beam-bt -limit 3 ini", "beam-bt -limit 3 init"),
         ("beam-bt <0.0", "beam-bt <0.0.0>"),
+        ("beam-ps -w", "beam-ps -where"),
+        ("beam-ps -sort red", "beam-ps -sort reductions"),
+        ("beam-process -limit 3 ini", "beam-process -limit 3 init"),
         ("beam-break -p", "beam-break -process"),
         ("beam-break -process ini", "beam-break -process init"),
         ("beam-break -process init walks:fac", "beam-break -process init walks:factorial/1"),

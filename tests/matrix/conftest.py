@@ -15,7 +15,9 @@ from tests.harness import patience
 from tests.harness.gdb import Gdb
 from tests.harness.targets import LOOKED_AT, TARGETS, Mode, Session, Target, on_core, session
 
-EVERYTHING = "terms:start(), words:start(), terms:printed(), busy:start(), facts:print(), stages:start()"
+EVERYTHING = (
+    "terms:start(), words:start(), terms:printed(), busy:start(), population:start(), facts:print(), stages:start()"
+)
 PAYLOAD = '[payload,"of",<<"round">>]'
 #: Where C code of a NIF is called for a process of stages.erl.
 STAGE = "stage_reached"

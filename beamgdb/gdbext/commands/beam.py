@@ -14,6 +14,8 @@ class Beam(Command):
     """Overview: the commands that show Erlang in GDB.
 
       beam-info             the VM: release, schedulers, counts
+      beam-ps               list the processes; sorted, filtered, as JSON
+      beam-process PROCESS  one in full: messages, links, dictionary
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function
       beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE

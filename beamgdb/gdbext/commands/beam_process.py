@@ -1,0 +1,76 @@
+"""The command `beam-process`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterable
+
+import gdb
+
+from beamgdb.gdbext import machine_word, session, term_printing
+from beamgdb.gdbext.commands import completion
+from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.running import Running
+from beamgdb.gdbext.style import GdbStyler
+from beamgdb.views import process_details, process_named
+from beamgdb.views.process_details import Details
+from beamgdb.views.typed import brief, natural
+from beamgdb.vm.model import Unavailable
+
+OPTION = re.compile(r"(?:^|(?<=\s))(?:-limit\s+\S+|--?json)(?=\s|$)")
+
+
+class BeamProcess(Command):
+    """Show one Erlang process in full.
+
+    PROCESS is a pid (<0.80.0> or 0.80.0), a registered name, or the address of a Process structure; without it, the
+    process that the selected thread runs. Shown are its status, flags and sizes, the messages that wait for it, first
+    ones first, its links and monitors, and its dictionary.
+
+    -limit N shows N of each of these; without it 10. -json prints an object. Sizes are in words."""
+
+    name = "beam-process"
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-limit", metavar="N", type=_count, default=process_details.ITEMS)
+        parser.add_argument("-json", "--json", action="store_true")
+        parser.add_argument("process", metavar="PROCESS", nargs="?")
+
+    def split(self, text: str) -> list[str]:
+        """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
+        options = [word for option in OPTION.findall(text) for word in option.split()]
+        process = OPTION.sub("", text).strip()
+        return [*options, *([process] if process else ())]
+
+    def words(self, before: str, start: str) -> Iterable[str]:
+        return () if before.rstrip().endswith("-limit") else completion.processes()
+
+    def run(self, arguments: argparse.Namespace) -> None:
+        node = session.require().node
+        running = Running(node)
+        if arguments.process is None:
+            process = running.selected()
+            if process is None:
+                raise Unavailable("the selected thread runs no Erlang process (try `beam-ps`, or `thread N`)")
+        else:
+            process = process_named.find(node, arguments.process, machine_word.evaluated)
+        details = Details(node, running, term_printing.terms(node), arguments.limit).of(process)
+        if arguments.json:
+            gdb.write(json.dumps(process_details.as_json(details)) + "\n")
+            return
+        for line in process_details.lines(details, GdbStyler()):
+            gdb.write(line + "\n")
+
+
+def _count(text: str) -> int:
+    number = natural(text)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is no number of items")
+    return number
+
+
+def install() -> None:
+    """Define the command."""
+    BeamProcess()

@@ -1,0 +1,49 @@
+"""The command `beam-ps`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from beamgdb.gdbext import term_printing
+from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.running import Running
+from beamgdb.node import Node
+from beamgdb.views import process_list
+from beamgdb.views.process_list import ProcessColumns
+from beamgdb.vm.process_list import Noted
+
+
+class _Processes(List[Noted]):
+    def __init__(self, shown: ProcessColumns) -> None:
+        super().__init__(shown.columns, shown.items(), shown.list.count(), "processes")
+        self._shown = shown
+
+    def notes(self) -> Iterator[str]:
+        return process_list.damaged_lines(self._shown.damaged)
+
+
+class BeamPs(ListCommand[Noted]):
+    """List the Erlang processes.
+
+    Each with its pid, memory, the messages that wait for it, its status as process_info/2 gives it, the name that it is
+    registered under or the function that it was spawned with, and the function in which it is. Memory is that of its
+    heaps in bytes, without messages that are not on them.
+
+    -where CONDITION leaves out those for which it does not hold: -where queue>1000 -where name~shop. It may be given
+    several times. Instead of > there are =, !=, <, <=, >= and ~, for a text that contains another; 10k, 10M and 10G are
+    numbers. -sort COLUMN sorts, largest numbers first, -reverse the other way round. -limit N shows N of them; without
+    it 1000 are shown. -json prints an array of objects, with all columns and, unless limited, all processes.
+
+    Columns: pid, memory, queue, status, name, spawned, called (name or spawned), current, reductions, parent,
+    address."""
+
+    name = "beam-ps"
+
+    def list(self, node: Node, arguments: argparse.Namespace) -> List[Noted]:
+        return _Processes(ProcessColumns(node, Running(node), term_printing.terms(node).syntax))
+
+
+def install() -> None:
+    """Define the command."""
+    BeamPs()

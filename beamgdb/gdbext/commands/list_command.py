@@ -1,0 +1,107 @@
+"""What commands share that list many things: filters, order, limits, JSON."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+import gdb
+
+from beamgdb.gdbext import session
+from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.progress import ProgressLine
+from beamgdb.gdbext.style import GdbStyler
+from beamgdb.node import Node
+from beamgdb.views import listing
+from beamgdb.views.listing import Column, Query, Selected
+from beamgdb.views.typed import brief, natural
+
+Item = TypeVar("Item")
+
+AT_ONCE = 1000
+"""Lines that are given to GDB together."""
+
+
+class List(Generic[Item]):
+    """What a command lists of a VM."""
+
+    def __init__(self, columns: Sequence[Column[Item]], items: Iterable[Item], count: int, what: str) -> None:
+        """`count`: how many there may be, `what` they are, in the plural."""
+        self.columns = columns
+        self.items = items
+        self.count = count
+        self.what = what
+
+    def notes(self) -> Iterator[str]:
+        """What is to be said when all has been gone through, each a line."""
+        return iter(())
+
+
+class ListCommand(Command, Generic[Item]):
+    """A command whose subclass says what it lists."""
+
+    def list(self, node: Node, arguments: argparse.Namespace) -> List[Item]:
+        """What there is to be listed."""
+        raise NotImplementedError
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-where", metavar="CONDITION", action="append", default=[])
+        parser.add_argument("-sort", metavar="COLUMN")
+        parser.add_argument("-reverse", action="store_true")
+        parser.add_argument("-limit", metavar="N", type=_limit)
+        parser.add_argument("-json", "--json", action="store_true")
+
+    def words(self, before: str, start: str) -> Iterable[str]:
+        option = before.split()[-1:]
+        current = session.find()
+        if current is None or option not in (["-sort"], ["-where"]):
+            return ()
+        columns = self.list(current.node, self.parser.parse_args([])).columns
+        return (column.name for column in columns)
+
+    def run(self, arguments: argparse.Namespace) -> None:
+        found = self.list(session.require().node, arguments)
+        try:
+            conditions = tuple(listing.condition(found.columns, text) for text in arguments.where)
+            sort = listing.named(found.columns, arguments.sort) if arguments.sort is not None else None
+        except listing.Wrong as error:
+            raise gdb.GdbError(f"{self.name}: {error}") from None
+        limit = arguments.limit if arguments.limit is not None or arguments.json else listing.LIMIT
+        with ProgressLine(found.what, found.count) as progress:
+            counted = _advancing(found.items, progress)
+            selected = Selected(counted, Query(conditions, sort, arguments.reverse, limit))
+            if arguments.json:
+                _write(listing.json_lines(found.columns, selected))
+            else:
+                _write(listing.lines(found.columns, selected, GdbStyler()))
+        stream = gdb.STDERR if arguments.json else gdb.STDOUT
+        if selected.left_out and not arguments.json:
+            gdb.write(f"({selected.left_out} more {found.what}: -limit {limit})\n")
+        for note in found.notes():
+            gdb.write(note + "\n", stream)
+
+
+def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterator[Item]:
+    for one in items:
+        yield one
+        progress.advance()
+
+
+def _write(lines: Iterator[str]) -> None:
+    """Lines, many at once: GDB takes its time with each piece."""
+    pending: list[str] = []
+    for line in lines:
+        pending.append(line)
+        if len(pending) == AT_ONCE:
+            gdb.write("\n".join(pending) + "\n")
+            pending.clear()
+    if pending:
+        gdb.write("\n".join(pending) + "\n")
+
+
+def _limit(text: str) -> int:
+    number = natural(text)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is no number of lines")
+    return number

@@ -1,0 +1,195 @@
+"""Lists of many things of one kind: which of them, in which order, as columns of text or as JSON."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import operator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar, Union
+
+from beamgdb.views.styler import COLUMNS, Styler
+from beamgdb.views.typed import brief, shortened
+
+LIMIT: Final = 1000
+"""Lines of text, unless more are asked for."""
+
+MEASURED: Final = 1000
+"""Rows whose texts say how wide columns are; later ones that are wider move what follows."""
+
+NARROWEST: Final = 8
+"""Characters that a column keeps which can be cut."""
+
+Item = TypeVar("Item")
+
+Value = Union[int, str, None]
+"""What is in a column: None where it is not there, or not known."""
+
+
+class Wrong(ValueError):
+    """A list is asked for that there cannot be; the text is a part of a line."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Item]):
+    """One thing that is known of each item, under the `name` by which it is filtered and sorted, and in JSON. A number
+    is an `int`; what is text is a `str`, and may be cut to make a line fit. Without a `heading` it is in no text."""
+
+    name: str
+    kind: type[int] | type[str]
+    value: Callable[[Item], Value]
+    heading: str = ""
+
+
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "!=": operator.ne, "<=": operator.le, ">=": operator.ge, "=": operator.eq, "<": operator.lt, ">": operator.gt,
+    "~": lambda text, part: part in text,
+}  # fmt: skip
+_CONDITION: Final = re.compile(r"\s*([a-z_]+)\s*(!=|<=|>=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_NUMBER: Final = re.compile(r"(-?[0-9]{1,18})([kKmMgG]?)", re.ASCII)
+_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Query(Generic[Item]):
+    """Which items are wanted: those for which all `conditions` hold, in order of `sort` if there is one, `limit` of
+    them at most. Numbers are sorted largest first, texts by alphabet; `reverse` turns that."""
+
+    conditions: tuple[Callable[[Item], bool], ...] = ()
+    sort: Column[Item] | None = None
+    reverse: bool = False
+    limit: int | None = LIMIT
+
+
+@dataclass
+class Selected(Generic[Item]):
+    """The items of a query, to be gone through once; then `left_out` says how many others would have been wanted."""
+
+    items: Iterable[Item]
+    query: Query[Item]
+    left_out: int = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        limit = self.query.limit
+        wanted = self.items
+        for condition in self.query.conditions:
+            wanted = filter(condition, wanted)
+        shown = 0
+        for one in self._sorted(wanted):
+            if limit is not None and shown >= limit:
+                self.left_out += 1
+                continue
+            shown += 1
+            yield one
+
+    def _sorted(self, wanted: Iterable[Item]) -> Iterable[Item]:
+        column, limit = self.query.sort, self.query.limit
+        if column is None:
+            return wanted
+        value, reverse = column.value, self.query.reverse
+        least_first = (column.kind is str) != reverse
+
+        def key(one: Item) -> tuple[bool, Any]:
+            found = value(one)
+            return (found is None) is least_first, found if found is not None else ""
+
+        if limit is None:
+            return sorted(wanted, key=key, reverse=not least_first)
+        count = _Counted(wanted)
+        # (Of none heapq goes through nothing.)
+        best = (heapq.nsmallest if least_first else heapq.nlargest)(max(1, limit), count, key=key)[:limit]
+        self.left_out = count.seen - len(best)
+        return best
+
+
+class _Counted(Generic[Item]):
+    """Items, counted while they are gone through."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items = items
+        self.seen = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        for one in self._items:
+            self.seen += 1
+            yield one
+
+
+def named(columns: Sequence[Column[Item]], name: str) -> Column[Item]:
+    """The column of a name. Raises `Wrong`."""
+    for column in columns:
+        if column.name == name:
+            return column
+    raise Wrong(f"{brief(name)} is no column: there are {', '.join(column.name for column in columns)}")
+
+
+def condition(columns: Sequence[Column[Item]], text: str) -> Callable[[Item], bool]:
+    """What `COLUMN=VALUE` asks of an item; instead of `=` also `!=`, `<`, `<=`, `>`, `>=`, and `~` for a text that is
+    part of it. Numbers may end in k, M or G, for 2^10, 2^20 and 2^30. What is not known fulfils nothing. Raises
+    `Wrong`."""
+    match = _CONDITION.fullmatch(text)
+    if match is None:
+        raise Wrong(f"{brief(text)} is no condition such as queue>1000")
+    column, compare = named(columns, match[1]), _OPERATORS[match[2]]
+    wanted: int | str = match[3]
+    if column.kind is int:
+        number = _NUMBER.fullmatch(match[3])
+        if number is None or match[2] == "~":
+            raise Wrong(f"{brief(text)}: {column.name} is a number")
+        wanted = int(number[1]) * _UNITS[number[2].lower()]
+    value = column.value
+
+    def holds(item: Item) -> bool:
+        found = value(item)
+        return found is not None and compare(found, wanted)
+
+    return holds
+
+
+def json_lines(columns: Sequence[Column[Item]], items: Iterable[Item]) -> Iterator[str]:
+    """The items as an array of objects in JSON, one on a line."""
+    yield "["
+    last = ""
+    for one in items:
+        if last:
+            yield last + ","
+        last = json.dumps({column.name: column.value(one) for column in columns}, ensure_ascii=True)
+    if last:
+        yield last
+    yield "]"
+
+
+def lines(
+    columns: Sequence[Column[Item]], items: Iterable[Item], styler: Styler, width: int = COLUMNS
+) -> Iterator[str]:
+    """The items as a table whose lines have `width` characters at most, as far as columns can be cut."""
+    shown = [column for column in columns if column.heading]
+    rows = (["" if (found := column.value(one)) is None else str(found) for column in shown] for one in items)
+    first = [row for _, row in zip(range(MEASURED), rows)]
+    widths = [max(map(len, texts)) for texts in zip([column.heading for column in shown], *first)]
+    _fit(shown, widths, width)
+
+    template = "  ".join(f"%{'' if column.kind is int else '-'}{wide}s" for column, wide in zip(shown, widths))
+    texts = [(at, widths[at]) for at, column in enumerate(shown) if column.kind is str]
+
+    def line(row: list[str]) -> str:
+        for at, wide in texts:
+            if len(row[at]) > wide:
+                row[at] = shortened(row[at], wide)
+        return (template % tuple(row)).rstrip()
+
+    yield styler.heading(line([column.heading for column in shown]))
+    yield from map(line, first)
+    yield from map(line, rows)
+
+
+def _fit(columns: Sequence[Column[Item]], widths: list[int], width: int) -> None:
+    """Make columns of text narrower, the widest first, until a line fits."""
+    texts = [at for at, column in enumerate(columns) if column.kind is str]
+    while texts and sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = max(texts, key=widths.__getitem__)
+        if widths[widest] <= NARROWEST:
+            return
+        widths[widest] -= 1

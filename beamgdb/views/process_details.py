@@ -1,0 +1,231 @@
+"""One process in full, as `beam-process` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Final, TypeVar
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views.errors import one_line
+from beamgdb.views.styler import Styler
+from beamgdb.views.terms import Terms
+from beamgdb.views.threads import Threads
+from beamgdb.vm import calls, process_dictionary, signals
+from beamgdb.vm.model import Unavailable
+from beamgdb.vm.monitor_links import MonitorLinks, Side
+from beamgdb.vm.processes import Process
+from jit.otp import vm_flags
+from jit.otp.tags import NIL
+
+ITEMS: Final = 10
+"""Messages, links, monitors and pairs of the dictionary, each, unless more are asked for."""
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Items:
+    """Things of one kind that a process has, as text; `others`: how many more there are, None where that is not known,
+    for what follows is damaged."""
+
+    shown: tuple[str, ...]
+    others: int | None = 0
+
+    @property
+    def count(self) -> int | None:
+        """How many there are in all."""
+        return len(self.shown) + self.others if self.others is not None else None
+
+
+@dataclass(frozen=True)
+class Heap:
+    """A heap of a process, in words: how many are used, and how many there are."""
+
+    used: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ProcessDetails:
+    """A process. What is None is not there, or not known; sizes are in words, memory in bytes."""
+
+    pid: str
+    address: int
+    name: str | None
+    status: str
+    flags: tuple[str, ...]
+    priority: str | None
+    current: str | None
+    spawned: str | None
+    parent: str | None
+    group_leader: str | None
+    reductions: int | None
+    heap: Heap | None
+    old_heap: Heap | None
+    fragments: int | None
+    minor_collections: int | None
+    messages: Items
+    other_signals: int | None
+    links: Items
+    monitors: Items
+    monitored_by: Items
+    dictionary: Items
+
+
+class Details:
+    """What is told of a process of a VM."""
+
+    def __init__(self, node: Node, threads: Threads, terms: Terms, limit: int = ITEMS) -> None:
+        self._node = node
+        self._threads = threads
+        self._terms = terms
+        self._limit = limit
+
+    def of(self, process: Process) -> ProcessDetails:
+        """All of it, as far as it can be read."""
+        record = process.record
+        links = MonitorLinks(self._node.tags.release)
+        word = self._node.memory.word_size
+        state = _field(process, "state")
+        name = _known(process.registered_name)
+        return ProcessDetails(
+            pid=self._node.term(process.id),
+            address=process.address,
+            name=self._node.term(name) if name else None,
+            status=process.status(),
+            flags=tuple(self._flags(process)),
+            priority=vm_flags.priority(state) if state is not None else None,
+            current=self._current(process),
+            spawned=self._mfa(_known(process.initial_call)),
+            parent=self._term(_field(process, "parent")),
+            group_leader=self._term(_field(process, "group_leader")),
+            reductions=_field(process, "reds"),
+            heap=_known(lambda: Heap((record["htop"] - record["heap"]) // word, record["heap_sz"])),
+            old_heap=_known(
+                lambda: Heap(
+                    (record["old_htop"] - record["old_heap"]) // word, (record["old_hend"] - record["old_heap"]) // word
+                )
+                if record["old_heap"]
+                else None
+            ),
+            fragments=_field(process, "mbuf_sz"),
+            minor_collections=_field(process, "gen_gcs"),
+            messages=self._items(self._messages(process)),
+            other_signals=_known(lambda: sum(1 for one in _signals(process) if not one.is_message)),
+            links=self._items(map(self._side, links.links(record))),
+            monitors=self._items(map(self._side, links.monitors(record))),
+            monitored_by=self._items(map(self._side, links.monitored_by(record))),
+            dictionary=self._items(
+                f"{self._terms.text(key)} = {self._terms.text(value)}"
+                for key, value in process_dictionary.pairs(record)
+            ),
+        )
+
+    def _items(self, texts: Iterable[str]) -> Items:
+        shown: list[str] = []
+        others: int | None = 0
+        try:
+            rest = iter(texts)
+            shown += islice(rest, self._limit)
+            others = sum(1 for _ in rest)
+        except (Unreadable, Unavailable, KeyError) as error:
+            shown.append(f"(the rest is damaged or unknown: {one_line(error)})")
+            others = None
+        return Items(tuple(shown), others)
+
+    def _messages(self, process: Process) -> Iterator[str]:
+        message = self._node.layout.offset("ErtsMessageRef", "m")
+        for number, signal in enumerate(one for one in _signals(process) if one.is_message):
+            if number >= self._limit:
+                yield ""
+            elif signal.tag == self._node.tags.non_value:
+                yield "<from another node, not decoded yet>"
+            else:
+                yield self._terms.text(self._node.memory.word(signal.address + message))
+
+    def _side(self, side: Side) -> str:
+        who = side.name if side.name is not None else side.other
+        other = self._terms.text(who) if who is not None else side.type
+        by = f" by {self._terms.text(side.ref)}" if side.ref is not None and side.ref != NIL else ""
+        what = f" ({side.type})" if side.type not in ("link", "process", "port", other) else ""
+        return f"{other}{by}{what}"
+
+    def _flags(self, process: Process) -> Iterator[str]:
+        for field, names in (("flags", vm_flags.PROCESS_FLAGS), ("state", vm_flags.STATE_FLAGS)):
+            word = _field(process, field)
+            yield from (name for name, bit in names.items() if word is not None and word & bit)
+
+    def _current(self, process: Process) -> str | None:
+        if not process.is_running() and (call := _known(process.current_call)):
+            return self._mfa(call)
+        level = _known(lambda: next(iter(self._threads.levels(process)), None))
+        place = level.place if level is not None else None
+        return self._terms.syntax.function(place.code.name) if place is not None else None
+
+    def _mfa(self, call: tuple[int, int, int] | None) -> str | None:
+        return self._terms.syntax.function(calls.mfa(self._node, *call)) if call else None
+
+    def _term(self, word: int | None) -> str | None:
+        return self._node.term(word) if word else None
+
+
+def _signals(process: Process) -> Iterator[signals.Signal]:
+    for name in signals.QUEUES:
+        yield from signals.queue(process.record, name)
+    yield from signals.buffered(process.record)
+
+
+def _field(process: Process, name: str) -> int | None:
+    return _known(lambda: process.record[name])
+
+
+def _known(question: Callable[[], _Answer]) -> _Answer | None:
+    try:
+        return question()
+    except (Unreadable, Unavailable, KeyError):
+        return None
+
+
+def as_json(details: ProcessDetails) -> dict[str, object]:
+    """What `--json` prints."""
+    return asdict(details)
+
+
+def lines(details: ProcessDetails, styler: Styler) -> Iterator[str]:
+    """The text."""
+    name = f" {details.name}" if details.name else ""
+    spawned = f", spawned as {details.spawned}" if details.spawned else ""
+    yield styler.heading(f"Process {details.pid}{name}{spawned}: {details.status}")
+    facts = (
+        ("in", details.current),
+        ("parent", details.parent),
+        ("group leader", details.group_leader),
+        ("priority", details.priority),
+        ("flags", ", ".join(details.flags) or None),
+        ("reductions", details.reductions),
+        ("heap", _heap(details.heap)),
+        ("old heap", _heap(details.old_heap)),
+        ("fragments", f"{details.fragments} words" if details.fragments else None),
+        ("collections", f"{details.minor_collections} minor ones since the last full one"
+         if details.minor_collections is not None else None),
+        ("structure", f"{details.address:#x}"),
+    )  # fmt: skip
+    yield from (f"  {key + ':':14}{value}" for key, value in facts if value is not None)
+    for title, items in (
+        ("messages", details.messages), ("links", details.links), ("monitors", details.monitors),
+        ("monitored by", details.monitored_by), ("dictionary", details.dictionary),
+    ):  # fmt: skip
+        if items.count != 0:
+            yield f"  {title + ':':14}{'an unknown number' if items.count is None else items.count}"
+            yield from (f"    {text}" for text in items.shown)
+            if items.others:
+                yield f"    ({items.others} more: -limit N)"
+    if details.other_signals:
+        yield f"  {'signals:':14}{details.other_signals} that are no messages"
+
+
+def _heap(heap: Heap | None) -> str | None:
+    return f"{heap.used} of {heap.size} words" if heap is not None else None

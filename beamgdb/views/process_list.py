@@ -1,0 +1,85 @@
+"""The list of processes, as `beam-ps` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views.listing import Column
+from beamgdb.views.terms import Syntax
+from beamgdb.views.threads import Threads
+from beamgdb.vm.backtrace import StackEnds
+from beamgdb.vm.process_list import Noted, ProcessList
+from jit.otp.tags import IMMED1_MASK, PID
+
+
+class ProcessColumns:
+    """What is shown of each process, and of which nothing can be."""
+
+    def __init__(self, node: Node, threads: Threads, syntax: Syntax) -> None:
+        self.list = ProcessList(node)
+        self.damaged: list[Unreadable] = []
+        self._node = node
+        self._threads = threads
+        self._syntax = syntax
+
+    def items(self) -> Iterator[Noted]:
+        """All processes in order of their slots; `damaged` gets the others."""
+        for one in self.list:
+            if isinstance(one, Unreadable):
+                self.damaged.append(one)
+            else:
+                yield one
+
+    @property
+    def columns(self) -> Sequence[Column[Noted]]:
+        known = self.list
+        return (
+            Column("pid", str, known.pid, "PID"),
+            Column("memory", int, known.memory, "MEMORY"),
+            Column("queue", int, known.queue_length, "QUEUE"),
+            Column("status", str, known.status, "STATUS"),
+            Column("name", str, known.registered_name),
+            Column("spawned", str, self._spawned),
+            Column("called", str, self._called, "NAME OR FIRST FUNCTION"),
+            Column("current", str, self._current, "CURRENT FUNCTION"),
+            Column("reductions", int, lambda one: one.reds),
+            Column("parent", str, self._parent),
+            Column("address", int, lambda one: one.address),
+        )
+
+    def _spawned(self, noted: Noted) -> str | None:
+        call = self.list.initial_call(noted)
+        return self._syntax.function(call) if call else None
+
+    def _called(self, noted: Noted) -> str | None:
+        return self.list.registered_name(noted) or self._spawned(noted)
+
+    def _current(self, noted: Noted) -> str | None:
+        """Of a process that runs its thread knows it, not the VM."""
+        process = self.list.process(noted)
+        if self.list.status(noted) == "running" and self._threads.in_erlang(process):
+            try:
+                place = next((level.place for level in self._threads.levels(process)), None)
+            except (StackEnds, Unreadable):
+                return None
+            return self._syntax.function(place.code.name) if place else None
+        call = self.list.current_call(noted)
+        return self._syntax.function(call) if call else None
+
+    def _parent(self, noted: Noted) -> str | None:
+        is_pid = noted.parent is not None and noted.parent & IMMED1_MASK == PID
+        return self._node.term(noted.parent) if is_pid and noted.parent else None
+
+
+MAX_DAMAGED = 20
+"""Damages that are told one by one."""
+
+
+def damaged_lines(found: Sequence[Unreadable]) -> Iterator[str]:
+    """What is said of processes, and parts of the process table, of which nothing can be shown."""
+    for one in found[:MAX_DAMAGED]:
+        yield f"(missing: what lies at {one.address:#x}, {one.size} bytes, cannot be read, or is no process)"
+    if len(found) > MAX_DAMAGED:
+        yield f"(and so for {len(found) - MAX_DAMAGED} others)"

@@ -1,0 +1,77 @@
+"""What waits in the signal queues of a process: messages and other signals (erl_message.h, erl_proc_sig_queue.h).
+
+A process reads its messages from the inner queue. Signals come in at the outer one, or, where many send to it at once,
+in buffers beside that; it fetches them to the middle queue, and handles them there. In each queue one `next` leads to
+the other. What is no message has a tag like the header word of an external pid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from beamgdb.memory import Unreadable
+from beamgdb.records.record import Record
+from jit.otp.tags import HEADER_MASK, SIGNAL_HEADER
+
+INNER: Final = "sig_qs.first"
+MIDDLE: Final = "sig_qs.cont"
+OUTER: Final = "sig_inq.first"
+QUEUES: Final = (INNER, MIDDLE, OUTER)
+
+MAX_SIGNALS: Final = 1 << 24
+"""Signals of a queue that are followed: longer ones have been seen, but not much longer."""
+
+BUFFERS: Final = 64
+"""Buffers for signals that come at once (`ERTS_PROC_SIG_INQ_BUFFERED_NR_OF_BUFFERS`)."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal: an `ErtsMessage` or an `ErtsNonMsgSignal`, with the word that tells which it is: of a message that has
+    been decoded the message itself."""
+
+    address: int
+    tag: int
+
+    @property
+    def is_message(self) -> bool:
+        return self.tag & HEADER_MASK != SIGNAL_HEADER
+
+
+def queue(process: Record, name: str) -> Iterator[Signal]:
+    """The signals in one of `QUEUES`, first ones first. Raises `Unreadable` where it leads to nowhere, or in a circle;
+    KeyError where the layout lacks what leads to them."""
+    return _chain(process, process[name])
+
+
+def buffered(process: Record) -> Iterator[Signal]:
+    """Those in buffers, which go before all that comes later."""
+    array = process["sig_inq_buffers"]
+    if array:
+        layout, memory = process.layout, process.memory
+        start = Record(memory, layout, "ErtsSignalInQueueBufferArray", array).field_address("slots")
+        for number in range(BUFFERS):
+            at = start + number * layout.size("ErtsSignalInQueueBuffer")
+            yield from _chain(process, Record(memory, layout, "ErtsSignalInQueueBuffer", at)["b.queue.first"])
+
+
+def messages(process: Record, name: str) -> int:
+    """How many messages are in one of `QUEUES`."""
+    return sum(1 for signal in queue(process, name) if signal.is_message)
+
+
+def _chain(process: Record, address: int) -> Iterator[Signal]:
+    memory, layout = process.memory, process.layout
+    following = layout.offset("ErtsMessageRef", "next")
+    tag = layout.offset("ErtsMessageRef", "m")
+    # Brent's algorithm: a mark that the walk comes back to is on a circle.
+    mark, steps, room = 0, 0, 1
+    while address:
+        if address == mark or steps >= MAX_SIGNALS:
+            raise Unreadable(address, memory.word_size)
+        if steps == room:
+            mark, room = address, 2 * room
+        yield Signal(address, memory.word(address + tag))
+        address, steps = memory.word(address + following), steps + 1

@@ -1,0 +1,94 @@
+%% Processes of all kinds, and what the node itself says of them.
+-module(population).
+-export([start/0, keep/1]).
+
+-define(STEADY_MS, 100).
+-define(ASKED, [registered_name, status, message_queue_len, current_function, initial_call, total_heap_size, reductions,
+                parent, group_leader, priority, links, monitors, monitored_by, dictionary, messages, trap_exit]).
+
+%% Start them, and print a line for each thing that is known of each: "process PID KEY VALUE".
+start() ->
+    Kinds = [idle, named, talked_to, large, hibernating, timed, caught, trapping, long_queue, off_heap, related],
+    Pids = [{Kind, spawn_opt(?MODULE, keep, [Kind], options(Kind))} || Kind <- Kinds],
+    Suspended = spawn(?MODULE, keep, [suspended]),
+    [tell(Kind, Pid) || {Kind, Pid} <- Pids],
+    receive after ?STEADY_MS -> ok end,
+    suspend(Suspended),
+    %% Signals among messages that nobody fetches, for who would is suspended: the node's own answer would fetch them.
+    [Suspended ! {early, N} || N <- [1, 2, 3]],
+    erlang:monitor(process, Suspended),
+    [Suspended ! {late, N} || N <- [1, 2]],
+    print(Suspended, message_queue_len, 5),
+    print(Suspended, status, suspended),
+    [print(Pid, kind, Kind) || {Kind, Pid} <- [{suspended, Suspended} | Pids]],
+    [print(Pid, Key, Value) || {_, Pid} <- Pids, {Key, Value} <- process_info(Pid, ?ASKED)],
+    ok.
+
+%% By a process that stays: when it ends, so does what it has suspended.
+suspend(Pid) ->
+    Self = self(),
+    spawn(fun() -> erlang:suspend_process(Pid), Self ! suspended, wait(Pid) end),
+    receive suspended -> ok end.
+
+options(off_heap) -> [{message_queue_data, off_heap}];
+options(large) -> [{fullsweep_after, 1000}];
+options(related) -> [{priority, high}];
+options(_) -> [].
+
+tell(talked_to, Pid) -> [Pid ! {number, N, <<"binary">>} || N <- lists:seq(1, 7)];
+tell(off_heap, Pid) -> [Pid ! {number, N} || N <- lists:seq(1, 3)];
+tell(long_queue, Pid) -> [Pid ! N || N <- lists:seq(1, 2000)];
+tell(_, _) -> ok.
+
+keep(named) ->
+    register('a name', self()),
+    wait(named);
+keep(large) ->
+    Kept = lists:seq(1, 20000),
+    erlang:garbage_collect(),
+    Old = [{N, N} || N <- Kept],
+    wait(Old);
+keep(hibernating) ->
+    erlang:hibernate(?MODULE, keep, [idle]);
+keep(related) ->
+    Ends = fun() -> receive never -> ok end end,
+    [spawn_link(Ends) || _ <- lists:seq(1, 5)],
+    [spawn_monitor(Ends) || _ <- lists:seq(1, 5)],
+    erlang:monitor(process, init),
+    erlang:monitor(time_offset, clock_service),
+    Self = self(),
+    [spawn(fun() -> erlang:monitor(process, Self), Ends() end) || _ <- lists:seq(1, 3)],
+    [put({key, N}, lists:seq(1, N)) || N <- lists:seq(1, 20)],
+    wait(related);
+keep(timed) ->
+    receive never -> ok after 1000000 -> ok end;
+keep(caught) ->
+    catch wait(caught);
+keep(trapping) ->
+    process_flag(trap_exit, true),
+    wait(trapping);
+keep(Kind) ->
+    put(kind, Kind),
+    wait(Kind).
+
+wait(Kept) ->
+    receive never -> Kept end.
+
+print(Pid, links, Links) ->
+    print_all(Pid, links, Links);
+print(Pid, monitors, Monitors) ->
+    print_all(Pid, monitors, [case One of {process, {Name, _}} -> Name; {process, Other} -> Other; _ -> One end
+                              || One <- Monitors]);
+print(Pid, monitored_by, Pids) ->
+    print_all(Pid, monitored_by, Pids);
+print(Pid, messages, Messages) ->
+    print_all(Pid, messages, lists:sublist(Messages, 10));
+print(Pid, dictionary, Pairs) ->
+    [io:format("process ~p dictionary ~0p = ~0p~n", [Pid, Key, Value]) || {Key, Value} <- Pairs];
+print(Pid, Key, {M, F, A}) ->
+    io:format("process ~p ~s ~s~n", [Pid, Key, [lists:flatten(io_lib:format("~p:~p/~p", [M, F, A]))]]);
+print(Pid, Key, Value) ->
+    io:format("process ~p ~s ~p~n", [Pid, Key, Value]).
+
+print_all(Pid, Key, Values) ->
+    [io:format("process ~p ~s ~0p~n", [Pid, Key, Value]) || Value <- Values].

@@ -1,0 +1,150 @@
+"""The list of processes, compared with what the node says of each of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.harness.gdb import one_line_error
+from tests.matrix.conftest import Scene
+from tests.views.listed import table
+
+#: What process_info/2 calls it, and the column.
+COLUMNS = {
+    "registered_name": "name", "status": "status", "message_queue_len": "queue", "current_function": "current",
+    "initial_call": "spawned", "parent": "parent",
+}  # fmt: skip
+
+
+def all_said(scene: Scene) -> dict[str, dict[str, list[str]]]:
+    """What the node has said, by pid; of some things a process has many."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for pid, key, value in re.findall(r"^process (<\S+>) (\w+) (.*?)\r?$", scene.said, re.M):
+        found.setdefault(pid, {}).setdefault(key, []).append(value)
+    return found
+
+
+def said(scene: Scene) -> dict[str, dict[str, str]]:
+    """What it has said, of each process one thing of a kind."""
+    return {pid: {key: values[0] for key, values in facts.items()} for pid, facts in all_said(scene).items()}
+
+
+def listed(scene: Scene, arguments: str = "") -> dict[str, dict[str, Any]]:
+    """What is listed, by pid."""
+    return {row["pid"]: row for row in json.loads(scene.gdb.cmd(f"beam-ps -json {arguments}"))}
+
+
+def test_what_the_node_says_of_each(scene: Scene) -> None:
+    rows, expected = listed(scene), said(scene)
+    assert len(expected) == 12
+    assert len(rows) >= int(scene.facts["processes"])
+    for pid, facts in expected.items():
+        row = rows[pid]
+        for key, column in COLUMNS.items():
+            if key in facts:
+                # A process without a name has an empty list for one.
+                value = None if facts[key] == "[]" else facts[key]
+                assert (str(row[column]) if row[column] is not None else None) == value, (facts, column)
+
+
+def test_reductions(scene: Scene) -> None:
+    """To answer takes some more."""
+    rows = listed(scene)
+    answered = {pid: int(facts["reductions"]) for pid, facts in said(scene).items() if "reductions" in facts}
+    assert answered
+    assert all(0 <= rows[pid]["reductions"] - reductions < 50 for pid, reductions in answered.items())
+
+
+def test_memory(scene: Scene) -> None:
+    """A structure and the heaps. (Messages are in what the node says, where they are on the heap.)"""
+    rows, word = listed(scene), 4 if scene.target.arch == "armhf" else 8
+    left = {
+        rows[pid]["memory"] - word * int(facts["total_heap_size"])
+        for pid, facts in said(scene).items()
+        if facts.get("message_queue_len") == "0"
+    }
+    assert len(left) == 1
+    assert 300 < left.pop() < 1000
+
+
+def test_those_that_are_wanted(scene: Scene) -> None:
+    rows, expected = listed(scene), said(scene)
+    full = {pid for pid, facts in expected.items() if int(facts["message_queue_len"]) >= 5}
+    assert set(listed(scene, "-where queue>=5")) & set(expected) == full
+    assert set(listed(scene, "-where name~population -where queue>=5")) == set()
+    (named,) = listed(scene, "-where \"name='a name'\"")
+    assert rows[named]["name"] == "'a name'"
+    assert list(listed(scene, "-sort queue -limit 1")) == [max(rows, key=lambda pid: rows[pid]["queue"])]
+    first = list(listed(scene, "-sort memory -reverse"))
+    assert [rows[pid]["memory"] for pid in first] == sorted(row["memory"] for row in rows.values())
+
+
+def test_the_text(scene: Scene) -> None:
+    text = scene.gdb.cmd("beam-ps")
+    assert max(map(len, text.splitlines())) < 80
+    shown = table(text)
+    rows = listed(scene)
+    assert [(row["PID"], int(row["MEMORY"]), int(row["QUEUE"]), row["STATUS"]) for row in shown] == [
+        (pid, row["memory"], row["queue"], row["status"]) for pid, row in rows.items()
+    ]
+    assert scene.gdb.cmd("beam-ps -limit 1").splitlines()[-1] == f"({len(rows) - 1} more processes: -limit 1)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("-sort size", "'size' is no column: there are pid, "),
+        ("-where queue", "'queue' is no condition such as queue>1000"),
+        ("-where queue=many", "'queue=many': queue is a number"),
+        ("-where size>1", "'size' is no column"),
+        ("-limit x", "argument -limit: 'x' is no number of lines"),
+        ("x", "unrecognized arguments: x"),
+    ],
+)
+def test_what_cannot_be_listed(scene: Scene, arguments: str, said: str) -> None:
+    assert one_line_error(scene.gdb, f"beam-ps {arguments}").startswith(f"beam-ps: {said}")
+
+
+# -- one process ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_node_says_of_one(scene: Scene) -> None:
+    for pid, facts in all_said(scene).items():
+        if facts["kind"] == ["suspended"]:
+            continue
+        shown = json.loads(scene.gdb.cmd(f"beam-process -limit 100 -json {pid}"))
+        for key in ("status", "priority", "parent", "group_leader"):
+            assert shown[key] == facts[key][0], (facts, key)
+        assert shown["current"] == facts["current_function"][0]
+        assert ("trap_exit" in shown["flags"]) is (facts["trap_exit"] == ["true"])
+        assert len(shown["messages"]["shown"]) == min(100, int(facts["message_queue_len"][0]))
+        assert shown["messages"]["shown"][:10] == facts.get("messages", [])
+        assert sorted(shown["links"]["shown"]) == sorted(facts.get("links", []))
+        monitored = [text.partition(" by ")[0] for text in shown["monitors"]["shown"]]
+        assert sorted(monitored) == sorted(one.strip("{}").split(",")[-1] for one in facts.get("monitors", []))
+        assert sorted(text.partition(" by ")[0] for text in shown["monitored_by"]["shown"]) == sorted(
+            facts.get("monitored_by", [])
+        )
+        assert sorted(shown["dictionary"]["shown"]) == sorted(facts.get("dictionary", []))
+
+
+def test_what_waits_for_one_that_is_suspended(scene: Scene) -> None:
+    (pid,) = (pid for pid, facts in said(scene).items() if facts["kind"] == "suspended")
+    shown = scene.gdb.cmd(f"beam-process {pid}")
+    messages = re.search(r"^  messages: +5\n((?:    .*\n)+)", shown, re.M)
+    assert messages, shown
+    assert messages[1].split() == ["{early,1}", "{early,2}", "{early,3}", "{late,1}", "{late,2}"]
+    assert re.search(r"^  monitored by: +1\n    <\S+> \(suspend\)$", shown, re.M), shown
+
+
+def test_the_text_of_one(scene: Scene) -> None:
+    (pid,) = (pid for pid, facts in said(scene).items() if facts["kind"] == "related")
+    shown = scene.gdb.cmd(f"beam-process -limit 2 {pid}")
+    assert shown.startswith(f"Process {pid}, spawned as population:keep/1: waiting\n")
+    assert re.search(r"^  links: +5\n    <\S+>\n    <\S+>\n    \(3 more: -limit N\)$", shown, re.M), shown
+    assert re.search(r"^  dictionary: +20$", shown, re.M), shown
+    # The one that the selected thread runs.
+    assert re.match(r"Process <\S+> stages, spawned as stages:loop/1: ", scene.gdb.cmd("beam-process"))

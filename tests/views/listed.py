@@ -1,0 +1,28 @@
+"""Reads the tables that commands print."""
+
+from __future__ import annotations
+
+import re
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """The rows by the headings, which stand two blanks apart; lines in parentheses are notes."""
+    heading, *lines = [line for line in text.splitlines() if not line.startswith("(")]
+    starts = [match.span() for match in re.finditer(r"\S+(?: \S+)*", heading)]
+    rows = []
+    for line in lines:
+        row: dict[str, str] = {}
+        for number, (start, end) in enumerate(starts):
+            # Numbers are aligned with the end of their heading.
+            before = starts[number - 1][1] if number else 0
+            after = starts[number + 1][0] if number + 1 < len(starts) else len(line)
+            row[heading[start:end]] = _word(line, before, start, end, after)
+        rows.append(row)
+    return rows
+
+
+def _word(line: str, before: int, start: int, end: int, after: int) -> str:
+    left = line[start:after].split("  ")[0].strip() if line[start : start + 1].strip() else ""
+    if left and (start == 0 or line[start - 1] == " "):
+        return left
+    return line[before:end].split("  ")[-1].strip()

@@ -1,0 +1,90 @@
+"""Lists: which rows, in which order, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from beamgdb.views import listing
+from beamgdb.views.listing import Column, Query, Selected, Wrong
+from beamgdb.views.styler import PLAIN
+from tests.views.listed import table
+
+Row = tuple[str, "int | None"]
+
+COLUMNS: tuple[Column[Row], ...] = (
+    Column("name", str, lambda row: row[0], "THE NAME"),
+    Column("size", int, lambda row: row[1], "SIZE"),
+    Column("length", int, lambda row: len(row[0])),
+)
+ROWS: list[Row] = [("b", 7), ("a", None), ("dd", 2048), ("c", 7)]
+
+
+def names(conditions: tuple[str, ...] = (), sort: str = "", reverse: bool = False, limit: int | None = None) -> str:
+    """The names of what is selected, and how many were left out."""
+    asked = tuple(listing.condition(COLUMNS, text) for text in conditions)
+    column = listing.named(COLUMNS, sort) if sort else None
+    selected = Selected(iter(ROWS), Query(asked, column, reverse, limit))
+    return " ".join(row[0] for row in selected) + (f" +{selected.left_out}" if selected.left_out else "")
+
+
+def test_order() -> None:
+    assert names() == "b a dd c"
+    assert names(sort="name") == "a b c dd"
+    assert names(sort="name", reverse=True) == "dd c b a"
+    # What is unknown comes last either way, and equal ones stay in their order.
+    assert names(sort="size") == "dd b c a"
+    assert names(sort="size", reverse=True) == "b c dd a"
+
+
+def test_limits() -> None:
+    assert names(limit=2) == "b a +2"
+    for sort in ("name", "size"):
+        for reverse in (False, True):
+            everything = names(sort=sort, reverse=reverse)
+            assert names(sort=sort, reverse=reverse, limit=4) == everything
+            assert names(sort=sort, reverse=reverse, limit=2) == " ".join(everything.split()[:2]) + " +2"
+    assert names(sort="size", limit=0) == " +4"
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("size=7", "b c"), ("size!=7", "dd"), ("size>7", "dd"), ("size>=7", "b dd c"), ("size < 2k", "b c"),
+        ("size=2K", "dd"), ("size<=1M", "b dd c"), ("name=a", "a"), ("name~d", "dd"), ("name>b", "dd c"),
+        ("length=2", "dd"), ("size=-1", ""),
+    ],
+)  # fmt: skip
+def test_conditions(condition: str, found: str) -> None:
+    assert names((condition,)) == found
+    assert names((condition, "name=dd")) == ("dd" if "dd" in found else "")
+
+
+@pytest.mark.parametrize("condition", ["", "size", "size>", "size~1", "size=1x", "weight=1", "=1", "size==1"])
+def test_what_is_no_condition(condition: str) -> None:
+    with pytest.raises(Wrong):
+        listing.condition(COLUMNS, condition)
+
+
+def test_text() -> None:
+    lines = list(listing.lines(COLUMNS, ROWS, PLAIN))
+    assert lines[:3] == ["THE NAME  SIZE", "b            7", "a"]
+    assert table("\n".join(lines))[2] == {"THE NAME": "dd", "SIZE": "2048"}
+    assert list(listing.lines(COLUMNS, [], PLAIN)) == ["THE NAME  SIZE"]
+
+
+def test_text_that_is_too_wide_is_cut_but_no_number() -> None:
+    rows = [("n" * 100, 10**12), ("short", 1)]
+    lines = list(listing.lines(COLUMNS, rows, PLAIN, width=40))
+    assert max(map(len, lines)) == 40
+    assert lines[1].endswith(f"nn...  {10**12}")
+    # What comes later is not wider either.
+    many = [("m", 1)] * listing.MEASURED + [("n" * 100, 1)]
+    assert max(map(len, listing.lines(COLUMNS, many, PLAIN, width=40))) <= 40
+
+
+def test_json() -> None:
+    for rows in ([], ROWS[:1], ROWS):
+        text = "\n".join(listing.json_lines(COLUMNS, rows))
+        assert json.loads(text) == [{"name": name, "size": size, "length": len(name)} for name, size in rows]

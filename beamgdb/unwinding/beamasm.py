@@ -441,8 +441,9 @@ class BeamAsmUnwinder:
 
     def _call_of_process_main(self, slots: Iterable[int]) -> int | None:
         """Which of these stack slots has the address where a call of `process_main` returns to. Where no symbol tells
-        what that is: the outermost call, if the one below was left there by what it called itself, or is the same: on
-        64-bit ARM the C function saves where it returns to, before it jumps to the fragment."""
+        what that is, and the fragment has pushed the caller's frame pointer: the outermost call below which one stands.
+        Nothing is pushed above it before that caller returns, so that only what is below can be left from other calls.
+        Else the outermost call, if the one below was left there by what it called itself, or is the same."""
         known, memory = self._node.symbol("process_main"), self._node.memory
         calls: list[tuple[int, int, int]] = []
         for slot in slots:
@@ -452,6 +453,21 @@ class BeamAsmUnwinder:
                 calls.append((slot, return_address, called))
         if known is not None:
             return calls[0][0] if calls else None
+        if self._machine.frame_pointer in self._machine.main_saves:
+            found = [slot for slot, _, _ in calls if self._has_frame_pointer(slot)]
+            return found[-1] if found else None
         own = (*range(calls[-1][2], calls[-1][2] + SIZE_OF_MAIN), calls[-1][1]) if calls else ()
         return calls[-1][0] if calls and (len(calls) == 1 or calls[-2][1] in own) else None
 
+    def _has_frame_pointer(self, slot: int) -> bool:
+        """Whether what is pushed below a return address, the last register of `main_saves` first, has the pointer to
+        the caller's frame record: that has the next one, and a return address (AAPCS64, 6.4.6)."""
+        word, saves = self._word, self._machine.main_saves
+        try:
+            record = self._node.memory.word(slot - word * (len(saves) - saves.index(self._machine.frame_pointer)))
+            if not slot < record < slot + THREAD_STACK or record % (2 * word):
+                return False
+            outer, return_address = self._node.memory.words(record, 2)
+        except Unreadable:
+            return False
+        return (outer == 0 or record < outer < record + THREAD_STACK) and return_address != 0

@@ -57,14 +57,10 @@ def test_bt(scene: Scene) -> None:
     caller = next(frame for frame in erlang if frame.function == "stages:in_nif/2")
     assert caller.place == f"stages.erl:{line_of('stages', 'c_function({argument, 3})')}"
     assert all(frame.place.startswith("stages.erl:") for frame in erlang)
-    # Where it is a C function that is hidden, it has no name.
-    hidden = scene.target.interpreted and scene.target.otp >= 29
-    assert hidden or any(name.endswith("process_main") for name in names)
+    assert any(name.endswith("process_main") for name in names)
     # And out of process_main, through C functions of the VM and of libc whose names Debian has stripped.
     last = max(number for number, name in enumerate(names) if name.endswith(("process_main", "loop/1")))
-    # (Where no symbol names it and old calls lie on the stack, its caller is not told apart from those.)
-    is_open = scene.target.arch == "arm64" and scene.target.otp >= 29 and last == len(names) - 1
-    assert len(names) > last + 3 or is_open
+    assert len(names) > last + 3
 
 
 def test_arguments(scene: Scene) -> None:

@@ -196,3 +196,24 @@ def test_a_fragment_runs_with_the_x_registers_of_its_caller() -> None:
     assert [caller.get(one.name) for one in MACHINE.x_registers] == [100, 101, 102, 103, 104, 105]
     frame = scene.frame(caller, innermost=False)
     assert scene.unwinder.arguments(frame, caller.get, False) == [100, 101, 102, 103, 104, 105]
+
+
+@pytest.mark.parametrize("room", range(0, 64, 16))
+def test_the_caller_of_process_main_is_told_from_calls_that_are_left_on_its_stack(room: int) -> None:
+    """Where no symbol says which call is that of process_main."""
+    fragment = Range(FRAGMENT_BASE, FRAGMENT_BASE + 8, "global::process_main", ())
+    scene = Scene(Module(GLOBAL, FRAGMENT_BASE, 0x100, (fragment,)))
+    image, size = scene.image, LAYOUT.size("ErtsSchedulerRegisters")
+    calls = image.bytes(struct.pack("<2I", 0x94000100, 0x94000200))  # bl of two functions, one after the other
+    other, main = calls + 4, calls + 8
+    registers = image.block(size + 0x200)
+    pushed = registers + size + 64 + room
+    record = pushed + 0x40
+    image.poke(pushed - 16, record, other, record, main)  # left from another call; pushed by the fragment
+    image.poke(pushed + 16, 0x1234, other)  # a variable of the caller
+    image.poke(record, record + 0x50, 0x5500_1234)
+    scene.node.memory.forget()
+    x19 = registers + LAYOUT.offset("ErtsSchedulerRegisters", "x_reg_array.d") - MACHINE.registers_bias
+    found = scene.unwinder.unwind({"pc": FRAGMENT_BASE + 4, "sp": registers, "x19": x19}.get, False)
+    assert found is not None
+    assert found.registers == {"pc": main, "sp": pushed + 16, "x29": record}

@@ -201,8 +201,8 @@ def test_a_fragment_runs_with_the_x_registers_of_its_caller() -> None:
 @pytest.mark.parametrize("room", range(0, 64, 16))
 def test_the_caller_of_process_main_is_told_from_calls_that_are_left_on_its_stack(room: int) -> None:
     """Where no symbol says which call is that of process_main."""
-    fragment = Module(GLOBAL, FRAGMENT_BASE, 0x100, (Range(FRAGMENT_BASE, FRAGMENT_BASE + 8, "global::process_main", ()),))
-    scene = Scene(fragment)
+    fragment = Range(FRAGMENT_BASE, FRAGMENT_BASE + 8, "global::process_main", ())
+    scene = Scene(Module(GLOBAL, FRAGMENT_BASE, 0x100, (fragment,)))
     image, size = scene.image, LAYOUT.size("ErtsSchedulerRegisters")
     calls = image.bytes(struct.pack("<2I", 0x94000100, 0x94000200))  # bl of two functions, one after the other
     other, main = calls + 4, calls + 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from beamgdb.evidence.findings import INT, Findings, NotProved, Seen, differ, only
 from beamgdb.evidence.process_table import is_process
@@ -35,7 +35,7 @@ class Kind(NamedTuple):
     """Schedulers of one kind: where the first lies, and their number, None where no variable tells."""
 
     first: int
-    count: Optional[int]
+    number: int | None
 
 
 def prove(seen: Seen, found: Findings) -> None:
@@ -75,27 +75,27 @@ def _sizes(seen: Seen, found: Findings, kinds: list[Kind], tid: int) -> None:
         if len(every) == len(kinds) or not differ((_thread(seen, one + tid) for one in every), len(every)):
             continue
         numbers = _numbers(seen, arrays)
-        is_counted = all(kind.count == len(array) for kind, array in zip(kinds, arrays))
-        if is_counted or (len(numbers) == len(NUMBERS) and all(kind.count is None for kind in kinds)):
+        is_counted = all(kind.number == len(array) for kind, array in zip(kinds, arrays))
+        if is_counted or (len(numbers) == len(NUMBERS) and all(kind.number is None for kind in kinds)):
             how = f"the threads of {len(every)} schedulers"
             found.add_size("ErtsAlignedSchedulerData", how, step)
             found.add("ErtsSchedulerData", how, numbers)
             return
-    if any((kind.count or 1) > 1 for kind in kinds):
+    if any((kind.number or 1) > 1 for kind in kinds):
         found.given_up.append("no place for the second scheduler")
 
 
 def _steps(seen: Seen, kinds: list[Kind]) -> list[int]:
     """What the distance may be, what is near that in the table first: over a remote connection each takes its time."""
     near = seen.near.size("ErtsAlignedSchedulerData")
-    most = LARGEST_SIZE if any((kind.count or 1) > 1 for kind in kinds) else GROWN
+    most = LARGEST_SIZE if any((kind.number or 1) > 1 for kind in kinds) else GROWN
     steps = (step for step in range(CACHE_LINE, LARGEST_SIZE, CACHE_LINE) if abs(step - near) < most)
-    return sorted(steps, key=lambda step: abs(step - near)) if any(kind.count != 1 for kind in kinds) else []
+    return sorted(steps, key=lambda step: abs(step - near)) if any(kind.number != 1 for kind in kinds) else []
 
 
 def _threaded(seen: Seen, kind: Kind, step: int, tid: int) -> Iterator[int]:
     """The schedulers of a kind, as far as they have threads."""
-    places = (kind.first + n * step for n in range(kind.count or MAX_SCHEDULERS))
+    places = (kind.first + n * step for n in range(kind.number or MAX_SCHEDULERS))
     return takewhile(lambda one: _thread(seen, one + tid), places)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Final, Optional
+from typing import Final
 
 from beamgdb.evidence.findings import INT, Findings, NotProved, Seen, only
 from beamgdb.memory import CachedMemory, Unreadable
@@ -23,7 +23,9 @@ KNOWN = (b"false", b"true")
 MAX_NAME = 255 * 4
 """Bytes of a name at most."""
 
-NAMES: Final[Mapping[str, Callable[[CachedMemory, int, int], Optional[bytes]]]] = {
+Reader = Callable[[CachedMemory, int, int], "bytes | None"]
+
+NAMES: Final[Mapping[str, Reader]] = {
     "name": CachedMemory.try_read, "u.bin": literal_bytes,
 }  # fmt: skip
 """By the field of an `Atom` that a release has: what its word and the size of the name lead to. May raise

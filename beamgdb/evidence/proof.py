@@ -24,7 +24,6 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import NEEDED, TABLES, Layout, NoLayout, nearest, of_identity
-from jit.otp.tags import RELEASES
 
 _FIRST: tuple[Prover, ...] = (
     atoms.prove, process_table.prove, processes.prove, process_table.prove_order, modules.prove, schedulers.prove,
@@ -52,15 +51,15 @@ def prove(
 
 
 def _with_tags(seen: Seen, found: Findings, identity: Identity, layout: Layout) -> Layout:
-    """The layout, with how terms are tagged where the release is not known and that can be proved."""
-    release = re.match(r"\d+", identity.otp_release or "")
-    if release is None or int(release[0]) in RELEASES:
+    """The layout, with how terms are tagged if that is seen, and not what the release says that it is."""
+    number = re.match(r"\d+", identity.otp_release or "")
+    if number is None:
         return layout
     try:
-        scheme, how = tags.prove(seen, found, int(release[0]))
+        scheme, how = tags.prove(seen, found, int(number[0]), identity.build == "debug")
     except (NotProved, Unreadable):
         return layout
-    return replace(layout, tags=scheme, tags_proof=how)
+    return layout if scheme.release == int(number[0]) else replace(layout, tags=scheme, tags_proof=how)
 
 
 def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout) -> Layout:

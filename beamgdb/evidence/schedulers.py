@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from beamgdb.evidence.findings import INT, Findings, NotProved, Seen, differ, only
 from beamgdb.evidence.process_table import is_process
@@ -35,7 +35,7 @@ class Kind(NamedTuple):
     """Schedulers of one kind: where the first lies, and their number, None where no variable tells."""
 
     first: int
-    count: Optional[int]
+    number: int | None
 
 
 def prove(seen: Seen, found: Findings) -> None:
@@ -70,52 +70,59 @@ def _sizes(seen: Seen, found: Findings, kinds: list[Kind], tid: int) -> None:
     """The distance from one scheduler to the next, and their numbers: where no variable counts them, these must be
     right for all that have threads."""
     for step in _steps(seen, kinds):
-        arrays = [list(_threaded(seen, kind, step, tid)) for kind in kinds]
+        arrays = _arrays(seen, kinds, step, tid)
         every = [one for array in arrays for one in array]
         if len(every) == len(kinds) or not differ((_thread(seen, one + tid) for one in every), len(every)):
             continue
         numbers = _numbers(seen, arrays)
-        is_counted = all(kind.count == len(array) for kind, array in zip(kinds, arrays))
-        if is_counted or (len(numbers) == len(NUMBERS) and all(kind.count is None for kind in kinds)):
+        is_counted = all(kind.number == len(array) for kind, array in zip(kinds, arrays))
+        if is_counted or (len(numbers) == len(NUMBERS) and all(kind.number is None for kind in kinds)):
             how = f"the threads of {len(every)} schedulers"
             found.add_size("ErtsAlignedSchedulerData", how, step)
             found.add("ErtsSchedulerData", how, numbers)
             return
-    if any((kind.count or 1) > 1 for kind in kinds):
+    if any((kind.number or 1) > 1 for kind in kinds):
         found.given_up.append("no place for the second scheduler")
 
 
 def _steps(seen: Seen, kinds: list[Kind]) -> list[int]:
     """What the distance may be, what is near that in the table first: over a remote connection each takes its time."""
     near = seen.near.size("ErtsAlignedSchedulerData")
-    most = LARGEST_SIZE if any((kind.count or 1) > 1 for kind in kinds) else GROWN
+    most = LARGEST_SIZE if any((kind.number or 1) > 1 for kind in kinds) else GROWN
     steps = (step for step in range(CACHE_LINE, LARGEST_SIZE, CACHE_LINE) if abs(step - near) < most)
-    return sorted(steps, key=lambda step: abs(step - near)) if any(kind.count != 1 for kind in kinds) else []
+    return sorted(steps, key=lambda step: abs(step - near)) if any(kind.number != 1 for kind in kinds) else []
 
 
-def _threaded(seen: Seen, kind: Kind, step: int, tid: int) -> Iterator[int]:
-    """The schedulers of a kind, as far as they have threads."""
-    places = (kind.first + n * step for n in range(kind.count or MAX_SCHEDULERS))
-    return takewhile(lambda one: _thread(seen, one + tid), places)
+def _arrays(seen: Seen, kinds: list[Kind], step: int, tid: int) -> list[list[int]]:
+    """The schedulers of each kind, as far as they have threads. Behind those of one kind may be those of another."""
+    firsts = {kind.first for kind in kinds}
+
+    def is_one_more(address: int) -> bool:
+        return address not in firsts and _thread(seen, address + tid) != 0
+
+    return [
+        [kind.first, *takewhile(is_one_more, (kind.first + n * step for n in range(1, kind.number or MAX_SCHEDULERS)))]
+        for kind in kinds
+    ]
 
 
 def _numbers(seen: Seen, arrays: list[list[int]]) -> dict[str, Field]:
-    """Each scheduler has its number among the normal ones, or among the dirty ones of its kind; the other one is 0."""
+    """Each scheduler has its number among the normal ones, or among the dirty ones of its kind; the other one is 0. The
+    first stands elsewhere too, but once right before the other one."""
     if len(arrays) != len(KINDS):
         return {}
-    fields = {}
+    fits = {}
     for name, is_dirty in NUMBERS.items():
         wanted = {
             one: n + 1 if is_dirty == (kind > 0) else 0
             for kind, array in enumerate(arrays) for n, one in enumerate(array)
         }  # fmt: skip
-        places = [
+        fits[name] = [
             at for at in range(0, HEAD, seen.word)
             if all(seen.number(one + at, seen.word) == number for one, number in wanted.items())
         ]  # fmt: skip
-        if len(places) == 1:
-            fields[name] = Field(places[0], seen.word)
-    return fields
+    pairs = [(at, at_dirty) for at in fits["no"] for at_dirty in fits["dirty_no"] if at_dirty == at + seen.word]
+    return {name: Field(at, seen.word) for name, at in zip(NUMBERS, pairs[0])} if len(pairs) == 1 else {}
 
 
 def _is_thread(seen: Seen, pointer: int) -> bool:
@@ -163,9 +170,9 @@ def _thread(seen: Seen, address: int) -> int:
 def prove_running(seen: Seen, found: Findings) -> None:
     """A scheduler and the process that it runs point to each other."""
     step, tid = found.sizes.get("ErtsAlignedSchedulerData"), found.offset("ErtsSchedulerData", "tid")
-    schedulers = [
-        one for kind in _kinds(seen) for one in (_threaded(seen, kind, step, tid) if step else (kind.first,))
-    ]  # fmt: skip
+    kinds = list(_kinds(seen))
+    arrays = _arrays(seen, kinds, step, tid) if step else [[kind.first] for kind in kinds]
+    schedulers = [one for array in arrays for one in array]
     pairs = set()
     window = seen.window("Process")
     for scheduler in schedulers:

@@ -59,13 +59,13 @@ LARGEST_BINARY_HEAD = 128
 """Bytes of a `Binary` before those that it is for, at most."""
 
 
-def prove(seen: Seen, found: Findings, claimed: int) -> tuple[TagScheme, str]:
-    """The scheme, without kinds of which there are no terms, and what proves it. `claimed` is the number that the
-    release has. Raises `NotProved`, `Unreadable`."""
+def prove(seen: Seen, found: Findings, claimed: int, debug: bool) -> tuple[TagScheme, str]:
+    """The scheme, without kinds of which there are no terms, and what proves it; of two that both fit that of the
+    release nearer to the one that the VM claims to be. Raises `NotProved`, `Unreadable`."""
     things = things_of(seen, found)
     fit: dict[int, tuple[TagScheme, dict[Kind, int]]] = {}
     for release in RELEASES:
-        tags = tag_scheme(release, seen.word)
+        tags = tag_scheme(release, seen.word, debug=debug)
         shown = _shown(seen, found, tags, things) if _are_pids(seen, found, tags) else None
         if shown is not None and all(kind in shown for kind in MUST_BE_PROVED):
             fit[release] = tags, shown
@@ -74,7 +74,10 @@ def prove(seen: Seen, found: Findings, claimed: int) -> tuple[TagScheme, str]:
     release = min(fit, key=lambda one: abs(one - claimed))
     tags, shown = fit[release]
     subtags = tuple(kind if kind in shown or kind in SAME_IN_ALL else None for kind in tags.subtags)
-    how = ", ".join(f"{count} of {kind.value}" for kind, count in sorted(shown.items(), key=lambda one: -one[1]))
+    by_number = sorted(shown.items(), key=lambda one: -one[1])
+    how = f"the pids of {len(found.processes)} processes, and terms: " + ", ".join(
+        f"{count} of {kind.value}" for kind, count in by_number
+    )
     return replace(tags, subtags=subtags, is_proved=True), how
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Dict, Final, List
+from typing import Final
 
 from beamgdb.evidence.atoms import atom_address, atom_text
 from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
@@ -79,7 +79,7 @@ MAX_THINGS = 1 << 16
 BIN_REF: Final = BinRef.ARITY << ARITY_SHIFT | HEADERS_IN_BITS[Kind.BIN_REF]
 REF: Final = HEADERS_IN_BITS[Kind.REF]
 
-Things = Dict[int, List[int]]
+Things = dict[int, list[int]]
 """Addresses of boxed terms by the tag of their headers."""
 
 
@@ -136,9 +136,7 @@ def _nodes(seen: Seen, found: Findings, things: Things) -> None:
         if None not in (creations := {node: creation(node, at) for node in nodes}).values()
     }  # fmt: skip
     at_name = only(places, "ErlNode.sysname")
-    found.add("ErlNode", f"the hash{'es' if len(nodes) > 1 else ''} of {len(nodes)} node{'s' if len(nodes) > 1 else ''}", {
-        "sysname": Field(at_name, seen.word)
-    })  # fmt: skip
+    found.add("ErlNode", _hashes(len(nodes)), {"sysname": Field(at_name, seen.word)})
     told = {node: number for node, number in places[at_name].items() if number}
     if not told:
         raise NotProved("no node whose creation is not 0: ErlNode.creation")
@@ -146,9 +144,11 @@ def _nodes(seen: Seen, found: Findings, things: Things) -> None:
         (at for at in range(0, size, INT) if all(seen.number(node + at, INT) == n for node, n in told.items())),
         "ErlNode.creation",
     )
-    found.add("ErlNode", f"the hash of {len(told)} node{'s' if len(told) > 1 else ''}", {
-        "creation": Field(at_creation, INT)
-    })  # fmt: skip
+    found.add("ErlNode", _hashes(len(told)), {"creation": Field(at_creation, INT)})
+
+
+def _hashes(number: int) -> str:
+    return f"the hashes of {number} nodes" if number > 1 else "the hash of a node"
 
 
 def _exports(seen: Seen, found: Findings, things: Things) -> None:

@@ -40,7 +40,7 @@ from beamgdb.unwinding.unwinder import Unwinder
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 from jit.object.target import ByteOrder
-from jit.otp.layouts.identity import Identity, Symbol, read_config_h, read_identity
+from jit.otp.layouts.identity import Identity, read_config_h, read_identity
 from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity, nearest
 
 if TYPE_CHECKING:

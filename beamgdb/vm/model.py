@@ -98,14 +98,14 @@ class Vm(ABC):
     @cached_property
     def tags(self) -> TagScheme:
         """The tag scheme; raises `Unavailable` for a release whose terms are not known: see `term_tags`."""
+        if self._layout is not None and self._layout.tags is not None:
+            return self._layout.tags
         release = self.identity.otp_release or "unknown"
         try:
             return tag_scheme(
                 int(release.partition("-")[0]), self.memory.word_size, debug=self.identity.build == "debug"
             )
         except (LookupError, ValueError):
-            if self._layout is not None and self._layout.tags is not None:
-                return self._layout.tags
             raise Unavailable(f"the format of terms in OTP {release} is not known") from None
 
     @cached_property

@@ -178,7 +178,7 @@ class TagScheme:
     pid_ref_shown: int
     #: Whether this is the scheme of the release, and not only what all known releases have in common.
     is_whole: bool = True
-    #: Whether it was proved on a VM whose release is not known: then kinds of which there were no terms are not in it.
+    #: Whether it was proved on a VM, and is not known by its release: kinds of which there were no terms are not in it.
     is_proved: bool = False
 
     @property

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb, one_line_error
 
 UNKNOWN = "the format of terms in OTP 39 is not known"
+
+NO_SCHEMES = "python import beamgdb.evidence.tags; beamgdb.evidence.tags.RELEASES = ()"
+"""What hides from GDB how known releases tag their terms."""
 
 
 def write_other_release(beam: Path, path: Path, erts: str = "14.9.9", otp: str = "39") -> None:
@@ -39,22 +43,31 @@ def write_other_release(beam: Path, path: Path, erts: str = "14.9.9", otp: str =
 
 @pytest.fixture(scope="module")
 def unknown(ebin: Path, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gdb]:
-    """A session with a node of it that has just called a function of stages.erl."""
+    """A session with a node of it that has just called a function of stages.erl, and whose terms are tagged as in no
+    release that the session knows."""
     beam = tmp_path_factory.mktemp("other") / "beam.smp"
     write_other_release(release.beam, beam)
-    expression = f'terms:start(), words:start(), stages:start(), io:format("{READY}~n")'
+    with stopped(beam, ebin, release, NO_SCHEMES) as (gdb, _):
+        yield gdb
+
+
+@contextmanager
+def stopped(beam: Path, ebin: Path, release: Release, first: str) -> Iterator[tuple[Gdb, str]]:
+    """GDB, which was given a command before it was attached to a node, and what the node has printed."""
+    expression = f'terms:start(), words:start(), terms:printed(), stages:start(), io:format("{READY}~n")'
     with pytest.MonkeyPatch.context() as patch, tempfile.NamedTemporaryFile() as output:
         for name, value in release.environment().items():
             patch.setitem(os.environ, name, value)
-        command = [str(beam), *release.arguments(ebin, expression, "-S", "2:2")]
+        command = [str(beam), *release.arguments(ebin, expression, "-S", "2:2", "-pc", "unicode")]
         with running(command, Path(output.name)) as process, Gdb() as gdb:
+            gdb.cmd(first)
             gdb.attach(process.pid)
             words = Path(output.name).read_text()
             gdb.cmd("tbreak -function stages:leaf/3")
             gdb.go("continue")
             for name, word in re.findall(r"^word (\w+) ([0-9a-f]+)$", words, re.M):
                 gdb.cmd(f"set $word_{name} = 0x{word}")
-            yield gdb
+            yield gdb, words
 
 
 def test_it_says_what_works(unknown: Gdb) -> None:
@@ -129,3 +142,29 @@ def test_a_condition_on_the_process_stops_with_the_reason(unknown: Gdb) -> None:
     assert stop.reason == "breakpoint-hit"
     assert UNKNOWN in stop.text
     unknown.cmd("delete")
+
+
+@pytest.mark.parametrize("otp", ["39", "26"])
+def test_tags_of_another_release_are_proved(
+    otp: str, ebin: Path, release: Release, tmp_path: Path
+) -> None:
+    """What says that it is a release nobody knows, or one that tags its terms otherwise, and has the terms of 25."""
+    beam = tmp_path / "beam.smp"
+    write_other_release(release.beam, beam, otp=otp)
+    with stopped(beam, ebin, release, "echo") as (gdb, printed):
+        said = gdb.cmd("beam-info")
+        assert re.search(r"^terms: +as in OTP 25, proved on this target by the pids of \d+ processes", said, re.M)
+        assert re.search(r"^processes: +\d+$", said, re.M)
+        assert re.search(r"^#0 .* in stages:leaf/3", gdb.cmd("beam-bt"), re.M)
+        assert gdb.cmd("beam-bt init").startswith("Process <0.0.0> init, ")
+        for limit in ("depth", "width", "bytes"):
+            gdb.cmd(f"set beam-{limit} 2000")
+        expected = dict(re.findall(r"^(\w+)\t(.*)$", printed, re.M))
+        words = [name for name in re.findall(r"^word (\w+) ", printed, re.M) if name in expected]
+        shown = {name: gdb.cmd(f"eterm $word_{name}").removesuffix("\n") for name in words}
+        # There are too few of these to prove what their tags stand for.
+        unknown = {name for name, text in shown.items() if "not known in this release" in text}
+        assert unknown <= {"external_pid", "external_port", "external_reference", "match_context"}
+        known = shown.keys() - unknown - {"nested_list"}
+        assert len(known) > 30
+        assert {name: shown[name] for name in known} == {name: expected[name] for name in known}

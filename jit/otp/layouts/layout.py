@@ -75,8 +75,8 @@ class Layout:
     build: Mapping[str, int]
     evidence: Mapping[str, Mapping[str, str]] = member(default_factory=dict)
     tags: TagScheme | None = None
-    """How terms are tagged, where that was proved on the VM itself, for its release is not known; then `tags_proof` says
-    by what."""
+    """How terms are tagged, where that was proved on the VM itself, and is not known by its release; then `tags_proof`
+    says by what."""
     tags_proof: str = ""
 
     @property

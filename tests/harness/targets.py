@@ -167,7 +167,8 @@ def _has_ended(pid: int) -> bool:
 @contextmanager
 def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str) -> Iterator[Session]:
     """GDB with a node that evaluates `expression`, before it runs (under qemu) or as soon as it is ready."""
-    arguments = [*FLAGS, *target.flags, *flags, "-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
+    run = ["-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
+    arguments = [*FLAGS, *target.flags, *flags, *run]
     with tempfile.TemporaryDirectory(prefix="beamgdb-node-") as name:
         folder = Path(name)
         output = folder / "output"

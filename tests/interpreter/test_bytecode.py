@@ -154,7 +154,7 @@ def told(operands: tuple[Operand, ...]) -> str:
 
 
 def test_operands_in_the_upper_half_of_the_operations_word() -> None:
-    """So it is where handlers have addresses of 32 bits; three x registers then share 30 bits (`BEAM_TIGHTEST_MASK`)."""
+    """So it is where handlers have addresses of 32 bits. Three x registers share 30 bits (`BEAM_TIGHTEST_MASK`)."""
     move = Operation(0, "move2_par_xxx", "xxx", 1, 0, "111#", 0x4000)
     packed = 1 | 2 << 10 | 3 << 20
     decoded = decode(LoadedInstruction(START, move, (packed << 32 | 0x4000,), 8))

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from beamgdb.beamasm.aarch64_decode import AS_NATIVE, LENGTH_LIVE, PROLOGUE_SIZE, call_target, decode
+from beamgdb.beamasm.aarch64_decode import AS_NATIVE, LENGTH_LIVE, PROLOGUE_SIZES, call_target, decode
 from beamgdb.beamasm.aarch64_instructions import C_P, E
 from beamgdb.beamasm.facts import NATIVE, RETURN_ADDRESS, STACK, WORD, Facts
 from beamgdb.beamasm.flow import ALL_X, CodeBytes, Entry, Slot, Stretch
@@ -92,7 +92,7 @@ class Aarch64:
         return now
 
     def at_entry(self, offset: int) -> bool:
-        return offset == PROLOGUE_SIZE
+        return offset in PROLOGUE_SIZES
 
     def decode(self, code: CodeBytes, start: int) -> Stretch:
         return decode(code, start)

@@ -16,8 +16,8 @@ from beamgdb.beamasm.flow import TABLE_LIMIT, CodeBytes, Control, Step, Stretch
 from beamgdb.machine_code.aarch64 import MEMORY, SIZE, inserted, instructions, to_number, wide
 from beamgdb.machine_code.reading import ReadMemory
 
-PROLOGUE_SIZE: Final = 12
-"""`BEAM_ASM_FUNC_PROLOGUE_SIZE` (beam_asm.h): push of lr, and two words for breakpoints."""
+PROLOGUE_SIZES: Final = (12, 16)
+"""`BEAM_ASM_FUNC_PROLOGUE_SIZE` (beam_asm.h): push of lr, and two words for breakpoints; in OTP 25 three."""
 _PUSH_LR: Final = (0xF81F8E9E).to_bytes(SIZE, "little")
 """`str x30, [x20, #-8]!`, with which functions begin."""
 AS_NATIVE: Final = "as native code"
@@ -146,7 +146,7 @@ class _Aarch64Reader:
             offset = value - self.code.address
             if register in _RESUMING if mnemonic == "adr" else register == _WAITING:
                 resumption = offset if offset > 0 and self.code.inside(offset) else None
-            if mnemonic == "adr" and offset == 0 and at == PROLOGUE_SIZE:
+            if mnemonic == "adr" and offset == 0 and at in PROLOGUE_SIZES:
                 self.yielding = len(self.steps)
         return ((known.clobber, (wide(register),)),), resumption
 

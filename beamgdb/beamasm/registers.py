@@ -35,9 +35,9 @@ class BeamAsmRegisters:
     them to C; there `process` holds the `Process`, too. `x_registers` hold x0, x1, ... instead of memory,
     `float_registers` f0, f1, ... `saved_stack` keeps the Erlang stack pointer while C code runs, if `Process.stop` does
     not. `main_saves` are the registers that `process_main` pushes below its return address. `preserved` are all other
-    registers that a shared fragment leaves to its caller as they were. `prologue` is the size in bytes of what comes
-    first in each function, for tracing and NIFs to patch (`BEAM_ASM_FUNC_PROLOGUE_SIZE`, beam_asm.h). `analysis` gives
-    the module that follows the code; without it frames are not unwound.
+    registers that a shared fragment leaves to its caller as they were. `prologue` is the size in bytes, the largest
+    of any release, of what comes first in each function, for tracing and NIFs to patch (`BEAM_ASM_FUNC_PROLOGUE_SIZE`,
+    beam_asm.h). `analysis` gives the module that follows the code; without it frames are not unwound.
     """
 
     target: Target
@@ -136,7 +136,7 @@ BEAMASM_REGISTERS = {
         frame_pointer="x29",
         preserved=("x19", "x21", "x22", "x23", "x24", "x29"),
         main_saves=("x29",),
-        prologue=12,
+        prologue=16,
         analysis=_aarch64,
     ),
     # The port of BeamAsm to 32-bit ARM, a branch of OTP: r4 points at the `ErtsSchedulerRegisters`, where x registers

@@ -192,9 +192,9 @@ def _own_lines(start: int, lines: list[Line]) -> tuple[Line, ...]:
 
 
 def with_prologues(module: Module, size: int) -> Module:
-    """The module with the prologue of `size` bytes at the start of each function, where calls enter it, instead of at
-    the end of its `ErtsCodeInfo`. Where that has no room for one, the function begins with it already: so BeamAsm
-    registers an Erlang module that is named as its own code.
+    """The module with the prologue of at most `size` bytes at the start of each function, where calls enter it, instead
+    of behind its `ErtsCodeInfo`, to which BeamAsm adds it. Where that has no room for one, the function begins with it
+    already: so BeamAsm registers an Erlang module that is named as its own code.
 
     BeamAsm's own entry points have no prologue. They are return addresses at the base of every stack, where a debugger
     looks up the byte before: so they are said to begin with their `ErtsCodeInfo`.

@@ -105,6 +105,16 @@ def test_entry() -> None:
     assert code.stack(4) == StackState(Base.SP, 0, None, HostReg("x30"))
 
 
+def test_the_prologue_of_otp_25() -> None:
+    """It sets a register before it calls the breakpoint fragment (`emit_i_breakpoint_trampoline`)."""
+    # str x30, [x20, #-8]!; b .+12; mov x0, #0; bl ...; adr x2, .-16; subs w22, w22, #1; b.le .+0x10000
+    prologue = (PUSH_LR, 0x14000003, 0xD2800000, BREAKPOINT)
+    code = Assembled(*prologue, 0x10FFFF82, 0x710006D6, 0x5408000D, SUB_E_16, STORE_Y01, CALL_X8, *END)
+    assert code.flow.before(8) is None
+    assert code[7] == FlowState(StackState(Base.SP, 8, None, Slot(-8)), ((HostReg("x25"),), (HostReg("x26"),)))
+    assert code.during(9) == FlowState(StackState(Base.SP, 24, None, Slot(-8)), ((Slot(-24),), (Slot(-16),)))
+
+
 def test_arguments_beyond_the_sixth_are_in_memory() -> None:
     code = Assembled(*PROLOGUE, RET, arity=8)
     assert [code.places(0, n) for n in range(8)] == [

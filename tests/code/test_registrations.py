@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beamgdb.beamasm.registers import registers_of
 from beamgdb.code.jit_interface import CodeEntry, entries
 from beamgdb.code.module import CODE_INFO, Module, Range
 from beamgdb.code.registrations import CODE_INFO_SIZE, CorruptRegistration, Emulator, FrameLayout, parse, with_prologues
@@ -141,6 +142,17 @@ def test_prologues_move_to_the_functions_and_nothing_is_lost(module: Module, siz
         assert [line[1:] for line in code.lines] == [line[1:] for line in had.lines]
         assert [line[0] for line in code.lines[:1]] == [code.start for _ in had.lines[:1]]
         assert code.lines[1:] == had.lines[1:]
+
+
+@pytest.mark.parametrize("room", [12, 16])
+def test_a_prologue_is_what_stands_behind_the_code_info(room: int) -> None:
+    """On 64-bit ARM it has four words in OTP 25, and three in 27."""
+    stop = 0x1008 + CODE_INFO_SIZE + room
+    info, code = Range(0x1008, stop, f"m:f/1{CODE_INFO}", ()), Range(stop, 0x1080, "m:f/1", ())
+    machine = registers_of("aarch64", "jit", None)
+    assert machine is not None
+    moved = with_prologues(Module("m", 0x1000, 0x80, (info, code)), machine.prologue)
+    assert [one.start for one in moved.ranges] == [0x1008, 0x1008 + CODE_INFO_SIZE]
 
 
 def test_entry_points_of_beamasm_begin_with_their_code_info() -> None:

@@ -76,6 +76,15 @@ class Target:
         return self.arch == "armhf" if self.build is None else builds.identity(self.build).flavour == "emu"
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags of `erl` without which a node is not what it should be, or does not run."""
+        if self.frame_pointers:
+            return ("+JPperf", "fp")
+        # The JIT of OTP 25 crashes under qemu-aarch64 where it maps its code twice.
+        is_old = self.build is not None and (self.arch, self.otp, self.interpreted) == ("arm64", 25, False)
+        return ("+JPperf", "true") if is_old else ()
+
+    @property
     def modes(self) -> tuple[Mode, ...]:
         """How GDB can see a node of it here: qemu-user is no process that GDB could attach to."""
         return ("remote", "core") if self.emulated else ("attached", "remote", "core")
@@ -157,8 +166,8 @@ def _has_ended(pid: int) -> bool:
 @contextmanager
 def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str) -> Iterator[Session]:
     """GDB with a node that evaluates `expression`, before it runs (under qemu) or as soon as it is ready."""
-    flags = (*flags, *(("+JPperf", "fp") if target.frame_pointers else ()))
-    arguments = [*FLAGS, *flags, "-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
+    run = ["-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
+    arguments = [*FLAGS, *target.flags, *flags, *run]
     with tempfile.TemporaryDirectory(prefix="beamgdb-node-") as name:
         folder = Path(name)
         output = folder / "output"

@@ -7,6 +7,7 @@ import pytest
 from beamgdb.interpreter import effects
 from beamgdb.interpreter.bytecode import Decoded, Operand, OperandKind, decode, generic_name
 from beamgdb.interpreter.instructions import LoadedInstruction
+from beamgdb.interpreter.operations import Operation
 from tests.interpreter.assembler import NO_LABEL, START, assemble, label, number, operations_of, term, x, y
 
 RELEASES = pytest.mark.parametrize("release", [25, 27])
@@ -108,3 +109,53 @@ def test_the_segments_of_a_binary_have_numbers_and_sources(release: int) -> None
     fixed = [NO_LABEL, number(0), number(4), x(0), number(len(segments))]
     (create,) = assemble(release, ("i_bs_create_bin_jIWdW", [*fixed, *segments]))
     assert decode(create).table == tuple(segments)
+
+
+#: Operations of OTP 29 on 64 bits, words as they were loaded in a node, and what erts_debug:df/1 says of them. Each has
+#: its name, size, the word that labels are relative to and packing program; its words and how many labels are half a
+#: word; its operands and table, where labels are told by their distance in words.
+LOADED_64 = [
+    (("is_ge_literal_fcx", 3, 0, "4q4Ppp"), (0xFFFFFFF6, 0x10FFFFF), 0, f"f-10 {1114111 << 4 | 0xF} x0", ""),
+    (("allocate_tt", 2, 0, "33Pp"), (0x10001,), 0, "1 1", ""),
+    (("i_get_tuple_element_xPx", 3, 0, "3g3Ppp"), (0x80000, 0x20), 0, "x0 3 x1", ""),
+    (("move_shift_xyx", 2, 0, "222Pp"), (0x1000080000,), 0, "x0 y0 x2", ""),
+    (("i_get_tuple_element2_dst_xPxx", 3, 0, "22g2Ppp"), (0x80000, 8), 0, "x0 0 x1 x0", ""),
+    (("move2_par_xxxy", 2, 0, "3333Pp"), (0x8001000000008,), 0, "x1 x0 x2 y0", ""),
+    (("i_plus_xxjd", 3, 0, "44P33Ppp"), (0x80000, 0), 0, "x0 x1 - x0", ""),
+    (("move_window5_xxxxxy", 3, 0, "222P222Ppp"), (0x1800000020, 0x1000080010), 0, "x4 x0 x3 x2 x1 y1", ""),
+    (("move_src_window4_yxxxx", 3, 0, "33P222Ppp"), (0x2800300020, 0x180020), 0, "y3 x6 x5 x4 x3", ""),
+    (("is_tuple_of_arity_fxA", 3, 0, "g44Ppp"), (0x1000000011, 0x80), 0, "f17 x2 2", ""),
+    (("i_bs_ensure_bits_read_xtf", 3, 1, "f33Ppp"), (0x80000, 0x7A), 0, "x0 8 f123", ""),
+    (("move_call_last_yfQ", 3, 0, "3f3Ppp"), (0x100008, 0xFFFFFFFFFFFFFFD4), 0, "y0 f-44 1", ""),
+    (("put_tuple2_xI", 2, 0, "44Pp"), (0x200000000, 0x138B, 3), 0, "x0 2", "5003 x0"),
+    (("i_select_tuple_arity2_xfAA", 5, 0, ""), (0, 31, 0x80, 0x100, 0x600000014), 2, "x0 f31 2 4", "f20 f6"),
+    (("i_jump_on_val_xfIW", 4, 0, "g44Ppp"), (0x18, 0x200000007, 0xFE0E, 0x500000005), 2, "x3 f7 2 65038", "f5 f5"),
+    # By the loader's rule, with a half that is left over.
+    (("i_jump_on_val_zero_xfI", 3, 0, "44Pp"), (0x18, 0x300000007, 0x500000004, 6), 3, "x3 f7 3", "f4 f5 f6"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "words", "labels", "operands", "table"), LOADED_64)
+def test_words_of_64_bits(
+    operation: tuple[str, int, int, str], words: tuple[int, ...], labels: int, operands: str, table: str
+) -> None:
+    name, size, adjust, pack = operation
+    known = Operation(0, name, name.rpartition("_")[2], size, adjust, pack, 0x4000)
+    decoded = decode(LoadedInstruction(START, known, (0x4000, *words), 8, labels))
+    assert (told(decoded.operands), told(decoded.table)) == (operands, table)
+    assert decoded.end == START + 8 * (1 + len(words))
+
+
+def told(operands: tuple[Operand, ...]) -> str:
+    """Operands in a few letters."""
+    kinds = {OperandKind.X: "x{}", OperandKind.Y: "y{}", OperandKind.NO_LABEL: "-", OperandKind.LABEL: "f{}"}
+    values = ((one.value - START) // 8 if one.kind is OperandKind.LABEL else one.value for one in operands)
+    return " ".join(kinds.get(one.kind, "{}").format(value) for one, value in zip(operands, values))
+
+
+def test_operands_in_the_upper_half_of_the_operations_word() -> None:
+    """So it is where handlers have addresses of 32 bits. Three x registers share 30 bits (`BEAM_TIGHTEST_MASK`)."""
+    move = Operation(0, "move2_par_xxx", "xxx", 1, 0, "111#", 0x4000)
+    packed = 1 | 2 << 10 | 3 << 20
+    decoded = decode(LoadedInstruction(START, move, (packed << 32 | 0x4000,), 8))
+    assert told(decoded.operands) == "x1 x2 x3"

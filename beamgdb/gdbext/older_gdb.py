@@ -79,6 +79,12 @@ def _raw_place() -> tuple[int, int] | None:
     return (pc, sp) if pc is not None and sp is not None else None
 
 
+def closes_quotes() -> bool:
+    """Whether GDB itself closes a quote that is open where it completes a word (since 16)."""
+    version = re.search(r"(\d+)\.", gdb.VERSION)  # a distribution's name may come before
+    return version is None or int(version[1]) >= 16
+
+
 def tells_of_its_end() -> bool:
     """Whether GDB says that it is about to quit, while it still holds the target (since 12)."""
     return hasattr(gdb.events, "gdb_exiting")

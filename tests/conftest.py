@@ -34,6 +34,8 @@ LONG = 60
 
 # The extension under test finds its packages where the tests have theirs.
 os.environ["VIRTUAL_ENV"] = sys.prefix
+# GDB asks no server for debug information. (The setting for that GDB has since 12 only.)
+os.environ.pop("DEBUGINFOD_URLS", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

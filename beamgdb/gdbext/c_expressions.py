@@ -25,7 +25,7 @@ def in_c() -> AbstractContextManager[None]:
 def evaluated(expression: str) -> gdb.Value:
     """The value of an expression; raises `gdb.error`."""
     with in_c():
-        return gdb.parse_and_eval(expression)
+        return older_gdb.value(expression)
 
 
 def set_register(name: str, word: int) -> None:

@@ -91,4 +91,5 @@ def _in_notes(notes: bytes, order: str) -> Iterator[str]:
 
 
 def _memory(address: int, size: int) -> bytes:
-    return bytes(gdb.selected_inferior().read_memory(address, size))
+    # For nothing GDB is not asked: from 14 on that is an error.
+    return bytes(gdb.selected_inferior().read_memory(address, size)) if size else b""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gdb
 
+from beamgdb.gdbext import older_gdb
+
 _WITHOUT_WORD = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FLT)
 
 
@@ -27,6 +29,6 @@ def machine_word(value: gdb.Value) -> int:
 def evaluated(expression: str) -> int | None:
     """The value of an expression as a machine word, None where it has none."""
     try:
-        return machine_word(gdb.parse_and_eval(expression))
+        return machine_word(older_gdb.value(expression))
     except (gdb.error, gdb.GdbError):
         return None

@@ -10,7 +10,7 @@ import atexit
 import re
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from beamgdb.gdbext.temporary_settings import temporarily
 
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
 _PLACE = re.compile(r"^(-?\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
+_TEXT_OR_NOTHING = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|({\s*})""")
 _PC, _SP = ("pc", "rip", "eip"), ("sp", "rsp", "esp")
 _UNSIGNED = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsigned long long"}
 
@@ -78,6 +79,12 @@ def _raw_place() -> tuple[int, int] | None:
     return (pc, sp) if pc is not None and sp is not None else None
 
 
+def closes_quotes() -> bool:
+    """Whether GDB itself closes a quote that is open where it completes a word (since 16)."""
+    version = re.search(r"(\d+)\.", gdb.VERSION)  # a distribution's name may come before
+    return version is None or int(version[1]) >= 16
+
+
 def tells_of_its_end() -> bool:
     """Whether GDB says that it is about to quit, while it still holds the target (since 12)."""
     return hasattr(gdb.events, "gdb_exiting")
@@ -116,8 +123,11 @@ def locations(point: gdb.Breakpoint) -> Iterable[Any]:
     command = "info breakpoints" if point.number > 0 else "maintenance info breakpoints"
     said = gdb.execute(f"{command} {point.number}", to_string=True)
     found = [_Location(number, int(address, 16), on == "y") for number, on, address in _PLACE.findall(said)]
-    # Where there is a line for each place, it stands behind one for the breakpoint.
-    return [one for one in found if "." in one.number] or found
+    # Where there is a line for each place, it stands behind one for the breakpoint. Its only place has a number too.
+    places = [one for one in found if "." in one.number]
+    if not places and point.number > 0:
+        return [replace(one, number=f"{one.number}.1") for one in found]
+    return places or found
 
 
 def set_on(parameter: str) -> None:
@@ -139,6 +149,19 @@ def unsigned(architecture: gdb.Architecture, size: int) -> gdb.Type:
         return architecture.integer_type(8 * size, False)
     with temporarily("language", "c"):
         return type_named(_UNSIGNED[size])
+
+
+def value(expression: str) -> gdb.Value:
+    """`gdb.parse_and_eval`, of what is `sound`."""
+    return gdb.parse_and_eval(sound(expression))
+
+
+def sound(expression: str) -> str:
+    """An expression that GDB may be given; raises `gdb.error`. An array of nothing ends GDB 16 itself (SIGSEGV), and is
+    an error to others; to who types it, it is the empty tuple."""
+    if any(found[1] for found in _TEXT_OR_NOTHING.finditer(expression)):
+        raise gdb.error("{} is no expression of GDB; terms are compared as text: $_streq($_eterm(x0), \"{}\")")
+    return expression
 
 
 def type_named(name: str) -> gdb.Type:

@@ -146,6 +146,7 @@ def _is_same(segment: Segment) -> bool:
 
 def _memory(address: int, size: int) -> bytes | None:
     try:
-        return bytes(gdb.selected_inferior().read_memory(address, size))
+        # For nothing GDB is not asked: from 14 on that is an error.
+        return bytes(gdb.selected_inferior().read_memory(address, size)) if size else b""
     except (gdb.error, OverflowError, MemoryError):
         return None

@@ -93,7 +93,9 @@ def read_frames(text: str) -> list[Frame]:
         if match:
             _, *parts = _ARGUMENT.split(match["arguments"])
             arguments = dict(zip(parts[::2], parts[1::2]))
-            frames.append(Frame(match["function"], arguments, match["note"] or "", match["place"] or ""))
+            # Of the names that glibc's debug information has for one place GDB chooses another since 16.
+            function = match["function"].removeprefix("__GI___")
+            frames.append(Frame(function, arguments, match["note"] or "", match["place"] or ""))
         else:
             assert not line.startswith("#"), line
     return frames

@@ -23,6 +23,7 @@ FACTS = {
     "heap": "damaged.record['heap']",
     "name": "damaged.record.field_address('common.u.alive.reg')",
     "state": "node.processes.lookup(0, 0).address",
+    "config": "node.symbol('erts_build_flags_CONFIG_H')",
 }
 REGISTERED = "[(e.address, e.symfile, e.size) for e in entries(node.memory, node.symbol('__jit_debug_descriptor'))]"
 
@@ -170,6 +171,15 @@ def test_a_process_of_the_table_that_is_no_process(core: Core, opened: Callable[
     said = opened(core).cmd("beam-bt all")
     assert re.search(r"^Process at 0xdead0000: cannot read \d+ bytes at 0x", said, re.M)
     assert "code_server" in said
+
+
+def test_what_is_offered_where_the_build_is_unknown(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    core.set_word(core.facts["config"], 0)
+    gdb = opened(core)
+    assert "no built-in table" in gdb.cmd("beam-info", check=False)
+    assert gdb.cmd("complete beam-bt a") == "beam-bt all\n"
+    for command in ("beam-bt", "beam-bt -limit 3", "beam-disas", "beam-break", "beam-break -process"):
+        assert "Exception" not in gdb.cmd(f"complete {command} ")
 
 
 def damaged_at_random(core: Core, seed: int) -> None:

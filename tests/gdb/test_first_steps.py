@@ -13,6 +13,7 @@ import pytest
 
 from beamgdb import __version__
 from tests.gdb.stages import TRIES
+from tests.harness import gdb_facts
 from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb, batch
 
@@ -71,7 +72,6 @@ def test_help(gdb: Gdb) -> None:
         ("beam-break -process ini", "beam-break -process init"),
         ("beam-break -process init walks:fac", "beam-break -process init walks:factorial/1"),
         ("beam-break walks.erl:3", "beam-break walks.erl:33"),
-        ("beam-break 'odd.Module':'a l", "beam-break 'odd.Module':'a loop'/1"),
         ("beam-disas -by", "beam-disas -bytecode"),
         ("beam-disas walks:fac", "beam-disas walks:factorial/1"),
         ("eterm -", "eterm -boxed"),
@@ -81,6 +81,13 @@ def test_help(gdb: Gdb) -> None:
 )
 def test_completion(gdb: Gdb, line: str, offered: str) -> None:
     assert offered in completed(gdb, line)
+
+
+def test_completion_in_quotes(gdb: Gdb) -> None:
+    """First up to the closing quote, where GDB sets that itself."""
+    line = "beam-break 'odd.Module':'a loop'/1"
+    assert completed(gdb, "beam-break 'odd.Module':'a l") == [gdb_facts.completed(line)]
+    assert completed(gdb, "beam-break 'odd.Module':'a loop'/") == [line]
 
 
 def test_what_is_offered_is_accepted(gdb: Gdb) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import gdb_facts
 from tests.harness.core import dump_core
-from tests.harness.erl import Node, running_node
+from tests.harness.erl import TESTS, Node, running_node
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
 from tests.harness.targets import Target, session
@@ -57,15 +58,18 @@ print("damaged", len(damaged))
 
 
 @pytest.fixture(scope="module")
-def hostile_ebin(ebin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hostile_ebin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with busy.beam and the modules with odd files."""
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / "busy.beam").write_bytes((ebin / "busy.beam").read_bytes())
-    for name, file in FILES.items():
-        source = folder / f"hostile_{name}.erl"
-        source.write_text(SOURCE.format(name=name, file=file))
-        subprocess.run(["erlc", "-o", folder, source], check=True, timeout=PATIENCE)
+    compile_hostile(folder, "erlc")
     return folder
+
+
+def compile_hostile(folder: Path, erlc: str) -> None:
+    for name, file in FILES.items():
+        (folder / f"hostile_{name}.erl").write_text(SOURCE.format(name=name, file=file))
+    sources = [TESTS / "erl" / "busy.erl", *sorted(folder.glob("hostile_*.erl"))]
+    subprocess.run([erlc, "-o", folder, *sources], check=True, timeout=PATIENCE)
 
 
 SPAWNED = (f"register({name}, spawn(hostile_{name}, loop, []))" for name in FILES)
@@ -100,7 +104,8 @@ def test_what_is_offered_is_accepted(hostile_ebin: Path, name: str) -> None:
     function = f"hostile_nul:{name}/0"
     with running_node(hostile_ebin, WAITING) as node, Gdb() as gdb:
         gdb.attach(node.pid)
-        assert f"beam-break {function}" in gdb.cmd(f"complete beam-break hostile_nul:{name[:2]}").splitlines()
+        offered = gdb.cmd(f"complete beam-break hostile_nul:{name[:2]}").splitlines()
+        assert gdb_facts.completed(f"beam-break {function}") in offered
         assert f"in {function} at " in gdb.cmd(f"beam-break {function}")
         assert gdb.cmd(f"beam-disas {function}").startswith(f"{function}, JIT code, ")
 
@@ -151,11 +156,12 @@ def test_damaged_registrations_in_a_core(damaged_node: Node, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("otp", [25, 27])
-def test_files_of_any_name_in_the_interpreter(otp: int, hostile_ebin: Path) -> None:
+def test_files_of_any_name_in_the_interpreter(otp: int, tmp_path: Path) -> None:
     target = Target("armhf", otp)
     if target.missing:
         pytest.skip(f"not installed: {', '.join(target.missing)}")
-    with session(target, "remote", hostile_ebin, WAITING) as remote:
+    compile_hostile(tmp_path, target.erlc)
+    with session(target, "remote", tmp_path, WAITING) as remote:
         remote.gdb.cmd("beam-break -temporary busy:outer/3")
         assert remote.gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
         assert_all_are_shown_harmlessly(remote.gdb)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jit.sandbox.sandbox import Sandbox
+from tests.harness import gdb_facts
 from tests.harness.erl import Release
 from tests.harness.gdb import Gdb, one_line_error
 
@@ -18,6 +19,9 @@ COMMANDS = (
 
 def test_a_core_without_its_program(terms_core: Path, start_gdb: Callable[..., Gdb], release: Release) -> None:
     gdb = start_gdb("-c", str(terms_core))
+    if gdb_facts.is_true("finds the program of a core"):
+        assert str(release.beam) in gdb.cmd("info files")
+        gdb.cmd("file")
     for command in COMMANDS:
         assert "give the BEAM that wrote it" in one_line_error(gdb, command)
     gdb.cmd(f"file {release.beam}")
@@ -25,8 +29,11 @@ def test_a_core_without_its_program(terms_core: Path, start_gdb: Callable[..., G
 
 
 @pytest.mark.parametrize("program", ["another Erlang", "no Erlang"])
-def test_a_core_of_another_program(terms_core: Path, start_gdb: Callable[..., Gdb], program: str) -> None:
-    path = Sandbox("amd64", 27).ensure().beam if program == "another Erlang" else Path("/bin/cat").resolve()
+def test_a_core_of_another_program(
+    terms_core: Path, start_gdb: Callable[..., Gdb], release: Release, program: str
+) -> None:
+    other = Sandbox("amd64", 25 if release.otp == 27 else 27)
+    path = other.ensure().beam if program == "another Erlang" else Path("/bin/cat").resolve()
     gdb = start_gdb(str(path), str(terms_core))
     for command in COMMANDS:
         said = one_line_error(gdb, command)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.gdb.stages import SOON, breakpoint_number, functions, go_to, line_of, read_backtrace, read_frames
+from tests.harness import gdb_facts
 from tests.harness.erl import Node, running_node
 from tests.harness.gdb import Gdb, GdbError
 
@@ -173,7 +174,7 @@ def test_atoms_that_need_quotes(gdb: Gdb) -> None:
     assert gdb.cmd("info symbol $pc").startswith(ODD)
     text = gdb.cmd("beam-bt 'odd process'")
     assert " 'odd process', spawned as 'odd.Module':'a loop'/1: " in read_backtrace(text).heading
-    assert "beam-bt 'odd process'" in gdb.cmd("complete beam-bt 'odd").splitlines()
+    assert gdb_facts.completed("beam-bt 'odd process'") in gdb.cmd("complete beam-bt 'odd").splitlines()
 
 
 def test_unknown_functions(gdb: Gdb) -> None:

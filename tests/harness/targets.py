@@ -103,10 +103,15 @@ class Target:
         arch, flavour = self.architecture.partition(",")[0], "emu" if self.interpreted else "jit"
         return version if load_table(version, arch, flavour) is None else None
 
+    @property
+    def erlc(self) -> str:
+        """A compiler of modules that it can load."""
+        is_older = self.otp < installed_release().otp
+        return str(Sandbox("amd64", self.otp).ensure().bindir / "erlc") if is_older else "erlc"
+
     def compile(self, ebin: Path) -> None:
         """Compile the modules and native functions of the tests for it into a folder."""
-        is_older = self.otp < installed_release().otp
-        compile_beams(ebin, Sandbox("amd64", self.otp).ensure().bindir / "erlc" if is_older else "erlc")
+        compile_beams(ebin, self.erlc)
         compile_nifs(ebin, _COMPILERS[self.arch])
 
 

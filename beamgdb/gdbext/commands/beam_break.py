@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import gdb
 
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.gdbext import events, machine_word, session, term_printing
+from beamgdb.gdbext import events, machine_word, older_gdb, session, term_printing
 from beamgdb.gdbext.breakpoints import compiled, interpreted
 from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
@@ -153,7 +153,7 @@ def _c_string(text: str) -> str:
 
 def _new(request: Request, temporary: bool) -> int:
     """Make GDB's breakpoint; its number."""
-    wanted = request.condition
+    wanted = older_gdb.sound(request.condition)
     if request.process:
         own = f"${PROCESS}({_c_string(request.process)})"
         wanted = f"{own} && ({wanted})" if wanted else own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable
+from itertools import chain
 
 import gdb
 
@@ -49,7 +50,8 @@ class BeamBt(Command):
         return [*(option[0].split() if option else ()), *([process] if process else ())]
 
     def words(self, before: str, start: str) -> Iterable[str]:
-        return () if before.rstrip().endswith("-limit") else ["all", *completion.processes()]
+        # One by one: what is known before something goes wrong is offered.
+        return () if before.rstrip().endswith("-limit") else chain(["all"], completion.processes())
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node

@@ -10,7 +10,7 @@ import gdb
 
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import NO_CODE
-from beamgdb.gdbext import session
+from beamgdb.gdbext import older_gdb, session
 from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
 from beamgdb.terms import elixir_quoting
@@ -18,6 +18,12 @@ from beamgdb.vm.model import Unavailable
 
 MOST = 2_000
 """Words that are offered at most. GDB shows 200 (`max-completions`)."""
+
+_OPEN = re.compile(r"(?:'(?:[^'\\]|\\.)*'|[^'])*'(?:[^'\\]|\\.)*")
+"""An argument that ends in a quoted atom which is not closed."""
+
+_CLOSED = re.compile(r"(?:[^'\\]|\\.)*")
+"""What of a quoted atom is still to come, up to the quote."""
 
 _LAST = re.compile(r"(?:'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|<[^>\s]*>?|[^\s'\"<])*$")
 """The last argument of a command line, in which quoted atoms may have blanks."""
@@ -32,17 +38,21 @@ def split(text: str) -> tuple[str, str]:
 
 def fitting(start: str, word: str, names: Iterable[str]) -> list[str]:
     """Those names that an argument may become. Of that GDB replaces the `word` at the end only: it takes a colon, and
-    much else, for the end of one."""
-    found: list[str] = []
+    much else, for the end of one. A quote that is open GDB may close itself: then what follows is offered later."""
+    found: dict[str, None] = {}
+    is_closed_by_gdb = older_gdb.closes_quotes() and _OPEN.fullmatch(start) is not None
     try:
         for name in names:
             if name.startswith(start):
-                found.append(name[len(start) - len(word) :])
+                rest = name[len(start) :]
+                if is_closed_by_gdb and (more := _CLOSED.match(rest)):
+                    rest = more[0]
+                found[name[len(start) - len(word) : len(start)] + rest] = None
                 if len(found) == MOST:
                     break
     except (Unreadable, Unavailable, KeyError, gdb.error):
         pass
-    return found
+    return list(found)
 
 
 def functions(start: str, *, with_lines: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ import argparse
 
 import gdb
 
-from beamgdb.gdbext import session, term_printing
+from beamgdb.gdbext import older_gdb, session, term_printing
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.machine_word import machine_word
 
@@ -38,7 +38,7 @@ class Eterm(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         (expression,) = arguments.expression
-        word = machine_word(gdb.parse_and_eval(expression)) & node.memory.address_mask
+        word = machine_word(older_gdb.value(expression)) & node.memory.address_mask
         terms = term_printing.terms(node)
         gdb.write((terms.boxed if arguments.boxed else terms.text)(word) + "\n")
 

@@ -1,0 +1,28 @@
+"""In what GDBs differ whatever the extension does: what tests expect otherwise, and of which versions."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from tests.harness.gdb import installed_version
+
+Fact = Literal["closes quotes", "finds the program of a core"]
+
+#: The first version of which it is true.
+SINCE: Final[dict[Fact, int]] = {
+    # Completion of a word in an open quote ends with that quote, of whatever command.
+    "closes quotes": 16,
+    # A core that is opened alone has the program that wrote it, where the core names it and it is still there.
+    "finds the program of a core": 16,
+}
+
+
+def is_true(fact: Fact) -> bool:
+    """Of the GDB that runs where a test names none."""
+    return (installed_version() or 0) >= SINCE[fact]
+
+
+def completed(line: str) -> str:
+    """What is offered of a line whose last argument is begun within its last quotes: what stands behind them is offered
+    next, where GDB closes them itself."""
+    return line[: line.rindex("'") + 1] if is_true("closes quotes") and "'" in line else line

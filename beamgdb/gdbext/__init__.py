@@ -13,9 +13,11 @@ def install() -> None:
         beam_break,
         beam_bt,
         beam_disas,
+        beam_ets,
         beam_info,
         beam_process,
         beam_ps,
+        beam_stacks,
         beam_step,
         eterm,
         registers,
@@ -27,7 +29,8 @@ def install() -> None:
         return
     extension().is_installed = True
     commands = (
-        beam, beam_break, beam_bt, beam_disas, beam_info, beam_process, beam_ps, beam_step, eterm, registers,
+        beam, beam_break, beam_bt, beam_disas, beam_ets, beam_info, beam_process, beam_ps, beam_stacks, beam_step,
+        eterm, registers,
     )  # fmt: skip
     for module in commands:
         module.install()

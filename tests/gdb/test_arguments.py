@@ -11,7 +11,9 @@ from tests.gdb.stages import go_to
 from tests.harness.gdb import Gdb, one_line_error
 
 COMMANDS = (
-    "beam-bt", "beam-bt -limit", "beam-bt all -limit", "xreg", "yreg", "freg", "xreg -raw", "eterm", "eterm -boxed",
+    "beam-bt", "beam-bt -limit", "beam-bt all -limit", "beam-ps", "beam-ps -where", "beam-ps -sort",
+    "beam-ps -limit", "beam-process", "beam-process -limit", "beam-ets", "beam-ets-objects", "xreg", "yreg", "freg",
+    "xreg -raw", "eterm", "eterm -boxed",
     "beam-disas", "beam-disas -beam", "beam-disas lists:map/", "beam-disas -bytecode", "beam-break",
     "beam-break -process", "beam-break -temporary", "beam-break lists.erl:", "beam-break lists:map/",
     "beam-breakpoints", "beam-info", "beam-next", "beam-step", "beam-finish", "p $_xreg", "p $_yreg", "p $_eterm",

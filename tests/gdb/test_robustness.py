@@ -14,7 +14,9 @@ from tests.harness.erl import Node, Release, running_node
 from tests.harness.gdb import Gdb, one_line_error
 from tests.harness.patience import PATIENCE
 
-QUESTIONS = ("beam-bt", "beam-bt all", "beam-info", "xreg", "yreg", "freg", "eterm 1")
+QUESTIONS = (
+    "beam-bt", "beam-bt all", "beam-ps", "beam-process", "beam-ets", "beam-info", "xreg", "yreg", "freg", "eterm 1",
+)  # fmt: skip
 COMMANDS = (*QUESTIONS, "beam-step", "beam-next", "beam-finish")
 PROCESSES = 10000
 

@@ -16,7 +16,8 @@ from tests.harness.gdb import Gdb
 from tests.harness.targets import LOOKED_AT, TARGETS, Mode, Session, Target, on_core, session
 
 EVERYTHING = (
-    "terms:start(), words:start(), terms:printed(), busy:start(), population:start(), facts:print(), stages:start()"
+    "terms:start(), words:start(), terms:printed(), busy:start(), population:start(), tables:start(), facts:print(), "
+    "stages:start()"
 )
 PAYLOAD = '[payload,"of",<<"round">>]'
 #: Where C code of a NIF is called for a process of stages.erl.

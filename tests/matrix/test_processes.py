@@ -100,7 +100,7 @@ def test_the_text(scene: Scene) -> None:
         ("-where queue", "'queue' is no condition such as queue>1000"),
         ("-where queue=many", "'queue=many': queue is a number"),
         ("-where size>1", "'size' is no column"),
-        ("-limit x", "argument -limit: 'x' is no number of lines"),
+        ("-limit x", "argument -limit: 'x' is no number"),
         ("x", "unrecognized arguments: x"),
     ],
 )
@@ -148,3 +148,22 @@ def test_the_text_of_one(scene: Scene) -> None:
     assert re.search(r"^  dictionary: +20$", shown, re.M), shown
     # The one that the selected thread runs.
     assert re.match(r"Process <\S+> stages, spawned as stages:loop/1: ", scene.gdb.cmd("beam-process"))
+
+
+# -- stacks that are the same -----------------------------------------------------------------------------------------
+
+
+def test_equal_stacks(scene: Scene) -> None:
+    groups = json.loads(scene.gdb.cmd("beam-stacks -json"))
+    assert sum(group["count"] for group in groups) == len(listed(scene))
+    assert [group["count"] for group in groups] == sorted((group["count"] for group in groups), reverse=True)
+    for group in groups:
+        assert functions_of(scene, group["pids"][0]) == group["functions"]
+    text = scene.gdb.cmd("beam-stacks -limit 1").splitlines()
+    assert text[0].startswith(f"{groups[0]['count']} processes: {groups[0]['pids'][0]}, ")
+    assert text[-1] == f"({len(groups) - 1} more groups: -limit 1)"
+
+
+def functions_of(scene: Scene, pid: str) -> list[str]:
+    """The names of frames that `beam-bt` shows."""
+    return re.findall(r"^#\d+ +0x[0-9a-f]+ in (.+?)(?:\+\d+)?(?: at .*)?$", scene.gdb.cmd(f"beam-bt {pid}"), re.M)

@@ -16,6 +16,9 @@ class Beam(Command):
       beam-info             the VM: release, schedulers, counts
       beam-ps               list the processes; sorted, filtered, as JSON
       beam-process PROCESS  one in full: messages, links, dictionary
+      beam-stacks           equal stacks, and how many processes have each
+      beam-ets              list the ETS tables
+      beam-ets-objects TABLE  what is in one
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function
       beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE

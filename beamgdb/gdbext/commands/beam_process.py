@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Iterable
 
 import gdb
@@ -12,14 +11,13 @@ import gdb
 from beamgdb.gdbext import machine_word, session, term_printing
 from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.commands.list_command import limit_of
+from beamgdb.gdbext.commands.process_argument import OPTIONS
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import process_details, process_named
 from beamgdb.views.process_details import Details
-from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
-
-OPTION = re.compile(r"(?:^|(?<=\s))(?:-limit\s+\S+|--?json)(?=\s|$)")
 
 
 class BeamProcess(Command):
@@ -34,15 +32,13 @@ class BeamProcess(Command):
     name = "beam-process"
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("-limit", metavar="N", type=_count, default=process_details.ITEMS)
+        parser.add_argument("-limit", metavar="N", type=limit_of, default=process_details.ITEMS)
         parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("process", metavar="PROCESS", nargs="?")
 
     def split(self, text: str) -> list[str]:
         """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
-        options = [word for option in OPTION.findall(text) for word in option.split()]
-        process = OPTION.sub("", text).strip()
-        return [*options, *([process] if process else ())]
+        return OPTIONS.split(text)
 
     def words(self, before: str, start: str) -> Iterable[str]:
         return () if before.rstrip().endswith("-limit") else completion.processes()
@@ -62,13 +58,6 @@ class BeamProcess(Command):
             return
         for line in process_details.lines(details, GdbStyler()):
             gdb.write(line + "\n")
-
-
-def _count(text: str) -> int:
-    number = natural(text)
-    if number is None:
-        raise argparse.ArgumentTypeError(f"{brief(text)} is no number of items")
-    return number
 
 
 def install() -> None:

@@ -49,7 +49,7 @@ class ListCommand(Command, Generic[Item]):
         parser.add_argument("-where", metavar="CONDITION", action="append", default=[])
         parser.add_argument("-sort", metavar="COLUMN")
         parser.add_argument("-reverse", action="store_true")
-        parser.add_argument("-limit", metavar="N", type=_limit)
+        parser.add_argument("-limit", metavar="N", type=limit_of)
         parser.add_argument("-json", "--json", action="store_true")
 
     def words(self, before: str, start: str) -> Iterable[str]:
@@ -100,8 +100,9 @@ def _write(lines: Iterator[str]) -> None:
         gdb.write("\n".join(pending) + "\n")
 
 
-def _limit(text: str) -> int:
+def limit_of(text: str) -> int:
+    """How many are to be shown, for argparse."""
     number = natural(text)
     if number is None:
-        raise argparse.ArgumentTypeError(f"{brief(text)} is no number of lines")
+        raise argparse.ArgumentTypeError(f"{brief(text)} is no number")
     return number

@@ -1,0 +1,105 @@
+"""ETS tables, as `beam-ets` shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.terms.quoting import unquoted
+from beamgdb.views.listing import Column
+from beamgdb.views.process_list import damaged_lines
+from beamgdb.views.process_named import Evaluate
+from beamgdb.views.terms import Terms
+from beamgdb.views.typed import brief
+from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.model import Unavailable
+from jit.otp.tags import ARITY_SHIFT, BOXED, HEADER, IMMED2_BITS, PRIMARY_MASK
+
+_Answer = TypeVar("_Answer")
+
+PACKED = "<packed>"
+"""Stands for an element of an object in a compressed table."""
+
+_REFERENCE = re.compile(r"#Ref<[\d.]+>")
+
+
+class TableColumns:
+    """What is shown of each table."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._tables = EtsTables(node)
+        self.damaged: list[Unreadable] = []
+
+    def items(self) -> Iterator[EtsTable]:
+        """All tables; `damaged` gets what cannot be read."""
+        for one in self._tables:
+            if isinstance(one, Unreadable):
+                self.damaged.append(one)
+            else:
+                yield one
+
+    @property
+    def columns(self) -> Sequence[Column[EtsTable]]:
+        return (
+            Column("name", str, lambda one: self._node.term(one.name), "NAME"),
+            Column("type", str, EtsTable.kind, "TYPE"),
+            Column("protection", str, EtsTable.protection, "PROTECTION"),
+            Column("objects", int, _known(EtsTable.items), "OBJECTS"),
+            Column("memory", int, _known(EtsTable.memory), "MEMORY"),
+            Column("owner", str, lambda one: self._node.term(one.owner), "OWNER"),
+            Column("options", str, lambda one: ", ".join(one.options()) or None),
+            Column("id", str, _known(EtsTable.reference)),
+            Column("address", int, lambda one: one.address),
+        )
+
+    def notes(self) -> Iterator[str]:
+        """What is said of what cannot be shown."""
+        return damaged_lines(self.damaged)
+
+
+def _known(question: Callable[[EtsTable], _Answer | None]) -> Callable[[EtsTable], _Answer | None]:
+    def answer(table: EtsTable) -> _Answer | None:
+        try:
+            return question(table)
+        except (Unreadable, KeyError):
+            return None
+
+    return answer
+
+
+def find(node: Node, text: str, evaluate: Evaluate) -> EtsTable:
+    """The table that a user means: by its name, its identifier (`#Ref<...>`), or the address of its structure. Raises
+    `Unavailable`."""
+    tables = [one for one in EtsTables(node) if isinstance(one, EtsTable)]
+    if _REFERENCE.fullmatch(text):
+        found = [one for one in tables if one.reference() == text]
+    else:
+        found = [one for one in tables if node.atoms.name(one.name >> IMMED2_BITS) == unquoted(text)]
+    if len(found) > 1:
+        identifiers = ", ".join(one.reference() or hex(one.address) for one in found[:3])
+        more = ", ..." if len(found) > 3 else ""
+        raise Unavailable(f"{len(found)} tables are called {brief(text)}: {identifiers}{more}")
+    if found:
+        return found[0]
+    address = evaluate(text) if not _REFERENCE.fullmatch(text) else None
+    for one in tables:
+        if one.address == address:
+            return one
+    raise Unavailable(f"there is no ETS table {brief(text)} (`beam-ets` lists them)")
+
+
+def text(table: EtsTable, word: int, terms: Terms) -> str:
+    """An object of the table, a tuple."""
+    if not table.is_compressed:
+        return terms.text(word)
+    memory = table.vm.memory
+    header = memory.word(word - BOXED)
+    count = min(header >> ARITY_SHIFT, terms.limits.width)
+    elements = memory.words(word - BOXED + memory.word_size, count)
+    more = ",..." if count < header >> ARITY_SHIFT else ""
+    shown = (PACKED if element & PRIMARY_MASK == HEADER else terms.text(element) for element in elements)
+    return "{" + ",".join(shown) + more + "}"

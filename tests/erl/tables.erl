@@ -1,0 +1,51 @@
+%% ETS tables of all kinds, and what the node itself says of them.
+-module(tables).
+-export([start/0]).
+
+%% Make them, and print a line for each thing that is known of each: "table NAME KEY VALUE".
+start() ->
+    Self = self(),
+    Owner = spawn(fun() -> make(), Self ! made, receive never -> ok end end),
+    receive made -> ok end,
+    [tell(Name) || Name <- ets:all(), ets:info(Name, owner) =:= Owner],
+    ok.
+
+make() ->
+    Few = [{N, {value, N}, <<"binary">>, [N, N + 1]} || N <- lists:seq(1, 20)],
+    Kinds =
+        [{t_set, [set, named_table, protected]},
+         {t_private, [set, named_table, private]},
+         {t_bag, [bag, named_table, public]},
+         {t_duplicates, [duplicate_bag, named_table, public]},
+         {t_ordered, [ordered_set, named_table, public]},
+         {t_catree, [ordered_set, named_table, public, {write_concurrency, true}]},
+         {t_concurrent, [set, named_table, public, {write_concurrency, true}, {read_concurrency, true}]},
+         {t_decentralized, [set, named_table, public, {write_concurrency, true}, {decentralized_counters, true}]},
+         {t_second_key, [set, named_table, public, {keypos, 2}]},
+         {'a table', [set, public]}],
+    [begin Table = ets:new(Name, Options), ets:insert(Table, Few), ets:insert(Table, Few) end || {Name, Options} <- Kinds],
+    [ets:insert(Table, {1, another}) || Table <- [t_bag, t_duplicates]],
+    ets:new(t_empty, [named_table]),
+    ets:new(t_compressed, [named_table, public, compressed]),
+    ets:insert(t_compressed, [{{key, N}, N, [N], atom, <<"text">>} || N <- lists:seq(1, 10)]),
+    [ets:insert(ets:new(Name, [named_table, public | Options]), [{N, -N} || N <- lists:seq(1, 5000)])
+     || {Name, Options} <- [{t_large, []}, {t_large_ordered, [ordered_set]},
+                            {t_large_catree, [ordered_set, {write_concurrency, true}]}]],
+    %% A table that has been larger, and one in which deleted objects stay because it is fixed.
+    ets:new(t_shrunk, [named_table, public]),
+    ets:insert(t_shrunk, [{N, N} || N <- lists:seq(1, 9000)]),
+    [ets:delete(t_shrunk, N) || N <- lists:seq(1, 9000), N rem 9 =/= 0],
+    ets:new(t_fixed, [named_table, public]),
+    ets:insert(t_fixed, [{N, N} || N <- lists:seq(1, 50)]),
+    ets:safe_fixtable(t_fixed, true),
+    [ets:delete(t_fixed, N) || N <- lists:seq(1, 50, 2)].
+
+tell(Table) ->
+    Id = ets:info(Table, id),
+    [io:format("table ~p ~s ~0p~n", [Id, Key, ets:info(Table, Key)])
+     || Key <- [name, type, protection, size, memory, owner, compressed]],
+    Objects = try ets:tab2list(Table) catch error:badarg -> private end,
+    case is_list(Objects) andalso length(Objects) < 100 of
+        true -> [io:format("table ~p object ~0p~n", [Id, Object]) || Object <- Objects];
+        false -> ok
+    end.

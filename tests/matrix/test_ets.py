@@ -1,0 +1,67 @@
+"""ETS tables and their objects, compared with what the node says of them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.harness.gdb import one_line_error
+from tests.matrix.conftest import Scene
+from tests.views.listed import table
+
+#: What ets:info/2 calls it, and the column.
+COLUMNS = {"name": "name", "type": "type", "protection": "protection", "size": "objects", "owner": "owner"}
+
+
+def said(scene: Scene) -> dict[str, dict[str, list[str]]]:
+    """What the node has said, by the identifier of the table."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for identifier, key, value in re.findall(r"^table (#Ref<\S+>) (\w+) (.*?)\r?$", scene.said, re.M):
+        found.setdefault(identifier, {}).setdefault(key, []).append(value)
+    return found
+
+
+def objects(scene: Scene, arguments: str) -> list[str]:
+    return [str(text) for text in json.loads(scene.gdb.cmd(f"beam-ets-objects -json {arguments}"))]
+
+
+def test_what_the_node_says_of_each(scene: Scene) -> None:
+    rows = {row["id"]: row for row in json.loads(scene.gdb.cmd("beam-ets -json"))}
+    word = 4 if scene.target.arch == "armhf" else 8
+    expected = said(scene)
+    assert len(expected) == 17
+    for identifier, facts in expected.items():
+        row = rows[identifier]
+        for key, column in COLUMNS.items():
+            assert str(row[column]) == facts[key][0], (facts, column)
+        assert -(-row["memory"] // word) == int(facts["memory"][0]), facts
+
+
+def test_objects(scene: Scene) -> None:
+    """As tab2list has them; of a table that nobody else may read, as of one that has the same."""
+    named = {facts["name"][0]: (identifier, facts) for identifier, facts in said(scene).items()}
+    for identifier, facts in named.values():
+        shown = objects(scene, f"-limit 10000 {identifier}")
+        assert len(shown) == int(facts["size"][0])
+        if "object" in facts and facts["compressed"] == ["false"]:
+            assert sorted(shown) == sorted(facts["object"])
+    assert objects(scene, "t_private") == objects(scene, "t_set")
+    for name in ("t_large_ordered", "t_large_catree"):
+        assert objects(scene, f"-limit 10000 {name}") == [f"{{{n},{-n}}}" for n in range(1, 5001)]
+    assert sorted(objects(scene, "t_shrunk -limit 10000")) == sorted(f"{{{n},{n}}}" for n in range(9, 9001, 9))
+    assert objects(scene, "'a table'") == objects(scene, named["'a table'"][0])
+
+
+def test_text(scene: Scene) -> None:
+    text = scene.gdb.cmd("beam-ets -where name~t_ -sort objects")
+    assert max(map(len, text.splitlines())) < 80
+    assert {row["NAME"]: row["OBJECTS"] for row in table(text)}["t_large"] == "5000"
+    assert scene.gdb.cmd("beam-ets-objects t_large -limit 1").splitlines()[1] == "(4999 more objects: -limit 1)"
+    said = one_line_error(scene.gdb, "beam-ets-objects nowhere")
+    assert said.startswith("there is no ETS table 'nowhere' (`beam-ets` lists them)")
+
+
+def test_a_compressed_table_shows_what_is_not_packed(scene: Scene) -> None:
+    """Keys, and elements that are immediates."""
+    shown = objects(scene, "t_compressed")
+    assert sorted(shown) == sorted(f"{{{{key,{n}}},{n},<packed>,atom,<packed>}}" for n in range(1, 11))

@@ -12,7 +12,6 @@ import gdb
 from gdb.unwinder import Unwinder
 
 from beamgdb.gdbext import c_expressions, program_file, session
-from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.session import Session
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     # Not before they are needed: these import a disassembler, which takes time to load.
     from beamgdb.machine_code.reading import ReadMemory, ReadRegister
     from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
-
-WITHOUT_TABLES = 8
-"""Bytes of an `.ARM.exidx` that has an entry for the start-up code only, which cannot be unwound."""
-
 
 class CFrames(Unwinder):
     """Registered with GDB; answers for frames in the text of the program."""
@@ -84,10 +79,8 @@ def _new_unwinder(file: ProgramFile) -> CUnwinder | None:
     try:
         with file.path.open("rb") as stream:
             elf = ELFFile(stream)
-            index = elf.get_section_by_name(".ARM.exidx")
-            # GDB does not use the tables of a program that was moved to where it is in a core.
-            has_tables = index is not None and index["sh_size"] > WITHOUT_TABLES and not is_core()
-            if elf.get_section_by_name(".debug_frame") or has_tables:
+            # Tables for exceptions tell only of calls, not of other instructions; of a core GDB does not use them.
+            if elf.get_section_by_name(".debug_frame"):
                 return None
             functions = functions_of(stream)
     except (ELFError, OSError):

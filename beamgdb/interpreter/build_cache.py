@@ -14,7 +14,7 @@ from beamgdb.interpreter.points import Point, Points, Spot
 from beamgdb.interpreter.roles import Roles
 from jit.system.cache_folder import cache_folder
 
-FORMAT = 3
+FORMAT = 4
 """Changes when what is found does, or how it is found."""
 
 _BUILD_ID = re.compile(r"[0-9a-f]{8,128}")
@@ -58,7 +58,7 @@ def save(build_id: str | None, found: Found) -> None:
         "build_id": build_id,
         "frame_size": found.frame_size,
         "roles": asdict(found.roles),
-        "kinds": [[kind.instructions, kind.has_stack] for kind in kinds],
+        "kinds": [[kind.instructions, kind.stack] for kind in kinds],
         "points": [[offset, int(calling), numbers[kind]] for (offset, calling), kind in found.points.items()],
     }
     try:
@@ -71,7 +71,7 @@ def save(build_id: str | None, found: Found) -> None:
 
 
 def _points(kept: dict[str, Any]) -> Iterator[tuple[tuple[int, bool], Point]]:
-    kinds = [Point(tuple(map(_place, places)), bool(has_stack)) for places, has_stack in kept["kinds"]]
+    kinds = [Point(tuple(map(_place, places)), _register(stack)) for places, stack in kept["kinds"]]
     for offset, calling, kind in kept["points"]:
         yield (int(offset), bool(calling)), kinds[kind]
 
@@ -79,6 +79,10 @@ def _points(kept: dict[str, Any]) -> Iterator[tuple[tuple[int, bool], Point]]:
 def _place(kept: list[Any]) -> Spot:
     name, offset = kept
     return str(name), int(offset)
+
+
+def _register(kept: Any) -> str | None:
+    return None if kept is None else str(kept)
 
 
 def _file(build_id: str | None) -> Path | None:

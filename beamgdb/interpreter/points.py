@@ -28,11 +28,11 @@ Spot = tuple[str, int]
 @dataclass(frozen=True)
 class Point:
     """A point of `process_main`: places that may have the address of the instruction, the best first. Where handlers
-    share code, that is one for each. `has_stack`: the Erlang stack pointer is in its place; else it is in
-    `Process.stop`, where it is stored before each call that may move the stack."""
+    share code, that is one for each. `stack` is the place of the Erlang stack pointer; None: it is in `Process.stop`,
+    where it is stored before each call that may move the stack."""
 
     instructions: tuple[Spot, ...]
-    has_stack: bool
+    stack: str | None
 
 
 Points = dict[tuple[int, bool], Point]
@@ -56,20 +56,88 @@ class Finder:
         visits: Counter[int] = Counter()
         places: dict[tuple[int, bool], list[list[tuple[int, Spot]]]] = {}
         stacks: dict[tuple[int, bool], bool] = {}
+        copies: dict[tuple[int, bool], frozenset[str]] = {}
         # Code that goes straight on to another handler does so with the state that it expects.
         handlers = {operation.handler for operation in operations}
+        exits, known = self._exits(handlers, follower), self._copies(handlers, follower)
         for handler in sorted(handlers):
             try:
-                for pc, calling, state in follower.walk(handler, visits, handlers):
+                for pc, calling, state in follower.walk(handler, visits, handlers, self._begin(follower, known)):
                     key = (pc - start, calling)
                     places.setdefault(key, []).append(list(self._places(state, calling)))
                     stacks[key] = stacks.get(key, True) and self._has_stack(state)
+                    held = self._held(state, known, self._lost if calling else frozenset())
+                    copies[key] = copies.get(key, held) & held
             except Unreadable:
                 continue
         open_ended = {pc - start for pc in self._behind_cuts(follower, visits, handlers)}
-        return {
-            key: Point(self._settled(_best(found), key[0] in open_ended), stacks[key]) for key, found in places.items()
+        found_stacks = {
+            key: self._moved(follower, start + key[0], exits) if not key[1] else None for key in places if known
         }
+        return {
+            key: Point(
+                self._settled(_best(found), key[0] in open_ended),
+                found_stacks.get(key) or (self._stack if stacks[key] else min(copies[key], default=None)),
+            )
+            for key, found in places.items()
+        }
+
+    def _begin(self, follower: Follower[Any], copies: Iterable[str]) -> SymbolicState:
+        """What handlers begin with, where these registers have the Erlang stack pointer too."""
+        return SymbolicState(follower.architecture.SP, dict.fromkeys(copies, Initial(self._stack)))
+
+    def _copies(self, handlers: Iterable[int], follower: Follower[Any]) -> frozenset[str]:
+        """Registers that have the Erlang stack pointer too wherever a handler begins: each way out of one that has them
+        so leaves them so. A compiler keeps such copies where each handler ends with the same moves."""
+        found: frozenset[str] | None = None
+        while True:
+            before = found
+            for handler in sorted(handlers):
+                try:
+                    for path in follower.paths(handler, self._begin(follower, found or ())):
+                        state = path.state
+                        same = (place for place, value in state.places.items() if value == state[self._stack])
+                        registers = frozenset(place for place in same if place.isalnum() and place != self._stack)
+                        if found is None and not registers:
+                            continue
+                        found = registers if found is None else found & registers
+                except Unreadable:
+                    continue
+            if not found or found == before:
+                return found or frozenset()
+
+    def _exits(self, handlers: Iterable[int], follower: Follower[Any]) -> frozenset[int]:
+        """Addresses of jumps to the handler of the next instruction."""
+        found = set()
+        for handler in handlers:
+            try:
+                end = follower.straight(handler)
+            except Unreadable:
+                continue
+            own = Initial(self._instruction)
+            if end is not None and end[1].target is not None and any(
+                isinstance(leaf, Loaded) and own in leaves(leaf.address) for leaf in leaves(end[1].target)
+            ):
+                found.add(end[0])
+        return frozenset(found)
+
+    def _moved(self, follower: Follower[Any], pc: int, exits: frozenset[int]) -> str | None:
+        """The register from which the Erlang stack pointer will be moved to its place on the only way to the next
+        instruction."""
+        try:
+            end = follower.straight(pc)
+        except Unreadable:
+            return None
+        if end is None or end[0] not in exits:
+            return None
+        value = end[1].state[self._stack]
+        return value.place if isinstance(value, Initial) and value.place.isalnum() else None
+
+    def _held(self, state: SymbolicState, copies: frozenset[str], lost: frozenset[str]) -> frozenset[str]:
+        """Which copies have the stack pointer that a handler began with, or have loaded it again."""
+        exact = (Initial(self._stack), Loaded(self._saved))
+        stored = next((stored for address, stored in reversed(state.stores) if address == self._saved), None)
+        return frozenset(one for one in copies if one not in lost and state[one] in exact and state[one] != stored)
 
     def _behind_cuts(self, follower: Follower[Any], visits: Counter[int], handlers: set[int]) -> Iterator[int]:
         """Addresses to which more ways lead than were followed."""

@@ -212,7 +212,8 @@ class ProcessMain:
     def stack(self, read: ReadRegister, pc: int, innermost: bool) -> int | None:
         """E, the Erlang stack pointer. None where it is not in its place: then it is in `Process.stop`, where it is
         stored before each call that may move the stack."""
-        return self._content(self.roles.stack, read) if self._point(pc, innermost).has_stack else None
+        place = self._point(pc, innermost).stack
+        return self._content(place, read) if place is not None else None
 
     def _content(self, place: str, read: ReadRegister) -> int | None:
         register, distance = split_place(place)
@@ -232,4 +233,4 @@ class ProcessMain:
     def _point(self, pc: int, innermost: bool) -> Point:
         """What is known of a point; where no handler comes, the roles."""
         found = self._found.points.get((pc - self.start, not innermost))
-        return found or Point(((self.roles.instruction, 0),), has_stack=True)
+        return found or Point(((self.roles.instruction, 0),), self.roles.stack)

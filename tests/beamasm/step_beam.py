@@ -252,16 +252,25 @@ class Stepper:
         }
 
 
+def start_of(function: str) -> int | None:
+    session.require().forget()
+    node = session.require().node
+    node.update_code()
+    return next((r.start for module in node.code for r in module.ranges if r.name == function), None)
+
+
 def main() -> dict[str, Any]:
     for line in ("pagination off", "confirm off"):
         gdb.execute(f"set {line}", to_string=True)
     gdb.execute("handle all nostop noprint pass", to_string=True)
     gdb.execute("handle SIGTRAP SIGINT stop", to_string=True)
     function = os.environ["STEP_START"]
-    gdb.execute(f"tbreak {os.environ['STEP_UNTIL']}", to_string=True)
+    until = gdb.Breakpoint(os.environ["STEP_UNTIL"])
     gdb.execute(os.environ["STEP_GO"], to_string=True)
+    while (start := start_of(function)) is None:
+        gdb.execute("continue", to_string=True)
+    until.delete()
     stepper = Stepper()
-    start = next(r.start for module in stepper.node.code for r in module.ranges if r.name == function)
     gdb.execute(f"{os.environ['STEP_BREAK']} *{start}", to_string=True)
     gdb.execute("continue", to_string=True)
     gdb.execute("set scheduler-locking on", to_string=True)

@@ -68,10 +68,10 @@ class Stepper:
         """By the frames of GDB. None where they do not lead to `process_main`."""
         frame: gdb.Frame | None = gdb.newest_frame()
         for _ in range(60):
-            if frame is None or frame.name() == "process_main":
+            if frame is None or frame.pc() in self.main:
                 break
             frame = frame.older()
-        if frame is None or frame.name() != "process_main":
+        if frame is None:
             self.count["no process_main"] += 1
             return None
         found: list[int] = []

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from jit.sandbox.sandbox import Sandbox
 from tests.gdb.stages import read_frames
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
@@ -33,7 +34,7 @@ class Node:
     folder: Path
 
 
-@pytest.fixture(scope="module", params=[25, 27])
+@pytest.fixture(scope="module", params=[25, 27, 29])
 def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     target, folder = Target("armhf", request.param), tmp_path_factory.mktemp("chain")
     assert not target.missing, target.missing
@@ -41,7 +42,9 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     source = folder / "chain.erl"
     source.write_text(made.source)
     target.compile(folder)
-    subprocess.run(["erlc", "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=4 * PATIENCE)
+    # OTP 29 does not load operations on bit strings of older compilers.
+    erlc = Sandbox("amd64", 29).ensure().bindir / "erlc" if target.otp >= 29 else "erlc"
+    subprocess.run([erlc, "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=4 * PATIENCE)
     with stopped_in_c(target, "remote", folder, "chain:start()", STAGE, 4 * PATIENCE) as one:
         yield Node(one.gdb, made, folder)
 

@@ -14,7 +14,7 @@ from jit.system.cache_folder import cache_folder
 from tests.interpreter.handlers import ROLES
 
 BUILD = "92446891ebe5a213f610131e1c000e16f3b7b390"
-POINT, CALLING = Point((("r4", 0), ("sp+20", 8)), has_stack=True), Point((("Process.current", -12),), has_stack=False)
+POINT, CALLING = Point((("r4", 0), ("sp+20", 8)), stack="r7"), Point((("Process.current", -12),), stack=None)
 FOUND = Found(ROLES[27], {(0, False): POINT, (2, False): POINT, (2, True): CALLING})
 
 

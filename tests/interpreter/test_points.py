@@ -29,7 +29,7 @@ def points(release: int) -> Points:
 def test_each_handler_begins_with_the_state_in_its_place(release: int, points: Points) -> None:
     for offset, _ in BY_RELEASE[release].values():
         assert points[offset, False].instructions == (("r4", 0),)
-        assert points[offset, False].has_stack
+        assert points[offset, False].stack == ROLES[release].stack
 
 
 def test_a_handler_that_has_moved_on(release: int, points: Points) -> None:
@@ -43,7 +43,7 @@ def test_while_a_nif_runs_the_process_has_noted_it(release: int, points: Points)
     first instruction. The stack pointer is in `Process.stop`, for the native function may move the stack."""
     point = points[CALLS_NIF[release], True]
     assert point.instructions == ((CURRENT, -12),)
-    assert not point.has_stack
+    assert point.stack is None
 
 
 def test_a_register_that_a_callee_may_change_is_no_place(release: int, points: Points) -> None:

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 STEPS = 400
 
 
-@pytest.mark.parametrize("release", [25, 27])
+@pytest.mark.parametrize("release", [25, 27, 29])
 def test_the_current_function_and_its_callers_are_right_at_each_step(release: int, tmp_path: Path) -> None:
     target, result = Target("armhf", release), tmp_path / "result"
     assert not target.missing, target.missing

@@ -1,12 +1,16 @@
-"""Run by GDB at a C function of a node: single-step, and print the stack pointers that `process_main` and the outermost
-frames were found with. They are the same at all steps, as these frames wait for the function."""
+"""Run by GDB at a C function of a node, or in `process_main`, which then calls one: single-step, and print the stack
+pointers that `process_main` and the outermost frames were found with. They are the same at all steps in such functions,
+as these frames wait for them."""
 
 from __future__ import annotations
 
 import gdb
 
+from beamgdb.gdbext import session
+
 STEPS = 150
 OUTERMOST = 3
+MOST = 20_000
 
 
 def frames() -> list[tuple[str, int, int]]:
@@ -22,10 +26,17 @@ def frames() -> list[tuple[str, int, int]]:
 def main() -> None:
     """Print a line for each step."""
     gdb.execute("set scheduler-locking on")
-    for _ in range(STEPS):
-        now = frames()
-        main_frame = next((frame for frame in now if frame[0] == "process_main"), None)
-        print("step", now[0][0], main_frame, now[-OUTERMOST:])
+    process_main = session.require().node.process_main
+    steps = 0
+    for _ in range(MOST):
+        if gdb.newest_frame().pc() not in process_main:
+            now = frames()
+            # Where it has no symbol, it may have the name of another function.
+            main_sp = next((sp for _, pc, sp in now if pc in process_main), None)
+            print("step", now[0][0], "process_main" if main_sp is not None else None, main_sp, now[-OUTERMOST:])
+            steps += 1
+        if steps == STEPS:
+            break
         gdb.execute("stepi", to_string=True)
 
 

@@ -17,6 +17,9 @@ MAX_INSTRUCTIONS = 400
 MAX_WALK = 4000
 """Instructions that are walked over from one address."""
 
+MAX_STRAIGHT = 8
+"""Unconditional jumps that are followed on a way that does not fork."""
+
 MAX_VISITS = 2
 """Ways that are followed from one place."""
 
@@ -76,10 +79,28 @@ class Follower(Generic[Instruction]):
         self.architecture = architecture
         self._decoded: dict[int, Instruction] = {}
 
-    def paths(self, address: int) -> Iterator[Path]:
-        """All ways from the address to a computed jump. Ways that call a function are not among them."""
+    def straight(self, address: int) -> tuple[int, Path] | None:
+        """The only way from the address to a computed jump, and where that is. None where there are others, or a call
+        of a function."""
+        state, at = SymbolicState(self.architecture.SP), address
+        for _ in range(MAX_STRAIGHT):
+            for instruction, step in self._run(at, state):
+                if isinstance(step, Leave):
+                    return instruction.address, Path(state, step.target)
+                if not isinstance(step, Next):
+                    break
+            else:
+                return None
+            if not isinstance(step, Goto):
+                return None
+            at = step.address
+        return None
+
+    def paths(self, address: int, begin: SymbolicState | None = None) -> Iterator[Path]:
+        """All ways from the address to a computed jump. Ways that call a function are not among them. `begin`: what is
+        known there."""
         left = MAX_INSTRUCTIONS
-        todo = [(address, SymbolicState(self.architecture.SP))]
+        todo = [(address, begin or SymbolicState(self.architecture.SP))]
         for _ in range(MAX_PATHS):
             if not todo or left <= 0:
                 return
@@ -96,16 +117,16 @@ class Follower(Generic[Instruction]):
                     break
 
     def walk(
-        self, address: int, visits: Counter[int], ends: Container[int]
+        self, address: int, visits: Counter[int], ends: Container[int], begin: SymbolicState | None = None
     ) -> Iterator[tuple[int, bool, SymbolicState]]:
         """Every point on the ways from the address to those that are `ends`: its address, and the state there. Once for
         an instruction about to run; and once more (True) for where a call goes on, with the state during the call.
 
         `visits` counts at each beginning of a way how often it has been taken, from this and other addresses: what is
-        well known already is not followed again.
+        well known already is not followed again. `begin`: what is known at the address.
         """
         left = MAX_WALK
-        todo = [(address, SymbolicState(self.architecture.SP))]
+        todo = [(address, begin or SymbolicState(self.architecture.SP))]
         while todo and left > 0:
             at, state = todo.pop()
             visits[at] += 1

@@ -183,8 +183,8 @@ def _mfa(seen: Seen, found: Findings, address: int) -> tuple[bytes | None, bytes
 
 
 def _funs(seen: Seen, found: Findings, things: Things) -> None:
-    """An entry has the name and the checksum of the module that its code is in. What tells it from others of its module
-    stands twice; that behind `old_uniq` is the one which is shown."""
+    """An entry has the name of the module that its code is in, and its checksum, of which each has its own. What tells
+    it from others of its module stands twice; that behind `old_uniq` is the one which is shown."""
     entries = {}
     for entry in _entries(seen, things):
         known = _module(seen, found, entry)
@@ -216,7 +216,8 @@ def _funs(seen: Seen, found: Findings, things: Things) -> None:
             number(content, at_old, INT) == int.from_bytes(content[at : at + INT], "big") >> 8 * INT - OLD_UNIQ_BITS
             for content in raw.values()
         )
-        and differ((content[at : at + INT] for content in raw.values()), MODULES)
+        and len({(entries[entry], content[at : at + INT]) for entry, content in raw.items()}) == len(set(modules))
+        and differ((content[at : at + INT] for content in raw.values()), len(set(modules)))
     }
     uniq, old_uniq = only((one for one, _ in pairs), "ErlFunEntry.uniq"), only((one for _, one in pairs), "old_uniq")
     old_index = old_uniq + INT

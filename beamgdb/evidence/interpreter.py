@@ -300,6 +300,8 @@ def _code_info(seen: Seen, found: Findings) -> None:
 def _lines(seen: Seen, found: Findings) -> None:
     """A table of lines is read whole, for many modules, only from where it is."""
     bounds = [(start, end) for start, end in sampled(found.code) if end - start <= LARGEST]
+    if seen.is_slow:
+        bounds = bounds[:: max(1, len(bounds) // (ENOUGH + 2))]
     if "ErtsCodeInfo" not in found.sizes:
         raise NotProved("BeamCodeHeader.line_table: the size of ErtsCodeInfo is not known")
     places = []

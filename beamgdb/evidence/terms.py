@@ -10,7 +10,6 @@ from typing import Final
 
 from beamgdb.evidence.atoms import atom_address, atom_text
 from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
-from beamgdb.evidence.needed import FEW_SLOTS
 from beamgdb.evidence.processes import SOME
 from beamgdb.memory import Unreadable
 from jit.otp.code import MFA_WORDS
@@ -39,8 +38,8 @@ EXPORTED = {
 STACK_WORDS, HEAP_WORDS, FEW_HEAP_WORDS = 256, 2048, 512
 """Words of each process that are looked through for funs, at most; the last where each packet takes its time."""
 
-MAX_ENTRIES = 128
-"""Entries of funs that are looked at."""
+MAX_ENTRIES, FEW_ENTRIES = 128, 24
+"""Entries of funs that are looked at, and of exports; the last where each packet takes its time."""
 
 MODULES = 3
 """Modules that they must be from: each has a checksum of its own."""
@@ -168,6 +167,8 @@ def _exports(seen: Seen, found: Findings, things: Things) -> None:
             mfa = seen.memory.words(function, MFA_WORDS) if function is not None else None
             if mfa is not None and (places := {at for at in window if seen.memory.words(entry + at, MFA_WORDS) == mfa}):
                 led_to[entry] = places
+            if len(led_to) == FEW_ENTRIES:
+                break
         if len(led_to) < ENOUGH:
             raise NotProved(f"{len(led_to)} external funs: Export.info.mfa")
         at = only(set.intersection(*led_to.values()), "Export.info.mfa")
@@ -190,7 +191,7 @@ def _funs(seen: Seen, found: Findings, things: Things) -> None:
         known = _module(seen, found, entry)
         if known is not None:
             entries[entry] = known
-        if len(entries) == MAX_ENTRIES:
+        if len(entries) >= (FEW_ENTRIES if seen.is_slow else MAX_ENTRIES) and differ(entries.values(), MODULES):
             break
     modules = list(entries.values())
     if len(entries) < ENOUGH or not differ(modules, MODULES):
@@ -301,7 +302,7 @@ def _terms(seen: Seen, found: Findings, process: int) -> Iterator[int]:
         return
     yield from seen.words_or_none(stop, min((end - stop) // seen.word, STACK_WORDS)) or ()
     top = seen.memory.word(process + found.offset("Process", "htop")) if found.has("Process", "htop") else stop
-    many = HEAP_WORDS if seen.slots > FEW_SLOTS else FEW_HEAP_WORDS
+    many = FEW_HEAP_WORDS if seen.is_slow else HEAP_WORDS
     yield from seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, many)) or ()
 
 

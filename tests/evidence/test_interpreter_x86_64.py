@@ -45,7 +45,7 @@ def test_where_a_function_is_noted(tmp_path: Path, text: str, places: set[int]) 
 @pytest.mark.parametrize(
     ("text", "distances"),
     [
-        ("mov rax, [rdi]; mov qword ptr [rsp+48], 0; lea rbp, [rax+0x40]; add rax, 0x2080; mov [rsp+40], rax", {0x40, 0x2080}),
+        ("mov rax, [rdi]; mov qword ptr [rsp+48], 0; lea rbp, [rax+0x40]; add rax, 0x2080", {0x40, 0x2080}),
         ("mov rax, [rdi]; mov rax, [rbp+8]; lea rbp, [rax+0x40]; add rax, 0x2080", set()),
         ("mov rax, [rdi+8]; lea rbp, [rax+0x40]", set()),
         ("mov rax, [rdi]; call 0; lea rbp, [rax+0x40]", set()),

@@ -97,7 +97,7 @@ def things_of(seen: Seen, found: Findings) -> Things:
     known: set[int] = set()
     things: Things = {}
     for process in found.processes:
-        for word in _terms(seen, found, process):
+        for word in words_of(seen, found, process):
             address = word - BOXED
             if word & PRIMARY_MASK != BOXED or address % seen.word or address in known or len(known) >= MAX_THINGS:
                 continue
@@ -295,15 +295,15 @@ def _entries(seen: Seen, things: Things) -> Iterator[int]:
     return iter(dict.fromkeys(fun[1] for fun in funs if fun is not None))
 
 
-def _terms(seen: Seen, found: Findings, process: int) -> Iterator[int]:
+def words_of(seen: Seen, found: Findings, process: int) -> tuple[int, ...]:
     """Words of a process that may be terms: of its stack, and the first of its heap."""
     heap, stop, end = (seen.memory.word(process + found.offset("Process", one)) for one in ("heap", "stop", "hend"))
     if not heap <= stop <= end:
-        return
-    yield from seen.words_or_none(stop, min((end - stop) // seen.word, STACK_WORDS)) or ()
+        return ()
+    stack = seen.words_or_none(stop, min((end - stop) // seen.word, STACK_WORDS)) or ()
     top = seen.memory.word(process + found.offset("Process", "htop")) if found.has("Process", "htop") else stop
     many = FEW_HEAP_WORDS if seen.is_slow else HEAP_WORDS
-    yield from seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, many)) or ()
+    return stack + (seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, many)) or ())
 
 
 def _function(seen: Seen, found: Findings, entry: int) -> int | None:

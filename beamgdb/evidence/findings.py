@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from beamgdb.evidence.needed import FEW_SLOTS
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol
 from jit.otp.layouts.layout import Layout
@@ -34,6 +35,11 @@ class Seen:
     is_interpreter: bool
     near: Layout
     slots: int
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether each packet takes its time."""
+        return self.slots <= FEW_SLOTS
 
     @property
     def word(self) -> int:

@@ -13,15 +13,16 @@ from typing import Final
 
 from beamgdb.code.module_table import ModuleTable
 from beamgdb.code.ranges import LoadedNow
+from beamgdb.evidence import interpreter_x86_64
 from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, most, only
 from beamgdb.evidence.modules import sampled
 from beamgdb.evidence.processes import SOME, Processes, is_mfa, states, within_heaps
 from beamgdb.interpreter import operations
 from beamgdb.interpreter.operations import Operation, Unsupported
-from beamgdb.interpreter.process_main import BEHIND_HANDLERS
 from beamgdb.machine_code.arm32 import Arm32Instruction, Transfer, decode
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
+from beamgdb.records.statics import CODE_BITS
 from beamgdb.vm.atoms import AtomTable
 from jit.otp.code import CODE_INFO_WORDS, MAX_REG, MFA_WORDS
 from jit.otp.layouts.layout import Layout
@@ -33,11 +34,14 @@ X_REGISTERS = MAX_REG + 3
 SOURCES = (".erl", ".yrl", ".xrl", ".hrl")
 """What files of the VM's own modules end with."""
 
-CALL_NIF, HANDLER = "call_nif", 64
+CALL_NIF, HANDLER = "call_nif", 96
 """An operation, and the bytes of its handler that are looked at."""
 
 LARGEST = 1 << 20
 """Bytes of a module that is read for its lines, at most."""
+
+BEHIND = 1 << 14
+"""Bytes behind the last handler in which `process_main` goes on, or other functions that do no harm."""
 
 BEGINNING = 200
 """Bytes of `process_main` in which it takes its registers from its argument."""
@@ -109,12 +113,15 @@ def _is_noted(processes: Processes, found: Findings, place: int) -> bool:
 
 def _noted_by_call_nif(seen: Seen, found: Findings) -> int:
     """Where the operation that calls a NIF notes the function which that is: its name lies before the operation."""
-    if "OpEntry" not in found.sizes or seen.arch != "arm32":
+    if "OpEntry" not in found.sizes:
         raise NotProved("no operation tells Process.current")
     known = operations.read(seen.memory, seen.near, seen.symbol)
     handlers = [one.handler for one in known if one.name.removesuffix(f"_{one.signature}") == CALL_NIF]
     code = [(seen.memory.read(handler, HANDLER), handler) for handler in handlers]
-    told = [places for raw, handler in code for thumb in (True, False) if (places := _noted(seen, raw, handler, thumb))]
+    if seen.arch == "x86_64":
+        told = [interpreter_x86_64.noted(raw, handler) for raw, handler in code]
+    else:
+        told = [_noted(seen, raw, handler, thumb) for raw, handler in code for thumb in (True, False)]
     return only((place for places in told for place in places), "Process.current")
 
 
@@ -161,13 +168,13 @@ def prove_arity(seen: Seen, found: Findings) -> None:
 def _arities_in_code(seen: Seen, at_current: int) -> set[tuple[int, int]]:
     """Where, and how wide, the arity of a function is stored beside the place where the function is noted: it is the
     word before the function's first instruction."""
-    if seen.arch != "arm32":
-        return set()
-    start = seen.variable("process_main") & ~1
-    end = max(one.handler for one in operations.read(seen.memory, seen.near, seen.symbol)) + BEHIND_HANDLERS
+    start = seen.variable("process_main") & _code_mask(seen)
+    end = max(one.handler for one in operations.read(seen.memory, seen.near, seen.symbol)) + BEHIND
     if not start < end <= start + LARGEST:
         return set()
     raw, found = seen.memory.read(start, end - start), set()
+    if seen.arch == "x86_64":
+        return interpreter_x86_64.arities(raw, start, at_current)
     for thumb in (True, False):
         code = list(_all(raw, start, thumb))
         for number, one in enumerate(code):
@@ -200,14 +207,16 @@ def _all(code: bytes, start: int, thumb: bool) -> Iterator[Arm32Instruction]:
 
 def _registers(seen: Seen, found: Findings) -> None:
     """`process_main` takes the arrays of registers from its argument: that of x registers is the shorter one."""
-    start = seen.variable("process_main") & ~1
-    modes = (True, False) if seen.arch == "arm32" else ()
+    start = seen.variable("process_main") & _code_mask(seen)
     raw = seen.memory.read(start, BEGINNING)
-    taken = [offsets for thumb in modes if len(offsets := _taken(raw, start, thumb)) == 2]
+    read = [interpreter_x86_64.taken(raw, start)] if seen.arch == "x86_64" else [
+        _taken(raw, start, thumb) for thumb in (True, False)
+    ]  # fmt: skip
+    taken = [offsets for offsets in read if len(offsets) == 2]
     if len(taken) != 1:
         raise NotProved("process_main does not tell ErtsSchedulerRegisters.x_reg_array")
     low, high = sorted(taken[0])
-    if not X_REGISTERS * seen.word <= high - low < 8 * MAX_REG:
+    if not X_REGISTERS * seen.word <= high - low < 2 * X_REGISTERS * seen.word:
         raise NotProved("process_main does not tell ErtsSchedulerRegisters.x_reg_array")
     near = seen.near.structs["ErtsSchedulerRegisters"].fields
     found.add("ErtsSchedulerRegisters", "the code of process_main", {
@@ -229,6 +238,11 @@ def _taken(code: bytes, start: int, thumb: bool) -> set[int]:
             elif kind not in ("store", "compare"):
                 holders.discard(to)
     return distances
+
+
+def _code_mask(seen: Seen) -> int:
+    """What leaves the address of code in a pointer to it."""
+    return CODE_BITS.get(seen.arch, -1)
 
 
 def _operations(seen: Seen, found: Findings) -> None:
@@ -262,7 +276,7 @@ def _reach_ends(seen: Seen, found: Findings, known: tuple[Operation, ...]) -> bo
         functions = seen.memory.words(start + found.offset("BeamCodeHeader", "functions"), count + 1)
         at, end = functions[-2] + names, functions[-1]
         while at < end:
-            operation = by_handler.get(seen.memory.word(at) & ~1)
+            operation = by_handler.get(seen.memory.word(at) & _code_mask(seen))
             if operation is None:
                 break
             at += operation.words * seen.word
@@ -277,7 +291,7 @@ def _code_info(seen: Seen, found: Findings) -> None:
     begins = []
     for start, _ in sampled(found.code):
         first = seen.memory.word(start + found.offset("BeamCodeHeader", "functions"))
-        begins.append(seen.memory.word(first + names) & ~1 in handlers)
+        begins.append(seen.memory.word(first + names) & _code_mask(seen) in handlers)
     if not most(begins) or names != CODE_INFO_WORDS * seen.word:
         raise NotProved("the size of ErtsCodeInfo")
     found.add_size("ErtsCodeInfo", f"{len(begins)} functions", names)
@@ -286,6 +300,8 @@ def _code_info(seen: Seen, found: Findings) -> None:
 def _lines(seen: Seen, found: Findings) -> None:
     """A table of lines is read whole, for many modules, only from where it is."""
     bounds = [(start, end) for start, end in sampled(found.code) if end - start <= LARGEST]
+    if seen.is_slow:
+        bounds = bounds[:: max(1, len(bounds) // (ENOUGH + 2))]
     if "ErtsCodeInfo" not in found.sizes:
         raise NotProved("BeamCodeHeader.line_table: the size of ErtsCodeInfo is not known")
     places = []

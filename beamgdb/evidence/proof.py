@@ -13,6 +13,7 @@ from beamgdb.evidence import (
     jit_code,
     modules,
     needed,
+    process_list,
     process_table,
     processes,
     schedulers,
@@ -28,7 +29,7 @@ from jit.otp.layouts.layout import NEEDED, TABLES, Layout, NoLayout, nearest, of
 _FIRST: tuple[Prover, ...] = (
     atoms.prove, process_table.prove, processes.prove, process_table.prove_order, modules.prove, schedulers.prove,
 )  # fmt: skip
-_LAST: tuple[Prover, ...] = (catches.prove, terms.prove)
+_LAST: tuple[Prover, ...] = (catches.prove, terms.prove, process_list.prove)
 
 
 def prove(

@@ -10,7 +10,6 @@ from typing import Final
 
 from beamgdb.evidence.atoms import atom_address, atom_text
 from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
-from beamgdb.evidence.needed import FEW_SLOTS
 from beamgdb.evidence.processes import SOME
 from beamgdb.memory import Unreadable
 from jit.otp.code import MFA_WORDS
@@ -39,8 +38,8 @@ EXPORTED = {
 STACK_WORDS, HEAP_WORDS, FEW_HEAP_WORDS = 256, 2048, 512
 """Words of each process that are looked through for funs, at most; the last where each packet takes its time."""
 
-MAX_ENTRIES = 128
-"""Entries of funs that are looked at."""
+MAX_ENTRIES, FEW_ENTRIES = 128, 24
+"""Entries of funs that are looked at, and of exports; the last where each packet takes its time."""
 
 MODULES = 3
 """Modules that they must be from: each has a checksum of its own."""
@@ -98,7 +97,7 @@ def things_of(seen: Seen, found: Findings) -> Things:
     known: set[int] = set()
     things: Things = {}
     for process in found.processes:
-        for word in _terms(seen, found, process):
+        for word in words_of(seen, found, process):
             address = word - BOXED
             if word & PRIMARY_MASK != BOXED or address % seen.word or address in known or len(known) >= MAX_THINGS:
                 continue
@@ -168,6 +167,8 @@ def _exports(seen: Seen, found: Findings, things: Things) -> None:
             mfa = seen.memory.words(function, MFA_WORDS) if function is not None else None
             if mfa is not None and (places := {at for at in window if seen.memory.words(entry + at, MFA_WORDS) == mfa}):
                 led_to[entry] = places
+            if len(led_to) == FEW_ENTRIES:
+                break
         if len(led_to) < ENOUGH:
             raise NotProved(f"{len(led_to)} external funs: Export.info.mfa")
         at = only(set.intersection(*led_to.values()), "Export.info.mfa")
@@ -183,14 +184,14 @@ def _mfa(seen: Seen, found: Findings, address: int) -> tuple[bytes | None, bytes
 
 
 def _funs(seen: Seen, found: Findings, things: Things) -> None:
-    """An entry has the name and the checksum of the module that its code is in. What tells it from others of its module
-    stands twice; that behind `old_uniq` is the one which is shown."""
+    """An entry has the name of the module that its code is in, and its checksum, of which each has its own. What tells
+    it from others of its module stands twice; that behind `old_uniq` is the one which is shown."""
     entries = {}
     for entry in _entries(seen, things):
         known = _module(seen, found, entry)
         if known is not None:
             entries[entry] = known
-        if len(entries) == MAX_ENTRIES:
+        if len(entries) >= (FEW_ENTRIES if seen.is_slow else MAX_ENTRIES) and differ(entries.values(), MODULES):
             break
     modules = list(entries.values())
     if len(entries) < ENOUGH or not differ(modules, MODULES):
@@ -216,7 +217,8 @@ def _funs(seen: Seen, found: Findings, things: Things) -> None:
             number(content, at_old, INT) == int.from_bytes(content[at : at + INT], "big") >> 8 * INT - OLD_UNIQ_BITS
             for content in raw.values()
         )
-        and differ((content[at : at + INT] for content in raw.values()), MODULES)
+        and len({(entries[entry], content[at : at + INT]) for entry, content in raw.items()}) == len(set(modules))
+        and differ((content[at : at + INT] for content in raw.values()), len(set(modules)))
     }
     uniq, old_uniq = only((one for one, _ in pairs), "ErlFunEntry.uniq"), only((one for _, one in pairs), "old_uniq")
     old_index = old_uniq + INT
@@ -293,15 +295,15 @@ def _entries(seen: Seen, things: Things) -> Iterator[int]:
     return iter(dict.fromkeys(fun[1] for fun in funs if fun is not None))
 
 
-def _terms(seen: Seen, found: Findings, process: int) -> Iterator[int]:
+def words_of(seen: Seen, found: Findings, process: int) -> tuple[int, ...]:
     """Words of a process that may be terms: of its stack, and the first of its heap."""
     heap, stop, end = (seen.memory.word(process + found.offset("Process", one)) for one in ("heap", "stop", "hend"))
     if not heap <= stop <= end:
-        return
-    yield from seen.words_or_none(stop, min((end - stop) // seen.word, STACK_WORDS)) or ()
+        return ()
+    stack = seen.words_or_none(stop, min((end - stop) // seen.word, STACK_WORDS)) or ()
     top = seen.memory.word(process + found.offset("Process", "htop")) if found.has("Process", "htop") else stop
-    many = HEAP_WORDS if seen.slots > FEW_SLOTS else FEW_HEAP_WORDS
-    yield from seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, many)) or ()
+    many = FEW_HEAP_WORDS if seen.is_slow else HEAP_WORDS
+    return stack + (seen.words_or_none(heap, min((max(top, heap) - heap) // seen.word, many)) or ())
 
 
 def _function(seen: Seen, found: Findings, entry: int) -> int | None:

@@ -16,12 +16,15 @@ from beamgdb.roots.finder import Roots
 from beamgdb.terms.fields import FIELDS
 from jit.otp.layouts.layout import TABLES, Layout, nearest
 
+PROCESS_LIST = {("Process", name) for name in ("heap_sz", "parent", "group_leader", "sig_qs.first", "sig_qs.last")}
+
 
 def needed(is_interpreter: bool) -> set[tuple[str, str]]:
     """What stacks, terms, registers and a list of processes need."""
     groups = (*ALWAYS, *LATER, *(BY_THE_INTERPRETER if is_interpreter else BY_THE_JIT))
     names = {(struct, name) for struct, fields in groups for name in fields.replace("|", " ").split()}
-    return {*names, *FIELDS, ("ErtsPTab", "vola.tile.count"), ("beam_catch_t", "cp"), ("Process", "def_arg_reg")}
+    names |= {*FIELDS, *PROCESS_LIST, ("ErtsPTab", "vola.tile.count"), ("beam_catch_t", "cp")}
+    return names | {("Process", "def_arg_reg")}
 
 
 def told(layout: Layout) -> dict[tuple[str, str], object]:

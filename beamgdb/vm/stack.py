@@ -73,10 +73,12 @@ class StackReader:
 
     def is_return_address(self, word: int) -> bool:
         """Whether a word on a stack is one: tagged as such, and in loaded code, where that is not the description of
-        a function, which lies right before it."""
-        if word & PRIMARY_MASK != HEADER or self._code.find(word) is None:
+        a function, which lies right before it. The interpreter's own words of code have none, and lie side by side."""
+        place = self._code.find(word) if word & PRIMARY_MASK == HEADER else None
+        if place is None:
             return False
-        return not self._is_entry(word + MFA_WORDS * self._word)
+        is_own = place.is_internal and place.code.start == word
+        return is_own or not self._is_entry(word + MFA_WORDS * self._word)
 
     def y0(self, stack_pointer: int) -> int:
         """Where y0 of the innermost frame is, from the Erlang stack pointer. Raises `Unreadable`."""

@@ -82,6 +82,15 @@ def test_the_description_of_a_function_is_no_return_address() -> None:
     assert not reader.is_return_address(FUNCTION.start - 24)
 
 
+def test_the_interpreters_own_words_of_code_lie_side_by_side() -> None:
+    """What stands as far behind one as a function behind its description is another one."""
+    names = ("return_trace", "return_to_trace", "continue_exit", "normal_exit")
+    words = tuple(Range(BASE + 8 * n, BASE + 8 * n + 8, f"erts_interpreter:{one}/0", ()) for n, one in enumerate(names))
+    code = LoadedCode([Module("erts_interpreter", BASE, 32, words, of_vm=True)])
+    reader = StackReader(Image().memory, code, FrameForm(room_at_top=True))
+    assert all(reader.is_return_address(one.start) for one in words)
+
+
 def test_a_frame_with_more_slots_than_the_compiler_has_y_registers_is_not_sound() -> None:
     image = Image()
     stack = image.words(*[NIL] * (MAX_REG + 1), BASE + 8)

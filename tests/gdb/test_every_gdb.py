@@ -45,6 +45,7 @@ def gdb(program: str, shop: Node) -> Iterator[Gdb]:
         assert re.fullmatch(r"Temporary breakpoint \d+ in shop:price/1 at .*shop.erl:28\.\n", said)
         stop = session.go("continue")
         assert stop.reason == "breakpoint-hit"
+        session.cmd("echo")  # what is printed behind the stop
         yield session
 
 

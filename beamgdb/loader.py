@@ -66,6 +66,8 @@ def _load() -> None:
         from beamgdb import gdbext
 
         gdbext.install()
+    except KeyboardInterrupt:
+        _complain("Ctrl-C came while it was being loaded: source it again")
     except Exception as error:
         if os.environ.get("BEAMGDB_DEBUG") == "1":
             raise

@@ -104,6 +104,43 @@ def test_a_node_that_gdb_runs(ebin: Path, release: Release, each_gdb: str, load:
     assert NOISE not in said
 
 
+#: Has Ctrl-C come once, while the extension is imported or while it installs what GDB is told of.
+CTRL_C = {
+    "import": """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "beamgdb.gdbext.unwinder":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+""",
+    "install": """
+import gdb.unwinder, os, signal
+register = gdb.unwinder.register_unwinder
+def interrupted(*arguments, **named):
+    gdb.unwinder.register_unwinder = register
+    os.kill(os.getpid(), signal.SIGINT)
+    return register(*arguments, **named)
+gdb.unwinder.register_unwinder = interrupted
+""",
+}
+
+
+@pytest.mark.parametrize("moment", CTRL_C)
+def test_ctrl_c_while_it_is_loaded(busy_node: Node, each_gdb: str, tmp_path: Path, moment: str) -> None:
+    """One line; then all of it can be loaded."""
+    (script := tmp_path / "ctrl_c.py").write_text(CTRL_C[moment])
+    look = ("-ex", f"source {GDBINIT}", "-p", str(busy_node.pid), "-ex", "beam-bt busy")
+    said = batch("-ix", str(script), "-ix", str(GDBINIT), *look, gdb=each_gdb)
+    assert re.findall("^beamgdb: .*", said, re.M) == [
+        "beamgdb: Ctrl-C came while it was being loaded: source it again"
+    ]
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+    assert "in busy:loop/1+" in said
+
+
 def test_a_release_without_a_layout_is_named_once_and_the_rest_works(busy_node: Node, checkout: Path) -> None:
     for table in (checkout / "jit" / "otp" / "layouts" / "tables").glob("*.json"):
         table.unlink()

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 
 def install() -> None:
-    """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again."""
-    from beamgdb.gdbext import events, frames, functions, points, printers, unwinder
+    """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again.
+
+    Ctrl-C ends it only before anything has been installed; later it raises `KeyboardInterrupt` at the end."""
+    from beamgdb.gdbext import ctrl_c, events, frames, functions, points, printers, unwinder
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
@@ -27,22 +29,23 @@ def install() -> None:
 
     if extension().is_installed:
         return
-    extension().is_installed = True
-    commands = (
-        beam, beam_break, beam_bt, beam_disas, beam_ets, beam_info, beam_process, beam_ps, beam_stacks, beam_step,
-        eterm, registers,
-    )  # fmt: skip
-    for module in commands:
-        module.install()
-    functions.install()
-    process_condition.install()
-    printers.install()
-    frames.install()
-    unwinder.install()
-    points.install()
-    interpreted.install()
-    interpreted.breakpoints().connect()
-    events.install()
-    announce.install()
-    lines.install()
-    extension().part(DebugAdapter).connect()
+    with ctrl_c.held():
+        extension().is_installed = True
+        commands = (
+            beam, beam_break, beam_bt, beam_disas, beam_ets, beam_info, beam_process, beam_ps, beam_stacks, beam_step,
+            eterm, registers,
+        )  # fmt: skip
+        for module in commands:
+            module.install()
+        functions.install()
+        process_condition.install()
+        printers.install()
+        frames.install()
+        unwinder.install()
+        points.install()
+        interpreted.install()
+        interpreted.breakpoints().connect()
+        events.install()
+        announce.install()
+        lines.install()
+        extension().part(DebugAdapter).connect()

@@ -88,7 +88,8 @@ def test_completion(gdb: Gdb, line: str, offered: str) -> None:
 def test_completion_in_quotes(gdb: Gdb) -> None:
     """First up to the closing quote, where GDB sets that itself."""
     line = "beam-break 'odd.Module':'a loop'/1"
-    assert completed(gdb, "beam-break 'odd.Module':'a l") == [gdb_facts.completed(line)]
+    begun = "beam-break 'odd.Module':'a l"
+    assert completed(gdb, begun) == [gdb_facts.completed(begun, line)]
     assert completed(gdb, "beam-break 'odd.Module':'a loop'/") == [line]
 
 

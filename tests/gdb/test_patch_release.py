@@ -18,7 +18,15 @@ from tests.gdb.test_unknown_release import write_other_release
 from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb, one_line_error
 
-NEXT = "13.1.99"
+
+def next_of(release: Release) -> str:
+    """The version of erts in a patch release to come of the one that is installed."""
+    return release.erts.rpartition(".")[0] + ".99"
+
+
+def proved(release: Release) -> str:
+    """What `beam-info` says then of the fields, as a pattern."""
+    return rf"^layouts: +fields of {re.escape(release.erts)}, proved on this target$"
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ IDLE = 6000
 def patched(ebin: Path, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patched]:
     """GDB attached to it while it is idle."""
     beam = tmp_path_factory.mktemp("patched") / "beam.smp"
-    write_other_release(release.beam, beam, erts=NEXT, otp="25")
+    write_other_release(release.beam, beam, erts=next_of(release), otp=str(release.otp))
     begin = "code:load_file(stages), terms:start(), words:start(), terms:printed()"
     # Idle for as long as it may take to attach, and to look for the first time.
     start = f'{begin}, io:format("{READY}~n"), timer:sleep({IDLE}), stages:start()'
@@ -59,17 +67,17 @@ def patched(ebin: Path, release: Release, tmp_path_factory: pytest.TempPathFacto
             yield Patched(gdb, beam, Path(output.name).read_text())
 
 
-def test_idle_then_running(patched: Patched) -> None:
+def test_idle_then_running(patched: Patched, release: Release) -> None:
     """What only shows where a process runs is found as soon as one does."""
     gdb = patched.gdb
     assert "ErtsSchedulerData: unknown\n" in gdb.cmd("beam-info -layout")
-    assert re.search(r"^layouts: +fields of 13\.1\.5, proved on this target$", gdb.cmd("beam-info"), re.M)
+    assert re.search(proved(release), gdb.cmd("beam-info"), re.M)
     shown = gdb.cmd("beam-bt all")
     assert "terms_holder" in shown
     assert "not proved" not in shown
     gdb.cmd("tbreak -function stages:leaf/3")
     assert gdb.go("continue").reason == "breakpoint-hit"
-    assert re.search(r"^layouts: +fields of 13\.1\.5, proved on this target$", gdb.cmd("beam-info"), re.M)
+    assert re.search(proved(release), gdb.cmd("beam-info"), re.M)
     assert re.search(
         r"^ErtsSchedulerData: proved by a scheduler and its process\n    current_process$",
         gdb.cmd("beam-info -layout"), re.M,
@@ -109,7 +117,7 @@ def test_steps_and_breakpoints(patched: Patched) -> None:
     assert gdb.go("continue").reason == "breakpoint-hit"
 
 
-def test_without_any_evidence(patched: Patched, tmp_path: Path) -> None:
+def test_without_any_evidence(patched: Patched, release: Release, tmp_path: Path) -> None:
     """A core in which there are no processes any more."""
     table = int(patched.gdb.cmd("p/x (long) &'erts_proc'").split()[-1], 16)
     core = tmp_path / "core"
@@ -124,7 +132,8 @@ def test_without_any_evidence(patched: Patched, tmp_path: Path) -> None:
     with Gdb(str(patched.beam), str(core)) as gdb:
         gdb.cmd("set beam-bytes 2000")
         said = gdb.cmd("beam-info")
-        assert re.search(rf"^layouts: +none: no built-in table for erts {re.escape(NEXT)} .*is not proved", said, re.M)
+        version = re.escape(next_of(release))
+        assert re.search(rf"^layouts: +none: no built-in table for erts {version} .*is not proved", said, re.M)
         shown = {name: gdb.cmd(f"eterm {words[name]:#x}").strip() for name in wanted if name in words}
         assert len(shown) > 6
         assert shown == {name: patched.printed()[name] for name in shown}

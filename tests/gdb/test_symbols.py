@@ -67,7 +67,7 @@ def test_info_line(gdb: Gdb) -> None:
     head = line_of("stages", "third(Binary) ->")
     assert re.match(rf'Line {head} of "stages\.erl" starts at address', gdb.cmd("info line -function stages:third/1"))
     start = address_of(gdb, "stages:third/1")
-    assert f'Line {line} of "stages.erl"' in gdb.cmd(f"info line *{start + 8:#x}")
+    assert f'Line {line} of "stages.erl"' in gdb.cmd(f"info line *{start + 24:#x}")
     assert "stages:third/1" in gdb.cmd(f"info line stages.erl:{line}")
 
 
@@ -84,13 +84,14 @@ def test_list_of_the_installed_sources(gdb: Gdb, node: Node) -> None:
     assert re.search(r"^\d+\tmap\(F, ", gdb.cmd("list -function lists:map/2"), re.M)
 
 
-def test_disassemble(gdb: Gdb) -> None:
+def test_disassemble(gdb: Gdb, node: Node) -> None:
     shown = gdb.cmd("disassemble 'stages:third/1'")
     assert shown.startswith("Dump of assembler code for function stages:third/1:\n")
     assert shown.endswith("End of assembler dump.\n")
     assert re.search(r"<\+0>:\t", shown)
     assert "\tret" in shown
-    assert "global::" in shown
+    # In OTP 27 what is shared is called by way of jumps behind the module's functions.
+    assert ("global::" in shown) == (node.release.otp < 27)
     start = address_of(gdb, "stages:third/1")
     assert len(gdb.cmd(f"x/3i {start:#x}").splitlines()) == 3
     assert "<stages:third/1>:" in gdb.cmd(f"x/i {start:#x}")
@@ -174,7 +175,7 @@ def test_atoms_that_need_quotes(gdb: Gdb) -> None:
     assert gdb.cmd("info symbol $pc").startswith(ODD)
     text = gdb.cmd("beam-bt 'odd process'")
     assert " 'odd process', spawned as 'odd.Module':'a loop'/1: " in read_backtrace(text).heading
-    assert gdb_facts.completed("beam-bt 'odd process'") in gdb.cmd("complete beam-bt 'odd").splitlines()
+    assert gdb_facts.completed("beam-bt 'odd", "beam-bt 'odd process'") in gdb.cmd("complete beam-bt 'odd").splitlines()
 
 
 def test_unknown_functions(gdb: Gdb) -> None:

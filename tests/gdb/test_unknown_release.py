@@ -70,9 +70,12 @@ def stopped(beam: Path, ebin: Path, release: Release, first: str) -> Iterator[tu
             yield gdb, words
 
 
-def test_it_says_what_works(unknown: Gdb) -> None:
+def test_it_says_what_works(unknown: Gdb, release: Release) -> None:
     said = unknown.cmd("beam-info")
-    assert re.search(r"^layouts: +\d+ fields proved on this target, \d+ of them not as in 15\.2\.7 x86_64$", said, re.M)
+    # The table of 15.2.7 is the nearest one to the version that it says it is.
+    others = r"\d+ fields proved on this target, \d+ of them not as in 15\.2\.7 x86_64"
+    same = r"fields of 15\.2\.7, proved on this target"
+    assert re.search(rf"^layouts: +{same if release.erts == '15.2.7' else others}$", said, re.M)
     assert re.search(rf"^processes: +unknown \({UNKNOWN}\)$", said, re.M)
     assert re.search(r"^schedulers: +2 normal", said, re.M)
     assert re.search(r"^atoms: +\d+$", said, re.M)

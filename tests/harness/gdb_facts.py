@@ -22,7 +22,6 @@ def is_true(fact: Fact) -> bool:
     return (installed_version() or 0) >= SINCE[fact]
 
 
-def completed(line: str) -> str:
-    """What is offered of a line whose last argument is begun within its last quotes: what stands behind them is offered
-    next, where GDB closes them itself."""
-    return line[: line.rindex("'") + 1] if is_true("closes quotes") and "'" in line else line
+def completed(begun: str, line: str) -> str:
+    """What GDB offers of a line that is begun: up to the quote first, where it closes one itself that is open."""
+    return line[: line.rindex("'") + 1] if is_true("closes quotes") and begun.count("'") % 2 else line

@@ -19,7 +19,7 @@ from beamgdb.vm.model import Unavailable
 MOST = 2_000
 """Words that are offered at most. GDB shows 200 (`max-completions`)."""
 
-_OPEN = re.compile(r"(?:'(?:[^'\\]|\\.)*'|[^'])*'(?:[^'\\]|\\.)*")
+_OPEN = re.compile(r"(?:'(?:[^'\\]|\\.)*'|[^'])*'(?:[^'\\]|\\.)*\\?")
 """An argument that ends in a quoted atom which is not closed."""
 
 _CLOSED = re.compile(r"(?:[^'\\]|\\.)*")

@@ -12,6 +12,7 @@ def install() -> None:
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
+        beam_binaries,
         beam_break,
         beam_bt,
         beam_disas,
@@ -32,8 +33,8 @@ def install() -> None:
     with ctrl_c.held():
         extension().is_installed = True
         commands = (
-            beam, beam_break, beam_bt, beam_disas, beam_ets, beam_info, beam_process, beam_ps, beam_stacks, beam_step,
-            eterm, registers,
+            beam, beam_binaries, beam_break, beam_bt, beam_disas, beam_ets, beam_info, beam_process, beam_ps,
+            beam_stacks, beam_step, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

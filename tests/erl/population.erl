@@ -12,6 +12,7 @@ start() ->
     Pids = [{Kind, spawn_opt(?MODULE, keep, [Kind], options(Kind))} || Kind <- Kinds],
     Suspended = spawn(?MODULE, keep, [suspended]),
     [tell(Kind, Pid) || {Kind, Pid} <- Pids],
+    share(),
     receive after ?STEADY_MS -> ok end,
     suspend(Suspended),
     %% Signals among messages that nobody fetches, for who would is suspended: the node's own answer would fetch them.
@@ -29,6 +30,23 @@ suspend(Pid) ->
     Self = self(),
     spawn(fun() -> erlang:suspend_process(Pid), Self ! suspended, wait(Pid) end),
     receive suspended -> ok end.
+
+%% A binary of which others hold parts that are too large to be copied.
+share() ->
+    Self = self(),
+    Waits = fun() -> receive never -> ok end end,
+    Holder = spawn(fun() ->
+        Whole = binary:copy(<<"x">>, 1234567),
+        Part = binary:part(Whole, 10, 100),
+        ets:new(t_holds_part, [named_table]),
+        ets:insert(t_holds_part, [{part, Part, Part}, {atom, only}]),
+        Told = spawn(Waits),
+        [Told ! {Part, N} || N <- [1, 2, 3]],
+        Inside = spawn(fun() -> receive never -> Part end end),
+        Self ! {holders, Told, Inside},
+        receive never -> {Whole, Part} end
+    end),
+    receive {holders, Told, Inside} -> io:format("binary ~p ~p ~p~n", [Holder, Told, Inside]) end.
 
 options(off_heap) -> [{message_queue_data, off_heap}];
 options(large) -> [{fullsweep_after, 1000}];

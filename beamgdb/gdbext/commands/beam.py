@@ -17,6 +17,7 @@ class Beam(Command):
       beam-ps               list the processes; sorted, filtered, as JSON
       beam-process PROCESS  one in full: messages, links, dictionary
       beam-stacks           equal stacks, and how many processes have each
+      beam-binaries         binaries, and who holds them
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 import gdb
 
 from beamgdb.gdbext import machine_word, session, term_printing
+from beamgdb.gdbext.commands import options_around
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.commands.list_command import List, ListCommand, limit_of
-from beamgdb.gdbext.commands.process_argument import OPTIONS
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -67,7 +67,7 @@ class BeamEtsObjects(Command):
 
     def split(self, text: str) -> list[str]:
         """A quoted atom keeps its quotes and blanks."""
-        return OPTIONS.split(text)
+        return options_around.split(text)
 
     def words(self, before: str, start: str) -> Iterable[str]:
         current = session.find()

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 import gdb
 
 from beamgdb.gdbext import machine_word, session, term_printing
-from beamgdb.gdbext.commands import completion
+from beamgdb.gdbext.commands import completion, options_around
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.commands.list_command import limit_of
-from beamgdb.gdbext.commands.process_argument import OPTIONS
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import process_details, process_named
@@ -38,7 +37,7 @@ class BeamProcess(Command):
 
     def split(self, text: str) -> list[str]:
         """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
-        return OPTIONS.split(text)
+        return options_around.split(text)
 
     def words(self, before: str, start: str) -> Iterable[str]:
         return () if before.rstrip().endswith("-limit") else completion.processes()

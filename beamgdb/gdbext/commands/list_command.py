@@ -26,12 +26,16 @@ AT_ONCE = 1000
 class List(Generic[Item]):
     """What a command lists of a VM."""
 
-    def __init__(self, columns: Sequence[Column[Item]], items: Iterable[Item], count: int, what: str) -> None:
-        """`count`: how many there may be, `what` they are, in the plural."""
+    def __init__(
+        self, columns: Sequence[Column[Item]], items: Iterable[Item], count: int, what: str, order: str | None = None
+    ) -> None:
+        """`count`: how many there may be, `what` they are, in the plural; `order`: the column by which they are sorted
+        if no other is asked for."""
         self.columns = columns
         self.items = items
         self.count = count
         self.what = what
+        self.order = order
 
     def notes(self) -> Iterator[str]:
         """What is to be said when all has been gone through, each a line."""
@@ -64,7 +68,8 @@ class ListCommand(Command, Generic[Item]):
         found = self.list(session.require().node, arguments)
         try:
             conditions = tuple(listing.condition(found.columns, text) for text in arguments.where)
-            sort = listing.named(found.columns, arguments.sort) if arguments.sort is not None else None
+            order = arguments.sort if arguments.sort is not None else found.order
+            sort = listing.named(found.columns, order) if order is not None else None
         except listing.Wrong as error:
             raise gdb.GdbError(f"{self.name}: {error}") from None
         limit = arguments.limit if arguments.limit is not None or arguments.json else listing.LIMIT

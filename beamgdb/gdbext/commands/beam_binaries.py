@@ -1,0 +1,44 @@
+"""The command `beam-binaries`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.node import Node
+from beamgdb.views.binaries import BinaryColumns
+from beamgdb.vm.off_heap import BinaryUse
+
+
+class _Binaries(List[BinaryUse]):
+    def __init__(self, shown: BinaryColumns) -> None:
+        super().__init__(shown.columns, shown.items(), 0, "binaries", "size")
+        self._shown = shown
+
+    def notes(self) -> Iterator[str]:
+        return self._shown.notes()
+
+
+class BeamBinaries(ListCommand[BinaryUse]):
+    """List the binaries that lie outside of the heaps, and who holds each.
+
+    Each with the address of its Binary structure, its size in bytes, the number of references that it counts, how many
+    of these were found, and the processes and ETS tables that have them: on their heaps, in messages that wait for
+    them, or in objects. A part of a binary, however small, keeps the whole. References that are not found are those of
+    C code, of loaded code, or of a process whose memory is damaged.
+
+    -where holders~<0.80.0> shows those of one process. -where, -sort, -reverse, -limit and -json are as in `beam-ps`;
+    the largest come first.
+
+    Columns: binary, size, references, found, holders."""
+
+    name = "beam-binaries"
+
+    def list(self, node: Node, arguments: argparse.Namespace) -> List[BinaryUse]:
+        return _Binaries(BinaryColumns(node))
+
+
+def install() -> None:
+    """Define the command."""
+    BeamBinaries()

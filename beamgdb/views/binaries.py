@@ -1,0 +1,46 @@
+"""Binaries outside of the heaps, and who holds them, as `beam-binaries` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views.listing import Column
+from beamgdb.views.process_list import damaged_lines
+from beamgdb.vm.off_heap import BinaryUse, OffHeap
+
+
+class BinaryColumns:
+    """What is shown of each binary."""
+
+    def __init__(self, node: Node) -> None:
+        self._off_heap = OffHeap(node)
+
+    def items(self) -> Iterator[BinaryUse]:
+        """All binaries that a process or an ETS table holds."""
+        yield from self._off_heap.uses().values()
+
+    @property
+    def columns(self) -> Sequence[Column[BinaryUse]]:
+        return (
+            Column("binary", str, lambda one: hex(one.address), "BINARY"),
+            Column("size", int, lambda one: one.size, "SIZE"),
+            Column("references", int, lambda one: one.references, "REFERENCES"),
+            Column("found", int, lambda one: one.found, "FOUND"),
+            Column("holders", str, _holders, "HELD BY"),
+        )
+
+    @property
+    def damaged(self) -> list[Unreadable]:
+        return self._off_heap.damaged
+
+    def notes(self) -> Iterator[str]:
+        """What is said of what cannot be read."""
+        return damaged_lines(self.damaged)
+
+
+def _holders(use: BinaryUse) -> str:
+    shown = [holder if times == 1 else f"{holder} ({times} times)" for holder, times in use.holders.items()]
+    others = use.found - sum(use.holders.values())
+    return ", ".join([*shown, *([f"{others} others"] if others else [])])

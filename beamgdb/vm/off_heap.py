@@ -1,0 +1,175 @@
+"""Who holds what lies outside of the heaps: binaries that are counted (erl_binary.h, erl_message.h, erl_bits.h).
+
+A term for such a binary is in the list of all that its heap, its fragment of a heap or its object of an ETS table owns
+outside. What is only a part of it refers to that term, and is in the same heap or fragment. So the lists of all owners
+lead to all holders; what is left of a binary's count belongs to C code, to code that is loaded, or to damage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from beamgdb.memory import Unreadable
+from beamgdb.records.columns import Columns
+from beamgdb.records.record import Record
+from beamgdb.vm import signals
+from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.model import Vm
+from jit.otp.features import BITS_NOT_BYTES
+from jit.otp.tags import BOXED, HEADER_MASK, HEADERS_IN_BITS, HEADERS_IN_BYTES, Kind
+
+MAX_THINGS: Final = 1 << 24
+"""Things in one list that are followed."""
+
+MAX_FRAGMENTS: Final = 1 << 20
+COMBINED: Final = 1
+"""Where a message has its fragment of a heap in itself (`ERTS_MSG_COMBINED_HFRAG`)."""
+
+MAX_HOLDERS: Final = 20
+"""Holders of a binary that are kept by name; others are counted."""
+
+_LISTS: Final = ("off_heap.first", "wrt_bins", "mbuf", "msg_frag", signals.INNER, signals.MIDDLE, signals.OUTER)
+
+
+@dataclass
+class BinaryUse:
+    """A binary of `size` bytes at `address`, which counts `references`. `holders` are processes and tables that hold
+    it, as text, and how often; `found` is how often in all."""
+
+    address: int
+    size: int
+    references: int
+    found: int = 0
+    holders: dict[str, int] = field(default_factory=dict)
+
+    def held_by(self, holder: str) -> None:
+        """One more reference."""
+        self.found += 1
+        if holder in self.holders or len(self.holders) < MAX_HOLDERS:
+            self.holders[holder] = self.holders.get(holder, 0) + 1
+
+
+class OffHeap:
+    """What is outside of the heaps of a VM; raises `Unavailable` as its parts do."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+        self._memory, self._layout = vm.memory, vm.layout
+        in_bits = BITS_NOT_BYTES.of(vm.tags.release)
+        self._thing = "BinRef" if in_bits else "ProcBin"
+        self._headers = {HEADERS_IN_BITS[Kind.BIN_REF] if in_bits else HEADERS_IN_BYTES[Kind.PROC_BIN]}
+        self._value = self._layout.offset(self._thing, "val")
+        self._next = self._layout.offset("erl_off_heap_header", "next")
+        self.damaged: list[Unreadable] = []
+
+    def binaries(self) -> Iterator[tuple[str, Iterator[int]]]:
+        """Each process and ETS table, as a term, with the addresses of the binaries that it holds, each as often as it
+        does. `damaged` gets what cannot be read."""
+        yield from self._of_processes()
+        for table in EtsTables(self._vm):
+            if isinstance(table, EtsTable):
+                yield f"ETS {self._vm.term(table.name)}", self._checked(self._of_table(table))
+
+    def _of_processes(self) -> Iterator[tuple[str, Iterator[int]]]:
+        columns = Columns(self._memory, self._layout, "Process", ("common.id", *_LISTS))
+        chunk: list[int] = []
+        for entry in self._vm.processes.addresses():
+            if isinstance(entry, int):
+                chunk.append(entry)
+            else:
+                self.damaged.append(entry)
+            if len(chunk) == 1 << 16:
+                yield from self._of_chunk(columns, chunk)
+                chunk.clear()
+        yield from self._of_chunk(columns, chunk)
+
+    def _of_chunk(self, columns: Columns, addresses: list[int]) -> Iterator[tuple[str, Iterator[int]]]:
+        for address, row in zip(addresses, columns.of(addresses)):
+            if row is None:
+                self.damaged.append(Unreadable(address, self._memory.word_size))
+            elif any(row[2:]):
+                yield self._vm.term(row[1] or 0), self._checked(self._of_process(address))
+
+    def _checked(self, found: Iterator[int]) -> Iterator[int]:
+        try:
+            yield from found
+        except Unreadable as error:
+            self.damaged.append(error)
+
+    def _of_process(self, address: int) -> Iterator[int]:
+        process = self._vm.processes.at(address).record
+        yield from self._in_list(process["off_heap.first"])
+        if self._layout.has("Process", "wrt_bins"):
+            yield from self._in_list(process["wrt_bins"])
+        yield from self._in_fragments(process["mbuf"])
+        for name in signals.QUEUES:
+            for signal in signals.queue(process, name):
+                if signal.is_message:
+                    yield from self._of_message(signal.address)
+        for signal in signals.buffered(process):
+            if signal.is_message:
+                yield from self._of_message(signal.address)
+        # Messages that have been received, and whose terms are in use until the next collection.
+        at = process["msg_frag"]
+        following = self._layout.offset("ErtsMessageRef", "next")
+        for _ in range(MAX_FRAGMENTS):
+            if not at:
+                return
+            yield from self._of_message(at)
+            at = self._memory.word(at + following)
+
+    def _of_message(self, address: int) -> Iterator[int]:
+        message = Record(self._memory, self._layout, "ErtsMessage", address)
+        attached = message["data.attached"]
+        if attached == COMBINED:
+            yield from self._in_fragments(message.field_address("hfrag"))
+        elif attached and self._memory.word(message.field_address("m")) != self._vm.tags.non_value:
+            yield from self._in_fragments(attached)
+
+    def _in_fragments(self, address: int) -> Iterator[int]:
+        for _ in range(MAX_FRAGMENTS):
+            if not address:
+                return
+            fragment = Record(self._memory, self._layout, "ErlHeapFragment", address)
+            yield from self._in_list(fragment["off_heap.first"])
+            address = fragment["next"]
+        raise Unreadable(address, self._layout.size("ErlHeapFragment"))
+
+    def _of_table(self, table: EtsTable) -> Iterator[int]:
+        first = self._layout.offset("DbTerm", "tpl") - self._layout.offset("DbTerm", "first_oh")
+        for word in table.objects():
+            yield from self._in_list(self._memory.word(word - BOXED - first))
+
+    def _in_list(self, address: int) -> Iterator[int]:
+        """The binaries of a list of things that own something outside of the heap."""
+        memory, mark, steps, room = self._memory, 0, 0, 1
+        while address:
+            if address == mark or steps >= MAX_THINGS:
+                raise Unreadable(address, memory.word_size)
+            if steps == room:
+                mark, room = address, 2 * room
+            if memory.word(address) & HEADER_MASK in self._headers:
+                yield memory.word(address + self._value)
+            address, steps = memory.word(address + self._next), steps + 1
+
+    def use(self, address: int) -> BinaryUse:
+        """The binary at an address, of which no holder is known yet. Raises `Unreadable`."""
+        binary = Record(self._memory, self._layout, "Binary", address)
+        return BinaryUse(address, binary["orig_size"], binary["intern.refc"])
+
+    def uses(self) -> dict[int, BinaryUse]:
+        """All binaries that somebody holds, by their addresses."""
+        found: dict[int, BinaryUse] = {}
+        for holder, binaries in self.binaries():
+            for address in binaries:
+                known = found.get(address)
+                if known is None:
+                    try:
+                        known = found[address] = self.use(address)
+                    except Unreadable as error:
+                        self.damaged.append(error)
+                        continue
+                known.held_by(holder)
+        return found

@@ -125,7 +125,8 @@ class Node(Vm):
     @cached_property
     def process_main(self) -> ProcessMain:
         """The interpreter; raises `Unavailable`."""
-        return ProcessMain(self.memory, self.layout, self.symbol, self.identity.arch or "", self.build)
+        size_of = self.roots.size if self.roots is not None else None
+        return ProcessMain(self.memory, self.layout, self.symbol, self.identity.arch or "", self.build, size_of)
 
     @property
     def description(self) -> Describing | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,12 +50,22 @@ class Build:
 class ProcessMain:
     """`process_main` of the program that is debugged. Everything is found on first use, and kept."""
 
-    def __init__(self, memory: CachedMemory, layout: Layout, symbol: Symbol, arch: str, build: Build) -> None:
+    def __init__(
+        self,
+        memory: CachedMemory,
+        layout: Layout,
+        symbol: Symbol,
+        arch: str,
+        build: Build,
+        size_of: Callable[[str], int | None] | None = None,
+    ) -> None:
+        """`size_of`: bytes of a function without a symbol, as far as that is known."""
         self._memory = memory
         self._layout = layout
         self._symbol = symbol
         self._arch = arch
         self._build = build
+        self._size_of = size_of
         self.origin = ""
         """How `roles` were found."""
 
@@ -75,8 +85,11 @@ class ProcessMain:
     @cached_property
     def stop(self) -> int:
         """Address after its last instruction."""
-        if self._build.process_main_size is not None:
-            return self.start + self._build.process_main_size
+        start, size = self.start, self._build.process_main_size
+        if size is None and self._size_of is not None:
+            size = self._size_of("process_main")
+        if size is not None:
+            return start + size
         return max(operation.handler for operation in self.operations) + BEHIND_HANDLERS
 
     def __contains__(self, pc: int) -> bool:

@@ -69,6 +69,12 @@ class Roots:
         """What has not, and why."""
         return {name: why for name, why in self._why.items() if name not in self._found}
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a function that is found, None where that is not known."""
+        address = self(name)
+        function = self._image.function_at(address) if address is not None else None
+        return function.stop - function.start if function is not None and function.start == address else None
+
     def function_name(self, address: int) -> str | None:
         """The name of the program's C function with this address, empty where it is not known; None for what is in no
         known function of the program."""

@@ -88,10 +88,11 @@ class Schedulers:
 
     def __iter__(self) -> Iterator[Scheduler]:
         """Those that can be found."""
-        for kind, array_symbol, _ in KINDS:
-            # Where their number is not known, that of a layout that was proved on the VM, there is a first one.
+        for kind, array_symbol, counter in KINDS:
             array, count = self._symbol(array_symbol), self.count(kind)
-            count = 1 if count is None else count
+            # Where nothing tells their number, nor by a proved layout how far the second one is, there is a first one.
+            if count is None and self._symbol(counter) is None:
+                count = 1
             if array is None or not count:
                 continue
             first = self._record("ErtsSchedulerData", 0)

@@ -137,5 +137,8 @@ def test_without_any_evidence(patched: Patched, release: Release, tmp_path: Path
         shown = {name: gdb.cmd(f"eterm {words[name]:#x}").strip() for name in wanted if name in words}
         assert len(shown) > 6
         assert shown == {name: patched.printed()[name] for name in shown}
+        assert re.fullmatch(r'\[1,.*,3\.0,"four"\]\n', gdb.cmd(f"eterm {words['list']:#x}"))
+        assert re.fullmatch(r'\{.*,"b",.*\}\n', gdb.cmd(f"eterm {words['tuple']:#x}"))
+        assert "lists:map/2" in gdb.cmd("eterm (((long) &'lists:map/2') + 7) & ~7")
         assert "lists:map/2" in gdb.cmd("info symbol 'lists:map/2'")
         assert "is not proved on this target" in one_line_error(gdb, "beam-bt init")

@@ -33,7 +33,7 @@ from beamgdb.terms.values import (
     UnreadableTerm,
     Value,
 )
-from jit.otp.tags import Kind, common_scheme, tag_scheme
+from jit.otp.tags import Kind, TagScheme, common_scheme, tag_scheme
 from tests.harness.work import calls
 from tests.terms.heap_encoder import FIELDS, Heap, TestLayout, header
 

@@ -91,6 +91,8 @@ class Vm(ABC):
 
     def _global(self, name: str) -> int:
         address = self.symbol(name)
+        if address is None and not self.has_layout and self.no_layout:
+            raise Unavailable(self.no_layout)
         if address is None:
             raise Unavailable(f"this beam.smp exports no symbol {name}")
         return address

@@ -209,9 +209,9 @@ class TagScheme:
 def tag_scheme(release: int, word_size: int, *, debug: bool = False, literal_bit: bool = False) -> TagScheme:
     """The scheme of an OTP release; raises LookupError for one whose format is not known.
 
-    `debug`: the emulator was built with term checking (`ET_DEBUG`), where the non-value is an empty float header.
-    `literal_bit`: literal pointers carry bit 2 (`TAG_LITERAL_PTR`: debug emulators, and 64-bit systems where address
-    space cannot be reserved without memory; not Linux).
+    `debug`: that of a debug emulator, where the non-value is an empty float header (`ET_DEBUG`), and that has the
+    literal bit too. `literal_bit`: literal pointers carry bit 2 (`TAG_LITERAL_PTR`: also on 64-bit systems where
+    address space cannot be reserved without memory; not Linux).
     """
     if release not in RELEASES or word_size not in (4, 8):
         raise LookupError(f"the term format of OTP {release} on {8 * word_size} bits is not known")
@@ -222,7 +222,7 @@ def tag_scheme(release: int, word_size: int, *, debug: bool = False, literal_bit
         word_size=word_size,
         subtags=subtags,
         non_value=subtags.index(Kind.FLOAT) << SUBTAG_SHIFT if debug else HEADER,
-        literal_bit=4 if literal_bit and word_size == 8 else 0,
+        literal_bit=4 if (literal_bit or debug) and word_size == 8 else 0,
         id_bits=60 if is_long and word_size == 8 else 28,
         ids_by_slot=is_long or word_size == 4,
         pid_number_bits=28 if is_long else 15,

@@ -17,9 +17,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from jit.sandbox.sandbox import Sandbox
 from tests.gdb.test_beam_info import rows
 from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb
+from tests.harness.targets import Target, session
 
 #: A flag of every build that means nothing on Linux, and is the longest there is: it makes room for others.
 ROOM = b"-D_POSIX_THREAD_SAFE_FUNCTIONS"
@@ -80,3 +82,22 @@ def test_a_kind_without_a_table(kind: str, how: str, release: Release, ebin: Pat
         assert "stages:round/2" in gdb.cmd("bt")
         assert re.search(r"^#0 .* in stages:leaf/3", gdb.cmd("beam-bt"), re.M)
         assert "built-in table" not in gdb.cmd("beam-info -layout")
+
+
+def test_a_kind_of_a_release_that_hides_its_symbols(tmp_path: Path) -> None:
+    """Its flags are found beside its config.h. Where nothing is proved, each command says the same."""
+    beam, ebin = tmp_path / "beam.smp", tmp_path / "ebin"
+    ebin.mkdir()
+    with_flag(Sandbox("amd64", 29).ensure().beam, beam, "-DVALGRIND")
+    target = Target("amd64", 29, beam)
+    target.compile(ebin)
+    with session(target, "attached", ebin, "stages:start()") as one:
+        shown = rows(one.gdb.cmd("beam-info"))
+        assert shown["flavour"] == "JIT (BeamAsm), valgrind build"
+        assert not shown["layouts"].startswith("built-in table")
+        said = one.gdb.cmd("beam-bt all", check=False)
+        if shown["layouts"].startswith("none: "):
+            assert "no built-in table for a valgrind build of erts 17.1" in shown["layouts"]
+            assert said == shown["layouts"].removeprefix("none: ") + "\n"
+        else:
+            assert "stages:loop/1" in said

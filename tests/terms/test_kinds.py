@@ -33,7 +33,7 @@ from beamgdb.terms.values import (
     UnreadableTerm,
     Value,
 )
-from jit.otp.tags import Kind, common_scheme, tag_scheme
+from jit.otp.tags import Kind, TagScheme, common_scheme, tag_scheme
 from tests.harness.work import calls
 from tests.terms.heap_encoder import FIELDS, Heap, TestLayout, header
 
@@ -134,10 +134,12 @@ def test_a_misaligned_pointer() -> None:
     assert show(Heap(), 0x1234 | 2) == "<unknown boxed 0x1234: misaligned>"
 
 
-def test_a_literal_pointer_where_those_are_tagged() -> None:
+@pytest.mark.parametrize("tags", [tag_scheme(25, 8, literal_bit=True), tag_scheme(25, 8, debug=True)])
+def test_a_literal_pointer_where_those_are_tagged(tags: TagScheme) -> None:
+    """So they are in debug emulators."""
     heap = Heap()
     word = heap.term(Tuple((1,)))
-    tagged = TermDecoder(heap.memory(), tag_scheme(25, 8, literal_bit=True), TestLayout(), heap.atoms)
+    tagged = TermDecoder(heap.memory(), tags, TestLayout(), heap.atoms)
     assert tagged.decode(word | 4) == Tuple((1,))
 
 

@@ -13,13 +13,13 @@ class ConvenienceFunction(gdb.Function):
     least = most = 1
     """Numbers of arguments that it takes."""
 
-    def invoke(self, *arguments: gdb.Value) -> gdb.Value | bool:
+    def invoke(self, *arguments: gdb.Value) -> gdb.Value | str | bool:
         if not self.least <= len(arguments) <= self.most:
             usage = (self.__doc__ or "").partition(":")[0]
             raise gdb.GdbError(f"usage: {usage}")
         return errors.raised_as_gdb_error(lambda: self.answer(*arguments))
 
-    def answer(self, *arguments: gdb.Value) -> gdb.Value | bool:
+    def answer(self, *arguments: gdb.Value) -> gdb.Value | str | bool:
         """The value for these arguments; whatever it raises becomes an error of one line."""
         raise NotImplementedError
 

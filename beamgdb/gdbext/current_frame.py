@@ -174,6 +174,16 @@ def y_register(number: int) -> int:
     return words[number]
 
 
+def argument(number: int) -> int | None:
+    """Argument `number` of the selected frame's function, None where it is not known any more; raises `Unavailable`."""
+    found = selected()
+    arguments = found.arguments()
+    if not 0 <= number < len(arguments):
+        name = term_printing.function(found.erlang.place.code.name)
+        raise Unavailable(f"there is no argument {number} of {name}")
+    return arguments[number]
+
+
 def f_register(number: int) -> float:
     """Float register `number`; raises `Unavailable`."""
     if not 0 <= number < FLOAT_REGISTERS:

@@ -2,8 +2,9 @@
 
 The adapter is Python in GDB, which follows the same events. It tells editors of each breakpoint that there is and of
 each stop, so that of one step they would see many. And its steps are GDB's own, which follow a thread, and know nothing
-of interpreted code. Its parts have the names that GDB 16 to 18 give them (gdb/python/lib/gdb/dap); where one is
-missing, all is left as it is.
+of interpreted code. GDB 16 shows no registers at all of a frame in which a pointer is not saved, as frames of Erlang
+have them. Its parts have the names that GDB 16 to 18 give them (gdb/python/lib/gdb/dap); where one is missing, all is
+left as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import gdb
 
-from beamgdb.gdbext import errors, session
+from beamgdb.gdbext import errors, session, term_printing
 from beamgdb.gdbext.unwinder import erlang_frame
 
 _POINTS = ("created", "modified", "deleted")
@@ -43,30 +44,46 @@ class DebugAdapter:
         """Tells the editor of a stop."""
         self._expect: Callable[[str], None] = lambda _: None
         """Says for which reason the next stop is."""
+        self._keep_going_on: Callable[[], None] = lambda: None
+        """Says that the editor knows that the program is about to run."""
+        self._tell_going_on: Callable[[Any], None] = lambda _: None
+        """Tells the editor that the program runs, and has requests refused until it is told of a stop."""
         self._stepping = False
+        self._told = False
+        """Whether the editor knows that the program runs because of this step."""
         self._last: Any = None
         """The last stop of a step, and that only as `_STEP` if nothing has stopped the program but the step."""
         self.returned: gdb.Value | None = None
         """What the function has given that a step has left."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether editors are told of all by the adapter."""
+        return self._tell_stop is not None
+
     def connect(self) -> None:
         """Step in between."""
-        points, stops, steps = (sys.modules.get(f"gdb.dap.{name}") for name in ("breakpoint", "events", "next"))
+        points, stops, steps, scopes = (
+            sys.modules.get(f"gdb.dap.{name}") for name in ("breakpoint", "events", "next", "scopes")
+        )
         try:
             told = [(getattr(gdb.events, f"breakpoint_{one}"), getattr(points, f"_bp_{one}")) for one in _POINTS]
             tell_stop, tell_going_on, self._expect = stops._on_stop, stops._cont, stops.expect_stop  # type: ignore[union-attr]
             execute = steps.exec_and_expect_stop  # type: ignore[union-attr]
+            registers, of_register = scopes._RegisterReference, scopes._RegisterReference.fetch_one_child  # type: ignore[union-attr]
         except AttributeError:
             return
-        self._tell_stop = tell_stop
+        self._tell_stop, self._tell_going_on = tell_stop, tell_going_on
+        self._keep_going_on = partial(setattr, stops, "_suppress_cont", True)
         for registry, handler in told:
             registry.disconnect(handler)
             registry.connect(partial(_if_visible, handler))
         gdb.events.stop.disconnect(tell_stop)
         gdb.events.stop.connect(self._on_stop)
         gdb.events.cont.disconnect(tell_going_on)
-        gdb.events.cont.connect(lambda event: None if self._stepping else tell_going_on(event))
+        gdb.events.cont.connect(self._on_going_on)
         steps.exec_and_expect_stop = partial(self._execute, execute)  # type: ignore[union-attr]
+        registers.fetch_one_child = lambda frame, index: _no_pointer(*of_register(frame, index))
 
     def _on_stop(self, event: Any) -> None:
         if self._stepping:
@@ -76,13 +93,18 @@ class DebugAdapter:
         elif self._tell_stop is not None:
             self._tell_stop(event)
 
+    def _on_going_on(self, event: Any) -> None:
+        if not (self._stepping and self._told):
+            self._told = True
+            self._tell_going_on(event)
+
     @contextmanager
     def one_step(self) -> Iterator[None]:
         """What happens meanwhile is one step, and ends with one stop."""
         if self._tell_stop is None or self._stepping:
             yield
             return
-        self._stepping, self.returned = True, None
+        self._stepping, self._told, self.returned = True, False, None
         try:
             yield
         finally:
@@ -103,10 +125,17 @@ class DebugAdapter:
         with self.one_step():
             # The editor takes the program for running until it is told of a stop.
             self._last = _STEP
+            self._keep_going_on()
             try:
                 gdb.execute(own, to_string=True)
             except gdb.error as error:
                 gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+
+
+def _no_pointer(name: str, value: gdb.Value) -> tuple[str, gdb.Value | str]:
+    """A register that is not saved is shown as no pointer: GDB 16 wants to know where that leads."""
+    is_missing = value.is_optimized_out and value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR
+    return name, term_printing.not_available() if is_missing else value
 
 
 def _if_visible(tell: Callable[[gdb.Breakpoint], None], point: gdb.Breakpoint) -> None:

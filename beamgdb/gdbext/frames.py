@@ -10,7 +10,6 @@ from typing import Any
 import gdb
 from gdb.FrameDecorator import FrameDecorator
 
-from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import errors, older_gdb, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
@@ -19,7 +18,6 @@ from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.unwinding import own_code
-from beamgdb.views.registers import NOT_AVAILABLE
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.model import Unavailable
 
@@ -46,7 +44,36 @@ class _FrameVariable:
         return self.content
 
 
-class ErlangFrameDecorator(FrameDecorator):
+class _Decorator(FrameDecorator):
+    """Decorates any frame. By what GDB asks for, and in which order, it is known for whom (py-framefilter.c): `bt`
+    wants the function, its arguments, then the file; GDB/MI a list of frames without arguments, or variables alone."""
+
+    def __init__(self, base: FrameDecorator) -> None:
+        super().__init__(base)
+        self._is_described = False
+        """Whether it is shown as a frame of the stack, and not its variables alone."""
+        self._with_arguments = False
+
+    def function(self) -> Any:
+        """The function's name, or its address."""
+        self._is_described = True
+        return super().function()
+
+    def filename(self) -> str | None:
+        """The file's name; for editors with its folder, for they open it, and GDB tells no full name besides."""
+        name = super().filename()
+        if not self._with_arguments:
+            symtab = self.inferior_frame().find_sal().symtab
+            return symtab.fullname() if symtab else name
+        return name
+
+    def frame_args(self) -> Any:
+        """The arguments."""
+        self._with_arguments = True
+        return super().frame_args()
+
+
+class ErlangFrameDecorator(_Decorator):
     """Decorates a frame of Erlang code."""
 
     def __init__(self, base: FrameDecorator, node: Node, frame: ErlangFrame) -> None:
@@ -57,6 +84,7 @@ class ErlangFrameDecorator(FrameDecorator):
 
     def function(self) -> str:
         """The function's name, and for code of the VM what it runs."""
+        self._is_described = True
         name = term_printing.function(self._frame.place.code.name)
         try:
             note = own_code.note(self._node, self._frame, term_printing.function)
@@ -65,36 +93,34 @@ class ErlangFrameDecorator(FrameDecorator):
         return encodable(f"{name} [{note}]" if note else name, older_gdb.host_charset())
 
     def frame_args(self) -> Iterator[_FrameVariable] | None:
-        """Arguments as terms."""
+        """Arguments as terms. Where variables alone are listed, they are named by what an editor can evaluate."""
+        self._with_arguments = True
         if self._frame.place.is_fragment or self._frame.place.is_internal:
             return None
         try:
             arguments = self._selected.arguments()
         except (Unreadable, Unavailable, KeyError, gdb.error):
             arguments = [None] * (self._frame.place.code.arity or 0)
-        return iter([_FrameVariable(f"x{number}", _content(word)) for number, word in enumerate(arguments)])
+        name = "x{}" if self._is_described else "$_arg({})"
+        return iter([_FrameVariable(name.format(number), _content(word)) for number, word in enumerate(arguments)])
 
     def frame_locals(self) -> Iterator[_FrameVariable] | None:
-        """y registers."""
+        """y registers, named likewise."""
         if self._frame.place.is_fragment:
             return None
         try:
             words = self._selected.words()
         except (Unreadable, Unavailable, KeyError):
             return None
-        return iter([_FrameVariable(f"y{number}", term_printing.value(word)) for number, word in enumerate(words)])
+        name = "y{}" if self._is_described else "$_yreg({})"
+        return iter([_FrameVariable(name.format(n), term_printing.value(word)) for n, word in enumerate(words)])
 
 
 def _content(word: int | None) -> gdb.Value | str:
-    if word is not None:
-        return term_printing.value(word)
-    try:
-        return gdb.Value(0).cast(gdb.lookup_type(NOT_AVAILABLE_TYPE))
-    except gdb.error:
-        return NOT_AVAILABLE
+    return term_printing.not_available() if word is None else term_printing.value(word)
 
 
-class _NamedFrameDecorator(FrameDecorator):
+class _NamedFrameDecorator(_Decorator):
     """A frame of a C function to which GDB gives no name, or one of another."""
 
     def __init__(self, base: FrameDecorator, name: str) -> None:
@@ -103,6 +129,7 @@ class _NamedFrameDecorator(FrameDecorator):
 
     def function(self) -> str:
         """The function's name. Once a frame filter is there, GDB leaves out its usual question marks."""
+        super().function()
         return self._name or "??"
 
 
@@ -155,7 +182,7 @@ class ErlangFrameFilter:
         name = node.roots.function_name(frame.pc()) if node.roots is not None else None
         if name is None:
             name = frame.name() or ""
-        return decorator if name == frame.name() else _NamedFrameDecorator(decorator, name)
+        return _Decorator(decorator) if name == frame.name() else _NamedFrameDecorator(decorator, name)
 
 
 def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:

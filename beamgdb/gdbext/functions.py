@@ -30,6 +30,17 @@ class YRegisterFunction(ConvenienceFunction):
         return term_printing.value(current_frame.y_register(number))
 
 
+class ArgumentFunction(ConvenienceFunction):
+    """$_arg(N): argument N of the selected frame's function, from 0 on, as a term.
+
+    As `bt` shows it: <not available> where it is not known any more."""
+
+    def answer(self, *arguments: gdb.Value) -> gdb.Value | str:
+        (number,) = map(machine_word, arguments)
+        word = current_frame.argument(number)
+        return term_printing.not_available() if word is None else term_printing.value(word)
+
+
 class TermTextFunction(ConvenienceFunction):
     """$_eterm(WORD): the text of a tagged word in Erlang syntax, as a string.
 
@@ -47,4 +58,5 @@ def install() -> None:
     """Define the functions."""
     XRegisterFunction("_xreg")
     YRegisterFunction("_yreg")
+    ArgumentFunction("_arg")
     TermTextFunction("_eterm")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gdb
@@ -14,7 +14,26 @@ from beamgdb.views.terms import Syntax
 _DEFAULTS = Limits(depth=12, width=50, bytes=200)
 
 
-class _Debug(gdb.Parameter):
+class _Setting(gdb.Parameter):
+    """A setting that others follow. Subclasses check what is set in `check`, and tell in `get_show_string`."""
+
+    def __init__(self, name: str, category: int, kind: int, value: object, *choices: Sequence[str]) -> None:
+        super().__init__(name, category, kind, *choices)
+        self.value = value
+        self.changed: Callable[[], None] = lambda: None
+        """Called when the user has set it."""
+
+    def get_set_string(self) -> str:
+        """What GDB prints of a new value: nothing."""
+        self.check()
+        self.changed()
+        return ""
+
+    def check(self) -> None:
+        """Make a new value one that can be used; raises `gdb.GdbError`."""
+
+
+class _Debug(_Setting):
     """Whether errors of beamgdb show a Python traceback."""
 
     set_doc = "Set whether errors of beamgdb show a Python traceback."
@@ -22,27 +41,21 @@ class _Debug(gdb.Parameter):
     __doc__ = "When on, an error inside beamgdb prints where it happened. Off by default."
 
     def __init__(self) -> None:
-        super().__init__("beam-debug", gdb.COMMAND_MAINTENANCE, gdb.PARAM_BOOLEAN)
-        self.value = False
-
-    def get_set_string(self) -> str:
-        return ""
+        super().__init__("beam-debug", gdb.COMMAND_MAINTENANCE, gdb.PARAM_BOOLEAN, False)
 
 
-class _Limit(gdb.Parameter):
+class _Limit(_Setting):
     """How much of a term is shown."""
 
     def __init__(self, name: str, what: str, default: int, most: int) -> None:
         self.set_doc = f"Set {what} that a term shows at most."
         self.show_doc = f"Show {what} that a term shows at most."
         self.__doc__ = f"What is left out of a term shows as `...`. The default is {default}."
-        super().__init__(name, gdb.COMMAND_DATA, gdb.PARAM_ZUINTEGER)
-        self.value = default
+        super().__init__(name, gdb.COMMAND_DATA, gdb.PARAM_ZUINTEGER, default)
         self._most = most
 
-    def get_set_string(self) -> str:
+    def check(self) -> None:
         self.value = min(self.limit, self._most)
-        return ""
 
     @property
     def limit(self) -> int:
@@ -53,7 +66,7 @@ class _Limit(gdb.Parameter):
         return f"At most {value}."
 
 
-class _TermSyntax(gdb.Parameter):
+class _TermSyntax(_Setting):
     """How terms are written."""
 
     set_doc = "Set the syntax in which terms are written: erlang or elixir."
@@ -64,17 +77,13 @@ class _TermSyntax(gdb.Parameter):
     )
 
     def __init__(self) -> None:
-        super().__init__("beam-syntax", gdb.COMMAND_DATA, gdb.PARAM_ENUM, ("erlang", "elixir"))
-        self.value = "erlang"
-
-    def get_set_string(self) -> str:
-        return ""
+        super().__init__("beam-syntax", gdb.COMMAND_DATA, gdb.PARAM_ENUM, "erlang", ("erlang", "elixir"))
 
     def get_show_string(self, value: str) -> str:
         return f"Terms are written as in {value.capitalize()}."
 
 
-class _ElixirNames(gdb.Parameter):
+class _ElixirNames(_Setting):
     """How functions of Elixir are named."""
 
     set_doc = "Set whether functions of Elixir are named as in Elixir."
@@ -86,20 +95,13 @@ class _ElixirNames(gdb.Parameter):
     )
 
     def __init__(self) -> None:
-        super().__init__("beam-elixir-names", gdb.COMMAND_DATA, gdb.PARAM_BOOLEAN)
-        self.value = True
-        self.changed: Callable[[], None] | None = None
-
-    def get_set_string(self) -> str:
-        if self.changed is not None:
-            self.changed()
-        return ""
+        super().__init__("beam-elixir-names", gdb.COMMAND_DATA, gdb.PARAM_BOOLEAN, True)
 
     def get_show_string(self, value: str) -> str:
         return f"Functions of Elixir are named as in {'Elixir' if self.value else 'Erlang'}."
 
 
-class _LayoutFrom(gdb.Parameter):
+class _LayoutFrom(_Setting):
     """A beam.smp like the program's."""
 
     set_doc = "Set a beam.smp with debug information whose build is like the program's."
@@ -113,18 +115,13 @@ class _LayoutFrom(gdb.Parameter):
     )
 
     def __init__(self) -> None:
-        super().__init__("beam-layout-from", gdb.COMMAND_FILES, gdb.PARAM_OPTIONAL_FILENAME)
-        self.value = None
-        self.changed: Callable[[], None] | None = None
+        super().__init__("beam-layout-from", gdb.COMMAND_FILES, gdb.PARAM_OPTIONAL_FILENAME, None)
 
-    def get_set_string(self) -> str:
+    def check(self) -> None:
         path = self.path
         if path is not None and not path.is_file():
             self.value = None
             raise gdb.GdbError(f"beam-layout-from: {bare(str(path))} is no file")
-        if self.changed is not None:
-            self.changed()
-        return ""
 
     @property
     def path(self) -> Path | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import gdb
 import gdb.printing
 
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import errors, session, term_printing
+from beamgdb.gdbext.debug_adapter import DebugAdapter
 from beamgdb.gdbext.extension import extension
 from beamgdb.node import Node
 from beamgdb.terms.parts import Part
@@ -77,8 +79,9 @@ class _Compound(_Text):
             return
         most = extension().parameters.limits.width
         found = self._node.parts(self._word, most + 1)
-        for part in found[:most]:
-            yield self._name(part), term_printing.value(part.word)
+        names = [self._name(part) for part in found[:most]]
+        for name, part in zip(names if extension().part(DebugAdapter).is_connected else _addresses(names), found):
+            yield name, term_printing.value(part.word)
         if len(found) > most:
             yield "...", MORE
 
@@ -86,6 +89,16 @@ class _Compound(_Text):
         if part.key is not None:
             return encodable(term_printing.terms(self._node).text(part.key), gdb.target_charset())
         return f"[{part.place}]" if part.place is not None else "[tail]"
+
+
+def _addresses(names: Iterable[str]) -> Iterator[str]:
+    """Names by which front ends of GDB/MI ask for children of children: no two alike, which GDB refuses, as those of
+    long keys may be; and without what would need escapes between double quotes, for not all of them escape it."""
+    known: Counter[str] = Counter()
+    for name in names:
+        plain = name.replace('"', "''").replace("\\", "/")
+        known[plain] += 1
+        yield plain if known[plain] == 1 else f"{plain} #{known[plain]}"
 
 
 class EtermPrinter(gdb.printing.PrettyPrinter):

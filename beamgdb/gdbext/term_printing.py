@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gdb
 
+from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import c_expressions
 from beamgdb.gdbext.extension import extension
 from beamgdb.node import Node
+from beamgdb.views.registers import NOT_AVAILABLE
 from beamgdb.views.terms import Terms
 
 
@@ -33,3 +35,11 @@ def value(word: int) -> gdb.Value:
     """A term as a GDB value, which GDB prints through the pretty printer."""
     kind = eterm_type()
     return gdb.Value(word & ((1 << 8 * kind.sizeof) - 1)).cast(kind)
+
+
+def not_available() -> gdb.Value | str:
+    """What GDB prints in place of a value that is not known."""
+    try:
+        return gdb.Value(0).cast(gdb.lookup_type(NOT_AVAILABLE_TYPE))
+    except gdb.error:
+        return NOT_AVAILABLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 
 from jit.sandbox.gdbs import SUITES, GdbSandbox
 from tests.harness.core import write_core
-from tests.harness.dap import Body, Dap
+from tests.harness.dap import Body, Dap, DapError
 from tests.harness.erl import TESTS, compile_demo, installed_release, running_node
 from tests.harness.gdb import GDB, Gdb, installed_version
 
@@ -102,6 +103,36 @@ def test_launched(program: str, tmp_path: Path) -> None:
         frame = editor.frames(thread, 1)[0]
         returned = next(one for one in editor.ask("scopes", frameId=frame["id"])["scopes"] if one["name"] == "Return")
         assert editor.children(returned)[0]["value"] in ("900", "620", "3541774862152233910272")
+
+
+def is_traced(pid: int) -> bool:
+    """Whether a process is stopped by its debugger."""
+    return "State:\tt" in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_a_step_that_waits(program: str, ebin: Path) -> None:
+    """The program runs meanwhile, as in a step of C: what needs one that stands is refused, and it can be paused."""
+    release = installed_release()
+    arguments = release.arguments(ebin, "tails:start()", "-S", "1")
+    with Dap(program) as editor:
+        editor.begin(
+            "launch", program=str(release.beam), args=arguments, env=release.environment(), functions=["tails:park/0"]
+        )
+        thread = editor.wait("stopped")["threadId"]
+        for frame in editor.frames(thread):
+            scopes = {one["name"]: one for one in editor.ask("scopes", frameId=frame["id"])["scopes"]}
+            assert {"rsp", "rbp", "rip"} <= {one["name"] for one in editor.children(scopes["Registers"])}
+        pid = editor.wait("process")["systemProcessId"]
+        editor.events.clear()
+        editor.ask("next", threadId=thread)
+        # A request that comes before GDB has begun with the step would wait until its end, in GDB itself.
+        while is_traced(pid):
+            time.sleep(0.01)
+        with pytest.raises(DapError, match="notStopped"):
+            editor.frames(thread)
+        assert editor.go("pause", threadId=thread)["reason"] == "pause"
+        assert "tails:t9/0" in editor.repl("beam-bt tails")
+        assert [one for one in editor.events if one["event"] in ("stopped", "continued")] == []
 
 
 def test_a_core_file(tmp_path: Path) -> None:

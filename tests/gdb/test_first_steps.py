@@ -24,7 +24,8 @@ TOPICS = (
     "beam-break", "beam-breakpoints", "beam-step", "beam-next", "beam-finish", "xreg", "yreg", "freg", "eterm",
     "set beam-depth", "set beam-width", "set beam-bytes", "set beam-debug", "set beam-syntax",
     "set beam-elixir-names", "set beam-layout-from",
-    "function _xreg", "function _yreg", "function _eterm", "function _beam_process", "function _beam_hit",
+    "function _xreg", "function _yreg", "function _arg", "function _eterm", "function _beam_process",
+    "function _beam_hit",
 )  # fmt: skip
 
 

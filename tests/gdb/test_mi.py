@@ -15,7 +15,7 @@ import pytest
 from tests.gdb.conftest import reached
 from tests.gdb.stages import SOON, go_to
 from tests.harness.erl import running_node
-from tests.harness.gdb import GDBINIT, REPOSITORY, Gdb, GdbError
+from tests.harness.gdb import GDBINIT, REPOSITORY, Gdb, GdbError, one_line_error
 
 PAYLOAD = '[payload,"of",<<"round">>]'
 
@@ -50,10 +50,12 @@ def test_frames(gdb: Gdb) -> None:
     ]  # fmt: skip
     assert frames[1]["file"].endswith("stages.erl")
     assert frames[-1]["func"].removeprefix("__GI___") == "clone3"
-    # GDB's own frame filters have no full names.
+    # With frame filters GDB tells no full names.
     (raw,) = gdb.mi("-stack-list-frames --no-frame-filters 1 1")["stack"]
     assert raw["func"] == "stages:leaf/3"
+    assert raw["fullname"] == frames[1]["file"]
     assert Path(raw["fullname"]).is_file()
+    assert re.search(r"^#1 .* in stages:leaf/3 \(x0=.*\) at stages\.erl:\d+$", gdb.cmd("bt"), re.M)
 
 
 def arguments(frame: dict[str, list[dict[str, str]]]) -> dict[str, str]:
@@ -62,15 +64,44 @@ def arguments(frame: dict[str, list[dict[str, str]]]) -> dict[str, str]:
 
 def test_arguments(gdb: Gdb) -> None:
     frames = gdb.mi("-stack-list-arguments 1 0 2")["stack-args"]
-    assert arguments(frames[0]) == {"x0": '<<"third">>'}
-    assert arguments(frames[1])["x0"] == "first"
-    assert arguments(frames[1])["x2"] == "<not available>"
+    assert arguments(frames[0]) == {"$_arg(0)": '<<"third">>'}
+    assert arguments(frames[1])["$_arg(0)"] == "first"
+    assert arguments(frames[1])["$_arg(2)"] == "<not available>"
 
 
 def test_variables(gdb: Gdb) -> None:
-    listed = gdb.mi("-stack-list-variables 1")["variables"]
-    variables = {one["name"]: one["value"] for one in listed}
-    assert variables["x0"] == '<<"third">>'
+    """Of each frame, by names that can be evaluated there: editors do, before they show any."""
+    thread = gdb.mi("-thread-info")["current-thread-id"]
+    found = []
+    for level in range(5):
+        place = f"--thread {thread} --frame {level}"
+        for one in gdb.mi(f"-stack-list-variables {place} 1")["variables"]:
+            assert gdb.mi(f"-data-evaluate-expression {place} {one['name']}")["value"] == one["value"]
+            found.append((level, one["name"]))
+    assert (0, "$_arg(0)") in found
+    assert {name for level, name in found if level} >= {"$_arg(0)", "$_yreg(0)"}
+
+
+@pytest.mark.parametrize("wrong", ["1", "-1", "99999999999"])
+def test_an_argument_that_there_is_not(gdb: Gdb, wrong: str) -> None:
+    assert f"there is no argument {wrong} of stages:third/1" in one_line_error(gdb, f"print $_arg({wrong})")
+
+
+def test_keys_of_maps(ebin: Path) -> None:
+    """Front ends put the names of variable objects between quotes, and not all of them escape what is in these."""
+    with running_node(ebin, "keys:start()") as node, reached(node, "keys:hold/1") as (session, _):
+        session.mi("-enable-pretty-printing")
+        session.mi("-var-create map * x0")
+        open_, seen = ["map"], {}
+        while open_:
+            name = open_.pop()
+            for one in session.mi(f'-var-list-children --simple-values "{name}" 0 1000').get("children", []):
+                seen[one["name"]] = one["value"]
+                open_.append(one["name"])
+    assert seen["map.<<''user''>>.''in it''.[1]"] == "1"
+    assert seen["map.<<''a/n//''>>.[1]"] == "2"
+    (first, second) = (name for name in seen if name.startswith("map.<<''kkk") and name.endswith(".[1]"))
+    assert {seen[first], seen[second]} == {"3", "4"}
 
 
 def test_an_outer_frame_does_not_know_x0(gdb: Gdb) -> None:
@@ -131,10 +162,12 @@ def test_what_vs_code_does_by_the_readmes_launch_json(ebin: Path) -> None:
         assert stop.results["frame"]["func"] == "stages:in_catch/2"
         thread = stop.results["thread-id"]
         frames = session.mi(f"-stack-list-frames --thread {thread} 0 2")["stack"]
-        assert all(Path(frame["fullname"]).is_file() for frame in frames)
-        listed = session.mi(f"-stack-list-variables --thread {thread} --frame 0 --simple-values")["variables"]
-        assert next(one["value"] for one in listed if one["name"] == "x1") == PAYLOAD
-        session.mi(f"-var-create --thread {thread} --frame 0 payload * x1")
+        assert all(Path(frame["file"]).is_file() for frame in frames)
+        names = [one["name"] for one in session.mi(f"-stack-list-variables --thread {thread} --frame 0 0")["variables"]]
+        assert names[:2] == ["$_arg(0)", "$_arg(1)"]
+        made = session.mi(f'-var-create --thread {thread} --frame 0 - * "{names[1]}"')
+        assert made["value"] in (PAYLOAD, "{...}")  # so GDB 10 and 13
+        session.mi(f"-var-create --thread {thread} --frame 0 payload * {names[1]}")
         children = session.mi("-var-list-children --all-values payload")["children"]
         assert [(one["exp"], one["value"]) for one in children] == [
             ("[1]", "payload"), ("[2]", '"of"'), ("[3]", '<<"round">>'),

@@ -14,7 +14,7 @@ LOOKING = (
     "beam-info", "beam-bt", "beam-bt all", "beam-ps", "beam-process init", "beam-stacks", "beam-ets", "beam-binaries",
     "beam-bt terms_holder", "beam-bt <0.0.0>", "complete beam-bt ", "bt",
     "bt -full", "thread apply all bt", "up 4", "yreg", "yreg -raw", "down", "info frame", "info locals",
-    "info args", "xreg", "freg", "p $_yreg(0)", "p argument", "eterm argument", "eterm $pc",
+    "info args", "xreg", "freg", "p $_yreg(0)", "p $_arg(0)", "p argument", "eterm argument", "eterm $pc",
     "eterm -boxed argument - 2",
     'p $_streq($_eterm(argument), "x")', "p $_eterm(argument)", "info symbol $pc", "info line -function lists:map/2",
     "disassemble 'lists:reverse/1'", "info functions ^lists:m", "list -function stages:third/1",

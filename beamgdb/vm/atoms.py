@@ -21,6 +21,10 @@ class AtomTable:
         """Number of atoms; raises `Unreadable`."""
         return self._table["entries"]
 
+    def limit(self) -> int:
+        """How many there may be; raises `Unreadable`."""
+        return self._table["limit"]
+
     def name(self, index: int) -> str | None:
         """Text of the atom, None where there is no such atom or its memory cannot be read."""
         known = self._names.get(index)

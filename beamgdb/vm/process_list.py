@@ -151,6 +151,14 @@ class ProcessList:
             return self._remembered(noted.current, noted.current, self._noted_call)
         return self._remembered(~noted.i, noted.i, self._code_at) if noted.i else None
 
+    def noted_call(self, process: Process) -> str | None:
+        """The function that the VM has noted for a process, as of a NIF that it calls; None without."""
+        try:
+            call = process.current_call()
+        except Unreadable:
+            return None
+        return self._mfa(call) if call is not None else None
+
     def _remembered(self, key: int, address: int, find: Callable[[int], str | None]) -> str | None:
         if key not in self._calls:
             self._calls[key] = find(address)

@@ -121,6 +121,10 @@ class ProcessTable:
         """Number of processes, exiting ones included."""
         return self._table["vola.tile.count"]
 
+    def limit(self) -> int:
+        """How many there may be."""
+        return self._table["r.o.max"]
+
     def slot_order(self) -> SlotOrder | None:
         """How pids lead to slots, None where the table is damaged."""
         return SlotOrder.of(self._table.__getitem__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from tests.gdb.stages import functions, read_backtrace, read_frames
@@ -42,3 +44,20 @@ def test_erlang_backtrace(dead: Gdb) -> None:
 
 def test_the_instruction(dead: Gdb) -> None:
     assert "*nowhere" in dead.cmd("frame 0")
+
+
+def test_why(dead: Gdb) -> None:
+    shown = dead.cmd("beam-why").splitlines()
+    assert shown[0].startswith("SIGSEGV in thread ") or shown[0].startswith("No signal is known")
+    assert re.fullmatch(r"#0  0x[0-9a-f]+ in read_null from \S+/crash_nif\.so", shown[1])
+    assert any(re.match(r"Process <\S+>, spawned as .*: running on thread \d+", line) for line in shown)
+    assert any("crash:inner/2" in line for line in shown)
+    told = json.loads(dead.cmd("beam-why -json"))
+    assert [count["what"] for count in told["counts"]] == ["processes", "atoms"]
+    assert all(0 < count["count"] < count["limit"] for count in told["counts"])
+    assert told["foreign"]["function"] == "read_null"
+    assert told["largest"][0]["amount"] == max(row["memory"] for row in json.loads(dead.cmd("beam-ps -json")))
+    if told["stop"]["signal"]:
+        assert (told["stop"]["signal"], told["stop"]["address"]) == ("SIGSEGV", 0)
+        called = r"(, called as crash:read_null/1,)?"
+        assert re.match(rf"\S+/crash_nif\.so: C code in it{called} ran when ", told["suspects"][0])

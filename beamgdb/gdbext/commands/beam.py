@@ -14,6 +14,7 @@ class Beam(Command):
     """Overview: the commands that show Erlang in GDB.
 
       beam-info             the VM: release, schedulers, counts
+      beam-why              why the node died, or what is odd about it
       beam-ps               list the processes; sorted, filtered, as JSON
       beam-process PROCESS  one in full: messages, links, dictionary
       beam-stacks           equal stacks, and how many processes have each

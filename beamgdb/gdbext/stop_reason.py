@@ -1,0 +1,71 @@
+"""Where the program stands, and the signal that it stopped for."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import PurePosixPath
+
+import gdb
+
+from beamgdb.gdbext import current_frame
+from beamgdb.gdbext.c_names import c_name
+from beamgdb.gdbext.unwinder import erlang_frame
+from beamgdb.terms.quoting import bare
+from beamgdb.views.threads import ThreadRow
+from beamgdb.views.why import AT_ADDRESS, CFrameRow, Stop
+
+OF_SYSTEM = (
+    "libc", "libpthread", "libm", "libdl", "librt", "ld", "ld-linux", "libstdc++", "libgcc_s", "libtinfo",
+    "libncurses", "libz", "libsctp", "libsystemd", "linux-vdso", "libzstd", "liblzma", "liblz4", "libcap", "libgcrypt",
+    "libgpg-error",
+)  # fmt: skip
+"""Libraries that a beam.smp is linked with, by their names before `.so` and a version."""
+
+
+def stop() -> Stop:
+    """Of the selected thread."""
+    name, address = _signal()
+    thread = gdb.selected_thread()
+    row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
+    return Stop(name, address, row, tuple(_frames()))
+
+
+def is_of_system(library: str) -> bool:
+    """Whether a library is C's own or the system's."""
+    name = PurePosixPath(library).name.partition(".so")[0]
+    return name in OF_SYSTEM or name.rstrip("-0123456789.") in OF_SYSTEM
+
+
+def _signal() -> tuple[str | None, int | None]:
+    """The name of the signal and the address that it was for, as far as they are known."""
+    number = _evaluated("$_siginfo.si_signo") or _evaluated("$_exitsignal")
+    try:
+        name = signal.Signals(number).name if number else None
+    except ValueError:
+        name = f"signal {number}"
+    address = _evaluated("(unsigned long) $_siginfo._sifields._sigfault.si_addr") if name in AT_ADDRESS else None
+    return name, address
+
+
+def _evaluated(expression: str) -> int | None:
+    try:
+        return int(gdb.parse_and_eval(expression))
+    except (gdb.error, ValueError, OverflowError):
+        return None
+
+
+def _frames() -> list[CFrameRow]:
+    """The frames of C code down to the first one of Erlang."""
+    found: list[CFrameRow] = []
+    try:
+        newest = gdb.newest_frame()
+    except gdb.error:
+        return found
+    for frame in current_frame.outwards(newest):
+        if erlang_frame(frame) is not None:
+            break
+        pc = frame.pc()
+        library = gdb.solib_name(pc)
+        name = frame.name() or c_name(pc)
+        found.append(CFrameRow(pc, bare(name) if name else None, bare(library) if library else None))
+    return found

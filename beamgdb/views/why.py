@@ -1,0 +1,236 @@
+"""Why a node stands still, as `beam-why` tells somebody who opens a core file: what was done, by whom, what is odd."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views import stack
+from beamgdb.views.styler import Styler
+from beamgdb.views.terms import Terms
+from beamgdb.views.threads import ThreadRow, Threads
+from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.model import Unavailable
+from beamgdb.vm.process_list import Noted, ProcessList
+from beamgdb.vm.processes import Process
+
+MOST: Final = 5
+"""Processes of each list."""
+
+FRAMES: Final = 10
+C_FRAMES: Final = 8
+
+LONG_QUEUE: Final = 10_000
+"""Messages from which on a queue is a suspect."""
+
+NEARLY_FULL: Final = 0.9
+
+FATAL: Final = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
+AT_ADDRESS: Final = FATAL[:2]
+
+
+@dataclass(frozen=True)
+class CFrameRow:
+    """A frame of C code. `library` is the path of the shared library that it is in, None in the program itself."""
+
+    pc: int
+    function: str | None
+    library: str | None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What a debugger knows of where the program stands. `signal` is its name, None where it is not known or there was
+    none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code."""
+
+    signal: str | None
+    address: int | None
+    thread: ThreadRow | None
+    frames: tuple[CFrameRow, ...]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A process in a list: its pid, what it is called, and how much it has."""
+
+    pid: str
+    called: str | None
+    current: str | None
+    amount: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of something there are, and may be; None where that is not known."""
+
+    what: str
+    count: int
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Why:
+    """The report, but for the stack of the process that the thread works for."""
+
+    stop: Stop
+    foreign: CFrameRow | None
+    counts: tuple[Count, ...]
+    process_memory: int
+    ets_memory: int
+    largest: tuple[Ranked, ...]
+    queues: tuple[Ranked, ...]
+    collecting: tuple[str, ...]
+    exiting: tuple[str, ...]
+    unreadable: int
+    suspects: tuple[str, ...]
+
+
+def report(
+    node: Node, stop: Stop, process: Process | None, is_of_system: Callable[[str], bool], advance: Callable[[], None]
+) -> Why:
+    """All that can be told; `process` is the one that the thread works for. `is_of_system`: whether a library is C's
+    own or the system's, and not that of a NIF or driver."""
+    found = ProcessList(node)
+    largest: list[tuple[int, int, Noted]] = []
+    queues: list[tuple[int, int, Noted]] = []
+    collecting: list[str] = []
+    exiting: list[str] = []
+    memory = unreadable = number = 0
+    for number, one in enumerate(found):
+        advance()
+        if isinstance(one, Unreadable):
+            unreadable += 1
+            continue
+        size, queue = found.memory(one) or 0, found.queue_length(one) or 0
+        memory += size
+        _rank(largest, size, number, one)
+        if queue:
+            _rank(queues, queue, number, one)
+        status = found.status(one)
+        if status in ("garbage_collecting", "exiting"):
+            (collecting if status == "garbage_collecting" else exiting).append(found.pid(one))
+    foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
+    why = Why(
+        stop, foreign, tuple(_counts(node)), memory, _ets_memory(node), _ranked(found, largest), _ranked(found, queues),
+        tuple(collecting), tuple(exiting), unreadable, (),
+    )  # fmt: skip
+    suspects = tuple(_suspects(why, node, process))
+    return Why(**{**vars(why), "suspects": suspects})
+
+
+def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, noted: Noted) -> None:
+    entry = (amount, -number, noted)
+    if len(best) < MOST:
+        heapq.heappush(best, entry)
+    elif entry > best[0]:
+        heapq.heapreplace(best, entry)
+
+
+def _ranked(found: ProcessList, best: list[tuple[int, int, Noted]]) -> tuple[Ranked, ...]:
+    return tuple(
+        Ranked(
+            found.pid(one), found.registered_name(one) or found.initial_call(one), found.current_call(one), amount
+        )
+        for amount, _, one in sorted(best, reverse=True)
+    )
+
+
+def _counts(node: Node) -> Iterator[Count]:
+    for what, count, limit in (
+        ("processes", node.processes.count, node.processes.limit),
+        ("atoms", lambda: node.atoms.count(), lambda: node.atoms.limit()),
+    ):
+        try:
+            yield Count(what, count(), limit())
+        except (Unreadable, Unavailable, KeyError):
+            continue
+
+
+def _ets_memory(node: Node) -> int:
+    total = 0
+    try:
+        for table in EtsTables(node):
+            if isinstance(table, EtsTable):
+                total += table.memory() or 0
+    except (Unreadable, Unavailable, KeyError):
+        pass
+    return total
+
+
+def _suspects(why: Why, node: Node, process: Process | None) -> Iterator[str]:
+    stop = why.stop
+    if stop.signal in FATAL and why.foreign is not None:
+        called = ProcessList(node).noted_call(process) if process is not None else None
+        by = f", called as {called}," if called else ""
+        yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came"
+    elif stop.signal in FATAL and process is not None and process.status() == "garbage_collecting":
+        yield (
+            f"a term of {node.term(process.id)} is damaged: {stop.signal} came while its garbage was collected; a NIF "
+            "or driver has written where it should not, maybe long before"
+        )
+    elif stop.signal == "SIGABRT":
+        yield "the VM or a library ended the node itself (abort): what it said is on its standard error"
+    for count in why.counts:
+        if count.limit and count.count >= NEARLY_FULL * count.limit:
+            yield f"there are {count.count} {count.what}, of {count.limit} that there may be"
+    for one in why.queues:
+        if one.amount >= LONG_QUEUE:
+            yield f"{one.amount} messages wait for {one.pid}{' ' + one.called if one.called else ''}"
+    for one in why.largest[:1]:
+        if why.process_memory and one.amount > why.process_memory / 2 and one.amount > 64 << 20:
+            yield f"{one.pid}{' ' + one.called if one.called else ''} has {_bytes(one.amount)} of heap, most of all"
+
+
+def lines(
+    why: Why, node: Node, process: Process | None, threads: Threads, terms: Terms, styler: Styler
+) -> Iterator[str]:
+    """The text."""
+    stop = why.stop
+    thread = f" in thread {stop.thread.number}" if stop.thread else ""
+    name = f" ({stop.thread.name})" if stop.thread and stop.thread.name else ""
+    address = f", at address {stop.address:#x}" if stop.address is not None else ""
+    yield styler.heading(f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}")
+    for number, frame in enumerate(stop.frames[:C_FRAMES]):
+        place = f" from {frame.library}" if frame.library else ""
+        yield f"#{number:<2} {frame.pc:#x} in {frame.function or '??'}{place}"
+    if len(stop.frames) > C_FRAMES:
+        yield f"    ({len(stop.frames) - C_FRAMES} more frames of C)"
+    if process is None:
+        yield "The thread works for no Erlang process."
+    else:
+        for row in stack.rows(node, process, threads, terms, FRAMES):
+            yield from stack.lines(row, styler)
+    yield ""
+    limits = (f"{one.count} {one.what}" + (f" (of {one.limit})" if one.limit else "") for one in why.counts)
+    yield f"There are {', '.join(limits)}."
+    yield f"Heaps of processes take {_bytes(why.process_memory)}, ETS tables {_bytes(why.ets_memory)}."
+    if why.unreadable:
+        yield f"{why.unreadable} processes, or parts of their table, cannot be read."
+    for what, pids in (("Collecting garbage", why.collecting), ("Exiting", why.exiting)):
+        if pids:
+            yield f"{what}: {', '.join(pids[:MOST])}{f' and {len(pids) - MOST} more' if len(pids) > MOST else ''}"
+    yield from _list("Most memory", "bytes", why.largest, styler)
+    yield from _list("Longest queues", "messages", why.queues, styler)
+    yield ""
+    yield styler.heading("Suspects" if why.suspects else "No suspects: nothing here is out of the ordinary.")
+    yield from (f"  {number}. {text}" for number, text in enumerate(why.suspects, 1))
+
+
+def _list(title: str, unit: str, ranked: tuple[Ranked, ...], styler: Styler) -> Iterator[str]:
+    if ranked:
+        yield styler.heading(f"{title}:")
+        for one in ranked:
+            place = f" in {one.current}" if one.current else ""
+            yield f"  {one.amount} {unit}  {one.pid} {one.called or ''}{place}"
+
+
+def _bytes(size: int) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if size < 10_000:
+            return f"{size} {unit}"
+        size //= 1024
+    return f"{size} GB"

@@ -169,13 +169,9 @@ def _thread(seen: Seen, address: int) -> int:
 
 def prove_running(seen: Seen, found: Findings) -> None:
     """A scheduler and the process that it runs point to each other."""
-    step, tid = found.sizes.get("ErtsAlignedSchedulerData"), found.offset("ErtsSchedulerData", "tid")
-    kinds = list(_kinds(seen))
-    arrays = _arrays(seen, kinds, step, tid) if step else [[kind.first] for kind in kinds]
-    schedulers = [one for array in arrays for one in array]
     pairs = set()
     window = seen.window("Process")
-    for scheduler in schedulers:
+    for scheduler in _all(seen, found):
         for at, process in enumerate(seen.words(scheduler, HEAD)):
             if is_process(seen, found, process):
                 back = (n for n, one in enumerate(seen.words(process, window)) if one == scheduler)
@@ -185,3 +181,19 @@ def prove_running(seen: Seen, found: Findings) -> None:
     how = "a scheduler and its process"
     found.add("ErtsSchedulerData", how, {"current_process": Field(current, seen.word)})
     found.add("Process", how, {"scheduler_data": Field(data, seen.word)})
+
+
+def running(seen: Seen, found: Findings) -> set[int]:
+    """The processes that schedulers run, as far as it is known where that stands."""
+    if not found.has("ErtsSchedulerData", "current_process"):
+        return set()
+    at = found.offset("ErtsSchedulerData", "current_process")
+    return {process for one in _all(seen, found) if is_process(seen, found, process := seen.memory.word(one + at))}
+
+
+def _all(seen: Seen, found: Findings) -> list[int]:
+    """All schedulers; the first of each kind where it is not known how far the next one is."""
+    step, tid = found.sizes.get("ErtsAlignedSchedulerData"), found.offset("ErtsSchedulerData", "tid")
+    kinds = list(_kinds(seen))
+    arrays = _arrays(seen, kinds, step, tid) if step else [[kind.first] for kind in kinds]
+    return [one for array in arrays for one in array]

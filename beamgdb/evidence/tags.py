@@ -1,4 +1,5 @@
-"""How terms are tagged in a release that nobody knows: as in a known one, if what processes have on their heaps is so.
+"""How terms are tagged in a release that nobody knows: as in a known one, if what processes have on their heaps is so,
+and their pids and states are.
 
 What is the same in all known releases is taken to be the same here. Of the rest each kind of term is proved by terms of
 it, or is not known: as the tag of a kind may stand for another one here.
@@ -12,10 +13,12 @@ from typing import Final, Optional
 
 from beamgdb.evidence.findings import INT, Findings, NotProved, Seen, most
 from beamgdb.evidence.processes import SOME, is_atom
+from beamgdb.evidence.schedulers import running
 from beamgdb.evidence.terms import Things, arity_of_code, things_of
 from beamgdb.memory import Unreadable
 from beamgdb.terms.headers import believable_arity
 from beamgdb.terms.slots import SlotOrder
+from beamgdb.vm.processes import RUNNING
 from jit.otp.features import FUN_HEADERS, LASTING_FUNS
 from jit.otp.tags import (
     ARITY_SHIFT,
@@ -51,6 +54,7 @@ from jit.otp.things import (
     FlatMap,
     ProcBin,
 )
+from jit.otp.vm_flags import of_state
 
 MUST_BE_PROVED: Final = (Kind.MAP, Kind.FUN)
 """Kinds that every node has, by which releases differ."""
@@ -66,6 +70,8 @@ def prove(seen: Seen, found: Findings, claimed: int, debug: bool) -> tuple[TagSc
     fit: dict[int, tuple[TagScheme, dict[Kind, int]]] = {}
     for release in RELEASES:
         tags = tag_scheme(release, seen.word, debug=debug)
+        if not _are_states(seen, found, of_state(release)):
+            continue
         shown = _shown(seen, found, tags, things) if _are_pids(seen, found, tags) else None
         if shown is not None and all(kind in shown for kind in MUST_BE_PROVED):
             fit[release] = tags, shown
@@ -213,6 +219,15 @@ _CHECKS: Final[Mapping[Kind, Check]] = {
     Kind.EXTERNAL_REF: _is_external,
     Kind.RECORD: _is_record,
 }
+
+
+def _are_states(seen: Seen, found: Findings, flags: Mapping[str, int]) -> bool:
+    """Whether the processes that schedulers run are flagged as running, and no others."""
+    at, ran = found.offset("Process", "state"), running(seen, found)
+    mask = sum(flags[name] for name in RUNNING)
+    return most((seen.number(one + at, INT) & mask != 0) == (one in ran) for one in found.processes) and all(
+        seen.number(one + at, INT) & mask for one in ran
+    )
 
 
 def _are_pids(seen: Seen, found: Findings, tags: TagScheme) -> bool:

@@ -29,8 +29,9 @@ NUMBERS = (
 BEFORE = 64
 """Bytes before the texts among which these are."""
 
-PTR_MASK = 3
-"""What `etp_ptr_mask` leaves out of a word. It lies a little before the numbers."""
+PTR_MASK, DEBUG_PTR_MASK = 3, 7
+"""What `etp_ptr_mask` leaves out of a word; in debug emulators, on 64 bits, the bit of literals too. It lies a little
+before the numbers."""
 
 TAGS = 64
 """Bytes before the numbers among which that is."""
@@ -108,10 +109,12 @@ def _ints(image: Image, content: bytes, at: int, count: int) -> tuple[int, ...]:
 def _numbers(image: Image, content: bytes, texts: int) -> dict[str, int] | None:
     """Offsets of `NUMBERS`, if exactly one place before the texts can have them."""
     wanted = (-1 if image.byteorder == "little" else 1, 8 * image.word_size)
-    mask = (-1 ^ PTR_MASK).to_bytes(image.word_size, image.byteorder, signed=True)
+    debug = NUMBERS.index("etp_debug_compiled")
     places = []
     for at in range((texts - BEFORE) & -INT_SIZE, texts - len(NUMBERS) * INT_SIZE + 1, INT_SIZE):
         numbers = _ints(image, content, at, len(NUMBERS))
+        left_out = DEBUG_PTR_MASK if numbers[debug : debug + 1] == (1,) and image.word_size == 8 else PTR_MASK
+        mask = (-1 ^ left_out).to_bytes(image.word_size, image.byteorder, signed=True)
         is_near_mask = mask in content[max(at - TAGS, 0) : at]
         if is_near_mask and (numbers[:1] + numbers[-1:]) == wanted and set(numbers[1:-1]) <= {0, 1}:
             places.append(at)

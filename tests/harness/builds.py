@@ -103,6 +103,12 @@ class BuiltSandbox(Sandbox):
         if self.native:
             use_root(self.folder, self.folder, self.pair.machine, there.glob("*"))
         write_scripts(self.folder, self.pair, self.folder)
+        # An emulator of another kind starts a program of its own kind.
+        script = self.bindir / "erl_child_setup"
+        for program in there.glob("erl_child_setup.*"):
+            own = self.bindir / program.name
+            own.write_text(script.read_text().replace(str(there / script.name), str(program)))
+            own.chmod(0o755)
         return self
 
 

@@ -85,6 +85,11 @@ class Target:
         return ("+JPperf", "true") if is_old else ()
 
     @property
+    def kind(self) -> str:
+        """Of which kind the build is: "opt" for a usual one."""
+        return "opt" if self.build is None else str(builds.identity(self.build).build)
+
+    @property
     def modes(self) -> tuple[Mode, ...]:
         """How GDB can see a node of it here: qemu-user is no process that GDB could attach to."""
         return ("remote", "core") if self.emulated else ("attached", "remote", "core")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from beamgdb.evidence.needed import ALL_SLOTS, ALWAYS, BY_THE_INTERPRETER, BY_THE_JIT, FEW_SLOTS, LATER
@@ -14,7 +15,10 @@ from beamgdb.gdbext.connection import is_remote
 from beamgdb.node import Node
 from beamgdb.roots.finder import Roots
 from beamgdb.terms.fields import FIELDS
+from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import TABLES, Layout, nearest
+
+KNOWN = session.require().node
 
 PROCESS_LIST = {("Process", name) for name in ("heap_sz", "parent", "group_leader", "sig_qs.first", "sig_qs.last")}
 
@@ -38,7 +42,7 @@ def told(layout: Layout) -> dict[tuple[str, str], object]:
     return {**fields, **sizes}
 
 
-def hidden(near: str) -> tuple[Layout, Roots | None]:
+def hidden(near: str, identity: Identity = KNOWN.identity) -> tuple[Layout, Roots | None]:
     """What is proved where only tables of another version of the runtime system are there, and what has found variables
     without symbols, by that table too."""
     with tempfile.TemporaryDirectory() as name:
@@ -50,7 +54,7 @@ def hidden(near: str) -> tuple[Layout, Roots | None]:
             roots.layout = nearest(KNOWN.identity, Path(name))
         _use(roots)
         slots = FEW_SLOTS if is_remote() else ALL_SLOTS
-        return prove(KNOWN.memory, KNOWN.symbol, KNOWN.identity, slots, Path(name)), roots
+        return prove(KNOWN.memory, KNOWN.symbol, identity, slots, Path(name)), roots
 
 
 def _use(roots: Roots | None) -> None:
@@ -68,6 +72,12 @@ def report(near: str) -> None:
     _go_on_with(Node(KNOWN.memory, KNOWN.symbol, KNOWN.identity, proved, "", KNOWN.build, roots))
 
 
+def tags(near: str) -> None:
+    """Print the release whose terms are seen here, in a VM that says that it is of one that nobody knows."""
+    layout, _ = hidden(near, replace(KNOWN.identity, otp_release="39"))
+    print(layout.tags.release if layout.tags else None)
+
+
 def restore() -> None:
     """Have the session use the tables again."""
     _use(KNOWN.roots)
@@ -79,6 +89,3 @@ def _go_on_with(node: Node) -> None:
     current.node = node
     current.code_is_stale, current.code_is_checked = True, False
     current.refresh_code()
-
-
-KNOWN = session.require().node

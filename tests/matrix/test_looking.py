@@ -35,11 +35,12 @@ def test_beam_info(scene: Scene) -> None:
     target, facts = scene.target, scene.facts
     assert shown["Erlang/OTP"] == f"{target.otp}, erts {facts['erts_version']}"
     assert shown["architecture"] == target.architecture
-    assert shown["flavour"] == {"emu": "interpreter", "jit": "JIT (BeamAsm)"}[facts["flavor"]]
+    kind = "" if target.kind == "opt" else f", {target.kind} build"
+    assert shown["flavour"] == {"emu": "interpreter", "jit": "JIT (BeamAsm)"}[facts["flavor"]] + kind
     assert re.findall(r"\d+", shown["schedulers"]) == [
         facts["schedulers"], facts["dirty_cpu_schedulers"], facts["dirty_io_schedulers"],
     ]  # fmt: skip
-    assert "built-in table" in shown["layouts"]
+    assert ("built-in table" in shown["layouts"]) == (target.kind == "opt")
     modules, functions_ = (int(number) for number in re.findall(r"\d+", shown["code"])[:2])
     assert modules >= int(facts["modules"])
     assert functions_ >= int(facts["functions"])

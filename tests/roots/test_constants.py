@@ -60,6 +60,13 @@ def test_what_does_not_agree_is_not_found(content: bytes, why: str) -> None:
     assert answer.startswith(why)
 
 
+def test_a_debug_emulator_has_another_mask() -> None:
+    """Its pointers to literals have a bit of their own."""
+    numbers = (-1, 1, 0, 1, 1, 64, 1, 1)
+    assert isinstance(found(cluster(numbers=numbers, mask=-8)), dict)
+    assert isinstance(found(cluster(numbers=numbers, mask=-4)), str)
+
+
 def test_config_h_is_the_one_that_is_pointed_to() -> None:
     content = cluster()
     text = b"\0/* config.h */\n#define SIZEOF_VOID_P 8\n\0"

@@ -41,7 +41,7 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     source = folder / "chain.erl"
     source.write_text(made.source)
     target.compile(folder)
-    subprocess.run(["erlc", "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=4 * PATIENCE)
+    subprocess.run([target.erlc, "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=4 * PATIENCE)
     with stopped_in_c(target, "remote", folder, "chain:start()", STAGE, 4 * PATIENCE) as one:
         yield Node(one.gdb, made, folder)
 

@@ -30,6 +30,7 @@ from jit.beam.operands import (
 from jit.beam.operations import Operation
 from jit.beam.terms import NIL, Atom, Bitstring, List, Term, Tuple
 from jit.beam.types import type_bits
+from tests.harness.erl import installed_release
 
 Form = tuple[str, list[bytes]]
 
@@ -161,7 +162,9 @@ def _ours(operand: Operand, name: str, module: Module) -> Iterator[Term]:
         if name == "make_fun3":
             yield tuple_of(module.name, operand.function, operand.arity)
             yield operand.old_uniq
-        yield module.lambdas.index(operand)
+        # OTP 27's beam_disasm says where the fun that is called begins; that of 25 leaves its number.
+        is_place = name == "call_fun2" and installed_release().otp >= 27
+        yield tuple_of("f", operand.label) if is_place else module.lambdas.index(operand)
     elif isinstance(operand, Location):
         assert module.lines
         yield module.lines.locations.index(operand)

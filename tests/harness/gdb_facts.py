@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from tests.harness.gdb import installed_version
 
-Fact = Literal["closes quotes", "finds the program of a core"]
+Fact = Literal["closes quotes", "finds the program of a core", "names no condition that waits"]
 
 #: The first version of which it is true.
 SINCE: Final[dict[Fact, int]] = {
@@ -14,6 +14,8 @@ SINCE: Final[dict[Fact, int]] = {
     "closes quotes": 16,
     # A core that is opened alone has the program that wrote it, where the core names it and it is still there.
     "finds the program of a core": 16,
+    # "Breakpoint 1 (NAME) pending." was "Breakpoint 1 (NAME if CONDITION) pending."
+    "names no condition that waits": 16,
 }
 
 

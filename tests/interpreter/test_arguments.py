@@ -43,7 +43,7 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     source.write_text(made.source)
     target.compile(folder)
     # OTP 29 does not load operations on bit strings of older compilers.
-    erlc = Sandbox("amd64", 29).ensure().bindir / "erlc" if target.otp >= 29 else "erlc"
+    erlc = Sandbox("amd64", 29).ensure().bindir / "erlc" if target.otp >= 29 else target.erlc
     subprocess.run([erlc, "-o", folder, source], check=True, stdout=subprocess.DEVNULL, timeout=4 * PATIENCE)
     with stopped_in_c(target, "remote", folder, "chain:start()", STAGE, 4 * PATIENCE) as one:
         yield Node(one.gdb, made, folder)

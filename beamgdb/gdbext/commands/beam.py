@@ -17,6 +17,7 @@ class Beam(Command):
       beam-why              why the node died, or what is odd about it
       beam-ps               list the processes; sorted, filtered, as JSON
       beam-process PROCESS  one in full: messages, links, dictionary
+      beam-waits            who waits for an answer of whom, and deadlocks
       beam-stacks           equal stacks, and how many processes have each
       beam-binaries         binaries, and who holds them
       beam-ets              list the ETS tables

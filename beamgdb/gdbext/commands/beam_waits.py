@@ -1,0 +1,41 @@
+"""The command `beam-waits`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.node import Node
+from beamgdb.views.waits import WaitColumns, WaitRow
+
+
+class _Waits(List[WaitRow]):
+    def __init__(self, shown: WaitColumns) -> None:
+        super().__init__(shown.columns, shown.items(), 0, "calls")
+        self._shown = shown
+
+    def notes(self) -> Iterator[str]:
+        return self._shown.notes()
+
+
+class BeamWaits(ListCommand[WaitRow]):
+    """List which process waits for an answer of which.
+
+    These are calls in flight: by gen_server:call, erpc and all else that monitors who is to answer and keeps the
+    monitor's reference until then. Of who is waited for it shows the messages that wait for it, and where it is. Those
+    that wait for each other in a circle are named as deadlocks.
+
+    -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
+
+    Columns: pid, called, for, for_called, for_queue, for_status, for_current."""
+
+    name = "beam-waits"
+
+    def list(self, node: Node, arguments: argparse.Namespace) -> List[WaitRow]:
+        return _Waits(WaitColumns(node))
+
+
+def install() -> None:
+    """Define the command."""
+    BeamWaits()

@@ -1,0 +1,94 @@
+"""Calls in flight, as `beam-waits` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from beamgdb.node import Node
+from beamgdb.views.listing import Column
+from beamgdb.vm import waits
+from beamgdb.vm.process_list import Noted, ProcessList
+from jit.otp.tags import ATOM, IMMED2_MASK
+
+
+@dataclass(frozen=True)
+class WaitRow:
+    """A process, what it is called, and whom it waits for: what that is called, does, and has to do yet."""
+
+    pid: str
+    called: str | None
+    target: str
+    target_called: str | None
+    target_status: str | None
+    target_current: str | None
+    target_queue: int | None
+
+
+class WaitColumns:
+    """What is shown of each call, and who waits in circles."""
+
+    def __init__(self, node: Node, advance: Callable[[], None] = lambda: None) -> None:
+        self._node = node
+        self._list = ProcessList(node)
+        self._advance = advance
+        self.cycles: list[list[str]] = []
+
+    def items(self) -> Iterator[WaitRow]:
+        """All calls in flight."""
+        table = self._node.processes
+        found = list(waits.waits(self._node, table, self._advance))
+        wanted = {one.waiter for one in found} | {one.target for one in found}
+        known: dict[str, Noted] = {}
+        names: dict[str, str] = {}
+        if found:
+            for noted in self._list:
+                if not isinstance(noted, Noted):
+                    continue
+                pid, name = self._list.pid(noted), self._list.registered_name(noted)
+                if noted.id in wanted or name:
+                    known[pid] = noted
+                if name:
+                    names[name] = pid
+        edges: dict[str, str] = {}
+        rows: list[WaitRow] = []
+        for one in found:
+            waiter, target = self._node.term(one.waiter), self._node.term(one.target)
+            if one.target & IMMED2_MASK == ATOM:
+                target = names.get(target, target)
+            edges[waiter] = target
+            rows.append(self._row(waiter, target, known))
+        self.cycles = waits.cycles(edges)
+        yield from rows
+
+    def _row(self, waiter: str, target: str, known: dict[str, Noted]) -> WaitRow:
+        mine, other = known.get(waiter), known.get(target)
+        return WaitRow(
+            waiter,
+            self._called(mine) if mine else None,
+            target,
+            self._called(other) if other else None,
+            self._list.status(other) if other else None,
+            self._list.current_call(other) if other else None,
+            self._list.queue_length(other) if other else None,
+        )
+
+    def _called(self, noted: Noted) -> str | None:
+        return self._list.registered_name(noted) or self._list.initial_call(noted)
+
+    @property
+    def columns(self) -> Sequence[Column[WaitRow]]:
+        return (
+            Column("pid", str, lambda one: one.pid, "WAITS"),
+            Column("called", str, lambda one: one.called, "NAME OR FIRST FUNCTION"),
+            Column("for", str, lambda one: one.target, "FOR"),
+            Column("for_called", str, lambda one: one.target_called, "NAME OR FIRST FUNCTION"),
+            Column("for_queue", int, lambda one: one.target_queue, "QUEUE"),
+            Column("for_status", str, lambda one: one.target_status),
+            Column("for_current", str, lambda one: one.target_current, "IN"),
+        )
+
+    def notes(self) -> Iterator[str]:
+        """Deadlocks."""
+        for cycle in self.cycles:
+            yield f"Deadlock: {' waits for '.join([*cycle, cycle[0]])}"

@@ -1,0 +1,75 @@
+"""Who waits for whom: calls that are in flight.
+
+A process that waits for an answer monitors who is to give it, and keeps the monitor's reference, by which the answer
+comes, in a y register of the function that waits: gen:call and all that is made of it, erpc, and code of one's own that
+does so. So the reference leads to the monitor, and that to who is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from beamgdb.memory import Unreadable
+from beamgdb.vm.backtrace import StackEnds, of_waiting
+from beamgdb.vm.model import Vm
+from beamgdb.vm.monitor_links import MonitorLinks
+from beamgdb.vm.processes import Process
+from jit.otp.tags import BOXED, PRIMARY_MASK
+
+FRAMES: Final = 3
+"""Frames in which the reference is looked for: who receives may have been called by who monitors."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """`waiter` waits for `target`, a process or the name of one, both as terms."""
+
+    waiter: int
+    target: int
+    process: Process
+
+
+def waits(vm: Vm, processes: Iterable[Process], advance: Callable[[], None] = lambda: None) -> Iterator[Wait]:
+    """All calls in flight of these processes."""
+    links = MonitorLinks(vm.tags.release)
+    for process in processes:
+        advance()
+        try:
+            if process.status() == "waiting" and process.record["common.u.alive.monitors"]:
+                yield from _of(vm, links, process)
+        except (Unreadable, StackEnds):
+            continue
+
+
+def _of(vm: Vm, links: MonitorLinks, process: Process) -> Iterator[Wait]:
+    kept: set[str] = set()
+    for number, level in enumerate(of_waiting(vm, process)):
+        if number >= FRAMES:
+            break
+        kept.update(vm.term(word) for word in level.y_registers if word & PRIMARY_MASK == BOXED)
+    kept = {text for text in kept if text.startswith("#Ref<")}
+    if not kept:
+        return
+    for side in links.monitors(process.record):
+        target = side.name if side.name is not None else side.other
+        if side.ref is not None and target is not None and vm.term(side.ref) in kept:
+            yield Wait(process.id, target, process)
+            return
+
+
+def cycles(edges: dict[str, str]) -> list[list[str]]:
+    """Those who wait for each other in a circle; each waits for one other. Every circle once."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+    for start in edges:
+        path: dict[str, int] = {}
+        at: str | None = start
+        while at is not None and at not in done and at not in path:
+            path[at] = len(path)
+            at = edges.get(at)
+        if at is not None and at in path:
+            found.append(list(path)[path[at] :])
+        done.update(path)
+    return found

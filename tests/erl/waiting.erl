@@ -1,0 +1,28 @@
+%% Servers that call each other.
+-module(waiting).
+-behaviour(gen_server).
+-export([start/0, init/1, handle_call/3, handle_cast/2]).
+
+%% w_a and w_b wait for each other, w_c and w_d for w_a, and w_e for nobody.
+start() ->
+    [{ok, _} = gen_server:start({local, Name}, ?MODULE, [], []) || Name <- [w_a, w_b, w_c, w_d, w_e]],
+    gen_server:cast(w_a, {call, whereis(w_b), 1}),
+    receive after 100 -> ok end,
+    gen_server:cast(w_b, {call, whereis(w_a), 2}),
+    gen_server:cast(w_c, {call, w_a, 3}),
+    gen_server:cast(w_d, {call, whereis(w_a), 4}),
+    receive after 100 -> ok end,
+    [io:format("waiting ~p ~p~n", [Name, whereis(Name)]) || Name <- [w_a, w_b, w_c, w_d, w_e]],
+    ok.
+
+init([]) -> {ok, none}.
+
+handle_call(_, _, State) -> {reply, ok, State}.
+
+handle_cast({call, Who, What}, State) ->
+    %% Before w_b is told to call w_a, that waits for it already: it must not answer.
+    case What of 1 -> gen_server:cast(Who, stop_answering), receive after 20 -> ok end; _ -> ok end,
+    {noreply, {gen_server:call(Who, {please, What}, infinity), State}};
+handle_cast(stop_answering, State) ->
+    %% What comes now waits in the queue until this has called too.
+    receive {'$gen_cast', {call, Who, What}} -> handle_cast({call, Who, What}, State) end.

@@ -18,7 +18,7 @@ INFO = 20
 
 def layout_of(release: int, arch: str = "arm32") -> Layout:
     """The layout of Debian's interpreter."""
-    found = load_table({25: "13.1.5", 27: "15.2.7"}[release], arch, "emu")
+    found = load_table({25: "13.1.5", 27: "15.2.7", 29: "17.1.1"}[release], arch, "emu")
     assert found is not None
     return found
 

@@ -14,6 +14,9 @@ from beamgdb.interpreter.bytecode import Operand, OperandKind, generic_name
 from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Operation
 from beamgdb.memory import BytesMemory, CachedMemory
+from beamgdb.records.statics import Symbol
+from beamgdb.roots import interpreter as roots
+from beamgdb.roots.image_file import open_image
 from jit.sandbox.sandbox import Sandbox
 from tests.code.module_image import layout_of
 
@@ -22,6 +25,9 @@ WORD = 4
 
 START = 0x3000_0000
 """Where code lies."""
+
+POINTER = 0x2000_0000
+"""A place that no program has."""
 
 _PACKED = {"2": 10, "3": 16}
 
@@ -54,7 +60,8 @@ NO_LABEL = Operand(OperandKind.NO_LABEL, 0)
 def operations_of(release: int) -> dict[str, Operation]:
     """The operations of Debian's armhf build, by name. They have no handlers before the VM runs."""
     layout = layout_of(release)
-    with Sandbox("armhf", release).ensure().beam.open("rb") as file:
+    path = Sandbox("armhf", release).ensure().beam
+    with path.open("rb") as file:
         elf = ELFFile(file)
         segments = {
             segment["p_vaddr"]: segment.data().ljust(segment["p_memsz"], b"\0")
@@ -63,9 +70,20 @@ def operations_of(release: int) -> dict[str, Operation]:
         table = elf.get_section_by_name(".dynsym")
         assert isinstance(table, SymbolTableSection)
 
-        def symbol(name: str) -> int | None:
+        def exported(name: str) -> int | None:
             found = table.get_symbol_by_name(name)
             return int(found[0]["st_value"]) if found else None
+
+        symbol: Symbol = exported
+        if exported("opc") is None:
+            anchor = exported("enif_alloc")
+            assert anchor is not None
+            image = open_image(path, "enif_alloc", anchor)
+            known = roots.operations(image, layout)
+            assert not isinstance(known, str), known
+            # What points to the handlers is set when the VM starts.
+            segments[POINTER] = known.handlers.to_bytes(WORD, "little")
+            symbol = {"opc": known.table, "beam_ops": POINTER}.get
 
         memory = CachedMemory(BytesMemory(segments, WORD))
         return {each.name: each for each in operations.read(memory, layout, symbol)}

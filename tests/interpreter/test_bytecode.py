@@ -10,13 +10,13 @@ from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Operation
 from tests.interpreter.assembler import NO_LABEL, START, assemble, label, number, operations_of, term, x, y
 
-RELEASES = pytest.mark.parametrize("release", [25, 27])
+RELEASES = pytest.mark.parametrize("release", [25, 27, 29])
 
 #: Operations of which no code of functions is made: words of the VM itself, and what the loader leaves out.
 NOT_IN_FUNCTIONS = """
     call_error_handler continue_exit error_action_code i_call_trace_return i_debug_breakpoint i_func_info
-    i_generic_breakpoint i_lambda_error i_nif_padding i_return_time_trace i_return_to_trace int_code_end label line
-    nif_start normal_exit on_load padding return_trace trace_jump
+    i_generic_breakpoint i_lambda_error i_line_breakpoint_cleanup i_nif_padding i_return_time_trace i_return_to_trace
+    int_code_end label line nif_start normal_exit on_load padding return_trace trace_jump
 """
 
 

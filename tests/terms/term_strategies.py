@@ -53,7 +53,7 @@ def bitstrings(release: int) -> st.SearchStrategy[Bitstring]:
 def identifiers(heap: Heap) -> st.SearchStrategy[Value]:
     number_bits, serial_bits, port_bits = {
         (25, 4): (15, 13, 28), (25, 8): (15, 13, 28), (27, 4): (28, 0, 28), (27, 8): (28, 32, 60),
-        (29, 8): (28, 32, 60),
+        (29, 4): (28, 0, 28), (29, 8): (28, 32, 60),
     }[heap.release, heap.word_size]  # fmt: skip
     nodes = st.builds(NodeOfTerm, st.sampled_from(["a@b", "x@y.z"]).map(heap.atoms.make), U32)
     return st.one_of(

@@ -70,7 +70,7 @@ def random_heap(rng: random.Random, release: int, word_size: int) -> tuple[Heap,
     return heap, heap.decoder(TestLayout(fields))
 
 
-@pytest.mark.parametrize("release", [25, 27])
+@pytest.mark.parametrize("release", [25, 27, 29])
 @pytest.mark.parametrize("word_size", [4, 8])
 def test_random_heaps(release: int, word_size: int) -> None:
     rng = random.Random(f"{SEED} {release} {word_size}")
@@ -95,7 +95,7 @@ def shown(decoder: TermDecoder, word: int) -> str:
     return term_text(decoder.decode(word, LIMITS))
 
 
-@pytest.mark.parametrize("release", [25, 27])
+@pytest.mark.parametrize("release", [25, 27, 29])
 @pytest.mark.parametrize("word_size", [4, 8])
 def test_random_words_without_memory(release: int, word_size: int) -> None:
     rng = random.Random(f"{SEED} words {release} {word_size}")

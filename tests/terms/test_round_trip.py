@@ -13,7 +13,7 @@ from tests.terms.term_strategies import terms
 ALL = Limits(depth=100, width=10_000, bytes=100_000, nodes=1_000_000)
 FLAVOURS = [
     (25, 8, "little"), (25, 4, "little"), (27, 8, "little"), (27, 4, "little"), (25, 8, "big"), (27, 4, "big"),
-    (29, 8, "little"),
+    (29, 8, "little"), (29, 4, "little"),
 ]  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def test_maps_of_all_sizes_keep_their_order(release: int, word_size: int, byteor
     assert heap.decoded(heap.term(value), ALL) == value
 
 
-@pytest.mark.parametrize("release", [25, 27])
+@pytest.mark.parametrize("release", [25, 27, 29])
 def test_a_term_as_deep_as_the_limit(release: int) -> None:
     heap = Heap(release)
     value: Value = 1

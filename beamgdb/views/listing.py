@@ -8,6 +8,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar, Union
 
 from beamgdb.views.styler import COLUMNS, Styler
@@ -65,15 +66,21 @@ class Query(Generic[Item]):
 
 @dataclass
 class Selected(Generic[Item]):
-    """The items of a query, to be gone through once; then `left_out` says how many others would have been wanted."""
+    """The items of a query, to be gone through once; then `left_out` says how many others would have been wanted. If
+    `count`, how many items there are, is known, those that are not wanted need not be gone through."""
 
     items: Iterable[Item]
     query: Query[Item]
+    count: int = 0
     left_out: int = 0
 
     def __iter__(self) -> Iterator[Item]:
         limit = self.query.limit
         wanted = self.items
+        if limit is not None and self.count > limit and not self.query.conditions and self.query.sort is None:
+            yield from islice(wanted, limit)
+            self.left_out = self.count - limit
+            return
         for condition in self.query.conditions:
             wanted = filter(condition, wanted)
         shown = 0

@@ -86,7 +86,7 @@ def _with_pid(node: Node, text: str) -> Process:
 
 def _registered(node: Node, text: str) -> Process | None:
     name = unquoted(text)
-    return next((process for process in node.processes if _name(node, process) == name), None)
+    return next((process for process, word in node.processes.named() if _text(node, word) == name), None)
 
 
 def _name(node: Node, process: Process) -> str | None:
@@ -95,7 +95,12 @@ def _name(node: Node, process: Process) -> str | None:
         registered = process.registered_name()
     except Unreadable:
         return None
-    return node.atoms.name(registered >> IMMED2_BITS) if registered is not None else None
+    return _text(node, registered) if registered is not None else None
+
+
+def _text(node: Node, name: int) -> str | None:
+    """The text of an atom, without quotes."""
+    return node.atoms.name(name >> IMMED2_BITS)
 
 
 def _at_address(node: Node, text: str, evaluate: Evaluate) -> Process:

@@ -14,8 +14,10 @@ from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
 
+FIRST_CHUNK: Final = 1 << 10
 CHUNK: Final = 1 << 16
-"""Processes that are read together: a bound on memory."""
+"""Processes that are read together: first few, for no more may be asked for, and at most so many, which bounds memory.
+"""
 
 MFA = tuple[int, int, int]
 """Module and function as terms, and arity."""
@@ -88,7 +90,9 @@ class ProcessList:
         """All processes in order of their slots, and what stands for those, and for parts of the table, that cannot be
         read or are none."""
         entries = iter(self._table.addresses())
-        while chunk := list(islice(entries, CHUNK)):
+        size = FIRST_CHUNK
+        while chunk := list(islice(entries, size)):
+            size = min(2 * size, CHUNK)
             addresses = [entry for entry in chunk if isinstance(entry, int)]
             rows = iter(self._columns.of(addresses))
             for entry in chunk:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records.columns import Columns
 from beamgdb.records.record import Record
 from beamgdb.terms.slots import SlotOrder
 from jit.otp import vm_flags
@@ -238,12 +240,24 @@ class ProcessTable:
         mask = (1 << self._tags.id_bits) - 1
         return process if process.id >> IMMED1_BITS & mask == wanted & mask else None
 
+    def named(self) -> Iterator[tuple[Process, int]]:
+        """All processes that have a registered name, and the name, an atom as a term."""
+        columns = Columns(self._memory, self._table.layout, "Process", ("common.u.alive.reg",))
+        found = (entry for entry in self.addresses() if isinstance(entry, int))
+        size = FIRST_PIECE
+        while chunk := list(islice(found, size)):
+            for address, row in zip(chunk, columns.of(chunk)):
+                if row is None or row[1] == 0:
+                    continue
+                process = self.at(address)
+                try:
+                    name = process.registered_name()
+                except Unreadable:
+                    continue
+                if name is not None:
+                    yield process, name
+            size = min(2 * size, LARGEST_PIECE)
+
     def registered(self, name: int) -> Process | None:
         """The process registered under the name, a term."""
-        for process in self:
-            try:
-                if process.registered_name() == name:
-                    return process
-            except Unreadable:
-                continue
-        return None
+        return next((process for process, other in self.named() if other == name), None)

@@ -60,7 +60,7 @@ class BeamBreak(Command):
 
     def words(self, before: str, start: str) -> Iterable[str]:
         if before.rstrip().endswith("-process"):
-            return completion.processes()
+            return completion.processes(start)
         return completion.functions(start, with_lines=True) if _OPTIONS.fullmatch(before) else ["if"]
 
     def run(self, arguments: argparse.Namespace) -> None:

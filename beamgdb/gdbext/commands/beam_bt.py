@@ -51,7 +51,7 @@ class BeamBt(Command):
 
     def words(self, before: str, start: str) -> Iterable[str]:
         # One by one: what is known before something goes wrong is offered.
-        return () if before.rstrip().endswith("-limit") else chain(["all"], completion.processes())
+        return () if before.rstrip().endswith("-limit") else chain(["all"], completion.processes(start))
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node

@@ -40,7 +40,7 @@ class BeamProcess(Command):
         return options_around.split(text)
 
     def words(self, before: str, start: str) -> Iterable[str]:
-        return () if before.rstrip().endswith("-limit") else completion.processes()
+        return () if before.rstrip().endswith("-limit") else completion.processes(start)
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node

@@ -15,6 +15,7 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
 from beamgdb.terms import elixir_quoting
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.process_list import Noted, ProcessList
 
 MOST = 2_000
 """Words that are offered at most. GDB shows 200 (`max-completions`)."""
@@ -24,6 +25,8 @@ _OPEN = re.compile(r"(?:'(?:[^'\\]|\\.)*'|[^'])*'(?:[^'\\]|\\.)*\\?")
 
 _CLOSED = re.compile(r"(?:[^'\\]|\\.)*")
 """What of a quoted atom is still to come, up to the quote."""
+
+_LIKE_A_PID = re.compile("[<0-9]")
 
 _LAST = re.compile(r"(?:'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|<[^>\s]*>?|[^\s'\"<])*$")
 """The last argument of a command line, in which quoted atoms may have blanks."""
@@ -101,19 +104,17 @@ def beam_files(start: str) -> Iterator[str]:
             yield f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}"
 
 
-def processes() -> Iterator[str]:
-    """Pids of processes, and their registered names."""
+def processes(start: str) -> Iterator[str]:
+    """Registered names of processes, and pids, that may begin so."""
     current = session.find()
     if current is None:
         return
-    for process in current.node.processes:
-        try:
-            name = process.registered_name()
-            if name:
-                yield current.node.term(name)
-            yield current.node.term(process.id)
-        except (Unreadable, Unavailable):
-            continue
+    node = current.node
+    if not _LIKE_A_PID.match(start):
+        yield from (node.term(name) for _, name in node.processes.named())
+    if not start or _LIKE_A_PID.match(start):
+        found = ProcessList(node)
+        yield from (found.pid(one) for one in found if isinstance(one, Noted))
 
 
 def _code() -> LoadedCode:

@@ -29,8 +29,8 @@ class List(Generic[Item]):
     def __init__(
         self, columns: Sequence[Column[Item]], items: Iterable[Item], count: int, what: str, order: str | None = None
     ) -> None:
-        """`count`: how many there may be, `what` they are, in the plural; `order`: the column by which they are sorted
-        if no other is asked for."""
+        """`count`: how many there are, 0 if that is not known, `what` they are, in the plural; `order`: the column by
+        which they are sorted if no other is asked for."""
         self.columns = columns
         self.items = items
         self.count = count
@@ -75,7 +75,7 @@ class ListCommand(Command, Generic[Item]):
         limit = arguments.limit if arguments.limit is not None or arguments.json else listing.LIMIT
         with ProgressLine(found.what, found.count) as progress:
             counted = _advancing(found.items, progress)
-            selected = Selected(counted, Query(conditions, sort, arguments.reverse, limit))
+            selected = Selected(counted, Query(conditions, sort, arguments.reverse, limit), found.count)
             if arguments.json:
                 _write(listing.json_lines(found.columns, selected))
             else:

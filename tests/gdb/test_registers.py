@@ -98,10 +98,13 @@ def test_y_registers(looking: Looking) -> None:
     for number in range(2):
         assert registers(gdb.cmd(f"yreg {number}")) == {f"y{number}": inner[f"y{number}"]}
         assert gdb.cmd(f"p $_yreg({number})").endswith(f" = {inner[f'y{number}']}\n")
+        # (y0 and y1 are Bessel functions of the C library.)
+        assert gdb.cmd(f"eterm y{number}") == inner[f"y{number}"] + "\n"
     words = raw(gdb.cmd("yreg -raw"))
     assert {name: gdb.cmd(f"eterm {word:#x}").strip() for name, word in words.items()} == inner
     assert "there is no y register 2" in one_line_error(gdb, "yreg 2")
     assert "there is no y register 2" in one_line_error(gdb, "p $_yreg(2)")
+    assert "there is no y register 2" in one_line_error(gdb, "eterm y2")
 
 
 def test_y_registers_of_outer_frames(looking: Looking) -> None:

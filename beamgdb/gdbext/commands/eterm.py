@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 import gdb
 
-from beamgdb.gdbext import older_gdb, session, term_printing
+from beamgdb.gdbext import current_frame, older_gdb, session, term_printing
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.machine_word import machine_word
+
+_REGISTER = re.compile("([xy])([0-9]{1,4})")
 
 
 class Eterm(Command):
     """Print the value of an expression as an Erlang term.
 
     EXPRESSION is anything that GDB can evaluate to a word: a variable, a CPU register ($rdi), a number, or
-    *(unsigned long *)ADDRESS for what lies in memory. With -boxed its value is the plain address of a heap object.
+    *(unsigned long *)ADDRESS for what lies in memory; or the name of an x or y register (y0), as xreg and yreg show
+    them. With -boxed its value is the plain address of a heap object.
 
     Pointers into code show as <cp module:function/arity+offset>, header words as such; what cannot be read or is no
     term is shown in angle brackets. `set beam-depth`, `beam-width` and `beam-bytes` limit what is printed."""
@@ -38,9 +42,25 @@ class Eterm(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         (expression,) = arguments.expression
-        word = machine_word(older_gdb.value(expression)) & node.memory.address_mask
+        word = _word(expression) & node.memory.address_mask
         terms = term_printing.terms(node)
         gdb.write((terms.boxed if arguments.boxed else terms.text)(word) + "\n")
+
+
+def _word(expression: str) -> int:
+    """The word that an expression has. A register of the BEAM can be named as such, unless a variable has its name: x0
+    to x15 are variables where they are, but y0 and y1 are functions of C's own library."""
+    register = _REGISTER.fullmatch(expression)
+    if register is None:
+        return machine_word(older_gdb.value(expression))
+    try:
+        value = older_gdb.value(expression)
+    except gdb.error:
+        value = None
+    if value is not None and value.type.strip_typedefs().code != gdb.TYPE_CODE_FUNC:
+        return machine_word(value)
+    read = current_frame.x_register if register[1] == "x" else current_frame.y_register
+    return read(int(register[2]))
 
 
 def install() -> None:

@@ -115,9 +115,9 @@ class Details:
             minor_collections=_field(process, "gen_gcs"),
             messages=self._items(self._messages(process)),
             other_signals=_known(lambda: sum(1 for one in _signals(process) if not one.is_message)),
-            links=self._items(map(self._side, links.links(record))),
-            monitors=self._items(map(self._side, links.monitors(record))),
-            monitored_by=self._items(map(self._side, links.monitored_by(record))),
+            links=self._items(self._sides(links.links, process)),
+            monitors=self._items(self._sides(links.monitors, process)),
+            monitored_by=self._items(self._sides(links.monitored_by, process)),
             dictionary=self._items(
                 f"{self._terms.text(key)} = {self._terms.text(value)}"
                 for key, value in process_dictionary.pairs(record)
@@ -145,6 +145,9 @@ class Details:
                 yield "<from another node, not decoded yet>"
             else:
                 yield self._terms.text(self._node.memory.word(signal.address + message))
+
+    def _sides(self, sides: Callable[..., Iterator[Side]], process: Process) -> Iterator[str]:
+        yield from map(self._side, sides(process.record))
 
     def _side(self, side: Side) -> str:
         who = side.name if side.name is not None else side.other

@@ -3,6 +3,7 @@ target, and works. Where nothing can be proved, terms are shown that need no tab
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -16,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 from tests.gdb.stages import functions, read_frames
 from tests.gdb.test_unknown_release import write_other_release
 from tests.harness.erl import READY, Release, running
-from tests.harness.gdb import Gdb, one_line_error
+from tests.harness.gdb import Gdb, GdbError, one_line_error
 
 
 def next_of(release: Release) -> str:
@@ -142,3 +143,22 @@ def test_without_any_evidence(patched: Patched, release: Release, tmp_path: Path
         assert "lists:map/2" in gdb.cmd("eterm (((long) &'lists:map/2') + 7) & ~7")
         assert "lists:map/2" in gdb.cmd("info symbol 'lists:map/2'")
         assert "is not proved on this target" in one_line_error(gdb, "beam-bt init")
+
+
+def test_lists(patched: Patched) -> None:
+    """Processes with what is proved of them; of what is not known each command says so in a line."""
+    rows = {row["name"]: row for row in json.loads(patched.gdb.cmd("beam-ps -json"))}
+    holder = rows["terms_holder"]
+    assert (holder["status"], holder["current"]) == ("waiting", "terms:park/2")
+    assert holder["memory"] is None or holder["memory"] > 0
+    assert len(rows) > 20
+    shown = patched.gdb.cmd("beam-process terms_holder")
+    assert shown.startswith(f"Process {holder['pid']} terms_holder, spawned as ")
+    assert json.loads(patched.gdb.cmd("beam-stacks -json"))[0]["count"] > 3
+    for command in ("beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why"):
+        try:
+            said = patched.gdb.cmd(command)
+        except GdbError as error:
+            said = str(error)
+            assert "proved on this target" in said or "not proved" in said, said
+        assert "internal error" not in said

@@ -144,7 +144,10 @@ class ErlangFrameFilter:
 
     @property
     def enabled(self) -> bool:
-        """Off without a VM: as soon as there is one filter, GDB shows all frames a little differently."""
+        """Off without a VM: as soon as there is one filter, GDB shows all frames a little differently. Where that would
+        be its end, its own `bt` has at least the names and lines of Erlang's functions."""
+        if older_gdb.dies_of_frame_filters():
+            return False
         if session.relocate():
             gdb.write(
                 "beamgdb: moved the program to where the core file says it was; repeat the command for Erlang frames\n",

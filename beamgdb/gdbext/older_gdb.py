@@ -1,7 +1,7 @@
 """What GDBs back to 10 lack of what this extension uses, by the means that they have: the only place that asks.
 
-What a GDB has is taken as it is. Besides, `printf "%s", $_eterm(x0)` is beyond GDB 10, which wants to put the string
-into the target's memory; `set $text = $_eterm(x0)` before it helps.
+What a GDB has is taken as it is, but for what ends it. Besides, `printf "%s", $_eterm(x0)` is beyond GDB 10, which
+wants to put the string into the target's memory; `set $text = $_eterm(x0)` before it helps.
 """
 
 from __future__ import annotations
@@ -136,6 +136,12 @@ def locations(point: gdb.Breakpoint) -> Iterable[Any]:
     if not places and point.number > 0:
         return [replace(one, number=f"{one.number}.1") for one in found]
     return places or found
+
+
+def dies_of_frame_filters() -> bool:
+    """Whether `bt` ends GDB itself (SIGSEGV, up to 18 at least), whatever the frame filter, at a frame without source:
+    where it is set to print the source of each, it looks for that in no file."""
+    return str(gdb.parameter("print frame-info")) in ("source-line", "source-and-location")
 
 
 def set_on(parameter: str) -> None:

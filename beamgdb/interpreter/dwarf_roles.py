@@ -18,7 +18,7 @@ from elftools.dwarf.locationlists import BaseAddressEntry, LocationEntry, Locati
 from elftools.elf.elffile import ELFFile
 
 from beamgdb.interpreter.symbolic.values import slot
-from jit.otp.layouts.dwarf import PARSER_ERRORS
+from jit.otp.layouts import dwarf
 
 FUNCTION = b"process_main"
 
@@ -57,11 +57,10 @@ def read(path: Path, arch: str, handlers: Collection[int]) -> dict[str, str]:
         return {}
     try:
         with path.open("rb") as stream:
-            elf = ELFFile(stream)
-            info = elf.get_dwarf_info(relocate_dwarf_sections=False) if elf.has_dwarf_info(strict=True) else None
+            info = dwarf.info_of(ELFFile(stream))
             function = _function(info) if info is not None else None
             return _Function(info, function, registers).places(handlers) if info and function is not None else {}
-    except (OSError, *PARSER_ERRORS):
+    except (OSError, *dwarf.PARSER_ERRORS):
         return {}
 
 

@@ -51,6 +51,12 @@ _NO_CHARACTERS: Final = 0xFFFE
 _PRINTABLE: Final = re.compile("[\n\r\t\v\b\f\x1b\x7f\a -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _ASCII_PRINTABLE: Final = re.compile("[\n\r\t\v\b\f\x1b\a -~]*")
 
+#: Scripts that may stand together in an identifier (UTS #39, "Highly Restrictive"), and what belongs to none.
+_TOGETHER: Final = tuple(
+    {"LATIN", "CJK", *local} for local in (("HIRAGANA", "KATAKANA"), ("BOPOMOFO",), ("HANGUL",))
+)
+_ANY_SCRIPT: Final = frozenset(("", "COMBINING", "MODIFIER", "MIDDLE", "IDEOGRAPHIC"))
+
 _ERLANG_ATOM: Final = r"'(?:[^'\\]|\\.)*'|[^\s:'/]+"
 _FUNCTION: Final = re.compile(
     rf"(?P<module>{_ERLANG_ATOM}):(?P<name>{_ERLANG_ATOM})(?P<rest>/[0-9]+.*)", re.DOTALL
@@ -119,11 +125,22 @@ def called(name: str) -> str:
 
 
 def _is_letters(name: str) -> bool:
-    """Whether a name with letters that are not ASCII is an identifier."""
+    """Whether a name with letters that are not ASCII is an identifier. Elixir takes none with letters that only look
+    otherwise, or with those of several scripts that are not written together (tokenizer.ex)."""
     if name.isascii() or has_control(name):
         return False
     plain = (name[:-1] if name[-1] in "?!" else name).replace("@", "_") if name[0] != "@" else ""
-    return plain.isidentifier() and unicodedata.is_normalized("NFC", name)
+    if not plain.isidentifier() or not unicodedata.is_normalized("NFKC", name):
+        return False
+    scripts = {_script(character) for character in name} - _ANY_SCRIPT
+    return len(scripts) < 2 or any(scripts <= together for together in _TOGETHER)
+
+
+def _script(character: str) -> str:
+    """The script of a letter, a figure or a mark, by the first word of its name."""
+    if character.isascii():
+        return "LATIN" if character.isalpha() else ""
+    return re.split("[ -]", unicodedata.name(character, ""))[0]
 
 
 @lru_cache(maxsize=1 << 14)

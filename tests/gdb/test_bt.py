@@ -210,6 +210,21 @@ def test_limits_of_bt(stages_gdb: Gdb) -> None:
     assert raw == everything[:5]
 
 
+@pytest.mark.parametrize("shown", ["source-line", "source-and-location"])
+def test_frames_with_their_source(stages_gdb: Gdb, shown: str) -> None:
+    """There frame filters end GDB itself, at frames without source, which this stack has too; so there is none."""
+    go_to(stages_gdb, "md5_1", "stages:in_bif/2")
+    stages_gdb.cmd(f"set print frame-info {shown}")
+    try:
+        said = stages_gdb.cmd("bt")
+    finally:
+        stages_gdb.cmd("set print frame-info auto")
+    assert re.search(rf"^(?:0x\w+\t)?{line_of('stages', 'erlang:md5(')}\t.*\berlang:md5\(", said, re.M)
+    assert re.search(r"^#\d+ .* in erts_beamasm:normal_exit/0 \(\)$", said, re.M)
+    assert re.search(r"\bclone3\b", said)
+    assert_whole(frames(stages_gdb), "md5_1", "global::call_light_bif_shared", "stages:in_bif/2")
+
+
 def test_an_idle_scheduler(stages_gdb: Gdb) -> None:
     number = idle_scheduler(stages_gdb)
     names = functions(read_frames(stages_gdb.cmd(f"thread apply {number} bt")))

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from jit.otp.layouts.layout import load_table
 from jit.sandbox.gdbs import SUITES, GdbSandbox
 from tests.gdb.stages import read_backtrace, read_frames
 from tests.gdb.test_unknown_release import write_other_release
+from tests.harness import debug_file
 from tests.harness.erl import READY, Node, compile_demo, running, running_node
 from tests.harness.gdb import REPOSITORY, Gdb, GdbError, batch, installed_version, one_line_error
 from tests.harness.targets import FLAGS, Target
@@ -191,6 +193,25 @@ def test_what_front_ends_of_gdb_mi_see(gdb: Gdb) -> None:
     assert gdb.mi("-data-evaluate-expression $_yreg(0)")["value"].startswith("#{")
     gdb.mi("-var-delete customer")
     gdb.mi("-stack-select-frame 0")
+
+
+def test_debug_information_of_a_similar_build(gdb: Gdb, shop: Node, tmp_path: Path) -> None:
+    """It is read by the pyelftools of the distribution that the GDB is of; Debian 11's knows no DWARF 5."""
+    layout = load_table(shop.release.erts, "x86_64", "jit")
+    assert layout is not None
+    for version in (4, 5):
+        similar = tmp_path / f"{version}.smp"
+        debug_file.write(shop.release.beam, layout, similar, build_id=bytes(20), dwarf=version)
+        said = gdb.cmd(f"set beam-layout-from {similar}")
+        if f"beamgdb: layouts: debug information of {similar}" not in said:
+            old = gdb.cmd("python import elftools; print(elftools.__version__)").strip()
+            assert (version, old) == (5, "0.27")
+            assert re.search(r"^beamgdb: beam-layout-from: \S+: .*, or newer than pyelftools 0\.27: ", said, re.M)
+        else:
+            assert f"debug information of {similar}" in gdb.cmd("beam-info")
+            assert "shop:price/1" in gdb.cmd("beam-bt shop")
+        gdb.cmd("set beam-layout-from")
+    assert "built-in table " in gdb.cmd("beam-info")
 
 
 def test_places_of_a_breakpoint_of_our_own(gdb: Gdb) -> None:

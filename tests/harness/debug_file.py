@@ -53,14 +53,15 @@ def _members(fields: Mapping[str, Field], base: int) -> str:
     return " ".join(parts)
 
 
-def write(beam: Path, layout: Layout, path: Path, *, build_id: bytes | None = None) -> None:
+def write(beam: Path, layout: Layout, path: Path, *, build_id: bytes | None = None, dwarf: int = 5) -> None:
     """The debug file at `path` of a stripped binary, of which the layout is believed to be; or with a `build_id`, 20
-    bytes, a whole binary like it that was not stripped."""
+    bytes, a whole binary like it that was not stripped. `dwarf`: the version of DWARF."""
     folder = path.parent / f"{path.name}-parts"
     folder.mkdir()
     source, linked = folder / "types.c", folder / "types.so"
     source.write_text("\n".join(declarations(layout)) + "\n")
-    _run("gcc", "-g", "-O0", "-fno-eliminate-unused-debug-types", "-shared", "-nostdlib", "-o", linked, source)
+    flags = (f"-gdwarf-{dwarf}", "-O0", "-fno-eliminate-unused-debug-types", "-shared", "-nostdlib")
+    _run("gcc", *flags, "-o", linked, source)
     if build_id is None:
         _run("objcopy", "--only-keep-debug", beam, path)
     else:

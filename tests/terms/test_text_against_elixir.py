@@ -41,7 +41,9 @@ from tests.terms.test_text_against_erlang import ATOMS, CHARACTERS, Generator
 MORE_ATOMS = (
     "nil true false Elixir Elixir.A Elixir.ShopWeb.Cart_1 Elixir.Elixir Elixir.Elixir.A Elixir. Elixir.a Elixir.A. "
     "Elixir.A.b Elixira foo? foo! foo?! a@b @a a@ É é? ab@é + - ! ^ & && &&& | || ||| == === =~ <- -> => \\\\ :: . .. "
-    "... ..// // / ^^^ ~~~ <~> <|> <<>> {} %{} % %a in not and fn do end when #{ a#{b}"
+    "... ..// // / ^^^ ~~~ <~> <|> <<>> {} %{} % %a in not and fn do end when #{ a#{b} "
+    "ª ﬀ µ μ Ⅷ 𝐱 ſ ŀ я aя я1 aα αя αя? a_я a٣ ا٣ ٣ 日本 日本語a aあ a日あア aア한 日한 a한 日ㄅ "
+    "ー アー 々 日々 l·l a\u0301 א क्ष"
 ).split() + ["not in", "\a", "\v\f\b", "a'b", 'a"b', "\ufeff", "\ufffe"]
 
 #: Reads lines of base64 of the external format, writes lines of base64 of the text. Elixir 1.14 has another syntax for

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import elftools
 from elftools.common.exceptions import DWARFError, ELFError
 from elftools.construct import ConstructError
 from elftools.dwarf.compileunit import CompileUnit
@@ -176,14 +177,24 @@ def _damage_as_no_debug_info() -> Iterator[None]:
     except NoDebugInfo:
         raise
     except PARSER_ERRORS as error:
-        raise NoDebugInfo(f"damaged ELF or DWARF: {type(error).__name__} {error}") from error
+        what = f"{type(error).__name__} {error}".rstrip()
+        # 0.27 knows DWARF up to version 4.
+        raise NoDebugInfo(f"damaged ELF or DWARF, or newer than pyelftools {elftools.__version__}: {what}") from error
+
+
+def info_of(elf: ELFFile) -> DWARFInfo | None:
+    """The debug information in a file, None where there is none. (To pyelftools call frame information is such too,
+    and until 0.30 it cannot be told otherwise.)"""
+    if not any(elf.get_section_by_name(name) for name in (".debug_info", ".zdebug_info")):
+        return None
+    return elf.get_dwarf_info(relocate_dwarf_sections=False)
 
 
 def _dwarf_info(stream: BinaryIO) -> DWARFInfo:
-    elf = ELFFile(stream)
-    if not elf.has_dwarf_info(strict=True):
+    info = info_of(ELFFile(stream))
+    if info is None:
         raise NoDebugInfo("no .debug_info section")
-    return elf.get_dwarf_info(relocate_dwarf_sections=False)
+    return info
 
 
 def _units_in_order(info: DWARFInfo, preferred: str) -> Iterator[CompileUnit]:

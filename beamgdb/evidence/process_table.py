@@ -179,16 +179,20 @@ def _is_invalid(seen: Seen, address: int, at_id: int) -> bool:
 
 
 def _bounds(seen: Seen, *tables: int) -> tuple[int, int]:
-    """Where tables have the number of their slots, and the mask that is one less."""
+    """Where tables have the number of their slots, and the mask that is one less. They differ, but where the most ports
+    are as many as the most processes: as in a container that allows a million open files."""
 
-    def are_bounds(at_max: int, at_mask: int) -> bool:
-        pairs = [(seen.number(table + at_max, INT), seen.number(table + at_mask, INT)) for table in tables]
-        return all(
+    def bounds(at_max: int, at_mask: int) -> set[tuple[int, int]]:
+        pairs = {(seen.number(table + at_max, INT), seen.number(table + at_mask, INT)) for table in tables}
+        are_bounds = all(
             mask.bit_length() in TABLE_BITS and size == mask + 1 and size & mask == 0 for size, mask in pairs
-        ) and differ(pairs, len(tables))
+        )
+        return pairs if are_bounds else set()
 
     places = range(0, seen.window("ErtsPTab"), INT)
-    found = [(at_max, at_mask) for at_max in places for at_mask in places if are_bounds(at_max, at_mask)]
+    told = {(at_max, at_mask): bounds(at_max, at_mask) for at_max in places for at_mask in places}
+    most_told = max(map(len, told.values()))
+    found = [place for place, pairs in told.items() if pairs and len(pairs) == most_told]
     return only((one for one, _ in found), "ErtsPTab.r.o.max"), only((one for _, one in found), "ErtsPTab.r.o.pix_mask")
 
 

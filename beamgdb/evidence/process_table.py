@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from beamgdb.evidence.atoms import atom_text
-from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
+from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, only
 from beamgdb.memory import Unreadable
 from beamgdb.terms.slots import SlotOrder
 from jit.otp.layouts.resolve import Field
@@ -20,8 +20,8 @@ LARGEST_PIECE = 1 << 16
 SAMPLE = 64
 """Processes that are looked at, at most."""
 
-TABLE_BITS = range(4, 28)
-"""A table has 16 slots at least, 2^27 at most (`ERTS_PTAB_MAX_SIZE`)."""
+TABLE_BITS = range(10, 28)
+"""A table of a node has 2^10 slots at least (`+P`, `+Q` of erl), 2^27 at most (`ERTS_PTAB_MAX_SIZE`)."""
 
 ID_BITS = (28, 60)
 """Bits of an id's data, from the oldest release to the newest."""

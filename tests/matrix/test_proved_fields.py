@@ -75,9 +75,10 @@ def test_tags_of_a_release_that_is_not_known(hidden: Scene) -> None:
     assert told == ("26" if is_like_26 else str(hidden.target.otp))
 
 
-def test_as_many_ports_as_processes(ebin_for: Callable[[Target], Path]) -> None:
+@pytest.mark.parametrize("otp", [25, 27])
+def test_as_many_ports_as_processes(otp: int, ebin_for: Callable[[Target], Path]) -> None:
     """Both tables are of the same size where a container allows a million open files."""
-    target, flags = Target("amd64", 27), ("+P", "1048576", "+Q", "1048576")
+    target, flags = Target("amd64", otp), ("+P", "1048576", "+Q", "1048576")
     with session(target, "attached", ebin_for(target), "stages:start()", *flags) as one:
         assert one.gdb.cmd(f"source {PROVE}") == ""
         for near in NEAR[target.otp]:

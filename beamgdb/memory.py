@@ -149,7 +149,16 @@ class CachedMemory:
         """`count` unsigned words from `address` on."""
         if not 0 <= count <= READ_LIMIT // self.word_size:
             raise Unreadable(address & self.address_mask, count * self.word_size)
-        return struct.unpack(f"{self._order}{count}{self._word_code}", self.read(address, count * self.word_size))
+        return self._unpacked(self.read(address, count * self.word_size))
+
+    def used_words(self, address: int, count: int) -> tuple[int, ...]:
+        """The same, but none where all of them are 0: as nearly all of a table of 2^27 places are, which takes a second
+        to read and a minute to go through."""
+        raw = self.read(address, count * self.word_size)
+        return self._unpacked(raw) if raw != bytes(len(raw)) else ()
+
+    def _unpacked(self, raw: bytes) -> tuple[int, ...]:
+        return struct.unpack(f"{self._order}{len(raw) // self.word_size}{self._word_code}", raw)
 
     def u8(self, address: int) -> int:
         return self.read(address, 1)[0]

@@ -154,6 +154,14 @@ def test_a_large_read_is_passed_on_whole() -> None:
     assert memory.reads == 1
 
 
+def test_words_where_something_is() -> None:
+    memory = CachedMemory(BytesMemory({0x1000: bytes(64) + b"\1" + bytes(63)}))
+    assert memory.used_words(0x1000, 8) == ()
+    assert memory.used_words(0x1000, 16) == memory.words(0x1000, 16) == (0,) * 8 + (1,) + (0,) * 7
+    with pytest.raises(Unreadable):
+        memory.used_words(0x1000, 17)
+
+
 def test_block_sizes_are_checked() -> None:
     with pytest.raises(ValueError, match="power of two"):
         CachedMemory(BytesMemory({}), block=100)

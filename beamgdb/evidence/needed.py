@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from jit.otp.layouts.layout import Layout
 
-ALL_SLOTS = 1 << 27
-"""Slots of a process table at most: where reading is quick, all of it is looked at."""
+ALL_SLOTS = 1 << 22
+"""Slots of a process table at most where reading is quick: all of it, but of a very large one (`erl +P`), which takes a
+minute to read. The first slots are used first."""
 
 FEW_SLOTS = 1 << 13
 """Slots that are looked at where each packet takes its time."""

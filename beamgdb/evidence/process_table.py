@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from beamgdb.evidence.atoms import atom_text
-from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, differ, only
+from beamgdb.evidence.findings import ENOUGH, INT, Findings, NotProved, Seen, only
 from beamgdb.memory import Unreadable
 from beamgdb.terms.slots import SlotOrder
 from jit.otp.layouts.resolve import Field
@@ -20,8 +20,8 @@ LARGEST_PIECE = 1 << 16
 SAMPLE = 64
 """Processes that are looked at, at most."""
 
-TABLE_BITS = range(4, 28)
-"""A table has 16 slots at least, 2^27 at most (`ERTS_PTAB_MAX_SIZE`)."""
+TABLE_BITS = range(10, 28)
+"""A table of a node has 2^10 slots at least (`+P`, `+Q` of erl), 2^27 at most (`ERTS_PTAB_MAX_SIZE`)."""
 
 ID_BITS = (28, 60)
 """Bits of an id's data, from the oldest release to the newest."""
@@ -179,16 +179,20 @@ def _is_invalid(seen: Seen, address: int, at_id: int) -> bool:
 
 
 def _bounds(seen: Seen, *tables: int) -> tuple[int, int]:
-    """Where tables have the number of their slots, and the mask that is one less."""
+    """Where tables have the number of their slots, and the mask that is one less. They differ, but where the most ports
+    are as many as the most processes: as in a container that allows a million open files."""
 
-    def are_bounds(at_max: int, at_mask: int) -> bool:
-        pairs = [(seen.number(table + at_max, INT), seen.number(table + at_mask, INT)) for table in tables]
-        return all(
+    def bounds(at_max: int, at_mask: int) -> set[tuple[int, int]]:
+        pairs = {(seen.number(table + at_max, INT), seen.number(table + at_mask, INT)) for table in tables}
+        are_bounds = all(
             mask.bit_length() in TABLE_BITS and size == mask + 1 and size & mask == 0 for size, mask in pairs
-        ) and differ(pairs, len(tables))
+        )
+        return pairs if are_bounds else set()
 
     places = range(0, seen.window("ErtsPTab"), INT)
-    found = [(at_max, at_mask) for at_max in places for at_mask in places if are_bounds(at_max, at_mask)]
+    told = {(at_max, at_mask): bounds(at_max, at_mask) for at_max in places for at_mask in places}
+    most_told = max(map(len, told.values()))
+    found = [place for place, pairs in told.items() if pairs and len(pairs) == most_told]
     return only((one for one, _ in found), "ErtsPTab.r.o.max"), only((one for _, one in found), "ErtsPTab.r.o.pix_mask")
 
 

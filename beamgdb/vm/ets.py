@@ -20,6 +20,9 @@ from jit.otp.tags import ATOM, BOXED, IMMED1_MASK, IMMED2_MASK, PID
 MAX_TABLES: Final = 1 << 20
 """Tables of one scheduler that are followed."""
 
+MAX_DEPTH: Final = 128
+"""Objects from the root of a tree to the furthest."""
+
 MAX_OBJECTS: Final = 1 << 30
 """Objects of one table that are followed."""
 
@@ -189,18 +192,19 @@ class EtsTable:
         memory, layout = self.vm.memory, self.vm.layout
         left, right = layout.offset("TreeDbTerm", "left"), layout.offset("TreeDbTerm", "right")
         tuple_ = layout.offset("TreeDbTerm", "dbterm.tpl")
-        path: list[int] = []
-        at, seen = root, 0
+        # Those to the left of which everything has been told, each with how many there are from the root to it.
+        path: list[tuple[int, int]] = []
+        at, depth, seen = root, 1, 0
         while at or path:
             while at:
                 # An AVL tree of all memory is not as high; one that is damaged may be a circle.
-                if len(path) > 128 or seen >= MAX_OBJECTS:
+                if depth > MAX_DEPTH or seen >= MAX_OBJECTS:
                     raise Unreadable(at, layout.size("TreeDbTerm"))
-                path.append(at)
-                at, seen = memory.word(at + left), seen + 1
-            at = path.pop()
+                path.append((at, depth))
+                at, depth, seen = memory.word(at + left), depth + 1, seen + 1
+            at, depth = path.pop()
             yield at + tuple_ | BOXED
-            at = memory.word(at + right)
+            at, depth = memory.word(at + right), depth + 1
 
     def _of_forest(self) -> Iterator[int]:
         memory, layout = self.vm.memory, self.vm.layout

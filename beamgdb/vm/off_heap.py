@@ -13,6 +13,7 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns
+from beamgdb.records.linked import linked
 from beamgdb.records.record import Record
 from beamgdb.vm import signals
 from beamgdb.vm.ets import EtsTable, EtsTables
@@ -112,13 +113,9 @@ class OffHeap:
             if signal.is_message:
                 yield from self._of_message(signal.address)
         # Messages that have been received, and whose terms are in use until the next collection.
-        at = process["msg_frag"]
         following = self._layout.offset("ErtsMessageRef", "next")
-        for _ in range(MAX_FRAGMENTS):
-            if not at:
-                return
+        for at in linked(self._memory, process["msg_frag"], following, MAX_FRAGMENTS):
             yield from self._of_message(at)
-            at = self._memory.word(at + following)
 
     def _of_message(self, address: int) -> Iterator[int]:
         message = Record(self._memory, self._layout, "ErtsMessage", address)
@@ -129,13 +126,9 @@ class OffHeap:
             yield from self._in_fragments(attached)
 
     def _in_fragments(self, address: int) -> Iterator[int]:
-        for _ in range(MAX_FRAGMENTS):
-            if not address:
-                return
-            fragment = Record(self._memory, self._layout, "ErlHeapFragment", address)
-            yield from self._in_list(fragment["off_heap.first"])
-            address = fragment["next"]
-        raise Unreadable(address, self._layout.size("ErlHeapFragment"))
+        first, following = (self._layout.offset("ErlHeapFragment", name) for name in ("off_heap.first", "next"))
+        for at in linked(self._memory, address, following, MAX_FRAGMENTS):
+            yield from self._in_list(self._memory.word(at + first))
 
     def _of_table(self, table: EtsTable) -> Iterator[int]:
         first = self._layout.offset("DbTerm", "tpl") - self._layout.offset("DbTerm", "first_oh")
@@ -144,15 +137,9 @@ class OffHeap:
 
     def _in_list(self, address: int) -> Iterator[int]:
         """The binaries of a list of things that own something outside of the heap."""
-        memory, mark, steps, room = self._memory, 0, 0, 1
-        while address:
-            if address == mark or steps >= MAX_THINGS:
-                raise Unreadable(address, memory.word_size)
-            if steps == room:
-                mark, room = address, 2 * room
-            if memory.word(address) & HEADER_MASK in self._headers:
-                yield memory.word(address + self._value)
-            address, steps = memory.word(address + self._next), steps + 1
+        for at in linked(self._memory, address, self._next, MAX_THINGS):
+            if self._memory.word(at) & HEADER_MASK in self._headers:
+                yield self._memory.word(at + self._value)
 
     def use(self, address: int) -> BinaryUse:
         """The binary at an address, of which no holder is known yet. Raises `Unreadable`."""

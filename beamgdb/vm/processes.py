@@ -189,12 +189,13 @@ class ProcessTable:
                     yield address
 
     def _slots(self, start: int, size: int) -> Iterator[int | Unreadable]:
-        """What is in the slots, read in pieces; by pages where some cannot be read, unless there are too many."""
+        """What is in the slots that are used, and in some that are not, read in pieces; by pages where some cannot be
+        read, unless there are too many."""
         word, slot, piece, failures = self._memory.word_size, 0, FIRST_PIECE, 0
         while slot < size:
             count = min(piece, size - slot)
             try:
-                yield from self._memory.words(start + slot * word, count)
+                yield from self._memory.used_words(start + slot * word, count)
             except Unreadable as error:
                 if failures >= MAX_FAILURES:
                     yield error

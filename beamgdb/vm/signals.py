@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from beamgdb.memory import Unreadable
+from beamgdb.records.linked import linked
 from beamgdb.records.record import Record
 from jit.otp.tags import HEADER_MASK, SIGNAL_HEADER
 
@@ -66,12 +66,5 @@ def _chain(process: Record, address: int) -> Iterator[Signal]:
     memory, layout = process.memory, process.layout
     following = layout.offset("ErtsMessageRef", "next")
     tag = layout.offset("ErtsMessageRef", "m")
-    # Brent's algorithm: a mark that the walk comes back to is on a circle.
-    mark, steps, room = 0, 0, 1
-    while address:
-        if address == mark or steps >= MAX_SIGNALS:
-            raise Unreadable(address, memory.word_size)
-        if steps == room:
-            mark, room = address, 2 * room
-        yield Signal(address, memory.word(address + tag))
-        address, steps = memory.word(address + following), steps + 1
+    for at in linked(memory, address, following, MAX_SIGNALS):
+        yield Signal(at, memory.word(at + tag))

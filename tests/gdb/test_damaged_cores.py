@@ -21,6 +21,7 @@ FACTS = {
     "hend": "damaged.record.field_address('hend')",
     "stop": "damaged.record.field_address('stop')",
     "heap": "damaged.record['heap']",
+    "fragments": "damaged.record.field_address('msg_frag')",
     "name": "damaged.record.field_address('common.u.alive.reg')",
     "state": "node.processes.lookup(0, 0).address",
     "config": "node.symbol('erts_build_flags_CONFIG_H')",
@@ -175,6 +176,16 @@ def test_a_process_of_the_table_that_is_no_process(core: Core, opened: Callable[
     said = opened(core).cmd("beam-bt all")
     assert re.search(r"^Process at 0xdead0000: cannot read \d+ bytes at 0x", said, re.M)
     assert "code_server" in said
+
+
+def test_fragments_in_a_circle(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    """What they hold is not counted over and over."""
+    heap = core.facts["heap"]
+    core.data[core.offset(heap) : core.offset(heap) + 256] = bytes(256)
+    core.set_word(heap, heap)
+    core.set_word(core.facts["fragments"], heap)
+    said = opened(core).cmd("beam-binaries")
+    assert f"(missing: what lies at {heap:#x}, 8 bytes, cannot be read" in said
 
 
 def test_what_is_offered_where_the_build_is_unknown(core: Core, opened: Callable[[Core], Gdb]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from jit.otp.layouts.layout import known
+from tests.harness.targets import Target, session
 from tests.matrix.conftest import Scene
 
 PROVE = Path(__file__).with_name("prove_fields.py")
@@ -72,3 +73,16 @@ def test_tags_of_a_release_that_is_not_known(hidden: Scene) -> None:
     told = hidden.gdb.cmd(f"python tags('{tables(hidden)[0]}')").strip()
     is_like_26 = hidden.target.otp == 25 and hidden.target.arch == "armhf"
     assert told == ("26" if is_like_26 else str(hidden.target.otp))
+
+
+@pytest.mark.parametrize("otp", [25, 27])
+def test_as_many_ports_as_processes(otp: int, ebin_for: Callable[[Target], Path]) -> None:
+    """Both tables are of the same size where a container allows a million open files."""
+    target, flags = Target("amd64", otp), ("+P", "1048576", "+Q", "1048576")
+    with session(target, "attached", ebin_for(target), "stages:start()", *flags) as one:
+        assert one.gdb.cmd(f"source {PROVE}") == ""
+        for near in NEAR[target.otp]:
+            report = json.loads(one.gdb.cmd(f"python report('{near}')"))
+            assert report["wrong"] == [], near
+            assert len(report["unknown"]) <= report["wanted"] // 10, (near, report["unknown"])
+            one.gdb.cmd(RESTORE)

@@ -46,9 +46,9 @@ MAX_GROUPS: Final = 256
 """Groups of schedulers that have counters of their own (`ERTS_MAX_FLXCTR_GROUPS`)."""
 
 BLOCK_FLAGS: Final = 7
-OFFSET_BITS: Final = {4: 9, 8: 23}
-"""Above the size of a block is where it lies in its carrier, in so many bits (erl_alloc_util, `MBC_ABLK_OFFSET_BITS`).
-"""
+OFFSET_BITS: Final = {4: 8, 8: 23}
+"""Of the word before a block the highest bit is a flag, and so many below it say where the block lies in its carrier;
+then comes its size (erl_alloc_util.h, `MBC_ABLK_OFFSET_BITS` and `MBC_ABLK_OFFSET_SHIFT`)."""
 
 CACHE_LINE: Final = 64
 """`ERTS_CACHE_LINE_SIZE`: counters of one group of schedulers lie apart from those of another."""
@@ -134,7 +134,7 @@ class EtsTable:
         # in, with a word before it, two words before them, and room to begin at a cache line (erl_flxctr.c).
         array = self.record["counters.u.counters_ptr"]
         start, block = array + 2 * word, memory.word(array)
-        size = memory.word(block - word) & (1 << 8 * word - OFFSET_BITS[word]) - 1 & ~BLOCK_FLAGS
+        size = memory.word(block - word) & (1 << 8 * word - 1 - OFFSET_BITS[word]) - 1 & ~BLOCK_FLAGS
         lines = (size - 3 * word - CACHE_LINE) // CACHE_LINE
         if start % CACHE_LINE or not 0 < lines <= MAX_GROUPS + 1 or not block <= array <= block + CACHE_LINE:
             return None

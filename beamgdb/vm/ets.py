@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.vm.model import Vm
 from beamgdb.vm.schedulers import NORMAL
@@ -22,6 +23,9 @@ MAX_TABLES: Final = 1 << 20
 
 MAX_OBJECTS: Final = 1 << 30
 """Objects of one table that are followed."""
+
+MAX_HEIGHT: Final = 128
+"""Of a tree: an AVL tree of all memory is not as high."""
 
 MAX_SLOTS: Final = 1 << 31
 
@@ -165,7 +169,7 @@ class EtsTable:
         following, tuple_ = layout.offset("HashDbTerm", "next"), layout.offset("HashDbTerm", "dbterm.tpl")
         deleted = layout.field("HashDbTerm", "pseudo_deleted")
         buckets = layout.offset("segment", "buckets")
-        first, number, seen = 0, 0, 0
+        first, number = 0, 0
         while first < active:
             count = FIRST_SEGMENT if number == 0 else OTHER_SEGMENTS
             slots = memory.words(memory.word(segments + number * word) + buckets, count)
@@ -173,34 +177,28 @@ class EtsTable:
                 # The first slot of a segment stands where it would if the first segment were as large (`BUCKET`).
                 slots = slots[FIRST_SEGMENT:] + slots[:FIRST_SEGMENT]
             for at in slots[: active - first]:
-                mark, steps, room = 0, 0, 1
-                while at:
-                    if at == mark or seen >= MAX_OBJECTS:
-                        raise Unreadable(at, layout.size("HashDbTerm"))
-                    if steps == room:
-                        mark, room = at, 2 * room
-                    raw = memory.read(at + deleted.offset, deleted.width)
+                for term in chain(memory, at, following, MAX_OBJECTS):
+                    raw = memory.read(term + deleted.offset, deleted.width)
                     if not deleted.value(int.from_bytes(raw, memory.byteorder)):
-                        yield at + tuple_ | BOXED
-                    at, steps, seen = memory.word(at + following), steps + 1, seen + 1
+                        yield term + tuple_ | BOXED
             first, number = first + count, number + 1
 
     def _of_tree(self, root: int) -> Iterator[int]:
         memory, layout = self.vm.memory, self.vm.layout
         left, right = layout.offset("TreeDbTerm", "left"), layout.offset("TreeDbTerm", "right")
         tuple_ = layout.offset("TreeDbTerm", "dbterm.tpl")
-        path: list[int] = []
-        at, seen = root, 0
+        path: list[tuple[int, int]] = []
+        at, depth, seen = root, 0, 0
         while at or path:
             while at:
-                # An AVL tree of all memory is not as high; one that is damaged may be a circle.
-                if len(path) > 128 or seen >= MAX_OBJECTS:
+                # Where the tree is damaged it may lead in a circle, to the left or to the right.
+                if depth > MAX_HEIGHT or seen >= MAX_OBJECTS:
                     raise Unreadable(at, layout.size("TreeDbTerm"))
-                path.append(at)
-                at, seen = memory.word(at + left), seen + 1
-            at = path.pop()
+                path.append((at, depth))
+                at, depth, seen = memory.word(at + left), depth + 1, seen + 1
+            at, depth = path.pop()
             yield at + tuple_ | BOXED
-            at = memory.word(at + right)
+            at, depth = memory.word(at + right), depth + 1
 
     def _of_forest(self) -> Iterator[int]:
         memory, layout = self.vm.memory, self.vm.layout

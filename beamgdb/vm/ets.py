@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.vm.model import Vm
 from beamgdb.vm.schedulers import NORMAL
@@ -20,11 +21,11 @@ from jit.otp.tags import ATOM, BOXED, IMMED1_MASK, IMMED2_MASK, PID
 MAX_TABLES: Final = 1 << 20
 """Tables of one scheduler that are followed."""
 
-MAX_DEPTH: Final = 128
-"""Objects from the root of a tree to the furthest."""
-
 MAX_OBJECTS: Final = 1 << 30
 """Objects of one table that are followed."""
+
+MAX_HEIGHT: Final = 128
+"""Of a tree: an AVL tree of all memory is not as high."""
 
 MAX_SLOTS: Final = 1 << 31
 
@@ -49,9 +50,9 @@ MAX_GROUPS: Final = 256
 """Groups of schedulers that have counters of their own (`ERTS_MAX_FLXCTR_GROUPS`)."""
 
 BLOCK_FLAGS: Final = 7
-OFFSET_BITS: Final = {4: 9, 8: 23}
-"""Above the size of a block is where it lies in its carrier, in so many bits (erl_alloc_util, `MBC_ABLK_OFFSET_BITS`).
-"""
+OFFSET_BITS: Final = {4: 8, 8: 23}
+"""Of the word before a block the highest bit is a flag, and so many below it say where the block lies in its carrier;
+then comes its size (erl_alloc_util.h, `MBC_ABLK_OFFSET_BITS` and `MBC_ABLK_OFFSET_SHIFT`)."""
 
 CACHE_LINE: Final = 64
 """`ERTS_CACHE_LINE_SIZE`: counters of one group of schedulers lie apart from those of another."""
@@ -137,7 +138,7 @@ class EtsTable:
         # in, with a word before it, two words before them, and room to begin at a cache line (erl_flxctr.c).
         array = self.record["counters.u.counters_ptr"]
         start, block = array + 2 * word, memory.word(array)
-        size = memory.word(block - word) & (1 << 8 * word - OFFSET_BITS[word]) - 1 & ~BLOCK_FLAGS
+        size = memory.word(block - word) & (1 << 8 * word - 1 - OFFSET_BITS[word]) - 1 & ~BLOCK_FLAGS
         lines = (size - 3 * word - CACHE_LINE) // CACHE_LINE
         if start % CACHE_LINE or not 0 < lines <= MAX_GROUPS + 1 or not block <= array <= block + CACHE_LINE:
             return None
@@ -168,7 +169,7 @@ class EtsTable:
         following, tuple_ = layout.offset("HashDbTerm", "next"), layout.offset("HashDbTerm", "dbterm.tpl")
         deleted = layout.field("HashDbTerm", "pseudo_deleted")
         buckets = layout.offset("segment", "buckets")
-        first, number, seen = 0, 0, 0
+        first, number = 0, 0
         while first < active:
             count = FIRST_SEGMENT if number == 0 else OTHER_SEGMENTS
             slots = memory.words(memory.word(segments + number * word) + buckets, count)
@@ -176,29 +177,22 @@ class EtsTable:
                 # The first slot of a segment stands where it would if the first segment were as large (`BUCKET`).
                 slots = slots[FIRST_SEGMENT:] + slots[:FIRST_SEGMENT]
             for at in slots[: active - first]:
-                mark, steps, room = 0, 0, 1
-                while at:
-                    if at == mark or seen >= MAX_OBJECTS:
-                        raise Unreadable(at, layout.size("HashDbTerm"))
-                    if steps == room:
-                        mark, room = at, 2 * room
-                    raw = memory.read(at + deleted.offset, deleted.width)
+                for term in chain(memory, at, following, MAX_OBJECTS):
+                    raw = memory.read(term + deleted.offset, deleted.width)
                     if not deleted.value(int.from_bytes(raw, memory.byteorder)):
-                        yield at + tuple_ | BOXED
-                    at, steps, seen = memory.word(at + following), steps + 1, seen + 1
+                        yield term + tuple_ | BOXED
             first, number = first + count, number + 1
 
     def _of_tree(self, root: int) -> Iterator[int]:
         memory, layout = self.vm.memory, self.vm.layout
         left, right = layout.offset("TreeDbTerm", "left"), layout.offset("TreeDbTerm", "right")
         tuple_ = layout.offset("TreeDbTerm", "dbterm.tpl")
-        # Those to the left of which everything has been told, each with how many there are from the root to it.
         path: list[tuple[int, int]] = []
-        at, depth, seen = root, 1, 0
+        at, depth, seen = root, 0, 0
         while at or path:
             while at:
-                # An AVL tree of all memory is not as high; one that is damaged may be a circle.
-                if depth > MAX_DEPTH or seen >= MAX_OBJECTS:
+                # Where the tree is damaged it may lead in a circle, to the left or to the right.
+                if depth > MAX_HEIGHT or seen >= MAX_OBJECTS:
                     raise Unreadable(at, layout.size("TreeDbTerm"))
                 path.append((at, depth))
                 at, depth, seen = memory.word(at + left), depth + 1, seen + 1

@@ -2,7 +2,8 @@
 
 A term for such a binary is in the list of all that its heap, its fragment of a heap or its object of an ETS table owns
 outside. What is only a part of it refers to that term, and is in the same heap or fragment. So the lists of all owners
-lead to all holders; what is left of a binary's count belongs to C code, to code that is loaded, or to damage.
+lead to all holders; what is left of a binary's count belongs to C code, to literals, persistent terms and signals that
+are no messages, to objects that were deleted from a fixed table, or to damage.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.chain import chain
 from beamgdb.records.columns import Columns
-from beamgdb.records.linked import linked
 from beamgdb.records.record import Record
 from beamgdb.vm import signals
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Vm
 from jit.otp.features import BITS_NOT_BYTES
-from jit.otp.tags import BOXED, HEADER_MASK, HEADERS_IN_BITS, HEADERS_IN_BYTES, Kind
+from jit.otp.tags import BOXED, HEADER_MASK, HEADERS_IN_BITS, HEADERS_IN_BYTES, PRIMARY_MASK, Kind
 
 MAX_THINGS: Final = 1 << 24
 """Things in one list that are followed."""
@@ -60,7 +61,7 @@ class OffHeap:
         self._memory, self._layout = vm.memory, vm.layout
         in_bits = BITS_NOT_BYTES.of(vm.tags.release)
         self._thing = "BinRef" if in_bits else "ProcBin"
-        self._headers = {HEADERS_IN_BITS[Kind.BIN_REF] if in_bits else HEADERS_IN_BYTES[Kind.PROC_BIN]}
+        self._header = HEADERS_IN_BITS[Kind.BIN_REF] if in_bits else HEADERS_IN_BYTES[Kind.PROC_BIN]
         self._value = self._layout.offset(self._thing, "val")
         self._next = self._layout.offset("erl_off_heap_header", "next")
         self.damaged: list[Unreadable] = []
@@ -114,7 +115,7 @@ class OffHeap:
                 yield from self._of_message(signal.address)
         # Messages that have been received, and whose terms are in use until the next collection.
         following = self._layout.offset("ErtsMessageRef", "next")
-        for at in linked(self._memory, process["msg_frag"], following, MAX_FRAGMENTS):
+        for at in chain(self._memory, process["msg_frag"], following, MAX_FRAGMENTS):
             yield from self._of_message(at)
 
     def _of_message(self, address: int) -> Iterator[int]:
@@ -126,9 +127,9 @@ class OffHeap:
             yield from self._in_fragments(attached)
 
     def _in_fragments(self, address: int) -> Iterator[int]:
-        first, following = (self._layout.offset("ErlHeapFragment", name) for name in ("off_heap.first", "next"))
-        for at in linked(self._memory, address, following, MAX_FRAGMENTS):
-            yield from self._in_list(self._memory.word(at + first))
+        following = self._layout.offset("ErlHeapFragment", "next")
+        for at in chain(self._memory, address, following, MAX_FRAGMENTS):
+            yield from self._in_list(self._memory.word(at + self._layout.offset("ErlHeapFragment", "off_heap.first")))
 
     def _of_table(self, table: EtsTable) -> Iterator[int]:
         first = self._layout.offset("DbTerm", "tpl") - self._layout.offset("DbTerm", "first_oh")
@@ -137,9 +138,14 @@ class OffHeap:
 
     def _in_list(self, address: int) -> Iterator[int]:
         """The binaries of a list of things that own something outside of the heap."""
-        for at in linked(self._memory, address, self._next, MAX_THINGS):
-            if self._memory.word(at) & HEADER_MASK in self._headers:
-                yield self._memory.word(at + self._value)
+        memory = self._memory
+        for at in chain(memory, address, self._next, MAX_THINGS):
+            header = memory.word(at)
+            if header & PRIMARY_MASK == BOXED:
+                # A collection that is under way has copied it: there is its header.
+                header = memory.word(header - BOXED)
+            if header & HEADER_MASK == self._header:
+                yield memory.word(at + self._value)
 
     def use(self, address: int) -> BinaryUse:
         """The binary at an address, of which no holder is known yet. Raises `Unreadable`."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from beamgdb.records.linked import linked
+from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from jit.otp.tags import HEADER_MASK, SIGNAL_HEADER
 
@@ -20,8 +20,8 @@ MIDDLE: Final = "sig_qs.cont"
 OUTER: Final = "sig_inq.first"
 QUEUES: Final = (INNER, MIDDLE, OUTER)
 
-MAX_SIGNALS: Final = 1 << 24
-"""Signals of a queue that are followed: longer ones have been seen, but not much longer."""
+MAX_SIGNALS: Final = 1 << 27
+"""Signals of a queue that are followed: a bound on damage. Queues of tens of millions have been seen."""
 
 BUFFERS: Final = 64
 """Buffers for signals that come at once (`ERTS_PROC_SIG_INQ_BUFFERED_NR_OF_BUFFERS`)."""
@@ -66,5 +66,5 @@ def _chain(process: Record, address: int) -> Iterator[Signal]:
     memory, layout = process.memory, process.layout
     following = layout.offset("ErtsMessageRef", "next")
     tag = layout.offset("ErtsMessageRef", "m")
-    for at in linked(memory, address, following, MAX_SIGNALS):
+    for at in chain(memory, address, following, MAX_SIGNALS):
         yield Signal(at, memory.word(at + tag))

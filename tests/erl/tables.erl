@@ -7,7 +7,7 @@ start() ->
     Self = self(),
     Owner = spawn(fun() -> make(), Self ! made, receive never -> ok end end),
     receive made -> ok end,
-    [tell(Name) || Name <- ets:all(), ets:info(Name, owner) =:= Owner],
+    [tell(Name) || Name <- ets:all(), ets:info(Name, owner) =:= Owner, ets:info(Name, name) =/= scattered],
     ok.
 
 make() ->
@@ -25,6 +25,9 @@ make() ->
          {'a table', [set, public]}],
     [begin Table = ets:new(Name, Options), ets:insert(Table, Few), ets:insert(Table, Few) end || {Name, Options} <- Kinds],
     [ets:insert(Table, {1, another}) || Table <- [t_bag, t_duplicates]],
+    %% Enough that their counters lie all over a carrier of the allocator.
+    [ets:insert(ets:new(scattered, [public, {write_concurrency, true}, {decentralized_counters, true}]), {N})
+     || N <- lists:seq(1, 200)],
     ets:new(t_empty, [named_table]),
     ets:new(t_compressed, [named_table, public, compressed]),
     ets:insert(t_compressed, [{{key, N}, N, [N], atom, <<"text">>} || N <- lists:seq(1, 10)]),

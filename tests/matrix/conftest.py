@@ -16,7 +16,7 @@ from tests.harness.gdb import Gdb
 from tests.harness.targets import LOOKED_AT, TARGETS, Mode, Session, Target, on_core, session
 
 EVERYTHING = (
-    "terms:start(), words:start(), terms:printed(), busy:start(), population:start(), tables:start(), facts:print(), "
+    "terms:start(), words:start(), terms:printed(), busy:start(), population:start(), facts:print(), "
     "waiting:start(), stages:start()"
 )
 PAYLOAD = '[payload,"of",<<"round">>]'
@@ -114,10 +114,10 @@ def ebin_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Pat
 
 @contextmanager
 def stopped_in_c(
-    target: Target, mode: Mode, ebin: Path, expression: str, function: str, wait: float = PATIENCE
+    target: Target, mode: Mode, ebin: Path, expression: str, function: str, wait: float = PATIENCE, *flags: str
 ) -> Iterator[Session]:
     """A session whose node was stopped where a C function of a NIF is called."""
-    with session(target, mode, ebin, expression) as one:
+    with session(target, mode, ebin, expression, *flags) as one:
         one.gdb.cmd("set breakpoint pending on")
         one.gdb.cmd(f"tbreak -function {function}")
         stop = one.gdb.go("continue", timeout=wait)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.harness.gdb import one_line_error
-from tests.matrix.conftest import Scene
+from tests.harness.targets import TARGETS, Target
+from tests.matrix.conftest import PATIENCE, STAGE, Scene, stopped_in_c
 from tests.views.listed import table
 
 #: What ets:info/2 calls it, and the column.
 COLUMNS = {"name": "name", "type": "type", "protection": "protection", "size": "objects", "owner": "owner"}
+
+
+@pytest.fixture(scope="module", params=TARGETS, ids=str)
+def scene(request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path]) -> Iterator[Scene]:
+    """With two schedulers: where there is one, no table is made for concurrent writers."""
+    target: Target = request.param
+    start = "tables:start(), stages:start()"
+    with stopped_in_c(target, target.modes[0], ebin_for(target), start, STAGE, PATIENCE, "+S", "2:2") as one:
+        yield Scene(target, target.modes[0], one.gdb, one.said)
 
 
 def said(scene: Scene) -> dict[str, dict[str, list[str]]]:
@@ -35,6 +49,12 @@ def test_what_the_node_says_of_each(scene: Scene) -> None:
         for key, column in COLUMNS.items():
             assert str(row[column]) == facts[key][0], (facts, column)
         assert -(-row["memory"] // word) == int(facts["memory"][0]), facts
+
+
+def test_counters_wherever_they_lie(scene: Scene) -> None:
+    rows = json.loads(scene.gdb.cmd("beam-ets -json -where name=scattered"))
+    assert [row["objects"] for row in rows] == [1] * 200
+    assert len({row["memory"] for row in rows} - {None}) == 1
 
 
 def test_objects(scene: Scene) -> None:

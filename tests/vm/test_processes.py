@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beamgdb.records.record import Record
 from beamgdb.vm.backtrace import saved_arguments
 from beamgdb.vm.processes import Process, ProcessTable
 from jit.otp.code import MAX_ARG
@@ -34,11 +35,16 @@ def pid(number: int, serial: int = 0) -> int:
 
 def table(image: Image, numbers: dict[int, int]) -> ProcessTable:
     """A table of processes, number to serial."""
+    return ProcessTable(process_table(image, numbers, {}), TAGS)
+
+
+def process_table(image: Image, numbers: dict[int, int], fields: dict[str, int]) -> Record:
+    """The structure of a table of processes that have these fields."""
     slots = [0] * SLOTS
     slots[-1] = INVALID
     for number, serial in numbers.items():
-        slots[slot(number)] = process(image, {"common.id": pid(number, serial)}).address
-    record = image.struct(
+        slots[slot(number)] = process(image, {"common.id": pid(number, serial), **fields}).address
+    return image.struct(
         "ErtsPTab",
         {
             "r.o.tab": image.words(*slots), "r.o.max": SLOTS, "r.o.invalid_element": INVALID,
@@ -46,7 +52,6 @@ def table(image: Image, numbers: dict[int, int]) -> ProcessTable:
             "r.o.pix_cli_mask": PER_LINE - 1, "r.o.pix_cli_shift": 2, "vola.tile.count": len(numbers),
         },
     )  # fmt: skip
-    return ProcessTable(record, TAGS)
 
 
 def process(image: Image, fields: dict[str, int]) -> Process:

@@ -7,7 +7,6 @@ are `m:f/a` for a function, from where every caller comes by, `m:f/a entry` for 
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 from bisect import bisect_left
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
+from beamgdb.code import native_lines
 from beamgdb.code.jit_interface import CodeEntry
 from beamgdb.code.module import Line, Module, Range
 from beamgdb.memory import Memory, Unreadable
@@ -147,13 +147,12 @@ class NativeObject:
         return _text(self._read(names.offset + at, min(MAX_NAME, names.size - at)), 0)
 
     def _lines(self) -> list[Line]:
-        """The line table's rows, by address; none without what reads it."""
+        """The line table's rows, by address; none where it is damaged."""
         try:
-            # Not before it is needed: what reads ELF files takes time to load.
-            from beamgdb.code import native_lines
-        except ImportError:
+            table, names = self.section(".debug_line"), self.section(".debug_line_str")
+        except NoObject:
             return []
-        return native_lines.rows(io.BytesIO(self._read(0, self.entry.size)))
+        return native_lines.rows(table, names) if table and names else []
 
 
 def find(memory: Memory, entry: CodeEntry) -> NativeObject | None:

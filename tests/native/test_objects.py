@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from beamgdb.code import native_objects
 from beamgdb.code.jit_interface import CodeEntry
@@ -22,6 +24,7 @@ from jit.erts.arm32.runtime import StockErts
 from jit.erts.layout import RELEASES
 from jit.otp.native_abi import OPERATIONS_SECTION
 from tests.codegen.native_node import erlc
+from tests.harness.gdb import REPOSITORY
 from tests.native.conftest import HERE, line
 
 FILE_AT = 0x10000
@@ -56,6 +59,26 @@ def test_functions_and_lines(plain: Path) -> None:
     lines = [(file, number) for _, file, number in ranges["shop:priced/2"].lines]
     told = [line("priced(What, Amount) ->"), line("Given = deliver"), line("Given * 2")]
     assert list(dict.fromkeys(lines)) == [("shop.erl", number) for number in told]
+
+
+@pytest.mark.parametrize("source", ["tests/native/shop.erl", "tests/erl/terms.erl", "demo/shop.erl"])
+def test_lines_are_those_that_pyelftools_reads(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But without it: that of Debian 11 reads no DWARF 5."""
+    _, raw = compiled(erlc(REPOSITORY / source, tmp_path))
+    dwarf = ELFFile(BytesIO(raw)).get_dwarf_info(relocate_dwarf_sections=False)
+    programs = [dwarf.line_program_for_CU(unit) for unit in dwarf.iter_CUs()]
+    told = {
+        (one.state.address, program["file_entry"][one.state.file].name.decode().rpartition("/")[2], one.state.line)
+        for program in programs if program for one in program.get_entries()
+        if one.state and one.state.is_stmt and not one.state.end_sequence
+    }  # fmt: skip
+    monkeypatch.delattr(ELFFile, "get_dwarf_info")
+    found = native_objects.find(*in_memory(raw))
+    assert found is not None
+    assert {row for one in found.module.ranges for row in one.lines} == told
+    assert len(told) > 10
 
 
 def test_code_by_address(plain: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from beamgdb.memory import Unreadable
@@ -119,7 +119,7 @@ def report(
         tuple(collecting), tuple(exiting), unreadable, (),
     )  # fmt: skip
     suspects = tuple(_suspects(why, node, process))
-    return Why(**{**vars(why), "suspects": suspects})
+    return replace(why, suspects=suspects)
 
 
 def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, noted: Noted) -> None:

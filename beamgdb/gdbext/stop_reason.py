@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import PurePosixPath
 
 import gdb
 
@@ -14,16 +13,6 @@ from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
 from beamgdb.views.why import AT_ADDRESS, CFrameRow, Stop
 
-OF_SYSTEM = (
-    "libc", "libpthread", "libm", "libdl", "librt", "ld", "libstdc++", "libgcc_s", "libtinfo",
-    "libncurses", "libz", "libsctp", "libsystemd", "linux-vdso", "libzstd", "liblzma", "liblz4", "libcap", "libgcrypt",
-    "libgpg-error",
-)  # fmt: skip
-"""Libraries that a beam.smp is linked with, by their names before `.so` and a version."""
-
-LOADERS = ("ld-linux", "ld-musl")
-"""With what the names of dynamic linkers begin; the processor follows."""
-
 
 def stop() -> Stop:
     """Of the selected thread."""
@@ -31,12 +20,6 @@ def stop() -> Stop:
     name, address = _signal(thread)
     row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
     return Stop(name, address, row, tuple(_frames()))
-
-
-def is_of_system(library: str) -> bool:
-    """Whether a library is C's own or the system's."""
-    name = PurePosixPath(library).name.partition(".so")[0]
-    return name in OF_SYSTEM or name.rstrip("-0123456789.") in OF_SYSTEM or name.startswith(LOADERS)
 
 
 def _signal(thread: gdb.InferiorThread | None) -> tuple[str | None, int | None]:

@@ -9,8 +9,7 @@ from typing import TypeVar
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import unquoted
-from beamgdb.views.listing import Column
-from beamgdb.views.process_list import damaged_lines
+from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.process_named import Evaluate
 from beamgdb.views.terms import Terms
 from beamgdb.views.typed import brief

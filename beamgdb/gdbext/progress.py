@@ -15,7 +15,7 @@ STEP_SECONDS = 0.5
 
 
 class ProgressLine:
-    """`with ProgressLine("processes", 10042) as progress: ... progress.advance()`."""
+    """`with ProgressLine("processes", 10042) as progress: ... progress.advance()`; 0 where nobody knows how many."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what = what
@@ -35,7 +35,8 @@ class ProgressLine:
             self._next = now + STEP_SECONDS
             if sys.__stderr__ is not None and sys.__stderr__.isatty():
                 self._shown = True
-                gdb.write(f"\r{self._done} of {self._total} {self._what}", gdb.STDERR)
+                of_all = f" of {self._total}" if self._total else ""
+                gdb.write(f"\r{self._done}{of_all} {self._what}", gdb.STDERR)
                 gdb.flush(gdb.STDERR)
 
     def __exit__(

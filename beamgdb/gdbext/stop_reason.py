@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import PurePosixPath
 
 import gdb
 
@@ -14,31 +13,21 @@ from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
 from beamgdb.views.why import AT_ADDRESS, CFrameRow, Stop
 
-OF_SYSTEM = (
-    "libc", "libpthread", "libm", "libdl", "librt", "ld", "ld-linux", "libstdc++", "libgcc_s", "libtinfo",
-    "libncurses", "libz", "libsctp", "libsystemd", "linux-vdso", "libzstd", "liblzma", "liblz4", "libcap", "libgcrypt",
-    "libgpg-error",
-)  # fmt: skip
-"""Libraries that a beam.smp is linked with, by their names before `.so` and a version."""
-
 
 def stop() -> Stop:
     """Of the selected thread."""
-    name, address = _signal()
     thread = gdb.selected_thread()
+    name, address = _signal(thread)
     row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
     return Stop(name, address, row, tuple(_frames()))
 
 
-def is_of_system(library: str) -> bool:
-    """Whether a library is C's own or the system's."""
-    name = PurePosixPath(library).name.partition(".so")[0]
-    return name in OF_SYSTEM or name.rstrip("-0123456789.") in OF_SYSTEM
-
-
-def _signal() -> tuple[str | None, int | None]:
-    """The name of the signal and the address that it was for, as far as they are known."""
-    number = _evaluated("$_siginfo.si_signo") or _evaluated("$_exitsignal")
+def _signal(thread: gdb.InferiorThread | None) -> tuple[str | None, int | None]:
+    """The name of the signal that came in a thread and the address that it was for, as far as they are known."""
+    number = _evaluated("$_siginfo.si_signo")
+    if not number and (thread is None or thread.num == 1):
+        # What the program died of: that came in the thread that GDB makes the first one of a core file.
+        number = _evaluated("$_exitsignal")
     try:
         name = signal.Signals(number).name if number else None
     except ValueError:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column
-from beamgdb.views.process_list import damaged_lines
+from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.vm.off_heap import BinaryUse, OffHeap
 
 

@@ -9,8 +9,7 @@ from typing import TypeVar
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import unquoted
-from beamgdb.views.listing import Column
-from beamgdb.views.process_list import damaged_lines
+from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.process_named import Evaluate
 from beamgdb.views.terms import Terms
 from beamgdb.views.typed import brief
@@ -75,12 +74,13 @@ def find(node: Node, text: str, evaluate: Evaluate) -> EtsTable:
     """The table that a user means: by its name, its identifier (`#Ref<...>`), or the address of its structure. Raises
     `Unavailable`."""
     tables = [one for one in EtsTables(node) if isinstance(one, EtsTable)]
+    reference = _known(EtsTable.reference)
     if _REFERENCE.fullmatch(text):
-        found = [one for one in tables if one.reference() == text]
+        found = [one for one in tables if reference(one) == text]
     else:
         found = [one for one in tables if node.atoms.name(one.name >> IMMED2_BITS) == unquoted(text)]
     if len(found) > 1:
-        identifiers = ", ".join(one.reference() or hex(one.address) for one in found[:3])
+        identifiers = ", ".join(reference(one) or hex(one.address) for one in found[:3])
         more = ", ..." if len(found) > 3 else ""
         raise Unavailable(f"{len(found)} tables are called {brief(text)}: {identifiers}{more}")
     if found:

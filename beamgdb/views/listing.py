@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar, Union
 
+from beamgdb.memory import Unreadable
 from beamgdb.views.styler import COLUMNS, Styler
 from beamgdb.views.typed import brief, shortened
 
 LIMIT: Final = 1000
 """Lines of text, unless more are asked for."""
+
+MAX_DAMAGED: Final = 20
+"""Damages that are told one by one."""
 
 MEASURED: Final = 1000
 """Rows whose texts say how wide columns are; later ones that are wider move what follows."""
@@ -190,6 +194,14 @@ def lines(
     yield styler.heading(line([column.heading for column in shown]))
     yield from map(line, first)
     yield from map(line, rows)
+
+
+def damaged_lines(found: Sequence[Unreadable]) -> Iterator[str]:
+    """What is said of memory in which there should be something to list, or what leads to it."""
+    for one in found[:MAX_DAMAGED]:
+        yield f"(missing: what lies at {one.address:#x}, {one.size} bytes, cannot be read, or is damaged)"
+    if len(found) > MAX_DAMAGED:
+        yield f"(and so for {len(found) - MAX_DAMAGED} others)"
 
 
 def _fit(columns: Sequence[Column[Item]], widths: list[int], width: int) -> None:

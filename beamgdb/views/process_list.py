@@ -71,15 +71,3 @@ class ProcessColumns:
     def _parent(self, noted: Noted) -> str | None:
         is_pid = noted.parent is not None and noted.parent & IMMED1_MASK == PID
         return self._node.term(noted.parent) if is_pid and noted.parent else None
-
-
-MAX_DAMAGED = 20
-"""Damages that are told one by one."""
-
-
-def damaged_lines(found: Sequence[Unreadable]) -> Iterator[str]:
-    """What is said of processes, and parts of the process table, of which nothing can be shown."""
-    for one in found[:MAX_DAMAGED]:
-        yield f"(missing: what lies at {one.address:#x}, {one.size} bytes, cannot be read, or is no process)"
-    if len(found) > MAX_DAMAGED:
-        yield f"(and so for {len(found) - MAX_DAMAGED} others)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from beamgdb.node import Node
@@ -28,16 +28,14 @@ class WaitRow:
 class WaitColumns:
     """What is shown of each call, and who waits in circles."""
 
-    def __init__(self, node: Node, advance: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
         self._list = ProcessList(node)
-        self._advance = advance
         self.cycles: list[list[str]] = []
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
-        table = self._node.processes
-        found = list(waits.waits(self._node, table, self._advance))
+        found = list(waits.waits(self._node, self._node.processes))
         wanted = {one.waiter for one in found} | {one.target for one in found}
         known: dict[str, Noted] = {}
         names: dict[str, str] = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Final
 
 from beamgdb.memory import Unreadable
@@ -31,6 +32,16 @@ NEARLY_FULL: Final = 0.9
 
 FATAL: Final = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
 AT_ADDRESS: Final = FATAL[:2]
+
+OF_SYSTEM: Final = (
+    "libc", "libpthread", "libm", "libdl", "librt", "ld", "libstdc++", "libgcc_s", "libtinfo",
+    "libncurses", "libz", "libsctp", "libsystemd", "linux-vdso", "libzstd", "liblzma", "liblz4", "libcap", "libgcrypt",
+    "libgpg-error",
+)  # fmt: skip
+"""Libraries that a beam.smp is linked with, by their names before `.so` and a version."""
+
+LOADERS: Final = ("ld-linux", "ld-musl")
+"""With what the names of dynamic linkers begin; the processor follows."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +100,14 @@ class Why:
     suspects: tuple[str, ...]
 
 
-def report(
-    node: Node, stop: Stop, process: Process | None, is_of_system: Callable[[str], bool], advance: Callable[[], None]
-) -> Why:
-    """All that can be told; `process` is the one that the thread works for. `is_of_system`: whether a library is C's
-    own or the system's, and not that of a NIF or driver."""
+def is_of_system(library: str) -> bool:
+    """Whether a library is C's own or the system's, and not that of a NIF or driver."""
+    name = PurePosixPath(library).name.partition(".so")[0]
+    return name in OF_SYSTEM or name.rstrip("-0123456789.") in OF_SYSTEM or name.startswith(LOADERS)
+
+
+def report(node: Node, stop: Stop, process: Process | None, advance: Callable[[], None]) -> Why:
+    """All that can be told; `process` is the one that the thread works for."""
     found = ProcessList(node)
     largest: list[tuple[int, int, Noted]] = []
     queues: list[tuple[int, int, Noted]] = []
@@ -119,7 +133,7 @@ def report(
         tuple(collecting), tuple(exiting), unreadable, (),
     )  # fmt: skip
     suspects = tuple(_suspects(why, node, process))
-    return Why(**{**vars(why), "suspects": suspects})
+    return replace(why, suspects=suspects)
 
 
 def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, noted: Noted) -> None:

@@ -7,7 +7,7 @@ does so. So the reference leads to the monitor, and that to who is waited for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,11 +31,10 @@ class Wait:
     process: Process
 
 
-def waits(vm: Vm, processes: Iterable[Process], advance: Callable[[], None] = lambda: None) -> Iterator[Wait]:
+def waits(vm: Vm, processes: Iterable[Process]) -> Iterator[Wait]:
     """All calls in flight of these processes."""
     links = MonitorLinks(vm.tags.release)
     for process in processes:
-        advance()
         try:
             if process.status() == "waiting" and process.record["common.u.alive.monitors"]:
                 yield from _of(vm, links, process)

@@ -55,12 +55,12 @@ STATE_FLAGS: Final = {
 """What is shown of `Process.state` beside the status, where that is the same in 25, 27 and 29."""
 
 _PRIORITIES: Final = ("max", "high", "normal", "low")
-_USER_PRIORITY_SHIFT: Final = 2
+ERTS_PSFLGS_USR_PRIO_OFFSET: Final = 2
 
 
 def priority(state: int) -> str:
     """The priority of a process, as process_flag/2 calls it, of the word of its state."""
-    return _PRIORITIES[state >> _USER_PRIORITY_SHIFT & 3]
+    return _PRIORITIES[state >> ERTS_PSFLGS_USR_PRIO_OFFSET & 3]
 
 
 # erl_trace.h, erl_process.h: trace flags of a process

@@ -61,3 +61,17 @@ def test_why(dead: Gdb) -> None:
         assert (told["stop"]["signal"], told["stop"]["address"]) == ("SIGSEGV", 0)
         called = r"(, called as crash:read_null/1,)?"
         assert re.match(rf"\S+/crash_nif\.so: C code in it{called} ran when ", told["suspects"][0])
+
+
+def test_why_from_a_thread_that_did_not_die(dead: Gdb) -> None:
+    """The signal is not told as if it had come there. Of cores that the kernel writes GDB sets `$_exitsignal`, for all
+    threads; only the first has a `$_siginfo`."""
+    threads = dead.cmd("info threads")
+    (first,), other = re.findall(r"^\* +(\d+)", threads, re.M), re.findall(r"^  +(\d+)", threads, re.M)
+    dead.cmd("set $_exitsignal = 11")
+    dead.cmd(f"thread {other[0]}")
+    heading = dead.cmd("beam-why").splitlines()[0]
+    dead.cmd("set $_exitsignal = $_")
+    dead.cmd(f"thread {first}")
+    assert f"in thread {other[0]}" in heading
+    assert "SIGSEGV" not in heading

@@ -26,7 +26,7 @@ class BeamBinaries(ListCommand[BinaryUse]):
     Each with the address of its Binary structure, its size in bytes, the number of references that it counts, how many
     of these were found, and the processes and ETS tables that have them: on their heaps, in messages that wait for
     them, or in objects. A part of a binary, however small, keeps the whole. References that are not found are those of
-    C code, of loaded code, or of a process whose memory is damaged.
+    C code, literals, persistent terms, signals that are no messages, or of what is damaged.
 
     -where holders~<0.80.0> shows those of one process. -where, -sort, -reverse, -limit and -json are as in `beam-ps`;
     the largest come first.

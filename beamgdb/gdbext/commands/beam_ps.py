@@ -9,7 +9,7 @@ from beamgdb.gdbext import term_printing
 from beamgdb.gdbext.commands.list_command import List, ListCommand
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
-from beamgdb.views import process_list
+from beamgdb.views import listing
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.vm.process_list import Noted
 
@@ -20,7 +20,7 @@ class _Processes(List[Noted]):
         self._shown = shown
 
     def notes(self) -> Iterator[str]:
-        return process_list.damaged_lines(self._shown.damaged)
+        return listing.damaged_lines(self._shown.damaged)
 
 
 class BeamPs(ListCommand[Noted]):

@@ -33,7 +33,7 @@ class BeamWhy(Command):
         running = Running(node)
         process, stop = running.selected(), stop_reason.stop()
         with ProgressLine("processes", node.processes.count()) as progress:
-            found = why.report(node, stop, process, stop_reason.is_of_system, progress.advance)
+            found = why.report(node, stop, process, progress.advance)
         if arguments.json:
             told = {**asdict(found), "process": node.term(process.id) if process is not None else None}
             gdb.write(json.dumps(told) + "\n")

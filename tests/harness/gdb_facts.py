@@ -6,7 +6,9 @@ from typing import Final, Literal
 
 from tests.harness.gdb import installed_version
 
-Fact = Literal["closes quotes", "finds the program of a core", "names no condition that waits", "steps on to a statement"]
+Fact = Literal[
+    "closes quotes", "finds the program of a core", "names no condition that waits", "steps on to a statement"
+]  # fmt: skip
 
 #: The first version of which it is true.
 SINCE: Final[dict[Fact, int]] = {

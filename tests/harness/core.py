@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import NoteSegment
 
 from tests.harness.erl import Node
 from tests.harness.gdb import Gdb, batch
@@ -41,6 +42,17 @@ def _page(memory: BinaryIO, address: int) -> bytes:
         return memory.read(PAGE)
     except (OSError, OverflowError):
         return bytes(PAGE)
+
+
+def thread_that_died(path: Path) -> int:
+    """GDB's number of the thread whose signal ended the process: it numbers them as the core has them, and selects the
+    first. The kernel writes that thread first; qemu 7 does too, and 10 writes them as they were started, but says
+    of that one alone which signal it got (`pr_cursig` of `struct elf_prstatus`, behind three words)."""
+    with path.open("rb") as core:
+        notes = [note for one in ELFFile(core).iter_segments() if isinstance(one, NoteSegment)
+                 for note in one.iter_notes()]  # fmt: skip
+    statuses = [note["n_descdata"] for note in notes if note["n_type"] == "NT_PRSTATUS"]
+    return next((number for number, one in enumerate(statuses, 1) if any(one[12:14])), 1)
 
 
 def dump_core(node: Node, path: Path, gdb: str = "gdb") -> Path:

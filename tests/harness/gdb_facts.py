@@ -6,7 +6,9 @@ from typing import Final, Literal
 
 from tests.harness.gdb import installed_version
 
-Fact = Literal["closes quotes", "finds the program of a core", "names no condition that waits"]
+Fact = Literal[
+    "closes quotes", "finds the program of a core", "names no condition that waits", "steps on to a statement"
+]  # fmt: skip
 
 #: The first version of which it is true.
 SINCE: Final[dict[Fact, int]] = {
@@ -16,6 +18,9 @@ SINCE: Final[dict[Fact, int]] = {
     "finds the program of a core": 16,
     # "Breakpoint 1 (NAME) pending." was "Breakpoint 1 (NAME if CONDITION) pending."
     "names no condition that waits": 16,
+    # `next` ends at the first statement of another line, also where a jump leads to code before it that is of that line
+    # but begins none; GDB 10 goes on there to the line after.
+    "steps on to a statement": 13,
 }
 
 

@@ -24,7 +24,7 @@ from jit.otp.layouts.layout import load_table
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
 from tests.harness import builds
-from tests.harness.core import write_core
+from tests.harness.core import thread_that_died, write_core
 from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, installed_release, running
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
@@ -218,10 +218,11 @@ def _native(
 
 @contextmanager
 def on_core(target: Target, core: Path, ebin: Path) -> Iterator[Gdb]:
-    """GDB with a core file of the target, which ran the modules of the folder `ebin`."""
+    """GDB with a core file of the target, which ran the modules of the folder `ebin`, in the thread that died."""
     with Gdb(*target.sandbox.gdb_settings(ebin), str(target.sandbox.beam), str(core)) as gdb:
         # GDB/MI has no prompt: it is the first command of the extension that moves the program in a core by qemu.
         gdb.cmd("beam-info")
+        gdb.cmd(f"thread {thread_that_died(core)}")
         yield gdb
 
 

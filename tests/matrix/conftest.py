@@ -148,13 +148,9 @@ def scene_session(
 def scene(scene_session: Scene) -> Scene:
     """The scene, wherever the test before has left it, back in the NIF."""
     gdb = scene_session.gdb
-    if scene_session.mode == "core":
-        # GDB makes the thread that was selected, or that died, the first one.
-        gdb.cmd("thread 1")
-    else:
-        number = re.search(rf"^[* ] +(\d+) .* {STAGE} \(", gdb.cmd("info threads"), re.M)
-        assert number
-        gdb.cmd(f"thread {number[1]}")
+    number = re.search(rf"^[* ] +(\d+) .* {STAGE} \(", gdb.cmd("info threads"), re.M)
+    assert number
+    gdb.cmd(f"thread {number[1]}")
     gdb.cmd("frame 0")
     return scene_session
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.gdb.stages import functions, read_frames
 from tests.harness.gdb import Gdb
+from tests.harness.gdb_facts import is_true
 from tests.matrix.conftest import PATIENCE, erlang_only, resume, step, stop_at
 from tests.native.conftest import line
 
@@ -51,7 +52,9 @@ def test_gdb_steps(gdb: Gdb) -> None:
     assert go(gdb, "step") == ("shop:priced/2", line("priced(What, Amount) ->"))
     assert go(gdb, "step") == ("shop:priced/2", line("Given = deliver"))
     assert go(gdb, "finish") == ("shop:total/3", line("total(What, Rest"))
-    assert go(gdb, "next") == ("shop:total/3", line("total(What, [Amount"))
+    # The call of itself leads to what only native callers run, which is of the first line, and no statement.
+    again = "total(What, [Amount" if is_true("steps on to a statement") else "Price = priced"
+    assert go(gdb, "next") == ("shop:total/3", line(again))
 
 
 def test_each_call_is_one_hit(gdb: Gdb) -> None:

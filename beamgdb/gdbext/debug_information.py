@@ -108,6 +108,10 @@ def _foreign(objfile: gdb.Objfile) -> str | None:
         return None
     theirs, ours = objfile.build_id, _program_build_id()
     advice = "for another build there is `set beam-layout-from`"
+    path = program_file.name()
+    if path is not None and all(one.filename != path for one in gdb.objfiles()):
+        # `symbol-file` puts its symbols, too, in the place of the program's.
+        advice += f", and `symbol-file {path}` for the program's own symbols again"
     if theirs is None or ours is None:
         return f"{'it' if theirs is None else 'the program'} has no build id, so it may be of another build; {advice}"
     return None if theirs == ours else f"it is of another build than the program; {advice}"

@@ -182,7 +182,10 @@ def _location(match: re.Match[str], code: LoadedCode) -> BreakpointLocation:
     known = sorted(name for name in names if name.startswith(head) and name[len(head) :].isdecimal())
     if len(known) == 1:
         return FunctionLocation(module, known[0])
-    raise BadLocation(f"{head[:-1]} is there as {', '.join(known)}" if known else f"which arity has {head[:-1]}?")
+    # It is answered in the syntax of the question.
+    shown = [next(elixir_quoting.spellings(name), name) if "elixir" in parts else name for name in (f"{head}0", *known)]
+    function = shown[0][:-2]
+    raise BadLocation(f"{function} is there as {', '.join(shown[1:])}" if known else f"which arity has {function}?")
 
 
 def _number(digits: str, what: str, most: int) -> int:

@@ -150,6 +150,9 @@ def test_it_is_given_by_hand(patched: Patched, tmp_path: Path, command: str) -> 
             assert (f"beamgdb: layouts: debug information of {file}\n" in said) == is_used
             assert (f"the debug information of {file} is not used: it has no build id" in said) != is_used
             assert ("proved on this target\n" in said) != is_used
+            # What `symbol-file` has taken away is had again by it.
+            again = f", and `symbol-file {patched.beam}` for the program's own symbols again\n"
+            assert (again in said) == (command == "symbol-file" and not is_used)
         assert_works(gdb, rf"debug information of {patched.debug}$")
 
 

@@ -145,6 +145,10 @@ def test_terms_in_elixir(gdb: Gdb) -> None:
 def test_what_is_not_there(gdb: Gdb) -> None:
     message = one_line_error(gdb, "beam-break ShopWeb.Cart.ad!/2")
     assert message.startswith("the module ShopWeb.Cart has no function ShopWeb.Cart.ad!/2; is it ShopWeb.Cart.add!/2,")
+    assert "which arity has ShopWeb.Cart.ad!?" in one_line_error(gdb, "beam-break ShopWeb.Cart.ad!")
+    assert "which arity has :lists.ma?" in one_line_error(gdb, "beam-break :lists.ma")
+    for name in ("ShopWeb.Cart.module_info", ":lists.module_info"):
+        assert f"{name} is there as {name}/0, {name}/1" in one_line_error(gdb, f"beam-break {name}")
 
 
 def test_lines_of_a_module_that_is_not_loaded(shop: Shop, gdb: Gdb) -> None:

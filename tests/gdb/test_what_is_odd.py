@@ -46,6 +46,23 @@ def test_where_a_process_is_that_runs(gdb: Gdb) -> None:
     assert queues["'Elixir.Server'"] == WORK
 
 
+def test_names_are_cut_where_the_terminal_is_narrow(gdb: Gdb) -> None:
+    long = "erts_literal_area_collector:msg_loop/4"
+    lists = [gdb.cmd("beam-ps")]
+    for width in (80, 200):
+        gdb.cmd(f"set width {width}")
+        lists.append(gdb.cmd("beam-ps"))
+    gdb.cmd("set width 0")
+    assert [long in text for text in lists] == [True, False, True]
+
+
+@pytest.mark.parametrize(("command", "said"), [("-where name=nobody", "(none)"), ("-limit 0", " more processes")])
+def test_an_empty_list_says_so(gdb: Gdb, command: str, said: str) -> None:
+    heading, note = gdb.cmd(f"beam-ps {command}").splitlines()
+    assert heading.startswith("PID ")
+    assert said in note
+
+
 def _array(text: str) -> str:
     """Without the notes that follow."""
     return text[: text.rindex("]") + 1]

@@ -63,6 +63,15 @@ def test_an_empty_list_says_so(gdb: Gdb, command: str, said: str) -> None:
     assert said in note
 
 
+@pytest.mark.parametrize("spelt", ["Server", "Elixir.Server", "'Elixir.Server'"])
+def test_a_process_by_a_name_of_elixir(gdb: Gdb, spelt: str) -> None:
+    heading = gdb.cmd(f"beam-process {spelt}").splitlines()[0]
+    assert " 'Elixir.Server', spawned as " in heading
+    assert gdb.cmd(f"beam-bt {spelt}").startswith(heading)
+    assert "no process is registered" not in gdb.cmd(f"beam-break -process {spelt} Overdue.start/0")
+    gdb.cmd("delete")
+
+
 def _array(text: str) -> str:
     """Without the notes that follow."""
     return text[: text.rindex("]") + 1]

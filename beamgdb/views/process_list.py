@@ -42,8 +42,8 @@ class ProcessColumns:
             Column("status", str, known.status, "STATUS"),
             Column("name", str, known.registered_name),
             Column("spawned", str, self._spawned),
-            Column("called", str, self._called, "NAME OR FIRST FUNCTION"),
-            Column("current", str, self._current, "CURRENT FUNCTION"),
+            Column("called", str, self.called, "NAME OR FIRST FUNCTION"),
+            Column("current", str, self.current, "CURRENT FUNCTION"),
             Column("reductions", int, lambda one: one.reds),
             Column("parent", str, self._parent),
             Column("address", int, lambda one: one.address),
@@ -53,11 +53,12 @@ class ProcessColumns:
         call = self.list.initial_call(noted)
         return self._syntax.function(call) if call else None
 
-    def _called(self, noted: Noted) -> str | None:
+    def called(self, noted: Noted) -> str | None:
+        """The name that it is registered under, else the function that it was spawned with."""
         return self.list.registered_name(noted) or self._spawned(noted)
 
-    def _current(self, noted: Noted) -> str | None:
-        """Of a process that runs its thread knows it, not the VM."""
+    def current(self, noted: Noted) -> str | None:
+        """The function in which it is. Of a process that runs its thread knows it, not the VM."""
         process = self.list.process(noted)
         if self.list.status(noted) == "running" and self._threads.in_erlang(process):
             try:

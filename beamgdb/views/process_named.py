@@ -8,6 +8,7 @@ from typing import Optional
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
+from beamgdb.terms import elixir_quoting
 from beamgdb.terms.quoting import unquoted
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
@@ -18,6 +19,9 @@ _PID = re.compile(r"<?(?:0\.)?([0-9]+)\.([0-9]+)>?")
 _LIKE_A_PID = re.compile(r"<.*>|[0-9]+(?:\.[0-9]+)+")
 _LIKE_AN_ADDRESS = re.compile(r"[0-9$(*&]")
 """How no name begins that is not quoted."""
+
+ELIXIR = "Elixir."
+"""How atoms begin that Elixir writes without that, as aliases."""
 
 Evaluate = Callable[[str], Optional[int]]
 """The word that an expression of the debugger has for its value, None where it has none."""
@@ -42,7 +46,7 @@ def find(node: Node, text: str, evaluate: Evaluate) -> Process:
     if is_pid(text):
         return _with_pid(node, text)
     name_of(text)
-    return _registered(node, text) or _at_address(node, text, evaluate)
+    return _registered(node, text) or _of_elixir(node, text) or _at_address(node, text, evaluate)
 
 
 def to_come(node: Node, text: str, evaluate: Evaluate) -> tuple[str, str]:
@@ -54,6 +58,8 @@ def to_come(node: Node, text: str, evaluate: Evaluate) -> tuple[str, str]:
     name = name_of(text)
     if _registered(node, text):
         return name, ""
+    if _of_elixir(node, text):
+        return f"{ELIXIR}{name}", ""
     if _LIKE_AN_ADDRESS.match(text):
         return node.term(_at_address(node, text, evaluate).id), ""
     return name, f"no process is registered as {brief(name)} now"
@@ -87,6 +93,12 @@ def _with_pid(node: Node, text: str) -> Process:
 def _registered(node: Node, text: str) -> Process | None:
     name = unquoted(text)
     return next((process for process, word in node.processes.named() if _text(node, word) == name), None)
+
+
+def _of_elixir(node: Node, text: str) -> Process | None:
+    """The process whose name Elixir writes so: ShopWeb.Server is the atom 'Elixir.ShopWeb.Server'."""
+    name = ELIXIR + text
+    return _registered(node, name) if elixir_quoting.is_alias(name) else None
 
 
 def _name(node: Node, process: Process) -> str | None:

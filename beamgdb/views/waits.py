@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from beamgdb.node import Node
 from beamgdb.views.listing import Column
+from beamgdb.views.process_list import ProcessColumns
 from beamgdb.vm import waits
-from beamgdb.vm.process_list import Noted, ProcessList
+from beamgdb.vm.process_list import Noted
+from beamgdb.vm.processes import Process
 from jit.otp.tags import ATOM, IMMED2_MASK
 
 
@@ -28,14 +30,16 @@ class WaitRow:
 class WaitColumns:
     """What is shown of each call, and who waits in circles."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, shown: ProcessColumns) -> None:
+        """`shown` tells what processes are called, and where they are."""
         self._node = node
-        self._list = ProcessList(node)
+        self._shown = shown
+        self._list = shown.list
         self.cycles: list[list[str]] = []
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
-        found = list(waits.waits(self._node, self._node.processes))
+        found = list(waits.waits(self._node, self._candidates()))
         wanted = {one.waiter for one in found} | {one.target for one in found}
         known: dict[str, Noted] = {}
         names: dict[str, str] = {}
@@ -59,20 +63,24 @@ class WaitColumns:
         self.cycles = waits.cycles(edges)
         yield from rows
 
+    def _candidates(self) -> Iterator[Process]:
+        """Those that may wait for an answer: what the VM notes of each is read faster than its stack."""
+        for noted in self._list:
+            # (Where it is not known whether there are monitors, that is told when they are asked for.)
+            if isinstance(noted, Noted) and noted.monitors != 0 and self._list.status(noted) == "waiting":
+                yield self._list.process(noted)
+
     def _row(self, waiter: str, target: str, known: dict[str, Noted]) -> WaitRow:
         mine, other = known.get(waiter), known.get(target)
         return WaitRow(
             waiter,
-            self._called(mine) if mine else None,
+            self._shown.called(mine) if mine else None,
             target,
-            self._called(other) if other else None,
+            self._shown.called(other) if other else None,
             self._list.status(other) if other else None,
-            self._list.current_call(other) if other else None,
+            self._shown.current(other) if other else None,
             self._list.queue_length(other) if other else None,
         )
-
-    def _called(self, noted: Noted) -> str | None:
-        return self._list.registered_name(noted) or self._list.initial_call(noted)
 
     @property
     def columns(self) -> Sequence[Column[WaitRow]]:
@@ -89,4 +97,9 @@ class WaitColumns:
     def notes(self) -> Iterator[str]:
         """Deadlocks."""
         for cycle in self.cycles:
-            yield f"Deadlock: {' waits for '.join([*cycle, cycle[0]])}"
+            yield f"Deadlock: {circle(cycle)}"
+
+
+def circle(cycle: Sequence[str]) -> str:
+    """Who waits for whom in a circle of pids."""
+    return " waits for ".join([*cycle, cycle[0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -11,12 +12,14 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views import stack
+from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
 from beamgdb.views.threads import ThreadRow, Threads
+from beamgdb.views.waits import WaitColumns, circle
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
-from beamgdb.vm.process_list import Noted, ProcessList
+from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
 
 MOST: Final = 5
@@ -30,8 +33,15 @@ LONG_QUEUE: Final = 10_000
 
 NEARLY_FULL: Final = 0.9
 
+NO_SUSPECTS: Final = (
+    f"No suspects: no crash in C code that is seen, no deadlock, no queue of {LONG_QUEUE} messages, no count near its "
+    "limit. Look on with `beam-ps -sort queue`, `beam-stacks`, `beam-waits`."
+)
+
 FATAL: Final = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
 AT_ADDRESS: Final = FATAL[:2]
+STOPPING: Final = ("SIGSTOP", "SIGINT")
+"""By these a debugger, or a user, stops a program that goes on later: no core file is written for them."""
 
 OF_SYSTEM: Final = (
     "libc", "libpthread", "libm", "libdl", "librt", "ld", "libstdc++", "libgcc_s", "libtinfo",
@@ -97,6 +107,7 @@ class Why:
     collecting: tuple[str, ...]
     exiting: tuple[str, ...]
     unreadable: int
+    deadlocks: tuple[tuple[str, ...], ...]
     suspects: tuple[str, ...]
 
 
@@ -106,9 +117,12 @@ def is_of_system(library: str) -> bool:
     return name in OF_SYSTEM or name.rstrip("-0123456789.") in OF_SYSTEM or name.startswith(LOADERS)
 
 
-def report(node: Node, stop: Stop, process: Process | None, advance: Callable[[], None]) -> Why:
-    """All that can be told; `process` is the one that the thread works for."""
-    found = ProcessList(node)
+def report(
+    node: Node, shown: ProcessColumns, stop: Stop, process: Process | None, advance: Callable[[], None]
+) -> Why:
+    """All that can be told; `process` is the one that the thread works for. `shown` tells what processes are called,
+    and where they are."""
+    found = shown.list
     largest: list[tuple[int, int, Noted]] = []
     queues: list[tuple[int, int, Noted]] = []
     collecting: list[str] = []
@@ -129,10 +143,10 @@ def report(node: Node, stop: Stop, process: Process | None, advance: Callable[[]
             (collecting if status == "garbage_collecting" else exiting).append(found.pid(one))
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
     why = Why(
-        stop, foreign, tuple(_counts(node)), memory, _ets_memory(node), _ranked(found, largest), _ranked(found, queues),
-        tuple(collecting), tuple(exiting), unreadable, (),
+        stop, foreign, tuple(_counts(node)), memory, _ets_memory(node), _ranked(shown, largest), _ranked(shown, queues),
+        tuple(collecting), tuple(exiting), unreadable, _deadlocks(node, shown), (),
     )  # fmt: skip
-    suspects = tuple(_suspects(why, node, process))
+    suspects = tuple(_suspects(why, node, shown, process))
     return replace(why, suspects=suspects)
 
 
@@ -144,13 +158,21 @@ def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, noted: N
         heapq.heapreplace(best, entry)
 
 
-def _ranked(found: ProcessList, best: list[tuple[int, int, Noted]]) -> tuple[Ranked, ...]:
+def _ranked(shown: ProcessColumns, best: list[tuple[int, int, Noted]]) -> tuple[Ranked, ...]:
     return tuple(
-        Ranked(
-            found.pid(one), found.registered_name(one) or found.initial_call(one), found.current_call(one), amount
-        )
+        Ranked(shown.list.pid(one), shown.called(one), shown.current(one), amount)
         for amount, _, one in sorted(best, reverse=True)
     )
+
+
+def _deadlocks(node: Node, shown: ProcessColumns) -> tuple[tuple[str, ...], ...]:
+    """Pids of processes that wait for each other in circles, as far as that is known."""
+    calls = WaitColumns(node, shown)
+    try:
+        deque(calls.items(), maxlen=0)
+    except (Unreadable, Unavailable, KeyError):
+        return ()
+    return tuple(map(tuple, calls.cycles))
 
 
 def _counts(node: Node) -> Iterator[Count]:
@@ -175,10 +197,10 @@ def _ets_memory(node: Node) -> int:
     return total
 
 
-def _suspects(why: Why, node: Node, process: Process | None) -> Iterator[str]:
+def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | None) -> Iterator[str]:
     stop = why.stop
     if stop.signal in FATAL and why.foreign is not None:
-        called = ProcessList(node).noted_call(process) if process is not None else None
+        called = shown.list.noted_call(process) if process is not None else None
         by = f", called as {called}," if called else ""
         yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came"
     elif stop.signal in FATAL and process is not None and process.status() == "garbage_collecting":
@@ -186,8 +208,10 @@ def _suspects(why: Why, node: Node, process: Process | None) -> Iterator[str]:
             f"a term of {node.term(process.id)} is damaged: {stop.signal} came while its garbage was collected; a NIF "
             "or driver has written where it should not, maybe long before"
         )
-    elif stop.signal == "SIGABRT":
+    elif stop.signal == "SIGABRT" or stop.signal is None and any(frame.function == "abort" for frame in stop.frames):
         yield "the VM or a library ended the node itself (abort): what it said is on its standard error"
+    for cycle in why.deadlocks:
+        yield f"a deadlock: {circle(cycle)} (see `beam-waits`)"
     for count in why.counts:
         if count.limit and count.count >= NEARLY_FULL * count.limit:
             yield f"there are {count.count} {count.what}, of {count.limit} that there may be"
@@ -207,13 +231,22 @@ def lines(
     thread = f" in thread {stop.thread.number}" if stop.thread else ""
     name = f" ({stop.thread.name})" if stop.thread and stop.thread.name else ""
     address = f", at address {stop.address:#x}" if stop.address is not None else ""
-    yield styler.heading(f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}")
+    if stop.signal in STOPPING:
+        yield styler.heading(f"It has not crashed: it was stopped by {stop.signal}{thread}{name}")
+    else:
+        yield styler.heading(f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}")
     for number, frame in enumerate(stop.frames[:C_FRAMES]):
         place = f" from {frame.library}" if frame.library else ""
         yield f"#{number:<2} {frame.pc:#x} in {frame.function or '??'}{place}"
     if len(stop.frames) > C_FRAMES:
-        yield f"    ({len(stop.frames) - C_FRAMES} more frames of C)"
-    if process is None:
+        yield f"    (frames of C left out: {len(stop.frames) - C_FRAMES})"
+    last = stop.frames[-1] if stop.frames else None
+    if process is None and last is not None and last.function is None and last.library is None:
+        yield (
+            "What Erlang process the thread works for is not known: C code below these frames is in no file that GDB "
+            "has (`set sysroot`, `info sharedlibrary`)."
+        )
+    elif process is None:
         yield "The thread works for no Erlang process."
     else:
         for row in stack.rows(node, process, threads, terms, FRAMES):
@@ -230,7 +263,7 @@ def lines(
     yield from _list("Most memory", "bytes", why.largest, styler)
     yield from _list("Longest queues", "messages", why.queues, styler)
     yield ""
-    yield styler.heading("Suspects" if why.suspects else "No suspects: nothing here is out of the ordinary.")
+    yield styler.heading("Suspects:" if why.suspects else NO_SUSPECTS)
     yield from (f"  {number}. {text}" for number, text in enumerate(why.suspects, 1))
 
 

@@ -45,6 +45,7 @@ class Noted(NamedTuple):
     module: int | None
     function: int | None
     arity: int | None
+    monitors: int | None
     inner: int | None
     middle: int | None
     outer: int | None
@@ -56,6 +57,7 @@ class Noted(NamedTuple):
 _PATHS: Final = (
     "common.id", "state", "common.u.alive.reg", "current", "i", "heap", "hend", "heap_sz", "abandoned_heap", "old_heap",
     "old_hend", "mbuf_sz", "reds", "parent", "u.initial.module", "u.initial.function", "u.initial.arity",
+    "common.u.alive.monitors",
 )  # fmt: skip
 _QUEUE_PATHS: Final = {
     False: ("sig_qs.len", "", "sig_inq.len", "sig_qs.cont", "sig_inq.nmsigs.next", "sig_inq_buffers"),

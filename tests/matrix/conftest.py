@@ -40,6 +40,14 @@ class Scene:
         """What the node has printed of itself."""
         return dict(re.findall(r"^fact (\w+) (.*)$", self.said, re.M))
 
+    def on_a_terminal(self, command: str) -> str:
+        """What a command prints where lines have 80 characters."""
+        self.gdb.cmd("set width 80")
+        try:
+            return self.gdb.cmd(command)
+        finally:
+            self.gdb.cmd("set width 0")
+
     def up_to(self, function: str) -> None:
         """Select the next outer frame of this function."""
         for _ in range(50):

@@ -24,7 +24,7 @@ def test_all_holders_of_a_binary(scene: Scene) -> None:
 
 
 def test_text(scene: Scene) -> None:
-    text = scene.gdb.cmd("beam-binaries -limit 5")
+    text = scene.on_a_terminal("beam-binaries -limit 5")
     assert max(map(len, text.splitlines())) < 80
     rows = table(text)
     sizes = [int(row["SIZE"]) for row in rows]

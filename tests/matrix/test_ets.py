@@ -73,7 +73,7 @@ def test_objects(scene: Scene) -> None:
 
 
 def test_text(scene: Scene) -> None:
-    text = scene.gdb.cmd("beam-ets -where name~t_ -sort objects")
+    text = scene.on_a_terminal("beam-ets -where name~t_ -sort objects")
     assert max(map(len, text.splitlines())) < 80
     assert {row["NAME"]: row["OBJECTS"] for row in table(text)}["t_large"] == "5000"
     assert scene.gdb.cmd("beam-ets-objects t_large -limit 1").splitlines()[1] == "(4999 more objects: -limit 1)"

@@ -83,7 +83,7 @@ def test_those_that_are_wanted(scene: Scene) -> None:
 
 
 def test_the_text(scene: Scene) -> None:
-    text = scene.gdb.cmd("beam-ps")
+    text = scene.on_a_terminal("beam-ps")
     assert max(map(len, text.splitlines())) < 80
     shown = table(text)
     rows = listed(scene)

@@ -20,7 +20,7 @@ def test_calls_and_deadlocks(scene: Scene) -> None:
         assert (row["pid"], row["for"]) == (pids[name], pids[row["for_called"]])
         assert row["for_status"] == "waiting"
     assert rows["w_c"]["for_queue"] == 3
-    text = scene.gdb.cmd("beam-waits")
+    text = scene.on_a_terminal("beam-waits")
     circle = re.findall(r"^Deadlock: (<\S+>) waits for (<\S+>) waits for (<\S+>)$", text, re.M)
     assert [(set(found), found[0] == found[2]) for found in circle] == [({pids["w_a"], pids["w_b"]}, True)]
     assert max(map(len, text.splitlines())) < 80

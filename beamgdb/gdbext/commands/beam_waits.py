@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from beamgdb.gdbext import term_printing
 from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
+from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.waits import WaitColumns, WaitRow
 
 
@@ -33,7 +36,7 @@ class BeamWaits(ListCommand[WaitRow]):
     name = "beam-waits"
 
     def list(self, node: Node, arguments: argparse.Namespace) -> List[WaitRow]:
-        return _Waits(WaitColumns(node))
+        return _Waits(WaitColumns(node, ProcessColumns(node, Running(node), term_printing.terms(node).syntax)))
 
 
 def install() -> None:

@@ -14,6 +14,7 @@ from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import why
+from beamgdb.views.process_list import ProcessColumns
 
 
 class BeamWhy(Command):
@@ -32,13 +33,15 @@ class BeamWhy(Command):
         node = session.require().node
         running = Running(node)
         process, stop = running.selected(), stop_reason.stop()
+        terms = term_printing.terms(node)
+        shown = ProcessColumns(node, running, terms.syntax)
         with ProgressLine("processes", node.processes.count()) as progress:
-            found = why.report(node, stop, process, progress.advance)
+            found = why.report(node, shown, stop, process, progress.advance)
         if arguments.json:
             told = {**asdict(found), "process": node.term(process.id) if process is not None else None}
             gdb.write(json.dumps(told) + "\n")
             return
-        for line in why.lines(found, node, process, running, term_printing.terms(node), GdbStyler()):
+        for line in why.lines(found, node, process, running, terms, GdbStyler()):
             gdb.write(line + "\n")
 
 

@@ -15,12 +15,16 @@ from beamgdb.gdbext.style import GdbStyler
 from beamgdb.node import Node
 from beamgdb.views import listing
 from beamgdb.views.listing import Column, Query, Selected
+from beamgdb.views.styler import COLUMNS
 from beamgdb.views.typed import brief, natural
 
 Item = TypeVar("Item")
 
 AT_ONCE = 1000
 """Lines that are given to GDB together."""
+
+WIDEST = 300
+"""Characters of a line where GDB knows of no limit. Names are up to 255 long, and one binary may be held by all."""
 
 
 class List(Generic[Item]):
@@ -79,12 +83,23 @@ class ListCommand(Command, Generic[Item]):
             if arguments.json:
                 _write(listing.json_lines(found.columns, selected))
             else:
-                _write(listing.lines(found.columns, selected, GdbStyler()))
+                # (One is the heading.)
+                written = _write(listing.lines(found.columns, selected, GdbStyler(), _width()))
+                if written == 1 and not selected.left_out:
+                    gdb.write("(none)\n")
         stream = gdb.STDERR if arguments.json else gdb.STDOUT
         if selected.left_out and not arguments.json:
             gdb.write(f"({selected.left_out} more {found.what}: -limit {limit})\n")
         for note in found.notes():
             gdb.write(note + "\n", stream)
+
+
+def _width() -> int:
+    """Characters of a line: those of the terminal, but for one, as GDB knows them (`set width`). It knows of no limit
+    in batch mode."""
+    width = gdb.parameter("width")
+    known = width - 1 if isinstance(width, int) and width > 0 else WIDEST
+    return min(WIDEST, max(COLUMNS, known))
 
 
 def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterator[Item]:
@@ -93,16 +108,19 @@ def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterator[Item]:
         progress.advance()
 
 
-def _write(lines: Iterator[str]) -> None:
-    """Lines, many at once: GDB takes its time with each piece."""
+def _write(lines: Iterator[str]) -> int:
+    """Lines, many at once: GDB takes its time with each piece. How many there were."""
     pending: list[str] = []
+    number = 0
     for line in lines:
+        number += 1
         pending.append(line)
         if len(pending) == AT_ONCE:
             gdb.write("\n".join(pending) + "\n")
             pending.clear()
     if pending:
         gdb.write("\n".join(pending) + "\n")
+    return number
 
 
 def limit_of(text: str) -> int:

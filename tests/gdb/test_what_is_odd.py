@@ -1,0 +1,77 @@
+"""What beam-why and beam-waits tell of a node that has not crashed: deadlocks, and what processes do that run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.erl import running_node
+from tests.harness.gdb import Gdb
+
+WORK = "Overdue.work/1"
+
+
+@pytest.fixture(scope="module")
+def gdb(ebin: Path) -> Iterator[Gdb]:
+    """Stopped where the server of Elixir.Overdue.erl works, in a node with a deadlock."""
+    with running_node(ebin, "waiting:start(), 'Elixir.Overdue':start()") as node, Gdb() as session:
+        session.attach(node.pid)
+        yield session
+
+
+def test_a_live_node_has_not_crashed(gdb: Gdb) -> None:
+    assert gdb.cmd("beam-why").startswith("It has not crashed: it was stopped by SIGSTOP in thread ")
+
+
+def test_a_deadlock_is_a_suspect(gdb: Gdb) -> None:
+    told = json.loads(gdb.cmd("beam-why -json"))
+    (cycle,) = told["deadlocks"]
+    names = {row["pid"]: row["name"] for row in json.loads(gdb.cmd("beam-ps -json"))}
+    assert {names[pid] for pid in cycle} == {"w_a", "w_b"}
+    assert told["suspects"] == [f"a deadlock: {' waits for '.join([*cycle, cycle[0]])} (see `beam-waits`)"]
+    assert f"Suspects:\n  1. {told['suspects'][0]}\n" in gdb.cmd("beam-why")
+
+
+def test_where_a_process_is_that_runs(gdb: Gdb) -> None:
+    gdb.cmd("beam-break -temporary Overdue.work/1")
+    assert gdb.go("continue").reason == "breakpoint-hit"
+    # GDB tells of the stop before the extension prints where Erlang is.
+    gdb.cmd("echo")
+    (row,) = (one for one in json.loads(_array(gdb.cmd("beam-waits -json"))) if one["called"] == "customer")
+    assert (row["for_called"], row["for_status"], row["for_current"]) == ("'Elixir.Server'", "running", WORK)
+    queues = {one["called"]: one["current"] for one in json.loads(gdb.cmd("beam-why -json"))["queues"]}
+    assert queues["'Elixir.Server'"] == WORK
+
+
+def test_names_are_cut_where_the_terminal_is_narrow(gdb: Gdb) -> None:
+    long = "erts_literal_area_collector:msg_loop/4"
+    lists = [gdb.cmd("beam-ps")]
+    for width in (80, 200):
+        gdb.cmd(f"set width {width}")
+        lists.append(gdb.cmd("beam-ps"))
+    gdb.cmd("set width 0")
+    assert [long in text for text in lists] == [True, False, True]
+
+
+@pytest.mark.parametrize(("command", "said"), [("-where name=nobody", "(none)"), ("-limit 0", " more processes")])
+def test_an_empty_list_says_so(gdb: Gdb, command: str, said: str) -> None:
+    heading, note = gdb.cmd(f"beam-ps {command}").splitlines()
+    assert heading.startswith("PID ")
+    assert said in note
+
+
+@pytest.mark.parametrize("spelt", ["Server", "Elixir.Server", "'Elixir.Server'"])
+def test_a_process_by_a_name_of_elixir(gdb: Gdb, spelt: str) -> None:
+    heading = gdb.cmd(f"beam-process {spelt}").splitlines()[0]
+    assert " 'Elixir.Server', spawned as " in heading
+    assert gdb.cmd(f"beam-bt {spelt}").startswith(heading)
+    assert "no process is registered" not in gdb.cmd(f"beam-break -process {spelt} Overdue.start/0")
+    gdb.cmd("delete")
+
+
+def _array(text: str) -> str:
+    """Without the notes that follow."""
+    return text[: text.rindex("]") + 1]

@@ -98,10 +98,11 @@ def _may_be_table(modules: int, used: int, allocated: int, middle: int) -> bool:
 
 
 def _are_tables(first: Record, active: int) -> bool:
-    """Whether the table in use has modules in it, and each other that is not empty is sorted."""
+    """Whether the table in use has modules in it, and is sorted, as the one before it. That which is staged is sorted
+    only when all modules that are just loaded are in it (beam_ranges.c)."""
     try:
-        rows = [first.element(index) for index in range(CODE_INDICES)]
-        return _has_modules(rows[active]) and all(is_sorted(one) for one in rows if one["n"])
+        used = [first.element(index) for index in range(CODE_INDICES) if index != (active + 1) % CODE_INDICES]
+        return _has_modules(first.element(active)) and all(is_sorted(one) for one in used if one["n"])
     except Unreadable:
         return False
 

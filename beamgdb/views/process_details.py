@@ -17,6 +17,7 @@ from beamgdb.vm import calls, process_dictionary, signals
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.monitor_links import MonitorLinks, Side
 from beamgdb.vm.processes import Process
+from beamgdb.vm.signals import Signal
 from jit.otp import vm_flags
 from jit.otp.tags import NIL
 
@@ -24,6 +25,7 @@ ITEMS: Final = 10
 """Messages, links, monitors and pairs of the dictionary, each, unless more are asked for."""
 
 _Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -113,41 +115,39 @@ class Details:
             ),
             fragments=_field(process, "mbuf_sz"),
             minor_collections=_field(process, "gen_gcs"),
-            messages=self._items(self._messages(process)),
+            messages=self._items(self._messages(process), self._message),
             other_signals=_known(lambda: sum(1 for one in _signals(process) if not one.is_message)),
-            links=self._items(self._sides(links.links, process)),
-            monitors=self._items(self._sides(links.monitors, process)),
-            monitored_by=self._items(self._sides(links.monitored_by, process)),
-            dictionary=self._items(
-                f"{self._terms.text(key)} = {self._terms.text(value)}"
-                for key, value in process_dictionary.pairs(record)
-            ),
+            links=self._items(links.links(record), self._side),
+            monitors=self._items(links.monitors(record), self._side),
+            monitored_by=self._items(links.monitored_by(record), self._side),
+            dictionary=self._items(process_dictionary.pairs(record), self._pair),
         )
 
-    def _items(self, texts: Iterable[str]) -> Items:
+    def _items(self, items: Iterable[_Item], text: Callable[[_Item], str]) -> Items:
+        """The text of the first ones; of others, which may be a million, none is made."""
         shown: list[str] = []
         others: int | None = 0
         try:
-            rest = iter(texts)
-            shown += islice(rest, self._limit)
+            rest = iter(items)
+            shown += map(text, islice(rest, self._limit))
             others = sum(1 for _ in rest)
         except (Unreadable, Unavailable, KeyError) as error:
             shown.append(f"(the rest is damaged or unknown: {one_line(error)})")
             others = None
         return Items(tuple(shown), others)
 
-    def _messages(self, process: Process) -> Iterator[str]:
-        message = self._node.layout.offset("ErtsMessageRef", "m")
-        for number, signal in enumerate(one for one in _signals(process) if one.is_message):
-            if number >= self._limit:
-                yield ""
-            elif signal.tag == self._node.tags.non_value:
-                yield "<from another node, not decoded yet>"
-            else:
-                yield self._terms.text(self._node.memory.word(signal.address + message))
+    def _messages(self, process: Process) -> Iterator[Signal]:
+        return (one for one in _signals(process) if one.is_message)
 
-    def _sides(self, sides: Callable[..., Iterator[Side]], process: Process) -> Iterator[str]:
-        yield from map(self._side, sides(process.record))
+    def _message(self, signal: Signal) -> str:
+        if signal.tag == self._node.tags.non_value:
+            return "<from another node, not decoded yet>"
+        message = self._node.layout.offset("ErtsMessageRef", "m")
+        return self._terms.text(self._node.memory.word(signal.address + message))
+
+    def _pair(self, pair: tuple[int, int]) -> str:
+        key, value = pair
+        return f"{self._terms.text(key)} = {self._terms.text(value)}"
 
     def _side(self, side: Side) -> str:
         who = side.name if side.name is not None else side.other
@@ -175,7 +175,7 @@ class Details:
         return self._node.term(word) if word else None
 
 
-def _signals(process: Process) -> Iterator[signals.Signal]:
+def _signals(process: Process) -> Iterator[Signal]:
     for name in signals.QUEUES:
         yield from signals.queue(process.record, name)
     yield from signals.buffered(process.record)

@@ -56,12 +56,13 @@ class MonitorLinks:
         self._shared_word = PRIORITY_MESSAGES.of(release)
 
     def links(self, owner: Record) -> Iterator[Side]:
-        """All links. Raises `Unreadable` where the tree is damaged, as do the others."""
-        return self._sides(_tree(owner, owner[LINKS]))
+        """All links. Whoever goes through them gets `Unreadable` where the tree is damaged, KeyError where the layout
+        lacks what leads to it; so with the others."""
+        yield from self._sides(_tree(owner, owner[LINKS]))
 
     def monitors(self, owner: Record) -> Iterator[Side]:
         """Whom it monitors."""
-        return (side for side in self._sides(_tree(owner, owner[MONITORS])) if not side.is_target)
+        yield from (side for side in self._sides(_tree(owner, owner[MONITORS])) if not side.is_target)
 
     def monitored_by(self, owner: Record) -> Iterator[Side]:
         """Who monitors it."""

@@ -4,12 +4,15 @@ they say; of one that hides them, what is needed is found."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.harness.targets import Target
+from tests.harness.targets import Target, session
 from tests.matrix.conftest import Scene
 
 COMPARE = Path(__file__).with_name("compare_roots.py")
+
+SWAP = Path(__file__).with_name("swap_ranges.py")
 
 ALL = {
     "erts_atom_table", "erts_proc", "erts_port", "erts_aligned_scheduler_data",
@@ -55,3 +58,13 @@ def test_what_is_found_without_symbols(scene: Scene) -> None:
         assert (BY_CODE | STATIC) - found == set(), said
     if target.interpreted and target.otp >= 29:
         assert BY_TABLE - found == set(), said
+
+
+def test_tables_of_code_while_modules_are_loaded(ebin_for: Callable[[Target], Path]) -> None:
+    """What is loaded stands in the table that is staged, at its end, before that is sorted."""
+    target = Target("amd64", 29)
+    with session(target, "attached", ebin_for(target), "code:load_file(stages), code:load_file(terms)") as one:
+        assert "Erlang/OTP" in one.gdb.cmd("beam-info")
+        assert one.gdb.cmd(f"source {SWAP}") == ""
+        assert one.gdb.cmd("python swap()") == "True\n"
+        assert one.gdb.cmd("python swap()") == "True\n"

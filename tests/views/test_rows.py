@@ -16,6 +16,7 @@ from beamgdb.views import breakpoints, info, layouts, registers, stack, steps, w
 from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.disassembly import listing
 from beamgdb.views.location import parse
+from beamgdb.views.process_details import Details
 from beamgdb.views.registers import FloatRow
 from beamgdb.views.stack import DamageRow, FrameRow, LeftOutRow, ProcessRow, VariableRow
 from beamgdb.views.styler import COLUMNS, PLAIN, Styler
@@ -26,7 +27,8 @@ from beamgdb.vm.backtrace import Level
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from jit.otp.layouts.resolve import StructLayout
-from jit.otp.tags import NIL
+from jit.otp.tags import ARITY_SHIFT, BOXED, NIL
+from tests.vm.image import LAYOUT, Image
 from tests.vm.test_node import ENTRY, A, B, C, loaded, waiting
 
 #: All kinds of rows.
@@ -214,3 +216,31 @@ def test_what_a_handler_finds_is_no_value_in_any_build(build: str) -> None:
     terms = Terms(node, Limits())
     assert steps.returned(terms, node.tags.non_value, at_return=True).value is None
     assert steps.returned(terms, NIL, at_return=True).value == "[]"
+
+
+def with_dictionary(pairs: int) -> tuple[Details, Process, Image]:
+    """A process with so many pairs in its dictionary, whose values are tuples that lie apart; of each kind of thing one
+    is told."""
+    image = Image()
+    (key,) = image.atoms("key").values()
+    words = []
+    for number in range(pairs):
+        value = image.words(1 << ARITY_SHIFT, number << 4 | 15) | BOXED
+        words += [2 << ARITY_SHIFT, key, value]
+    start = image.words(*words)
+    slots = [start + 24 * number | BOXED for number in range(pairs)]
+    data = LAYOUT.offset("ProcDict", "data")
+    table = image.block(data + 8 * pairs)
+    image.struct("ProcDict", {"usedSlots": pairs, "arraySize": pairs}, table)
+    image.poke(table + data, *slots)
+    node = image.node()
+    process = Process(image.struct("Process", {"dictionary": table}), node.tags)
+    return Details(node, Unseen(node), Terms(node, Limits()), 1), process, image
+
+
+def test_of_what_is_not_shown_no_text_is_made() -> None:
+    """A dictionary may have a million pairs, and each be large."""
+    details, process, image = with_dictionary(pairs=100)
+    shown = details.of(process).dictionary
+    assert (shown.shown, shown.others) == (("key = {0}",), 99)
+    assert image.memory.reads < 100

@@ -74,7 +74,11 @@ def _bounds(seen: Seen, first: Record) -> tuple[Bounds, ...]:
         for index in range(CODE_INDICES):
             table = first.element(index)
             modules, count, room = (table[name] for name in ("modules", "n", "allocated"))
-            if not (modules % seen.word == 0 and count <= room <= ranges.MAX_RANGES) or (room and not modules):
+            # While modules are loaded, the number in the table that is staged is an old one (`roots.code`).
+            is_staged = index == (active + 1) % CODE_INDICES
+            if not (modules % seen.word == 0 and room <= ranges.MAX_RANGES) or (room and not modules):
+                return ()
+            if count > (ranges.MAX_RANGES if is_staged else room):
                 return ()
         table = first.element(active)
         words = seen.memory.words(table["modules"], 2 * table["n"])

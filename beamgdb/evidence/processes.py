@@ -80,13 +80,19 @@ def _heaps(processes: Processes, found: Findings) -> None:
             sizes = [(top - base) // word for base, top in zip(low, high)]
             if not 0 < sizes[0] < 1 << 32 or not differ(sizes, SOME) or (high[0] - low[0]) % word:
                 continue
-            told = [place for place in places if most(a == b for a, b in zip(first(place), sizes))]
+            told = [place for place in places if _are_sizes(first(place), sizes)]
             if told:
                 pairs[at, at_end] = told
     heap, hend = only((one for one, _ in pairs), "Process.heap"), only((one for _, one in pairs), "Process.hend")
     found.add("Process", processes.how, {"heap": Field(heap, word), "hend": Field(hend, word)})
     if len(pairs[heap, hend]) == 1:
         found.add("Process", processes.how, {"heap_sz": Field(pairs[heap, hend][0], word)})
+
+
+def _are_sizes(noted: Sequence[int], sizes: Sequence[int]) -> bool:
+    """Whether most processes have noted their sizes. Those that have differ: an empty queue is three words in most of
+    them, which many a number is too."""
+    return most(map(int.__eq__, noted, sizes)) and differ((one for one, size in zip(noted, sizes) if one == size), SOME)
 
 
 def within_heaps(processes: Processes, found: Findings) -> Iterator[int]:

@@ -79,8 +79,9 @@ def ranges(memory: CachedMemory, layout: Layout, data: Snapshot, active: int) ->
             if not 0 < used <= words[i + places[active][2]] <= MAX_RANGES:
                 continue
             first = Record(memory, layout, "ranges", start + word * i)
-            rows = ([words[i + place] for place in row] for row in places)
-            if all(_may_be_table(*row) for row in rows) and _are_tables(first, active):
+            rows = [[words[i + place] for place in row] for row in places]
+            staged = rows.pop(_staged(active))
+            if all(_may_be_table(*row) for row in rows) and _may_be_staged(*staged) and _are_tables(first, active):
                 found.append(first)
     # What is not used yet is zeros, as memory before the variable may be: where all are used, that is seen.
     whole = [first for first in found if all(first.element(index)["modules"] for index in range(CODE_INDICES))]
@@ -97,11 +98,20 @@ def _may_be_table(modules: int, used: int, allocated: int, middle: int) -> bool:
     return used <= allocated and 0 < allocated <= MAX_RANGES and modules >= LOWEST and (not middle or middle >= modules)
 
 
+def _staged(active: int) -> int:
+    return (active + 1) % CODE_INDICES
+
+
+def _may_be_staged(modules: int, used: int, allocated: int, middle: int) -> bool:
+    """The same of the table that is staged. While modules are loaded it is a new one in which nothing is sorted, and
+    its number and middle are still those of the one before; so it stays if that is given up (beam_ranges.c)."""
+    return _may_be_table(modules, min(used, allocated), allocated, 0 if modules else middle) and used <= MAX_RANGES
+
+
 def _are_tables(first: Record, active: int) -> bool:
-    """Whether the table in use has modules in it, and is sorted, as the one before it. That which is staged is sorted
-    only when all modules that are just loaded are in it (beam_ranges.c)."""
+    """Whether the table in use has modules in it, and is sorted, as the one before it is."""
     try:
-        used = [first.element(index) for index in range(CODE_INDICES) if index != (active + 1) % CODE_INDICES]
+        used = [first.element(index) for index in range(CODE_INDICES) if index != _staged(active)]
         return _has_modules(first.element(active)) and all(is_sorted(one) for one in used if one["n"])
     except Unreadable:
         return False

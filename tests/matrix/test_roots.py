@@ -12,7 +12,7 @@ from tests.matrix.conftest import Scene
 
 COMPARE = Path(__file__).with_name("compare_roots.py")
 
-SWAP = Path(__file__).with_name("swap_ranges.py")
+STAGE = Path(__file__).with_name("stage_ranges.py")
 
 ALL = {
     "erts_atom_table", "erts_proc", "erts_port", "erts_aligned_scheduler_data",
@@ -61,10 +61,9 @@ def test_what_is_found_without_symbols(scene: Scene) -> None:
 
 
 def test_tables_of_code_while_modules_are_loaded(ebin_for: Callable[[Target], Path]) -> None:
-    """What is loaded stands in the table that is staged, at its end, before that is sorted."""
+    """The table that is staged is new, and nothing in it is sorted, until all is loaded."""
     target = Target("amd64", 29)
     with session(target, "attached", ebin_for(target), "code:load_file(stages), code:load_file(terms)") as one:
         assert "Erlang/OTP" in one.gdb.cmd("beam-info")
-        assert one.gdb.cmd(f"source {SWAP}") == ""
-        assert one.gdb.cmd("python swap()") == "True\n"
-        assert one.gdb.cmd("python swap()") == "True\n"
+        assert one.gdb.cmd(f"source {STAGE}") == ""
+        assert one.gdb.cmd("python stage()") == "True\n"

@@ -70,7 +70,11 @@ def _load() -> None:
         _complain("Ctrl-C came while it was being loaded: source it again")
     except Exception as error:
         if os.environ.get("BEAMGDB_DEBUG") == "1":
-            raise
+            import traceback
+
+            # Were it raised, GDB from 16 on would not show where.
+            _complain("not loaded\n" + traceback.format_exc())
+            return
         _complain(f"not loaded: {type(error).__name__}: {error} (BEAMGDB_DEBUG=1 shows where)")
 
 

@@ -21,7 +21,7 @@ from beamgdb import cli
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import EM, ET, SHF, SHT, STB
 from jit.object.target import Target
-from tests.harness.erl import Node, Release
+from tests.harness.erl import Node, Release, installed_release
 from tests.harness.gdb import GDBINIT, REPOSITORY, Gdb, GdbError, Load, arguments, batch, command_line
 from tests.harness.patience import PATIENCE
 
@@ -142,6 +142,10 @@ def test_ctrl_c_while_it_is_loaded(busy_node: Node, each_gdb: str, tmp_path: Pat
 
 
 def test_a_release_without_a_layout_is_named_once_and_the_rest_works(busy_node: Node, checkout: Path) -> None:
+    release = installed_release()
+    none = (
+        f"no built-in table for erts {release.erts} x86_64 jit; there are: none; nor is there one of anything like it"
+    )
     for table in (checkout / "jit" / "otp" / "layouts" / "tables").glob("*.json"):
         table.unlink()
     commands = ("beam-info", "info line -function lists:map/2", "beam-bt init", "eterm 15", "info symbol 'lists:map/2'")
@@ -149,14 +153,13 @@ def test_a_release_without_a_layout_is_named_once_and_the_rest_works(busy_node: 
     environment = {**os.environ, "VIRTUAL_ENV": sys.prefix}
     said = batch("-ix", str(checkout / "gdbinit"), "-p", str(busy_node.pid), *words, environment=environment)
     assert re.findall("^beamgdb: .*", said.replace("\n  ", " "), re.MULTILINE) == [
-        "beamgdb: no built-in table for erts 13.1.5 x86_64 jit; there are: none; nor is there one of anything like it; "
+        f"beamgdb: {none}; "
         "names, lines and code work, frames as far as the stack shows them; processes and atoms do not; "
-        "other terms are shown as in OTP 25, which is not proved here"
+        f"other terms are shown as in OTP {release.otp}, which is not proved here"
     ]
-    assert re.search(r"^layouts: +none: no built-in table for erts 13\.1\.5", said, re.MULTILINE)
+    assert re.search(rf"^layouts: +none: no built-in table for erts {re.escape(release.erts)}", said, re.MULTILINE)
     assert re.search(r'^Line \d+ of "lists.erl" starts at address .* <lists:map/2>', said, re.MULTILINE)
     assert "lists:map/2 in section" in said
-    none = "no built-in table for erts 13.1.5 x86_64 jit; there are: none; nor is there one of anything like it"
     assert said.splitlines().count(none) == 1
     assert "0" in said.splitlines()
 

@@ -8,6 +8,7 @@ import gdb
 
 from beamgdb.gdbext import current_frame
 from beamgdb.gdbext.c_names import c_name
+from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.unwinder import erlang_frame
 from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
@@ -25,7 +26,7 @@ def stop() -> Stop:
 def _signal(thread: gdb.InferiorThread | None) -> tuple[str | None, int | None]:
     """The name of the signal that came in a thread and the address that it was for, as far as they are known."""
     number = _evaluated("$_siginfo.si_signo")
-    if not number and (thread is None or thread.num == 1):
+    if not number and is_core() and (thread is None or thread.num == 1):
         # What the program died of: that came in the thread that GDB makes the first one of a core file.
         number = _evaluated("$_exitsignal")
     try:

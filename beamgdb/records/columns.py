@@ -14,8 +14,9 @@ from jit.otp.layouts.resolve import Field
 LARGEST: Final = 1 << 20
 """Bytes of one read at most."""
 
-GAP: Final = 4096
-"""Structures that are further apart are read apart: below that a read costs more than the bytes between them."""
+GAP: Final = 512
+"""Structures that are further apart are read apart: below that a read costs more than the bytes between them, also
+through a remote stub."""
 
 Row = tuple[Optional[int], ...]
 """The address of a structure, and the values of its fields; None for those that the layout does not have."""

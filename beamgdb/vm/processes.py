@@ -245,7 +245,8 @@ class ProcessTable:
         """All processes that have a registered name, and the name, an atom as a term."""
         columns = Columns(self._memory, self._table.layout, "Process", ("common.u.alive.reg",))
         found = (entry for entry in self.addresses() if isinstance(entry, int))
-        size = FIRST_PIECE
+        # Those that one looks for by name were mostly started with the node.
+        size = 1
         while chunk := list(islice(found, size)):
             for address, row in zip(chunk, columns.of(chunk)):
                 if row is None or row[1] == 0:

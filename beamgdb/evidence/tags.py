@@ -117,6 +117,9 @@ def _holds(check: Check, seen: Seen, found: Findings, tags: TagScheme, address: 
         if kind is None or believable_arity(tags, header, kind) is None:
             return False
         return check(seen, found, tags, address)
+    except NotProved:
+        # What it takes to tell is not known here.
+        return None
     except Unreadable:
         return False
 

@@ -52,6 +52,7 @@ VMS = (
     Vm("amd64", 27, ("+JPperf", "fp")),
     Vm("arm64", 27, steps=2000, every=24),
     Vm("amd64", 29),
+    Vm("arm64", 29, steps=2000, every=24),
 )
 
 

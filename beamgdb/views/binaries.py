@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.vm.off_heap import BinaryUse, OffHeap
@@ -30,13 +29,9 @@ class BinaryColumns:
             Column("holders", str, _holders, "HELD BY"),
         )
 
-    @property
-    def damaged(self) -> list[Unreadable]:
-        return self._off_heap.damaged
-
     def notes(self) -> Iterator[str]:
         """What is said of what cannot be read."""
-        return damaged_lines(self.damaged)
+        return damaged_lines(self._off_heap.damaged)
 
 
 def _holders(use: BinaryUse) -> str:

@@ -116,7 +116,7 @@ class Details:
             fragments=_field(process, "mbuf_sz"),
             minor_collections=_field(process, "gen_gcs"),
             messages=self._items(self._messages(process), self._message),
-            other_signals=_known(lambda: sum(1 for one in _signals(process) if not one.is_message)),
+            other_signals=_known(lambda: sum(1 for one in signals.everywhere(process.record) if not one.is_message)),
             links=self._items(links.links(record), self._side),
             monitors=self._items(links.monitors(record), self._side),
             monitored_by=self._items(links.monitored_by(record), self._side),
@@ -137,7 +137,7 @@ class Details:
         return Items(tuple(shown), others)
 
     def _messages(self, process: Process) -> Iterator[Signal]:
-        return (one for one in _signals(process) if one.is_message)
+        return (one for one in signals.everywhere(process.record) if one.is_message)
 
     def _message(self, signal: Signal) -> str:
         if signal.tag == self._node.tags.non_value:
@@ -173,12 +173,6 @@ class Details:
 
     def _term(self, word: int | None) -> str | None:
         return self._node.term(word) if word else None
-
-
-def _signals(process: Process) -> Iterator[Signal]:
-    for name in signals.QUEUES:
-        yield from signals.queue(process.record, name)
-    yield from signals.buffered(process.record)
 
 
 def _field(process: Process, name: str) -> int | None:

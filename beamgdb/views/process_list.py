@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column
+from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
 from beamgdb.vm.backtrace import StackEnds
@@ -31,6 +31,10 @@ class ProcessColumns:
                 self.damaged.append(one)
             else:
                 yield one
+
+    def notes(self) -> Iterator[str]:
+        """What is said of what cannot be shown."""
+        return damaged_lines(self.damaged)
 
     @property
     def columns(self) -> Sequence[Column[Noted]]:

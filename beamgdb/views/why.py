@@ -127,7 +127,7 @@ def report(
     queues: list[tuple[int, int, Noted]] = []
     collecting: list[str] = []
     exiting: list[str] = []
-    memory = unreadable = number = 0
+    memory = unreadable = 0
     for number, one in enumerate(found):
         advance()
         if isinstance(one, Unreadable):

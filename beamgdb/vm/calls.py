@@ -22,6 +22,12 @@ def mfa(node: Vm, module: int, function: int, arity: int) -> str:
     return f"{node.term(module)}:{node.term(function)}/{arity}"
 
 
+def at(node: Vm, address: int) -> str:
+    """The function of the `ErtsCodeMFA` at an address. May raise `Unreadable`."""
+    noted = node.record("ErtsCodeMFA", address)
+    return mfa(node, noted["module"], noted["function"], noted["arity"])
+
+
 def spawned_as(node: Vm, process: Process, named: Named = str) -> str:
     """The process and its first function, which an exiting process no longer knows (`Process.u` is a union)."""
     name, call = _readable(process.registered_name), _readable(process.initial_call)
@@ -44,5 +50,4 @@ def trace_note(node: Vm, kind: str, words: tuple[int, ...], named: Named = str) 
         return kind
     if slot == "caller":
         return f"{kind}, called from {named(node.describe(words[0]) or hex(words[0]))}"
-    called = node.record("ErtsCodeMFA", words[0])
-    return f"{kind} of {named(mfa(node, called['module'], called['function'], called['arity']))}"
+    return f"{kind} of {named(at(node, words[0]))}"

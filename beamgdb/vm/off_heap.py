@@ -106,11 +106,7 @@ class OffHeap:
         if self._layout.has("Process", "wrt_bins"):
             yield from self._in_list(process["wrt_bins"])
         yield from self._in_fragments(process["mbuf"])
-        for name in signals.QUEUES:
-            for signal in signals.queue(process, name):
-                if signal.is_message:
-                    yield from self._of_message(signal.address)
-        for signal in signals.buffered(process):
+        for signal in signals.everywhere(process):
             if signal.is_message:
                 yield from self._of_message(signal.address)
         # Messages that have been received, and whose terms are in use until the next collection.

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns
-from beamgdb.vm import signals
+from beamgdb.vm import calls, signals
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
@@ -171,9 +171,8 @@ class ProcessList:
         return self._calls[key]
 
     def _noted_call(self, address: int) -> str | None:
-        call = self._vm.record("ErtsCodeMFA", address)
         try:
-            return self._mfa((call["module"], call["function"], call["arity"]))
+            return calls.at(self._vm, address)
         except (Unreadable, KeyError):
             return None
 
@@ -184,8 +183,7 @@ class ProcessList:
     def _mfa(self, mfa: MFA) -> str:
         known = self._names.get(mfa)
         if known is None:
-            module, function, arity = mfa
-            known = self._names[mfa] = f"{self._vm.term(module)}:{self._vm.term(function)}/{arity}"
+            known = self._names[mfa] = calls.mfa(self._vm, *mfa)
         return known
 
     def memory(self, noted: Noted) -> int | None:

@@ -57,6 +57,13 @@ def buffered(process: Record) -> Iterator[Signal]:
             yield from _chain(process, Record(memory, layout, "ErtsSignalInQueueBuffer", at)["b.queue.first"])
 
 
+def everywhere(process: Record) -> Iterator[Signal]:
+    """The signals of all queues, and those in buffers."""
+    for name in QUEUES:
+        yield from queue(process, name)
+    yield from buffered(process)
+
+
 def messages(process: Record, name: str) -> int:
     """How many messages are in one of `QUEUES`."""
     return sum(1 for signal in queue(process, name) if signal.is_message)

@@ -28,7 +28,6 @@ class Wait:
 
     waiter: int
     target: int
-    process: Process
 
 
 def waits(vm: Vm, processes: Iterable[Process]) -> Iterator[Wait]:
@@ -54,7 +53,7 @@ def _of(vm: Vm, links: MonitorLinks, process: Process) -> Iterator[Wait]:
     for side in links.monitors(process.record):
         target = side.name if side.name is not None else side.other
         if side.ref is not None and target is not None and vm.term(side.ref) in kept:
-            yield Wait(process.id, target, process)
+            yield Wait(process.id, target)
             return
 
 

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-
 from beamgdb.gdbext.commands.list_command import List, ListCommand
 from beamgdb.node import Node
 from beamgdb.views.binaries import BinaryColumns
 from beamgdb.vm.off_heap import BinaryUse
-
-
-class _Binaries(List[BinaryUse]):
-    def __init__(self, shown: BinaryColumns) -> None:
-        super().__init__(shown.columns, shown.items(), 0, "binaries", "size")
-        self._shown = shown
-
-    def notes(self) -> Iterator[str]:
-        return self._shown.notes()
 
 
 class BeamBinaries(ListCommand[BinaryUse]):
@@ -35,8 +23,9 @@ class BeamBinaries(ListCommand[BinaryUse]):
 
     name = "beam-binaries"
 
-    def list(self, node: Node, arguments: argparse.Namespace) -> List[BinaryUse]:
-        return _Binaries(BinaryColumns(node))
+    def list(self, node: Node) -> List[BinaryUse]:
+        shown = BinaryColumns(node)
+        return List(shown.columns, shown.items(), "binaries", shown.notes, order="size")
 
 
 def install() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import gdb
 
@@ -24,15 +24,6 @@ OBJECTS = 20
 """Objects that are shown unless more are asked for."""
 
 
-class _Tables(List[EtsTable]):
-    def __init__(self, shown: TableColumns) -> None:
-        super().__init__(shown.columns, shown.items(), 0, "tables")
-        self._shown = shown
-
-    def notes(self) -> Iterator[str]:
-        return self._shown.notes()
-
-
 class BeamEts(ListCommand[EtsTable]):
     """List the ETS tables.
 
@@ -45,8 +36,9 @@ class BeamEts(ListCommand[EtsTable]):
 
     name = "beam-ets"
 
-    def list(self, node: Node, arguments: argparse.Namespace) -> List[EtsTable]:
-        return _Tables(TableColumns(node))
+    def list(self, node: Node) -> List[EtsTable]:
+        shown = TableColumns(node)
+        return List(shown.columns, shown.items(), "tables", shown.notes)
 
 
 class BeamEtsObjects(Command):

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-
 from beamgdb.gdbext import term_printing
 from beamgdb.gdbext.commands.list_command import List, ListCommand
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
-from beamgdb.views import listing
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.vm.process_list import Noted
-
-
-class _Processes(List[Noted]):
-    def __init__(self, shown: ProcessColumns) -> None:
-        super().__init__(shown.columns, shown.items(), shown.list.count(), "processes")
-        self._shown = shown
-
-    def notes(self) -> Iterator[str]:
-        return listing.damaged_lines(self._shown.damaged)
 
 
 class BeamPs(ListCommand[Noted]):
@@ -40,8 +27,9 @@ class BeamPs(ListCommand[Noted]):
 
     name = "beam-ps"
 
-    def list(self, node: Node, arguments: argparse.Namespace) -> List[Noted]:
-        return _Processes(ProcessColumns(node, Running(node), term_printing.terms(node).syntax))
+    def list(self, node: Node) -> List[Noted]:
+        shown = ProcessColumns(node, Running(node), term_printing.terms(node).syntax)
+        return List(shown.columns, shown.items(), "processes", shown.notes, count=shown.list.count())
 
 
 def install() -> None:

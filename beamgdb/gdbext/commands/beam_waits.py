@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-
 from beamgdb.gdbext import term_printing
 from beamgdb.gdbext.commands.list_command import List, ListCommand
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.waits import WaitColumns, WaitRow
-
-
-class _Waits(List[WaitRow]):
-    def __init__(self, shown: WaitColumns) -> None:
-        super().__init__(shown.columns, shown.items(), 0, "calls")
-        self._shown = shown
-
-    def notes(self) -> Iterator[str]:
-        return self._shown.notes()
 
 
 class BeamWaits(ListCommand[WaitRow]):
@@ -35,8 +23,9 @@ class BeamWaits(ListCommand[WaitRow]):
 
     name = "beam-waits"
 
-    def list(self, node: Node, arguments: argparse.Namespace) -> List[WaitRow]:
-        return _Waits(WaitColumns(node, ProcessColumns(node, Running(node), term_printing.terms(node).syntax)))
+    def list(self, node: Node) -> List[WaitRow]:
+        shown = WaitColumns(node, ProcessColumns(node, Running(node), term_printing.terms(node).syntax))
+        return List(shown.columns, shown.items(), "calls", shown.notes)
 
 
 def install() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import gdb
@@ -27,29 +28,24 @@ WIDEST = 300
 """Characters of a line where GDB knows of no limit. Names are up to 255 long, and one binary may be held by all."""
 
 
+@dataclass(frozen=True)
 class List(Generic[Item]):
-    """What a command lists of a VM."""
+    """What a command lists of a VM. `what` it is, in the plural; `notes`: what is to be said when all has been gone
+    through, each a line. `count`: how many there are, 0 if that is not known. `order`: the column by which they are
+    sorted if no other is asked for."""
 
-    def __init__(
-        self, columns: Sequence[Column[Item]], items: Iterable[Item], count: int, what: str, order: str | None = None
-    ) -> None:
-        """`count`: how many there are, 0 if that is not known, `what` they are, in the plural; `order`: the column by
-        which they are sorted if no other is asked for."""
-        self.columns = columns
-        self.items = items
-        self.count = count
-        self.what = what
-        self.order = order
-
-    def notes(self) -> Iterator[str]:
-        """What is to be said when all has been gone through, each a line."""
-        return iter(())
+    columns: Sequence[Column[Item]]
+    items: Iterable[Item]
+    what: str
+    notes: Callable[[], Iterator[str]]
+    count: int = 0
+    order: str | None = None
 
 
 class ListCommand(Command, Generic[Item]):
     """A command whose subclass says what it lists."""
 
-    def list(self, node: Node, arguments: argparse.Namespace) -> List[Item]:
+    def list(self, node: Node) -> List[Item]:
         """What there is to be listed."""
         raise NotImplementedError
 
@@ -65,11 +61,10 @@ class ListCommand(Command, Generic[Item]):
         current = session.find()
         if current is None or option not in (["-sort"], ["-where"]):
             return ()
-        columns = self.list(current.node, self.parser.parse_args([])).columns
-        return (column.name for column in columns)
+        return (column.name for column in self.list(current.node).columns)
 
     def run(self, arguments: argparse.Namespace) -> None:
-        found = self.list(session.require().node, arguments)
+        found = self.list(session.require().node)
         try:
             conditions = tuple(listing.condition(found.columns, text) for text in arguments.where)
             order = arguments.sort if arguments.sort is not None else found.order

@@ -14,7 +14,6 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
-from beamgdb.records.columns import Columns
 from beamgdb.records.record import Record
 from beamgdb.vm import signals
 from beamgdb.vm.ets import EtsTable, EtsTables
@@ -75,24 +74,11 @@ class OffHeap:
                 yield f"ETS {self._vm.term(table.name)}", self._checked(self._of_table(table))
 
     def _of_processes(self) -> Iterator[tuple[str, Iterator[int]]]:
-        columns = Columns(self._memory, self._layout, "Process", ("common.id", *_LISTS))
-        chunk: list[int] = []
-        for entry in self._vm.processes.addresses():
-            if isinstance(entry, int):
-                chunk.append(entry)
-            else:
-                self.damaged.append(entry)
-            if len(chunk) == 1 << 16:
-                yield from self._of_chunk(columns, chunk)
-                chunk.clear()
-        yield from self._of_chunk(columns, chunk)
-
-    def _of_chunk(self, columns: Columns, addresses: list[int]) -> Iterator[tuple[str, Iterator[int]]]:
-        for address, row in zip(addresses, columns.of(addresses)):
-            if row is None:
-                self.damaged.append(Unreadable(address, self._memory.word_size))
-            elif any(row[2:]):
-                yield self._vm.term(row[1] or 0), self._checked(self._of_process(address))
+        for row in self._vm.processes.rows(("common.id", *_LISTS)):
+            if isinstance(row, Unreadable):
+                self.damaged.append(row)
+            elif row[0] is not None and any(row[2:]):
+                yield self._vm.term(row[1] or 0), self._checked(self._of_process(row[0]))
 
     def _checked(self, found: Iterator[int]) -> Iterator[int]:
         try:

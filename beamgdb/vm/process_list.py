@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
-from beamgdb.records.columns import Columns
 from beamgdb.vm import calls, signals
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
-
-FIRST_CHUNK: Final = 1 << 10
-CHUNK: Final = 1 << 16
-"""Processes that are read together: first few, for no more may be asked for, and at most so many, which bounds memory.
-"""
 
 MFA = tuple[int, int, int]
 """Module and function as terms, and arity."""
@@ -73,7 +66,6 @@ class ProcessList:
         self._vm = vm
         self._table = vm.processes
         self._apart = QUEUE_LENGTHS.of(vm.tags.release)
-        self._columns = Columns(vm.memory, vm.layout, "Process", (*_PATHS, *_QUEUE_PATHS[self._apart]))
         self._size = vm.layout.size("Process") if vm.layout.structs["Process"].size is not None else 0
         self._order = self._table.slot_order()
         self._id_mask, self._number_mask = (1 << vm.tags.id_bits) - 1, (1 << vm.tags.pid_number_bits) - 1
@@ -91,21 +83,13 @@ class ProcessList:
     def __iter__(self) -> Iterator[Noted | Unreadable]:
         """All processes in order of their slots, and what stands for those, and for parts of the table, that cannot be
         read or are none."""
-        entries = iter(self._table.addresses())
-        size = FIRST_CHUNK
-        while chunk := list(islice(entries, size)):
-            size = min(2 * size, CHUNK)
-            addresses = [entry for entry in chunk if isinstance(entry, int)]
-            rows = iter(self._columns.of(addresses))
-            for entry in chunk:
-                if isinstance(entry, Unreadable):
-                    yield entry
-                    continue
-                row = next(rows)
-                if row is None or row[1] is None or row[1] & IMMED1_MASK != PID:
-                    yield Unreadable(entry, max(self._size, self._vm.memory.word_size))
-                else:
-                    yield Noted._make(row)
+        for row in self._table.rows((*_PATHS, *_QUEUE_PATHS[self._apart])):
+            if isinstance(row, Unreadable):
+                yield row
+            elif row[1] is None or row[1] & IMMED1_MASK != PID:
+                yield Unreadable(row[0] or 0, max(self._size, self._vm.memory.word_size))
+            else:
+                yield Noted._make(row)
 
     def pid(self, noted: Noted) -> str:
         """Its pid, as a term is written."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.records.columns import Columns
+from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record
 from beamgdb.terms.slots import SlotOrder
 from jit.otp import vm_flags
@@ -241,24 +241,32 @@ class ProcessTable:
         mask = (1 << self._tags.id_bits) - 1
         return process if process.id >> IMMED1_BITS & mask == wanted & mask else None
 
+    def rows(self, paths: Sequence[str], first: int = FIRST_PIECE) -> Iterator[Row | Unreadable]:
+        """Fields of all processes as `Columns` gives them, in order of their slots, and what stands for those, and for
+        parts of the table, that cannot be read. Of the first ones no more than `first` are read at once."""
+        layout = self._table.layout
+        columns = Columns(self._memory, layout, "Process", paths)
+        whole = layout.structs["Process"].size or self._memory.word_size
+        entries, size = self.addresses(), first
+        while chunk := list(islice(entries, size)):
+            size = min(2 * size, LARGEST_PIECE)
+            found = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
+            for entry in chunk:
+                yield entry if isinstance(entry, Unreadable) else next(found) or Unreadable(entry, whole)
+
     def named(self) -> Iterator[tuple[Process, int]]:
         """All processes that have a registered name, and the name, an atom as a term."""
-        columns = Columns(self._memory, self._table.layout, "Process", ("common.u.alive.reg",))
-        found = (entry for entry in self.addresses() if isinstance(entry, int))
         # Those that one looks for by name were mostly started with the node.
-        size = 1
-        while chunk := list(islice(found, size)):
-            for address, row in zip(chunk, columns.of(chunk)):
-                if row is None or row[1] == 0:
-                    continue
-                process = self.at(address)
-                try:
-                    name = process.registered_name()
-                except Unreadable:
-                    continue
-                if name is not None:
-                    yield process, name
-            size = min(2 * size, LARGEST_PIECE)
+        for row in self.rows(("common.u.alive.reg",), first=1):
+            if isinstance(row, Unreadable) or row[1] == 0 or row[0] is None:
+                continue
+            process = self.at(row[0])
+            try:
+                name = process.registered_name()
+            except Unreadable:
+                continue
+            if name is not None:
+                yield process, name
 
     def registered(self, name: int) -> Process | None:
         """The process registered under the name, a term."""

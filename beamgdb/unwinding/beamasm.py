@@ -42,7 +42,7 @@ from beamgdb.vm import trace_frames
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
-from beamgdb.vm.stack import MAX_SCAN, stack_end
+from beamgdb.vm.stack import MAX_SCAN, is_base, stack_end
 from jit.otp.code import RAISING
 
 FRAGMENT = "global::"
@@ -394,7 +394,7 @@ class BeamAsmUnwinder:
         process = frame.process
         returned = frame.pc == self._node.normal_exit
         end = frame.top if frame.return_slot is None else frame.return_slot
-        return returned or (process is not None and end >= process.record["hend"])
+        return returned or (process is not None and is_base(process, end))
 
     def _end(self, frame: ErlangFrame) -> Unwound:
         """The first function returns to `normal_exit`, whose own frame is empty: outside of it is `process_main`."""

@@ -28,7 +28,7 @@ from beamgdb.unwinding.interpreter_arguments import Arguments
 from beamgdb.unwinding.unwinder import Unwound, within_process
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.processes import Process
-from beamgdb.vm.stack import stack_end
+from beamgdb.vm.stack import is_base, stack_end
 
 PROCESS_MAIN_ID = 1
 """Tells the first frame of `process_main` from the second: no distance from the base of a stack is odd."""
@@ -178,7 +178,7 @@ class InterpreterUnwinder:
         machine, slot = self._machine, frame.return_slot
         word = machine.target.address_size
         at_end = frame.place.is_internal and frame.pc == self._node.normal_exit
-        if at_end or (slot is None and frame.process is not None and frame.top >= frame.process.record["hend"]):
+        if at_end or (slot is None and frame.process is not None and is_base(frame.process, frame.top)):
             registers = self._kept(read) | {machine.pc: read(machine.main) or 0, machine.top: self._main.start}
             return self._unwound(frame, read, frame.top, registers)
         if slot is None:

@@ -44,6 +44,12 @@ def stack_end(process: Process, top: int) -> int:
     return end if top <= end else top + MAX_SCAN
 
 
+def is_base(process: Process, end: int) -> bool:
+    """Whether a frame that ends at `end` has nothing outside of it: no stack goes on where its block ends. Never so
+    while a garbage collection has moved the stack but not yet said where it ends: the old end, wherever that is."""
+    return process.has_sound_stack() and end >= process.record["hend"]
+
+
 @dataclass(frozen=True)
 class StackFrame:
     """A frame on the stack: `address` of y0, `slots` y registers, and the `return_address` above them.

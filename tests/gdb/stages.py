@@ -120,9 +120,9 @@ def go_to(gdb: Gdb, function: str, below: str, *, resume: str = "continue") -> S
 
 
 def breakpoint_number(text: str) -> int:
-    """The number that GDB gave to a breakpoint that it has told of."""
+    """The number that GDB gave to a breakpoint, or watchpoint, that it has told of."""
     # A note about others at the same place may come before.
-    match = re.search(r"^(?:Breakpoint|Temporary breakpoint) (\d+) ", text, re.M)
+    match = re.search(r"^(?:Breakpoint|Temporary breakpoint|Hardware watchpoint) (\d+)\b", text, re.M)
     assert match, text
     return int(match[1])
 

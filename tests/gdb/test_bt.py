@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from tests.gdb.stages import SOON, Frame, breakpoint_number, functions, go_to, line_of, read_frames
-from tests.harness.erl import Node
+from jit.otp.layouts.layout import nearest
+from tests.gdb.stages import SOON, TRIES, Frame, breakpoint_number, functions, go_to, line_of, read_frames
+from tests.harness.builds import identity
+from tests.harness.erl import Node, Release
 from tests.harness.gdb import Gdb, GdbError
 
 PAYLOAD = '[payload,"of",<<"round">>]'
@@ -107,6 +109,33 @@ def test_in_the_middle_of_a_collection(stages_gdb: Gdb) -> None:
         if expected[0] not in shown:
             break
         assert shown[shown.index(expected[0]) :] == expected
+
+
+def number(gdb: Gdb, expression: str) -> int:
+    """An unsigned word, as GDB knows it."""
+    return int(gdb.cmd(f"print/x (unsigned long) ({expression})").split()[-1], 16)
+
+
+def test_when_the_stack_has_moved_and_its_end_has_not(stages_gdb: Gdb, release: Release) -> None:
+    """Wherever the allocator has put the new heap: above the old one, the whole stack is past the old end."""
+    layout = nearest(identity(release.beam))
+    above = set()
+    for _ in range(TRIES):
+        go_to(stages_gdb, "erts_garbage_collect_nobump", "stages:make/2")
+        expected = functions(frames(stages_gdb))[1:]
+        stop, end = (number(stages_gdb, f"$rdi + {layout.offset('Process', name)}") for name in ("stop", "hend"))
+        old_end = number(stages_gdb, f"*(long *) {end}")
+        watchpoint = breakpoint_number(stages_gdb.cmd(f"watch *(long *) {stop}"))
+        stages_gdb.go("continue", timeout=SOON)
+        stages_gdb.cmd(f"delete {watchpoint}")
+        if number(stages_gdb, f"*(long *) {end}") == old_end:
+            shown = functions(frames(stages_gdb))
+            assert shown[shown.index(expected[0]) :] == expected
+            above.add(number(stages_gdb, f"*(long *) {stop}") > old_end)
+        if above == {True, False}:
+            break
+    # Where the new heap goes is the allocator's choice: as a rule both within a few collections.
+    assert above, "each collection was stopped too late"
 
 
 def test_in_a_shared_fragment(stages_gdb: Gdb) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from jit.object.target import ByteOrder
@@ -59,6 +59,10 @@ class Image:
     table: int
     """The global offset table."""
     _functions: tuple[Function, ...]
+    referred: dict[Function, frozenset[int]] = field(default_factory=dict, compare=False, repr=False)
+    """What `references.referred` has read of it so far: code stays as it is however often a variable is looked for."""
+    candidates: dict[tuple[int, int], frozenset[Function]] = field(default_factory=dict, compare=False, repr=False)
+    """The same of `references.candidates`, by the range of addresses."""
 
     def read(self, address: int, size: int) -> bytes | None:
         """Exactly these bytes, None where the file does not have them or they may have changed."""

@@ -37,8 +37,14 @@ def users(image: Image, low: int, high: int) -> list[Function]:
     return sorted(found, key=lambda one: one.start)
 
 
-def candidates(image: Image, low: int, high: int) -> set[Function]:
+def candidates(image: Image, low: int, high: int) -> frozenset[Function]:
     """The same, and some that do not: quick."""
+    if (low, high) not in image.candidates:
+        image.candidates[low, high] = frozenset(_candidates(image, low, high))
+    return image.candidates[low, high]
+
+
+def _candidates(image: Image, low: int, high: int) -> set[Function]:
     find = _PLACES.get(image.arch)
     if find is None or not low < high:
         return set()
@@ -53,12 +59,18 @@ def candidates(image: Image, low: int, high: int) -> set[Function]:
 
 def referred(image: Image, function: Function) -> frozenset[int]:
     """Addresses of variables that the code of a function may refer to."""
+    if function not in image.referred:
+        image.referred[function] = frozenset(filter(image.is_writable, _referred(image, function)))
+    return image.referred[function]
+
+
+def _referred(image: Image, function: Function) -> set[int]:
     code = image.bytes_of(function)
     found = set(REFERENCES[image.arch](code, function.start))
     found.update([image.pointers[address] for address in found if address in image.pointers])
     if image.arch == "arm32":
         found.update(_through_table(image, code, function.start))
-    return frozenset(address for address in found if image.is_writable(address))
+    return found
 
 
 def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:

@@ -17,13 +17,15 @@ from tests.matrix.conftest import PATIENCE, cases, erlang_only, place, step
 
 #: Calls in stages:in_lines/2, a line each.
 CALLS = ("One = third(", "Two = third(", "Three = third(")
+#: A process that goes through code with breakpoints all the time, and tells so.
+BEATING = 'spawn(fun F() -> io:format("beat~n"), timer:sleep(20), F() end)'
 
 
 @pytest.fixture(scope="module", params=cases("attached", "remote"))
 def running(request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path]) -> Iterator[Session]:
     """A session with a node of stages.erl, which under qemu has not started when the first breakpoint is set."""
     target, mode = request.param
-    with session(target, mode, ebin_for(target), "stages:start()") as one:
+    with session(target, mode, ebin_for(target), f"stages:start(), {BEATING}") as one:
         one.gdb.cmd("handle SIGUSR1 nostop noprint pass")
         yield one
 
@@ -150,23 +152,6 @@ def test_float_registers(running: Session) -> None:
 
 # -- leaving ----------------------------------------------------------------------------------------------------------
 
-#: A process that goes through code with breakpoints all the time, and tells so.
-BEATING = 'spawn(fun F() -> io:format("beat~n"), timer:sleep(20), F() end)'
-
-
-@pytest.mark.parametrize("case", cases("attached", "remote"))
-def test_detaching(case: tuple[Target, Mode], ebin_for: Callable[[Target], Path]) -> None:
-    """With breakpoints set, enabled and hit: the node goes on as if nothing had been."""
-    target, mode = case
-    with session(target, mode, ebin_for(target), BEATING) as one:
-        with stopped_at(one.gdb, "-temporary timer:sleep/1"):
-            set_breakpoint(one.gdb, "timer:sleep/1")
-            set_breakpoint(one.gdb, "io:format/1")
-        for _ in range(3):
-            assert one.gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
-        one.gdb.cmd("detach")
-        await_beats(one, 20)
-
 
 @pytest.mark.parametrize("case", cases("attached"))
 def test_quitting(case: tuple[Target, Mode], ebin_for: Callable[[Target], Path]) -> None:
@@ -250,3 +235,18 @@ def test_over_an_exception(running: Session) -> None:
     with stopped_at(gdb, "stages:exit_with/1"):
         said = step(gdb, "beam-finish")
     assert "ended" in said or "exit" in said
+
+
+# -- letting go -------------------------------------------------------------------------------------------------------
+
+
+def test_detaching(running: Session) -> None:
+    """With breakpoints set, enabled and hit: the node goes on as if nothing had been. Last, for it lets go of that."""
+    gdb = running.gdb
+    with stopped_at(gdb, "-temporary timer:sleep/1"):
+        set_breakpoint(gdb, "timer:sleep/1")
+        set_breakpoint(gdb, "io:format/1")
+    for _ in range(3):
+        assert gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
+    gdb.cmd("detach")
+    await_beats(running, 20)

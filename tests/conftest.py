@@ -21,13 +21,14 @@ from tests.harness import erl, glue
 from tests.harness.core import dump_core
 from tests.harness.gdb import GDB, Gdb
 from tests.harness.patience import PATIENCE
+from tests.harness.targets import Target
 
 # How fast the machine is fails no test: what its limits are for is hung programs.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 #: The parameter of a test that names a target, and a mode where it has one.
-IN_MATRIX = re.compile(r"[\[-]((?:armhf|arm64|amd64)-\d+(?:-(?:attached|remote|core))?)\b")
+IN_MATRIX = re.compile(r"[\[-](armhf|arm64|amd64)-(\d+)(?:-(attached|remote|core))?\b")
 
 #: Seconds in one folder, from which on it is told where the time went.
 LONG = 60
@@ -60,12 +61,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types for it
     """The tests of a file run in one process, for they share nodes; those of tests/matrix by target and mode, from
-    whichever file, for there each file would start its own nodes of each."""
+    whichever file, for there each file would start its own nodes of each. A core is of a node that was looked at."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         found = IN_MATRIX.search(nodeid) if path.startswith("tests/matrix/") else None
-        return found[1] if found else path
+        if found is None:
+            return path
+        target, mode = Target(found[1], int(found[2])), found[3] or ""
+        return f"{target}-{target.modes[0] if mode == 'core' else mode}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -133,23 +133,53 @@ def stopped_in_c(
         yield one
 
 
+@dataclass(frozen=True)
+class Left:
+    """The core of a node that was looked at while it lived, and what the node had printed."""
+
+    core: Path
+    said: str
+
+
+@pytest.fixture(scope="session")
+def left() -> dict[tuple[str, Target], Left]:
+    """Cores by the fixture in which the node lived, and target."""
+    return {}
+
+
+def leave_core(
+    request: pytest.FixtureRequest, one: Session, folder: Path, left: dict[tuple[str, Target], Left]
+) -> None:
+    """Write a core of the node, which has been looked at, if there are tests of the same on a core."""
+    wanted = (one.target, "core")
+    params = (getattr(item, "callspec", None) for item in request.session.items)
+    if one.mode == one.target.modes[0] and any(of.params.get(request.fixturename) == wanted for of in params if of):
+        one.write_core(folder / "core")
+        left[str(request.fixturename), one.target] = Left(folder / "core", one.said)
+
+
 @pytest.fixture(scope="session", params=cases("attached", "remote", "core", targets=LOOKED_AT))
 def scene_session(
-    request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    ebin_for: Callable[[Target], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    left: dict[tuple[str, Target], Left],
 ) -> Iterator[Scene]:
     """The scene of each target, in each mode."""
     target, mode = request.param
-    if mode != "core":
-        with stopped_in_c(target, mode, ebin_for(target), EVERYTHING, STAGE) as one:
-            yield Scene(target, mode, one.gdb, one.said)
-        return
-    core = tmp_path_factory.mktemp("core") / "core"
-    with stopped_in_c(target, target.modes[0], ebin_for(target), EVERYTHING, STAGE) as one:
-        said = one.said
-        one.write_core(core)
-    with on_core(target, core, ebin_for(target)) as gdb:
-        yield Scene(target, mode, gdb, said)
-    core.unlink()
+    before = left.pop(("scene_session", target), None) if mode == "core" else None
+    if before is None:
+        live = target.modes[0] if mode == "core" else mode
+        with stopped_in_c(target, live, ebin_for(target), EVERYTHING, STAGE) as one:
+            if mode != "core":
+                yield Scene(target, mode, one.gdb, one.said)
+            leave_core(request, one, tmp_path_factory.mktemp("core"), left)
+        if mode != "core":
+            return
+        before = left.pop(("scene_session", target))
+    with on_core(target, before.core, ebin_for(target)) as gdb:
+        yield Scene(target, mode, gdb, before.said)
+    before.core.unlink()
 
 
 @pytest.fixture
@@ -165,23 +195,29 @@ def scene(scene_session: Scene) -> Scene:
 
 @pytest.fixture(scope="session", params=cases("attached", "remote", "core"))
 def dead(
-    request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    ebin_for: Callable[[Target], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    left: dict[tuple[str, Target], Left],
 ) -> Iterator[Gdb]:
     """A session in which the node of crash.erl has just died; then one on the core that it has left."""
     target, mode = request.param
-    folder = tmp_path_factory.mktemp("crash")
-    start = f"spawn(fun() -> crash:start(\"{folder}/now\") end)"
-    while_alive = target.modes[0] if mode == "core" else mode
-    with session(target, while_alive, ebin_for(target), start) as one:
-        one.gdb.cmd("handle all nostop noprint pass")
-        one.gdb.cmd("handle SIGSEGV stop print")
-        (folder / "now").touch()
-        stop = one.gdb.go("continue", timeout=PATIENCE)
-        assert stop.results.get("signal-name") == "SIGSEGV", f"{stop}; the node said {one.said}"
+    before = left.pop(("dead", target), None) if mode == "core" else None
+    if before is None:
+        folder = tmp_path_factory.mktemp("crash")
+        start = f'spawn(fun() -> crash:start("{folder}/now") end)'
+        with session(target, target.modes[0] if mode == "core" else mode, ebin_for(target), start) as one:
+            one.gdb.cmd("handle all nostop noprint pass")
+            one.gdb.cmd("handle SIGSEGV stop print")
+            (folder / "now").touch()
+            stop = one.gdb.go("continue", timeout=PATIENCE)
+            assert stop.results.get("signal-name") == "SIGSEGV", f"{stop}; the node said {one.said}"
+            if mode != "core":
+                yield one.gdb
+            leave_core(request, one, folder, left)
         if mode != "core":
-            yield one.gdb
             return
-        one.write_core(folder / "core")
-    with on_core(target, folder / "core", ebin_for(target)) as gdb:
+        before = left.pop(("dead", target))
+    with on_core(target, before.core, ebin_for(target)) as gdb:
         yield gdb
-    (folder / "core").unlink()
+    before.core.unlink()

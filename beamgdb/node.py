@@ -106,6 +106,11 @@ class Node(Vm):
         """The module that BeamAsm is just registering, None if it is none: see `RegisteredModules`."""
         return self._registered.in_registration()
 
+    def code_headers(self) -> tuple[int, ...]:
+        table = self._loaded_now.table
+        words = table.words() if table is not None else None
+        return tuple(dict.fromkeys(start for start, _ in table.loaded(words))) if table and words else ()
+
     def coming(self) -> tuple[str, ...]:
         """Names of modules that are about to be taken into use, while `erts_commit_staging_code_ix` is called."""
         table = self._loaded_now.table

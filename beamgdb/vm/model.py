@@ -74,6 +74,11 @@ class Vm(ABC):
     def frame_form(self) -> FrameForm:
         """How it has frames on its stacks."""
 
+    def code_headers(self) -> tuple[int, ...]:
+        """Where the code of modules begins that are loaded, each with a `BeamCodeHeader`; none where that cannot be
+        told."""
+        return ()
+
     @property
     def layout(self) -> Layout:
         """Where fields lie; raises `Unavailable`."""

@@ -4,11 +4,11 @@
 
 -define(STEADY_MS, 100).
 -define(ASKED, [registered_name, status, message_queue_len, current_function, initial_call, total_heap_size, reductions,
-                parent, group_leader, priority, links, monitors, monitored_by, dictionary, messages, trap_exit]).
+                garbage_collection_info, parent, group_leader, priority, links, monitors, monitored_by, dictionary, messages, trap_exit]).
 
 %% Start them, and print a line for each thing that is known of each: "process PID KEY VALUE".
 start() ->
-    Kinds = [idle, named, talked_to, large, hibernating, timed, caught, trapping, long_queue, off_heap, related],
+    Kinds = [idle, named, talked_to, large, hibernating, timed, caught, trapping, long_queue, off_heap, related, shapes],
     Pids = [{Kind, spawn_opt(?MODULE, keep, [Kind], options(Kind))} || Kind <- Kinds],
     Suspended = spawn(?MODULE, keep, [suspended]),
     [tell(Kind, Pid) || {Kind, Pid} <- Pids],
@@ -85,9 +85,24 @@ keep(caught) ->
 keep(trapping) ->
     process_flag(trap_exit, true),
     wait(trapping);
+keep(shapes) ->
+    Kept = shapes(),
+    erlang:garbage_collect(),
+    wait(Kept);
 keep(Kind) ->
     put(kind, Kind),
     wait(Kind).
+
+%% Of each shape a number of terms that nothing else has, none of them a literal.
+shapes() ->
+    [[{shape, N, N + 0.5} || N <- lists:seq(1, 100)],
+     [#{shape_key => N, "other" => N} || N <- lists:seq(1, 50)],
+     [maps:from_list([{{N, M}, M} || M <- lists:seq(1, 40)]) || N <- lists:seq(1, 3)],
+     [binary:copy(<<N>>, 1000) || N <- lists:seq(1, 20)],
+     [binary:copy(<<N>>, 30) || N <- lists:seq(1, 25)],
+     [fun() -> {N, self()} end || N <- lists:seq(1, 30)],
+     [(1 bsl 200) + N || N <- lists:seq(1, 10)],
+     [make_ref() || _ <- lists:seq(1, 15)]].
 
 wait(Kept) ->
     receive never -> Kept end.
@@ -103,6 +118,9 @@ print(Pid, messages, Messages) ->
     print_all(Pid, messages, lists:sublist(Messages, 10));
 print(Pid, dictionary, Pairs) ->
     [io:format("process ~p dictionary ~0p = ~0p~n", [Pid, Key, Value]) || {Key, Value} <- Pairs];
+print(Pid, garbage_collection_info, Info) ->
+    Used = [proplists:get_value(Key, Info) || Key <- [heap_size, old_heap_size, mbuf_size]],
+    io:format("process ~p words ~p~n", [Pid, lists:sum(Used)]);
 print(Pid, Key, {M, F, A}) ->
     io:format("process ~p ~s ~s~n", [Pid, Key, [lists:flatten(io_lib:format("~p:~p/~p", [M, F, A]))]]);
 print(Pid, Key, Value) ->

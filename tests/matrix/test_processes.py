@@ -39,7 +39,7 @@ def listed(scene: Scene, arguments: str = "") -> dict[str, dict[str, Any]]:
 
 def test_what_the_node_says_of_each(scene: Scene) -> None:
     rows, expected = listed(scene), said(scene)
-    assert len(expected) == 12
+    assert len(expected) == 13
     assert len(rows) >= int(scene.facts["processes"])
     for pid, facts in expected.items():
         row = rows[pid]

@@ -20,6 +20,7 @@ class Beam(Command):
       beam-waits            who waits for an answer of whom, and deadlocks
       beam-stacks           equal stacks, and how many processes have each
       beam-binaries         binaries, and who holds them
+      beam-heap [PROCESS]   which terms there are, by shape and size
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`

@@ -49,6 +49,10 @@ class ListCommand(Command, Generic[Item]):
         """What there is to be listed."""
         raise NotImplementedError
 
+    def listed(self, node: Node, arguments: argparse.Namespace) -> List[Item]:
+        """What there is to be listed, where further arguments say what. Its columns are those of `list`."""
+        return self.list(node)
+
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-where", metavar="CONDITION", action="append", default=[])
         parser.add_argument("-sort", metavar="COLUMN")
@@ -64,7 +68,7 @@ class ListCommand(Command, Generic[Item]):
         return (column.name for column in self.list(current.node).columns)
 
     def run(self, arguments: argparse.Namespace) -> None:
-        found = self.list(session.require().node)
+        found = self.listed(session.require().node, arguments)
         try:
             conditions = tuple(listing.condition(found.columns, text) for text in arguments.where)
             order = arguments.sort if arguments.sort is not None else found.order

@@ -1,0 +1,299 @@
+"""What terms there are, by their shape: all memory that holds terms is walked, and what is alike is counted together.
+
+Of each thing only what its own words show is looked at: tuples are alike that have the same first atom and size, maps
+with the same keys, funs of one place in the source; what has bytes is sorted into classes by their number.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Union
+
+from beamgdb.memory import Unreadable
+from beamgdb.records.columns import Columns
+from beamgdb.terms import maps
+from beamgdb.terms.source import Limits
+from beamgdb.vm.heap_walk import Piece, Walker
+from beamgdb.vm.heaps import PLACES, Area, Heaps, Owner
+from beamgdb.vm.model import Vm
+from beamgdb.vm.processes import Process
+from jit.otp.features import BITS_NOT_BYTES
+from jit.otp.tags import (
+    ARITY_SHIFT,
+    ATOM,
+    BOXED,
+    HEADER_MASK,
+    HEADERS_IN_BITS,
+    HEADERS_IN_BYTES,
+    IMMED2_MASK,
+    MAP_NODE,
+    MAP_TYPE_MASK,
+    MAX_FLATMAP_SIZE,
+    PRIMARY_MASK,
+    TUPLE_HEADER,
+    Kind,
+)
+from jit.otp.things import ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap, HashMap
+
+MAX_KEY_SETS: Final = 1 << 18
+"""Tuples of keys whose text is kept. Many maps share one."""
+
+MAX_SHAPES: Final = 1 << 20
+"""Shapes that are told apart: in a node in which each map has keys of its own there is no end of them."""
+
+BRIEF: Final = Limits(depth=3, width=12, bytes=60, nodes=40)
+"""How much of a term names a shape."""
+
+Key = Union[int, tuple[object, ...]]
+
+
+@dataclass
+class Shape:
+    """Terms that are alike. `bytes` are those of the things themselves, not of what they lead to, also by place;
+    `outside`, of binaries, those that lie outside of heaps, each counted once. `largest` has the most bytes of them, of
+    its own or outside, lies at `address`, and belongs to `owner`."""
+
+    kind: str
+    name: str
+    count: int = 0
+    bytes: int = 0
+    outside: int = 0
+    largest: int = 0
+    address: int = 0
+    owner: Owner | None = None
+    places: dict[str, int] = field(default_factory=dict)
+
+    def add(self, place: str, count: int, size: int, example: tuple[int, Owner], each: int) -> None:
+        """So many more, of `size` bytes together, of which one has `each`."""
+        self.count += count
+        self.bytes += size
+        self.places[place] = self.places.get(place, 0) + size
+        if each > self.largest or self.owner is None:
+            self.largest, (self.address, self.owner) = each, example
+
+
+def size_class(size: int) -> str:
+    """The class of a number of bytes, or of other things: from a power of two up to the next one."""
+    if size < 2:
+        return str(size)
+    low = 1 << size.bit_length() - 1
+    return f"{low} to {2 * low - 1}"
+
+
+class HeapShapes:
+    """Counts terms of a VM by their shapes; raises `Unavailable` as its parts do."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+        self._heaps = Heaps(vm)
+        self._walker = Walker(vm.memory, vm.tags)
+        self._word = vm.memory.word_size
+        self._counts: dict[str, dict[Key, int]] = {place: {} for place in PLACES}
+        self._examples: dict[Key, tuple[int, Owner]] = {}
+        self._cells: dict[str, int] = dict.fromkeys(PLACES, 0)
+        self._a_cell: tuple[int, Owner] | None = None
+        self._key_sets: dict[int, Key] = {}
+        self.walked = 0
+        """Bytes that were gone through."""
+        self.wrong = 0
+        """Words in places of headers that are none, or of things that are larger than what they lie in."""
+        in_bits = BITS_NOT_BYTES.of(vm.tags.release)
+        headers = HEADERS_IN_BITS if in_bits else HEADERS_IN_BYTES
+        counted = Kind.BIN_REF if in_bits else Kind.PROC_BIN
+        self._binary = vm.layout.offset("BinRef" if in_bits else "ProcBin", "val") // self._word
+        self._keyed: dict[int, Callable[[array[int], int, int], Key]] = {
+            headers[Kind.MAP]: self._map,
+            headers[Kind.FUN]: self._fun,
+            headers[counted]: lambda words, at, header: ("binary", words[at + self._binary]),
+            headers[Kind.SUB_BITS if in_bits else Kind.SUB_BIN]: self._part_in_bits if in_bits else self._part,
+        }
+
+    @property
+    def damaged(self) -> list[Unreadable]:
+        """What could not be read."""
+        return self._heaps.damaged
+
+    def everywhere(self) -> Iterator[Owner]:
+        """Count all there is; each owner when it is done."""
+        for owner, areas in self._heaps.everywhere():
+            self.count(owner, areas)
+            yield owner
+
+    def of_process(self, process: Process) -> Iterator[Owner]:
+        """Count the terms of one process, which is the owner that is given."""
+        owner = Owner(self._vm, process)
+        self.count(owner, ((area.place, area) for area in self._heaps.of_process(process)))
+        yield owner
+
+    def count(self, owner: Owner, areas: Iterable[tuple[str, Area]]) -> None:
+        """Count what is in some memory."""
+        for place, area in areas:
+            try:
+                for piece in self._walker.pieces(area.start, area.end):
+                    self._piece(piece, self._counts[place], owner)
+                    self._cells[place] += piece.cells
+                    if self._a_cell is None and piece.cells:
+                        self._a_cell = self._first_cell(piece), owner
+                    self.walked += len(piece.words) * self._word
+                    self.wrong += len(piece.wrong)
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def _first_cell(self, piece: Piece) -> int:
+        at = 0
+        for place in piece.things:
+            if place > at:
+                break
+            at = place + max(1, self._walker.whole_size(piece.words, place))
+        return piece.address + at * self._word
+
+    def _piece(self, piece: Piece, counts: dict[Key, int], owner: Owner) -> None:
+        words, keyed, get, examples = piece.words, self._keyed, counts.get, self._examples
+        address, word, is_atom = piece.address, self._word, IMMED2_MASK
+        key: Key
+        for place in piece.things:
+            header = words[place]
+            tag = header & HEADER_MASK
+            if tag == TUPLE_HEADER:
+                first = words[place + 1] if header > tag else 0
+                key = (header, first) if first & is_atom == ATOM else header
+            elif tag in keyed:
+                key = keyed[tag](words, place, header)
+            else:
+                key = header
+            known = get(key)
+            if known is None:
+                if len(counts) >= MAX_SHAPES:
+                    key = header
+                    known = get(key, 0)
+                examples.setdefault(key, (address + place * word, owner))
+                counts[key] = known + 1 if known else 1
+            else:
+                counts[key] = known + 1
+
+    def _map(self, words: array[int], at: int, header: int) -> Key:
+        if not maps.is_flat(header):
+            if header >> ARITY_SHIFT & MAP_TYPE_MASK == MAP_NODE:
+                return header
+            return "map", header, size_class(words[at + HashMap.SIZE])
+        keys = words[at + FlatMap.KEYS]
+        known = self._key_sets.get(keys)
+        if known is None:
+            if len(self._key_sets) >= MAX_KEY_SETS:
+                self._key_sets.clear()
+            known = self._key_sets[keys] = "keys", words[at + FlatMap.SIZE], self._key_set(keys)
+        return known
+
+    def _key_set(self, keys: int) -> object:
+        """What is the same for the same keys: their words, or their text where some are no immediates."""
+        memory, pointer = self._vm.memory, keys & ~(PRIMARY_MASK | self._vm.tags.literal_bit)
+        try:
+            header = memory.word(pointer)
+            if keys & PRIMARY_MASK != BOXED or header & HEADER_MASK != TUPLE_HEADER:
+                return "unknown keys"
+            words = memory.words(pointer + self._word, min(header >> ARITY_SHIFT, MAX_FLATMAP_SIZE))
+        except Unreadable:
+            return "unknown keys"
+        if all(word & PRIMARY_MASK == PRIMARY_MASK for word in words):
+            return words
+        return tuple(self._vm.term(word, BRIEF) for word in words)
+
+    def _fun(self, words: array[int], at: int, header: int) -> Key:
+        return "fun", words[at + ErlFunThing25.ENTRY], self._walker.whole_size(words, at)
+
+    def _part(self, words: array[int], at: int, header: int) -> Key:
+        return "part", size_class(words[at + ErlSubBin.SIZE])
+
+    def _part_in_bits(self, words: array[int], at: int, header: int) -> Key:
+        return "part", size_class(max(0, words[at + ErlSubBits.END] - words[at + ErlSubBits.START] + 7) // 8)
+
+    def shapes(self) -> list[Shape]:
+        """All that have been counted."""
+        found: dict[tuple[str, str], Shape] = {}
+
+        def shape(kind: str, name: str) -> Shape:
+            return found.setdefault((kind, name), Shape(kind, name))
+
+        for place, cells in self._cells.items():
+            if cells > 1 and self._a_cell is not None:
+                shape("list", "cell").add(place, cells // 2, cells * self._word, self._a_cell, 2 * self._word)
+        sizes = self._sizes_of_binaries()
+        seen: set[int] = set()
+        for place, counts in self._counts.items():
+            for key, count in counts.items():
+                example = self._examples[key]
+                kind, name, words = self._named(key, example[0])
+                each = words * self._word
+                if isinstance(key, tuple) and key[0] == "binary":
+                    address = key[1]
+                    assert isinstance(address, int)
+                    size = sizes.get(address)
+                    one = shape(kind, "of unknown size" if size is None else f"{size_class(size)} bytes")
+                    if size is not None and address not in seen:
+                        one.outside += size
+                    seen.add(address)
+                    one.add(place, count, count * each, example, size or 0)
+                else:
+                    shape(kind, name).add(place, count, count * each, example, each)
+        return list(found.values())
+
+    def _sizes_of_binaries(self) -> dict[int, int]:
+        addresses = {
+            key[1] for counts in self._counts.values() for key in counts
+            if isinstance(key, tuple) and key[0] == "binary" and isinstance(key[1], int)
+        }  # fmt: skip
+        rows = Columns(self._vm.memory, self._vm.layout, "Binary", ("orig_size",)).of(sorted(addresses))
+        return {row[0]: row[1] for row in rows if row is not None and row[0] is not None and row[1] is not None}
+
+    def _named(self, key: Key, example: int) -> tuple[str, str, int]:
+        """Kind, name and size in words of what has a key."""
+        if isinstance(key, int):
+            return self._by_header(key)
+        what = key[0]
+        if isinstance(what, int):
+            first, arity = key[1], what >> ARITY_SHIFT
+            assert isinstance(first, int)
+            others = ",_" * (arity - 1) if arity <= 6 else ",..."
+            return "tuple", f"{{{self._vm.term(first)}{others}}}" + (f" of {arity}" if arity > 6 else ""), 1 + arity
+        if what == "keys":
+            count, keys = key[1:]
+            assert isinstance(count, int)
+            return "map", self._keys_text(count, keys), FlatMap.VALUES + count
+        if what == "map":
+            _, header, size = key
+            assert isinstance(header, int)
+            form = self._walker.forms.of(header)
+            return "map", f"{size} keys", form.size if form is not None else 1
+        if what == "fun":
+            size = key[2]
+            assert isinstance(size, int)
+            return "fun", self._vm.boxed(example, BRIEF), size
+        in_bits = BITS_NOT_BYTES.of(self._vm.tags.release)
+        if what == "part":
+            return "part of a binary", f"{key[1]} bytes", ErlSubBits.WORDS if in_bits else ErlSubBin.WORDS
+        return "binary outside", "", 1 + (2 if in_bits else 5)
+
+    def _keys_text(self, count: int, keys: object) -> str:
+        if not isinstance(keys, tuple):
+            return f"{keys}, {count} of them"
+        texts = [one if isinstance(one, str) else self._vm.term(one, BRIEF) for one in keys]
+        return "#{" + ",".join(f"{text} => _" for text in texts) + "}"
+
+    def _by_header(self, header: int) -> tuple[str, str, int]:
+        form = self._walker.forms.of(header)
+        if form is None:
+            return "no term", "", 1
+        arity = form.size - 1
+        bytes_ = f"{size_class(arity * self._word)} bytes"
+        if form.kind is Kind.TUPLE:
+            name = "{" + ",".join("_" * arity) + "}" if arity <= 6 else f"{{_,...}} of {arity}"
+            return "tuple", name, form.size
+        if form.kind in (Kind.POS_BIG, Kind.NEG_BIG):
+            return "integer", bytes_, form.size
+        if form.kind in (Kind.HEAP_BIN, Kind.HEAP_BITS):
+            return "binary", f"up to {(arity - 1) * self._word} bytes", form.size
+        if form.kind is Kind.MAP:
+            return "part of a map", "", form.size
+        return form.kind.value, "", form.size

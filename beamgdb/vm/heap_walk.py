@@ -1,0 +1,287 @@
+"""Memory that holds terms, walked word by word as the VM does it when it moves a heap (erl_gc.c, `offset_heap`).
+
+A block of terms is a sequence of boxed things, each with a header word that tells how many words follow, and of cons
+cells, which have no header: what stands between things are halves of cells. Words of a thing that are no terms, such as
+the digits of an integer, are the first ones behind its header.
+
+Python takes its time with each word. So what kind of word each is is told by its lowest byte, for a whole piece of
+memory at once, and the next header is found among these bytes: a list of a million cells costs one step.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from beamgdb.memory import READ_LIMIT, CachedMemory
+from beamgdb.terms import maps
+from beamgdb.terms.headers import believable_arity
+from jit.otp.features import FUN_HEADERS, LASTING_FUNS
+from jit.otp.tags import (
+    ARITY_SHIFT,
+    ATOM,
+    BOXED,
+    CATCH,
+    CONS,
+    FUN_ENV_SHIFT,
+    HEADER,
+    IMMED1_MASK,
+    IMMED2_MASK,
+    MAP_NODE,
+    MAP_TYPE_MASK,
+    MAX_FLATMAP_SIZE,
+    MAX_FUN_ARITY,
+    NIL,
+    PRIMARY_MASK,
+    Kind,
+    TagScheme,
+)
+from jit.otp.things import ErlFunThing25, ErlFunThing27, ErlSubBin, FlatMap, HashMap
+
+PIECE: Final = 4 << 20
+"""Bytes that are read at a time, unless one thing has more."""
+
+MAX_FORMS: Final = 1 << 16
+"""Header words whose meaning is kept: sound heaps have some hundreds."""
+
+OF_HEADER, OF_CONS, OF_BOXED, OF_IMMEDIATE, OF_ATOM, OF_NOTHING = range(6)
+"""What a word is by its lowest byte: a header, a pointer to a cell or to a thing, an atom, another immediate; or what
+no word on a heap is."""
+
+_HEADER: Final = bytes([OF_HEADER])
+_NO_FORM: Final = -1
+_MORE_WORDS: Final = 0
+_BEHIND: Final = 8
+"""Words behind a header that tell its size, at most."""
+
+
+def _classes(tags: TagScheme) -> bytes:
+    return bytes(_class(tags, byte) for byte in range(256))
+
+
+def _class(tags: TagScheme, byte: int) -> int:
+    primary, is_aligned = byte & PRIMARY_MASK, not byte & (tags.word_size - 1) & ~PRIMARY_MASK & ~tags.literal_bit
+    if primary == HEADER:
+        return OF_HEADER
+    if primary in (CONS, BOXED):
+        return (OF_CONS if primary == CONS else OF_BOXED) if is_aligned else OF_NOTHING
+    if byte & IMMED1_MASK != ATOM & IMMED1_MASK:
+        return OF_IMMEDIATE
+    if byte & IMMED2_MASK == ATOM:
+        return OF_ATOM
+    return OF_IMMEDIATE if byte & IMMED2_MASK == NIL and byte & IMMED2_MASK != CATCH else OF_NOTHING
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a header word tells of a thing: its `kind`, how many `opaque` words follow that are no terms, and its `size`
+    in words, which other words add to where `has_more`."""
+
+    kind: Kind
+    opaque: int
+    size: int
+    has_more: bool = False
+
+
+class Forms:
+    """The forms of things by their header words, in one tag scheme."""
+
+    def __init__(self, tags: TagScheme) -> None:
+        self._tags = tags
+        self._known: dict[int, Form | None] = {}
+
+    def of(self, header: int) -> Form | None:
+        """The form of a thing; None for a word that is no header of one."""
+        try:
+            return self._known[header]
+        except KeyError:
+            if len(self._known) >= MAX_FORMS:
+                self._known.clear()
+            form = self._known[header] = self._form(header)
+            return form
+
+    def _form(self, header: int) -> Form | None:
+        kind, arity = self._tags.kind(header), header >> ARITY_SHIFT
+        if kind is None or header & PRIMARY_MASK != HEADER:
+            return None
+        if kind is Kind.POS_BIG:
+            # What is free between terms looks like an integer too, of any size (erl_term.h, erts_write_heap_filler).
+            return Form(kind, arity, 1 + arity)
+        believable = believable_arity(self._tags, header, kind)
+        if believable is None:
+            return None
+        if kind in (Kind.TUPLE, Kind.RECORD):
+            return Form(kind, 0, 1 + arity)
+        if kind is Kind.MAP:
+            return self._map(header, believable)
+        if kind is Kind.FUN:
+            if not FUN_HEADERS.of(self._tags.release):
+                return Form(kind, arity, ErlFunThing25.WORDS, has_more=True)
+            # Where a bit of it tells external funs, the number of variables is a byte.
+            variables = header >> FUN_ENV_SHIFT & (MAX_FUN_ARITY if LASTING_FUNS.of(self._tags.release) else -1)
+            return Form(kind, ErlFunThing27.ENV - 1, ErlFunThing27.WORDS + variables)
+        # Of a part of a binary, to OTP 26, the binary itself is no opaque word, and not counted.
+        return Form(kind, arity, ErlSubBin.WORDS if kind is Kind.SUB_BIN else 1 + arity)
+
+    @staticmethod
+    def _map(header: int, nodes: int) -> Form:
+        if maps.is_flat(header):
+            return Form(Kind.MAP, FlatMap.SIZE, FlatMap.VALUES, has_more=True)
+        if header >> ARITY_SHIFT & MAP_TYPE_MASK == MAP_NODE:
+            return Form(Kind.MAP, 0, HashMap.INNER_NODES + nodes)
+        return Form(Kind.MAP, HashMap.SIZE, HashMap.NODES + nodes)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of memory from `address` on. `classes` says of each word what it is by its lowest byte, in `things` are
+    the places of header words, of things that lie in it as a whole; `cells` words are halves of cons cells. `wrong` are
+    places of header words that introduce nothing, or more than there is. What is behind the last thing is free."""
+
+    address: int
+    words: array[int]
+    classes: bytes
+    things: list[int]
+    cells: int
+    wrong: list[int]
+
+
+class Found(NamedTuple):
+    """A thing or, without a form, a cell, at `address`, of `size` words; as a term it is `word`."""
+
+    address: int
+    size: int
+    word: int
+    form: Form | None
+
+
+class Walker:
+    """Walks through memory of one VM that holds terms."""
+
+    def __init__(self, memory: CachedMemory, tags: TagScheme) -> None:
+        self.memory = memory
+        self.word_size = memory.word_size
+        self.forms = Forms(tags)
+        self._tags = tags
+        self._classes = _classes(tags)
+        self._sizes: dict[int, int] = {}
+        self._lowest = 0 if memory.byteorder == "little" else memory.word_size - 1
+        self._code = next(code for code in "ILQ" if array(code).itemsize == memory.word_size)
+        self._is_swapped = (memory.byteorder == "little") != (array("H", [1]).tobytes()[0] == 1)
+
+    def words(self, raw: bytes) -> array[int]:
+        """Bytes of the target as words."""
+        words = array(self._code)
+        words.frombytes(raw)
+        if self._is_swapped:
+            words.byteswap()
+        return words
+
+    def pieces(self, start: int, end: int) -> Iterator[Piece]:
+        """The memory from `start` to `end`, in pieces that begin where a thing or a cell does. Raises `Unreadable`. Of
+        a thing that is larger than what can be read at a time only its beginning is in a piece."""
+        at, wanted, word = start, PIECE, self.word_size
+        end -= (end - start) % word
+        while at < end:
+            size = min(wanted, end - at)
+            raw = self.memory.read(at, size)
+            piece, used = self._piece(at, raw, is_last=at + size >= end, is_largest=size >= READ_LIMIT)
+            if not used:
+                # The first thing is larger.
+                wanted = READ_LIMIT
+                continue
+            yield piece
+            at, wanted = at + used * word, PIECE
+
+    def _piece(self, address: int, raw: bytes, is_last: bool, is_largest: bool) -> tuple[Piece, int]:
+        """A piece, and of how many words it is, none where the first thing does not end in it."""
+        words, classes = self.words(raw), raw[self._lowest :: self.word_size].translate(self._classes)
+        count, at, cells = len(words), 0, 0
+        things: list[int] = []
+        wrong: list[int] = []
+        find, sizes, found = classes.find, self._sizes, things.append
+        while True:
+            place = find(_HEADER, at)
+            if place < 0:
+                cells += count - at
+                at = count
+                break
+            try:
+                size = sizes[words[place]]
+            except KeyError:
+                size = self._size(words[place])
+            if size <= _MORE_WORDS:
+                if place + _BEHIND > count and not is_last:
+                    size = count
+                elif size == _MORE_WORDS:
+                    size = self.whole_size(words, place)
+                if size == _NO_FORM:
+                    cells += place - at
+                    wrong.append(place)
+                    at = place + 1
+                    continue
+            after = place + size
+            if after > count:
+                cells += place - at
+                at = place
+                if is_last:
+                    wrong.append(place)
+                    at = count
+                elif not place and is_largest:
+                    found(place)
+                    at = after
+                break
+            cells += place - at
+            found(place)
+            at = after
+        return Piece(address, words[: min(at, count)], classes, things, cells, wrong), at
+
+    def _size(self, header: int) -> int:
+        """Words of a thing; `_MORE_WORDS` where its header does not tell, `_NO_FORM` for what is no header."""
+        if len(self._sizes) >= MAX_FORMS:
+            self._sizes.clear()
+        form = self.forms.of(header)
+        size = _NO_FORM if form is None else _MORE_WORDS if form.has_more else form.size
+        self._sizes[header] = size
+        return size
+
+    def whole_size(self, words: array[int], place: int) -> int:
+        """Words of the thing whose header word is at a place, where that does not tell it alone; -1 for an impossible
+        one."""
+        form = self.forms.of(words[place])
+        if form is None or place + form.opaque >= len(words):
+            return _NO_FORM
+        if not form.has_more:
+            return form.size
+        if form.kind is Kind.MAP:
+            keys = words[place + FlatMap.SIZE]
+            return form.size + keys if keys <= MAX_FLATMAP_SIZE else _NO_FORM
+        counts = words[place + ErlFunThing25.COUNTS].to_bytes(self.word_size, self.memory.byteorder)
+        return form.size + counts[ErlFunThing25.NUM_FREE_BYTE]
+
+    def everything(self, start: int, end: int) -> Iterator[Found]:
+        """Each thing and each cell. Raises `Unreadable`."""
+        word = self.word_size
+        for piece in self.pieces(start, end):
+            at, words = 0, piece.words
+            for place in [*piece.things, len(words)]:
+                for cell in range(at, place - 1, 2):
+                    address = piece.address + cell * word
+                    yield Found(address, 2, address | CONS, None)
+                if place < len(words):
+                    size = max(1, self.whole_size(words, place))
+                    address = piece.address + place * word
+                    yield Found(address, size, address | BOXED, self.forms.of(words[place]))
+                    at = place + size
+
+    def inside(self, start: int, end: int, wanted: list[int]) -> Iterator[tuple[int, Found]]:
+        """Each of the addresses of words, in ascending order, with the thing or cell that it is in. Raises
+        `Unreadable`."""
+        left = list(reversed(wanted))
+        for found in self.everything(start, end):
+            while left and left[-1] < found.address + found.size * self.word_size:
+                yield left.pop(), found
+            if not left:
+                return

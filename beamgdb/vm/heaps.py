@@ -1,0 +1,177 @@
+"""All memory of a VM that holds terms: heaps of processes, fragments, objects of ETS tables, literals of modules.
+
+Not in it are terms that lie nowhere else but in C structures of their own: persistent terms, timers, signals that are
+no messages, environments of NIFs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from beamgdb.memory import Unreadable
+from beamgdb.records.record import Record
+from beamgdb.vm import fragments
+from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.model import Vm
+from beamgdb.vm.processes import Process
+from jit.otp import vm_flags
+from jit.otp.tags import IMMED1_MASK, PID
+
+HEAPS, MESSAGES, ETS, LITERALS = PLACES = ("heaps", "messages", "ets", "literals")
+"""Where terms lie: on heaps of processes and in fragments of these, in messages that wait, in tables, in modules."""
+
+MAX_WORDS: Final = 1 << 38
+"""Of a heap."""
+
+
+class Area(NamedTuple):
+    """Memory from `start` to `end` with terms one after the other, and what it is called."""
+
+    kind: str
+    start: int
+    end: int
+    message: int | None = None
+    """For a fragment, as `Fragment` has it."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, of a process."""
+        return MESSAGES if self.message else HEAPS
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What memory belongs to: a process, a table, or the code whose `BeamCodeHeader` it is."""
+
+    vm: Vm
+    item: Process | EtsTable | int
+
+    @property
+    def text(self) -> str:
+        """Its name."""
+        if isinstance(self.item, EtsTable):
+            return f"ETS {self.vm.term(self.item.name)}"
+        try:
+            if isinstance(self.item, Process):
+                return self.vm.term(self.item.id)
+            first = self.vm.memory.word(self.vm.record("BeamCodeHeader", self.item).field_address("functions"))
+            return f"module {self.vm.term(self.vm.record('ErtsCodeInfo', first)['mfa.module'])}"
+        except (Unreadable, KeyError):
+            at = self.item.address if isinstance(self.item, Process) else self.item
+            return f"what lies at {at:#x}"
+
+
+class Heaps:
+    """Where terms lie in a VM; raises `Unavailable` as its parts do. `damaged` gets what cannot be read."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+        self._memory, self._layout, self._word = vm.memory, vm.layout, vm.memory.word_size
+        self.damaged: list[Unreadable] = []
+
+    def processes(self) -> Iterator[Process]:
+        """All processes."""
+        for entry in self._vm.processes.entries():
+            if isinstance(entry, Unreadable):
+                self.damaged.append(entry)
+                continue
+            try:
+                if entry.id & IMMED1_MASK == PID:
+                    yield entry
+                    continue
+                raise Unreadable(entry.address, self._word)
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def of_process(self, process: Process) -> Iterator[Area]:
+        """The memory of a process. What cannot be read is left out, and noted. While a collection moves it, that is
+        some of it; of a process that runs, what it has made since it called C code last is not in it."""
+        try:
+            yield from self._blocks(process.record)
+            yield from self._fragments(process.record)
+        except Unreadable as error:
+            self.damaged.append(error)
+
+    def _blocks(self, record: Record) -> Iterator[Area]:
+        for kind, first, last in (("heap", "heap", "htop"), ("old heap", "old_heap", "old_htop")):
+            start, end = record[first], record[last]
+            if start and self.is_sound(start, end):
+                yield Area(kind, start, end)
+            elif start:
+                self.damaged.append(Unreadable(start, self._word))
+        abandoned = self.abandoned(record)
+        if abandoned is not None:
+            yield abandoned
+
+    def is_sound(self, start: int, end: int) -> bool:
+        """Whether these may be the bounds of a heap."""
+        return start <= end <= self._memory.address_mask and end - start <= MAX_WORDS and not start % self._word
+
+    def abandoned(self, record: Record) -> Area | None:
+        """The heap that was left when a collection was put off (erl_gc.c, `get_orig_heap`): its last word says how much
+        of it is in use, if a flag says so."""
+        start, size = record["abandoned_heap"], record["heap_sz"]
+        if not start:
+            return None
+        if record["flags"] & vm_flags.PROCESS_FLAGS["abandoned_heap_use"]:
+            size = min(size, self._memory.word(start + (size - 1) * self._word))
+        return Area("abandoned heap", start, start + size * self._word)
+
+    def _fragments(self, record: Record) -> Iterator[Area]:
+        for fragment in fragments.of_process(record, self._vm.tags.non_value):
+            yield self.fragment(fragment)
+
+    def fragment(self, fragment: fragments.Fragment) -> Area:
+        """What is used of a fragment. Raises `Unreadable`."""
+        found = self._vm.record("ErlHeapFragment", fragment.address)
+        size, start = found["used_size"], found.field_address("mem")
+        if size > found["alloc_size"] or size > MAX_WORDS:
+            raise Unreadable(fragment.address, self._layout.size("ErlHeapFragment"))
+        kind = "fragment" if fragment.message is None else "message" if fragment.message else "received message"
+        return Area(kind, start, start + size * self._word, fragment.message)
+
+    def tables(self) -> Iterator[EtsTable]:
+        """The ETS tables whose objects are terms: those of a compressed one are packed."""
+        for table in EtsTables(self._vm):
+            if isinstance(table, Unreadable):
+                self.damaged.append(table)
+            elif not table.is_compressed:
+                yield table
+
+    def of_table(self, table: EtsTable) -> Iterator[Area]:
+        """The objects of a table."""
+        size = self._layout.offset("DbTerm", "size") - self._layout.offset("DbTerm", "tpl")
+        try:
+            for word in table.objects():
+                start = word & ~(self._word - 1)
+                words = self._memory.word(start + size)
+                if words > MAX_WORDS:
+                    raise Unreadable(start, self._word)
+                yield Area("object", start, start + words * self._word)
+        except (Unreadable, KeyError) as error:
+            self.damaged.append(error if isinstance(error, Unreadable) else Unreadable(table.address, self._word))
+
+    def literals(self) -> Iterator[tuple[int, Area]]:
+        """The literals of each module's code, current or old, by the address of its `BeamCodeHeader`."""
+        for header in self._vm.code_headers():
+            try:
+                address = self._vm.record("BeamCodeHeader", header)["literal_area"]
+                if address:
+                    area = self._vm.record("ErtsLiteralArea", address)
+                    start, end = area.field_address("start"), area["end"]
+                    if not self.is_sound(start, end):
+                        raise Unreadable(address, self._layout.size("ErtsLiteralArea"))
+                    yield header, Area("literals", start, end)
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def everywhere(self) -> Iterator[tuple[Owner, Iterator[tuple[str, Area]]]]:
+        """All memory that holds terms by its owners, each with the name of its place."""
+        for process in self.processes():
+            yield Owner(self._vm, process), ((area.place, area) for area in self.of_process(process))
+        for table in self.tables():
+            yield Owner(self._vm, table), ((ETS, area) for area in self.of_table(table))
+        for header, area in self.literals():
+            yield Owner(self._vm, header), iter([(LITERALS, area)])

@@ -50,6 +50,7 @@ DEBUGGER = {
     "views": "code dependencies disassembly interpreter machine_code memory native node roots terms unwinding vm",
     "gdbext": "beamasm code evidence interpreter machine_code memory native node records roots terms unwinding views"
     " vm",
+    "api": "gdbext memory node terms views vm",
     "loader": "dependencies gdbext",
     "cli": "erlang_start gdb_options",
     "__main__": "cli",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.columns import Columns, Row
 from beamgdb.vm import calls, signals
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
@@ -83,13 +84,23 @@ class ProcessList:
     def __iter__(self) -> Iterator[Noted | Unreadable]:
         """All processes in order of their slots, and what stands for those, and for parts of the table, that cannot be
         read or are none."""
-        for row in self._table.rows((*_PATHS, *_QUEUE_PATHS[self._apart])):
-            if isinstance(row, Unreadable):
-                yield row
-            elif row[1] is None or row[1] & IMMED1_MASK != PID:
-                yield Unreadable(row[0] or 0, max(self._size, self._vm.memory.word_size))
-            else:
-                yield Noted._make(row)
+        yield from map(self._noted, self._table.rows(self._paths))
+
+    def of(self, process: Process) -> Noted | Unreadable:
+        """The same of one process."""
+        (row,) = Columns(self._vm.memory, self._vm.layout, "Process", self._paths).of([process.address])
+        return self._noted(row or Unreadable(process.address, max(self._size, self._vm.memory.word_size)))
+
+    @property
+    def _paths(self) -> tuple[str, ...]:
+        return *_PATHS, *_QUEUE_PATHS[self._apart]
+
+    def _noted(self, row: Row | Unreadable) -> Noted | Unreadable:
+        if isinstance(row, Unreadable):
+            return row
+        if row[1] is None or row[1] & IMMED1_MASK != PID:
+            return Unreadable(row[0] or 0, max(self._size, self._vm.memory.word_size))
+        return Noted._make(row)
 
     def pid(self, noted: Noted) -> str:
         """Its pid, as a term is written."""

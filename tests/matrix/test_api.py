@@ -1,0 +1,85 @@
+"""The VM as Python objects: what API.md shows is run as it stands there, and compared with what the node says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.harness.gdb import REPOSITORY, GdbError
+from tests.matrix.conftest import Scene
+from tests.matrix.test_processes import listed, said
+
+EXAMPLES = dict(
+    re.findall(
+        r"^## (.*)\n(?:.*\n)*?```python\n((?:.*\n)*?)```", (REPOSITORY / "API.md").read_text(encoding="utf-8"), re.M
+    )
+)
+
+
+def run(scene: Scene, folder: Path, code: str) -> list[str]:
+    """What a script prints."""
+    (folder / "script.py").write_text(code, encoding="utf-8")
+    shown = scene.gdb.cmd(f"source {folder}/script.py")
+    print(shown)
+    return shown.splitlines()
+
+
+def test_the_longest_mailbox(scene: Scene, tmp_path: Path) -> None:
+    (line,) = run(scene, tmp_path, EXAMPLES["What is in the longest mailbox?"])
+    (pid,) = (pid for pid, facts in said(scene).items() if facts["kind"] == "long_queue")
+    assert line == f"{pid} 2000 [('int', 2000)]"
+
+
+def test_memory_by_function(scene: Scene, tmp_path: Path) -> None:
+    lines = run(scene, tmp_path, EXAMPLES["Which functions use the most memory?"])
+    by_function = {name: int(size) for size, name in (line.split(maxsplit=1) for line in lines)}
+    rows = listed(scene)
+    spawned = [row["memory"] for row in rows.values() if row["spawned"] == "population:keep/1"]
+    assert by_function["population:keep/1"] == sum(spawned)
+    # What gen_servers of kernel and stdlib have noted of themselves.
+    assert "proc_lib:init_p/5" not in by_function
+    assert list(by_function.values()) == sorted(by_function.values(), reverse=True)
+
+
+def test_a_table_as_a_file(scene: Scene, tmp_path: Path) -> None:
+    example = EXAMPLES["A table as a file of comma-separated values"]
+    assert '"facts"' in example
+    lines = run(scene, tmp_path, example.replace('"facts"', '"t_holds_part"'))
+    assert "atom,only" in lines
+    assert any(line.startswith("part,") for line in lines)
+
+
+ALL = """
+import beamgdb.api
+node = beamgdb.api.node()
+print(node.release)
+for process in node.processes():
+    print("queue", process.pid, process.queue, sum(1 for _ in process.messages()))
+    print("status", process.pid, process.status)
+    for link in process.monitors():
+        print("monitor", process.pid, link.kind)
+    for key, value in process.dictionary():
+        assert key is not None and value is not None
+    assert all(frame.pc for frame in process.frames())
+    if process.name:
+        assert node.process(process.name).pid == process.pid
+print("damaged", node.damaged)
+"""
+
+
+def test_everything_of_each_process(scene: Scene, tmp_path: Path) -> None:
+    lines = run(scene, tmp_path, ALL)
+    assert lines[0] == str(scene.target.otp)
+    assert lines[-1] == "damaged []"
+    queues = [line.split()[1:] for line in lines if line.startswith("queue ")]
+    assert {pid for pid, _, _ in queues} == set(listed(scene))
+    assert [shown for _, shown, _ in queues] == [counted for _, _, counted in queues]
+    for pid, facts in said(scene).items():
+        assert f"status {pid} {facts['status']}" in lines
+
+
+def test_what_is_not_there(scene: Scene) -> None:
+    with pytest.raises(GdbError, match="no process is registered as 'nobody'"):
+        scene.gdb.cmd('python import beamgdb.api; beamgdb.api.node().process("nobody")')

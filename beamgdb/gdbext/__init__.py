@@ -21,8 +21,10 @@ def install() -> None:
         beam_info,
         beam_process,
         beam_ps,
+        beam_refs,
         beam_stacks,
         beam_step,
+        beam_verify,
         beam_waits,
         beam_why,
         eterm,
@@ -37,7 +39,7 @@ def install() -> None:
         extension().is_installed = True
         commands = (
             beam, beam_binaries, beam_break, beam_bt, beam_disas, beam_ets, beam_heap, beam_info, beam_process, beam_ps,
-            beam_stacks, beam_step, beam_waits, beam_why, eterm, registers,
+            beam_refs, beam_stacks, beam_step, beam_verify, beam_waits, beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

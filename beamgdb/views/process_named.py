@@ -83,6 +83,14 @@ def _numbers(node: Node, text: str) -> tuple[int, int]:
     return number, serial
 
 
+def word_of_pid(node: Node, text: str) -> int:
+    """The pid as a term, whether there is such a process or not. Raises `Unavailable`."""
+    word = node.processes.word_of(*_numbers(node, text))
+    if word is None:
+        raise Unavailable("the process table is damaged")
+    return word
+
+
 def _with_pid(node: Node, text: str) -> Process:
     process = node.processes.lookup(*_numbers(node, text))
     if process is None:

@@ -38,7 +38,7 @@ from jit.otp.tags import (
     Kind,
     TagScheme,
 )
-from jit.otp.things import ErlFunThing25, ErlFunThing27, ErlSubBin, FlatMap, HashMap
+from jit.otp.things import ErlFunThing25, ErlFunThing27, ErlSubBin, ErlSubBits, FlatMap, HashMap
 
 PIECE: Final = 4 << 20
 """Bytes that are read at a time, unless one thing has more."""
@@ -122,7 +122,9 @@ class Forms:
             # Where a bit of it tells external funs, the number of variables is a byte.
             variables = header >> FUN_ENV_SHIFT & (MAX_FUN_ARITY if LASTING_FUNS.of(self._tags.release) else -1)
             return Form(kind, ErlFunThing27.ENV - 1, ErlFunThing27.WORDS + variables)
-        # Of a part of a binary, to OTP 26, the binary itself is no opaque word, and not counted.
+        if kind is Kind.SUB_BITS:
+            return Form(kind, ErlSubBits.ORIG - 1, ErlSubBits.WORDS)
+        # Of a part of a binary, to OTP 26, the binary itself is not counted.
         return Form(kind, arity, ErlSubBin.WORDS if kind is Kind.SUB_BIN else 1 + arity)
 
     @staticmethod
@@ -178,6 +180,10 @@ class Walker:
         if self._is_swapped:
             words.byteswap()
         return words
+
+    def kind(self, word: int) -> int:
+        """What a word is by its lowest byte, such as `OF_ATOM`."""
+        return self._classes[word & 0xFF]
 
     def pieces(self, start: int, end: int) -> Iterator[Piece]:
         """The memory from `start` to `end`, in pieces that begin where a thing or a cell does. Raises `Unreadable`. Of

@@ -229,17 +229,26 @@ class ProcessTable:
 
     def lookup(self, number: int, serial: int) -> Process | None:
         """The process with pid `<0.number.serial>`, None where there is none."""
-        data = serial << self._tags.pid_number_bits | number
-        order = self.slot_order()
-        if order is None or (slot := order.slot_of(data)) >= self._table["r.o.max"]:
+        order, wanted = self.slot_order(), self.word_of(number, serial)
+        slot = order.slot_of(serial << self._tags.pid_number_bits | number) if order is not None else 0
+        if wanted is None or slot >= self._table["r.o.max"]:
             return None
         address = self._at_slot(slot)
         if address in (0, self._table["r.o.invalid_element"]):
             return None
-        process = self.at(address)
-        wanted = order.slotted(data) if self._tags.ids_by_slot else data
-        mask = (1 << self._tags.id_bits) - 1
-        return process if process.id >> IMMED1_BITS & mask == wanted & mask else None
+        process, mask = self.at(address), (1 << self._tags.id_bits) - 1
+        return process if (process.id >> IMMED1_BITS) & mask == (wanted >> IMMED1_BITS) & mask else None
+
+    def word_of(self, number: int, serial: int) -> int | None:
+        """The pid `<0.number.serial>` as a term, whether there is such a process or not; None where the table is
+        damaged."""
+        data, order = serial << self._tags.pid_number_bits | number, self.slot_order()
+        if order is None:
+            return None
+        if self._tags.ids_by_slot:
+            return order.slotted(data) << IMMED1_BITS | PID
+        # Where the word has the plain number, its upper half has the slot (erl_ptab.h, erts_ptab_make_id).
+        return order.slot_of(data) << 32 | data << IMMED1_BITS | PID
 
     def rows(self, paths: Sequence[str], first: int = FIRST_PIECE) -> Iterator[Row | Unreadable]:
         """Fields of all processes as `Columns` gives them, in order of their slots, and what stands for those, and for

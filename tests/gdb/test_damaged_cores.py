@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +33,8 @@ QUESTIONS = (
     "beam-why", "beam-info", "beam-bt", "beam-bt all", "beam-bt init", "beam-bt busy", "beam-bt terms_holder",
     "beam-ps", "beam-waits",
     "beam-ps -json -sort queue", "beam-process", "beam-process init", "beam-stacks", "beam-ets",
-    "beam-binaries", "beam-heap", "beam-heap -things terms_holder", "beam-ets-objects code", "bt 20", "xreg", "yreg", "freg", "eterm 687", "eterm $rsp",
+    "beam-binaries", "beam-heap", "beam-heap -things terms_holder", "beam-verify", "beam-refs init", "beam-refs $rsp",
+    "beam-ets-objects code", "bt 20", "xreg", "yreg", "freg", "eterm 687", "eterm $rsp",
     "eterm -boxed $rsp",
     "beam-disas lists:map/2", "beam-break lists:map/2",
     "beam-breakpoints", "p $_xreg(0)", "complete beam-bt ", "complete beam-break li",
@@ -186,6 +188,77 @@ def test_fragments_in_a_circle(core: Core, opened: Callable[[Core], Gdb]) -> Non
     core.set_word(core.facts["fragments"], heap)
     said = opened(core).cmd("beam-binaries")
     assert f"(missing: what lies at {heap:#x}, 8 bytes, cannot be read" in said
+
+
+OF_PROCESS = """
+import json
+from beamgdb.gdbext import session
+from beamgdb.views import process_named
+from beamgdb.vm.heap_walk import Walker
+node = session.require().node
+walker = Walker(node.memory, node.tags)
+names = ("terms_holder", "init", "application_controller", "code_server", "kernel_sup", "logger", "erl_prim_loader")
+fields = ("htop", "hend", "heap", "stop", "off_heap.first")
+told = {}
+for name in names:
+    record = process_named.find(node, name, int).record
+    values = {field: record[field] for field in fields}
+    things = walker.everything(record["heap"], record["htop"])
+    told[name] = {
+        "pid": node.term(record["common.id"]), **values, **{"at " + one: record.field_address(one) for one in fields},
+        "tuples": [(one.address, one.size) for one in things if one.form and one.form.kind.value == "tuple"],
+    }
+print(json.dumps(told))
+"""
+
+
+def test_words_on_heaps_that_are_overwritten(
+    core: Core, opened: Callable[[Core], Gdb], terms_core: Path, release: Release, tmp_path: Path
+) -> None:
+    """Of each process the first one that is bad is told, by what is wrong with it; of others nothing."""
+    script = tmp_path / "told.py"
+    script.write_text(OF_PROCESS)
+    with Gdb(str(release.beam), str(terms_core)) as gdb:
+        gdb.cmd("beam-info")
+        told = json.loads(gdb.cmd(f"source {script}"))
+        assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", gdb.cmd("beam-verify"))
+    expected = []
+
+    def overwrite(name: str, area: str, address: int, word: int, what: str) -> None:
+        core.set_word(address, word)
+        expected.append(f"{told[name]['pid']} {area}: {word:#x} {what}, at {address:#x}")
+
+    def element(name: str) -> int:
+        """The address of an element of a tuple of that process, the last one on its heap."""
+        return int(next(at for at, size in reversed(told[name]["tuples"]) if size > 2) + 16)
+
+    holder, init = told["terms_holder"], told["init"]
+    elsewhere = f"leads to what is no term of it, in the heap of {holder['pid']}"
+    overwrite("init", "heap", element("init"), holder["heap"] | 2, elsewhere)
+    overwrite("terms_holder", "heap", holder["tuples"][0][0], 99 << 40, "begins a term that cannot be")
+    overwrite("application_controller", "heap", element("application_controller"), 0xDEAD_0000_0002, "leads to nowhere")
+    overwrite("code_server", "stack", told["code_server"]["hend"] - 8, 0xDEAD_0000, "is no return address")
+    overwrite("kernel_sup", "process", told["kernel_sup"]["at htop"], told["kernel_sup"]["hend"] + 8, "the heap from")
+    overwrite("logger", "heap", element("logger"), 0x1B, "is no term")
+    at = told["erl_prim_loader"]["at off_heap.first"]
+    core.set_word(at, init["heap"])
+    leads = f"list of what is outside: {init['heap']:#x} leads out of its heap"
+    expected.append(f"{told['erl_prim_loader']['pid']} {leads}")
+
+    gdb = opened(core)
+    said = gdb.cmd("beam-verify")
+    *lines, last = said.splitlines()
+    for one in expected:
+        text, _, where = one.partition(", at ")
+        assert [line for line in lines if line.startswith(text) and f"at {where}" in line], (one, said)
+    # (What lies behind the end of a heap that goes too far is no heap either, and what leads to a bad term is bad.)
+    others = [line for line in lines if not any(line.startswith(one.split(", at ")[0]) for one in expected)]
+    assert all(line.startswith((told["kernel_sup"]["pid"], holder["pid"])) for line in others), said
+    assert re.fullmatch(rf"{len(lines)} things wrong in \d+ heaps, \d+ bytes", last)
+    assert ", word 2 of {" in next(line for line in lines if elsewhere in line)
+    assert gdb.cmd("beam-verify init").count("\n") == 2
+    assert gdb.cmd("beam-verify -limit 1").splitlines()[1] == f"({len(lines) - 1} more: -limit 1)"
+    assert len(json.loads(gdb.cmd("beam-verify -json").splitlines()[0])) == len(lines)
 
 
 def test_what_is_offered_where_the_build_is_unknown(core: Core, opened: Callable[[Core], Gdb]) -> None:

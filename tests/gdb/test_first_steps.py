@@ -20,7 +20,7 @@ from tests.harness.gdb import Gdb, batch
 COLUMNS = 80
 TOPICS = (
     "beam", "beam-info", "beam-why", "beam-ps", "beam-process", "beam-stacks", "beam-ets", "beam-ets-objects",
-    "beam-binaries", "beam-heap", "beam-waits", "beam-bt", "beam-disas",
+    "beam-binaries", "beam-heap", "beam-refs", "beam-verify", "beam-waits", "beam-bt", "beam-disas",
     "beam-break", "beam-breakpoints", "beam-step", "beam-next", "beam-finish", "xreg", "yreg", "freg", "eterm",
     "set beam-depth", "set beam-width", "set beam-bytes", "set beam-debug", "set beam-syntax",
     "set beam-elixir-names", "set beam-layout-from",
@@ -72,6 +72,8 @@ def test_help(gdb: Gdb) -> None:
         ("beam-ps -sort red", "beam-ps -sort reductions"),
         ("beam-heap -sort lar", "beam-heap -sort largest"),
         ("beam-heap -where count>3 ini", "beam-heap -where count>3 init"),
+        ("beam-refs -where owner~0 ini", "beam-refs -where owner~0 init"),
+        ("beam-verify -limit 3 ini", "beam-verify -limit 3 init"),
         ("beam-process -limit 3 ini", "beam-process -limit 3 init"),
         ("beam-break -p", "beam-break -process"),
         ("beam-break -process ini", "beam-break -process init"),

@@ -94,3 +94,11 @@ def test_text(scene: Scene) -> None:
     assert "begin no term" not in text
     assert one_line_error(scene.gdb, "beam-heap -things").startswith("beam-heap: -things is for one process")
     assert "no process" in one_line_error(scene.gdb, "beam-heap nobody")
+
+
+def test_nothing_is_wrong(scene: Scene) -> None:
+    """Of all that lies on the heaps of a node that is well, whatever its processes are doing."""
+    said = scene.gdb.cmd("beam-verify")
+    assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said
+    one = scene.gdb.cmd(f"beam-verify {pid(scene, 'shapes')}")
+    assert re.fullmatch(r"nothing wrong in \d heaps, \d{4,} bytes\n", one), one

@@ -12,7 +12,7 @@ import pytest
 
 from beamgdb.node import Node
 from beamgdb.terms.source import Limits
-from beamgdb.views import breakpoints, info, layouts, registers, stack, steps, where
+from beamgdb.views import breakpoints, info, layouts, registers, stack, steps, verify, where
 from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.disassembly import listing
 from beamgdb.views.location import parse
@@ -43,6 +43,8 @@ ROWS = [
     steps.ReturnRow,
     info.Fact,
     layouts.LayoutRow,
+    verify.WrongRow,
+    verify.WalkedRow,
 ]
 
 

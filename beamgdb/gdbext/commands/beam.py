@@ -21,6 +21,8 @@ class Beam(Command):
       beam-stacks           equal stacks, and how many processes have each
       beam-binaries         binaries, and who holds them
       beam-heap [PROCESS]   which terms there are, by shape and size
+      beam-refs TERM        who holds a term or a binary
+      beam-verify           which word of a heap is damaged
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`

@@ -42,12 +42,12 @@ class Eterm(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         (expression,) = arguments.expression
-        word = _word(expression) & node.memory.address_mask
+        found = word(expression) & node.memory.address_mask
         terms = term_printing.terms(node)
-        gdb.write((terms.boxed if arguments.boxed else terms.text)(word) + "\n")
+        gdb.write((terms.boxed if arguments.boxed else terms.text)(found) + "\n")
 
 
-def _word(expression: str) -> int:
+def word(expression: str) -> int:
     """The word that an expression has. A register of the BEAM can be named as such, unless a variable has its name: x0
     to x15 are variables where they are, but y0 and y1 are functions of C's own library."""
     register = _REGISTER.fullmatch(expression)

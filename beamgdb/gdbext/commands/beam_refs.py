@@ -1,0 +1,70 @@
+"""The command `beam-refs`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+
+from beamgdb.gdbext.commands import completion, eterm, options_around
+from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.progress import ProgressLine
+from beamgdb.gdbext.running import Running
+from beamgdb.node import Node
+from beamgdb.views import refs
+from beamgdb.views.refs import ReferenceColumns
+from beamgdb.vm.holders import Reference
+
+Words = list[str]
+"""(In the class that name is a command's.)"""
+
+
+class BeamRefs(ListCommand[Reference]):
+    """List all places that hold a term: who keeps it, or knows it.
+
+    TERM is a pid (<0.80.0>), an atom (shop, 'a name'), or what `eterm` takes: an expression for a word, or for the
+    address of a heap object, such as `beam-heap` shows. A binary is meant by the address that `beam-binaries` shows:
+    then what leads to it is listed, and each part of it, with its size.
+
+    Looked through are stacks, saved x registers, heaps, dictionaries, messages, links and monitors of all processes,
+    objects of ETS tables, but for compressed ones, and literals of modules. A heap also has what the next collection
+    would free. `beam-refs` with an address in the column AT tells who holds that in turn.
+
+    -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
+
+    Columns: owner, in, place, term, at, size, address."""
+
+    name = "beam-refs"
+
+    def list(self, node: Node) -> List[Reference]:
+        return self._of(node, 0)
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        super().arguments(parser)
+        parser.add_argument("term", metavar="TERM")
+
+    def split(self, text: str) -> Words:
+        """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
+        return options_around.split(text)
+
+    def words(self, before: str, start: str) -> Iterable[str]:
+        if before.split()[-1:] in (["-sort"], ["-where"], ["-limit"]):
+            return super().words(before, start)
+        return completion.processes(start)
+
+    def listed(self, node: Node, arguments: argparse.Namespace) -> List[Reference]:
+        return self._of(node, refs.word_of(node, arguments.term, eterm.word))
+
+    @staticmethod
+    def _of(node: Node, word: int) -> List[Reference]:
+        shown = ReferenceColumns(node, word, Running(node).levels)
+        return List(shown.columns, _found(shown), "places", shown.notes)
+
+
+def _found(shown: ReferenceColumns) -> Iterator[Reference]:
+    with ProgressLine("processes, tables and modules", 0) as progress:
+        yield from shown.items(progress.advance)
+
+
+def install() -> None:
+    """Define the command."""
+    BeamRefs()

@@ -1,0 +1,214 @@
+"""Who holds a term: all places where its word stands, in memory that holds terms and on stacks.
+
+The bytes of the word are searched for in all that memory; only where they are found is it told what stands there, for
+digits of an integer may look like anything. A binary outside of the heaps is held by things that count it; what leads
+to these, such as parts of it, holds it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from beamgdb.memory import Unreadable
+from beamgdb.vm import process_dictionary, signals
+from beamgdb.vm.backtrace import Level, StackEnds, saved_arguments
+from beamgdb.vm.heap_walk import PIECE, Found, Walker
+from beamgdb.vm.heaps import Area, Heaps, Owner
+from beamgdb.vm.model import Unavailable, Vm
+from beamgdb.vm.monitor_links import MonitorLinks
+from beamgdb.vm.processes import Process
+from jit.otp.features import BITS_NOT_BYTES
+from jit.otp.tags import BOXED, CONS, HEADER, PRIMARY_MASK, Kind
+from jit.otp.things import ErlBinMatchState
+
+FIELDS: Final = ("group_leader", "parent", "fvalue", "ftrace", "seq_trace_token")
+"""Of a process that are terms."""
+
+MAX_LEVELS: Final = 1 << 20
+"""Frames of a stack that are looked at."""
+
+Levels = Callable[[Process], Iterator[Level]]
+"""The stack of a process, from its innermost frame on."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place that holds a term: in memory of `owner`, called `area`, at `address`, or not in memory that can be told.
+    It is the word number `place` of the thing or cell `inside`; or, without one, `area` says all."""
+
+    owner: Owner
+    area: str
+    address: int | None = None
+    inside: Found | None = None
+    place: int = 0
+
+
+def words_of(vm: Vm, word: int) -> frozenset[int]:
+    """The words by which a term is held: of an address those that lead to a thing or a cell there, and itself, by which
+    what is outside is held."""
+    literal = vm.tags.literal_bit
+    if word & PRIMARY_MASK == HEADER:
+        tagged = [word | CONS, word | BOXED]
+        return frozenset((word, *tagged, *(one | literal for one in tagged)))
+    return frozenset((word, word | literal) if word & PRIMARY_MASK in (CONS, BOXED) else (word,))
+
+
+class Holders:
+    """Who holds one term; raises `Unavailable` as its parts do. `levels` tells the stacks of processes."""
+
+    def __init__(self, vm: Vm, word: int, levels: Levels) -> None:
+        self._vm = vm
+        self._memory, self._word = vm.memory, vm.memory.word_size
+        self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags)
+        self._levels = levels
+        self._wanted = words_of(vm, word)
+        self._links = MonitorLinks(vm.tags.release)
+        in_bits = BITS_NOT_BYTES.of(vm.tags.release)
+        binary = vm.layout.offset("BinRef" if in_bits else "ProcBin", "val") // self._word
+        self._addresses = {
+            Kind.BIN_REF: binary, Kind.PROC_BIN: binary, Kind.MATCH_STATE: ErlBinMatchState.ORIG,
+            Kind.REF: vm.layout.offset("ErtsMRefThing", "mb") // self._word,
+        }  # fmt: skip
+        """Words behind the header that lead to something though they are no terms, by the kinds of things."""
+
+    @property
+    def damaged(self) -> list[Unreadable]:
+        """What could not be looked at."""
+        return self._heaps.damaged
+
+    def everywhere(self) -> Iterator[list[Reference]]:
+        """The places of each process, table and module."""
+        for process in self._heaps.processes():
+            yield self._of_process(process)
+        for table in self._heaps.tables():
+            owner = Owner(self._vm, table)
+            named = (("name", table.name), ("owner", table.owner))
+            found = [Reference(owner, name) for name, word in named if word in self._wanted]
+            found += self._in_memory(owner, self._heaps.of_table(table), self._wanted)
+            things = self._things(found)
+            yield [*found, *(self._in_memory(owner, self._heaps.of_table(table), things) if things else ())]
+        for header, area in self._heaps.literals():
+            yield list(self._in_memory(Owner(self._vm, header), [area], self._wanted))
+
+    # -- one process ---------------------------------------------------------------------------------------------------
+
+    def _of_process(self, process: Process) -> list[Reference]:
+        owner = Owner(self._vm, process)
+        found: list[Reference] = []
+        for part in (self._on_stack, self._in_fields, self._in_messages, self._in_links):
+            try:
+                found += part(owner, process)
+            except (Unreadable, StackEnds, Unavailable, KeyError) as error:
+                if isinstance(error, Unreadable):
+                    self.damaged.append(error)
+        areas = list(self._heaps.of_process(process))
+        inside = list(self._in_memory(owner, areas, self._wanted))
+        things = self._things(inside)
+        if things:
+            inside += self._in_memory(owner, areas, things)
+        return [*found, *(self._dictionary(process, one) for one in inside)]
+
+    def _things(self, found: Iterable[Reference]) -> frozenset[int]:
+        """The things, as words, that lead to what is wanted though that is no term."""
+        return frozenset(
+            one.inside.word for one in found if one.inside is not None and self._is_address(one.inside, one.place)
+        )
+
+    def _on_stack(self, owner: Owner, process: Process) -> Iterator[Reference]:
+        record = process.record
+        if not process.is_running() and process.has_sound_stack():
+            stack = self._memory.read(record["stop"], record["hend"] - record["stop"])
+            arguments = saved_arguments(process) or []
+            for number, word in enumerate(arguments):
+                if word in self._wanted:
+                    yield Reference(owner, f"x{number}", record["arg_reg"] + number * self._word)
+            if not any(self._find(stack, word) for word in self._wanted):
+                return
+        for number, level in zip(range(MAX_LEVELS), self._levels(process)):
+            for register, word in enumerate(level.y_registers):
+                if word in self._wanted:
+                    function = level.place.code.name if level.place is not None else hex(level.pc)
+                    yield Reference(owner, f"y{register} of frame {number}, {function}")
+
+    def _in_fields(self, owner: Owner, process: Process) -> Iterator[Reference]:
+        record = process.record
+        for name in FIELDS:
+            if record.layout.has("Process", name) and record[name] in self._wanted:
+                yield Reference(owner, name.replace("_", " "), record.field_address(name))
+        if process.registered_name() in self._wanted:
+            yield Reference(owner, "registered name")
+
+    def _in_messages(self, owner: Owner, process: Process) -> Iterator[Reference]:
+        number, message = 0, self._vm.layout.offset("ErtsMessageRef", "m")
+        for signal in signals.everywhere(process.record):
+            number += signal.is_message
+            if signal.is_message and signal.tag in self._wanted:
+                yield Reference(owner, f"message {number}", signal.address + message)
+
+    def _in_links(self, owner: Owner, process: Process) -> Iterator[Reference]:
+        if not any(word & PRIMARY_MASK == PRIMARY_MASK for word in self._wanted):
+            return
+        links = self._links
+        for name, sides in (("link", links.links), ("monitor", links.monitors), ("monitored by", links.monitored_by)):
+            for side in sides(process.record):
+                if side.other in self._wanted or side.name in self._wanted:
+                    yield Reference(owner, name)
+
+    def _dictionary(self, process: Process, found: Reference) -> Reference:
+        """The same, if it is in a pair of the dictionary by that name."""
+        inside = found.inside
+        if inside is None or inside.form is None or inside.form.kind is not Kind.TUPLE or inside.size != 3:
+            return found
+        try:
+            pair = self._memory.pair(inside.address + self._word)
+            if pair in process_dictionary.pairs(process.record):
+                return Reference(found.owner, "dictionary", found.address, inside, found.place)
+        except (Unreadable, KeyError):
+            pass
+        return found
+
+    # -- memory --------------------------------------------------------------------------------------------------------
+
+    def _in_memory(self, owner: Owner, areas: Iterable[Area], wanted: frozenset[int]) -> Iterator[Reference]:
+        """Places in memory with terms."""
+        for area in areas:
+            try:
+                places = self._places(area, wanted)
+                for address, found in self._walker.inside(area.start, area.end, places) if places else ():
+                    place = (address - found.address) // self._word
+                    if found.address <= address and self._holds(found, place):
+                        name = f"message {area.message}" if area.message else area.kind
+                        yield Reference(owner, name, address, found, place)
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def _places(self, area: Area, wanted: Iterable[int]) -> list[int]:
+        """Addresses of words in order."""
+        found: list[int] = []
+        for start in range(area.start, area.end, PIECE):
+            raw = self._memory.read(start, min(PIECE, area.end - start))
+            found += (start + at for word in wanted for at in self._find(raw, word))
+        return sorted(found)
+
+    def _find(self, raw: bytes, word: int) -> list[int]:
+        """Where a word stands."""
+        pattern, size, found = word.to_bytes(self._word, self._memory.byteorder), self._word, []
+        at = raw.find(pattern)
+        while at >= 0:
+            if at % size == 0:
+                found.append(at)
+            at = raw.find(pattern, at + 1)
+        return found
+
+    def _holds(self, found: Found, place: int) -> bool:
+        """Whether a word of a thing is what it seems."""
+        form = found.form
+        if form is None:
+            return True
+        return place > form.opaque or self._is_address(found, place)
+
+    def _is_address(self, found: Found, place: int) -> bool:
+        form = found.form
+        return form is not None and 0 < place <= form.opaque and self._addresses.get(form.kind) == place

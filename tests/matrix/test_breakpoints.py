@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gdb.stages import breakpoint_number, functions, line_of, read_backtrace, read_frames
+from tests.gdb.stages import breakpoint_number, functions, line_of, local_variables, read_backtrace, read_frames
 from tests.harness.gdb import Gdb, Stop, one_line_error
 from tests.harness.targets import Mode, Session, Target, session
 from tests.matrix.conftest import PATIENCE, cases, erlang_only, place, step
@@ -65,6 +65,7 @@ def test_a_function(running: Session) -> None:
         assert shown[0].arguments["x0"].startswith("<<")
         assert functions(shown)[-2:] == ["stages:round/2", "stages:loop/1"]
         assert gdb.cmd("xreg 0").split(maxsplit=1)[1].strip() == shown[0].arguments["x0"]
+        assert local_variables(gdb)["x0"] == shown[0].arguments["x0"]
         assert "there is no y register 0" in one_line_error(gdb, "yreg 0")
         assert read_backtrace(gdb.cmd("beam-bt")).names() == functions(shown)
         assert "byte_size(Binary)." in gdb.cmd("list")

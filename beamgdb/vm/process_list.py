@@ -45,6 +45,7 @@ class Noted(NamedTuple):
     cont: int | None
     incoming: int | None
     buffers: int | None
+    dictionary: int | None
 
 
 _PATHS: Final = (
@@ -83,7 +84,7 @@ class ProcessList:
     def __iter__(self) -> Iterator[Noted | Unreadable]:
         """All processes in order of their slots, and what stands for those, and for parts of the table, that cannot be
         read or are none."""
-        for row in self._table.rows((*_PATHS, *_QUEUE_PATHS[self._apart])):
+        for row in self._table.rows((*_PATHS, *_QUEUE_PATHS[self._apart], "dictionary")):
             if isinstance(row, Unreadable):
                 yield row
             elif row[1] is None or row[1] & IMMED1_MASK != PID:

@@ -22,6 +22,7 @@ def install() -> None:
         beam_ps,
         beam_stacks,
         beam_step,
+        beam_top,
         beam_tree,
         beam_waits,
         beam_why,
@@ -37,7 +38,7 @@ def install() -> None:
         extension().is_installed = True
         commands = (
             beam, beam_binaries, beam_break, beam_bt, beam_disas, beam_ets, beam_info, beam_process, beam_ps,
-            beam_stacks, beam_step, beam_tree, beam_waits, beam_why, eterm, registers,
+            beam_stacks, beam_step, beam_top, beam_tree, beam_waits, beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

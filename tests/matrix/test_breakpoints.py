@@ -14,6 +14,7 @@ from tests.gdb.stages import breakpoint_number, functions, line_of, local_variab
 from tests.harness.gdb import Gdb, Stop, one_line_error
 from tests.harness.targets import Mode, Session, Target, session
 from tests.matrix.conftest import PATIENCE, cases, erlang_only, place, step
+from tests.matrix.test_top import top
 
 #: Calls in stages:in_lines/2, a line each.
 CALLS = ("One = third(", "Two = third(", "Three = third(")
@@ -124,6 +125,21 @@ def test_the_code_is_as_before(running: Session) -> None:
         gdb.cmd("enable")
     gdb.go("stepi")
     assert gdb.cmd(read) == before
+
+
+def test_what_has_run_since(running: Session) -> None:
+    gdb = running.gdb
+    with stopped_at(gdb, "stages:third/1"):
+        before = {row["pid"]: row["reductions"] for row in top(gdb)}
+    with stopped_at(gdb, "stages:third/1"):
+        shown = top(gdb)
+        assert [row["ran"] for row in shown] == sorted((row["ran"] for row in shown), reverse=True)
+        assert all(row["ran"] == row["reductions"] - before.get(row["pid"], 0) for row in shown)
+        # A round of stages.erl waits for others; who waits for what never comes has not run.
+        assert next(row["ran"] for row in shown if row["name"] == "stages") > 0
+        assert next(row["ran"] for row in shown if row["name"] == "kernel_sup") == 0
+        # As long as it stands still, it is the same.
+        assert top(gdb) == shown
 
 
 def test_a_plain_breakpoint(running: Session) -> None:

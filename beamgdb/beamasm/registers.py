@@ -27,6 +27,15 @@ class HeldXRegister:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A value that a CPU register has in some frames: GDB's name of the register, its number in DWARF."""
+
+    name: str
+    dwarf: int
+    value: int
+
+
+@dataclass(frozen=True)
 class BeamAsmRegisters:
     """Registers by GDB's names, and how the code of the architecture is described in DWARF.
 
@@ -37,7 +46,9 @@ class BeamAsmRegisters:
     not. `main_saves` are the registers that `process_main` pushes below its return address. `preserved` are all other
     registers that a shared fragment leaves to its caller as they were. `prologue` is the size in bytes, the largest
     of any release, of what comes first in each function, for tracing and NIFs to patch (`BEAM_ASM_FUNC_PROLOGUE_SIZE`,
-    beam_asm.h). `analysis` gives the module that follows the code; without it frames are not unwound.
+    beam_asm.h). `y_dwarf` is the number of `stack` in DWARF. `without_x` marks frames that have called another Erlang
+    function, so that x registers are not theirs: DWARF has no other way to know, and a register that no call preserves
+    is not known there otherwise. `analysis` gives the module that follows the code; without it frames are not unwound.
     """
 
     target: Target
@@ -46,6 +57,8 @@ class BeamAsmRegisters:
     registers: str
     registers_dwarf: int
     prologue: int
+    y_dwarf: int | None = None
+    without_x: Mark | None = None
     stack: str = ""
     process: str = ""
     saved_stack: str = ""
@@ -64,23 +77,34 @@ class BeamAsmRegisters:
         if number < len(self.x_registers):
             held = self.x_registers[number]
             return reg(held.dwarf) if held.lasting else _unless_calling(self.target, held.dwarf)
-        word = self.target.address_size
-        return breg(self.registers_dwarf, self.registers_bias + word * number)
+        place = breg(self.registers_dwarf, self.registers_bias + self.target.address_size * number)
+        unknown = entry_value(reg(self.registers_dwarf))  # no caller gives one
+        if self.without_x is not None:
+            mark = breg(self.without_x.dwarf) + const(self.without_x.value) + op(DW_OP.ne)
+            return mark + branch(self.target, len(unknown)) + unknown + place
+        if self.x_registers:
+            place += skip(self.target, len(unknown))
+            return _is_calling() + branch(self.target, len(place)) + place + unknown
+        return place
 
 
 def _unless_calling(target: Target, register: int) -> bytes:
     """The value of a register on ARM64, but optimized out in a frame that has called another one.
 
     A debugger takes registers that C code does not save for unchanged, and would show what the callee has made of them.
-    So the expression looks whether the instruction before the frame's pc is a call: `bl` or `blr` (Arm ARM, C6.2). If
-    it is, it asks for a value at entry, which no caller gives.
+    So the expression asks there for a value at entry, which no caller gives.
     """
+    unknown = entry_value(reg(register))
+    value = breg(register) + skip(target, len(unknown))
+    return _is_calling() + branch(target, len(value)) + value + unknown + stack_value()
+
+
+def _is_calling() -> bytes:
+    """Whether the instruction before the frame's pc is a call on ARM64: `bl` or `blr` (Arm ARM, C6.2)."""
     called = breg(_DWARF_PC_ARM64, -4) + deref_size(4)
     bl = called + const(26) + op(DW_OP.shr) + const(0b100101) + op(DW_OP.eq)
     blr = called + const(0xFFFFFC1F) + op(DW_OP.and_) + const(0xD63F0000) + op(DW_OP.eq)
-    unknown = entry_value(reg(register))
-    value = breg(register) + skip(target, len(unknown))
-    return bl + blr + op(DW_OP.or_) + branch(target, len(value)) + value + unknown + stack_value()
+    return bl + blr + op(DW_OP.or_)
 
 
 _DWARF_PC_ARM64 = 32
@@ -113,6 +137,8 @@ BEAMASM_REGISTERS = {
         frame_pointer="rbp",
         preserved=("rbx", "r12", "r13", "r14", "r15"),
         prologue=8,
+        y_dwarf=7,
+        without_x=Mark("r11", 11, int.from_bytes(b"not ours", "big")),
         analysis=_x86_64,
     ),
     # beam_asm.hpp of jit/arm. Numbers: DWARF for the Arm 64-bit Architecture, 4.1.
@@ -137,6 +163,7 @@ BEAMASM_REGISTERS = {
         preserved=("x19", "x21", "x22", "x23", "x24", "x29"),
         main_saves=("x29",),
         prologue=16,
+        y_dwarf=20,
         analysis=_aarch64,
     ),
     # The port of BeamAsm to 32-bit ARM, a branch of OTP: r4 points at the `ErtsSchedulerRegisters`, where x registers

@@ -1,8 +1,9 @@
 """From loaded code to an ELF object with DWARF that GDB can take as a symbol file.
 
 The object holds no code, only its description at the addresses where the code lies: a section and a compile unit for
-each module, a symbol and a subprogram for each range, line tables, and in each subprogram the x registers as variables
-of type `Eterm`.
+each module, a symbol and a subprogram for each range, line tables, and in each subprogram the y and x registers as
+variables of type `Eterm`. These stand once in a unit, in a subprogram without code that is the abstract origin of
+others: debuggers give a function the variables of its origin (DWARF 5, 3.3.8.2).
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ from typing import Protocol
 from beamgdb.code.module import CODE_INFO, NO_CODE, Module, Range
 from beamgdb.terms.quoting import bare
 from jit.object.dwarf import Dwarf
-from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_TAG
+from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_OP, DW_TAG
+from jit.object.dwarf_expression import branch, breg, const, deref, op, piece, plus_uconst, skip
 from jit.object.dwarf_info import Die, EncodedDies, Unit, Value
 from jit.object.dwarf_line import LineNumberTable, LineRow, RowFlag
 from jit.object.elf import ElfFile
 from jit.object.elf_constants import ET, SHF, SHN, SHT, STT
 from jit.object.target import Target
+from jit.otp.tags import PRIMARY_MASK
 
 X_VARIABLES = 16
 """x registers that every function shows as variables; a function of higher arity shows as many as it has arguments."""
+
+Y_VARIABLES = 16
+"""y registers that every function shows as variables. Those that a frame has not are optimized out."""
 
 NOT_AVAILABLE_TYPE = "Eterm_not_available"
 """Type of values that stand for a term which is not known: GDB's Python cannot make such a value by itself."""
@@ -59,6 +65,10 @@ class Describing(Protocol):
 
     def x_location(self, number: int) -> bytes:
         """The DWARF expression that says where an x register is; an empty one says that it is nowhere."""
+
+    @property
+    def y_dwarf(self) -> int | None:
+        """The number in DWARF of the register that points at y0, None where that is not known."""
 
 
 def write(modules: Sequence[Module], machine: Describing, locate: Locate, named: Named = str) -> bytes:
@@ -102,9 +112,9 @@ class _UnitWriter:
         )
         self._eterm = Die(DW_TAG.typedef, {DW_AT.name: "Eterm", DW_AT.type: word})
         unknown = Die(DW_TAG.typedef, {DW_AT.name: NOT_AVAILABLE_TYPE, DW_AT.type: word})
-        self._types = (word, self._eterm, unknown)
-        self._encoded_types: EncodedDies | None = None
-        self._x_registers: dict[int, EncodedDies] = {}
+        self._origins = {X_VARIABLES: self._origin(X_VARIABLES)}
+        self._shared = (word, self._eterm, unknown, self._origins[X_VARIABLES])
+        self._encoded: EncodedDies | None = None
 
     def add(self, module: Module) -> None:
         """Append the compile unit of `module`."""
@@ -124,10 +134,10 @@ class _UnitWriter:
             },
             ranges=[(module.base, module.size)],
         )
-        if self._encoded_types is None:
-            self._encoded_types = unit.add(*self._types)
+        if self._encoded is None:
+            self._encoded = unit.add(*self._shared)
         else:
-            unit.embed(self._encoded_types)
+            unit.embed(self._encoded)
         self._add_functions(unit, module, files)
         self._add_module(unit, module, files)
 
@@ -148,34 +158,46 @@ class _UnitWriter:
     def _add_functions(self, unit: Unit, module: Module, files: _Files) -> None:
         """Subprograms, in groups whose entries differ by their columns only."""
         code = sorted(_functions(module), key=_shape)
+        for variables in {_shape(one)[0] for one in code} - {X_VARIABLES}:
+            self._origins.setdefault(variables, self._origin(variables))
+            unit.add(self._origins[variables])
         for (variables, has_lines), group in groupby(code, key=_shape):
             columns = _FUNCTION_COLUMNS if has_lines else _FRAGMENT_COLUMNS
             unit.add_rows(
                 DW_TAG.subprogram,
                 columns,
                 [_row(r, self._named(r.name), files) for r in group],
-                constants={DW_AT.external: True},
-                children=self._x_variables(unit, variables),
+                constants={DW_AT.external: True, DW_AT.abstract_origin: self._origins[variables]},
             )
 
-    def _x_variables(self, unit: Unit, count: int) -> EncodedDies:
-        known = self._x_registers.get(count)
-        if known is None:
-            machine = self._machine
-            known = self._x_registers[count] = unit.encode(
-                *(
-                    Die(
-                        DW_TAG.variable,
-                        {
-                            DW_AT.name: f"x{number}",
-                            DW_AT.type: self._eterm,
-                            DW_AT.location: machine.x_location(number),
-                        },
-                    )
-                    for number in range(count)
-                )
-            )
-        return known
+    def _origin(self, count: int) -> Die:
+        """The subprogram that has the y registers, and `count` x registers."""
+        machine, register = self._machine, self._machine.y_dwarf
+        located = {f"x{number}": machine.x_location(number) for number in range(count)}
+        if register is not None:
+            own = {f"y{number}": _y_location(machine.target, register, number) for number in range(Y_VARIABLES)}
+            located = own | located
+        variables = (
+            Die(DW_TAG.variable, {DW_AT.name: name, DW_AT.type: self._eterm, DW_AT.location: location})
+            for name, location in located.items()
+        )
+        return Die(DW_TAG.subprogram, {}, tuple(variables))
+
+
+def _y_location(target: Target, register: int, number: int) -> bytes:
+    """Where y register `number` is, for a register that points at y0. A frame ends with the first word that has the
+    tag of a header, its return address or a frame pointer: behind that, the y register is optimized out."""
+    word = target.address_size
+    more = const(1) + op(DW_OP.minus) + op(DW_OP.swap) + plus_uconst(word) + op(DW_OP.swap)
+    is_term = op(DW_OP.over) + deref() + const(PRIMARY_MASK) + op(DW_OP.and_)
+    jump = len(skip(target, 0))
+    more_size = len(more) + jump
+    found = op(DW_OP.drop) + skip(target, more_size)
+    is_further = op(DW_OP.dup) + branch(target, len(found))
+    none = op(DW_OP.drop) * 2 + piece(word)
+    none += skip(target, len(is_further) + len(found) + more_size)
+    loop = is_term + branch(target, len(none)) + none + is_further + found + more
+    return breg(register) + const(number) + loop + skip(target, -len(loop) - jump)
 
 
 def _functions(module: Module) -> list[Range]:

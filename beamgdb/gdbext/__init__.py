@@ -24,6 +24,8 @@ def install() -> None:
         beam_refs,
         beam_stacks,
         beam_step,
+        beam_top,
+        beam_tree,
         beam_verify,
         beam_waits,
         beam_why,
@@ -39,7 +41,7 @@ def install() -> None:
         extension().is_installed = True
         commands = (
             beam, beam_binaries, beam_break, beam_bt, beam_disas, beam_ets, beam_heap, beam_info, beam_process, beam_ps,
-            beam_refs, beam_stacks, beam_step, beam_verify, beam_waits, beam_why, eterm, registers,
+            beam_refs, beam_stacks, beam_step, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jit.object import dwarf_expression
+from jit.object.dwarf_expression import branch, breg, entry_value, reg
 from jit.object.elf_constants import EF_ARM_EABI_VER5, EM
 from jit.object.target import Target
 
@@ -22,15 +22,17 @@ THUMB = 1 << 5
 class FrameRegisters:
     """Registers by GDB's names.
 
-    In an Erlang frame `top` holds the address of y0, `x_registers` that of x0, or nothing where x registers belong to a
+    In an Erlang frame `top` holds the address of y0, `x_registers` that of x0, or 0 where x registers belong to a
     callee; `process` that of the `Process`, and `main` where `process_main` goes on. `kept` are the other registers
-    that `process_main`'s caller may need. `x_registers_dwarf` is the number of `x_registers` in DWARF.
+    that `process_main`'s caller may need. `y_dwarf` and `x_registers_dwarf` are the numbers of `top` and `x_registers`
+    in DWARF.
     """
 
     target: Target
     pc: str
     sp: str
     top: str
+    y_dwarf: int
     x_registers: str
     x_registers_dwarf: int
     process: str
@@ -39,7 +41,10 @@ class FrameRegisters:
 
     def x_location(self, number: int) -> bytes:
         """The DWARF expression that says where an x register is."""
-        return dwarf_expression.breg(self.x_registers_dwarf, self.target.address_size * number)
+        register = self.x_registers_dwarf
+        unknown = entry_value(reg(register))  # no caller gives one
+        known = breg(register) + branch(self.target, len(unknown))
+        return known + unknown + breg(register, self.target.address_size * number)
 
 
 FRAME_REGISTERS = {
@@ -48,6 +53,7 @@ FRAME_REGISTERS = {
         pc="pc",
         sp="sp",
         top="r10",
+        y_dwarf=10,
         x_registers="r8",
         x_registers_dwarf=8,
         process="r9",
@@ -59,6 +65,7 @@ FRAME_REGISTERS = {
         pc="rip",
         sp="rsp",
         top="r12",
+        y_dwarf=12,
         x_registers="r13",
         x_registers_dwarf=13,
         process="r14",
@@ -70,6 +77,7 @@ FRAME_REGISTERS = {
         pc="pc",
         sp="sp",
         top="x25",
+        y_dwarf=25,
         x_registers="x26",
         x_registers_dwarf=26,
         process="x27",

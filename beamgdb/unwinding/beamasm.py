@@ -347,8 +347,11 @@ class BeamAsmUnwinder:
         if frame.place.is_fragment and self._calls_fragment(return_address):
             registers |= {name: value for name in machine.preserved if (value := read(name)) is not None}
             registers |= self._x_registers_of_caller(frame, read, innermost)
-        elif frame.process is not None:
-            registers[machine.process] = frame.process.address
+        else:
+            if frame.process is not None:
+                registers[machine.process] = frame.process.address
+            if machine.without_x is not None:
+                registers[machine.without_x.name] = machine.without_x.value
         if frame.caller_frame_pointer is not None:
             registers[machine.frame_pointer] = frame.caller_frame_pointer
         return self._unwound(frame, cfa, registers)

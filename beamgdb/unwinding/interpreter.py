@@ -63,7 +63,7 @@ class InterpreterUnwinder:
             return None
         process = self._process(read(self._machine.process))
         slot = self._return_slot(top, process, place)
-        return ErlangFrame(place, pc, process, top, slot, read(self._machine.x_registers))
+        return ErlangFrame(place, pc, process, top, slot, read(self._machine.x_registers) or None)
 
     def unwind(self, read: ReadRegister, innermost: bool) -> Unwound | None:
         """One step outwards: from `process_main` to the current Erlang function, from an Erlang function to its caller
@@ -152,9 +152,8 @@ class InterpreterUnwinder:
             machine.top: top,
             machine.process: current.process.address,
             machine.main: pc,
+            machine.x_registers: x_registers or 0,
         }
-        if x_registers is not None:
-            registers[machine.x_registers] = x_registers
         # GDB finds variables by the stack address of a frame's id, which should be the CFA. The second frame of
         # `process_main` has that too, so that another code address must tell them apart.
         cfa, start = self._main.cfa(read), self._main.start
@@ -188,6 +187,7 @@ class InterpreterUnwinder:
             machine.top: slot + word,
             machine.process: read(machine.process) or 0,
             machine.main: read(machine.main) or 0,
+            machine.x_registers: 0,
         }
         return self._unwound(frame, read, slot + word, registers)
 

@@ -18,6 +18,7 @@ from beamgdb.vm.model import Unavailable
 from beamgdb.vm.monitor_links import MonitorLinks, Side
 from beamgdb.vm.processes import Process
 from beamgdb.vm.signals import Signal
+from beamgdb.vm.supervision import Supervision
 from jit.otp import vm_flags
 from jit.otp.tags import NIL
 
@@ -57,6 +58,7 @@ class ProcessDetails:
     pid: str
     address: int
     name: str | None
+    label: str | None
     status: str
     flags: tuple[str, ...]
     priority: str | None
@@ -97,6 +99,7 @@ class Details:
             pid=self._node.term(process.id),
             address=process.address,
             name=self._node.term(name) if name else None,
+            label=self._term(_known(lambda: Supervision(self._node).label(process))),
             status=process.status(),
             flags=tuple(self._flags(process)),
             priority=vm_flags.priority(state) if state is not None else None,
@@ -197,6 +200,7 @@ def lines(details: ProcessDetails, styler: Styler) -> Iterator[str]:
     spawned = f", spawned as {details.spawned}" if details.spawned else ""
     yield styler.heading(f"Process {details.pid}{name}{spawned}: {details.status}")
     facts = (
+        ("label", details.label),
         ("in", details.current),
         ("parent", details.parent),
         ("group leader", details.group_leader),

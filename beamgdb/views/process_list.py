@@ -11,6 +11,7 @@ from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
 from beamgdb.vm.backtrace import StackEnds
 from beamgdb.vm.process_list import Noted, ProcessList
+from beamgdb.vm.supervision import Supervision
 from jit.otp.tags import IMMED1_MASK, PID
 
 
@@ -23,6 +24,7 @@ class ProcessColumns:
         self._node = node
         self._threads = threads
         self._syntax = syntax
+        self._supervision = Supervision(node)
 
     def items(self) -> Iterator[Noted]:
         """All processes in order of their slots; `damaged` gets the others."""
@@ -45,8 +47,9 @@ class ProcessColumns:
             Column("queue", int, known.queue_length, "QUEUE"),
             Column("status", str, known.status, "STATUS"),
             Column("name", str, known.registered_name),
+            Column("label", str, self._label),
             Column("spawned", str, self._spawned),
-            Column("called", str, self.called, "NAME OR FIRST FUNCTION"),
+            Column("called", str, self.called, "NAME, LABEL OR FUNCTION"),
             Column("current", str, self.current, "CURRENT FUNCTION"),
             Column("reductions", int, lambda one: one.reds),
             Column("parent", str, self._parent),
@@ -58,8 +61,15 @@ class ProcessColumns:
         return self._syntax.function(call) if call else None
 
     def called(self, noted: Noted) -> str | None:
-        """The name that it is registered under, else the function that it was spawned with."""
-        return self.list.registered_name(noted) or self._spawned(noted)
+        """The name that it is registered under, else its label, else the function that it was spawned with."""
+        return self.list.registered_name(noted) or self._label(noted) or self._spawned(noted)
+
+    def _label(self, noted: Noted) -> str | None:
+        """What it calls itself (`proc_lib:set_label/1`)."""
+        if noted.dictionary == 0:
+            return None
+        label = self._supervision.label(self.list.process(noted))
+        return self._node.term(label) if label is not None else None
 
     def current(self, noted: Noted) -> str | None:
         """The function in which it is. Of a process that runs its thread knows it, not the VM."""

@@ -86,9 +86,9 @@ class WaitColumns:
     def columns(self) -> Sequence[Column[WaitRow]]:
         return (
             Column("pid", str, lambda one: one.pid, "WAITS"),
-            Column("called", str, lambda one: one.called, "NAME OR FIRST FUNCTION"),
+            Column("called", str, lambda one: one.called, "NAME, LABEL OR FUNCTION"),
             Column("for", str, lambda one: one.target, "FOR"),
-            Column("for_called", str, lambda one: one.target_called, "NAME OR FIRST FUNCTION"),
+            Column("for_called", str, lambda one: one.target_called, "NAME, LABEL OR FUNCTION"),
             Column("for_queue", int, lambda one: one.target_queue, "QUEUE"),
             Column("for_status", str, lambda one: one.target_status),
             Column("for_current", str, lambda one: one.target_current, "IN"),

@@ -46,6 +46,7 @@ class Noted(NamedTuple):
     cont: int | None
     incoming: int | None
     buffers: int | None
+    dictionary: int | None
 
 
 _PATHS: Final = (
@@ -93,7 +94,7 @@ class ProcessList:
 
     @property
     def _paths(self) -> tuple[str, ...]:
-        return *_PATHS, *_QUEUE_PATHS[self._apart]
+        return *_PATHS, *_QUEUE_PATHS[self._apart], "dictionary"
 
     def _noted(self, row: Row | Unreadable) -> Noted | Unreadable:
         if isinstance(row, Unreadable):

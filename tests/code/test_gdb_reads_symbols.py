@@ -54,7 +54,8 @@ def path(machine: tuple[str, str], tmp_path: Path) -> Path:
 def test_x_registers(machine: tuple[str, str], path: Path) -> None:
     scope = gdb(path, f"info scope *{BASE + 64:#x}")
     found = dict(text.split(" is a ", 1) for text in scope.split("Symbol ")[1:])
-    assert list(found) == [f"x{number}" for number in range(symbol_file.X_VARIABLES)]
+    own = range(0 if BEAMASM_REGISTERS[machine].y_dwarf is None else symbol_file.Y_VARIABLES)
+    assert list(found) == [f"y{number}" for number in own] + [f"x{n}" for n in range(symbol_file.X_VARIABLES)]
     assert all(f"length {BEAMASM_REGISTERS[machine].target.address_size}." in text for text in found.values())
     for name, place in PLACES[machine].items():
         assert place in found[name]

@@ -119,6 +119,13 @@ def go_to(gdb: Gdb, function: str, below: str, *, resume: str = "continue") -> S
     raise AssertionError(f"{function} was not called by {below}")
 
 
+def local_variables(gdb: Gdb) -> dict[str, str]:
+    """What `info locals` shows of the selected frame, but for what is optimized out; nothing is an error."""
+    found = dict(line.split(" = ", 1) for line in gdb.cmd("info locals").splitlines())
+    assert found.keys() == {f"{kind}{number}" for kind in "xy" for number in range(16)}
+    return {name: text for name, text in found.items() if text != "<optimized out>"}
+
+
 def breakpoint_number(text: str) -> int:
     """The number that GDB gave to a breakpoint, or watchpoint, that it has told of."""
     # A note about others at the same place may come before.

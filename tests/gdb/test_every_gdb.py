@@ -13,7 +13,8 @@ import pytest
 
 from jit.otp.layouts.layout import load_table
 from jit.sandbox.gdbs import SUITES, GdbSandbox
-from tests.gdb.stages import read_backtrace, read_frames
+from tests.gdb.stages import local_variables, read_backtrace, read_frames
+from tests.gdb.test_registers import registers
 from tests.gdb.test_unknown_release import write_other_release
 from tests.harness import debug_file
 from tests.harness.erl import READY, Node, compile_demo, running, running_node
@@ -84,6 +85,13 @@ def test_looks(gdb: Gdb) -> None:
 def test_values(gdb: Gdb) -> None:
     assert re.fullmatch(rf"x0 +{LINE}\n", gdb.cmd("xreg 0"))
     assert re.fullmatch(rf"\$\d+ = {LINE}\n", gdb.cmd("print x0"))
+    assert re.fullmatch(LINE, local_variables(gdb)["x0"])
+    gdb.cmd("up")
+    shown = registers(gdb.cmd("yreg"))
+    assert shown
+    assert local_variables(gdb) == shown
+    assert gdb.cmd("print y0").endswith(f" = {shown['y0']}\n")
+    gdb.cmd("down")
     assert gdb.cmd("eterm 687") == "42\n"
     assert re.search(r"= 1$", gdb.cmd('print $_streq($_eterm(687), "42")'))
     gdb.cmd("up")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.gdb.conftest import Looking
-from tests.gdb.stages import SOON, breakpoint_number, go_to, line_of
+from tests.gdb.stages import SOON, breakpoint_number, go_to, line_of, local_variables
 from tests.gdb.test_beam_bt import PAYLOAD
 from tests.harness.gdb import Gdb, GdbError, one_line_error
 
@@ -98,10 +98,13 @@ def test_y_registers(looking: Looking) -> None:
     for number in range(2):
         assert registers(gdb.cmd(f"yreg {number}")) == {f"y{number}": inner[f"y{number}"]}
         assert gdb.cmd(f"p $_yreg({number})").endswith(f" = {inner[f'y{number}']}\n")
-        # (y0 and y1 are Bessel functions of the C library.)
         assert gdb.cmd(f"eterm y{number}") == inner[f"y{number}"] + "\n"
+        assert gdb.cmd(f"p y{number}").endswith(f" = {inner[f'y{number}']}\n")
+        assert gdb.cmd(f"p $_streq($_eterm(y{number}), $_eterm($_yreg({number})))").endswith(" = 1\n")
     words = raw(gdb.cmd("yreg -raw"))
     assert {name: gdb.cmd(f"eterm {word:#x}").strip() for name, word in words.items()} == inner
+    assert local_variables(gdb) == inner
+    assert gdb.cmd("p y2").endswith(" = <optimized out>\n")
     assert "there is no y register 2" in one_line_error(gdb, "yreg 2")
     assert "there is no y register 2" in one_line_error(gdb, "p $_yreg(2)")
     assert "there is no y register 2" in one_line_error(gdb, "eterm y2")
@@ -112,9 +115,19 @@ def test_y_registers_of_outer_frames(looking: Looking) -> None:
     looking.up_to("stages:round/2")
     outer = registers(gdb.cmd("yreg"))
     assert PAYLOAD in outer.values()
+    assert local_variables(gdb) == outer
     gdb.cmd("up")
     (number,) = registers(gdb.cmd("yreg")).values()
     assert number in outer.values()
+    assert local_variables(gdb) == {"y0": number}
+
+
+def test_both_kinds_are_local_variables(stages_gdb: Gdb) -> None:
+    go_to(stages_gdb, "stages:leaf/3", "stages:protected/2")
+    assert local_variables(stages_gdb)["x0"] == "first"
+    assert not any(name.startswith("y") for name in local_variables(stages_gdb))
+    stages_gdb.cmd("up")
+    assert local_variables(stages_gdb) == registers(stages_gdb.cmd("yreg"))
 
 
 def test_a_frame_without_y_registers(stages_gdb: Gdb) -> None:

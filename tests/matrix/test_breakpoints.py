@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.gdb.stages import breakpoint_number, functions, line_of, read_backtrace, read_frames
+from tests.gdb.stages import breakpoint_number, functions, line_of, local_variables, read_backtrace, read_frames
 from tests.harness.gdb import Gdb, Stop, one_line_error
 from tests.harness.targets import Mode, Session, Target, session
 from tests.matrix.conftest import PATIENCE, cases, erlang_only, place, step
+from tests.matrix.test_top import top
 
 #: Calls in stages:in_lines/2, a line each.
 CALLS = ("One = third(", "Two = third(", "Three = third(")
@@ -67,6 +68,7 @@ def test_a_function(running: Session) -> None:
         assert shown[0].arguments["x0"].startswith("<<")
         assert functions(shown)[-2:] == ["stages:round/2", "stages:loop/1"]
         assert gdb.cmd("xreg 0").split(maxsplit=1)[1].strip() == shown[0].arguments["x0"]
+        assert local_variables(gdb)["x0"] == shown[0].arguments["x0"]
         assert "there is no y register 0" in one_line_error(gdb, "yreg 0")
         assert read_backtrace(gdb.cmd("beam-bt")).names() == functions(shown)
         assert "byte_size(Binary)." in gdb.cmd("list")
@@ -125,6 +127,21 @@ def test_the_code_is_as_before(running: Session) -> None:
         gdb.cmd("enable")
     gdb.go("stepi")
     assert gdb.cmd(read) == before
+
+
+def test_what_has_run_since(running: Session) -> None:
+    gdb = running.gdb
+    with stopped_at(gdb, "stages:third/1"):
+        before = {row["pid"]: row["reductions"] for row in top(gdb)}
+    with stopped_at(gdb, "stages:third/1"):
+        shown = top(gdb)
+        assert [row["ran"] for row in shown] == sorted((row["ran"] for row in shown), reverse=True)
+        assert all(row["ran"] == row["reductions"] - before.get(row["pid"], 0) for row in shown)
+        # A round of stages.erl waits for others; who waits for what never comes has not run.
+        assert next(row["ran"] for row in shown if row["name"] == "stages") > 0
+        assert next(row["ran"] for row in shown if row["name"] == "kernel_sup") == 0
+        # As long as it stands still, it is the same.
+        assert top(gdb) == shown
 
 
 def test_a_plain_breakpoint(running: Session) -> None:

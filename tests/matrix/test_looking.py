@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.gdb.stages import functions, line_of, read_backtrace, read_backtraces, read_frames
+from tests.gdb.stages import functions, line_of, local_variables, read_backtrace, read_backtraces, read_frames
 from tests.gdb.test_beam_bt import pid_of
 from tests.gdb.test_beam_info import rows
 from tests.gdb.test_eterm import limits
@@ -167,8 +167,10 @@ def test_y_registers(scene: Scene) -> None:
     shown = registers(gdb.cmd("yreg"))
     assert list(shown) == ["y0", "y1"]
     assert PAYLOAD in shown.values()
+    assert local_variables(gdb) == shown
     for name, text in shown.items():
         assert gdb.cmd(f"p $_yreg({name[1:]})").endswith(f" = {text}\n")
+        assert gdb.cmd(f"p {name}").endswith(f" = {text}\n")
         word = gdb.cmd(f"yreg -raw {name[1:]}").split()[1]
         assert gdb.cmd(f"eterm {word}").strip() == text
     assert "there is no y register 2" in one_line_error(gdb, "yreg 2")
@@ -178,6 +180,7 @@ def test_outer_frames_have_no_x_registers(scene: Scene) -> None:
     scene.up_to("stages:round/2")
     assert "not available" in one_line_error(scene.gdb, "xreg")
     assert "not available" in one_line_error(scene.gdb, "p $_xreg(0)")
+    assert local_variables(scene.gdb) == registers(scene.gdb.cmd("yreg"))
 
 
 # -- names, lines, sources --------------------------------------------------------------------------------------------

@@ -14,16 +14,16 @@ class BeamPs(ListCommand[Noted]):
     """List the Erlang processes.
 
     Each with its pid, memory, the messages that wait for it, its status as process_info/2 gives it, the name that it is
-    registered under or the function that it was spawned with, and the function in which it is. Memory is that of its
-    heaps in bytes, without messages that are not on them.
+    registered under, else its label or the function that it was spawned with, and the function in which it is. Memory
+    is that of its heaps in bytes, without messages that are not on them.
 
     -where CONDITION leaves out those for which it does not hold: -where queue>1000 -where name~shop. It may be given
     several times. Instead of > there are =, !=, <, <=, >= and ~, for a text that contains another; 10k, 10M and 10G are
     numbers. -sort COLUMN sorts, largest numbers first, -reverse the other way round. -limit N shows N of them; without
     it 1000 are shown. -json prints an array of objects, with all columns and, unless limited, all processes.
 
-    Columns: pid, memory, queue, status, name, spawned, called (name or spawned), current, reductions, parent,
-    address."""
+    Columns: pid, memory, queue, status, name, label, spawned, called (name, label or spawned), current, reductions,
+    parent, address."""
 
     name = "beam-ps"
 

@@ -49,7 +49,7 @@ class Eterm(Command):
 
 def word(expression: str) -> int:
     """The word that an expression has. A register of the BEAM can be named as such, unless a variable has its name: x0
-    to x15 are variables where they are, but y0 and y1 are functions of C's own library."""
+    to x15 and y0 to y15 are variables where they are; elsewhere y0 and y1 are functions of C's own library."""
     register = _REGISTER.fullmatch(expression)
     if register is None:
         return machine_word(older_gdb.value(expression))
@@ -57,7 +57,7 @@ def word(expression: str) -> int:
         value = older_gdb.value(expression)
     except gdb.error:
         value = None
-    if value is not None and value.type.strip_typedefs().code != gdb.TYPE_CODE_FUNC:
+    if value is not None and value.type.strip_typedefs().code != gdb.TYPE_CODE_FUNC and not value.is_optimized_out:
         return machine_word(value)
     read = current_frame.x_register if register[1] == "x" else current_frame.y_register
     return read(int(register[2]))

@@ -32,7 +32,7 @@ WIDEST = 300
 class List(Generic[Item]):
     """What a command lists of a VM. `what` it is, in the plural; `notes`: what is to be said when all has been gone
     through, each a line. `count`: how many there are, 0 if that is not known. `order`: the column by which they are
-    sorted if no other is asked for."""
+    sorted if no other is asked for. `limit`: how many lines of text are shown unless others are asked for."""
 
     columns: Sequence[Column[Item]]
     items: Iterable[Item]
@@ -40,6 +40,7 @@ class List(Generic[Item]):
     notes: Callable[[], Iterator[str]]
     count: int = 0
     order: str | None = None
+    limit: int = listing.LIMIT
 
 
 class ListCommand(Command, Generic[Item]):
@@ -75,7 +76,7 @@ class ListCommand(Command, Generic[Item]):
             sort = listing.named(found.columns, order) if order is not None else None
         except listing.Wrong as error:
             raise gdb.GdbError(f"{self.name}: {error}") from None
-        limit = arguments.limit if arguments.limit is not None or arguments.json else listing.LIMIT
+        limit = arguments.limit if arguments.limit is not None or arguments.json else found.limit
         with ProgressLine(found.what, found.count) as progress:
             counted = _advancing(found.items, progress)
             selected = Selected(counted, Query(conditions, sort, arguments.reverse, limit), found.count)

@@ -17,7 +17,7 @@ from tests.harness.targets import LOOKED_AT, TARGETS, Mode, Session, Target, on_
 
 EVERYTHING = (
     "terms:start(), words:start(), terms:printed(), busy:start(), population:start(), facts:print(), "
-    "waiting:start(), stages:start()"
+    "waiting:start(), inventory:start(), stages:start()"
 )
 PAYLOAD = '[payload,"of",<<"round">>]'
 #: Where C code of a NIF is called for a process of stages.erl.
@@ -170,7 +170,7 @@ def dead(
     """A session in which the node of crash.erl has just died; then one on the core that it has left."""
     target, mode = request.param
     folder = tmp_path_factory.mktemp("crash")
-    start = f"spawn(fun() -> crash:start(\"{folder}/now\") end)"
+    start = f'spawn(fun() -> crash:start("{folder}/now") end)'
     while_alive = target.modes[0] if mode == "core" else mode
     with session(target, while_alive, ebin_for(target), start) as one:
         one.gdb.cmd("handle all nostop noprint pass")

@@ -20,3 +20,17 @@ def chain(memory: CachedMemory, first: int, following: int, most: int) -> Iterat
             mark, room = at, 2 * room
         yield at
         at, steps = memory.word(at + following), steps + 1
+
+
+def ring(memory: CachedMemory, first: int, following: int, most: int) -> Iterator[int]:
+    """The addresses of the members of a list whose last one leads back to the `first`, 0 for none; also of one that
+    ends. Raises `Unreadable` where it leads to nowhere, back to another one, or has more than `most`."""
+    at, seen = first, set[int]()
+    while at and at not in seen:
+        if len(seen) >= most:
+            raise Unreadable(at, memory.word_size)
+        seen.add(at)
+        yield at
+        at = memory.word(at + following)
+    if at and at != first:
+        raise Unreadable(at, memory.word_size)

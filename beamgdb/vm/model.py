@@ -19,6 +19,7 @@ from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
 from beamgdb.terms.values import Value
 from beamgdb.vm.atoms import AtomTable
+from beamgdb.vm.id_table import IdTable
 from beamgdb.vm.processes import ProcessTable
 from beamgdb.vm.schedulers import Schedulers
 from beamgdb.vm.stack import FrameForm, StackReader
@@ -138,6 +139,11 @@ class Vm(ABC):
     def processes(self) -> ProcessTable:
         """The process table; raises `Unavailable`."""
         return ProcessTable(self.record("ErtsPTab", self._global("erts_proc")), self.tags)
+
+    @cached_property
+    def ports(self) -> IdTable:
+        """The port table; raises `Unavailable`."""
+        return IdTable(self.record("ErtsPTab", self._global("erts_port")), "Port")
 
     @cached_property
     def schedulers(self) -> Schedulers:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.chain import ring
 from beamgdb.records.record import Record
 from jit.otp.features import PRIORITY_MESSAGES
 from jit.otp.tags import ATOM, IMMED2_MASK
@@ -112,14 +113,5 @@ def _tree(owner: Record, root: int) -> Iterator[Record]:
 def _ring(owner: Record, first: int) -> Iterator[Record]:
     """The nodes of a ring."""
     memory, layout = owner.memory, owner.layout
-    following = layout.offset("ErtsMonLnkNode", "node.list.next")
-    seen: set[int] = set()
-    at = first
-    while at and at not in seen:
-        if len(seen) >= MAX_NODES:
-            raise Unreadable(at, layout.size("ErtsMonLnkNode"))
-        seen.add(at)
+    for at in ring(memory, first, layout.offset("ErtsMonLnkNode", "node.list.next"), MAX_NODES):
         yield Record(memory, layout, "ErtsMonLnkNode", at)
-        at = memory.word(at + following)
-    if at and at != first:
-        raise Unreadable(at, layout.size("ErtsMonLnkNode"))

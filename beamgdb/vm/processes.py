@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
-from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.records.columns import Columns, Row
+from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
-from beamgdb.terms.slots import SlotOrder
+from beamgdb.vm.id_table import IdTable
 from jit.otp import vm_flags
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID, TagScheme
-
-MAX_TABLE = 1 << 27
-"""Slots of a process table at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
-
-FIRST_PIECE = 1 << 10
-"""Slots that are read first; then twice as many each time."""
-
-LARGEST_PIECE = 1 << 16
-"""Slots read at a time at most."""
-
-PAGE = 4096
-"""Bytes that are there or not as a whole, in memory and in core files."""
-
-MAX_FAILURES = 1 << 12
-"""Pages that are tried one by one; of a table that is missing more, larger pieces are given up."""
 
 RUNNING = ("RUNNING", "RUNNING_SYS", "DIRTY_RUNNING", "DIRTY_RUNNING_SYS")
 """Those of a process that a scheduler runs."""
@@ -108,28 +91,12 @@ class Process:
         return call["module"], call["function"], call["arity"]
 
 
-class ProcessTable:
+class ProcessTable(IdTable):
     """The VM's process table `erts_proc`."""
 
     def __init__(self, table: Record, tags: TagScheme) -> None:
-        self._table = table
+        super().__init__(table, "Process")
         self._tags = tags
-
-    @property
-    def _memory(self) -> CachedMemory:
-        return self._table.memory
-
-    def count(self) -> int:
-        """Number of processes, exiting ones included."""
-        return self._table["vola.tile.count"]
-
-    def limit(self) -> int:
-        """How many there may be."""
-        return self._table["r.o.max"]
-
-    def slot_order(self) -> SlotOrder | None:
-        """How pids lead to slots, None where the table is damaged."""
-        return SlotOrder.of(self._table.__getitem__)
 
     def at(self, address: int) -> Process:
         """The process whose structure is at `address`; nothing is checked."""
@@ -156,9 +123,6 @@ class ProcessTable:
         slot = data & order.mask if self._tags.ids_by_slot else order.slot_of(data)
         return slot < self._table["r.o.max"] and self._at_slot(slot) == process.address
 
-    def _at_slot(self, slot: int) -> int:
-        return self._memory.word(self._table["r.o.tab"] + slot * self._memory.word_size)
-
     def __iter__(self) -> Iterator[Process]:
         """All processes that can be read, in order of their slots."""
         return (entry for entry in self.entries() if isinstance(entry, Process))
@@ -166,61 +130,6 @@ class ProcessTable:
     def entries(self) -> Iterator[Process | Unreadable]:
         """All processes, in order of their slots, and what stands for each part of the table that cannot be read."""
         return (self.at(entry) if isinstance(entry, int) else entry for entry in self.addresses())
-
-    def addresses(self) -> Iterator[int | Unreadable]:
-        """The same, of each process the address of its structure."""
-        try:
-            vacant = self._table["r.o.invalid_element"]
-            # The VM counts a slot before it uses it, and as long as it does (erl_ptab.c): behind the last used ones it
-            # may have a million others. The first pids are in the first slots.
-            left = self.count() if self._table.layout.has("ErtsPTab", "vola.tile.count") else MAX_TABLE
-            start, size = self._table["r.o.tab"], min(self._table["r.o.max"], MAX_TABLE)
-        except Unreadable as error:
-            yield error
-            return
-        for address in self._slots(start, size):
-            if left <= 0:
-                return
-            if isinstance(address, Unreadable):
-                yield address
-            elif address:
-                left -= 1
-                if address != vacant:
-                    yield address
-
-    def _slots(self, start: int, size: int) -> Iterator[int | Unreadable]:
-        """What is in the slots that are used, and in some that are not, read in pieces; by pages where some cannot be
-        read, unless there are too many."""
-        word, slot, piece, failures = self._memory.word_size, 0, FIRST_PIECE, 0
-        while slot < size:
-            count = min(piece, size - slot)
-            try:
-                yield from self._memory.used_words(start + slot * word, count)
-            except Unreadable as error:
-                if failures >= MAX_FAILURES:
-                    yield error
-                else:
-                    failures += count * word // PAGE
-                    yield from self._by_pages(start + slot * word, start + (slot + count) * word)
-            slot, piece = slot + count, min(2 * piece, LARGEST_PIECE)
-
-    def _by_pages(self, address: int, end: int) -> Iterator[int | Unreadable]:
-        """Words as far as they can be read, and what stands for pages in a row that cannot."""
-        missing = 0
-        while address < end:
-            stop = min(end, (address | PAGE - 1) + 1)
-            try:
-                words = self._memory.words(address, (stop - address) // self._memory.word_size)
-            except Unreadable:
-                missing += stop - address
-            else:
-                if missing:
-                    yield Unreadable(address - missing, missing)
-                    missing = 0
-                yield from words
-            address = stop
-        if missing:
-            yield Unreadable(end - missing, missing)
 
     def is_number(self, number: int, serial: int) -> bool:
         """Whether a pid `<0.number.serial>` can be one of this VM."""
@@ -249,19 +158,6 @@ class ProcessTable:
             return order.slotted(data) << IMMED1_BITS | PID
         # Where the word has the plain number, its upper half has the slot (erl_ptab.h, erts_ptab_make_id).
         return order.slot_of(data) << 32 | data << IMMED1_BITS | PID
-
-    def rows(self, paths: Sequence[str], first: int = FIRST_PIECE) -> Iterator[Row | Unreadable]:
-        """Fields of all processes as `Columns` gives them, in order of their slots, and what stands for those, and for
-        parts of the table, that cannot be read. Of the first ones no more than `first` are read at once."""
-        layout = self._table.layout
-        columns = Columns(self._memory, layout, "Process", paths)
-        whole = layout.structs["Process"].size or self._memory.word_size
-        entries, size = self.addresses(), first
-        while chunk := list(islice(entries, size)):
-            size = min(2 * size, LARGEST_PIECE)
-            found = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
-            for entry in chunk:
-                yield entry if isinstance(entry, Unreadable) else next(found) or Unreadable(entry, whole)
 
     def named(self) -> Iterator[tuple[Process, int]]:
         """All processes that have a registered name, and the name, an atom as a term."""

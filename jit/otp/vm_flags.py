@@ -54,13 +54,28 @@ STATE_FLAGS: Final = {
 }  # fmt: skip
 """What is shown of `Process.state` beside the status, where that is the same in 25, 27 and 29."""
 
-_PRIORITIES: Final = ("max", "high", "normal", "low")
+PORT_STATES: Final = {
+    "exiting": 1 << 1, "distribution": 1 << 2, "binary": 1 << 3, "eof": 1 << 4, "closing": 1 << 5,
+    "send_closed": 1 << 6, "line": 1 << 7, "free": 1 << 8, "initializing": 1 << 9, "invalid": 1 << 11, "halt": 1 << 12,
+}  # fmt: skip
+"""Of `Port.state` (erl_port.h, `ERTS_PORT_SFLG_`), where that is the same in 25, 27 and 29."""
+
+PORT_TASKS: Final = {
+    "queued": 1 << 0, "running": 1 << 1 | 1 << 12, "tasks": 1 << 2, "busy": 1 << 4, "busy_queue": 1 << 5,
+    "parallelism": 1 << 9,
+}  # fmt: skip
+"""Of `Port.sched.flags` (erl_port_task.h, `ERTS_PTS_FLG_`), likewise: what is to be done for a port, and whether those
+who send to it wait."""
+
+PRIORITIES: Final = ("max", "high", "normal", "low")
+"""By their numbers (erl_process.h, `PRIORITY_MAX` and so on)."""
+
 ERTS_PSFLGS_USR_PRIO_OFFSET: Final = 2
 
 
 def priority(state: int) -> str:
     """The priority of a process, as process_flag/2 calls it, of the word of its state."""
-    return _PRIORITIES[state >> ERTS_PSFLGS_USR_PRIO_OFFSET & 3]
+    return PRIORITIES[state >> ERTS_PSFLGS_USR_PRIO_OFFSET & 3]
 
 
 # erl_trace.h, erl_process.h: trace flags of a process

@@ -17,7 +17,7 @@ from tests.harness.targets import LOOKED_AT, TARGETS, Mode, Session, Target, on_
 
 EVERYTHING = (
     "terms:start(), words:start(), terms:printed(), busy:start(), population:start(), facts:print(), "
-    "waiting:start(), supervised:start(), stages:start()"
+    "waiting:start(), supervised:start(), inventory:start(), stages:start()"
 )
 PAYLOAD = '[payload,"of",<<"round">>]'
 #: Where C code of a NIF is called for a process of stages.erl.

@@ -27,6 +27,7 @@ class Beam(Command):
       beam-verify           which word of a heap is damaged
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
+      beam-ports            list the ports: sockets, programs
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function
       beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE

@@ -168,7 +168,7 @@ SCHEDULERS = (
         """
         registers tid match_pseudo_process free_process ssi current_process type no dirty_no current_nif
         dirty_shadow_process current_port run_queue virtual_reds* cpu_id aux_work_data.aux_work_tid thr_id reductions
-        gc_info.reclaimed gc_info.garbage_cols u.ets_tables.count u.ets_tables.clist
+        gc_info.reclaimed gc_info.garbage_cols u.ets_tables.count u.ets_tables.clist timer_wheel timer_service
         """,
         renamed={"u.ets_tables.count": "ets_tables.count", "u.ets_tables.clist": "ets_tables.clist"},
         c_names="ErtsSchedulerData_",
@@ -272,10 +272,17 @@ PORTS_AND_NODES = (
     ),
     _struct("erts_driver_t", "global.h: which driver a port runs", "next prev name flags handle",
             c_names="erts_driver_t_"),
+    _struct("ErtsSysDriverData", "sys_drivers.c: what drv_data is of a port to a program, or to descriptors",
+            "port_num ofd ifd", c_names="driver_data"),
+    _struct("ErtsSysFdData", "sys_drivers.c: a file descriptor of such a port, one way", "fd", c_names="fd_data"),
+    _struct("inet_descriptor", "inet_drv.c: what drv_data of a socket begins with", "s port"),
     _struct("ErlNode", "erl_node_tables.h: type of *erts_this_node, and the node of external terms",
             "hash_bucket refc sysname creation dist_entry", c_names="erl_node_"),
     _struct("DistEntry", "erl_node_tables.h: a node that is or was connected",
-            "next prev sysname creation cid connection_id state dflags qflgs qsize in out", c_names="dist_entry_"),
+            "next prev sysname creation cid connection_id state dflags qflgs qsize in out suspended", "total_qsize",
+            c_names="dist_entry_"),
+    _struct("HashTable", "erl_bif_persistent.c: the persistent terms", "allocated num_entries mask term",
+            c_names="hash_table"),
 )  # fmt: skip
 
 BINARIES_AND_FUNS = (
@@ -369,8 +376,13 @@ ETS = (
 
 TIMERS_AND_TRACING = (
     _struct("ErtsBifTimer", "erl_hl_timer.c: erlang:send_after and start_timer",
-            "type.head.roflgs type.head.receiver btm.state btm.refn btm.proc_tree btm.message",
+            """type.head.roflgs type.head.receiver type.hlt.timeout type.twt.u.tw_tmr.timeout_pos btm.state btm.refn
+            btm.proc_tree btm.proc_tree.parent btm.tree.parent btm.tree.left btm.tree.right btm.message""",
             c_names="ErtsBifTimer_"),
+    _struct("ErtsHLTimerService", "erl_hl_timer.c: the timers of a scheduler", "time_tree btm_tree",
+            c_names="ErtsHLTimerService_"),
+    _struct("ErtsTimerWheel", "time.c: what time it is for the timers of a scheduler", "pos",
+            c_names="ErtsTimerWheel_"),
     _struct("ErtsTraceSession", "erl_trace.h, from OTP 27: a trace session", "next prev state tracer name_atom",
             optional=True),
     _struct("ErtsTracerRef", "erl_ptab.h, from OTP 27: who traces a process, by session", "next session tracer flags",

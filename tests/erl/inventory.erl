@@ -1,0 +1,58 @@
+%% What the VM has besides processes, and what the node itself says of it: a line "KIND ID KEY VALUE" for each thing.
+-module(inventory).
+-export([start/0]).
+
+-define(ITEMS, [name, connected, input, output, os_pid, links, monitors, monitored_by, registered_name, queue_size]).
+
+start() ->
+    Self = self(),
+    spawn(fun() -> Self ! {ports, ports()}, receive never -> ok end end),
+    Ports = receive {ports, Opened} -> Opened end,
+    [tell(Kind, Port) || {Kind, Port} <- Ports],
+    [print(port, Port, exists, true) || Port <- erlang:ports()],
+    ok.
+
+%% -- ports ------------------------------------------------------------------------------------------------------------
+
+ports() ->
+    {ok, Listening} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}, {active, false}]),
+    {ok, Number} = inet:port(Listening),
+    {ok, Connected} = gen_tcp:connect({127, 0, 0, 1}, Number, [{active, false}]),
+    {ok, Accepted} = gen_tcp:accept(Listening),
+    ok = gen_tcp:send(Connected, lists:duplicate(1000, $x)),
+    {ok, _} = gen_tcp:recv(Accepted, 1000),
+    {ok, Datagrams} = gen_udp:open(0),
+    true = register('a port', Datagrams),
+    Watched = open_port({spawn_driver, "ram_file_drv"}, [binary]),
+    Self = self(),
+    spawn(fun() -> erlang:monitor(port, Watched), Self ! known, receive never -> ok end end),
+    spawn(fun() -> link(Watched), Self ! known, receive never -> ok end end),
+    [receive known -> ok end || _ <- [monitor, link]],
+    [{listening, Listening}, {connected, Connected}, {accepted, Accepted}, {datagrams, Datagrams}, {watched, Watched},
+     {program, program()}].
+
+%% It reads nothing, and ends soon after the node; a process waits until it can send to it.
+program() ->
+    Program = open_port({spawn, "sh -c 'while kill -0 $PPID 2>/dev/null; do sleep 1; done'"}, []),
+    Waits = spawn(fun() -> port_command(Program, binary:copy(<<"x">>, 1 bsl 20)), port_command(Program, "y") end),
+    suspended(Waits),
+    print(port, Program, suspended, Waits),
+    Program.
+
+suspended(Pid) ->
+    case process_info(Pid, status) of
+        {status, suspended} -> ok;
+        _ -> erlang:yield(), suspended(Pid)
+    end.
+
+tell(Kind, Port) ->
+    print(port, Port, kind, Kind),
+    [print(port, Port, Key, Value) || Item <- ?ITEMS, {Key, Value} <- [erlang:port_info(Port, Item)]],
+    [print(port, Port, fd, Fd) || Kind =/= watched, Kind =/= program, {ok, Fd} <- [inet:getfd(Port)]].
+
+%% ---------------------------------------------------------------------------------------------------------------------
+
+print(Kind, Id, Key, Values) when Key =:= links; Key =:= monitors; Key =:= monitored_by ->
+    [io:format("~s ~0p ~s ~0p~n", [Kind, Id, Key, Value]) || Value <- Values];
+print(Kind, Id, Key, Value) ->
+    io:format("~s ~0p ~s ~0p~n", [Kind, Id, Key, Value]).

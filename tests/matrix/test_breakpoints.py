@@ -131,13 +131,13 @@ def test_the_code_is_as_before(running: Session) -> None:
 
 def test_what_has_run_since(running: Session) -> None:
     gdb = running.gdb
-    with stopped_at(gdb, "stages:third/1"):
+    with stopped_at(gdb, "stages:loop/1"):
         before = {row["pid"]: row["reductions"] for row in top(gdb)}
-    with stopped_at(gdb, "stages:third/1"):
+    with stopped_at(gdb, "stages:loop/1"):
         shown = top(gdb)
         assert [row["ran"] for row in shown] == sorted((row["ran"] for row in shown), reverse=True)
         assert all(row["ran"] == row["reductions"] - before.get(row["pid"], 0) for row in shown)
-        # A round of stages.erl waits for others; who waits for what never comes has not run.
+        # In a round of stages.erl the process waits, and is scheduled out; who waits for what never comes has not run.
         assert next(row["ran"] for row in shown if row["name"] == "stages") > 0
         assert next(row["ran"] for row in shown if row["name"] == "kernel_sup") == 0
         # As long as it stands still, it is the same.

@@ -35,16 +35,18 @@ class ShapeColumns:
         *map(_in_place, PLACES),
     )
 
-    def __init__(self, node: Node, process: Process | None = None) -> None:
-        self._counted = HeapShapes(node)
+    def __init__(self, node: Node, process: Process | None, advance: Callable[[], None]) -> None:
+        """`advance` is called for each piece of memory."""
+        self._counted = HeapShapes(node, advance)
         self._process = process
 
-    def items(self, advance: Callable[[], None]) -> Iterator[Shape]:
-        """All shapes; `advance` is called whenever one more process, table or module has been gone through."""
-        counted, process = self._counted, self._process
-        for _ in counted.everywhere() if process is None else counted.of_process(process):
-            advance()
-        yield from counted.shapes()
+    def items(self) -> Iterator[Shape]:
+        """All shapes."""
+        if self._process is None:
+            self._counted.everywhere()
+        else:
+            self._counted.of_process(self._process)
+        yield from self._counted.shapes()
 
     def notes(self) -> Iterator[str]:
         """How much was gone through, and what is said of what cannot be read."""

@@ -45,14 +45,14 @@ def word_of(node: Node, text: str, evaluate: Callable[[str], int]) -> int:
 class ReferenceColumns:
     """What is shown of each place that holds a term."""
 
-    def __init__(self, node: Node, word: int, levels: Levels) -> None:
+    def __init__(self, node: Node, word: int, levels: Levels, advance: Callable[[], None]) -> None:
+        """`advance` is called for each piece of memory."""
         self._node = node
-        self._holders = Holders(node, word, levels)
+        self._holders = Holders(node, word, levels, advance)
 
-    def items(self, advance: Callable[[], None]) -> Iterator[Reference]:
-        """All places; `advance` is called whenever one more process, table or module has been gone through."""
+    def items(self) -> Iterator[Reference]:
+        """All places."""
         for found in self._holders.everywhere():
-            advance()
             yield from found
 
     @property

@@ -44,16 +44,16 @@ class WalkedRow:
 class Verified:
     """What is found on the heaps of a VM, or of one process."""
 
-    def __init__(self, node: Node, process: Process | None = None) -> None:
+    def __init__(self, node: Node, process: Process | None, advance: Callable[[], None]) -> None:
+        """`advance` is called for each piece of memory."""
         self._node, self._process = node, process
-        self._check = HeapCheck(node)
+        self._check = HeapCheck(node, advance)
         self._wrong = 0
 
-    def rows(self, advance: Callable[[], None]) -> Iterator[WrongRow]:
-        """What is wrong; `advance` is called whenever one more process, table or module has been gone through."""
+    def rows(self) -> Iterator[WrongRow]:
+        """What is wrong."""
         check, process = self._check, self._process
         for found in check.everywhere() if process is None else iter([check.of_process(process)]):
-            advance()
             for wrong in found:
                 self._wrong += 1
                 yield self._row(wrong)

@@ -9,7 +9,7 @@ been moved; nor the stack of one that runs, for only its thread knows where it e
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -55,12 +55,12 @@ class Wrong:
 
 
 class HeapCheck:
-    """Looks at the heaps of a VM; raises `Unavailable` as its parts do."""
+    """Looks at the heaps of a VM; raises `Unavailable` as its parts do. `advance` is called for each piece of it."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, advance: Callable[[], None]) -> None:
         self._vm = vm
         self._memory, self._word = vm.memory, vm.memory.word_size
-        self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags)
+        self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags, advance)
         self._shift = self._word.bit_length() - 1
         self._strip = ~(PRIMARY_MASK | vm.tags.literal_bit)
         self._stacks = vm.stack()
@@ -83,14 +83,18 @@ class HeapCheck:
 
     def everywhere(self) -> Iterator[list[Wrong]]:
         """What is wrong of each process, table and module."""
-        self._find_blocks()
-        yield list(islice(self._overlapping(), MOST))
-        for process in self._heaps.processes():
-            yield self._of_process(process)
+        yield from self.of_all_processes()
         for table in self._heaps.tables():
             yield self._apart(Owner(self._vm, table), self._heaps.of_table(table))
         for header, area in self._heaps.literals():
             yield self._apart(Owner(self._vm, header), [area])
+
+    def of_all_processes(self) -> Iterator[list[Wrong]]:
+        """What is wrong of each process."""
+        self._find_blocks()
+        yield list(islice(self._overlapping(), MOST))
+        for process in self._heaps.processes():
+            yield self._of_process(process)
 
     def of_process(self, process: Process) -> list[Wrong]:
         """What is wrong of one process."""

@@ -7,7 +7,7 @@ with the same keys, funs of one place in the source; what has bytes is sorted in
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Union
 
@@ -83,12 +83,13 @@ def size_class(size: int) -> str:
 
 
 class HeapShapes:
-    """Counts terms of a VM by their shapes; raises `Unavailable` as its parts do."""
+    """Counts terms of a VM by their shapes; raises `Unavailable` as its parts do. `advance` is called for each piece of
+    memory."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, advance: Callable[[], None]) -> None:
         self._vm = vm
         self._heaps = Heaps(vm)
-        self._walker = Walker(vm.memory, vm.tags)
+        self._walker = Walker(vm.memory, vm.tags, advance)
         self._word = vm.memory.word_size
         self._counts: dict[str, dict[Key, int]] = {place: {} for place in PLACES}
         self._examples: dict[Key, tuple[int, Owner]] = {}
@@ -115,17 +116,14 @@ class HeapShapes:
         """What could not be read."""
         return self._heaps.damaged
 
-    def everywhere(self) -> Iterator[Owner]:
-        """Count all there is; each owner when it is done."""
+    def everywhere(self) -> None:
+        """Count all there is."""
         for owner, areas in self._heaps.everywhere():
             self.count(owner, areas)
-            yield owner
 
-    def of_process(self, process: Process) -> Iterator[Owner]:
-        """Count the terms of one process, which is the owner that is given."""
-        owner = Owner(self._vm, process)
-        self.count(owner, ((area.place, area) for area in self._heaps.of_process(process)))
-        yield owner
+    def of_process(self, process: Process) -> None:
+        """Count the terms of one process."""
+        self.count(Owner(self._vm, process), ((area.place, area) for area in self._heaps.of_process(process)))
 
     def count(self, owner: Owner, areas: Iterable[tuple[str, Area]]) -> None:
         """Count what is in some memory."""

@@ -11,7 +11,7 @@ memory at once, and the next header is found among these bytes: a list of a mill
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -160,10 +160,11 @@ class Found(NamedTuple):
 
 
 class Walker:
-    """Walks through memory of one VM that holds terms."""
+    """Walks through memory of one VM that holds terms. `advance` is called for each piece of it."""
 
-    def __init__(self, memory: CachedMemory, tags: TagScheme) -> None:
+    def __init__(self, memory: CachedMemory, tags: TagScheme, advance: Callable[[], None] = lambda: None) -> None:
         self.memory = memory
+        self.advance = advance
         self.word_size = memory.word_size
         self.forms = Forms(tags)
         self._tags = tags
@@ -191,6 +192,7 @@ class Walker:
         at, wanted, word = start, PIECE, self.word_size
         end -= (end - start) % word
         while at < end:
+            self.advance()
             size = min(wanted, end - at)
             raw = self.memory.read(at, size)
             piece, used = self._piece(at, raw, is_last=at + size >= end, is_largest=size >= READ_LIMIT)

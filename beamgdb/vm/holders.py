@@ -56,12 +56,13 @@ def words_of(vm: Vm, word: int) -> frozenset[int]:
 
 
 class Holders:
-    """Who holds one term; raises `Unavailable` as its parts do. `levels` tells the stacks of processes."""
+    """Who holds one term; raises `Unavailable` as its parts do. `levels` tells the stacks of processes.
+    `advance` is called for each piece of memory."""
 
-    def __init__(self, vm: Vm, word: int, levels: Levels) -> None:
+    def __init__(self, vm: Vm, word: int, levels: Levels, advance: Callable[[], None]) -> None:
         self._vm = vm
         self._memory, self._word = vm.memory, vm.memory.word_size
-        self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags)
+        self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags, advance)
         self._levels = levels
         self._wanted = words_of(vm, word)
         self._links = MonitorLinks(vm.tags.release)
@@ -188,6 +189,7 @@ class Holders:
         """Addresses of words in order."""
         found: list[int] = []
         for start in range(area.start, area.end, PIECE):
+            self._walker.advance()
             raw = self._memory.read(start, min(PIECE, area.end - start))
             found += (start + at for word in wanted for at in self._find(raw, word))
         return sorted(found)

@@ -18,6 +18,12 @@ def rows(scene: Scene, arguments: str = "") -> list[dict[str, Any]]:
     return found
 
 
+def is_near(scene: Scene) -> bool:
+    """Whether all memory is read in no time: a remote connection takes a packet for each few kilobytes, and what is
+    done with them is the same."""
+    return scene.mode != "remote"
+
+
 def pid(scene: Scene, kind: str) -> str:
     said = re.search(rf"^process (\S+) kind {kind}\r?$", scene.said, re.M)
     assert said
@@ -63,9 +69,11 @@ def test_messages_are_counted_apart(scene: Scene) -> None:
 
 def test_everything(scene: Scene) -> None:
     """In all there is no less than in one process, and of each place something."""
-    (row,) = rows(scene, "-where shape~{shape,")
-    assert (row["count"], row["owner"]) == (100, pid(scene, "shapes"))
+    if not is_near(scene):
+        return
     whole = rows(scene)
+    (row,) = [row for row in whole if row["shape"] == "{shape,_,_}"]
+    assert (row["count"], row["owner"]) == (100, pid(scene, "shapes"))
     for place in ("heaps", "ets", "literals"):
         assert sum(row[place] for row in whole) > 10_000
     assert sum(row["messages"] for row in whole) > 0
@@ -86,7 +94,7 @@ def test_things_one_by_one(scene: Scene) -> None:
 
 
 def test_text(scene: Scene) -> None:
-    text = scene.on_a_terminal("beam-heap -limit 5")
+    text = scene.on_a_terminal(f"beam-heap -limit 5 {'' if is_near(scene) else pid(scene, 'shapes')}")
     assert max(map(len, text.splitlines())) < 80
     sizes = [int(row["BYTES"]) for row in table(text)]
     assert sizes == sorted(sizes, reverse=True)
@@ -98,7 +106,8 @@ def test_text(scene: Scene) -> None:
 
 def test_nothing_is_wrong(scene: Scene) -> None:
     """Of all that lies on the heaps of a node that is well, whatever its processes are doing."""
-    said = scene.gdb.cmd("beam-verify")
-    assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said
     one = scene.gdb.cmd(f"beam-verify {pid(scene, 'shapes')}")
     assert re.fullmatch(r"nothing wrong in \d heaps, \d{4,} bytes\n", one), one
+    if is_near(scene):
+        said = scene.gdb.cmd("beam-verify")
+        assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said

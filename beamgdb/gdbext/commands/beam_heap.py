@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import gdb
 
 from beamgdb.gdbext import machine_word, term_printing
 from beamgdb.gdbext.commands import completion, options_around
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.commands.list_command import PIECES, List, ListCommand, within
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.node import Node
 from beamgdb.views import process_named
 from beamgdb.views.heap import ShapeColumns, ThingColumns
-from beamgdb.vm.heap_shapes import Shape
+from beamgdb.vm.processes import Process
 
 Words = list[str]
 """(In the class that name is a command's.)"""
@@ -44,7 +44,7 @@ class BeamHeap(ListCommand[Any]):
     name = "beam-heap"
 
     def list(self, node: Node) -> List[Any]:
-        return self._shapes(ShapeColumns(node))
+        return self._shapes(node, None)
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         super().arguments(parser)
@@ -67,18 +67,15 @@ class BeamHeap(ListCommand[Any]):
             return self.list(node)
         process = process_named.find(node, arguments.process, machine_word.evaluated)
         if not arguments.things:
-            return self._shapes(ShapeColumns(node, process))
+            return self._shapes(node, process)
         things = ThingColumns(node, process, term_printing.terms(node))
         return List(things.columns, things.items(), "things", things.notes)
 
     @staticmethod
-    def _shapes(shown: ShapeColumns) -> List[Any]:
-        return List(shown.columns, _counted(shown), "shapes", shown.notes, order="bytes")
-
-
-def _counted(shown: ShapeColumns) -> Iterator[Shape]:
-    with ProgressLine("processes, tables and modules", 0) as progress:
-        yield from shown.items(progress.advance)
+    def _shapes(node: Node, process: Process | None) -> List[Any]:
+        progress = ProgressLine(PIECES, 0)
+        shown = ShapeColumns(node, process, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "shapes", shown.notes, order="bytes")
 
 
 def install() -> None:

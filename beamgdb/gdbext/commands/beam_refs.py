@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from beamgdb.gdbext.commands import completion, eterm, options_around
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.commands.list_command import PIECES, List, ListCommand, within
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
@@ -56,13 +56,9 @@ class BeamRefs(ListCommand[Reference]):
 
     @staticmethod
     def _of(node: Node, word: int) -> List[Reference]:
-        shown = ReferenceColumns(node, word, Running(node).levels)
-        return List(shown.columns, _found(shown), "places", shown.notes)
-
-
-def _found(shown: ReferenceColumns) -> Iterator[Reference]:
-    with ProgressLine("processes, tables and modules", 0) as progress:
-        yield from shown.items(progress.advance)
+        progress = ProgressLine(PIECES, 0)
+        shown = ReferenceColumns(node, word, Running(node).levels, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "places", shown.notes)
 
 
 def install() -> None:

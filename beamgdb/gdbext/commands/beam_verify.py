@@ -12,7 +12,7 @@ import gdb
 from beamgdb.gdbext import machine_word, session
 from beamgdb.gdbext.commands import completion, options_around
 from beamgdb.gdbext.commands.command import Command
-from beamgdb.gdbext.commands.list_command import limit_of
+from beamgdb.gdbext.commands.list_command import PIECES, limit_of
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.views import process_named, verify
 from beamgdb.views.verify import Verified, WrongRow
@@ -52,11 +52,11 @@ class BeamVerify(Command):
         node = session.require().node
         text = arguments.process
         process = process_named.find(node, text, machine_word.evaluated) if text is not None else None
-        found = Verified(node, process)
         limit = arguments.limit if arguments.limit is not None or arguments.json else SHOWN
         rows: list[WrongRow] = []
-        with ProgressLine("processes, tables and modules", 0) as progress:
-            for row in found.rows(progress.advance):
+        with ProgressLine(PIECES, 0) as progress:
+            found = Verified(node, process, progress.advance)
+            for row in found.rows():
                 if limit is None or len(rows) < limit:
                     rows.append(row)
         walked, stream = found.walked(), gdb.STDERR if arguments.json else gdb.STDOUT

@@ -43,6 +43,16 @@ class List(Generic[Item]):
     limit: int = listing.LIMIT
 
 
+PIECES = "pieces of memory"
+"""What is counted while memory with terms is gone through."""
+
+
+def within(progress: ProgressLine, items: Iterable[Item]) -> Iterator[Item]:
+    """Items that are made while a line says how far that has come."""
+    with progress:
+        yield from items
+
+
 class ListCommand(Command, Generic[Item]):
     """A command whose subclass says what it lists."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records import persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
 from beamgdb.roots.image import Image, occurrences
@@ -23,6 +24,11 @@ PAGE_SHIFT = 10
 
 MAX_ENTRIES = 1 << 27
 """Elements of a table of processes, ports or atoms at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
+
+PAGE = 4096
+
+MAX_LOOKED_AT = 1 << 14
+"""Different pointers that are followed; a beam.smp has some thousands."""
 
 SAMPLE = 64
 """Entries of a table that are looked at to prove it: remotely each may be a packet."""
@@ -124,6 +130,25 @@ def _kind(table: Record) -> str | None:
     except Unreadable:
         return None
     return kind if seen or not count else None
+
+
+def persistent_terms(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """The variable that leads to the table of persistent terms, or why it is not found."""
+    seen: dict[int, bool] = {}
+    found = []
+    for start, words in data.parts:
+        for i, value in enumerate(words):
+            if value % image.word_size or value < PAGE or image.is_inside(value):
+                continue
+            if value not in seen:
+                if len(seen) >= MAX_LOOKED_AT:
+                    return f"more than {MAX_LOOKED_AT} pointers might lead to it"
+                seen[value] = persistent_table.is_table(Record(memory, layout, "HashTable", value))
+            if seen[value]:
+                found.append((start + i * image.word_size, value))
+    if len({value for _, value in found}) != 1:
+        return f"{len(found) or 'no'} places look like it"
+    return Recovered(persistent_table.VARIABLE, found[0][0], "by its table, whose numbers agree and which has pairs")
 
 
 def _slots(table: Record) -> int:

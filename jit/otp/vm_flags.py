@@ -67,6 +67,24 @@ PORT_TASKS: Final = {
 """Of `Port.sched.flags` (erl_port_task.h, `ERTS_PTS_FLG_`), likewise: what is to be done for a port, and whether those
 who send to it wait."""
 
+SLEEP_FLAGS: Final = {"suspended": 1 << 4, "polling": 1 << 1, "sleeping": 1 << 2, "waiting": 1 << 3}
+"""Of `ErtsSchedulerSleepInfo.flags` (erl_process.h, `ERTS_SSI_FLG_`), likewise, the first that is set says most."""
+
+RUN_QUEUE_FLAGS: Final = {
+    name: 1 << 20 + bit
+    for bit, name in enumerate(
+        ("out_of_work", "halftime_out_of_work", "suspended", "check_cpu_bind", "inactive", "nonempty")
+    )
+}  # fmt: skip
+"""Of `ErtsRunQueue.flags` (erl_process.h, `ERTS_RUNQ_FLG_`), likewise, after four sets of bits by priority."""
+
+AUX_WORK: Final = (
+    "delayed_wakeup", "delayed_dealloc", "delayed_dealloc_progress", "fix_alloc_dealloc", "fix_alloc_lower_limit",
+    "later_operations", "canceled_timers", "canceled_timers_progress", "async_ready", "async_ready_clean",
+    "misc_progress", "misc", "set_timeout", "mseg_cache_check", "yield", "reap_ports", "debug_wait_completed",
+)  # fmt: skip
+"""Of `ErtsSchedulerSleepInfo.aux_work` (erl_process.h, `ERTS_SSI_AUX_WORK_`), likewise, by the number of the bit."""
+
 PRIORITIES: Final = ("max", "high", "normal", "low")
 """By their numbers (erl_process.h, `PRIORITY_MAX` and so on)."""
 

@@ -10,6 +10,7 @@ start() ->
     Ports = receive {ports, Opened} -> Opened end,
     [tell(Kind, Port) || {Kind, Port} <- Ports],
     [print(port, Port, exists, true) || Port <- erlang:ports()],
+    persistent_terms(),
     ok.
 
 %% -- ports ------------------------------------------------------------------------------------------------------------
@@ -49,6 +50,20 @@ tell(Kind, Port) ->
     print(port, Port, kind, Kind),
     [print(port, Port, Key, Value) || Item <- ?ITEMS, {Key, Value} <- [erlang:port_info(Port, Item)]],
     [print(port, Port, fd, Fd) || Kind =/= watched, Kind =/= program, {ok, Fd} <- [inet:getfd(Port)]].
+
+%% -- persistent terms -------------------------------------------------------------------------------------------------
+
+persistent_terms() ->
+    [persistent_term:put({?MODULE, N}, lists:seq(1, N)) || N <- lists:seq(1, 20)],
+    persistent_term:put(large, binary:copy(<<"large">>, 20)),
+    persistent_term:put(small, 1),
+    persistent_term:put(gone, {it, is, gone}),
+    persistent_term:erase(gone),
+    [print(persistent, Key, value, Value) || {Key, Value} <- persistent_term:get(), own(Key)],
+    [print(persistent, all, Key, Value) || {Key, Value} <- maps:to_list(persistent_term:info())].
+
+own({?MODULE, _}) -> true;
+own(Key) -> lists:member(Key, [large, small, gone]).
 
 %% ---------------------------------------------------------------------------------------------------------------------
 

@@ -66,3 +66,60 @@ def test_ports_as_text(scene: Scene) -> None:
     (row,) = table(text)
     (expected,) = (row for row in listed(scene, "beam-ports") if row["driver"] == "udp_inet")
     assert (row["PORT"], row["FD"]) == (expected["port"], expected["fd"])
+
+
+# -- persistent terms -------------------------------------------------------------------------------------------------
+
+
+def test_persistent_terms(scene: Scene) -> None:
+    rows, expected = listed(scene, "beam-persistent-terms"), said(scene, "persistent")
+    info = expected.pop("all")
+    assert len(rows) == int(info["count"][0])
+    assert len(expected) == 22
+    values = {row["key"]: row["value"] for row in rows}
+    assert {key: [values[key]] for key in expected} == {key: facts["value"] for key, facts in expected.items()}
+    assert "gone" not in values
+    # What is left is the table itself.
+    word = 4 if scene.target.arch == "armhf" else 8
+    left = int(info["memory"][0]) - sum(row["size"] for row in rows)
+    assert left % word == 0
+    assert 8 * word < left < 4096 * word
+    sizes = {row["key"]: row["size"] for row in rows}
+    assert [sizes[f"{{inventory,{n + 1}}}"] - sizes[f"{{inventory,{n}}}"] for n in range(1, 20)] == [2 * word] * 19
+
+
+def test_persistent_terms_as_text(scene: Scene) -> None:
+    (row,) = table(scene.on_a_terminal("beam-persistent-terms -where key=small"))
+    assert row["VALUE"] == "1"
+
+
+# -- schedulers -------------------------------------------------------------------------------------------------------
+
+
+def test_schedulers(scene: Scene) -> None:
+    rows = listed(scene, "beam-schedulers")
+    numbers = {
+        kind: [row["scheduler"] for row in rows if row["scheduler"].rpartition(" ")[0] == kind]
+        for kind in ("", "dirty CPU", "dirty I/O")
+    }
+    counts = (scene.facts[f"{kind}schedulers"] for kind in ("", "dirty_cpu_", "dirty_io_"))
+    assert [str(len(names)) for names in numbers.values()] == list(counts)
+    processes = listed(scene, "beam-ps")
+    (stages,) = (row["pid"] for row in processes if row["name"] == "stages")
+    first, *others = rows
+    selected = re.search(r"^\* +(\d+) ", scene.gdb.cmd("info threads"), re.M)
+    assert selected
+    assert (first["state"], first["runs"], first["thread"]) == ("running", stages, int(selected[1]))
+    assert all(row["runs"] is None and row["state"] != "running" for row in others)
+    assert first["reductions"] > 0
+    assert first["switches"] > 0
+    # Of what waits the list of processes knows too.
+    queued = [row for row in processes if row["status"] == "runnable"]
+    assert first["queue"] == sum(first[name] for name in ("max", "high", "normal", "low", "ports"))
+    assert first["queue"] - first["ports"] == len(queued)
+
+
+def test_schedulers_as_text(scene: Scene) -> None:
+    text = scene.on_a_terminal("beam-schedulers")
+    assert max(map(len, text.splitlines())) < 80
+    assert [row["SCHEDULER"] for row in table(text)] == ["1", "dirty CPU 1", "dirty I/O 1"]

@@ -145,6 +145,9 @@ class Roots:
         found = tables.persistent_terms(self._memory, self._known, self._image, self._snapshot)
         return {persistent_table.VARIABLE: found}
 
+    def _nodes(self) -> Found:
+        return {tables.NODES: tables.node_table(self._memory, self._known, self._image, self._snapshot)}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -229,6 +232,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._processes, (tables.PROCESSES, tables.PORTS)),
         (Roots._schedulers, schedulers.NAMES),
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
+        (Roots._nodes, (tables.NODES,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

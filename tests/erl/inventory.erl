@@ -1,6 +1,6 @@
 %% What the VM has besides processes, and what the node itself says of it: a line "KIND ID KEY VALUE" for each thing.
 -module(inventory).
--export([start/0]).
+-export([start/0, connect/1]).
 
 -define(ITEMS, [name, connected, input, output, os_pid, links, monitors, monitored_by, registered_name, queue_size]).
 
@@ -11,6 +11,7 @@ start() ->
     [tell(Kind, Port) || {Kind, Port} <- Ports],
     [print(port, Port, exists, true) || Port <- erlang:ports()],
     persistent_terms(),
+    nodes_known(),
     ok.
 
 %% -- ports ------------------------------------------------------------------------------------------------------------
@@ -50,6 +51,20 @@ tell(Kind, Port) ->
     print(port, Port, kind, Kind),
     [print(port, Port, Key, Value) || Item <- ?ITEMS, {Key, Value} <- [erlang:port_info(Port, Item)]],
     [print(port, Port, fd, Fd) || Kind =/= watched, Kind =/= program, {ok, Fd} <- [inet:getfd(Port)]].
+
+%% -- nodes ------------------------------------------------------------------------------------------------------------
+
+nodes_known() ->
+    [print(node, Node, known, true) || Node <- nodes(known)],
+    [print(node, Node, kind, Kind) || Kind <- [visible, hidden], Node <- nodes(Kind)],
+    [print(node, Node, channel, Channel) || {Node, Channel} <- erlang:system_info(dist_ctrl)].
+
+%% Connect to a node as soon as it is there.
+connect(Node) ->
+    case net_kernel:connect_node(Node) of
+        true -> nodes_known();
+        false -> receive after 100 -> connect(Node) end
+    end.
 
 %% -- persistent terms -------------------------------------------------------------------------------------------------
 

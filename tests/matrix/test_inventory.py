@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.harness.erl import READY, running
+from tests.harness.targets import TARGETS, Target, session
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
 
@@ -123,3 +130,54 @@ def test_schedulers_as_text(scene: Scene) -> None:
     text = scene.on_a_terminal("beam-schedulers")
     assert max(map(len, text.splitlines())) < 80
     assert [row["SCHEDULER"] for row in table(text)] == ["1", "dirty CPU 1", "dirty I/O 1"]
+
+
+# -- nodes ------------------------------------------------------------------------------------------------------------
+
+
+def check_nodes(scene: Scene) -> dict[str, dict[str, Any]]:
+    """Compare them with what the node says; the rows by name."""
+    rows, expected = {row["node"]: row for row in listed(scene, "beam-nodes")}, said(scene, "node")
+    assert set(rows) == set(expected)
+    for name, facts in expected.items():
+        assert (rows[name]["state"] == "connected") is ("kind" in facts), facts
+        for key in ("kind", "channel"):
+            assert rows[name][key] == (facts[key][0] if key in facts else None), facts
+    return rows
+
+
+def test_nodes_that_are_known(scene: Scene) -> None:
+    """Of pids and ports of other nodes there are some (terms.erl)."""
+    rows = check_nodes(scene)
+    assert len(rows) > 1
+    assert {row["state"] for row in rows.values()} == {"idle"}
+    assert "nonode@nohost" in {row["NODE"] for row in table(scene.on_a_terminal("beam-nodes"))}
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.mark.parametrize("target", [one for one in TARGETS if not one.emulated and not one.frame_pointers], ids=str)
+def test_nodes_that_are_connected(
+    target: Target, ebin_for: Callable[[Target], Path], tmp_path: Path
+) -> None:
+    """A real connection, without epmd: one of the two listens at a port that the other knows. Who does
+    not listen is hidden."""
+    common = ("-setcookie", "inventory", "-start_epmd", "false", "-erl_epmd_port", str(free_port()))
+    listens = ["-noinput", "-sname", "there@localhost", *common, "-kernel", "inet_dist_use_interface", "{127,0,0,1}"]
+    ready = ["-eval", f'io:format("{READY}~n").']
+    flags = ("-sname", "here@localhost", "-dist_listen", "false", *common)
+    with (
+        running(target.sandbox.command([*listens, *ready]), tmp_path / "there"),
+        session(target, "attached", ebin_for(target), "inventory:connect('there@localhost')", *flags) as one,
+    ):
+        rows = check_nodes(Scene(target, "attached", one.gdb, one.said))
+        there = rows["there@localhost"]
+        assert (there["kind"], there["busy"], there["queue"], there["suspended"]) == ("hidden", "no", 0, None)
+        assert there["connection"] > 0
+        assert min(there["input"], there["output"]) > 0
+        ports = {row["port"]: row for row in listed(Scene(target, "attached", one.gdb, one.said), "beam-ports")}
+        assert "distribution" in ports[there["channel"]]["state"]

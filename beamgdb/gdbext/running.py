@@ -71,6 +71,14 @@ class Running:
         thread = position[0] if position else self._thread(process)
         return ThreadRow(thread.num, bare(thread.name or "")) if thread is not None else None
 
+    def of_scheduler(self, scheduler: Scheduler) -> ThreadRow | None:
+        """The thread of a scheduler, where GDB knows `pthread_t`s or the scheduler runs a process."""
+        thread = self._handles.get(scheduler.thread)
+        if thread is not None:
+            return ThreadRow(thread.num, bare(thread.name or ""))
+        process = scheduler.current_process
+        return self.thread(self._node.processes.at(process)) if process else None
+
     def in_erlang(self, process: Process) -> bool:
         """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
         return self._position(process) is not None

@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records import persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
 from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables
@@ -140,6 +141,13 @@ class Roots:
     def _schedulers(self) -> Found:
         return schedulers.find(self._memory, self._known, self._image, self._snapshot)
 
+    def _persistent_terms(self) -> Found:
+        found = tables.persistent_terms(self._memory, self._known, self._image, self._snapshot)
+        return {persistent_table.VARIABLE: found}
+
+    def _nodes(self) -> Found:
+        return {tables.NODES: tables.node_table(self._memory, self._known, self._image, self._snapshot)}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -223,6 +231,8 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._atoms, (tables.ATOMS,)),
         (Roots._processes, (tables.PROCESSES, tables.PORTS)),
         (Roots._schedulers, schedulers.NAMES),
+        (Roots._persistent_terms, (persistent_table.VARIABLE,)),
+        (Roots._nodes, (tables.NODES,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

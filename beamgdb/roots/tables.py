@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records import persistent_table
+from beamgdb.records.hash_table import members
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
 from beamgdb.roots.image import Image, occurrences
 from beamgdb.roots.snapshot import Snapshot
 from beamgdb.terms.slots import SlotOrder
 from jit.otp.layouts.layout import Layout
-from jit.otp.tags import IMMED1_BITS
+from jit.otp.tags import ATOM, IMMED1_BITS, IMMED2_MASK
 
 ATOMS, ATOM_TABLE_NAME = "erts_atom_table", b"atom_tab\0"
 """The variable, and what `Hash.name` in it points to (atom.c, `init_atom_table`)."""
+
+NODES, NODE_TABLE_NAME = "erts_dist_table", b"dist_table\0"
+"""The same of the table of nodes (erl_node_tables.c, `erts_init_node_tables`)."""
 
 PROCESSES, PORTS = "erts_proc", "erts_port"
 
@@ -23,6 +29,11 @@ PAGE_SHIFT = 10
 
 MAX_ENTRIES = 1 << 27
 """Elements of a table of processes, ports or atoms at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
+
+PAGE = 4096
+
+MAX_LOOKED_AT = 1 << 14
+"""Different pointers that are followed; a beam.smp has some thousands."""
 
 SAMPLE = 64
 """Entries of a table that are looked at to prove it: remotely each may be a packet."""
@@ -43,6 +54,30 @@ def atom_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapsho
     if len(found) != 1:
         return f"{len(found) or 'no'} tables are named atom_tab"
     return Recovered(ATOMS, found[0], "by its name atom_tab; its entries point back")
+
+
+def node_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """`erts_dist_table`, or why it is not found."""
+    name = layout.offset("Hash", "name")
+    found = [
+        place - name
+        for text in _texts(image, NODE_TABLE_NAME)
+        for place in data.places(text)
+        if _is_node_table(Record(memory, layout, "Hash", place - name))
+    ]
+    if len(found) != 1:
+        return f"{len(found) or 'no'} tables are named dist_table"
+    return Recovered(NODES, found[0], "by its name dist_table; its entries have names of nodes")
+
+
+def _is_node_table(table: Record) -> bool:
+    """Whether there are as many entries in this table as it says, each with an atom for a name."""
+    try:
+        entries = list(islice(members(table), SAMPLE))
+        names = [Record(table.memory, table.layout, "DistEntry", one)["sysname"] for one in entries]
+        return len(entries) == min(table["nobjs"], SAMPLE) and all(name & IMMED2_MASK == ATOM for name in names)
+    except Unreadable:
+        return False
 
 
 def _texts(image: Image, text: bytes) -> Iterator[int]:
@@ -124,6 +159,25 @@ def _kind(table: Record) -> str | None:
     except Unreadable:
         return None
     return kind if seen or not count else None
+
+
+def persistent_terms(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """The variable that leads to the table of persistent terms, or why it is not found."""
+    seen: dict[int, bool] = {}
+    found = []
+    for start, words in data.parts:
+        for i, value in enumerate(words):
+            if value % image.word_size or value < PAGE or image.is_inside(value):
+                continue
+            if value not in seen:
+                if len(seen) >= MAX_LOOKED_AT:
+                    return f"more than {MAX_LOOKED_AT} pointers might lead to it"
+                seen[value] = persistent_table.is_table(Record(memory, layout, "HashTable", value))
+            if seen[value]:
+                found.append((start + i * image.word_size, value))
+    if len({value for _, value in found}) != 1:
+        return f"{len(found) or 'no'} places look like it"
+    return Recovered(persistent_table.VARIABLE, found[0][0], "by its table, whose numbers agree and which has pairs")
 
 
 def _slots(table: Record) -> int:

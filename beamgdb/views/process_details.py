@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -72,7 +73,7 @@ class ProcessDetails:
     fragments: int | None
     minor_collections: int | None
     messages: Items
-    other_signals: int | None
+    signals: tuple[str, ...] | None
     links: Items
     monitors: Items
     monitored_by: Items
@@ -119,7 +120,7 @@ class Details:
             fragments=_field(process, "mbuf_sz"),
             minor_collections=_field(process, "gen_gcs"),
             messages=self._items(self._messages(process), self._message),
-            other_signals=_known(lambda: sum(1 for one in signals.everywhere(process.record) if not one.is_message)),
+            signals=_known(lambda: self._signals(process)),
             links=self._items(links.links(record), self._side),
             monitors=self._items(links.monitors(record), self._side),
             monitored_by=self._items(links.monitored_by(record), self._side),
@@ -142,6 +143,12 @@ class Details:
     def _messages(self, process: Process) -> Iterator[Signal]:
         return (one for one in signals.everywhere(process.record) if one.is_message)
 
+    def _signals(self, process: Process) -> tuple[str, ...]:
+        """How many signals of each kind there are that are no messages, most first."""
+        found = Counter(one.operation for one in signals.everywhere(process.record) if not one.is_message)
+        release = self._node.tags.release
+        return tuple(f"{count} {vm_flags.signal_name(release, operation)}" for operation, count in found.most_common())
+
     def _message(self, signal: Signal) -> str:
         if signal.tag == self._node.tags.non_value:
             return "<from another node, not decoded yet>"
@@ -160,7 +167,9 @@ class Details:
         return f"{other}{by}{what}"
 
     def _flags(self, process: Process) -> Iterator[str]:
-        for field, names in (("flags", vm_flags.PROCESS_FLAGS), ("state", vm_flags.STATE_FLAGS)):
+        for field, names in (
+            ("flags", vm_flags.PROCESS_FLAGS), ("state", vm_flags.STATE_FLAGS), ("sig_qs.flags", vm_flags.QUEUE_FLAGS),
+        ):  # fmt: skip
             word = _field(process, field)
             yield from (name for name, bit in names.items() if word is not None and word & bit)
 
@@ -224,8 +233,8 @@ def lines(details: ProcessDetails, styler: Styler) -> Iterator[str]:
             yield from (f"    {text}" for text in items.shown)
             if items.others:
                 yield f"    ({items.others} more: -limit N)"
-    if details.other_signals:
-        yield f"  {'signals:':14}{details.other_signals} that are no messages"
+    if details.signals:
+        yield f"  {'signals:':14}{', '.join(details.signals)}"
 
 
 def _heap(heap: Heap | None) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
+from jit.otp import vm_flags
 
 MAX_SCHEDULERS = 1024
 """`ERTS_MAX_NO_OF_SCHEDULERS`; there are as many dirty CPU and dirty I/O schedulers at most."""
@@ -36,6 +37,11 @@ class Scheduler:
         return self.record["current_process"]
 
     @property
+    def current_port(self) -> int:
+        """Address of the port that it runs, 0 without one."""
+        return self.record["current_port"]
+
+    @property
     def registers(self) -> int:
         """Address of its `ErtsSchedulerRegisters`, 0 for a dirty one."""
         return self.record["registers"]
@@ -44,6 +50,39 @@ class Scheduler:
     def thread(self) -> int:
         """Its `pthread_t`."""
         return self.record["tid"]
+
+    @property
+    def run_queue(self) -> Record:
+        """What waits for it; dirty ones of a kind have one together."""
+        return self._at("ErtsRunQueue", "run_queue")
+
+    def waiting(self, priority: int) -> int:
+        """How many processes of a priority are in its run queue."""
+        return self.run_queue.at("ErtsRunQueueInfo", "procs.prio_info").element(priority)["len"]
+
+    def state(self) -> str:
+        """What it does."""
+        if self.current_process or self.current_port:
+            return "running"
+        flags = self._sleep["flags"]
+        return next((name for name, bit in vm_flags.SLEEP_FLAGS.items() if flags & bit), "working")
+
+    def flags(self) -> list[str]:
+        """What is so with its run queue."""
+        flags = self.run_queue["flags"]
+        return [name for name, bit in vm_flags.RUN_QUEUE_FLAGS.items() if flags & bit]
+
+    def other_work(self) -> list[str]:
+        """What it has to do besides."""
+        bits = self._sleep["aux_work"]
+        return [name for number, name in enumerate(vm_flags.AUX_WORK) if bits >> number & 1]
+
+    @property
+    def _sleep(self) -> Record:
+        return self._at("ErtsSchedulerSleepInfo", "ssi")
+
+    def _at(self, struct: str, path: str) -> Record:
+        return Record(self.record.memory, self.record.layout, struct, self.record[path])
 
 
 class Schedulers:

@@ -13,7 +13,8 @@ from typing import Final
 
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
-from jit.otp.tags import HEADER_MASK, SIGNAL_HEADER
+from jit.otp.tags import ARITY_SHIFT, HEADER_MASK, SIGNAL_HEADER
+from jit.otp.vm_flags import ERTS_SIG_Q_OP_MASK
 
 INNER: Final = "sig_qs.first"
 MIDDLE: Final = "sig_qs.cont"
@@ -38,6 +39,11 @@ class Signal:
     @property
     def is_message(self) -> bool:
         return self.tag & HEADER_MASK != SIGNAL_HEADER
+
+    @property
+    def operation(self) -> int:
+        """Of what is no message: see `vm_flags.signal_name`."""
+        return self.tag >> ARITY_SHIFT & ERTS_SIG_Q_OP_MASK
 
 
 def queue(process: Record, name: str) -> Iterator[Signal]:

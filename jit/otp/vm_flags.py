@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from jit.otp.features import QUEUE_LENGTHS, Feature
+from jit.otp.features import PRIORITY_MESSAGES, QUEUE_LENGTHS, Feature
 
 # erl_process.h: Process.flags
 F_INSLPQUEUE: Final = 1 << 1
@@ -45,6 +45,12 @@ PROCESS_FLAGS: Final = {
 }  # fmt: skip
 """What is shown of `Process.flags`, where that is the same in 25, 27 and 29."""
 
+QUEUE_FLAGS: Final = {
+    "changing_message_queue": 1 << 2, "handling_signals": 1 << 4, "waiting_to_handle_signals": 1 << 5,
+    "flushing_signals": 1 << 7, "flushed_signals": 1 << 8,
+}  # fmt: skip
+"""What is shown of `Process.sig_qs.flags` (erl_process.h, `FS_`), where that is the same in 25, 27 and 29."""
+
 STATE_FLAGS: Final = {
     name: 1 << ERTS_PSFLGS_ZERO_BIT_OFFSET + bit
     for name, bit in (
@@ -66,6 +72,24 @@ PORT_TASKS: Final = {
 }  # fmt: skip
 """Of `Port.sched.flags` (erl_port_task.h, `ERTS_PTS_FLG_`), likewise: what is to be done for a port, and whether those
 who send to it wait."""
+
+SLEEP_FLAGS: Final = {"suspended": 1 << 4, "polling": 1 << 1, "sleeping": 1 << 2, "waiting": 1 << 3}
+"""Of `ErtsSchedulerSleepInfo.flags` (erl_process.h, `ERTS_SSI_FLG_`), likewise, the first that is set says most."""
+
+RUN_QUEUE_FLAGS: Final = {
+    name: 1 << 20 + bit
+    for bit, name in enumerate(
+        ("out_of_work", "halftime_out_of_work", "suspended", "check_cpu_bind", "inactive", "nonempty")
+    )
+}  # fmt: skip
+"""Of `ErtsRunQueue.flags` (erl_process.h, `ERTS_RUNQ_FLG_`), likewise, after four sets of bits by priority."""
+
+AUX_WORK: Final = (
+    "delayed_wakeup", "delayed_dealloc", "delayed_dealloc_progress", "fix_alloc_dealloc", "fix_alloc_lower_limit",
+    "later_operations", "canceled_timers", "canceled_timers_progress", "async_ready", "async_ready_clean",
+    "misc_progress", "misc", "set_timeout", "mseg_cache_check", "yield", "reap_ports", "debug_wait_completed",
+)  # fmt: skip
+"""Of `ErtsSchedulerSleepInfo.aux_work` (erl_process.h, `ERTS_SSI_AUX_WORK_`), likewise, by the number of the bit."""
 
 PRIORITIES: Final = ("max", "high", "normal", "low")
 """By their numbers (erl_process.h, `PRIORITY_MAX` and so on)."""
@@ -106,6 +130,25 @@ ERTS_INVALID_HFRAG_PTR: Final = ~7
 # erl_proc_sig_queue.h, erl_monitor_link.h: above the header bits of a signal's tag are its operation and its type
 ERTS_SIG_Q_OP_RECV_MARK: Final = 16
 ERTS_SIG_Q_TYPE_SHIFT: Final = 8
+ERTS_SIG_Q_OP_MASK: Final = (1 << ERTS_SIG_Q_TYPE_SHIFT) - 1
+
+_SIGNALS: Final = (
+    "exit", "exit of a link", "monitor down", "monitor", "demonitor", "link", "unlink", "group leader", "trace change",
+    "message of a monitor that stays", "is alive", "process info", "suspend", "remote call", "spawn reply",
+    "message to an alias", "receive marker", "unlink acknowledged", "change of the message queue", "flush",
+)  # fmt: skip
+_SIGNALS_SINCE_PRIORITIES: Final = {15: "message to an alias or of priority", 20: "NIF select"}
+_LENGTH_MARKER: Final = "marker of a length"
+
+
+def signal_name(release: int, operation: int) -> str:
+    """What a signal that is no message is for, by its operation (erl_proc_sig_queue.h, `ERTS_SIG_Q_OP_`)."""
+    if PRIORITY_MESSAGES.of(release) and operation in _SIGNALS_SINCE_PRIORITIES:
+        return _SIGNALS_SINCE_PRIORITIES[operation]
+    if operation == ERTS_SIG_Q_OP_MASK and not QUEUE_LENGTHS.of(release):
+        return _LENGTH_MARKER
+    return _SIGNALS[operation] if operation < len(_SIGNALS) else f"unknown signal {operation}"
+
 ERTS_SIG_Q_TYPE_UNDEFINED: Final = 13
 
 # erl_bits.h: flags of fields of bit strings

@@ -1,6 +1,6 @@
 %% What the VM has besides processes, and what the node itself says of it: a line "KIND ID KEY VALUE" for each thing.
 -module(inventory).
--export([start/0]).
+-export([start/0, connect/1]).
 
 -define(ITEMS, [name, connected, input, output, os_pid, links, monitors, monitored_by, registered_name, queue_size]).
 
@@ -10,6 +10,8 @@ start() ->
     Ports = receive {ports, Opened} -> Opened end,
     [tell(Kind, Port) || {Kind, Port} <- Ports],
     [print(port, Port, exists, true) || Port <- erlang:ports()],
+    persistent_terms(),
+    nodes_known(),
     ok.
 
 %% -- ports ------------------------------------------------------------------------------------------------------------
@@ -49,6 +51,34 @@ tell(Kind, Port) ->
     print(port, Port, kind, Kind),
     [print(port, Port, Key, Value) || Item <- ?ITEMS, {Key, Value} <- [erlang:port_info(Port, Item)]],
     [print(port, Port, fd, Fd) || Kind =/= watched, Kind =/= program, {ok, Fd} <- [inet:getfd(Port)]].
+
+%% -- nodes ------------------------------------------------------------------------------------------------------------
+
+nodes_known() ->
+    [print(node, Node, known, true) || Node <- nodes(known)],
+    [print(node, Node, kind, Kind) || Kind <- [visible, hidden], Node <- nodes(Kind)],
+    [print(node, Node, channel, Channel) || {Node, Channel} <- erlang:system_info(dist_ctrl)].
+
+%% Connect to a node as soon as it is there.
+connect(Node) ->
+    case net_kernel:connect_node(Node) of
+        true -> nodes_known();
+        false -> receive after 100 -> connect(Node) end
+    end.
+
+%% -- persistent terms -------------------------------------------------------------------------------------------------
+
+persistent_terms() ->
+    [persistent_term:put({?MODULE, N}, lists:seq(1, N)) || N <- lists:seq(1, 20)],
+    persistent_term:put(large, binary:copy(<<"large">>, 20)),
+    persistent_term:put(small, 1),
+    persistent_term:put(gone, {it, is, gone}),
+    persistent_term:erase(gone),
+    [print(persistent, Key, value, Value) || {Key, Value} <- persistent_term:get(), own(Key)],
+    [print(persistent, all, Key, Value) || {Key, Value} <- maps:to_list(persistent_term:info())].
+
+own({?MODULE, _}) -> true;
+own(Key) -> lists:member(Key, [large, small, gone]).
 
 %% ---------------------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.harness.erl import READY, running
+from tests.harness.targets import TARGETS, Target, session
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
 
@@ -66,3 +73,111 @@ def test_ports_as_text(scene: Scene) -> None:
     (row,) = table(text)
     (expected,) = (row for row in listed(scene, "beam-ports") if row["driver"] == "udp_inet")
     assert (row["PORT"], row["FD"]) == (expected["port"], expected["fd"])
+
+
+# -- persistent terms -------------------------------------------------------------------------------------------------
+
+
+def test_persistent_terms(scene: Scene) -> None:
+    rows, expected = listed(scene, "beam-persistent-terms"), said(scene, "persistent")
+    info = expected.pop("all")
+    assert len(rows) == int(info["count"][0])
+    assert len(expected) == 22
+    values = {row["key"]: row["value"] for row in rows}
+    assert {key: [values[key]] for key in expected} == {key: facts["value"] for key, facts in expected.items()}
+    assert "gone" not in values
+    # What is left is the table itself.
+    word = 4 if scene.target.arch == "armhf" else 8
+    left = int(info["memory"][0]) - sum(row["size"] for row in rows)
+    assert left % word == 0
+    assert 8 * word < left < 4096 * word
+    sizes = {row["key"]: row["size"] for row in rows}
+    assert [sizes[f"{{inventory,{n + 1}}}"] - sizes[f"{{inventory,{n}}}"] for n in range(1, 20)] == [2 * word] * 19
+
+
+def test_persistent_terms_as_text(scene: Scene) -> None:
+    (row,) = table(scene.on_a_terminal("beam-persistent-terms -where key=small"))
+    assert row["VALUE"] == "1"
+
+
+# -- schedulers -------------------------------------------------------------------------------------------------------
+
+
+def test_schedulers(scene: Scene) -> None:
+    rows = listed(scene, "beam-schedulers")
+    numbers = {
+        kind: [row["scheduler"] for row in rows if row["scheduler"].rpartition(" ")[0] == kind]
+        for kind in ("", "dirty CPU", "dirty I/O")
+    }
+    counts = (scene.facts[f"{kind}schedulers"] for kind in ("", "dirty_cpu_", "dirty_io_"))
+    assert [str(len(names)) for names in numbers.values()] == list(counts)
+    processes = listed(scene, "beam-ps")
+    (stages,) = (row["pid"] for row in processes if row["name"] == "stages")
+    first, *others = rows
+    selected = re.search(r"^\* +(\d+) ", scene.gdb.cmd("info threads"), re.M)
+    assert selected
+    assert (first["state"], first["runs"], first["thread"]) == ("running", stages, int(selected[1]))
+    assert all(row["runs"] is None and row["state"] != "running" for row in others)
+    assert first["reductions"] > 0
+    assert first["switches"] > 0
+    # Of what waits the list of processes knows too.
+    queued = [row for row in processes if row["status"] == "runnable"]
+    assert first["queue"] == sum(first[name] for name in ("max", "high", "normal", "low", "ports"))
+    assert first["queue"] - first["ports"] == len(queued)
+
+
+def test_schedulers_as_text(scene: Scene) -> None:
+    text = scene.on_a_terminal("beam-schedulers")
+    assert max(map(len, text.splitlines())) < 80
+    assert [row["SCHEDULER"] for row in table(text)] == ["1", "dirty CPU 1", "dirty I/O 1"]
+
+
+# -- nodes ------------------------------------------------------------------------------------------------------------
+
+
+def check_nodes(scene: Scene) -> dict[str, dict[str, Any]]:
+    """Compare them with what the node says; the rows by name."""
+    rows, expected = {row["node"]: row for row in listed(scene, "beam-nodes")}, said(scene, "node")
+    assert set(rows) == set(expected)
+    for name, facts in expected.items():
+        assert (rows[name]["state"] == "connected") is ("kind" in facts), facts
+        for key in ("kind", "channel"):
+            assert rows[name][key] == (facts[key][0] if key in facts else None), facts
+    return rows
+
+
+def test_nodes_that_are_known(scene: Scene) -> None:
+    """Of pids and ports of other nodes there are some (terms.erl)."""
+    rows = check_nodes(scene)
+    assert len(rows) > 1
+    assert {row["state"] for row in rows.values()} == {"idle"}
+    assert "nonode@nohost" in {row["NODE"] for row in table(scene.on_a_terminal("beam-nodes"))}
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.mark.parametrize("target", [one for one in TARGETS if not one.emulated and not one.frame_pointers], ids=str)
+def test_nodes_that_are_connected(
+    target: Target, ebin_for: Callable[[Target], Path], tmp_path: Path
+) -> None:
+    """A real connection, without epmd: one of the two listens at a port that the other knows. Who does
+    not listen is hidden."""
+    common = ("-setcookie", "inventory", "-start_epmd", "false", "-erl_epmd_port", str(free_port()))
+    listens = ["-noinput", "-sname", "there@localhost", *common, "-kernel", "inet_dist_use_interface", "{127,0,0,1}"]
+    ready = ["-eval", f'io:format("{READY}~n").']
+    flags = ("-sname", "here@localhost", "-dist_listen", "false", *common)
+    with (
+        running(target.sandbox.command([*listens, *ready]), tmp_path / "there"),
+        session(target, "attached", ebin_for(target), "inventory:connect('there@localhost')", *flags) as one,
+    ):
+        rows = check_nodes(Scene(target, "attached", one.gdb, one.said))
+        there = rows["there@localhost"]
+        assert (there["kind"], there["busy"], there["queue"], there["suspended"]) == ("hidden", "no", 0, None)
+        assert there["connection"] > 0
+        assert min(there["input"], there["output"]) > 0
+        ports = {row["port"]: row for row in listed(Scene(target, "attached", one.gdb, one.said), "beam-ports")}
+        assert "distribution" in ports[there["channel"]]["state"]

@@ -28,6 +28,9 @@ class Beam(Command):
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
       beam-ports            list the ports: sockets, programs
+      beam-persistent-terms  list those
+      beam-nodes            list the nodes that this one knows
+      beam-schedulers       what each scheduler does, and its run queue
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function
       beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE

@@ -1,0 +1,70 @@
+"""Nodes, as `beam-nodes` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.ports import joined
+from beamgdb.vm.nodes import NodeEntries, NodeEntry
+
+_Answer = TypeVar("_Answer")
+
+
+class NodeColumns:
+    """What is shown of each node that is known. What belongs to a connection is shown only where there is one."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._entries = NodeEntries(node)
+        self.damaged: list[Unreadable] = []
+
+    def items(self) -> Iterator[NodeEntry]:
+        """All of them; `damaged` gets what cannot be read."""
+        for one in self._entries:
+            if isinstance(one, Unreadable):
+                self.damaged.append(one)
+            else:
+                yield one
+
+    @property
+    def columns(self) -> Sequence[Column[NodeEntry]]:
+        return (
+            Column("node", str, _known(lambda one: self._node.term(one.name)), "NODE"),
+            Column("state", str, _known(NodeEntry.state), "STATE"),
+            Column("kind", str, _up(lambda one: "visible" if one.is_visible() else "hidden"), "KIND"),
+            Column("channel", str, _known(self._channel), "CHANNEL"),
+            Column("connection", int, _up(lambda one: one.record["connection_id"]), "CONNECTION"),
+            Column("queue", int, _up(NodeEntry.queued), "QUEUE"),
+            Column("busy", str, _up(lambda one: "yes" if one.is_busy() else "no"), "BUSY"),
+            Column("suspended", str, _up(lambda one: joined(map(self._node.term, one.suspended()))), "SUSPENDED"),
+            Column("input", int, _up(lambda one: one.record["in"])),
+            Column("output", int, _up(lambda one: one.record["out"])),
+            Column("creation", int, _up(lambda one: one.record["creation"])),
+            Column("address", int, lambda one: one.record.address),
+        )
+
+    def notes(self) -> Iterator[str]:
+        """What is said of what cannot be shown."""
+        return damaged_lines(self.damaged)
+
+    def _channel(self, entry: NodeEntry) -> str | None:
+        channel = entry.channel()
+        return self._node.term(channel) if channel is not None else None
+
+
+def _up(question: Callable[[NodeEntry], _Answer | None]) -> Callable[[NodeEntry], _Answer | None]:
+    return _known(lambda entry: question(entry) if entry.is_up() else None)
+
+
+def _known(question: Callable[[NodeEntry], _Answer | None]) -> Callable[[NodeEntry], _Answer | None]:
+    def answer(entry: NodeEntry) -> _Answer | None:
+        try:
+            return question(entry)
+        except (Unreadable, KeyError):
+            return None
+
+    return answer

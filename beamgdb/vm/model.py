@@ -170,7 +170,11 @@ class Vm(ABC):
     def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
         """The text of a term, in Erlang syntax or that of Elixir; what is not known of the VM shows as such. Never
         raises."""
-        return self._text(self._decoder.decode(word, limits or Limits()), elixir)
+        return self._text(self.value(word, limits), elixir)
+
+    def value(self, word: int, limits: Limits | None = None) -> Value:
+        """The value of a term; what is wrong with it, or not known, is part of the value. Never raises."""
+        return self._decoder.decode(word, limits or Limits())
 
     def parts(self, word: int, most: int) -> list[Part]:
         """The parts of a list, tuple or map as words, at most so many. Never raises."""

@@ -8,6 +8,7 @@ are no messages, to objects that were deleted from a fixed table, or to damage.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,7 +16,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
-from beamgdb.vm import signals
+from beamgdb.vm import heap_fragments, signals
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Vm
 from jit.otp.features import BITS_NOT_BYTES
@@ -23,10 +24,6 @@ from jit.otp.tags import BOXED, HEADER_MASK, HEADERS_IN_BITS, HEADERS_IN_BYTES, 
 
 MAX_THINGS: Final = 1 << 24
 """Things in one list that are followed."""
-
-MAX_FRAGMENTS: Final = 1 << 20
-COMBINED: Final = 1
-"""Where a message has its fragment of a heap in itself (`ERTS_MSG_COMBINED_HFRAG`)."""
 
 MAX_HOLDERS: Final = 20
 """Holders of a binary that are kept by name; others are counted."""
@@ -91,27 +88,15 @@ class OffHeap:
         yield from self._in_list(process["off_heap.first"])
         if self._layout.has("Process", "wrt_bins"):
             yield from self._in_list(process["wrt_bins"])
-        yield from self._in_fragments(process["mbuf"])
-        for signal in signals.everywhere(process):
-            if signal.is_message:
-                yield from self._of_message(signal.address)
-        # Messages that have been received, and whose terms are in use until the next collection.
-        following = self._layout.offset("ErtsMessageRef", "next")
-        for at in chain(self._memory, process["msg_frag"], following, MAX_FRAGMENTS):
-            yield from self._of_message(at)
+        yield from self._in_fragments(heap_fragments.of_process(process))
+        received = heap_fragments.of_received(process)
+        messages = (signal.address for signal in signals.everywhere(process) if signal.is_message)
+        for address in itertools.chain(messages, received):
+            yield from self._in_fragments(heap_fragments.of_message(process, address, self._vm.tags.non_value))
 
-    def _of_message(self, address: int) -> Iterator[int]:
-        message = Record(self._memory, self._layout, "ErtsMessage", address)
-        attached = message["data.attached"]
-        if attached == COMBINED:
-            yield from self._in_fragments(message.field_address("hfrag"))
-        elif attached and self._memory.word(message.field_address("m")) != self._vm.tags.non_value:
-            yield from self._in_fragments(attached)
-
-    def _in_fragments(self, address: int) -> Iterator[int]:
-        following = self._layout.offset("ErlHeapFragment", "next")
-        for at in chain(self._memory, address, following, MAX_FRAGMENTS):
-            yield from self._in_list(self._memory.word(at + self._layout.offset("ErlHeapFragment", "off_heap.first")))
+    def _in_fragments(self, fragments: Iterator[Record]) -> Iterator[int]:
+        for fragment in fragments:
+            yield from self._in_list(fragment["off_heap.first"])
 
     def _of_table(self, table: EtsTable) -> Iterator[int]:
         first = self._layout.offset("DbTerm", "tpl") - self._layout.offset("DbTerm", "first_oh")

@@ -20,7 +20,7 @@ from tests.harness.gdb import Gdb, batch
 COLUMNS = 80
 TOPICS = (
     "beam", "beam-info", "beam-why", "beam-ps", "beam-process", "beam-stacks", "beam-ets", "beam-ets-objects",
-    "beam-binaries", "beam-waits", "beam-bt", "beam-disas",
+    "beam-binaries", "beam-waits", "beam-crashdump", "beam-bt", "beam-disas",
     "beam-break", "beam-breakpoints", "beam-step", "beam-next", "beam-finish", "xreg", "yreg", "freg", "eterm",
     "set beam-depth", "set beam-width", "set beam-bytes", "set beam-debug", "set beam-syntax",
     "set beam-elixir-names", "set beam-layout-from",

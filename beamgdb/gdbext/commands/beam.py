@@ -22,6 +22,7 @@ class Beam(Command):
       beam-binaries         binaries, and who holds them
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
+      beam-crashdump FILE   write an erl_crash.dump
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function
       beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE

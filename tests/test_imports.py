@@ -52,7 +52,9 @@ DEBUGGER = {
     "gdbext": "beamasm code crashdump evidence interpreter machine_code memory native node records roots terms"
     " unwinding views vm",
     "loader": "dependencies gdbext",
-    "cli": "erlang_start gdb_options",
+    "core_file": "",
+    "report": "core_file",
+    "cli": "erlang_start gdb_options report",
     "__main__": "cli",
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beamgdb import __version__, erlang_start, gdb_options
+from beamgdb import __version__, erlang_start, gdb_options, report
 from jit.system.command_line import complete
 
 LOADER = Path(__file__).resolve().parent / "loader.py"
@@ -20,6 +20,7 @@ GDBS = ("gdb-multiarch", "gdb")
 HELP = """\
 Usage: beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM [CORE | PID]]
        beamgdb [--gdb GDB] [GDB-OPTIONS] erl|iex|elixir|mix [ARGS]
+       beamgdb [--gdb GDB] report CORE [--json] [--program BEAM]
        beamgdb --print-loader
 
 GDB with the extension that shows Erlang.
@@ -31,6 +32,9 @@ GDB with the extension that shows Erlang.
   beamgdb -ex 'beam-break m:f/1' erl ARGS
                                  the same, with a breakpoint from the start:
                                  commands of -ex run before the node starts
+
+  beamgdb report CORE            print why a node died, without a prompt;
+                                 `beamgdb report --help` tells more
 
   --gdb GDB        the GDB to run (default: gdb-multiarch, else gdb)
   --print-loader   print the script that loads the extension into any GDB:
@@ -101,13 +105,15 @@ def _version(wanted: Sequence[str]) -> str:
 
 def main() -> int:
     """Become GDB; returns only when it cannot, or has printed what was asked for, with an exit status."""
-    return complete("beamgdb", _act, (LookupError, erlang_start.NotStarted))
+    return complete("beamgdb", _act, (LookupError, erlang_start.NotStarted, report.NoReport))
 
 
 def _act() -> int:
     """Print what is asked for, or become GDB."""
     arguments = sys.argv[1:]
     wanted, rest = _split(arguments)
+    if rest[:1] == ["report"]:
+        return report.main(lambda: _gdb(wanted), LOADER, rest[1:])
     options = gdb_options.split(rest).options
     if rest == ["--print-loader"]:
         print(LOADER)

@@ -27,7 +27,7 @@ CROWD = (
 COMMANDS = (
     "beam-ps -limit 10", "beam-ps -sort memory -limit 10", "beam-ps -where queue>2", "beam-ps -limit 10000000",
     "beam-ps -json", "beam-process code_server", "beam-stacks", "beam-waits", "beam-why", "beam-binaries -limit 10",
-    "beam-bt -limit 1 all",
+    "beam-bt -limit 1 all", "beam-crashdump {folder}/erl_crash.dump",
 )  # fmt: skip
 
 MEASURE = """
@@ -54,13 +54,16 @@ def bench(count: int) -> None:
     """The table for so many processes."""
     with tempfile.TemporaryDirectory() as folder:
         core, script = Path(folder) / "core", Path(folder) / "measure.py"
-        script.write_text(MEASURE.format(commands=COMMANDS))
+        commands = [command.format(folder=folder) for command in COMMANDS]
+        script.write_text(MEASURE.format(commands=commands))
         with running_node(Path(folder), CROWD.format(count=count), "+P", str(2 * count)) as node:
             core_of(node, core)
             beam = node.release.beam
         said = batch(str(beam), str(core), "-x", str(script), load="-ix")
         peaks = re.findall(r"^peak (\d+)$", said, re.M)
         print(f"\n{count} processes, a core file of {core.stat().st_size / 1e9:.1f} GB; peaks {' and '.join(peaks)} MB")
+        dump = Path(folder) / "erl_crash.dump"
+        print(f"{dump.stat().st_size / 1e6:.0f} MB of crash dump")
     for seconds, size, command in re.findall(r"^took ([\d.e-]+) (\d+) (.*)$", said, re.M):
         each = float(seconds) / count * 1e6
         print(f"{command:36}{float(seconds):9.2f} s{each:9.2f} µs a process{int(size) / 1e6:9.1f} MB of text")

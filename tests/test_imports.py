@@ -42,17 +42,20 @@ DEBUGGER = {
     "code": "memory records terms",
     "roots": "code machine_code memory records terms",
     "vm": "code memory records terms",
+    "crashdump": "code memory records terms vm",
     "interpreter": "code machine_code memory records terms vm",
     "evidence": "code interpreter machine_code memory records terms vm",
     "node": "beamasm code interpreter memory records roots vm",
     "unwinding": "beamasm code interpreter machine_code memory native node vm",
     "disassembly": "code interpreter machine_code memory node vm",
     "views": "code dependencies disassembly interpreter machine_code memory native node roots terms unwinding vm",
-    "gdbext": "beamasm code evidence interpreter machine_code memory native node records roots terms unwinding views"
-    " vm",
+    "gdbext": "beamasm code crashdump evidence interpreter machine_code memory native node records roots terms"
+    " unwinding views vm",
     "api": "gdbext memory node terms views vm",
     "loader": "dependencies gdbext",
-    "cli": "erlang_start gdb_options",
+    "core_file": "",
+    "report": "core_file",
+    "cli": "erlang_start gdb_options report",
     "__main__": "cli",
 }
 

@@ -83,6 +83,11 @@ class Running:
         """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
         return self._position(process) is not None
 
+    def stack_top(self, process: Process) -> int | None:
+        """Where y0 of the innermost Erlang function is, of a process whose Erlang code a thread runs."""
+        position = self._position(process)
+        return position[1].top if position is not None else None
+
     @cached_property
     def _schedulers(self) -> dict[int, Scheduler]:
         """The schedulers that work for a process, by its address, as far as they can be read."""

@@ -33,5 +33,9 @@ class Threads(Protocol):
     def in_erlang(self, process: Process) -> bool:
         """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
 
+    def stack_top(self, process: Process) -> int | None:
+        """Where y0 of the innermost Erlang function is, of a process whose Erlang code a thread runs; None of another
+        one, of which the VM has saved it."""
+
     def by_schedulers(self) -> Iterator[Process]:
         """The processes that schedulers work for."""

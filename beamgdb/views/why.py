@@ -223,18 +223,22 @@ def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | No
             yield f"{one.pid}{' ' + one.called if one.called else ''} has {_bytes(one.amount)} of heap, most of all"
 
 
+def headline(stop: Stop) -> str:
+    """The signal and the thread."""
+    thread = f" in thread {stop.thread.number}" if stop.thread else ""
+    name = f" ({stop.thread.name})" if stop.thread and stop.thread.name else ""
+    address = f", at address {stop.address:#x}" if stop.address is not None else ""
+    if stop.signal in STOPPING:
+        return f"It has not crashed: it was stopped by {stop.signal}{thread}{name}"
+    return f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}"
+
+
 def lines(
     why: Why, node: Node, process: Process | None, threads: Threads, terms: Terms, styler: Styler
 ) -> Iterator[str]:
     """The text."""
     stop = why.stop
-    thread = f" in thread {stop.thread.number}" if stop.thread else ""
-    name = f" ({stop.thread.name})" if stop.thread and stop.thread.name else ""
-    address = f", at address {stop.address:#x}" if stop.address is not None else ""
-    if stop.signal in STOPPING:
-        yield styler.heading(f"It has not crashed: it was stopped by {stop.signal}{thread}{name}")
-    else:
-        yield styler.heading(f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}")
+    yield styler.heading(headline(stop))
     for number, frame in enumerate(stop.frames[:C_FRAMES]):
         place = f" from {frame.library}" if frame.library else ""
         yield f"#{number:<2} {frame.pc:#x} in {frame.function or '??'}{place}"

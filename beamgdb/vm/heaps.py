@@ -125,10 +125,10 @@ class Heaps:
 
     def fragment(self, fragment: fragments.Fragment) -> Area:
         """What is used of a fragment. Raises `Unreadable`."""
-        found = self._vm.record("ErlHeapFragment", fragment.address)
+        found = fragment.record
         size, start = found["used_size"], found.field_address("mem")
         if size > found["alloc_size"] or size > MAX_WORDS:
-            raise Unreadable(fragment.address, self._layout.size("ErlHeapFragment"))
+            raise Unreadable(found.address, self._layout.size("ErlHeapFragment"))
         kind = "fragment" if fragment.message is None else "message" if fragment.message else "received message"
         return Area(kind, start, start + size * self._word, fragment.message)
 

@@ -178,14 +178,14 @@ class Vm(ABC):
         """`module:function/arity+offset` of an address inside Erlang code."""
         return self.code.describe(address)
 
-    def value(self, word: int, limits: Limits) -> Value:
+    def value(self, word: int, limits: Limits | None = None) -> Value:
         """The term that a word is; what is not known of the VM shows as such. Never raises."""
-        return self._decoder.decode(word, limits)
+        return self._decoder.decode(word, limits or Limits())
 
     def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
         """The text of a term, in Erlang syntax or that of Elixir; what is not known of the VM shows as such. Never
         raises."""
-        return self._text(self.value(word, limits or Limits()), elixir)
+        return self._text(self.value(word, limits), elixir)
 
     def parts(self, word: int, most: int) -> list[Part]:
         """The parts of a list, tuple or map as words, at most so many. Never raises."""

@@ -41,13 +41,15 @@ _NAME: Final = 1 << 3
 class Side:
     """One side of a link or a monitor. `type` is of `_TYPES`; `other` is a term, None where there is none: a resource
     is no term, and an alias has no other side. `is_target`: the other side monitors this one. `name` is the atom by
-    which who is monitored was named, None without. `ref` is the monitor's reference, a term; None of a link."""
+    which who is monitored was named, None without, and `node` the name of the node that it was to be looked up on, None
+    for this one. `ref` is the monitor's reference, a term; None of a link."""
 
     type: str
     other: int | None
     is_target: bool
     name: int | None
     ref: int | None
+    node: int | None = None
 
 
 class MonitorLinks:
@@ -80,15 +82,17 @@ class MonitorLinks:
                 flags >>= _FLAGS_SHIFT
             kind = _TYPES[number]
             other = node["other.item"] if kind not in ("resource", "alias") else None
-            ref = name = None
+            ref = name = host = None
             if kind != "link":
                 data = Record(node.memory, node.layout, "ErtsMonitorData", node.address - node["offset"])
                 ref = data["ref"]
                 if flags & _NAME:
-                    # That of ErtsMonitorDataExtended, which begins with an ErtsMonitorData.
-                    word = node.memory.word(data.address + node.layout.size("ErtsMonitorData"))
+                    # Those of ErtsMonitorDataExtended, which begins with an ErtsMonitorData; then comes the address
+                    # of an ErtsMonLnkDist, which begins with the name of its node.
+                    word, dist = node.memory.pair(data.address + node.layout.size("ErtsMonitorData"))
                     name = word if word & IMMED2_MASK == ATOM else None
-            yield Side(kind, other, bool(flags & _TARGET), name, ref)
+                    host = node.memory.word(dist) if dist else None
+            yield Side(kind, other, bool(flags & _TARGET), name, ref, host)
 
 
 def _tree(owner: Record, root: int) -> Iterator[Record]:

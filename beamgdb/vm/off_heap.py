@@ -87,9 +87,8 @@ class OffHeap:
         yield from self._in_list(process["off_heap.first"])
         if self._layout.has("Process", "wrt_bins"):
             yield from self._in_list(process["wrt_bins"])
-        first = self._layout.offset("ErlHeapFragment", "off_heap.first")
         for fragment in fragments.of_process(process, self._vm.tags.non_value):
-            yield from self._in_list(self._memory.word(fragment.address + first))
+            yield from self._in_list(fragment.record["off_heap.first"])
 
     def _of_table(self, table: EtsTable) -> Iterator[int]:
         first = self._layout.offset("DbTerm", "tpl") - self._layout.offset("DbTerm", "first_oh")

@@ -16,6 +16,12 @@ MAX_IN_SLOT: Final = 1 << 16
 
 def pairs(process: Record) -> Iterator[tuple[int, int]]:
     """Keys and values, as terms. Raises `Unreadable` where the table is damaged."""
+    memory = process.memory
+    return (memory.pair(word - BOXED + memory.word_size) for word in entries(process))
+
+
+def entries(process: Record) -> Iterator[int]:
+    """The same as tuples of a key and a value, each a term."""
     address = process["dictionary"]
     if not address:
         return
@@ -25,21 +31,17 @@ def pairs(process: Record) -> Iterator[tuple[int, int]]:
         raise Unreadable(address, process.layout.size("ProcDict"))
     for word in process.memory.words(slots, used):
         if word & PRIMARY_MASK == BOXED:
-            yield _pair(process, word)
+            yield word
         elif word & PRIMARY_MASK == CONS:
             yield from _chain(process, word)
 
 
-def _chain(process: Record, word: int) -> Iterator[tuple[int, int]]:
+def _chain(process: Record, word: int) -> Iterator[int]:
     for _ in range(MAX_IN_SLOT):
         if word & PRIMARY_MASK != CONS:
             return
         head, word = process.memory.pair(word - CONS)
-        yield _pair(process, head)
+        if head & PRIMARY_MASK != BOXED:
+            raise Unreadable(head, process.memory.word_size)
+        yield head
     raise Unreadable(word, process.memory.word_size)
-
-
-def _pair(process: Record, word: int) -> tuple[int, int]:
-    if word & PRIMARY_MASK != BOXED:
-        raise Unreadable(word, process.memory.word_size)
-    return process.memory.pair(word - BOXED + process.memory.word_size)

@@ -51,6 +51,7 @@ class ProcBin:  # OTP 25
     ARITY: Final = 5
     WORDS: Final = 6
     SIZE: Final = 1  # bytes
+    VAL: Final = 3
     BYTES: Final = 4
     FLAGS: Final = 5
     IS_WRITABLE: Final = 1

@@ -104,6 +104,7 @@ def priority(state: int) -> str:
 
 # erl_trace.h, erl_process.h: trace flags of a process
 ERTS_TRACE_TS_TYPE_BITS: Final = 3
+F_SENSITIVE: Final = 1 << ERTS_TRACE_TS_TYPE_BITS
 F_TRACE_SEND: Final = 1 << ERTS_TRACE_TS_TYPE_BITS + 1
 
 # erl_process.h: an index into what Process.psd points to

@@ -292,12 +292,12 @@ def damaged_at_random(core: Core, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(9))
-def test_damage_anywhere(core: Core, opened: Callable[[Core], Gdb], seed: int) -> None:
+def test_damage_anywhere(core: Core, opened: Callable[[Core], Gdb], seed: int, tmp_path: Path) -> None:
     damaged_at_random(core, seed)
     gdb = opened(core)
     for thread in (1, 5, 6):
         gdb.cmd(f"thread {thread}", check=False)
-        for command in QUESTIONS:
+        for command in (*QUESTIONS, *([f"beam-crashdump {tmp_path}/dump"] if thread == 1 else ())):
             said = gdb.cmd(command, check=False)
             assert "Traceback" not in said, command
             assert "internal error" not in said, command

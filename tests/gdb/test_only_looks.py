@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def assert_looks_only(gdb: Gdb, pid: int) -> None:
     gdb.cmd("frame 0")
     before = checksums(pid), registers(gdb), gdb.cmd("info threads"), gdb.cmd("info breakpoints")
     assert len(before[0]) > 20
-    for command in LOOKING:
-        gdb.cmd(command, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        for command in (*LOOKING, f"beam-crashdump {folder}/dump"):
+            gdb.cmd(command, check=False)
     gdb.cmd(f"thread {thread[1]}")
     gdb.cmd("frame 0")
     after = checksums(pid), registers(gdb), gdb.cmd("info threads"), gdb.cmd("info breakpoints")

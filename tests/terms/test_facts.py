@@ -17,6 +17,7 @@ HEAP_25 = {
     ("ErlSubBin", "bitsize"): things.ErlSubBin.BITS,
     ("ErlSubBin", "orig"): things.ErlSubBin.ORIG,
     ("ProcBin", "size"): things.ProcBin.SIZE,
+    ("ProcBin", "val"): things.ProcBin.VAL,
     ("ProcBin", "bytes"): things.ProcBin.BYTES,
     ("ProcBin", "flags"): things.ProcBin.FLAGS,
     ("ErlBinMatchState", "mb.orig"): things.ErlBinMatchState.ORIG,

@@ -81,6 +81,9 @@ class Unseen:
     def in_erlang(self, process: Process) -> bool:
         return False
 
+    def stack_top(self, process: Process) -> int | None:
+        return None
+
     def by_schedulers(self) -> Iterator[Process]:
         return iter(())
 

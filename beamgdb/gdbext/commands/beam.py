@@ -31,6 +31,7 @@ class Beam(Command):
       beam-persistent-terms  list those
       beam-nodes            list the nodes that this one knows
       beam-schedulers       what each scheduler does, and its run queue
+      beam-crashdump FILE   write an erl_crash.dump
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function
       beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE

@@ -1,0 +1,138 @@
+"""What a core file says of the program that wrote it, without a debugger: which files it had mapped, and where.
+
+The notes are those of Linux (fs/binfmt_elf.c): NT_FILE lists the files, NT_AUXV has the address of the program's own
+headers. A core file of qemu-user has the second only. All may be damaged, or cut off.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+ELF_MAGIC: Final = b"\x7fELF"
+ET_CORE: Final = 4
+PT_NOTE: Final = 4
+PN_XNUM: Final = 0xFFFF
+"""The number of program headers if there are more: it is in the first section header then."""
+
+NT_AUXV, NT_FILE = 6, 0x46494C45
+AT_PHDR: Final = 3
+
+MAX_HEADERS: Final = 1 << 20
+MAX_NOTES: Final = 64 << 20
+"""Bytes of notes that are looked at: a thread takes some thousands, a mapped file a hundred."""
+
+
+class NoCore(Exception):
+    """A file is no core file that can be read; the text is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A part of a file in memory, from `start` up to `end`."""
+
+    start: int
+    end: int
+    path: str
+
+
+@dataclass(frozen=True)
+class CoreFile:
+    """`program` is the path of the program, None where that is not told; `mapped` all that was mapped of files."""
+
+    path: Path
+    program: str | None
+    mapped: tuple[Mapping, ...]
+
+    def files(self) -> list[str]:
+        """The paths of all mapped files, each once."""
+        return list(dict.fromkeys(one.path for one in self.mapped))
+
+
+def read(path: Path) -> CoreFile:
+    """What a core file says. Raises OSError and `NoCore`."""
+    with path.open("rb") as file:
+        try:
+            notes = list(_Reader(file, path).notes())
+        except struct.error:
+            raise NoCore(f"{path}: no whole core file") from None
+    mapped: tuple[Mapping, ...] = ()
+    headers = 0
+    for kind, words, code, content in notes:
+        if kind == NT_FILE:
+            mapped += tuple(_files(content, words, code))
+        elif kind == NT_AUXV:
+            headers = headers or _auxiliary(content, code).get(AT_PHDR, 0)
+    program = next((one.path for one in mapped if one.start <= headers < one.end), None)
+    return CoreFile(path, program, mapped)
+
+
+Note = tuple[int, int, str, bytes]
+"""Its type, the size of words, how a word is unpacked, and its content."""
+
+
+class _Reader:
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file = file
+        head = file.read(64)
+        if head[:4] != ELF_MAGIC or len(head) < 52:
+            raise NoCore(f"{path}: no core file")
+        self._order = ">" if head[5] == 2 else "<"
+        self._is_long = head[4] == 2
+        (kind,) = struct.unpack_from(f"{self._order}H", head, 16)
+        if kind != ET_CORE:
+            raise NoCore(f"{path}: a program or library, no core file")
+        form = "QQIHHHH" if self._is_long else "IIIHHHH"
+        self._at, self._sections, _, _, self._size, self._count, _ = struct.unpack_from(
+            self._order + form, head, 32 if self._is_long else 28
+        )
+
+    def notes(self) -> Iterator[Note]:
+        word, code = (8, f"{self._order}Q") if self._is_long else (4, f"{self._order}I")
+        for offset, size in self._segments():
+            self._file.seek(offset)
+            data, at = self._file.read(min(size, MAX_NOTES)), 0
+            while at + 12 <= len(data):
+                name, length, kind = struct.unpack_from(f"{self._order}III", data, at)
+                start = at + 12 + (name + 3 & ~3)
+                if start + length > len(data):
+                    break
+                yield kind, word, code, data[start : start + length]
+                at = start + (length + 3 & ~3)
+
+    def _segments(self) -> Iterator[tuple[int, int]]:
+        """Offset and size of those with notes."""
+        count = self._count
+        if count == PN_XNUM:
+            self._file.seek(self._sections + (44 if self._is_long else 28))
+            (count,) = struct.unpack(f"{self._order}I", self._file.read(4))
+        form, fields = ("IIQQQQQQ", (2, 5)) if self._is_long else ("IIIIIIII", (1, 4))
+        entry = struct.Struct(self._order + form)
+        if self._size != entry.size or count > MAX_HEADERS:
+            return
+        self._file.seek(self._at)
+        for header in entry.iter_unpack(self._file.read(count * entry.size)):
+            if header[0] == PT_NOTE:
+                yield header[fields[0]], header[fields[1]]
+
+
+def _files(content: bytes, word: int, code: str) -> Iterator[Mapping]:
+    """Of NT_FILE: the number of files and the size of pages, so many starts, ends and offsets, and then their names."""
+    (count,) = struct.unpack_from(code, content)
+    places = 2 * word + count * 3 * word
+    if count > MAX_HEADERS or places > len(content):
+        return
+    numbers = struct.unpack_from(f"{code[0]}{3 * count}{code[1]}", content, 2 * word)
+    names = content[places:].split(b"\0")
+    for number, name in enumerate(names[:count]):
+        yield Mapping(numbers[3 * number], numbers[3 * number + 1], name.decode(errors="surrogateescape"))
+
+
+def _auxiliary(content: bytes, code: str) -> dict[int, int]:
+    """Of NT_AUXV: pairs of a key and a value."""
+    pair = struct.Struct(f"{code[0]}2{code[1]}")
+    whole = content[: len(content) // pair.size * pair.size]
+    return dict(pair.iter_unpack(whole))

@@ -1,0 +1,215 @@
+"""A whole crash dump: what break.c of ERTS has in one, in that order, as far as it is known."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from beamgdb.code.module import Module
+from beamgdb.code.ranges import is_permanent
+from beamgdb.crashdump.heap import Heaps
+from beamgdb.crashdump.processes import Processes, TopOf
+from beamgdb.memory import READ_LIMIT, Unreadable
+from beamgdb.records.record import Record
+from beamgdb.terms.quoting import runtime_atom
+from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.model import Unavailable, Vm
+from beamgdb.vm.schedulers import KINDS, NORMAL
+from jit.otp.tags import ATOM, IMMED2_BITS, IMMED2_MASK
+
+VERSION: Final = "0.5"
+
+SCHEDULERS: Final = {NORMAL: "scheduler", KINDS[1][0]: "dirty_cpu_scheduler", KINDS[2][0]: "dirty_io_scheduler"}
+
+DIRTY_QUEUES: Final = {KINDS[1][0]: "dirty_cpu_run_queue", KINDS[2][0]: "dirty_io_run_queue"}
+
+PRIORITIES: Final = ("Max", "High", "Normal", "Low")
+"""By their numbers in the VM (`PRIORITY_MAX` and so on)."""
+
+NOBODY: Final = "nonode@nohost"
+"""The name of a node that has none."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is in a dump, and what could not be: `damaged` counts processes, parts of them and tables that cannot be
+    read, `left_out` objects on heaps."""
+
+    processes: int
+    tables: int
+    damaged: int
+    left_out: int
+
+
+def write(vm: Vm, slogan: str, top: TopOf, out: Callable[[str], object], advance: Callable[[], None]) -> Written:
+    """Write a dump, a piece of text at a time. `slogan` says in one line why it is written; `top` is as `TopOf` says;
+    `advance` is told of each piece that has been written. Raises `Unavailable` where processes are not known."""
+    heaps = Heaps(vm)
+    node = _node_name(vm)
+    processes = Processes(vm, heaps, top, vm.term(node) if node is not None else None)
+    tables = _Tables(vm)
+
+    def memory() -> Iterator[str]:
+        yield f"=memory\nprocesses: {processes.memory}\nets: {tables.memory}\n"
+
+    def literals() -> Iterator[str]:
+        yield "=literals\n"
+        yield from heaps.literals()
+        yield from heaps.binaries()
+
+    parts = (
+        _head(vm, slogan), _schedulers(vm), processes.sections(), tables.sections(), _distribution(vm, node),
+        _modules(vm), literals(), memory(), _atoms(vm), iter(["=end\n"]),
+    )  # fmt: skip
+    for part in parts:
+        for text in part:
+            out(text)
+            advance()
+    return Written(processes.written, tables.written, processes.unreadable + tables.unreadable, heaps.left_out)
+
+
+def _head(vm: Vm, slogan: str) -> Iterator[str]:
+    identity = vm.identity
+    bits = " [64-bit]" if vm.memory.word_size == 8 else ""
+    flavour = " [jit]" if identity.flavour == "jit" else ""
+    yield f"=erl_crash_dump:{VERSION}\n{time.ctime()}\nSlogan: {slogan}\n"
+    yield f"System version: Erlang/OTP {identity.otp_release} [erts-{identity.erts_version}]{bits}{flavour}\n"
+    yield f"Atoms: {vm.atoms.count()}\n"
+
+
+def _schedulers(vm: Vm) -> Iterator[str]:
+    """What each runs, and how long its queue is; dirty ones of a kind share one."""
+    queues: dict[str, int] = {}
+    for number, scheduler in enumerate(vm.schedulers, 1):
+        lines = [f"={SCHEDULERS[scheduler.kind]}:{number}"]
+        try:
+            at, queue = scheduler.current_process, scheduler.record["run_queue"]
+            lines.append(f"Current Process: {vm.term(vm.processes.at(at).id) if at else ''}")
+            if scheduler.kind == NORMAL:
+                lines += _run_queue(vm, queue)
+            else:
+                queues[scheduler.kind] = queue
+        except (Unreadable, KeyError):
+            pass
+        yield "\n".join(lines) + "\n"
+    for kind, queue in queues.items():
+        try:
+            yield "\n".join([f"={DIRTY_QUEUES[kind]}", *_run_queue(vm, queue)]) + "\n"
+        except (Unreadable, KeyError):
+            continue
+
+
+def _run_queue(vm: Vm, address: int) -> list[str]:
+    queue = vm.record("ErtsRunQueue", address)
+    of_priority = queue.at("ErtsRunQueueInfo", "procs.prio_info")
+    lengths = [(name, of_priority.element(number)["len"]) for number, name in enumerate(PRIORITIES)]
+    return [f"Run Queue {name} Length: {length}" for name, length in (*lengths, ("Port", queue["ports.info.len"]))]
+
+
+class _Tables:
+    """The ETS tables."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+        self.written = self.unreadable = self.memory = 0
+
+    def sections(self) -> Iterator[str]:
+        """A section for each."""
+        try:
+            for table in EtsTables(self._vm):
+                if isinstance(table, Unreadable):
+                    self.unreadable += 1
+                    continue
+                try:
+                    yield "\n".join(self._lines(table)) + "\n"
+                    self.written += 1
+                except (Unreadable, KeyError):
+                    self.unreadable += 1
+        except KeyError:
+            # Where tables are is not known of this build.
+            self.unreadable += 1
+
+    def _lines(self, table: EtsTable) -> Iterator[str]:
+        name, options, kind = self._vm.term(table.name), table.options(), table.kind()
+        yield f"=ets:{self._vm.term(table.owner)}"
+        yield f"Slot: {table.address}"
+        identifier = name if "named_table" in options else table.reference()
+        if identifier is not None:
+            yield f"Table: {identifier}"
+        yield f"Name: {name}"
+        if kind == "ordered_set":
+            yield f"Ordered set (AVL tree), Elements: {table.items()}"
+        else:
+            yield f"Buckets: {Record(self._vm.memory, self._vm.layout, 'DbTableHash', table.address)['nactive']}"
+            yield f"Fixed: {'true' if 'fixed' in options else 'false'}"
+        items, memory = table.items(), table.memory()
+        if items is not None:
+            yield f"Objects: {items}"
+        if memory is not None:
+            self.memory += memory
+            yield f"Words: {-(-memory // self._vm.memory.word_size)}"
+        yield f"Type: {kind}"
+        yield f"Protection: {table.protection()}"
+        yield f"Compressed: {_truth(table.is_compressed)}"
+        automatic = "write_concurrency auto" in options
+        yield f"Write Concurrency: {'auto' if automatic else _truth('write_concurrency' in options)}"
+        yield f"Read Concurrency: {_truth('read_concurrency' in options)}"
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _node_name(vm: Vm) -> int | None:
+    """The name of the node, an atom; None where it is not known."""
+    variable = vm.symbol("erts_this_node")
+    try:
+        name = vm.record("ErlNode", vm.memory.word(variable))["sysname"] if variable is not None else 0
+    except (Unreadable, Unavailable, KeyError):
+        return None
+    return name if name & IMMED2_MASK == ATOM else None
+
+
+def _distribution(vm: Vm, node: int | None) -> Iterator[str]:
+    if node is not None:
+        yield f"=node:{vm.term(node)}\n"
+        if vm.atoms.name(node >> IMMED2_BITS) == NOBODY:
+            yield "=no_distribution\n"
+
+
+def _modules(vm: Vm) -> Iterator[str]:
+    """Modules with what was compiled into them. Which of two versions of one is the old one is not known: there is a
+    section for each."""
+    modules = [module for module in vm.code if not is_permanent(module)]
+    yield "=loaded_modules\n"
+    yield from (_module(vm, module) for module in sorted(modules, key=lambda one: one.name))
+
+
+def _module(vm: Vm, module: Module) -> str:
+    header = vm.record("BeamCodeHeader", module.base)
+    size, lines = module.size, []
+    for key, field in (("Current attributes", "attr"), ("Current compilation info", "compile")):
+        try:
+            length = header[f"{field}_size"]
+            data = vm.memory.read(header[f"{field}_ptr"], length) if 0 < length < READ_LIMIT else b""
+        except (Unreadable, KeyError):
+            continue
+        if data:
+            lines.append(f"{key}: {len(data):X}:{base64.b64encode(data).decode()}")
+    try:
+        area = header["literal_area"]
+        if area:
+            literals = vm.record("ErtsLiteralArea", area)
+            size += literals["end"] - literals["start"]
+    except (Unreadable, KeyError):
+        pass
+    return "\n".join([f"=mod:{runtime_atom(module.name)}", f"Current size: {size}", *lines]) + "\n"
+
+
+def _atoms(vm: Vm) -> Iterator[str]:
+    """All atoms, the last one first: the viewer numbers them by that."""
+    yield "=atoms\n"
+    yield from (f"{vm.term(index << IMMED2_BITS | ATOM)}\n" for index in reversed(range(vm.atoms.count())))

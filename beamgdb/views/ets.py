@@ -49,7 +49,7 @@ class TableColumns:
             Column("protection", str, EtsTable.protection, "PROTECTION"),
             Column("objects", int, _known(EtsTable.items), "OBJECTS"),
             Column("memory", int, _known(EtsTable.memory), "MEMORY"),
-            Column("owner", str, lambda one: self._node.term(one.owner), "OWNER"),
+            Column("owner", str, lambda one: self._node.term(one.owner), "OWNER", names=True),
             Column("options", str, lambda one: ", ".join(one.options()) or None),
             Column("id", str, _known(EtsTable.reference)),
             Column("address", int, lambda one: one.address),

@@ -40,12 +40,14 @@ class Wrong(ValueError):
 @dataclass(frozen=True)
 class Column(Generic[Item]):
     """One thing that is known of each item, under the `name` by which it is filtered and sorted, and in JSON. A number
-    is an `int`; what is text is a `str`, and may be cut to make a line fit. Without a `heading` it is in no text."""
+    is an `int`; what is text is a `str`, and may be cut to make a line fit, what `names` another thing after all others
+    only, for cut that is of no use. Without a `heading` it is in no text."""
 
     name: str
     kind: type[int] | type[str]
     value: Callable[[Item], Value]
     heading: str = ""
+    names: bool = False
 
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -206,9 +208,10 @@ def damaged_lines(found: Sequence[Unreadable]) -> Iterator[str]:
 
 def _fit(columns: Sequence[Column[Item]], widths: list[int], width: int) -> None:
     """Make columns of text narrower, the widest first, until a line fits."""
-    texts = [at for at, column in enumerate(columns) if column.kind is str]
-    while texts and sum(widths) + 2 * (len(widths) - 1) > width:
-        widest = max(texts, key=widths.__getitem__)
-        if widths[widest] <= NARROWEST:
-            return
-        widths[widest] -= 1
+    for names in (False, True):
+        texts = [at for at, column in enumerate(columns) if column.kind is str and column.names is names]
+        while texts and sum(widths) + 2 * (len(widths) - 1) > width:
+            widest = max(texts, key=widths.__getitem__)
+            if widths[widest] <= NARROWEST:
+                break
+            widths[widest] -= 1

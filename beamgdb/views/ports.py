@@ -39,10 +39,10 @@ class PortColumns:
     def columns(self) -> Sequence[Column[Port]]:
         ports = self.ports
         return (
-            Column("port", str, lambda one: self._term(one.id), "PORT"),
+            Column("port", str, lambda one: self._term(one.id), "PORT", names=True),
             Column("name", str, known(self._name), "NAME"),
-            Column("driver", str, known(self._driver), "DRIVER"),
-            Column("owner", str, lambda one: self._term(ports.owner(one)), "OWNER"),
+            Column("driver", str, known(self._driver)),
+            Column("owner", str, lambda one: self._term(ports.owner(one)), "OWNER", names=True),
             Column("input", int, lambda one: one.bytes_in, "INPUT"),
             Column("output", int, lambda one: one.bytes_out, "OUTPUT"),
             Column("queue", int, lambda one: one.queue, "QUEUE"),

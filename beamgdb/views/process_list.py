@@ -42,7 +42,7 @@ class ProcessColumns:
     def columns(self) -> Sequence[Column[Noted]]:
         known = self.list
         return (
-            Column("pid", str, known.pid, "PID"),
+            Column("pid", str, known.pid, "PID", names=True),
             Column("memory", int, known.memory, "MEMORY"),
             Column("queue", int, known.queue_length, "QUEUE"),
             Column("status", str, known.status, "STATUS"),

@@ -58,7 +58,7 @@ class ReferenceColumns:
     @property
     def columns(self) -> Sequence[Column[Reference]]:
         return (
-            Column("owner", str, lambda one: one.owner.text, "OWNER"),
+            Column("owner", str, lambda one: one.owner.text, "OWNER", names=True),
             Column("in", str, lambda one: one.area, "IN"),
             Column("place", str, self._place, "PLACE"),
             Column("term", str, self._term, "OF"),

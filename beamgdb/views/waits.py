@@ -85,7 +85,7 @@ class WaitColumns:
     @property
     def columns(self) -> Sequence[Column[WaitRow]]:
         return (
-            Column("pid", str, lambda one: one.pid, "WAITS"),
+            Column("pid", str, lambda one: one.pid, "WAITS", names=True),
             Column("called", str, lambda one: one.called, "NAME, LABEL OR FUNCTION"),
             Column("for", str, lambda one: one.target, "FOR"),
             Column("for_called", str, lambda one: one.target_called, "NAME, LABEL OR FUNCTION"),

@@ -84,6 +84,15 @@ def test_text_that_is_too_wide_is_cut_but_no_number() -> None:
     assert max(map(len, listing.lines(COLUMNS, many, PLAIN, width=40))) <= 40
 
 
+def test_what_names_a_thing_is_cut_last() -> None:
+    columns: tuple[Column[Row], ...] = (
+        Column("name", str, lambda row: row[0], "NAME", names=True),
+        Column("text", str, lambda _: "t" * 50, "TEXT"),
+    )
+    assert list(listing.lines(columns, [("<0.1234.0>", 1)], PLAIN, width=40))[1] == "<0.1234.0>  " + "t" * 25 + "..."
+    assert max(map(len, listing.lines(columns, [("n" * 100, 1)], PLAIN, width=40))) == 40
+
+
 def test_json() -> None:
     for rows in ([], ROWS[:1], ROWS):
         text = "\n".join(listing.json_lines(COLUMNS, rows))

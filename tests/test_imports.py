@@ -53,8 +53,10 @@ DEBUGGER = {
     " unwinding views vm",
     "loader": "dependencies gdbext",
     "core_file": "",
-    "report": "core_file",
-    "cli": "erlang_start gdb_options report",
+    "asked_gdb": "core_file",
+    "pack": "asked_gdb core_file",
+    "report": "asked_gdb pack",
+    "cli": "asked_gdb erlang_start gdb_options pack report",
     "__main__": "cli",
 }
 

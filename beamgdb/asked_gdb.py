@@ -1,4 +1,4 @@
-"""GDB, run with the extension to tell something of a core file, without a prompt.
+"""GDB, run with the extension to tell something of a core file or a running node, without a prompt.
 
 Nothing is run that lies beside the core file or that it names: GDB reads the program and its libraries, and no scripts.
 """
@@ -40,6 +40,29 @@ class Opened:
     program: Path
     sysroot: Path | None = None
 
+    def words(self) -> tuple[str, ...]:
+        """What GDB is given for it."""
+        return str(self.program.absolute()), str(self.core.absolute())
+
+    def settings(self) -> tuple[str, ...]:
+        """Commands that come before that."""
+        return () if self.sysroot is None else (f"set sysroot {self.sysroot.absolute()}",)
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A running node, by the id of its process."""
+
+    pid: int
+
+    def words(self) -> tuple[str, ...]:
+        """What GDB is given for it."""
+        return "-p", str(self.pid)
+
+    def settings(self) -> tuple[str, ...]:
+        """Commands that come before that."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Gdb:
@@ -48,16 +71,16 @@ class Gdb:
     path: str
     loader: Path
 
-    def ask(self, opened: Opened, call: str, *commands: str) -> Iterator[dict[str, Any]]:
+    def ask(self, looked_at: Opened | Attached, call: str, *commands: str) -> Iterator[dict[str, Any]]:
         """What a function of `gdbext.told` writes, an object for each answer, as soon as it is there. `call` is its
         name and arguments in Python, TOKEN among them. `commands` come before. Raises `NoAnswer` where there is
         none."""
         token = secrets.token_hex(16)
-        settings = [*SAFE, *([f"set sysroot {opened.sysroot.absolute()}"] if opened.sysroot is not None else [])]
+        before = (*SAFE, *looked_at.settings())
         asked = (*commands, f"python TOKEN = {token!r}; from beamgdb.gdbext import told; told.{call}")
         line = [
-            self.path, "-nx", "-q", "-batch", *_options("-iex", settings), "-ix", str(self.loader),
-            *_options("-ex", asked), str(opened.program.absolute()), str(opened.core.absolute()),
+            self.path, "-nx", "-q", "-batch", *_options("-iex", before), "-ix", str(self.loader),
+            *_options("-ex", asked), *looked_at.words(),
         ]  # fmt: skip
         pipe, count, said = subprocess.PIPE, 0, list[str]()
         with subprocess.Popen(
@@ -79,7 +102,7 @@ class Gdb:
             raise NoAnswer(f"GDB has ended early{': ' if said else ''}{'; '.join(map(one_line, said))}")
 
 
-def _options(name: str, values: list[str] | tuple[str, ...]) -> list[str]:
+def _options(name: str, values: tuple[str, ...]) -> list[str]:
     return [word for one in values for word in (name, one)]
 
 

@@ -56,7 +56,8 @@ DEBUGGER = {
     "asked_gdb": "core_file",
     "pack": "asked_gdb core_file",
     "report": "asked_gdb pack",
-    "cli": "asked_gdb erlang_start gdb_options pack report",
+    "perf_map": "asked_gdb",
+    "cli": "asked_gdb erlang_start gdb_options pack perf_map report",
     "__main__": "cli",
 }
 

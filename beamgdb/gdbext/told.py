@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import gdb
 
+from beamgdb.code.module import NO_CODE
 from beamgdb.code.ranges import is_permanent
 from beamgdb.gdbext import session
 from beamgdb.gdbext.errors import one_line
@@ -42,6 +43,22 @@ def sources(token: str) -> None:
     except (gdb.error, Unavailable) as trouble:
         error = one_line(trouble)
     _write(token, {"sources": found, "error": error})
+
+
+def code(token: str) -> None:
+    """Print a line with the token, and an object with the machine code of Erlang functions, each as its start, its end
+    and its name, or why there is none."""
+    found: list[tuple[int, int, str]] = []
+    error = None
+    try:
+        node = session.require().node
+        for module in node.native if node.is_interpreter else node.code:
+            found += (one[:3] for one in module.ranges if not one.name.endswith(NO_CODE))
+        if not found:
+            error = "the node interprets its code: there is no machine code of Erlang functions"
+    except (gdb.error, Unavailable) as trouble:
+        error = one_line(trouble)
+    _write(token, {"code": found, "error": error})
 
 
 def _write(token: str, told: object) -> None:

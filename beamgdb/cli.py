@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beamgdb import __version__, erlang_start, gdb_options, report
+from beamgdb import __version__, erlang_start, gdb_options, pack, perf_map, report
+from beamgdb.asked_gdb import Gdb, NoAnswer
 from jit.system.command_line import complete
 
 LOADER = Path(__file__).resolve().parent / "loader.py"
@@ -21,6 +22,8 @@ HELP = """\
 Usage: beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM [CORE | PID]]
        beamgdb [--gdb GDB] [GDB-OPTIONS] erl|iex|elixir|mix [ARGS]
        beamgdb [--gdb GDB] report CORE [--json] [--program BEAM]
+       beamgdb [--gdb GDB] pack CORE [-o FILE] [--program BEAM]
+       beamgdb [--gdb GDB] symbols PID [-o FILE]
        beamgdb --print-loader
 
 GDB with the extension that shows Erlang.
@@ -35,6 +38,10 @@ GDB with the extension that shows Erlang.
 
   beamgdb report CORE            print why a node died, without a prompt;
                                  `beamgdb report --help` tells more
+  beamgdb pack CORE              make one file of it with beam.smp, libraries
+                                 and sources, to be looked at elsewhere
+  beamgdb symbols PID            names of Erlang functions for perf, of a node
+                                 that was started without +JPperf
 
   --gdb GDB        the GDB to run (default: gdb-multiarch, else gdb)
   --print-loader   print the script that loads the extension into any GDB:
@@ -105,7 +112,7 @@ def _version(wanted: Sequence[str]) -> str:
 
 def main() -> int:
     """Become GDB; returns only when it cannot, or has printed what was asked for, with an exit status."""
-    return complete("beamgdb", _act, (LookupError, erlang_start.NotStarted, report.NoReport))
+    return complete("beamgdb", _act, (LookupError, erlang_start.NotStarted, NoAnswer, pack.NoPack, perf_map.NoMap))
 
 
 def _act() -> int:
@@ -113,7 +120,12 @@ def _act() -> int:
     arguments = sys.argv[1:]
     wanted, rest = _split(arguments)
     if rest[:1] == ["report"]:
-        return report.main(lambda: _gdb(wanted), LOADER, rest[1:])
+        return report.main(Gdb(_gdb(wanted), LOADER), rest[1:])
+    if rest[:1] == ["symbols"]:
+        return perf_map.main(Gdb(_gdb(wanted), LOADER), rest[1:])
+    if rest[:1] == ["pack"]:
+        found = next((path for path in map(shutil.which, wanted) if path), None)
+        return pack.main(Gdb(found, LOADER) if found else None, rest[1:])
     options = gdb_options.split(rest).options
     if rest == ["--print-loader"]:
         print(LOADER)

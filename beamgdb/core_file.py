@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 ELF_MAGIC: Final = b"\x7fELF"
 ET_CORE: Final = 4
-PT_NOTE: Final = 4
+PT_INTERP, PT_NOTE = 3, 4
 PN_XNUM: Final = 0xFFFF
 """The number of program headers if there are more: it is in the first section header then."""
 
@@ -22,6 +22,7 @@ NT_AUXV, NT_FILE = 6, 0x46494C45
 AT_PHDR: Final = 3
 
 MAX_HEADERS: Final = 1 << 20
+MAX_PATH: Final = 4096
 MAX_NOTES: Final = 64 << 20
 """Bytes of notes that are looked at: a thread takes some thousands, a mapped file a hundred."""
 
@@ -52,11 +53,35 @@ class CoreFile:
         return list(dict.fromkeys(one.path for one in self.mapped))
 
 
+def is_elf(path: Path) -> bool:
+    """Whether a file is a program, a library or a core file. Raises OSError."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(ELF_MAGIC)) == ELF_MAGIC
+
+
+def interpreter(path: Path) -> str | None:
+    """The path of the dynamic linker that a program asks for, None without one. Raises OSError."""
+    with path.open("rb") as file:
+        try:
+            found = next(_Reader(file, path).segments(PT_INTERP), None)
+        except (struct.error, NoCore):
+            return None
+        if found is None:
+            return None
+        file.seek(found[0])
+        return file.read(min(found[1], MAX_PATH)).split(b"\0")[0].decode(errors="surrogateescape")
+
+
 def read(path: Path) -> CoreFile:
     """What a core file says. Raises OSError and `NoCore`."""
     with path.open("rb") as file:
         try:
-            notes = list(_Reader(file, path).notes())
+            reader = _Reader(file, path)
+            if reader.kind != ET_CORE:
+                raise NoCore(f"{path}: a program or library, no core file")
+            notes = list(reader.notes())
         except struct.error:
             raise NoCore(f"{path}: no whole core file") from None
     mapped: tuple[Mapping, ...] = ()
@@ -82,9 +107,7 @@ class _Reader:
             raise NoCore(f"{path}: no core file")
         self._order = ">" if head[5] == 2 else "<"
         self._is_long = head[4] == 2
-        (kind,) = struct.unpack_from(f"{self._order}H", head, 16)
-        if kind != ET_CORE:
-            raise NoCore(f"{path}: a program or library, no core file")
+        (self.kind,) = struct.unpack_from(f"{self._order}H", head, 16)
         form = "QQIHHHH" if self._is_long else "IIIHHHH"
         self._at, self._sections, _, _, self._size, self._count, _ = struct.unpack_from(
             self._order + form, head, 32 if self._is_long else 28
@@ -92,7 +115,7 @@ class _Reader:
 
     def notes(self) -> Iterator[Note]:
         word, code = (8, f"{self._order}Q") if self._is_long else (4, f"{self._order}I")
-        for offset, size in self._segments():
+        for offset, size in self.segments(PT_NOTE):
             self._file.seek(offset)
             data, at = self._file.read(min(size, MAX_NOTES)), 0
             while at + 12 <= len(data):
@@ -103,8 +126,8 @@ class _Reader:
                 yield kind, word, code, data[start : start + length]
                 at = start + (length + 3 & ~3)
 
-    def _segments(self) -> Iterator[tuple[int, int]]:
-        """Offset and size of those with notes."""
+    def segments(self, kind: int) -> Iterator[tuple[int, int]]:
+        """Offset and size of those of a kind."""
         count = self._count
         if count == PN_XNUM:
             self._file.seek(self._sections + (44 if self._is_long else 28))
@@ -115,7 +138,7 @@ class _Reader:
             return
         self._file.seek(self._at)
         for header in entry.iter_unpack(self._file.read(count * entry.size)):
-            if header[0] == PT_NOTE:
+            if header[0] == kind:
                 yield header[fields[0]], header[fields[1]]
 
 

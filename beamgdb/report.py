@@ -1,23 +1,19 @@
-"""`beamgdb report`: what somebody needs to know of a core file who does not know GDB.
-
-GDB is run for it, with the extension, and asked one thing after the other; nothing is run that the core file names.
-"""
+"""`beamgdb report`: what somebody needs to know of a core file who does not know GDB."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from beamgdb import core_file
-from beamgdb.core_file import NoCore
+from beamgdb import asked_gdb, pack
+from beamgdb.asked_gdb import Gdb, NoAnswer, Opened
 from jit.system.command_line import Parser, one_line
 
 
@@ -40,19 +36,6 @@ SECTIONS: Final = (
     Section("binaries", "Largest binaries", "beam-binaries -limit 10"),
 )
 
-SAFE: Final = (
-    "set auto-load no", "set debuginfod enabled off", "set pagination off", "set confirm off",
-    "set history save off",
-)  # fmt: skip
-"""Before GDB reads a file: nothing that lies beside it, or that it names, is run, and nothing is asked of a server."""
-
-TOLD_ERRORS: Final = 3
-"""Lines that GDB has said last, which are shown where it has not come to the first section."""
-
-
-class NoReport(Exception):
-    """There is no report; the text is one line that says why, and what to do."""
-
 
 @dataclass(frozen=True)
 class Told:
@@ -62,89 +45,61 @@ class Told:
     error: str | None
 
 
-def main(gdb: Callable[[], str], loader: Path, arguments: Sequence[str]) -> int:
-    """Print the report; the exit status: 1 if something of it is missing. `gdb` gives the path of GDB. Raises
-    `NoReport`, OSError, LookupError."""
+def main(gdb: Gdb, arguments: Sequence[str]) -> int:
+    """Print the report; the exit status: 1 if something of it is missing. Raises `NoAnswer`, `pack.NoPack`, OSError."""
     parser = Parser(
         prog="beamgdb report",
         description="Tell why the node died that wrote a core file, and what was in it. The exit status is 1 if "
         "something could not be told.",
     )
-    parser.add_argument("core", metavar="CORE", type=Path, help="the core file")
+    parser.add_argument(
+        "core", metavar="CORE", type=Path, help="the core file, or what `beamgdb pack` has made of one, or its folder"
+    )
     parser.add_argument("--json", action="store_true", help="print one object, with a key for each section")
     parser.add_argument(
         "--program", metavar="BEAM", type=Path, help="the beam.smp that wrote it, if it is not where it was"
     )
     parser.add_argument("--sysroot", metavar="ROOT", type=Path, help="the folder that has its libraries as / had them")
     wanted = parser.parse_args(arguments)
-    program = wanted.program or program_of(wanted.core)
-    if not program.is_file():
-        raise NoReport(f"{program}: no such program: give the beam.smp that wrote the core file with --program")
-    command = _command(gdb(), loader, program, wanted.core, wanted.sysroot, wanted.json)
-    return _as_json(command) if wanted.json else _as_text(command)
+    with _opened(wanted.core, wanted.program) as found:
+        if wanted.sysroot is not None:
+            found = replace(found, sysroot=wanted.sysroot)
+        answers = _told(gdb, found, wanted.json)
+        return _as_json(answers) if wanted.json else _as_text(answers)
 
 
-def program_of(core: Path) -> Path:
-    """The program that a core file names. Raises `NoReport`, OSError."""
-    try:
-        found = core_file.read(core).program
-    except NoCore as error:
-        raise NoReport(str(error)) from None
-    if found is None:
-        raise NoReport(f"{core} does not tell which program wrote it: give the beam.smp with --program")
-    return Path(found)
+@contextmanager
+def _opened(core: Path, program: Path | None) -> Iterator[Opened]:
+    """A core file, whatever it is in."""
+    if core.is_dir():
+        yield pack.opened(core)
+    elif pack.is_packed(core):
+        with tempfile.TemporaryDirectory(prefix="beamgdb-") as folder:
+            yield pack.unpack(core, Path(folder))
+    else:
+        yield asked_gdb.opened(core, program)
 
 
-def _command(
-    gdb: str, loader: Path, program: Path, core: Path, sysroot: Path | None, as_json: bool
-) -> tuple[list[str], str]:
-    """GDB's command line, and with what a line begins that has a section."""
-    token = secrets.token_hex(16)
+def _told(gdb: Gdb, opened: Opened, as_json: bool) -> Iterator[tuple[Section, Told]]:
+    """The sections, each as soon as it is there."""
     commands = [f"{one.command}{' -json' if as_json else ''}" for one in SECTIONS]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not as_json else 0
-    settings = [*SAFE, *([f"set sysroot {sysroot.absolute()}"] if sysroot is not None else [])]
-    ask = f"python from beamgdb.gdbext import told; told.all_of({token!r}, {commands!r})"
-    line = [
-        gdb, "-nx", "-q", "-batch", *(word for one in settings for word in ("-iex", one)), "-ix", str(loader),
-        "-ex", f"set width {width}", "-ex", ask, str(program.absolute()), str(core.absolute()),
-    ]  # fmt: skip
-    return line, token
-
-
-def _told(command: tuple[list[str], str]) -> Iterator[tuple[Section, Told]]:
-    """The sections, each as soon as it is there."""
-    line, token = command
-    environment = {**os.environ, "DEBUGINFOD_URLS": ""}
-    pipe = subprocess.PIPE
-    count, said = 0, list[str]()
-    with subprocess.Popen(
-        line, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, text=True, errors="replace",
-        env=environment,
-    ) as gdb:  # fmt: skip
-        try:
-            assert gdb.stdout is not None
-            for text in gdb.stdout:
-                if text.startswith(token):
-                    found = json.loads(text[len(token) :])
-                    yield SECTIONS[count], Told(found["text"], found["error"])
-                    count += 1
-                elif not count and text.strip():
-                    said = [*said[1 - TOLD_ERRORS :], text.strip()]
-        except BaseException:
-            gdb.kill()
-            raise
+    count = 0
+    for answer in gdb.ask(opened, f"all_of(TOKEN, {commands!r})", f"set width {width}"):
+        yield SECTIONS[count], Told(answer["text"], answer["error"])
+        count += 1
     if count < len(SECTIONS):
-        raise NoReport(f"GDB has ended early{': ' if said else ''}{'; '.join(map(one_line, said))}")
+        raise NoAnswer(f"GDB has ended early, before {commands[count]}")
 
 
-def _as_text(command: tuple[list[str], str]) -> int:
+def _as_text(answers: Iterator[tuple[Section, Told]]) -> int:
     status = 0
-    for section, told in _told(command):
+    for section, told in answers:
         if section is not SECTIONS[0]:
             print(f"\n== {section.title} ==\n")
         elif told.error is not None:
             # What it is not of the others do not tell either.
-            raise NoReport(told.error)
+            raise NoAnswer(told.error)
         if told.error is not None:
             status = 1
         print(told.text.rstrip("\n") if told.text is not None else f"(not known: {one_line(told.error or '')})")
@@ -152,14 +107,14 @@ def _as_text(command: tuple[list[str], str]) -> int:
     return status
 
 
-def _as_json(command: tuple[list[str], str]) -> int:
+def _as_json(answers: Iterator[tuple[Section, Told]]) -> int:
     report: dict[str, object] = {}
     errors: dict[str, str] = {}
-    for section, told in _told(command):
+    for section, told in answers:
         report[section.key] = json.loads(told.text) if told.text is not None else None
         if told.error is not None:
             errors[section.key] = told.error
     if "why" in errors:
-        raise NoReport(errors["why"])
+        raise NoAnswer(errors["why"])
     print(json.dumps({**report, "errors": errors}))
     return 1 if errors else 0

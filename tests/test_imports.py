@@ -54,8 +54,11 @@ DEBUGGER = {
     "api": "gdbext memory node terms views vm",
     "loader": "dependencies gdbext",
     "core_file": "",
-    "report": "core_file",
-    "cli": "erlang_start gdb_options report",
+    "asked_gdb": "core_file",
+    "pack": "asked_gdb core_file",
+    "report": "asked_gdb pack",
+    "perf_map": "asked_gdb",
+    "cli": "asked_gdb erlang_start gdb_options pack perf_map report",
     "__main__": "cli",
 }
 

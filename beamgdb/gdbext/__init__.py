@@ -26,6 +26,7 @@ def install() -> None:
         beam_schedulers,
         beam_stacks,
         beam_step,
+        beam_timers,
         beam_waits,
         beam_why,
         eterm,
@@ -41,7 +42,7 @@ def install() -> None:
         commands = (
             beam, beam_binaries, beam_break, beam_bt, beam_disas, beam_ets, beam_info, beam_nodes,
             beam_persistent_terms, beam_ports, beam_process, beam_ps, beam_schedulers, beam_stacks, beam_step,
-            beam_waits, beam_why, eterm, registers,
+            beam_timers, beam_waits, beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

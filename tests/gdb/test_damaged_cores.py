@@ -32,7 +32,7 @@ QUESTIONS = (
     "beam-why", "beam-info", "beam-bt", "beam-bt all", "beam-bt init", "beam-bt busy", "beam-bt terms_holder",
     "beam-ps", "beam-waits",
     "beam-ps -json -sort queue", "beam-process", "beam-process init", "beam-stacks", "beam-ets", "beam-ports -json",
-    "beam-persistent-terms -json", "beam-schedulers -json", "beam-nodes -json",
+    "beam-persistent-terms -json", "beam-schedulers -json", "beam-nodes -json", "beam-timers -json",
     "beam-binaries", "beam-ets-objects code", "bt 20", "xreg", "yreg", "freg", "eterm 687", "eterm $rsp",
     "eterm -boxed $rsp",
     "beam-disas lists:map/2", "beam-break lists:map/2",

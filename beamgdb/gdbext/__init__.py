@@ -29,6 +29,7 @@ def install() -> None:
         beam_schedulers,
         beam_stacks,
         beam_step,
+        beam_timers,
         beam_top,
         beam_tree,
         beam_verify,
@@ -47,7 +48,8 @@ def install() -> None:
         commands = (
             beam, beam_binaries, beam_break, beam_bt, beam_crashdump, beam_disas, beam_ets, beam_heap, beam_info,
             beam_nodes, beam_persistent_terms, beam_ports, beam_process, beam_ps, beam_refs, beam_schedulers,
-            beam_stacks, beam_step, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm, registers,
+            beam_stacks, beam_step, beam_timers, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm,
+            registers,
         )  # fmt: skip
         for module in commands:
             module.install()

@@ -29,14 +29,12 @@ class PersistentTerm:
 
 
 class PersistentTerms:
-    """Those of a VM. Raises `Unavailable` where the table is not found."""
+    """Those of a VM. Raises `Unavailable` where the table is not found, KeyError where its fields are not known."""
 
     def __init__(self, vm: Vm) -> None:
         self._vm = vm
-        layout = vm.layout
-        if not layout.has("HashTable"):
-            raise Unavailable("where fields of the table of persistent terms lie is not known of this VM")
-        found = persistent_table.find(vm.memory, layout, vm.symbol, vm.identity.arch or "")
+        vm.layout.offset("HashTable", "term")
+        found = persistent_table.find(vm.memory, vm.layout, vm.symbol, vm.identity.arch or "")
         if found is None:
             raise Unavailable("the table of persistent terms is not found in this VM")
         self._table = vm.record("HashTable", vm.memory.word(found.address))

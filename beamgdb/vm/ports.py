@@ -57,6 +57,7 @@ class Ports:
     """The ports of a VM; raises `Unavailable` as its parts do, KeyError where it is not known where fields lie."""
 
     def __init__(self, vm: Vm) -> None:
+        vm.layout.offset("Port", "common.id")
         self._vm = vm
         self._links = MonitorLinks(vm.tags.release)
         self._drivers: dict[int, str | None] = {}

@@ -12,6 +12,7 @@ start() ->
     [print(port, Port, exists, true) || Port <- erlang:ports()],
     persistent_terms(),
     nodes_known(),
+    timers(),
     ok.
 
 %% -- ports ------------------------------------------------------------------------------------------------------------
@@ -52,6 +53,31 @@ tell(Kind, Port) ->
     [print(port, Port, Key, Value) || Item <- ?ITEMS, {Key, Value} <- [erlang:port_info(Port, Item)]],
     [print(port, Port, fd, Fd) || Kind =/= watched, Kind =/= program, {ok, Fd} <- [inet:getfd(Port)]].
 
+%% -- timers -----------------------------------------------------------------------------------------------------------
+
+timers() ->
+    Self = self(),
+    Waits = spawn(fun() -> Self ! waits, receive never -> ok after 1000000 -> ok end end),
+    receive waits -> ok end,
+    steady(Waits),
+    print(timer, Waits, kind, 'receive'),
+    [begin
+         Timer = erlang:start_timer(2000000 + 1000 * N, Waits, {number, N}),
+         print(timer, Timer, kind, message),
+         print(timer, Timer, receiver, Waits),
+         print(timer, Timer, message, {timeout, Timer, {number, N}})
+     end || N <- lists:seq(1, 50)],
+    Named = erlang:send_after(3000000, 'a process', "text"),
+    print(timer, Named, receiver, 'a process'),
+    print(timer, Named, message, "text"),
+    erlang:cancel_timer(erlang:send_after(3000000, self(), canceled)).
+
+steady(Pid) ->
+    case process_info(Pid, status) of
+        {status, waiting} -> ok;
+        _ -> erlang:yield(), steady(Pid)
+    end.
+
 %% -- nodes ------------------------------------------------------------------------------------------------------------
 
 nodes_known() ->
@@ -62,7 +88,7 @@ nodes_known() ->
 %% Connect to a node as soon as it is there.
 connect(Node) ->
     case net_kernel:connect_node(Node) of
-        true -> nodes_known();
+        true -> Node = rpc:call(Node, erlang, node, []), nodes_known();
         false -> receive after 100 -> connect(Node) end
     end.
 

@@ -34,6 +34,7 @@ QUESTIONS = (
     "beam-ps", "beam-waits",
     "beam-ps -json -sort queue", "beam-process", "beam-process init", "beam-stacks", "beam-ets",
     "beam-ports -json", "beam-persistent-terms -json", "beam-schedulers -json", "beam-nodes -json",
+    "beam-timers -json",
     "beam-binaries", "beam-heap", "beam-heap -things terms_holder", "beam-verify", "beam-refs init", "beam-refs $rsp",
     "beam-ets-objects code", "bt 20", "xreg", "yreg", "freg", "eterm 687", "eterm $rsp",
     "eterm -boxed $rsp",

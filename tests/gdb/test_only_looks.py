@@ -13,7 +13,7 @@ from tests.harness.gdb import Gdb
 
 LOOKING = (
     "beam-info", "beam-why", "beam-bt", "beam-bt all", "beam-ps", "beam-process init", "beam-stacks", "beam-ets",
-    "beam-ports", "beam-persistent-terms", "beam-schedulers", "beam-nodes",
+    "beam-ports", "beam-persistent-terms", "beam-schedulers", "beam-nodes", "beam-timers",
     "beam-binaries", "beam-waits",
     "beam-bt terms_holder", "beam-bt <0.0.0>", "complete beam-bt ", "bt",
     "bt -full", "thread apply all bt", "up 4", "yreg", "yreg -raw", "down", "info frame", "info locals",

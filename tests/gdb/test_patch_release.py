@@ -155,7 +155,10 @@ def test_lists(patched: Patched) -> None:
     shown = patched.gdb.cmd("beam-process terms_holder")
     assert shown.startswith(f"Process {holder['pid']} terms_holder, spawned as ")
     assert json.loads(patched.gdb.cmd("beam-stacks -json"))[0]["count"] > 3
-    for command in ("beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why"):
+    for command in (
+        "beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why", "beam-ports", "beam-schedulers",
+        "beam-persistent-terms", "beam-nodes", "beam-timers",
+    ):  # fmt: skip
         try:
             said = patched.gdb.cmd(command)
         except GdbError as error:

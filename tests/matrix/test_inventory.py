@@ -181,3 +181,31 @@ def test_nodes_that_are_connected(
         assert min(there["input"], there["output"]) > 0
         ports = {row["port"]: row for row in listed(Scene(target, "attached", one.gdb, one.said), "beam-ports")}
         assert "distribution" in ports[there["channel"]]["state"]
+
+
+# -- timers -----------------------------------------------------------------------------------------------------------
+
+
+def test_timers(scene: Scene) -> None:
+    rows, expected = listed(scene, "beam-timers"), said(scene, "timer")
+    (waits,) = (who for who, facts in expected.items() if facts.get("kind") == ["'receive'"])
+    del expected[waits]
+    assert len(expected) == 51
+    messages = {row["timer"]: row for row in rows if row["kind"] == "message"}
+    assert "canceled" not in {row["message"] for row in messages.values()}
+    for timer, facts in expected.items():
+        row = messages[timer]
+        assert [row["receiver"], row["message"]] == [facts["receiver"][0], facts["message"][0]]
+        assert row["scheduler"] == 1
+    # Each was started no earlier than the one before, and is to end a second later.
+    own = [messages[timer] for timer, facts in expected.items() if "kind" in facts]
+    left = [row["left"] for row in sorted(own, key=lambda row: row["message"].rpartition(",")[2].zfill(10))]
+    assert all(0 < one <= 2000000 + 1000 * number + 1 for number, one in enumerate(left, 1))
+    assert all(later - earlier >= 1000 for earlier, later in zip(left, left[1:]))
+    (receive,) = (row for row in rows if row["kind"] == "receive" and row["receiver"] == waits)
+    assert 0 < receive["left"] <= 1000001
+
+
+def test_timers_as_text(scene: Scene) -> None:
+    (row,) = table(scene.on_a_terminal("beam-timers -where \"receiver='a process'\""))
+    assert (row["KIND"], row["MESSAGE"]) == ("message", '"text"')

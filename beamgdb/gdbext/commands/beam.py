@@ -29,6 +29,7 @@ class Beam(Command):
       beam-ets-objects TABLE  what is in one
       beam-ports            list the ports: sockets, programs
       beam-persistent-terms  list those
+      beam-timers           list the timers: messages to be sent, receives
       beam-nodes            list the nodes that this one knows
       beam-schedulers       what each scheduler does, and its run queue
       beam-crashdump FILE   write an erl_crash.dump

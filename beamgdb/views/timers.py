@@ -1,0 +1,48 @@
+"""Timers, as `beam-timers` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from beamgdb.memory import Unreadable
+from beamgdb.node import Node
+from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.terms import Terms
+from beamgdb.vm.timers import Timer, Timers
+
+
+class TimerColumns:
+    """What is shown of each timer."""
+
+    def __init__(self, node: Node, terms: Terms) -> None:
+        self._node = node
+        self._terms = terms
+        self._timers = Timers(node)
+        self.damaged: list[Unreadable] = []
+
+    def items(self) -> Iterator[Timer]:
+        """All of them; `damaged` gets what cannot be read."""
+        for one in self._timers:
+            if isinstance(one, Unreadable):
+                self.damaged.append(one)
+            else:
+                yield one
+
+    @property
+    def columns(self) -> Sequence[Column[Timer]]:
+        return (
+            Column("kind", str, lambda one: one.kind, "KIND"),
+            Column("receiver", str, lambda one: self._node.term(one.receiver) if one.receiver else None, "RECEIVER"),
+            Column("left", int, lambda one: one.left, "LEFT"),
+            Column("message", str, self._message, "MESSAGE"),
+            Column("timer", str, lambda one: one.reference),
+            Column("scheduler", int, lambda one: one.scheduler),
+            Column("address", int, lambda one: one.address),
+        )
+
+    def notes(self) -> Iterator[str]:
+        """What is said of what cannot be shown."""
+        return damaged_lines(self.damaged)
+
+    def _message(self, timer: Timer) -> str | None:
+        return self._terms.text(timer.message) if timer.message is not None else None

@@ -11,6 +11,7 @@ from beamgdb.node import Node
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
+from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import StackEnds
 from beamgdb.vm.processes import Process
 
@@ -60,7 +61,7 @@ def _stack(node: Node, process: Process, threads: Threads) -> tuple[tuple[str, .
         for level in threads.levels(process):
             if len(names) == FRAMES:
                 return tuple(names), "more frames"
-            names.append(level.place.code.name if level.place is not None else "<unknown code>")
+            names.append(backtrace.function(node, process, level) or "<unknown code>")
     except (StackEnds, Unreadable):
         return tuple(names), "the stack is damaged here or missing"
     return tuple(names), ""

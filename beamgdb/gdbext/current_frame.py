@@ -12,7 +12,9 @@ import gdb
 from beamgdb.gdbext import native_variables, session, standing, term_printing
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
 from beamgdb.node import Node
+from beamgdb.unwinding import own_code
 from beamgdb.unwinding.beamasm import CompiledFrame
+from beamgdb.vm import calls
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
@@ -81,6 +83,10 @@ class Selected:
         name = term_printing.function(self.erlang.place.code.name)
         return f"{kind} registers are not available in {name}: it has called another function, which uses them"
 
+    def nif_arguments(self) -> tuple[int, ...] | None:
+        """Those of the NIF that this frame of a shared fragment has called, None where it has called none."""
+        return own_code.nif_arguments(self.node, self.erlang, is_innermost(self.gdb_frame))
+
     def arguments(self) -> list[int | None]:
         """Arguments of the function as they were at its entry, None for those that are not known any more."""
         current = session.require()
@@ -137,6 +143,23 @@ def why_none(otherwise: str) -> str:
     if node.is_interpreter and not node.has_layout:
         return f"frames of interpreted code are not known here: {node.no_layout}"
     return f"{otherwise} (try `beam-bt all`, or another thread)"
+
+
+def nif_call(found: Selected) -> tuple[int | None, tuple[int, ...]] | None:
+    """The NIF that runs for the Erlang function of a frame: where in the VM's own code, which has no frame on the
+    Erlang stack, and with which arguments. In the interpreter it is that function itself, and there is no such place.
+    None where no NIF runs."""
+    newer = found.gdb_frame.newer()
+    if newer is not None and found.node.is_interpreter and (process := found.erlang.process) is not None:
+        call, known = process.current_call(), [word for word in found.arguments() if word is not None]
+        is_all = call is not None and len(known) == call[2]
+        is_it = call is not None and calls.mfa(found.node, *call) == found.erlang.place.code.name
+        return (None, tuple(known)) if is_all and is_it else None
+    fragment = erlang_frame(newer) if newer is not None else None
+    if newer is None or fragment is None:
+        return None
+    arguments = Selected(found.node, newer, fragment).nif_arguments()
+    return (fragment.pc, arguments) if arguments is not None else None
 
 
 def first_erlang(frame: gdb.Frame | None) -> Selected | None:

@@ -3,7 +3,7 @@ VM's own code what it does and for whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +95,18 @@ class ErlangFrameDecorator(_Decorator):
     def frame_args(self) -> Iterator[_FrameVariable] | None:
         """Arguments as terms. Where variables alone are listed, they are named by what an editor can evaluate."""
         self._with_arguments = True
-        if self._frame.place.is_fragment or self._frame.place.is_internal:
+        if self._frame.place.is_internal:
             return None
+        arguments: Sequence[int | None] | None
         try:
-            arguments = self._selected.arguments()
+            if self._frame.place.is_fragment:
+                arguments = self._selected.nif_arguments()
+            else:
+                arguments = self._selected.arguments()
         except (Unreadable, Unavailable, KeyError, gdb.error):
             arguments = [None] * (self._frame.place.code.arity or 0)
+        if arguments is None:
+            return None
         name = "x{}" if self._is_described else "$_arg({})"
         return iter([_FrameVariable(name.format(number), _content(word)) for number, word in enumerate(arguments)])
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
+from itertools import chain, islice
 
 import gdb
 
@@ -25,8 +27,9 @@ from beamgdb.vm.schedulers import NORMAL, Scheduler
 LARGEST_STACK = 64 << 20
 """Bytes of a scheduler thread's stack, at most. Its `pthread_t` is the address of a structure above its stack."""
 
-RunningAt = tuple[gdb.InferiorThread, ErlangFrame, bool]
-"""A thread in Erlang code: the frame of its innermost Erlang function, and whether that has called something else."""
+RunningAt = tuple[gdb.InferiorThread, ErlangFrame, bool, "tuple[int | None, tuple[int, ...]] | None"]
+"""A thread in Erlang code: the frame of its innermost Erlang function, whether that has called something else, and the
+NIF that it has called, as `current_frame.nif_call` has it."""
 
 
 class Running:
@@ -55,8 +58,14 @@ class Running:
             return _on_some_thread()
         if position is None:
             return backtrace.of_waiting(self._node, process)
-        _, frame, calling = position
-        return backtrace.of_frame(self._node, process, frame, calling)
+        _, frame, calling, nif = position
+        levels = backtrace.of_frame(self._node, process, frame, calling)
+        if nif is None:
+            return levels
+        place, arguments = nif
+        if place is not None:
+            return chain([Level(place, False, None, (), arguments=arguments)], levels)
+        return chain((replace(one, arguments=arguments) for one in islice(levels, 1)), levels)
 
     def moves(self, process: Process) -> bool:
         """Whether the process goes on while it is looked at: a thread runs it, in non-stop mode."""
@@ -201,7 +210,11 @@ def _position(thread: gdb.InferiorThread) -> tuple[int, RunningAt] | None:
     found = current_frame.first_erlang(gdb.newest_frame())
     if found is None or found.erlang.process is None:
         return None
-    return found.erlang.process.address, (thread, found.erlang, found.gdb_frame.newer() is not None)
+    try:
+        nif = current_frame.nif_call(found)
+    except (Unreadable, KeyError):
+        nif = None
+    return found.erlang.process.address, (thread, found.erlang, found.gdb_frame.newer() is not None, nif)
 
 
 def _handle(thread: gdb.InferiorThread, node: Node) -> int:

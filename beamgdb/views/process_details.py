@@ -14,7 +14,7 @@ from beamgdb.views.errors import one_line
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
 from beamgdb.views.threads import Threads
-from beamgdb.vm import calls, process_dictionary, signals
+from beamgdb.vm import backtrace, calls, process_dictionary, signals
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.monitor_links import MonitorLinks, Side
 from beamgdb.vm.processes import Process
@@ -177,8 +177,8 @@ class Details:
         if not process.is_running() and (call := _known(process.current_call)):
             return self._mfa(call)
         level = _known(lambda: next(iter(self._threads.levels(process)), None))
-        place = level.place if level is not None else None
-        return self._terms.syntax.function(place.code.name) if place is not None else None
+        name = _known(lambda: backtrace.function(self._node, process, level)) if level is not None else None
+        return self._terms.syntax.function(name) if name else None
 
     def _mfa(self, call: tuple[int, int, int] | None) -> str | None:
         return self._terms.syntax.function(calls.mfa(self._node, *call)) if call else None

@@ -9,6 +9,7 @@ from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
+from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import StackEnds
 from beamgdb.vm.process_list import Noted, ProcessList
 from beamgdb.vm.supervision import Supervision
@@ -76,10 +77,11 @@ class ProcessColumns:
         process = self.list.process(noted)
         if self.list.status(noted) == "running" and self._threads.in_erlang(process):
             try:
-                place = next((level.place for level in self._threads.levels(process)), None)
+                level = next(iter(self._threads.levels(process)), None)
+                name = backtrace.function(self._node, process, level) if level is not None else None
             except (StackEnds, Unreadable):
                 return None
-            return self._syntax.function(place.code.name) if place else None
+            return self._syntax.function(name) if name else None
         call = self.list.current_call(noted)
         return self._syntax.function(call) if call else None
 

@@ -92,10 +92,20 @@ def word_of_pid(node: Node, text: str) -> int:
 
 
 def _with_pid(node: Node, text: str) -> Process:
-    process = node.processes.lookup(*_numbers(node, text))
+    number, serial = _numbers(node, text)
+    process = node.processes.lookup(number, serial) or _still_run(node, f"<0.{number}.{serial}>")
     if process is None:
         raise Unavailable(f"no process {text}: it has ended, or never was")
     return process
+
+
+def _still_run(node: Node, pid: str) -> Process | None:
+    """The process of a pid that has ended, but whose native code a dirty scheduler still runs: no table has it."""
+    try:
+        running = (node.processes.at(one.current_process) for one in node.schedulers if one.current_process)
+        return next((one for one in running if node.term(one.id) == pid), None)
+    except (Unreadable, Unavailable, KeyError):
+        return None
 
 
 def _registered(node: Node, text: str) -> Process | None:

@@ -102,8 +102,9 @@ def processes(node: Node, threads: Threads) -> Iterator[Process | DamageRow]:
         found = _if_sound(node, entry)
         is_whole &= found is entry
         yield found
-    for process in threads.by_schedulers() if not is_whole else ():
-        if process.address not in seen:
+    for process in threads.by_schedulers():
+        # One that has ended while a dirty scheduler runs its native code is in no table either.
+        if process.address not in seen and (not is_whole or process.has("FREE")):
             yield _if_sound(node, process)
 
 
@@ -120,6 +121,8 @@ def rows(node: Node, process: Process, threads: Threads, terms: Terms, limit: in
     """A process and up to `limit` frames of its stack, as far as they can be read, innermost first."""
     description = calls.spawned_as(node, process, terms.syntax.function)
     thread, status = threads.thread(process), process.status()
+    if status == "free":
+        status = "ended, but its native code still runs"
     row = ProcessRow(process.address, description, status, thread, threads.moves(process))
     yield row
     if row.moves:
@@ -175,6 +178,7 @@ def _frame(node: Node, number: int, level: Level, process: Process, threads: Thr
         if saved is None:
             variables.append(VariableRow("x0, ...", None, "<not known here: Process.arity is not proved>"))
         variables += (VariableRow(f"x{index}", word, terms.text(word)) for index, word in enumerate(saved or ()))
+    variables += (VariableRow(f"x{index}", word, terms.text(word)) for index, word in enumerate(level.arguments))
     kind = trace_frames.kind(place)
     if kind is not None:
         slots = trace_frames.terms(kind, level.y_registers)
@@ -183,9 +187,8 @@ def _frame(node: Node, number: int, level: Level, process: Process, threads: Thr
         return FrameRow(number, pc, None, None, note, None, None, tuple(variables), 0)
     variables += (VariableRow(f"y{at}", word, _y_register(terms, word)) for at, word in enumerate(level.y_registers))
     if place is None:
-        # A scheduled NIF or BIF goes on in a few words made for it, and the VM has noted which it is.
-        call = process.current_call() if not level.calling else None
-        function = terms.syntax.function(calls.mfa(node, *call)) if call else None
+        name = backtrace.function(node, process, level)
+        function = terms.syntax.function(name) if name else None
         return FrameRow(number, pc, function, None, "", None, None, tuple(variables), level.damaged)
     where = node.code.where(level.lookup)
     file, line = (where.file, where.line) if where else (None, None)

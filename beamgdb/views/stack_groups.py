@@ -11,8 +11,8 @@ from beamgdb.node import Node
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
-from beamgdb.vm import calls
-from beamgdb.vm.backtrace import Level, StackEnds
+from beamgdb.vm import backtrace
+from beamgdb.vm.backtrace import StackEnds
 from beamgdb.vm.processes import Process
 
 FRAMES: Final = 50
@@ -61,16 +61,10 @@ def _stack(node: Node, process: Process, threads: Threads) -> tuple[tuple[str, .
         for level in threads.levels(process):
             if len(names) == FRAMES:
                 return tuple(names), "more frames"
-            names.append(level.place.code.name if level.place is not None else _noted(node, process, level))
+            names.append(backtrace.function(node, process, level) or "<unknown code>")
     except (StackEnds, Unreadable):
         return tuple(names), "the stack is damaged here or missing"
     return tuple(names), ""
-
-
-def _noted(node: Node, process: Process, level: Level) -> str:
-    """The function that the VM has noted of a process that goes on in words made for it, as a scheduled BIF does."""
-    call = process.current_call() if not level.calling else None
-    return calls.mfa(node, *call) if call else "<unknown code>"
 
 
 def lines(group: StackGroup, syntax: Syntax, styler: Styler) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
-from beamgdb.vm import trace_frames
+from beamgdb.vm import calls, trace_frames
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
@@ -21,7 +21,7 @@ class Level:
 
     `pc` is where it goes on; `calling` whether that is the return address of a call. `place` is None for code that is
     unknown. `y_registers` lists the words of its frame, y0 first; of a damaged one it is empty, and `damaged` the
-    number of words up to the next return address.
+    number of words up to the next return address. `arguments` are those of a NIF: it has no code of its own.
     """
 
     pc: int
@@ -29,6 +29,7 @@ class Level:
     place: Place | None
     y_registers: tuple[int, ...]
     damaged: int = 0
+    arguments: tuple[int, ...] = ()
 
     @property
     def lookup(self) -> int:
@@ -115,6 +116,15 @@ def of_frame(node: Vm, process: Process, frame: ErlangFrame, calling: bool) -> I
 def of_waiting(node: Vm, process: Process) -> Iterator[Level]:
     """The stack of a process that no scheduler runs now: the VM has saved where it goes on."""
     return levels(node, process, process.record["i"], node.stack().y0(process.record["stop"]))
+
+
+def function(node: Vm, process: Process, level: Level) -> str | None:
+    """The function of a level, as its symbol has it; None where that is not known. Of a NIF or BIF that is called, or
+    goes on in a few words made for it, the VM has noted which it is. May raise `Unreadable`."""
+    if level.place is not None:
+        return level.place.code.name
+    call = process.current_call() if not level.calling else None
+    return calls.mfa(node, *call) if call is not None else None
 
 
 def saved_arguments(process: Process) -> list[int] | None:

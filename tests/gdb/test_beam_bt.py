@@ -13,7 +13,7 @@ from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb, one_line_error
 
 PAYLOAD = '[payload,"of",<<"round">>]'
-INSIDE = re.compile(r"stages:in_nif/2 (stages:all/3 )+stages:round/2 stages:loop/1")
+INSIDE = re.compile(r"stages:c_function/1 stages:in_nif/2 (stages:all/3 )+stages:round/2 stages:loop/1")
 
 
 def pid_of(heading: str) -> str:
@@ -31,7 +31,8 @@ def test_the_process_of_the_selected_thread(looking: Looking) -> None:
     thread = r"running on thread \d+( \((\d_scheduler|erts_sched_\d)\))?"
     assert re.fullmatch(f"{spawned}: {thread}", shown.heading)
     assert INSIDE.fullmatch(" ".join(shown.names()))
-    inner, outer = shown.functions[0], shown.first("stages:round/2")
+    assert shown.functions[0].registers == {"x0": "{argument,3}"}
+    inner, outer = shown.first("stages:in_nif/2"), shown.first("stages:round/2")
     (number,) = shown.first("stages:loop/1").registers.values()
     assert set(inner.registers.values()) == set(outer.registers.values()) == {number, PAYLOAD}
     assert inner.file.endswith("stages.erl")

@@ -69,6 +69,7 @@ def test_in_a_nif(stages_gdb: Gdb) -> None:
     called = functions(shown)[2]
     assert called.startswith("beam_jit_call_nif")
     assert_whole(shown, "stage_reached", "c_function", called, "global::call_nif_shared", "stages:in_nif/2")
+    assert shown[3].arguments == {"x0": "{argument,3}"}
     assert shown[3].note == "stages:c_function/1"
     assert shown[0].place.endswith("stages_nif.c:6") or shown[0].place.endswith("stages_nif.c:5")
 

@@ -102,6 +102,7 @@ def test_beam_bt(scene: Scene) -> None:
     shown = read_backtrace(text)
     assert re.match(r"Process <0\.\d+\.0> stages, spawned as stages:loop/1: running on thread \d+", shown.heading)
     assert INSIDE.fullmatch(" ".join(shown.names()))
+    assert shown.first("stages:c_function/1").registers == {"x0": "{argument,3}"}
     (number,) = shown.first("stages:loop/1").registers.values()
     for name in ("stages:in_nif/2", "stages:round/2"):
         assert set(shown.first(name).registers.values()) == {number, PAYLOAD}

@@ -114,10 +114,10 @@ class Workshop:
             each.mkdir(parents=True, exist_ok=True)
         put_glue(own)
         sources = [str(_ERLANG / f"{name}.erl") for name in ("compile_server", "mutate", "compare")]
-        subprocess.run(["erlc", "-o", str(own), *sources], check=True, timeout=PATIENCE)
-        self._own = own
         # The compiler of the release, on this machine's own processor.
         compiler = Sandbox("amd64", otp).ensure()
+        subprocess.run([compiler.bindir / "erlc", "-o", own, *sources], check=True, timeout=PATIENCE)
+        self._own = own
         arguments = ["-noshell", "-pa", str(own), "-s", "compile_server", "start", _COMPILING]
         self._compiler = Session(compiler.command(arguments))
         self._node: Session | None = None

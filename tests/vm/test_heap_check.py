@@ -5,7 +5,7 @@ from __future__ import annotations
 from beamgdb.vm.heap_check import HeapCheck, Wrong
 from jit.otp.tags import ARITY_SHIFT, ATOM, BOXED, CATCH, CONS, HEADERS_IN_BYTES, IMMED2_BITS, NIL, Kind
 from tests.vm.image import LAYOUT, Image
-from tests.vm.test_processes import process, process_table
+from tests.vm.test_processes import process_table
 
 HEADER = HEADERS_IN_BYTES[Kind.PROC_BIN] | 5 << ARITY_SHIFT
 ONE = 1 << 4 | 15

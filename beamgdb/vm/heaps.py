@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record
-from beamgdb.vm import fragments
+from beamgdb.vm import fragments, signals
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
@@ -24,6 +25,12 @@ HEAPS, MESSAGES, ETS, LITERALS = PLACES = ("heaps", "messages", "ets", "literals
 
 MAX_WORDS: Final = 1 << 38
 """Of a heap."""
+
+_PATHS: Final = (
+    "common.id", "heap", "htop", "old_heap", "old_htop", "abandoned_heap",
+    "mbuf", "msg_frag", "sig_inq_buffers", *signals.QUEUES,
+)  # fmt: skip
+_NO_FRAGMENTS: Final = (0,) * 6
 
 
 class Area(NamedTuple):
@@ -69,39 +76,45 @@ class Heaps:
     def __init__(self, vm: Vm) -> None:
         self._vm = vm
         self._memory, self._layout, self._word = vm.memory, vm.layout, vm.memory.word_size
+        self._columns = Columns(vm.memory, vm.layout, "Process", _PATHS)
+        self._row: Row | None = None
         self.damaged: list[Unreadable] = []
 
     def processes(self) -> Iterator[Process]:
         """All processes."""
-        for entry in self._vm.processes.entries():
-            if isinstance(entry, Unreadable):
-                self.damaged.append(entry)
-                continue
-            try:
-                if entry.id & IMMED1_MASK == PID:
-                    yield entry
-                    continue
-                raise Unreadable(entry.address, self._word)
-            except Unreadable as error:
-                self.damaged.append(error)
+        for row in self._vm.processes.rows(_PATHS):
+            if isinstance(row, Unreadable):
+                self.damaged.append(row)
+            elif row[0] is None or row[1] is None or row[1] & IMMED1_MASK != PID:
+                self.damaged.append(Unreadable(row[0] or 0, self._word))
+            else:
+                self._row = row
+                yield self._vm.processes.at(row[0])
 
     def of_process(self, process: Process) -> Iterator[Area]:
         """The memory of a process. What cannot be read is left out, and noted. While a collection moves it, that is
         some of it; of a process that runs, what it has made since it called C code last is not in it."""
         try:
-            yield from self._blocks(process.record)
-            yield from self._fragments(process.record)
+            row = self._row
+            if row is None or row[0] != process.address:
+                row = self._columns.of([process.address])[0]
+                if row is None:
+                    raise Unreadable(process.address, self._word)
+            yield from self._blocks(process.record, row)
+            # (What is not known there is not passed over.)
+            if row[7:] != _NO_FRAGMENTS:
+                for fragment in fragments.of_process(process.record, self._vm.tags.non_value):
+                    yield self.fragment(fragment)
         except Unreadable as error:
             self.damaged.append(error)
 
-    def _blocks(self, record: Record) -> Iterator[Area]:
-        for kind, first, last in (("heap", "heap", "htop"), ("old heap", "old_heap", "old_htop")):
-            start, end = record[first], record[last]
-            if start and self.is_sound(start, end):
+    def _blocks(self, record: Record, row: Row) -> Iterator[Area]:
+        for kind, start, end in (("heap", row[2], row[3]), ("old heap", row[4], row[5])):
+            if start and end and self.is_sound(start, end):
                 yield Area(kind, start, end)
             elif start:
                 self.damaged.append(Unreadable(start, self._word))
-        abandoned = self.abandoned(record)
+        abandoned = self.abandoned(record) if row[6] else None
         if abandoned is not None:
             yield abandoned
 
@@ -118,10 +131,6 @@ class Heaps:
         if record["flags"] & vm_flags.PROCESS_FLAGS["abandoned_heap_use"]:
             size = min(size, self._memory.word(start + (size - 1) * self._word))
         return Area("abandoned heap", start, start + size * self._word)
-
-    def _fragments(self, record: Record) -> Iterator[Area]:
-        for fragment in fragments.of_process(record, self._vm.tags.non_value):
-            yield self.fragment(fragment)
 
     def fragment(self, fragment: fragments.Fragment) -> Area:
         """What is used of a fragment. Raises `Unreadable`."""

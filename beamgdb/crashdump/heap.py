@@ -112,6 +112,9 @@ class Heaps:
         self._binaries: set[int] = set()
         self._new_binaries: list[int] = []
         self._areas = Areas(())
+        self._path: set[int] = set()
+        """Objects that lead to the one that is written now, and itself. No sound term leads to itself, and the viewer
+        would follow it for ever."""
         self.left_out = 0
         """Objects without a line."""
         self._boxed: dict[Kind, Callable[[int, int], Line]] = {
@@ -128,7 +131,8 @@ class Heaps:
         """A term where it is referred to: an immediate, or the address of an object."""
         primary = word & PRIMARY_MASK
         if primary in (CONS, BOXED):
-            return f"H{word & self._strip:X}"
+            address = word & self._strip
+            return f"H{address:X}" if address not in self._path else INCOMPLETE
         known = self._known.get(word)
         if known is None:
             if len(self._known) >= MAX_KEPT:
@@ -166,13 +170,17 @@ class Heaps:
 
     def objects(self, roots: Iterable[int], areas: Areas) -> Iterator[str]:
         """Lines for all objects in these areas that the roots lead to; what lies elsewhere is a literal."""
-        self._areas = areas
-        seen: set[int] = set()
+        self._areas, self._path = areas, set()
+        path, seen = self._path, set[int]()
         pending = [word for word in roots if 0 < word & PRIMARY_MASK < PRIMARY_MASK]
         pending.reverse()
         holds, strip, mask = areas.holds, self._strip, PRIMARY_MASK
         while pending:
             word = pending.pop()
+            if word < 0:
+                # All that an object leads to has been written.
+                path.remove(~word)
+                continue
             address = word & strip
             if address in seen:
                 continue
@@ -183,6 +191,8 @@ class Heaps:
                 self.left_out += 1
                 continue
             seen.add(address)
+            path.add(address)
+            pending.append(~address)
             try:
                 line, parts = self._cons(address) if word & mask == CONS else self._of_boxed(address)
             except (Unreadable, KeyError):

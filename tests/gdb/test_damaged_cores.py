@@ -263,6 +263,18 @@ def test_words_on_heaps_that_are_overwritten(
     assert len(json.loads(gdb.cmd("beam-verify -json").splitlines()[0])) == len(lines)
 
 
+def test_a_crash_dump_of_a_list_that_is_its_own_tail(core: Core, opened: Callable[[Core], Gdb], tmp_path: Path) -> None:
+    """The viewer would follow it for ever: what leads back is left out."""
+    heap, stop = core.facts["heap"], core.offset(core.facts["stop"])
+    core.set_word(heap, 1 << 4 | 0xF)
+    core.set_word(heap + 8, heap | 1)
+    core.set_word(int.from_bytes(core.data[stop : stop + 8], "little") + 16, heap | 1)
+    opened(core).cmd(f"beam-crashdump {tmp_path}/dump")
+    dump = (tmp_path / "dump").read_text()
+    assert f":H{heap:X}\n" in dump
+    assert f"\n{heap:X}:lI1|H0\n" in dump
+
+
 def test_what_is_offered_where_the_build_is_unknown(core: Core, opened: Callable[[Core], Gdb]) -> None:
     core.set_word(core.facts["config"], 0)
     gdb = opened(core)

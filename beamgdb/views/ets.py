@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import unquoted
-from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.listing import Column, damaged_lines, known
 from beamgdb.views.process_named import Evaluate
 from beamgdb.views.terms import Terms
 from beamgdb.views.typed import brief
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
 from jit.otp.tags import ARITY_SHIFT, BOXED, HEADER, IMMED2_BITS, PRIMARY_MASK
-
-_Answer = TypeVar("_Answer")
 
 PACKED = "<packed>"
 """Stands for an element of an object in a compressed table."""
@@ -47,11 +44,11 @@ class TableColumns:
             Column("name", str, lambda one: self._node.term(one.name), "NAME"),
             Column("type", str, EtsTable.kind, "TYPE"),
             Column("protection", str, EtsTable.protection, "PROTECTION"),
-            Column("objects", int, _known(EtsTable.items), "OBJECTS"),
-            Column("memory", int, _known(EtsTable.memory), "MEMORY"),
+            Column("objects", int, known(EtsTable.items), "OBJECTS"),
+            Column("memory", int, known(EtsTable.memory), "MEMORY"),
             Column("owner", str, lambda one: self._node.term(one.owner), "OWNER", names=True),
             Column("options", str, lambda one: ", ".join(one.options()) or None),
-            Column("id", str, _known(EtsTable.reference)),
+            Column("id", str, known(EtsTable.reference)),
             Column("address", int, lambda one: one.address),
         )
 
@@ -60,21 +57,11 @@ class TableColumns:
         return damaged_lines(self.damaged)
 
 
-def _known(question: Callable[[EtsTable], _Answer | None]) -> Callable[[EtsTable], _Answer | None]:
-    def answer(table: EtsTable) -> _Answer | None:
-        try:
-            return question(table)
-        except (Unreadable, KeyError):
-            return None
-
-    return answer
-
-
 def find(node: Node, text: str, evaluate: Evaluate) -> EtsTable:
     """The table that a user means: by its name, its identifier (`#Ref<...>`), or the address of its structure. Raises
     `Unavailable`."""
     tables = [one for one in EtsTables(node) if isinstance(one, EtsTable)]
-    reference = _known(EtsTable.reference)
+    reference = known(EtsTable.reference)
     if _REFERENCE.fullmatch(text):
         found = [one for one in tables if reference(one) == text]
     else:

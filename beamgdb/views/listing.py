@@ -28,6 +28,7 @@ NARROWEST: Final = 8
 """Characters that a column keeps which can be cut."""
 
 Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 Value = Union[int, str, None]
 """What is in a column: None where it is not there, or not known."""
@@ -128,6 +129,18 @@ class _Counted(Generic[Item]):
         for one in self._items:
             self.seen += 1
             yield one
+
+
+def known(question: Callable[[Item], Answer | None]) -> Callable[[Item], Answer | None]:
+    """The same question; None where what it asks for cannot be read, or where it lies is not known."""
+
+    def answer(item: Item) -> Answer | None:
+        try:
+            return question(item)
+        except (Unreadable, KeyError):
+            return None
+
+    return answer
 
 
 def named(columns: Sequence[Column[Item]], name: str) -> Column[Item]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.listing import Column, damaged_lines, known
 from beamgdb.views.ports import joined
 from beamgdb.vm.nodes import NodeEntries, NodeEntry
 
@@ -33,10 +33,10 @@ class NodeColumns:
     @property
     def columns(self) -> Sequence[Column[NodeEntry]]:
         return (
-            Column("node", str, _known(lambda one: self._node.term(one.name)), "NODE"),
-            Column("state", str, _known(NodeEntry.state), "STATE"),
+            Column("node", str, known(lambda one: self._node.term(one.name)), "NODE"),
+            Column("state", str, known(NodeEntry.state), "STATE"),
             Column("kind", str, _up(lambda one: "visible" if one.is_visible() else "hidden"), "KIND"),
-            Column("channel", str, _known(self._channel), "CHANNEL"),
+            Column("channel", str, known(self._channel), "CHANNEL"),
             Column("connection", int, _up(lambda one: one.record["connection_id"]), "CONNECTION"),
             Column("queue", int, _up(NodeEntry.queued), "QUEUE"),
             Column("busy", str, _up(lambda one: "yes" if one.is_busy() else "no"), "BUSY"),
@@ -57,14 +57,4 @@ class NodeColumns:
 
 
 def _up(question: Callable[[NodeEntry], _Answer | None]) -> Callable[[NodeEntry], _Answer | None]:
-    return _known(lambda entry: question(entry) if entry.is_up() else None)
-
-
-def _known(question: Callable[[NodeEntry], _Answer | None]) -> Callable[[NodeEntry], _Answer | None]:
-    def answer(entry: NodeEntry) -> _Answer | None:
-        try:
-            return question(entry)
-        except (Unreadable, KeyError):
-            return None
-
-    return answer
+    return known(lambda entry: question(entry) if entry.is_up() else None)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
-from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.listing import Column, damaged_lines, known
 from beamgdb.vm.monitor_links import Side
 from beamgdb.vm.ports import Port, Ports
-
-_Answer = TypeVar("_Answer")
 
 MOST: Final = 20
 """Processes of a kind that are named in one column."""
@@ -91,15 +89,3 @@ def joined(texts: Iterable[str]) -> str | None:
     shown = list(islice(rest, MOST))
     others = sum(1 for _ in rest)
     return ", ".join([*shown, *([f"{others} others"] if others else [])]) or None
-
-
-def known(question: Callable[[Port], _Answer | None]) -> Callable[[Port], _Answer | None]:
-    """The same question; None where what it asks for cannot be read, or where it lies is not known."""
-
-    def answer(port: Port) -> _Answer | None:
-        try:
-            return question(port)
-        except (Unreadable, KeyError):
-            return None
-
-    return answer

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
 
-from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column
+from beamgdb.views.listing import Column, known
 from beamgdb.views.threads import ThreadRow
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 from jit.otp import vm_flags
-
-_Answer = TypeVar("_Answer")
 
 
 class SchedulerColumns:
@@ -29,21 +25,21 @@ class SchedulerColumns:
     @property
     def columns(self) -> Sequence[Column[Scheduler]]:
         queues = (
-            Column(priority, int, _known(_waiting(number)), priority.upper())
+            Column(priority, int, known(_waiting(number)), priority.upper())
             for number, priority in enumerate(vm_flags.PRIORITIES)
         )
         return (
             Column("scheduler", str, name, "SCHEDULER"),
             Column("thread", int, self._number, "THREAD"),
-            Column("state", str, _known(Scheduler.state), "STATE"),
-            Column("runs", str, _known(self._runs), "RUNS"),
-            Column("queue", int, _known(lambda one: one.run_queue["len"])),
+            Column("state", str, known(Scheduler.state), "STATE"),
+            Column("runs", str, known(self._runs), "RUNS"),
+            Column("queue", int, known(lambda one: one.run_queue["len"])),
             *queues,
-            Column("ports", int, _known(lambda one: one.run_queue["ports.info.len"]), "PORTS"),
-            Column("reductions", int, _known(lambda one: one.record["reductions"])),
-            Column("switches", int, _known(lambda one: one.run_queue["procs.context_switches"])),
-            Column("flags", str, _known(lambda one: ", ".join(one.flags()) or None)),
-            Column("work", str, _known(lambda one: ", ".join(one.other_work()) or None)),
+            Column("ports", int, known(lambda one: one.run_queue["ports.info.len"]), "PORTS"),
+            Column("reductions", int, known(lambda one: one.record["reductions"])),
+            Column("switches", int, known(lambda one: one.run_queue["procs.context_switches"])),
+            Column("flags", str, known(lambda one: ", ".join(one.flags()) or None)),
+            Column("work", str, known(lambda one: ", ".join(one.other_work()) or None)),
             Column("address", int, lambda one: one.record.address),
         )
 
@@ -65,13 +61,3 @@ def name(scheduler: Scheduler) -> str:
 
 def _waiting(priority: int) -> Callable[[Scheduler], int]:
     return lambda scheduler: scheduler.waiting(priority)
-
-
-def _known(question: Callable[[Scheduler], _Answer | None]) -> Callable[[Scheduler], _Answer | None]:
-    def answer(scheduler: Scheduler) -> _Answer | None:
-        try:
-            return question(scheduler)
-        except (Unreadable, KeyError):
-            return None
-
-    return answer

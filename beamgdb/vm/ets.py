@@ -14,6 +14,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
+from beamgdb.records.tree import in_order
 from beamgdb.vm.model import Vm
 from beamgdb.vm.schedulers import NORMAL
 from jit.otp.tags import ATOM, BOXED, IMMED1_MASK, IMMED2_MASK, PID
@@ -23,9 +24,6 @@ MAX_TABLES: Final = 1 << 20
 
 MAX_OBJECTS: Final = 1 << 30
 """Objects of one table that are followed."""
-
-MAX_HEIGHT: Final = 128
-"""Of a tree: an AVL tree of all memory is not as high."""
 
 MAX_SLOTS: Final = 1 << 31
 
@@ -187,18 +185,8 @@ class EtsTable:
         memory, layout = self.vm.memory, self.vm.layout
         left, right = layout.offset("TreeDbTerm", "left"), layout.offset("TreeDbTerm", "right")
         tuple_ = layout.offset("TreeDbTerm", "dbterm.tpl")
-        path: list[tuple[int, int]] = []
-        at, depth, seen = root, 0, 0
-        while at or path:
-            while at:
-                # Where the tree is damaged it may lead in a circle, to the left or to the right.
-                if depth > MAX_HEIGHT or seen >= MAX_OBJECTS:
-                    raise Unreadable(at, layout.size("TreeDbTerm"))
-                path.append((at, depth))
-                at, depth, seen = memory.word(at + left), depth + 1, seen + 1
-            at, depth = path.pop()
+        for at in in_order(memory, root, left, right, MAX_OBJECTS):
             yield at + tuple_ | BOXED
-            at, depth = memory.word(at + right), depth + 1
 
     def _of_forest(self) -> Iterator[int]:
         memory, layout = self.vm.memory, self.vm.layout

@@ -13,15 +13,13 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
+from beamgdb.records.tree import in_order
 from beamgdb.vm.model import Vm
 from beamgdb.vm.schedulers import NORMAL
 from jit.otp.tags import IMMED1_MASK, PID
 
 MAX_TIMERS: Final = 1 << 27
 """Timers of one scheduler that are followed."""
-
-MAX_HEIGHT: Final = 128
-"""Of a tree of these: twice as high as a red-black tree of all memory."""
 
 _SCHEDULER: Final = (1 << 11) - 1
 _BY_NAME: Final = 1 << 14
@@ -89,22 +87,16 @@ class Timers:
                 except Unreadable as error:
                     yield error
 
-    def _messages(self, root: int) -> Iterator[Timer]:
-        layout, memory = self._vm.layout, self._vm.memory
+    def _messages(self, root: int) -> Iterator[Timer | Unreadable]:
+        layout = self._vm.layout
         left, right = (layout.offset("ErtsBifTimer", f"btm.tree.{name}") for name in ("left", "right"))
-        path: list[int] = []
-        at, seen = root, 0
-        while at or path:
-            while at:
-                if len(path) > MAX_HEIGHT or seen >= MAX_TIMERS:
-                    raise Unreadable(at, layout.size("ErtsBifTimer"))
-                path.append(at)
-                at, seen = memory.word(at + left), seen + 1
-            at = path.pop()
+        for at in in_order(self._vm.memory, root, left, right, MAX_TIMERS):
             timer = self._vm.record("ErtsBifTimer", at)
-            if timer["btm.state"] == _ACTIVE:
-                yield self._message(timer)
-            at = memory.word(at + right)
+            try:
+                if timer["btm.state"] == _ACTIVE:
+                    yield self._message(timer)
+            except Unreadable as error:
+                yield error
 
     def _message(self, timer: Record) -> Timer:
         flags, receiver = timer["type.head.roflgs"], timer["type.head.receiver"]

@@ -8,7 +8,8 @@ import pytest
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
-from beamgdb.vm.ets import MAX_HEIGHT, EtsTable
+from beamgdb.records.tree import MAX_HEIGHT
+from beamgdb.vm.ets import EtsTable
 from jit.otp.tags import BOXED
 from tests.vm.image import LAYOUT, Image
 

@@ -43,11 +43,10 @@ destroy(File) ->
     spawn(fun() -> Held = make_fragile(), erlang:garbage_collect(), io:format("~p~n", [is_reference(Held)]) end),
     receive never -> ok end.
 
+%% More than there is in one piece.
 run_out(File) ->
     await(File),
-    more([], 1 bsl 20).
-
-more(List, N) -> more(lists:duplicate(N, List) ++ List, 2 * N).
+    binary:copy(<<"too much">>, 1 bsl 45).
 
 await(File) ->
     case file:read_file_info(File) of

@@ -27,9 +27,11 @@ def stripped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hung(stripped: Path) -> Iterator[tuple[Gdb, str]]:
+def hung(stripped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gdb, str]]:
     """GDB with a node in which native functions hang on schedulers of each kind, and the pid of a killed process."""
-    with erl.running_node(stripped, "troubles:start()", "+S", "2", "+SDcpu", "2") as node, Gdb() as gdb:
+    now = tmp_path_factory.mktemp("hung") / "now"
+    with erl.running_node(stripped, f'troubles:start("{now}")', "+S", "2", "+SDcpu", "2") as node, Gdb() as gdb:
+        now.touch()
         killed = node.said.split()[1]
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:

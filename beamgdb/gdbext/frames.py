@@ -3,14 +3,14 @@ VM's own code what it does and for whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import gdb
 from gdb.FrameDecorator import FrameDecorator
 
-from beamgdb.gdbext import errors, older_gdb, session, term_printing
+from beamgdb.gdbext import dirty_frames, errors, older_gdb, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
@@ -18,8 +18,12 @@ from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.unwinding import own_code
+from beamgdb.vm import backtrace, calls
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.processes import Process
+
+_Answer = TypeVar("_Answer")
 
 
 class _Name(str):
@@ -139,6 +143,29 @@ class _NamedFrameDecorator(_Decorator):
         return self._name or "??"
 
 
+class _DirtyFrameDecorator(_NamedFrameDecorator):
+    """The frame of C that has called a NIF or BIF for a process, on a dirty scheduler."""
+
+    def __init__(self, base: FrameDecorator, node: Node, process: Process) -> None:
+        call = _known(process.current_call)
+        note = f" [{term_printing.function(calls.mfa(node, *call))}]" if call is not None else ""
+        super().__init__(base, encodable(dirty_frames.MAIN + note, older_gdb.host_charset()))
+        self._process = process
+
+    def frame_args(self) -> Iterator[_FrameVariable]:
+        """Those of the NIF or BIF."""
+        self._with_arguments = True
+        words = _known(lambda: backtrace.saved_arguments(self._process)) or ()
+        return iter([_FrameVariable(f"x{number}", term_printing.value(word)) for number, word in enumerate(words)])
+
+
+def _known(question: Callable[[], _Answer | None]) -> _Answer | None:
+    try:
+        return question()
+    except (Unreadable, Unavailable, KeyError, gdb.error):
+        return None
+
+
 class ErlangFrameFilter:
     """The frame filter, for all programs: frames that are not of Erlang code look as ever."""
 
@@ -191,6 +218,10 @@ class ErlangFrameFilter:
         name = node.roots.function_name(frame.pc()) if node.roots is not None else None
         if name is None:
             name = frame.name() or ""
+        if name == dirty_frames.MAIN:
+            process = _known(lambda: dirty_frames.process_of_thread(node, int(frame.read_register("sp"))))
+            if process is not None:
+                return _DirtyFrameDecorator(decorator, node, process)
         return _Decorator(decorator) if name == frame.name() else _NamedFrameDecorator(decorator, name)
 
 

@@ -14,6 +14,7 @@ from itertools import chain, islice
 import gdb
 
 from beamgdb.gdbext import c_expressions, current_frame, standing
+from beamgdb.gdbext.dirty_frames import LARGEST_STACK
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
@@ -23,9 +24,6 @@ from beamgdb.vm.backtrace import Level, StackEnds
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL, Scheduler
-
-LARGEST_STACK = 64 << 20
-"""Bytes of a scheduler thread's stack, at most. Its `pthread_t` is the address of a structure above its stack."""
 
 RunningAt = tuple[gdb.InferiorThread, ErlangFrame, bool, "tuple[int | None, tuple[int, ...]] | None"]
 """A thread in Erlang code: the frame of its innermost Erlang function, whether that has called something else, and the

@@ -8,7 +8,7 @@ from typing import Any
 import gdb
 from gdb.unwinder import Unwinder as GdbUnwinder
 
-from beamgdb.gdbext import c_expressions, c_frames, session
+from beamgdb.gdbext import c_expressions, c_frames, dirty_frames, session
 from beamgdb.gdbext.extension import extension
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.machine_code.reading import ReadRegister
@@ -88,7 +88,10 @@ class ErlangUnwinder(GdbUnwinder):
             current.forget()
         try:
             unwinder = unwinder_of(current)
-            found = unwinder.unwind(register_reader(pending_frame), is_first) if unwinder else None
+            read = register_reader(pending_frame)
+            found = unwinder.unwind(read, is_first) if unwinder else None
+            if found is None and unwinder is not None and not is_first:
+                found = dirty_frames.unwind(current.node, unwinder, read)
         except (Unreadable, Unavailable, Unsupported, KeyError):
             return None
         if found is None:

@@ -356,6 +356,13 @@ class BeamAsmUnwinder:
             registers[machine.frame_pointer] = frame.caller_frame_pointer
         return self._unwound(frame, cfa, registers)
 
+    def saved_registers(self, process: Process, pc: int, top: int, sp: int) -> dict[str, int]:
+        """Those of a frame of which only the VM's own notes tell, as `Unwinder` says."""
+        machine = self._machine
+        registers = {machine.sp: sp, machine.pc: pc, machine.stack: top, machine.process: process.address}
+        mark = machine.without_x
+        return registers | ({mark.name: mark.value} if mark is not None else {})
+
     def _x_registers_of_caller(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> dict[str, int]:
         """x registers that live in CPU registers, in a function that has called the fragment of this frame."""
         held = self._machine.x_registers
@@ -376,9 +383,14 @@ class BeamAsmUnwinder:
     def _unwound(self, frame: ErlangFrame, cfa: int, registers: dict[str, int]) -> Unwound:
         if frame.process is None:
             # Without knowledge of the process, frames are told apart by where they are now, outside of all others.
-            return Unwound(1 << 8 * self._word - 2, frame.place.code.start, cfa, registers)
-        stack = self._x_registers(frame.process)
-        return Unwound(stack or cfa, frame.place.code.start, within_process(frame.process, cfa), registers)
+            return Unwound(self._outside, frame.place.code.start, cfa, registers)
+        stack = self._x_registers(frame.process) or (self._outside if _is_dirty(frame.process) else cfa)
+        return Unwound(stack, frame.place.code.start, within_process(frame.process, cfa), registers)
+
+    @property
+    def _outside(self) -> int:
+        """Where the stack of a frame can be said to be so that it is outside of all others."""
+        return 1 << 8 * self._word - 2
 
     def _x_registers(self, process: Process) -> int | None:
         """Address of the x registers of the scheduler that runs the process."""
@@ -474,3 +486,8 @@ class BeamAsmUnwinder:
         except Unreadable:
             return False
         return (outer == 0 or record < outer < record + THREAD_STACK) and return_address != 0
+
+
+def _is_dirty(process: Process) -> bool:
+    """Whether a dirty scheduler works for a process, which runs C code only."""
+    return process.has("DIRTY_RUNNING") or process.has("DIRTY_RUNNING_SYS")

@@ -86,6 +86,12 @@ class InterpreterUnwinder:
             return None
         return self._node.memory.word(frame.x_registers + number * self._machine.target.address_size)
 
+    def saved_registers(self, process: Process, pc: int, top: int, sp: int) -> dict[str, int]:
+        """Those of a frame of which only the VM's own notes tell, as `Unwinder` says."""
+        machine = self._machine
+        known = {machine.sp: sp, machine.pc: pc, machine.top: top, machine.process: process.address}
+        return known | {machine.main: 0, machine.x_registers: 0}
+
     def is_second(self, read: ReadRegister) -> bool:
         """Whether a frame is the second one of `process_main`."""
         return read(self._machine.top) == self._main.start

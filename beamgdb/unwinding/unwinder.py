@@ -42,6 +42,10 @@ class Unwinder(Protocol):
     def unwind(self, read: ReadRegister, innermost: bool) -> Unwound | None:
         """One step outwards from the frame with these registers, None where it is not of Erlang code."""
 
+    def saved_registers(self, process: Process, pc: int, top: int, sp: int) -> dict[str, int]:
+        """The registers of a frame of which only the VM's own notes tell: of Erlang code that goes on at `pc` with y0
+        at `top`, and has called another function. `sp` is the thread's stack pointer."""
+
     def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more.
 

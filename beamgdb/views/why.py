@@ -111,6 +111,12 @@ class Why:
     suspects: tuple[str, ...]
 
 
+OUT_OF_MEMORY: Final = frozenset(
+    ("erts_alc_fatal_error", "erts_alloc_enomem", "erts_alloc_n_enomem", "erts_realloc_enomem", "erts_realloc_n_enomem")
+)
+"""What the VM calls when it gets no memory (erl_alloc.c): it writes a crash dump and exits, without a signal."""
+
+
 def is_of_system(library: str) -> bool:
     """Whether a library is C's own or the system's, and not that of a NIF or driver."""
     name = PurePosixPath(library).name.partition(".so")[0]
@@ -199,9 +205,14 @@ def _ets_memory(node: Node) -> int:
 
 def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | None) -> Iterator[str]:
     stop = why.stop
-    if stop.signal in FATAL and why.foreign is not None:
+    if any((frame.function or "") in OUT_OF_MEMORY for frame in stop.frames):
+        asked = f" while it worked for {node.term(process.id)}" if process is not None else ""
+        yield f"memory ran out: the VM could not allocate what it needed{asked}, and ends the node"
+    elif stop.signal in FATAL and why.foreign is not None:
         called = shown.list.noted_call(process) if process is not None else None
         by = f", called as {called}," if called else ""
+        if process is None:
+            by = ", called for no Erlang process, as destructors of resources are,"
         yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came"
     elif stop.signal in FATAL and process is not None and process.status() == "garbage_collecting":
         yield (

@@ -1,7 +1,7 @@
 %% What people ask about in public: native functions that hang, a process that was killed while one runs, a purge that
 %% waits for old code, a destructor that crashes, memory that runs out.
 -module(troubles).
--export([start/0, destroy/1, run_out/1]).
+-export([start/1, destroy/1, run_out/1]).
 -export([calls/1, holds/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0]).
 -on_load(load/0).
 
@@ -10,7 +10,7 @@ load() ->
 
 %% One hangs on a scheduler; start the node with more than one. Others hang on dirty ones, one of which is killed
 %% meanwhile; and one is in old code of later.erl, which a process wants to purge.
-start() ->
+start(File) ->
     0 = start_thread(),
     register(t_dirty, spawn(?MODULE, calls, [dirty])),
     Killed = spawn(?MODULE, calls, [killed]),
@@ -19,8 +19,8 @@ start() ->
     receive {Holder, inside} -> ok end,
     receive after 200 -> ok end,
     exit(Killed, kill),
-    %% Not at once: no timer of that scheduler runs from then on, nor much else.
-    register(t_normal, spawn(fun() -> receive after 300 -> calls(normal) end end)),
+    %% Not before all is ready: no timer of that scheduler runs from then on, nor much else.
+    register(t_normal, spawn(fun() -> await(File), calls(normal) end)),
     io:format("pids ~p ~p~n", [Killed, Holder]).
 
 calls(normal) ->
@@ -43,11 +43,10 @@ destroy(File) ->
     spawn(fun() -> Held = make_fragile(), erlang:garbage_collect(), io:format("~p~n", [is_reference(Held)]) end),
     receive never -> ok end.
 
+%% More than there is in one piece.
 run_out(File) ->
     await(File),
-    more([], 1 bsl 20).
-
-more(List, N) -> more(lists:duplicate(N, List) ++ List, 2 * N).
+    binary:copy(<<"too much">>, 1 bsl 45).
 
 await(File) ->
     case file:read_file_info(File) of

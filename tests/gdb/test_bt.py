@@ -81,14 +81,20 @@ def test_a_term_in_c(stages_gdb: Gdb) -> None:
 
 
 def test_in_a_dirty_nif(stages_gdb: Gdb) -> None:
-    """No Erlang code is on that thread's stack: nothing is claimed to be."""
+    """The Erlang stack lies elsewhere than that thread's: its frames follow those of C code."""
     stages_gdb.cmd("tbreak -function dirty_stage_reached")
     stages_gdb.go("continue", timeout=SOON)
-    names = functions(frames(stages_gdb))
+    shown = frames(stages_gdb)
+    names = functions(shown)
     assert names[:2] == ["dirty_stage_reached", "dirty_c_function"]
-    assert "erts_dirty_process_main" in names
-    assert names[-1] == "clone3"
-    assert not any(name.startswith(("stages:", "erts_beamasm:")) for name in names)
+    at = names.index("erts_dirty_process_main")
+    assert (shown[at].note, shown[at].arguments) == ("stages:dirty_c_function/1", {"x0": "[dirty,argument]"})
+    assert names[at + 1 : at + 3] == ["stages:in_dirty_nif/2", "stages:all/3"]
+    assert names[-3:] == ["stages:round/2", "stages:loop/1", "erts_beamasm:normal_exit/0"]
+    assert PAYLOAD in shown[at + 1].arguments.values()
+    stages_gdb.cmd(f"frame {at + 1}")
+    assert PAYLOAD in stages_gdb.cmd("yreg")
+    assert "dirty_c_function(" in stages_gdb.cmd("frame")
 
 
 def test_in_the_garbage_collector(stages_gdb: Gdb) -> None:

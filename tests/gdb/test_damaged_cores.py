@@ -31,7 +31,7 @@ REGISTERED = "[(e.address, e.symfile, e.size) for e in entries(node.memory, node
 
 QUESTIONS = (
     "beam-why", "beam-info", "beam-bt", "beam-bt all", "beam-bt init", "beam-bt busy", "beam-bt terms_holder",
-    "beam-ps", "beam-waits",
+    "beam-ps", "beam-waits", "beam-tree", "beam-top", "info locals", "p y0",
     "beam-ps -json -sort queue", "beam-process", "beam-process init", "beam-stacks", "beam-ets",
     "beam-ports -json", "beam-persistent-terms -json", "beam-schedulers -json", "beam-nodes -json",
     "beam-timers -json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def test_a_core_of_another_program(
         said = one_line_error(gdb, command)
         assert f"the core file is not of {path}: build ids" in said
         assert "give the BEAM that wrote it" in said
+
+
+def test_a_core_without_its_libraries(terms_core: Path, start_gdb: Callable[..., Gdb], release: Release) -> None:
+    """As one of a container: C code ends at the libraries, and all of Erlang is there."""
+    gdb = start_gdb("-iex", "set sysroot /nowhere", str(release.beam), str(terms_core))
+    assert re.search(r"^\S+ +No +\S*/libc\.so\.6$|^ +No +\S*libc\.so\.6$", gdb.cmd("info sharedlibrary"), re.M)
+    assert "init:loop/1" in gdb.cmd("beam-bt init")
+    assert "terms:park/2" in gdb.cmd("beam-bt terms_holder")
+    assert "terms_holder" in gdb.cmd("beam-ps")
+    assert "kernel_sup" in gdb.cmd("beam-tree")
+    assert "Heaps of processes take" in gdb.cmd("beam-why")
 
 
 def test_a_core_of_another_machine(terms_core: Path, start_gdb: Callable[..., Gdb]) -> None:

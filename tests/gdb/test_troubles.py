@@ -27,9 +27,11 @@ def stripped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hung(stripped: Path) -> Iterator[tuple[Gdb, str]]:
+def hung(stripped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gdb, str]]:
     """GDB with a node in which native functions hang on schedulers of each kind, and the pid of a killed process."""
-    with erl.running_node(stripped, "troubles:start()", "+S", "2", "+SDcpu", "2") as node, Gdb() as gdb:
+    now = tmp_path_factory.mktemp("hung") / "now"
+    with erl.running_node(stripped, f'troubles:start("{now}")', "+S", "2", "+SDcpu", "2") as node, Gdb() as gdb:
+        now.touch()
         killed = node.said.split()[1]
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
@@ -66,6 +68,11 @@ def test_a_stripped_nif_on_a_dirty_scheduler(hung: tuple[Gdb, str]) -> None:
     shown = read_backtrace(gdb.cmd("beam-bt t_dirty"))
     assert shown.names()[:2] == ["troubles:dirty_hang/2", "troubles:calls/1"]
     assert shown.functions[0].registers == {"x0": "{argument,4}", "x1": '[<<"third">>]'}
+    frames = thread_of(gdb, "t_dirty")
+    at = next(number for number, frame in enumerate(frames) if frame.note == "troubles:dirty_hang/2")
+    assert frames[at].function == "erts_dirty_process_main"
+    assert frames[at].arguments == shown.functions[0].registers
+    assert [frame.function for frame in frames[at + 1 :]] == ["troubles:calls/1", "erts_beamasm:normal_exit/0"]
 
 
 def test_a_process_that_was_killed_while_its_native_code_runs(hung: tuple[Gdb, str]) -> None:
@@ -75,7 +82,7 @@ def test_a_process_that_was_killed_while_its_native_code_runs(hung: tuple[Gdb, s
     assert re.search(r": ended, but its native code still runs on thread \d+", shown.heading)
     # (Its arguments the VM has forgotten when it was killed.)
     assert shown.names()[:2] == ["troubles:dirty_io_hang/1", "troubles:calls/1"]
-    thread_of(gdb, killed)
+    assert "troubles:calls/1" in [frame.function for frame in thread_of(gdb, killed)]
     assert gdb.cmd("beam-bt") == text
     assert text in gdb.cmd("beam-bt all")
 
@@ -91,3 +98,43 @@ def test_a_thread_that_a_nif_has_made(hung: tuple[Gdb, str]) -> None:
     assert "(troubles_work)" in said
     assert "troubles_nif.so" in said
     assert "The thread works for no Erlang process." in said
+
+
+def stopped(gdb: Gdb, node: erl.Node, now: Path, *commands: str) -> str:
+    """What `beam-why` says where a node stops soon after the file `now` is there."""
+    gdb.attach(node.pid)
+    gdb.cmd("handle all nostop noprint pass")
+    for command in commands:
+        gdb.cmd(command)
+    now.touch()
+    gdb.go("continue", timeout=PATIENCE)
+    return gdb.cmd("beam-why")
+
+
+def test_a_destructor_of_a_resource_that_crashes(stripped: Path, tmp_path: Path) -> None:
+    """The VM calls it for no process: its library tells whose it is."""
+    start = f'spawn(fun() -> troubles:destroy("{tmp_path}/now") end)'
+    with erl.running_node(stripped, start) as node, Gdb() as gdb:
+        said = stopped(gdb, node, tmp_path / "now", "handle SIGSEGV stop print")
+        assert said.startswith("SIGSEGV in thread ")
+        assert re.search(r"^#0 .* from \S*/troubles_nif\.so$", said, re.M)
+        assert "The thread works for no Erlang process." in said
+        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+        assert re.fullmatch(
+            r"\S+/troubles_nif\.so: C code in it, called for no Erlang process, as destructors of resources are, "
+            "ran when SIGSEGV came",
+            suspect,
+        )
+
+
+def test_memory_that_runs_out(stripped: Path, tmp_path: Path) -> None:
+    """The node ends without a signal."""
+    start = f'spawn(fun() -> troubles:run_out("{tmp_path}/now") end)'
+    with erl.running_node(stripped, start) as node, Gdb() as gdb:
+        said = stopped(gdb, node, tmp_path / "now", "break -function erts_exit")
+        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+        assert re.fullmatch(
+            r"memory ran out: the VM could not allocate what it needed while it worked for <\S+>, and ends the node",
+            suspect,
+        )
+        assert "troubles:run_out/1" in said

@@ -155,7 +155,11 @@ def test_lists(patched: Patched) -> None:
     shown = patched.gdb.cmd("beam-process terms_holder")
     assert shown.startswith(f"Process {holder['pid']} terms_holder, spawned as ")
     assert json.loads(patched.gdb.cmd("beam-stacks -json"))[0]["count"] > 3
-    for command in ("beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why"):
+    commands = (
+        "beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why", "beam-heap", "beam-heap init",
+        "beam-verify", "beam-refs init",
+    )  # fmt: skip
+    for command in commands:
         try:
             said = patched.gdb.cmd(command)
         except GdbError as error:

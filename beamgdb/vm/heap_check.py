@@ -17,7 +17,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
-from beamgdb.vm import process_dictionary, signals
+from beamgdb.vm import fragments, process_dictionary, signals
 from beamgdb.vm.heap_walk import OF_ATOM, OF_BOXED, OF_CONS, OF_HEADER, OF_IMMEDIATE, OF_NOTHING, Found, Piece, Walker
 from beamgdb.vm.heaps import Area, Heaps, Owner
 from beamgdb.vm.model import Vm
@@ -135,6 +135,8 @@ class HeapCheck:
             if process.has("GC"):
                 self.passed_over += 1
                 return []
+            if process.has("FREE"):
+                return []  # its heap is gone
             return list(islice(self._whole(owner, process), MOST))
         except Unreadable as error:
             return [self._unreadable(owner, "heap", error)]
@@ -285,12 +287,9 @@ class HeapCheck:
         """Whether the list of what owns something outside leads through things of this process."""
         following = self._vm.layout.offset("erl_off_heap_header", "next")
         most = sum(end - start for start, end in own) // self._word
-        for name in ("off_heap.first", "wrt_bins"):
-            if not record.layout.has("Process", name):
-                continue
-            before = record.field_address(name)
+        for before in self._lists(record):
             try:
-                for at in chain(self._memory, record[name], following, max(1, most)):
+                for at in chain(self._memory, self._memory.word(before), following, max(1, most)):
                     place = bisect_right(own, (at, 1 << 64)) - 1
                     if place < 0 or at >= own[place][1]:
                         yield Wrong(owner, "list of what is outside", before, at, "leads out of its heap")
@@ -302,6 +301,17 @@ class HeapCheck:
                     before = at + following
             except Unreadable as error:
                 yield Wrong(owner, "list of what is outside", before, error.address, "leads to nowhere, or in a circle")
+
+    def _lists(self, record: Record) -> Iterator[int]:
+        """Where the lists of a process and of its fragments begin."""
+        for name in ("off_heap.first", "wrt_bins"):
+            if record.layout.has("Process", name):
+                yield record.field_address(name)
+        try:
+            for fragment in fragments.of_process(record, self._vm.tags.non_value):
+                yield fragment.address + record.layout.offset("ErlHeapFragment", "off_heap.first")
+        except Unreadable:
+            return  # which has been told of the fragments
 
     def _messages(self, owner: Owner, record: Record, own: list[Range]) -> Iterator[Wrong]:
         """Whether what waits are terms."""

@@ -30,6 +30,9 @@ _PATHS: Final = (
     "common.id", "heap", "htop", "old_heap", "old_htop", "abandoned_heap",
     "mbuf", "msg_frag", "sig_inq_buffers", *signals.QUEUES,
 )  # fmt: skip
+_KNOWN: Final = 6
+"""Of these, how many say where the heaps are; the others lead to fragments."""
+
 _NO_FRAGMENTS: Final = (0,) * 6
 
 
@@ -76,6 +79,8 @@ class Heaps:
     def __init__(self, vm: Vm) -> None:
         self._vm = vm
         self._memory, self._layout, self._word = vm.memory, vm.layout, vm.memory.word_size
+        for path in _PATHS[:_KNOWN]:
+            vm.layout.offset("Process", path)  # a KeyError, where that is not known: no heap is left out without a word
         self._columns = Columns(vm.memory, vm.layout, "Process", _PATHS)
         self._row: Row | None = None
         self.damaged: list[Unreadable] = []
@@ -102,7 +107,7 @@ class Heaps:
                     raise Unreadable(process.address, self._word)
             yield from self._blocks(process.record, row)
             # (What is not known there is not passed over.)
-            if row[7:] != _NO_FRAGMENTS:
+            if row[1 + _KNOWN :] != _NO_FRAGMENTS:
                 for fragment in fragments.of_process(process.record, self._vm.tags.non_value):
                     yield self.fragment(fragment)
         except Unreadable as error:

@@ -155,10 +155,12 @@ def test_lists(patched: Patched) -> None:
     shown = patched.gdb.cmd("beam-process terms_holder")
     assert shown.startswith(f"Process {holder['pid']} terms_holder, spawned as ")
     assert json.loads(patched.gdb.cmd("beam-stacks -json"))[0]["count"] > 3
-    for command in (
-        "beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why", "beam-ports", "beam-schedulers",
-        "beam-persistent-terms", "beam-nodes", "beam-timers",
-    ):  # fmt: skip
+    commands = (
+        "beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why", "beam-heap", "beam-heap init",
+        "beam-verify", "beam-refs init", "beam-ports", "beam-schedulers", "beam-persistent-terms", "beam-nodes", "beam-timers",
+        "beam-top", "beam-tree",
+    )  # fmt: skip
+    for command in commands:
         try:
             said = patched.gdb.cmd(command)
         except GdbError as error:

@@ -26,8 +26,9 @@ class BeamRefs(ListCommand[Reference]):
     then what leads to it is listed, and each part of it, with its size.
 
     Looked through are stacks, saved x registers, heaps, dictionaries, messages, links and monitors of all processes,
-    objects of ETS tables, but for compressed ones, and literals of modules. A heap also has what the next collection
-    would free. `beam-refs` with an address in the column AT tells who holds that in turn.
+    objects of ETS tables, but for compressed ones, and literals of modules; not persistent terms, timers, and registers
+    of threads that run. A heap also has what the next collection would free. `beam-refs` with an address of the column
+    AT tells who holds that in turn.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 

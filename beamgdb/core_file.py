@@ -1,7 +1,8 @@
-"""What a core file says of the program that wrote it, without a debugger: which files it had mapped, and where.
+"""What a core file says of the program that wrote it, without a debugger: which files it had mapped, and where, and of
+what it died.
 
 The notes are those of Linux (fs/binfmt_elf.c): NT_FILE lists the files, NT_AUXV has the address of the program's own
-headers. A core file of qemu-user has the second only. All may be damaged, or cut off.
+headers, NT_PRSTATUS is one for each thread. A core file of qemu-user has no NT_FILE. All may be damaged, or cut off.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PT_INTERP, PT_NOTE = 3, 4
 PN_XNUM: Final = 0xFFFF
 """The number of program headers if there are more: it is in the first section header then."""
 
-NT_AUXV, NT_FILE = 6, 0x46494C45
+NT_PRSTATUS, NT_AUXV, NT_FILE = 1, 6, 0x46494C45
 AT_PHDR: Final = 3
 
 MAX_HEADERS: Final = 1 << 20
@@ -41,12 +42,22 @@ class Mapping:
 
 
 @dataclass(frozen=True)
+class Death:
+    """The signal that a program died of, and the id (LWP) of the thread that it came in."""
+
+    thread: int
+    signal: int
+
+
+@dataclass(frozen=True)
 class CoreFile:
-    """`program` is the path of the program, None where that is not told; `mapped` all that was mapped of files."""
+    """`program` is the path of the program, None where that is not told; `mapped` all that was mapped of files; `death`
+    None where no signal is told."""
 
     path: Path
     program: str | None
     mapped: tuple[Mapping, ...]
+    death: Death | None
 
     def files(self) -> list[str]:
         """The paths of all mapped files, each once."""
@@ -86,13 +97,16 @@ def read(path: Path) -> CoreFile:
             raise NoCore(f"{path}: no whole core file") from None
     mapped: tuple[Mapping, ...] = ()
     headers = 0
+    told: list[Death] = []
     for kind, words, code, content in notes:
-        if kind == NT_FILE:
+        if kind == NT_PRSTATUS:
+            told += _status(content, words, code)
+        elif kind == NT_FILE:
             mapped += tuple(_files(content, words, code))
         elif kind == NT_AUXV:
             headers = headers or _auxiliary(content, code).get(AT_PHDR, 0)
     program = next((one.path for one in mapped if one.start <= headers < one.end), None)
-    return CoreFile(path, program, mapped)
+    return CoreFile(path, program, mapped, next((one for one in told if one.signal), None))
 
 
 Note = tuple[int, int, str, bytes]
@@ -152,6 +166,16 @@ def _files(content: bytes, word: int, code: str) -> Iterator[Mapping]:
     names = content[places:].split(b"\0")
     for number, name in enumerate(names[:count]):
         yield Mapping(numbers[3 * number], numbers[3 * number + 1], name.decode(errors="surrogateescape"))
+
+
+def _status(content: bytes, word: int, code: str) -> Iterator[Death]:
+    """Of NT_PRSTATUS: `pr_cursig` behind three words of 32 bits, `pr_pid` behind two masks of signals (struct
+    elf_prstatus, linux/elfcore.h). Linux has the thread that died first, and its signal with all; qemu before 8 too;
+    later ones have threads as they were started, and the signal with the one that died."""
+    if len(content) >= 20 + 2 * word:
+        (signal,), (thread,) = (struct.unpack_from(code[0] + form, content, at)
+                                for form, at in (("H", 12), ("i", 16 + 2 * word)))  # fmt: skip
+        yield Death(thread, signal)
 
 
 def _auxiliary(content: bytes, code: str) -> dict[int, int]:

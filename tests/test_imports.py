@@ -49,8 +49,8 @@ DEBUGGER = {
     "unwinding": "beamasm code interpreter machine_code memory native node vm",
     "disassembly": "code interpreter machine_code memory node vm",
     "views": "code dependencies disassembly interpreter machine_code memory native node roots terms unwinding vm",
-    "gdbext": "beamasm code crashdump evidence interpreter machine_code memory native node records roots terms"
-    " unwinding views vm",
+    "gdbext": "beamasm code core_file crashdump evidence interpreter machine_code memory native node records roots"
+    " terms unwinding views vm",
     "api": "gdbext memory node terms views vm",
     "loader": "dependencies gdbext",
     "core_file": "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,6 +31,38 @@ def test_the_core_file_names_its_program(terms_core: Path, release: Release) -> 
     found = core_file.read(terms_core)
     assert found.program == str(release.beam)
     assert any(path.rpartition("/")[2].startswith("libc.so") for path in found.files())
+
+
+@pytest.mark.parametrize("word", [4, 8])
+@pytest.mark.parametrize(
+    ("signals", "died"),
+    [((11, 11, 11), 100), ((6, 0, 0), 100), ((0, 0, 6), 102), ((0, 0, 0), None), ((), None)],
+    ids=["Linux", "qemu-7", "qemu-10", "no-signal", "no-threads"],
+)
+def test_the_thread_that_died(word: int, signals: tuple[int, ...], died: int | None, tmp_path: Path) -> None:
+    """Linux has it first, and says its signal of all; qemu 10 has it anywhere, and says it of that one alone."""
+    path = tmp_path / "core"
+    path.write_bytes(core_of(word, signals))
+    death = core_file.read(path).death
+    assert (death.thread if death else None) == died
+    assert death is None or death.signal in signals
+
+
+def core_of(word: int, signals: tuple[int, ...]) -> bytes:
+    """A core file with nothing but the status of threads 100, 101 and so on."""
+    code, is_long = ("Q", True) if word == 8 else ("I", False)
+    note = b"".join(
+        struct.pack("<III8s", 5, 16 + 2 * word + 4, core_file.NT_PRSTATUS, b"CORE")
+        + struct.pack(f"<3IHxx2{code}i", signal, 0, 0, signal, 0, 0, 100 + number)
+        for number, signal in enumerate(signals)
+    )
+    head, entry = (64, 56) if is_long else (52, 32)
+    ident = core_file.ELF_MAGIC + bytes((2 if is_long else 1, 1, 1)) + bytes(9)
+    words = struct.pack(f"<HHI3{code}I6H", core_file.ET_CORE, 0, 1, 0, head, 0, 0, head, entry, 1, 0, 0, 0)
+    at, size = head + entry, len(note)
+    segment = (struct.pack("<II6Q", 4, 4, at, 0, 0, size, size, 4) if is_long
+               else struct.pack("<8I", 4, at, 0, 0, size, size, 4, 4))  # fmt: skip
+    return ident + words + segment + note
 
 
 def test_text(terms_core: Path, tmp_path: Path) -> None:

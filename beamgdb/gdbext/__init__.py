@@ -8,7 +8,7 @@ def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again.
 
     Ctrl-C ends it only before anything has been installed; later it raises `KeyboardInterrupt` at the end."""
-    from beamgdb.gdbext import ctrl_c, events, frames, functions, points, printers, unwinder
+    from beamgdb.gdbext import ctrl_c, events, frames, functions, points, printers, stop_reason, unwinder
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
@@ -64,4 +64,5 @@ def install() -> None:
         events.install()
         announce.install()
         lines.install()
+        stop_reason.install()
         extension().part(DebugAdapter).connect()

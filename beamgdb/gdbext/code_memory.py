@@ -16,7 +16,7 @@ from beamgdb.gdbext.extension import extension
 
 def protect() -> None:
     """Declare the mappings of code to GDB. For a live process, here or with a gdbserver, which writes as GDB does; an
-    emulator's stub has its own ways, and tells of no mappings."""
+    emulator's stub has its own ways, for which all breakpoints are the same. Qemu's tells of no mappings before 8."""
     current = session.known()
     if current is None or current.node.is_interpreter or not len(current.node.code) or current.per_code.is_protected:
         return

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import struct
+from pathlib import Path
+from typing import Final
 
 import gdb
 
-from beamgdb.gdbext import current_frame
+from beamgdb import core_file
+from beamgdb.gdbext import current_frame, older_gdb
 from beamgdb.gdbext.c_names import c_name
-from beamgdb.gdbext.connection import is_core
+from beamgdb.gdbext.connection import is_core, is_remote
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
 from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
-from beamgdb.views.why import AT_ADDRESS, CFrameRow, Stop
+from beamgdb.views.why import AT_ADDRESS, FATAL, STOPPING, CFrameRow, Stop
+
+_CORE: Final = re.compile(r"^Local core dump file:\s+`(.*)', file type ", re.M)
+
+
+class _Stopped:
+    """The thread that the target has stopped for, as GDB identifies it, None before the first stop that was seen; and
+    the name of the signal, empty if it was none."""
+
+    def __init__(self) -> None:
+        self.ptid: tuple[int, int, int] | None = None
+        self.signal = ""
 
 
 def stop() -> Stop:
@@ -26,15 +43,63 @@ def stop() -> Stop:
 def _signal(thread: gdb.InferiorThread | None) -> tuple[str | None, int | None]:
     """The name of the signal that came in a thread and the address that it was for, as far as they are known."""
     number = _evaluated("$_siginfo.si_signo")
-    if not number and is_core() and (thread is None or thread.num == 1):
-        # What the program died of: that came in the thread that GDB makes the first one of a core file.
-        number = _evaluated("$_exitsignal")
-    try:
-        name = signal.Signals(number).name if number else None
-    except ValueError:
-        name = f"signal {number}"
+    if not number and is_core():
+        number = _killer(thread)
+    name = _name(number) if number else None
+    if name is not None and thread is not None and _is_of_another(thread, name):
+        name = None
     address = _evaluated("(unsigned long) $_siginfo._sifields._sigfault.si_addr") if name in AT_ADDRESS else None
     return name, address
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _killer(thread: gdb.InferiorThread | None) -> int | None:
+    """The signal that the program died of which wrote the core file, if that came in this thread."""
+    death = _death()
+    if death is not None:
+        return death.signal if thread is None or thread.ptid[1] == death.thread else None
+    # GDB makes the thread that the file has first number 1.
+    return _evaluated("$_exitsignal") if thread is None or thread.num == 1 else None
+
+
+def _death() -> core_file.Death | None:
+    """What the core file itself says: GDB takes the thread that it has first for the one that died."""
+    named = _CORE.search(older_gdb.said("info files"))
+    try:
+        return core_file.read(Path(named[1])).death if named is not None else None
+    except (OSError, ValueError, struct.error, core_file.NoCore):
+        return None
+
+
+def _is_of_another(thread: gdb.InferiorThread, name: str) -> bool:
+    """Whether the signal that is told of a thread is not why the program stands: it was stopped because another one has
+    crashed, or that other one's signal is told, as by qemu's stub since 8, which tells the same of all."""
+    if is_core():
+        death = _death()
+        is_crash = death is not None and death.thread != thread.ptid[1] and _name(death.signal) in FATAL
+        return is_crash and name in STOPPING
+    stopped = extension().part(_Stopped)
+    if stopped.ptid in (None, thread.ptid):
+        return False
+    return stopped.signal in FATAL if name in STOPPING else is_remote()
+
+
+def _on_stop(event: object) -> None:
+    thread, stopped = gdb.selected_thread(), extension().part(_Stopped)
+    if thread is not None:
+        stopped.ptid = thread.ptid
+        stopped.signal = event.stop_signal if isinstance(event, gdb.SignalEvent) else ""
+
+
+def install() -> None:
+    """Follow GDB's stops."""
+    gdb.events.stop.connect(_on_stop)
 
 
 def _evaluated(expression: str) -> int | None:

@@ -2,7 +2,8 @@
 
 Source: `Macro.inspect_atom/3` and `classify_atom/1` (macro.ex), `Code.Identifier.escape/4` (identifier.ex), and
 `String.printable?/1` of Elixir 1.14 to 1.18. As in `quoting`, characters that command a terminal or deceive who reads
-are always escaped, also where Elixir would not.
+are always escaped, also where Elixir would not. Names in several scripts are between quotes where one of these versions
+wants them, which all of them can read.
 """
 
 from __future__ import annotations
@@ -51,10 +52,9 @@ _NO_CHARACTERS: Final = 0xFFFE
 _PRINTABLE: Final = re.compile("[\n\r\t\v\b\f\x1b\x7f\a -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _ASCII_PRINTABLE: Final = re.compile("[\n\r\t\v\b\f\x1b\a -~]*")
 
-#: Scripts that may stand together in an identifier (UTS #39, "Highly Restrictive"), and what belongs to none.
-_TOGETHER: Final = tuple(
-    {"LATIN", "CJK", *local} for local in (("HIRAGANA", "KATAKANA"), ("BOPOMOFO",), ("HANGUL",))
-)
+#: Scripts that may stand together in an identifier, and what belongs to none. In 1.14 Latin may stand with these too
+#: (UTS #39, "Highly Restrictive"), and later what "_" divides may be of any scripts.
+_TOGETHER: Final = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "BOPOMOFO"}, {"CJK", "HANGUL"})
 _ANY_SCRIPT: Final = frozenset(("", "COMBINING", "MODIFIER", "MIDDLE", "IDEOGRAPHIC"))
 
 _ERLANG_ATOM: Final = r"'(?:[^'\\]|\\.)*'|[^\s:'/]+"

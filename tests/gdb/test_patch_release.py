@@ -157,8 +157,8 @@ def test_lists(patched: Patched) -> None:
     assert json.loads(patched.gdb.cmd("beam-stacks -json"))[0]["count"] > 3
     commands = (
         "beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why", "beam-heap", "beam-heap init",
-        "beam-verify", "beam-refs init", "beam-ports", "beam-schedulers", "beam-persistent-terms", "beam-nodes", "beam-timers",
-        "beam-top", "beam-tree",
+        "beam-verify", "beam-refs init", "beam-ports", "beam-schedulers", "beam-persistent-terms", "beam-nodes",
+        "beam-timers", "beam-top", "beam-tree",
     )  # fmt: skip
     for command in commands:
         try:

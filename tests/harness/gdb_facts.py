@@ -7,7 +7,8 @@ from typing import Final, Literal
 from tests.harness.gdb import installed_version
 
 Fact = Literal[
-    "closes quotes", "finds the program of a core", "names no condition that waits", "steps on to a statement"
+    "closes quotes", "finds the program of a core", "interrupts the target", "names no condition that waits",
+    "steps on to a statement",
 ]  # fmt: skip
 
 #: The first version of which it is true.
@@ -16,6 +17,8 @@ SINCE: Final[dict[Fact, int]] = {
     "closes quotes": 16,
     # A core that is opened alone has the program that wrote it, where the core names it and it is still there.
     "finds the program of a core": 16,
+    # Ctrl-C that comes while Python code runs in `Breakpoint.stop` stops the target by SIGINT.
+    "interrupts the target": 16,
     # "Breakpoint 1 (NAME) pending." was "Breakpoint 1 (NAME if CONDITION) pending."
     "names no condition that waits": 16,
     # `next` ends at the first statement of another line, also where a jump leads to code before it that is of that line

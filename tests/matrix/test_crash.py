@@ -47,8 +47,9 @@ def test_the_instruction(dead: Gdb) -> None:
 
 
 def test_why(dead: Gdb) -> None:
+    """A core of a node under qemu is written when the harness ends it by SIGABRT, in the thread that is selected."""
     shown = dead.cmd("beam-why").splitlines()
-    assert shown[0].startswith("SIGSEGV in thread ") or shown[0].startswith("No signal is known")
+    assert re.match("SIG(SEGV|ABRT) in thread |No signal is known", shown[0])
     assert re.fullmatch(r"#0  0x[0-9a-f]+ in read_null from \S+/crash_nif\.so", shown[1])
     assert any(re.match(r"Process <\S+>, spawned as .*: running on thread \d+", line) for line in shown)
     assert any("crash:inner/2" in line for line in shown)
@@ -58,14 +59,15 @@ def test_why(dead: Gdb) -> None:
     assert told["foreign"]["function"] == "read_null"
     assert told["largest"][0]["amount"] == max(row["memory"] for row in json.loads(dead.cmd("beam-ps -json")))
     if told["stop"]["signal"]:
-        assert (told["stop"]["signal"], told["stop"]["address"]) == ("SIGSEGV", 0)
+        assert (told["stop"]["signal"], told["stop"]["address"]) in (("SIGSEGV", 0), ("SIGABRT", None))
         called = r"(, called as crash:read_null/1,)?"
         assert re.match(rf"\S+/crash_nif\.so: C code in it{called} ran when ", told["suspects"][0])
 
 
 def test_why_from_a_thread_that_did_not_die(dead: Gdb) -> None:
     """The signal is not told as if it had come there. Of cores that the kernel writes GDB sets `$_exitsignal`, for all
-    threads; only the first has a `$_siginfo`."""
+    threads; only the first has a `$_siginfo`. In those of qemu 10 any may have died, and its stub tells one signal of
+    all threads."""
     threads = dead.cmd("info threads")
     (first,), other = re.findall(r"^\* +(\d+)", threads, re.M), re.findall(r"^  +(\d+)", threads, re.M)
     dead.cmd("set $_exitsignal = 11")
@@ -74,4 +76,4 @@ def test_why_from_a_thread_that_did_not_die(dead: Gdb) -> None:
     dead.cmd("set $_exitsignal = $_")
     dead.cmd(f"thread {first}")
     assert f"in thread {other[0]}" in heading
-    assert "SIGSEGV" not in heading
+    assert heading.startswith("No signal is known")

@@ -1,6 +1,7 @@
 """The text of values in Elixir's syntax must be, letter for letter, what a real `inspect/2` writes."""
 
 import base64
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -42,9 +43,13 @@ MORE_ATOMS = (
     "nil true false Elixir Elixir.A Elixir.ShopWeb.Cart_1 Elixir.Elixir Elixir.Elixir.A Elixir. Elixir.a Elixir.A. "
     "Elixir.A.b Elixira foo? foo! foo?! a@b @a a@ É é? ab@é + - ! ^ & && &&& | || ||| == === =~ <- -> => \\\\ :: . .. "
     "... ..// // / ^^^ ~~~ <~> <|> <<>> {} %{} % %a in not and fn do end when #{ a#{b} "
-    "ª ﬀ µ μ Ⅷ 𝐱 ſ ŀ я aя я1 aα αя αя? a_я a٣ ا٣ ٣ 日本 日本語a aあ a日あア aア한 日한 a한 日ㄅ "
+    "ª ﬀ µ μ Ⅷ 𝐱 ſ ŀ я aя я1 aα αя αя? a٣ ا٣ ٣ 日本 日あア aア한 日한 日ㄅ a_яb a@я aя_b "
     "ー アー 々 日々 l·l a\u0301 א क्ष"
 ).split() + ["not in", "\a", "\v\f\b", "a'b", 'a"b', "\ufeff", "\ufffe"]
+
+#: Names in several scripts that only older versions of Elixir write without quotes, and those that only newer ones do.
+UNQUOTED_UNTIL_1_14 = ("日本語a", "aあ", "a日あア", "a한")
+UNQUOTED_SINCE_1_15 = ("a_я", "я_a", "a_я_b", "a__я", "_a_я", "a1_я1", "日_я")
 
 #: Reads lines of base64 of the external format, writes lines of base64 of the text. Elixir 1.14 has another syntax for
 #: charlists, so theirs is that of a string here.
@@ -75,7 +80,7 @@ def test_text_is_what_elixir_writes(tmp_path: Path) -> None:
     heap = Heap(25)
     generator = Ours("elixir", heap)
     make = heap.atoms.make
-    values: list[Value] = [make(name) for name in (*ATOMS, *MORE_ATOMS)]
+    values: list[Value] = [make(name) for name in (*ATOMS, *MORE_ATOMS, *UNQUOTED_UNTIL_1_14, *UNQUOTED_SINCE_1_15)]
     values += [List((Tuple((atom, 1)),)) for atom in values]
     values += [Map(((atom, 1),), 1) for atom in values if isinstance(atom, Atom)]
     values += [ExternalFun(atom, atom, 2) for atom in values if isinstance(atom, Atom) and atom.name != "undefined"]
@@ -95,11 +100,21 @@ def test_text_is_what_elixir_writes(tmp_path: Path) -> None:
     # Elixir 1.14 leaves a blank that is none.
     written = [base64.b64decode(text).decode().replace("\xa0", "\\u00A0") for text in done.stdout.split()]
     assert len(written) == len(values)
+    unquoted = UNQUOTED_SINCE_1_15 if elixir_version(tmp_path) >= (1, 15) else UNQUOTED_UNTIL_1_14
+    assert all(f":{name}" in written for name in unquoted)
+    names = re.compile(rf"(?<![\w\"])({'|'.join(unquoted)})(?![\w\"])")
     assert [
         (ours, theirs)
         for ours, theirs in zip(map(elixir_text, values), written, strict=True)
-        if ours != theirs
+        if ours != names.sub(r'"\1"', theirs)
     ] == []
+
+
+def elixir_version(folder: Path) -> tuple[int, ...]:
+    """Of the installed one: its first two numbers."""
+    command = ["elixir", "-e", "IO.write(System.version())"]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True, cwd=folder)
+    return tuple(map(int, said.stdout.split(".")[:2]))
 
 
 A, B = Atom(1, "a"), Atom(2, "b")

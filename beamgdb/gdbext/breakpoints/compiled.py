@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import gdb
 
 from beamgdb.code.loaded import LoadedCode, Place
-from beamgdb.gdbext import code_memory, older_gdb
+from beamgdb.gdbext import code_memory, older_gdb, session
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.temporary_settings import temporarily
 from beamgdb.views.location import BreakpointLocation, FunctionLocation
@@ -78,9 +78,18 @@ def hardware_used() -> int:
     )
 
 
+def room() -> int:
+    """How many more breakpoints there can be where GDB must use hardware; below 0 if there are too many. How many
+    another processor than x86-64 has only GDB is told, and qemu's stub, which knows mappings since 8, takes any
+    number: there GDB itself says when there are too many, and a step takes as many as it would elsewhere."""
+    current = session.known()
+    is_known = current is not None and current.node.identity.arch == "x86_64"
+    return HARDWARE - hardware_used() if is_known else HARDWARE
+
+
 def check_hardware(number: int) -> None:
     """Delete a new breakpoint and raise `TooMany` if GDB could not go on with it."""
-    if hardware_used() <= HARDWARE:
+    if room() >= 0:
         return
     for point in gdb.breakpoints():
         if point.number == number:

@@ -170,7 +170,7 @@ class _CompiledWalk:
     def _forwards(self, pc: int) -> Leg:
         """Some instructions: over those that lead nowhere else, over C functions, and to what is jumped to or
         called."""
-        places, thread = self._next(pc, compiled.HARDWARE - compiled.hardware_used()), gdb.selected_thread()
+        places, thread = self._next(pc, compiled.room()), gdb.selected_thread()
         return [_ThreadPoint(place, thread) for place in places] if places and thread is not None else None
 
     def _next(self, pc: int, room: int) -> set[int]:
@@ -291,7 +291,7 @@ class _CompiledWalk:
         found = {at: code.find(at) for at in places}
         wanted = {at: places[at] for at, place in found.items() if place is not None and not place.is_internal}
         # Before they are made: while a thread runs GDB puts a breakpoint into the processor at once.
-        if compiled.hardware_used() + sum(map(code_memory.needs_hardware, wanted)) > compiled.HARDWARE:
+        if sum(map(code_memory.needs_hardware, wanted)) > compiled.room():
             raise compiled.TooMany(compiled.NO_MORE)
         return [_ProcessPoint(at, self.start, one) for at, one in wanted.items()]
 
@@ -311,7 +311,7 @@ def _read(register: str) -> int | None:
 
 def line(start: Position, into: bool) -> None:
     """Run to another line, or with `into` to the next call. Raises `Ended`, `Interrupted`, `TooMany`."""
-    if compiled.hardware_used() >= compiled.HARDWARE:
+    if compiled.room() <= 0:
         raise compiled.TooMany(compiled.NO_MORE)
     with exit_watched(start) as at_exit, events.later():
         _Journey(_CompiledWalk(start).line(into), start, at_exit).run()

@@ -309,7 +309,7 @@ class HeapCheck:
                 yield record.field_address(name)
         try:
             for fragment in fragments.of_process(record, self._vm.tags.non_value):
-                yield fragment.address + record.layout.offset("ErlHeapFragment", "off_heap.first")
+                yield fragment.record.address + record.layout.offset("ErlHeapFragment", "off_heap.first")
         except Unreadable:
             return  # which has been told of the fragments
 

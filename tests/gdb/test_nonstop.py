@@ -12,6 +12,7 @@ from tests.gdb.stages import read_backtrace
 from tests.gdb.test_robustness import QUESTIONS
 from tests.harness.erl import Node
 from tests.harness.gdb import Gdb, one_line_error
+from tests.harness.gdb_facts import is_true
 
 SCHEDULERS = tuple(rf"(?:{number}_scheduler|erts_sched_{number})" for number in (1, 2))
 """Names of threads as patterns: OTP 27 has others."""
@@ -20,7 +21,7 @@ SOON = 30.0
 
 
 def thread_of(gdb: Gdb, name: str) -> str:
-    match = re.search(rf'^[* ] +(\d+) +Thread .*"{name}', gdb.cmd("info threads"), re.M)
+    match = re.search(rf'^[* ] +(\d+) +(?:Thread|LWP) .*"{name}', gdb.cmd("info threads"), re.M)
     assert match
     return match[1]
 
@@ -28,7 +29,7 @@ def thread_of(gdb: Gdb, name: str) -> str:
 def wait_until(gdb: Gdb, is_so: Callable[[list[bool]], bool]) -> None:
     """Wait for threads to run or stand as `is_so` says, given whether each runs."""
     deadline = time.monotonic() + SOON
-    while not is_so(["(running)" in line for line in gdb.cmd("info threads").splitlines() if "Thread" in line]):
+    while not is_so(["(running)" in line for line in gdb.cmd("info threads").splitlines() if "LWP" in line]):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -52,7 +53,8 @@ def nonstop(busy_node: Node) -> Iterator[Gdb]:
     with Gdb() as gdb:
         gdb.cmd("set non-stop on")
         gdb.cmd(f"attach {busy_node.pid}")
-        wait_until(gdb, lambda runs: not any(runs))
+        whole = is_true("stops all threads when it attaches")
+        wait_until(gdb, lambda runs: not any(runs) if whole else not runs[0])
         gdb.cmd("continue -a &")
         wait_until(gdb, all)
         gdb.cmd("thread 1")

@@ -8,7 +8,7 @@ from tests.harness.gdb import installed_version
 
 Fact = Literal[
     "closes quotes", "finds the program of a core", "interrupts the target", "names no condition that waits",
-    "steps on to a statement",
+    "reads DWARF 5", "steps on to a statement", "stops all threads when it attaches",
 ]  # fmt: skip
 
 #: The first version of which it is true.
@@ -21,6 +21,10 @@ SINCE: Final[dict[Fact, int]] = {
     "interrupts the target": 16,
     # "Breakpoint 1 (NAME) pending." was "Breakpoint 1 (NAME if CONDITION) pending."
     "names no condition that waits": 16,
+    # The pyelftools of its Debian does; that of GDB 10's, 0.27, reads DWARF 4.
+    "reads DWARF 5": 13,
+    # In non-stop mode too.
+    "stops all threads when it attaches": 13,
     # `next` ends at the first statement of another line, also where a jump leads to code before it that is of that line
     # but begins none; GDB 10 goes on there to the line after.
     "steps on to a statement": 13,

@@ -133,6 +133,18 @@ def stopped_in_c(
         yield one
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that takes its time names the `scenes` that it is for."""
+    kept: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        marker, params = item.get_closest_marker("scenes"), getattr(item, "callspec", None)
+        is_for = marker is None or (params is not None and params.params["scene_session"] in marker.args)
+        (kept if is_for else others).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=others)
+
+
 @dataclass(frozen=True)
 class Left:
     """The core of a node that was looked at while it lived, and what the node had printed."""

@@ -264,7 +264,8 @@ def test_too_many(walking: Walking, gdb: Gdb) -> None:
         before = gdb.cmd("print $pc")
         for command in ("beam-finish", "beam-next", "beam-step"):
             said = gdb.cmd_running(command, timeout=PATIENCE, check=False)
-            assert said.splitlines()[-1:] == [TAKEN]
+            # GDB 18 has a sign before what is an error.
+            assert said.splitlines()[-1].endswith(TAKEN)
             assert not re.search(r"^0x", said, re.M)
         assert gdb.cmd("print $pc").split()[2:] == before.split()[2:]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gdb
 
-from beamgdb.gdbext import current_frame, errors, older_gdb, term_printing
+from beamgdb.gdbext import current_frame, errors, front_end, older_gdb, term_printing
 from beamgdb.gdbext.breakpoints import interpreted
 from beamgdb.gdbext.extension import extension
 from beamgdb.views import stack
@@ -31,7 +31,11 @@ def show(with_frame: bool) -> None:
         return
     if with_frame and older_gdb.level(found.gdb_frame):
         found.gdb_frame.select()
-        gdb.execute("frame")
+        if front_end.speaks_mi():
+            # What GDB 18 itself tells a front end here has no ends of lines.
+            gdb.write(older_gdb.said("frame"))
+        else:
+            gdb.execute("frame")
     terms = term_printing.terms(found.node)
     for number, word in enumerate(found.arguments()):
         if word is not None:

@@ -107,11 +107,16 @@ def _as_text(answers: Iterator[tuple[Section, Told]]) -> int:
     return status
 
 
+def _without_warnings(text: str) -> str:
+    """What a command has printed, but for what GDB has said meanwhile, of registers that a core file lacks."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("warning: "))
+
+
 def _as_json(answers: Iterator[tuple[Section, Told]]) -> int:
     report: dict[str, object] = {}
     errors: dict[str, str] = {}
     for section, told in answers:
-        report[section.key] = json.loads(told.text) if told.text is not None else None
+        report[section.key] = json.loads(_without_warnings(told.text)) if told.text is not None else None
         if told.error is not None:
             errors[section.key] = told.error
     if "why" in errors:

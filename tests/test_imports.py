@@ -34,6 +34,7 @@ DEBUGGER = {
     "gdb_options": "",
     "sandbox": "",
     "memory": "",
+    "core_file": "",
     "machine_code": "",
     "native": "",
     "terms": "memory",
@@ -53,7 +54,6 @@ DEBUGGER = {
     " terms unwinding views vm",
     "api": "gdbext memory node terms views vm",
     "loader": "dependencies gdbext",
-    "core_file": "",
     "asked_gdb": "core_file",
     "pack": "asked_gdb core_file",
     "report": "asked_gdb pack",
@@ -295,7 +295,7 @@ def test_what_changes_in_gdb_has_one_owner() -> None:
 
 
 def test_what_functions_of_gdbext_keep() -> None:
-    """The one object, and a type of GDB that an architecture has for ever."""
+    """The one object, a type of GDB that an architecture has for ever, and what a process of GDB is."""
     found = {
         f"{path.stem}.{node.name}"
         for path in (ROOT / "beamgdb" / "gdbext").rglob("*.py")
@@ -303,7 +303,7 @@ def test_what_functions_of_gdbext_keep() -> None:
         if isinstance(node, ast.FunctionDef)
         if any(re.match(r"(functools\.)?(lru_)?cache\b", ast.unparse(one)) for one in node.decorator_list)
     }
-    assert found == {"extension.extension", "c_expressions._word"}
+    assert found == {"extension.extension", "c_expressions._word", "front_end.speaks_mi"}
 
 
 @pytest.mark.parametrize(

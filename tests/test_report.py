@@ -16,6 +16,7 @@ from beamgdb import core_file
 from beamgdb.report import SECTIONS
 from tests.harness.erl import Release
 from tests.harness.gdb import GDB, REPOSITORY, Gdb
+from tests.harness.gdb_facts import is_true
 from tests.harness.patience import PATIENCE
 
 
@@ -109,6 +110,10 @@ def test_a_core_that_is_cut_off(terms_core: Path, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_errors(terms_core: Path, arguments: list[str], said: str) -> None:
     done = report(*(str(terms_core) if word == "CORE" else word for word in arguments))
+    if "no program" in said and is_true("finds the program of a core"):
+        # GDB takes the one that the core file names instead of what is none.
+        assert (done.returncode, done.stderr) == (0, "")
+        return
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1

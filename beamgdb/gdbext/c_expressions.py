@@ -8,7 +8,7 @@ from functools import cache
 
 import gdb
 
-from beamgdb.gdbext import older_gdb
+from beamgdb.gdbext import front_end, older_gdb
 from beamgdb.gdbext.temporary_settings import temporarily
 
 _READ_AS_C = re.compile(r'"(auto; currently )?(c|c\+\+|asm|minimal)"')
@@ -17,7 +17,7 @@ _READ_AS_C = re.compile(r'"(auto; currently )?(c|c\+\+|asm|minimal)"')
 def in_c() -> AbstractContextManager[None]:
     """Have GDB read expressions, also those in locations and conditions of breakpoints, as C."""
     # To set it needlessly would be told to each user interface.
-    if _READ_AS_C.search(gdb.execute("show language", to_string=True)):
+    if _READ_AS_C.search(front_end.taken("show language")):
         return nullcontext()
     return temporarily("language", "c")
 

@@ -6,6 +6,7 @@ import re
 
 import gdb
 
+from beamgdb.gdbext import front_end
 from beamgdb.terms.quoting import bare
 
 _SYMBOL = re.compile(r"(?P<name>\S+)(?: \+ (?P<offset>\d+))? in section ")
@@ -14,7 +15,7 @@ _SYMBOL = re.compile(r"(?P<name>\S+)(?: \+ (?P<offset>\d+))? in section ")
 def c_name(address: int) -> str | None:
     """The symbol of C code or data at an address, None where there is none."""
     try:
-        told = gdb.execute(f"info symbol {address & ~1:#x}", to_string=True)
+        told = front_end.taken(f"info symbol {address & ~1:#x}")
     except gdb.error:
         return None
     match = _SYMBOL.match(told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gdb
+from beamgdb.gdbext import front_end
 
 
 def kind() -> str:
@@ -10,7 +10,7 @@ def kind() -> str:
 
     (`Inferior.connection` would tell, but GDB 13 aborts when it quits while Python still holds such an object.)
     """
-    for line in gdb.execute("info connections", to_string=True).splitlines():
+    for line in front_end.taken("info connections").splitlines():
         if line.startswith("*"):
             return line.split()[2]
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import gdb
@@ -14,6 +15,7 @@ _TAKES_RECORDS = 17
 """The version of GDB from which on that gives to Python, as output of a command, also what it tells by GDB/MI."""
 
 
+@cache
 def speaks_mi() -> bool:
     """Whether it speaks GDB/MI, as to an editor. GDB itself does not say, but its command line does."""
     try:
@@ -25,3 +27,11 @@ def speaks_mi() -> bool:
 def misses_output() -> bool:
     """Whether a front end would miss what it is to be told of a command whose output is taken."""
     return int(gdb.VERSION.partition(".")[0]) >= _TAKES_RECORDS and speaks_mi()
+
+
+def taken(command: str) -> str:
+    """What a command prints, for who may be asked while GDB prints something itself, as a frame: what it has printed of
+    that so far a front end would miss as well."""
+    if misses_output():
+        gdb.flush()
+    return gdb.execute(command, to_string=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import gdb
 
+from beamgdb.gdbext import front_end
 from beamgdb.gdbext.temporary_settings import temporarily
 
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
@@ -82,7 +83,7 @@ def _raw_place() -> tuple[int, int] | None:
 
 def said(command: str) -> str:
     """What a command prints: of some GDB 18 gives a front end's user interface (GDB/MI) records, a `~"TEXT"` each."""
-    lines = gdb.execute(command, to_string=True).splitlines(keepends=True)
+    lines = front_end.taken(command).splitlines(keepends=True)
     return "".join(_RECORDED.sub(lambda one: _ESCAPES.get(one[1], one[1]), line.rstrip()[2:-1])
                    if line.startswith('~"') else line for line in lines)  # fmt: skip
 

@@ -18,7 +18,7 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
 from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
-from beamgdb.views.why import AT_ADDRESS, FATAL, STOPPING, CFrameRow, Stop
+from beamgdb.views.why import AT_ADDRESS, FATAL, STOPPING, Came, CFrameRow, Stop
 
 _CORE: Final = re.compile(r"^Local core dump file:\s+`(.*)', file type ", re.M)
 
@@ -37,7 +37,7 @@ def stop() -> Stop:
     thread = gdb.selected_thread()
     name, address = _signal(thread)
     row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
-    return Stop(name, address, row, tuple(_frames()))
+    return Stop(name, address, row, tuple(_frames()), None if name or thread is None else _elsewhere(thread))
 
 
 def _signal(thread: gdb.InferiorThread | None) -> tuple[str | None, int | None]:
@@ -88,6 +88,19 @@ def _is_of_another(thread: gdb.InferiorThread, name: str) -> bool:
     if stopped.ptid in (None, thread.ptid):
         return False
     return stopped.signal in FATAL if name in STOPPING else is_remote()
+
+
+def _elsewhere(thread: gdb.InferiorThread) -> Came | None:
+    """What the program has crashed of in another thread."""
+    if is_core():
+        death = _death()
+        lwp, name = (death.thread, _name(death.signal)) if death is not None else (None, "")
+    else:
+        stopped = extension().part(_Stopped)
+        lwp, name = stopped.ptid[1] if stopped.ptid is not None else None, stopped.signal
+    numbers = (one.num for one in gdb.selected_inferior().threads() if one.ptid[1] == lwp)
+    number = next(numbers, thread.num) if name in FATAL else thread.num
+    return Came(name, number) if number != thread.num else None
 
 
 def _on_stop(event: object) -> None:

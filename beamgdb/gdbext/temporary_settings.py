@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import gdb
 
+from beamgdb.gdbext import front_end
+
 _WORDS = {True: "on", False: "off", None: "auto"}
 
 
@@ -18,11 +20,11 @@ def temporarily(name: str, value: str) -> Iterator[None]:
     if before == value:
         yield
         return
-    gdb.execute(f"set {name} {value}", to_string=True)
+    front_end.taken(f"set {name} {value}")
     try:
         yield
     finally:
-        gdb.execute(f"set {name} {before}", to_string=True)
+        front_end.taken(f"set {name} {before}")
 
 
 def without_questions(change: Callable[[], object]) -> None:

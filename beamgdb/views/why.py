@@ -64,14 +64,24 @@ class CFrameRow:
 
 
 @dataclass(frozen=True)
+class Came:
+    """A signal, and GDB's number of the thread that it came in."""
+
+    signal: str
+    thread: int
+
+
+@dataclass(frozen=True)
 class Stop:
     """What a debugger knows of where the program stands. `signal` is its name, None where it is not known or there was
-    none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code."""
+    none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code.
+    `elsewhere` is what the program crashed of, if that came in another thread."""
 
     signal: str | None
     address: int | None
     thread: ThreadRow | None
     frames: tuple[CFrameRow, ...]
+    elsewhere: Came | None
 
 
 @dataclass(frozen=True)
@@ -241,7 +251,9 @@ def headline(stop: Stop) -> str:
     address = f", at address {stop.address:#x}" if stop.address is not None else ""
     if stop.signal in STOPPING:
         return f"It has not crashed: it was stopped by {stop.signal}{thread}{name}"
-    return f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}"
+    other = stop.elsewhere
+    more = f"; {other.signal} came in thread {other.thread}: `thread {other.thread}`" if other is not None else ""
+    return f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}{more}"
 
 
 def lines(

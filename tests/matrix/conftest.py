@@ -134,15 +134,25 @@ def stopped_in_c(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that takes its time names the `scenes` that it is for."""
+    """Leave out what takes time and tells nothing new: see the markers."""
     kept: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:
-        marker, params = item.get_closest_marker("scenes"), getattr(item, "callspec", None)
-        is_for = marker is None or (params is not None and params.params["scene_session"] in marker.args)
-        (kept if is_for else others).append(item)
+        (kept if _is_for_its_scene(item) else others).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=others)
+
+
+def _is_for_its_scene(item: pytest.Item) -> bool:
+    scenes, params = item.get_closest_marker("scenes"), getattr(item, "callspec", None)
+    scene = params.params.get("scene_session") if params is not None else None
+    if scene is None:
+        return True
+    target, mode = scene
+    left_out = (target.frame_pointers and item.get_closest_marker("no_frames")) or (
+        mode == "remote" and item.get_closest_marker("all_memory")
+    )
+    return (scenes is None or scene in scenes.args) and not left_out
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from tests.harness.gdb import REPOSITORY, GdbError
 from tests.matrix.conftest import Scene
 from tests.matrix.test_processes import listed, said
 
+pytestmark = pytest.mark.no_frames
+
 EXAMPLES = dict(
     re.findall(
         r"^## (.*)\n(?:.*\n)*?```python\n((?:.*\n)*?)```", (REPOSITORY / "API.md").read_text(encoding="utf-8"), re.M

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
+
+pytestmark = pytest.mark.no_frames
 
 SIZE = 1234567
 

@@ -16,6 +16,8 @@ from tests.harness.targets import TARGETS
 from tests.matrix.conftest import Scene
 from tests.matrix.test_processes import all_said, functions_of
 
+pytestmark = pytest.mark.no_frames
+
 #: What process_info/2 calls it, and the viewer's test module.
 FACTS = {"initial_call": "spawned", "parent": "parent", "message_queue_len": "queue", "current_function": "current"}
 LISTS = {"links": "link", "monitors": "monitor", "monitored_by": "monitored_by", "dictionary": "dictionary"}

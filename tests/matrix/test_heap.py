@@ -6,9 +6,13 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.harness.gdb import one_line_error
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
+
+pytestmark = pytest.mark.no_frames
 
 
 def rows(scene: Scene, arguments: str = "") -> list[dict[str, Any]]:
@@ -16,12 +20,6 @@ def rows(scene: Scene, arguments: str = "") -> list[dict[str, Any]]:
         re.sub(r"^\(.*\)$", "", scene.gdb.cmd(f"beam-heap -json {arguments}"), flags=re.M)
     )
     return found
-
-
-def is_near(scene: Scene) -> bool:
-    """Whether all memory is read in no time: a remote connection takes a packet for each few kilobytes, and what is
-    done with them is the same."""
-    return scene.mode != "remote"
 
 
 def pid(scene: Scene, kind: str) -> str:
@@ -67,10 +65,9 @@ def test_messages_are_counted_apart(scene: Scene) -> None:
     assert (row["shape"], row["count"], row["heaps"]) == ("{number,_}", 3, 0)
 
 
+@pytest.mark.all_memory
 def test_everything(scene: Scene) -> None:
     """In all there is no less than in one process, and of each place something."""
-    if not is_near(scene):
-        return
     whole = rows(scene)
     (row,) = [row for row in whole if row["shape"] == "{shape,_,_}"]
     assert (row["count"], row["owner"]) == (100, pid(scene, "shapes"))
@@ -94,7 +91,7 @@ def test_things_one_by_one(scene: Scene) -> None:
 
 
 def test_text(scene: Scene) -> None:
-    text = scene.on_a_terminal(f"beam-heap -limit 5 {'' if is_near(scene) else pid(scene, 'shapes')}")
+    text = scene.on_a_terminal(f"beam-heap -limit 5 {pid(scene, 'shapes')}")
     assert max(map(len, text.splitlines())) < 80
     sizes = [int(row["BYTES"]) for row in table(text)]
     assert sizes == sorted(sizes, reverse=True)
@@ -105,9 +102,12 @@ def test_text(scene: Scene) -> None:
 
 
 def test_nothing_is_wrong(scene: Scene) -> None:
-    """Of all that lies on the heaps of a node that is well, whatever its processes are doing."""
     one = scene.gdb.cmd(f"beam-verify {pid(scene, 'shapes')}")
     assert re.fullmatch(r"nothing wrong in \d heaps, \d{4,} bytes\n", one), one
-    if is_near(scene):
-        said = scene.gdb.cmd("beam-verify")
-        assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said
+
+
+@pytest.mark.all_memory
+def test_nothing_is_wrong_anywhere(scene: Scene) -> None:
+    """Of all that lies on the heaps of a node that is well, whatever its processes are doing."""
+    said = scene.gdb.cmd("beam-verify")
+    assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said

@@ -16,6 +16,8 @@ from tests.harness.targets import TARGETS, Target, session
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
 
+pytestmark = pytest.mark.no_frames
+
 Facts = dict[str, dict[str, list[str]]]
 
 

@@ -12,6 +12,8 @@ from tests.harness.gdb import one_line_error
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
 
+pytestmark = pytest.mark.no_frames
+
 #: What process_info/2 calls it, and the column.
 COLUMNS = {
     "registered_name": "name", "status": "status", "message_queue_len": "queue", "current_function": "current",

@@ -6,10 +6,14 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.harness.gdb import one_line_error
 from tests.matrix.conftest import Scene
 from tests.matrix.test_binaries import SIZE
-from tests.matrix.test_heap import is_near, pid
+from tests.matrix.test_heap import pid
+
+pytestmark = pytest.mark.no_frames
 
 
 def holders(scene: Scene, arguments: str) -> list[dict[str, Any]]:
@@ -36,10 +40,9 @@ def test_a_pid(scene: Scene) -> None:
     assert all(row["term"].startswith("#Fun<population.") for row in funs)
 
 
+@pytest.mark.all_memory
 def test_an_atom(scene: Scene) -> None:
     """On a stack, in a dictionary, as a name, in a table."""
-    if not is_near(scene):
-        return
     idle = [(row["in"], row["place"], row["term"]) for row in holders(scene, f"idle -where owner={pid(scene, 'idle')}")]
     assert ("dictionary", "element 2", "{kind,idle}") in idle
     assert any(re.fullmatch(r"y\d of frame \d, population:wait/1", place) for place, _, _ in idle)
@@ -51,10 +54,9 @@ def test_an_atom(scene: Scene) -> None:
     assert row["place"] == "element 1"
 
 
+@pytest.mark.all_memory
 def test_a_message(scene: Scene) -> None:
     """A number that is a message itself, and a tuple that one is."""
-    if not is_near(scene):
-        return
     long_queue = pid(scene, "long_queue")
     (row,) = holders(scene, f"{2000 << 4 | 15} -where owner={long_queue} -where in~message")
     assert row["in"] == "message 2000"
@@ -66,10 +68,9 @@ def test_a_message(scene: Scene) -> None:
     assert (row["owner"], row["in"]) == (off_heap, "message 3")
 
 
+@pytest.mark.all_memory
 def test_parts_of_a_binary(scene: Scene) -> None:
     """Whoever holds it has a part of 100 bytes, or the whole."""
-    if not is_near(scene):
-        return
     told = re.search(r"^binary (\S+) (\S+) (<[\d.]+>)", scene.said, re.M)
     assert told
     holder, receiver, inside = told.groups()
@@ -84,9 +85,8 @@ def test_parts_of_a_binary(scene: Scene) -> None:
     assert len([row for row in parts if row["owner"] == receiver]) == 3
 
 
+@pytest.mark.all_memory
 def test_what_nobody_holds(scene: Scene) -> None:
-    if not is_near(scene):
-        return
     assert holders(scene, str((1 << 20) + 7 << 4 | 15)) == []
     assert "(none)" in scene.gdb.cmd(f"beam-refs {(1 << 20) + 7 << 4 | 15}")
     assert one_line_error(scene.gdb, "beam-refs 'no such atom'").startswith("there is no atom")

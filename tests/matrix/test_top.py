@@ -6,10 +6,14 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.harness.gdb import Gdb
 from tests.matrix.conftest import Scene
 from tests.matrix.test_processes import listed
 from tests.matrix.test_waits import json_of
+
+pytestmark = pytest.mark.no_frames
 
 
 def top(gdb: Gdb, arguments: str = "") -> list[dict[str, Any]]:

@@ -6,9 +6,13 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from beamgdb.views.tree import NOT_SUPERVISED
 from tests.matrix.conftest import Scene
 from tests.matrix.test_processes import listed
+
+pytestmark = pytest.mark.no_frames
 
 
 def tree(scene: Scene, arguments: str = "") -> list[dict[str, Any]]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from tests.matrix.conftest import Scene
+
+pytestmark = pytest.mark.no_frames
 
 
 def test_calls_and_deadlocks(scene: Scene) -> None:

@@ -145,14 +145,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_for_its_scene(item: pytest.Item) -> bool:
     scenes, params = item.get_closest_marker("scenes"), getattr(item, "callspec", None)
-    scene = params.params.get("scene_session") if params is not None else None
-    if scene is None:
+    named = [item.get_closest_marker(name) for name in ("no_frames", "all_memory")]
+    if params is None or not (scenes or any(named)) or "scene_session" not in params.params:
         return True
-    target, mode = scene
-    left_out = (target.frame_pointers and item.get_closest_marker("no_frames")) or (
-        mode == "remote" and item.get_closest_marker("all_memory")
-    )
-    return (scenes is None or scene in scenes.args) and not left_out
+    target, mode = params.params["scene_session"]
+    left_out = (named[0] and target.frame_pointers) or (named[1] and mode == "remote")
+    return (scenes is None or (target, mode) in scenes.args) and not left_out
 
 
 @dataclass(frozen=True)

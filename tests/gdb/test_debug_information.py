@@ -23,7 +23,6 @@ from tests.gdb.test_unknown_release import write_other_release
 from tests.harness import debug_file
 from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb
-from tests.harness.gdb_facts import is_true
 from tests.harness.patience import PATIENCE
 
 
@@ -161,12 +160,11 @@ def test_a_similar_build(patched: Patched, tmp_path: Path, layout: Layout, relea
     """Its fields are taken, and it is said in what it differs; those of one with which processes make no sense are
     not."""
     similar, other = tmp_path / "similar.smp", tmp_path / "other.smp"
-    dwarf = 5 if is_true("reads DWARF 5") else 4
-    debug_file.write(release.beam, layout, similar, build_id=bytes(20), dwarf=dwarf)
+    debug_file.write(release.beam, layout, similar, build_id=bytes(20))
     process = layout.structs["Process"]
     fields = {name: field._replace(offset=field.offset + 8) for name, field in process.fields.items()}
     structs = {**layout.structs, "Process": replace(process, size=layout.size("Process") + 8, fields=fields)}
-    debug_file.write(release.beam, replace(layout, structs=structs), other, build_id=bytes(20), dwarf=dwarf)
+    debug_file.write(release.beam, replace(layout, structs=structs), other, build_id=bytes(20))
     gdb, _ = attached(patched)
     with gdb:
         said = gdb.cmd(f"set beam-layout-from {other}")

@@ -18,6 +18,7 @@ from jit.object.elf_symbols import defined
 from jit.otp.layouts.layout import Layout
 from jit.otp.layouts.resolve import Field
 from jit.otp.layouts.wanted import CONSTANTS, STRUCTS
+from tests.harness.gdb_facts import is_true
 from tests.harness.patience import PATIENCE
 
 NT_GNU_BUILD_ID = 3
@@ -53,14 +54,15 @@ def _members(fields: Mapping[str, Field], base: int) -> str:
     return " ".join(parts)
 
 
-def write(beam: Path, layout: Layout, path: Path, *, build_id: bytes | None = None, dwarf: int = 5) -> None:
+def write(beam: Path, layout: Layout, path: Path, *, build_id: bytes | None = None, dwarf: int | None = None) -> None:
     """The debug file at `path` of a stripped binary, of which the layout is believed to be; or with a `build_id`, 20
-    bytes, a whole binary like it that was not stripped. `dwarf`: the version of DWARF."""
+    bytes, a whole binary like it that was not stripped. `dwarf`: the version of DWARF, else the newest that is read."""
     folder = path.parent / f"{path.name}-parts"
     folder.mkdir()
     source, linked = folder / "types.c", folder / "types.so"
     source.write_text("\n".join(declarations(layout)) + "\n")
-    flags = (f"-gdwarf-{dwarf}", "-O0", "-fno-eliminate-unused-debug-types", "-shared", "-nostdlib")
+    newest = 5 if is_true("reads DWARF 5") else 4
+    flags = (f"-gdwarf-{dwarf or newest}", "-O0", "-fno-eliminate-unused-debug-types", "-shared", "-nostdlib")
     _run("gcc", *flags, "-o", linked, source)
     if build_id is None:
         _run("objcopy", "--only-keep-debug", beam, path)

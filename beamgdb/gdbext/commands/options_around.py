@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 _VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s"'])+"""
 _OPTION = re.compile(rf"(?:^|(?<=\s))(?:-(?:limit|where|sort)\s+{_VALUE}|--?json|-reverse|-things)(?=\s|$)")
 """One that says what of it is shown, how much, or how."""
+_QUOTED = re.compile(r"""(["'])(.*?)\1""")
 
 
 def split(text: str) -> list[str]:
     """The words of options, and the rest as it is: a pid's angle brackets mean nothing special there, and a quoted atom
     keeps its quotes and blanks."""
-    options = [word for match in _OPTION.finditer(text) for word in shlex.split(match[0])]
+    options = [_QUOTED.sub(r"\2", word) for match in _OPTION.finditer(text) for word in match[0].split(None, 1)]
     rest = _OPTION.sub("", text).strip()
     return [*options, *([rest] if rest else ())]

@@ -194,8 +194,8 @@ def mappings(pid: int, is_remote: bool) -> list[tuple[int, int, str]]:
         if not any(row and row[0][:2] == "0x" for row in rows):
             return []  # as where a stub knows no files
         text = _remote_file(f"/proc/{pid}/maps") if is_remote else Path(f"/proc/{pid}/maps").read_text()
-    except (gdb.error, OSError):
-        return []
+    except (gdb.error, OSError, UnicodeDecodeError):
+        return []  # names of files in a damaged core are no text
     found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+)", text, re.M)
     return [(int(start, 16), int(end, 16), permissions) for start, end, permissions in found]
 

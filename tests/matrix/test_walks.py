@@ -213,9 +213,14 @@ def test_ctrl_c_while_a_step_is_asked(walking: Walking, gdb: Gdb, raised: bool) 
     interpreted, compiled = "interpreted_walk:_InterpretedWalk.arrived", "compiled_walk:_ProcessPoint.is_wanted"
     gdb.ctrl_c_in(f"stepping.{interpreted if walking.target.interpreted else compiled}", raised=raised)
     said = step(gdb, "beam-next")
-    assert "Ctrl-C comes\n" in said
     by_target = is_true("interrupts the target") and not raised
-    assert (" received signal SIGINT, Interrupt.\n" if by_target else "Interrupted by SIGINT.\n") in said
+    if by_target and said.endswith("    N * Below.\n"):
+        # The step was at its end before the program was stopped, which then is as soon as it goes on.
+        stop = gdb.go("continue", timeout=PATIENCE)
+        assert stop.results.get("signal-name") == "SIGINT"
+    else:
+        assert "Ctrl-C comes\n" in said
+        assert (" received signal SIGINT, Interrupt.\n" if by_target else "Interrupted by SIGINT.\n") in said
     stop_at(gdb, "walks:catches/1")
 
 

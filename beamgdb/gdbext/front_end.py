@@ -31,7 +31,10 @@ def misses_output() -> bool:
 
 def taken(command: str) -> str:
     """What a command prints, for who may be asked while GDB prints something itself, as a frame: what it has printed of
-    that so far a front end would miss as well."""
+    that so far a front end would miss as well. Empty where it is no text, as are names in a damaged core file."""
     if misses_output():
         gdb.flush()
-    return gdb.execute(command, to_string=True)
+    try:
+        return gdb.execute(command, to_string=True)
+    except UnicodeDecodeError:
+        return ""

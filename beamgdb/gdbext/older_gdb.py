@@ -188,14 +188,14 @@ def mappings(pid: int, is_remote: bool) -> list[tuple[int, int, str]]:
     """What `info proc mappings` tells (with permissions since 12, else /proc/PID/maps does): start, end and
     permissions. Empty where nothing tells."""
     try:
-        rows = [line.split() for line in gdb.execute("info proc mappings", to_string=True).splitlines()]
+        rows = [line.split() for line in front_end.taken("info proc mappings").splitlines()]
         if any("Perms" in row for row in rows):
             return [(int(row[0], 16), int(row[1], 16), row[4]) for row in rows if len(row) > 4 and row[0][:2] == "0x"]
         if not any(row and row[0][:2] == "0x" for row in rows):
             return []  # as where a stub knows no files
         text = _remote_file(f"/proc/{pid}/maps") if is_remote else Path(f"/proc/{pid}/maps").read_text()
-    except (gdb.error, OSError, UnicodeDecodeError):
-        return []  # names of files in a damaged core are no text
+    except (gdb.error, OSError):
+        return []
     found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+)", text, re.M)
     return [(int(start, 16), int(end, 16), permissions) for start, end, permissions in found]
 

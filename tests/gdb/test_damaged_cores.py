@@ -263,6 +263,17 @@ def test_words_on_heaps_that_are_overwritten(
     assert len(json.loads(gdb.cmd("beam-verify -json").splitlines()[0])) == len(lines)
 
 
+def test_names_of_sections_that_are_no_text(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    """Those of the kernel's own library (vDSO) are in the core only: GDB prints them as they are, and Python takes no
+    such text of it."""
+    assert b".altinstructions\0" in core.data
+    core.data[:] = core.data.replace(b".altinstructions\0", b".altinstruction\xc3\0")
+    gdb = opened(core)
+    for command in ("beam-why", "beam-info", "beam-bt", "bt 5"):
+        said = gdb.cmd(command, check=False)
+        assert "internal error" not in said, said
+
+
 def test_a_crash_dump_of_a_list_that_is_its_own_tail(core: Core, opened: Callable[[Core], Gdb], tmp_path: Path) -> None:
     """The viewer would follow it for ever: what leads back is left out."""
     heap, stop = core.facts["heap"], core.offset(core.facts["stop"])

@@ -45,12 +45,13 @@ def test_what_the_node_says_of_each_port(scene: Scene) -> None:
     assert set(rows) == set(expected)
     kinds = {facts["kind"][0]: (rows[port], facts) for port, facts in expected.items() if "kind" in facts}
     assert set(kinds) == {"listening", "connected", "accepted", "datagrams", "watched", "program"}
-    for row, facts in kinds.values():
+    for kind, (row, facts) in kinds.items():
         assert f'"{row["name"]}"' == facts["name"][0]
         assert (str(row["os_pid"]) if row["os_pid"] else "undefined") == facts["os_pid"][0]
         assert row["registered"] == (facts["registered_name"][0] if "registered_name" in facts else None)
         for key, column in PORT_COLUMNS.items():
-            if key in facts:
+            # What is queued for the program goes into its pipe, as far as there is room, also after the node has told.
+            if key in facts and not (kind == "program" and column == "queue"):
                 assert str(row[column]) == facts[key][0], (facts, column)
         for column in ("links", "monitors", "monitored_by", "suspended"):
             assert sorted((row[column] or "").split(", ")) == sorted(facts.get(column, [""])), (facts, column)

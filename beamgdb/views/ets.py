@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import unquoted
-from beamgdb.views.listing import Column, damaged_lines, known
+from beamgdb.views.listing import Column, Readable, known
 from beamgdb.views.process_named import Evaluate
 from beamgdb.views.terms import Terms
 from beamgdb.views.typed import brief
@@ -22,21 +21,12 @@ PACKED = "<packed>"
 _REFERENCE = re.compile(r"#Ref<[\d.]+>")
 
 
-class TableColumns:
+class TableColumns(Readable[EtsTable]):
     """What is shown of each table."""
 
     def __init__(self, node: Node) -> None:
+        super().__init__(EtsTables(node))
         self._node = node
-        self._tables = EtsTables(node)
-        self.damaged: list[Unreadable] = []
-
-    def items(self) -> Iterator[EtsTable]:
-        """All tables; `damaged` gets what cannot be read."""
-        for one in self._tables:
-            if isinstance(one, Unreadable):
-                self.damaged.append(one)
-            else:
-                yield one
 
     @property
     def columns(self) -> Sequence[Column[EtsTable]]:
@@ -51,10 +41,6 @@ class TableColumns:
             Column("id", str, known(EtsTable.reference)),
             Column("address", int, lambda one: one.address),
         )
-
-    def notes(self) -> Iterator[str]:
-        """What is said of what cannot be shown."""
-        return damaged_lines(self.damaged)
 
 
 def find(node: Node, text: str, evaluate: Evaluate) -> EtsTable:

@@ -211,6 +211,26 @@ def lines(
     yield from map(line, rows)
 
 
+class Readable(Generic[Item]):
+    """What a list has of a VM: `items` are those of `every` that can be read, `damaged` gets what stands for others."""
+
+    def __init__(self, every: Iterable[Item | Unreadable]) -> None:
+        self._every = every
+        self.damaged: list[Unreadable] = []
+
+    def items(self) -> Iterator[Item]:
+        """All that can be read."""
+        for one in self._every:
+            if isinstance(one, Unreadable):
+                self.damaged.append(one)
+            else:
+                yield one
+
+    def notes(self) -> Iterator[str]:
+        """What is said of what cannot be shown."""
+        return damaged_lines(self.damaged)
+
+
 def damaged_lines(found: Sequence[Unreadable]) -> Iterator[str]:
     """What is said of memory in which there should be something to list, or what leads to it."""
     for one in found[:MAX_DAMAGED]:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column, damaged_lines, known
+from beamgdb.views.listing import Column, Readable, known
 from beamgdb.views.ports import joined
 from beamgdb.vm.nodes import NodeEntries, NodeEntry
 
 _Answer = TypeVar("_Answer")
 
 
-class NodeColumns:
+class NodeColumns(Readable[NodeEntry]):
     """What is shown of each node that is known. What belongs to a connection is shown only where there is one."""
 
     def __init__(self, node: Node) -> None:
+        super().__init__(NodeEntries(node))
         self._node = node
-        self._entries = NodeEntries(node)
-        self.damaged: list[Unreadable] = []
-
-    def items(self) -> Iterator[NodeEntry]:
-        """All of them; `damaged` gets what cannot be read."""
-        for one in self._entries:
-            if isinstance(one, Unreadable):
-                self.damaged.append(one)
-            else:
-                yield one
 
     @property
     def columns(self) -> Sequence[Column[NodeEntry]]:
@@ -46,10 +36,6 @@ class NodeColumns:
             Column("creation", int, _up(lambda one: one.record["creation"])),
             Column("address", int, lambda one: one.record.address),
         )
-
-    def notes(self) -> Iterator[str]:
-        """What is said of what cannot be shown."""
-        return damaged_lines(self.damaged)
 
     def _channel(self, entry: NodeEntry) -> str | None:
         channel = entry.channel()

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.listing import Column, Readable
 from beamgdb.views.terms import Terms
 from beamgdb.vm.persistent_terms import PersistentTerm, PersistentTerms
 
 
-class PersistentTermColumns:
+class PersistentTermColumns(Readable[PersistentTerm]):
     """What is shown of each."""
 
     def __init__(self, node: Node, terms: Terms) -> None:
-        self._terms = terms
         self._all = PersistentTerms(node)
-        self.damaged: list[Unreadable] = []
+        super().__init__(self._all)
+        self._terms = terms
 
     def count(self) -> int:
         """How many there are."""
         return self._all.count()
-
-    def items(self) -> Iterator[PersistentTerm]:
-        """All of them; `damaged` gets what cannot be read."""
-        for one in self._all:
-            if isinstance(one, Unreadable):
-                self.damaged.append(one)
-            else:
-                yield one
 
     @property
     def columns(self) -> Sequence[Column[PersistentTerm]]:
@@ -39,7 +30,3 @@ class PersistentTermColumns:
             Column("value", str, lambda one: self._terms.text(one.value), "VALUE"),
             Column("address", int, lambda one: one.address),
         )
-
-    def notes(self) -> Iterator[str]:
-        """What is said of what cannot be shown."""
-        return damaged_lines(self.damaged)

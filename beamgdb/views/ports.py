@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
-from beamgdb.views.listing import Column, damaged_lines, known
+from beamgdb.views.listing import Column, Readable, known
 from beamgdb.vm.monitor_links import Side
 from beamgdb.vm.ports import Port, Ports
 
@@ -17,21 +16,13 @@ MOST: Final = 20
 """Processes of a kind that are named in one column."""
 
 
-class PortColumns:
+class PortColumns(Readable[Port]):
     """What is shown of each port."""
 
     def __init__(self, node: Node) -> None:
-        self._node = node
         self.ports = Ports(node)
-        self.damaged: list[Unreadable] = []
-
-    def items(self) -> Iterator[Port]:
-        """All ports; `damaged` gets what cannot be read."""
-        for one in self.ports:
-            if isinstance(one, Unreadable):
-                self.damaged.append(one)
-            else:
-                yield one
+        super().__init__(self.ports)
+        self._node = node
 
     @property
     def columns(self) -> Sequence[Column[Port]]:
@@ -54,10 +45,6 @@ class PortColumns:
             Column("suspended", str, known(lambda one: self._joined(map(self._node.term, ports.suspended(one))))),
             Column("address", int, lambda one: one.address),
         )
-
-    def notes(self) -> Iterator[str]:
-        """What is said of what cannot be shown."""
-        return damaged_lines(self.damaged)
 
     def _term(self, word: int | None) -> str | None:
         return self._node.term(word) if word else None

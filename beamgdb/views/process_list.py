@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.listing import Column, Readable
 from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
 from beamgdb.vm import backtrace
@@ -16,28 +16,16 @@ from beamgdb.vm.supervision import Supervision
 from jit.otp.tags import IMMED1_MASK, PID
 
 
-class ProcessColumns:
+class ProcessColumns(Readable[Noted]):
     """What is shown of each process, and of which nothing can be."""
 
     def __init__(self, node: Node, threads: Threads, syntax: Syntax) -> None:
         self.list = ProcessList(node)
-        self.damaged: list[Unreadable] = []
+        super().__init__(self.list)
         self._node = node
         self._threads = threads
         self._syntax = syntax
         self._supervision = Supervision(node)
-
-    def items(self) -> Iterator[Noted]:
-        """All processes in order of their slots; `damaged` gets the others."""
-        for one in self.list:
-            if isinstance(one, Unreadable):
-                self.damaged.append(one)
-            else:
-                yield one
-
-    def notes(self) -> Iterator[str]:
-        """What is said of what cannot be shown."""
-        return damaged_lines(self.damaged)
 
     @property
     def columns(self) -> Sequence[Column[Noted]]:

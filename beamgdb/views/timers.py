@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column, damaged_lines
+from beamgdb.views.listing import Column, Readable
 from beamgdb.views.terms import Terms
 from beamgdb.vm.timers import Timer, Timers
 
 
-class TimerColumns:
+class TimerColumns(Readable[Timer]):
     """What is shown of each timer."""
 
     def __init__(self, node: Node, terms: Terms) -> None:
+        super().__init__(Timers(node))
         self._node = node
         self._terms = terms
-        self._timers = Timers(node)
-        self.damaged: list[Unreadable] = []
-
-    def items(self) -> Iterator[Timer]:
-        """All of them; `damaged` gets what cannot be read."""
-        for one in self._timers:
-            if isinstance(one, Unreadable):
-                self.damaged.append(one)
-            else:
-                yield one
 
     @property
     def columns(self) -> Sequence[Column[Timer]]:
@@ -39,10 +29,6 @@ class TimerColumns:
             Column("scheduler", int, lambda one: one.scheduler),
             Column("address", int, lambda one: one.address),
         )
-
-    def notes(self) -> Iterator[str]:
-        """What is said of what cannot be shown."""
-        return damaged_lines(self.damaged)
 
     def _message(self, timer: Timer) -> str | None:
         return self._terms.text(timer.message) if timer.message is not None else None

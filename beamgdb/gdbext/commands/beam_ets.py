@@ -9,9 +9,8 @@ from collections.abc import Iterable
 import gdb
 
 from beamgdb.gdbext import machine_word, session, term_printing
-from beamgdb.gdbext.commands import options_around
-from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.commands.list_command import List, ListCommand, limit_of
+from beamgdb.gdbext.commands.options_around import OptionsAround
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -41,7 +40,7 @@ class BeamEts(ListCommand[EtsTable]):
         return List(shown.columns, shown.items(), "tables", shown.notes)
 
 
-class BeamEtsObjects(Command):
+class BeamEtsObjects(OptionsAround):
     """Show the objects of an ETS table.
 
     TABLE is its name, its identifier (#Ref<...>, as `beam-ets -json` has it), or the address of its structure. Objects
@@ -56,10 +55,6 @@ class BeamEtsObjects(Command):
         parser.add_argument("-limit", metavar="N", type=limit_of, default=OBJECTS)
         parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("table", metavar="TABLE")
-
-    def split(self, text: str) -> list[str]:
-        """A quoted atom keeps its quotes and blanks."""
-        return options_around.split(text)
 
     def words(self, before: str, start: str) -> Iterable[str]:
         current = session.find()

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from typing import Any
 
 import gdb
 
 from beamgdb.gdbext import machine_word, term_printing
-from beamgdb.gdbext.commands import completion, options_around
 from beamgdb.gdbext.commands.list_command import PIECES, List, ListCommand, within
+from beamgdb.gdbext.commands.options_around import OptionsAround
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.node import Node
 from beamgdb.views import process_named
 from beamgdb.views.heap import ShapeColumns, ThingColumns
 from beamgdb.vm.processes import Process
 
-Words = list[str]
-"""(In the class that name is a command's.)"""
 
-
-class BeamHeap(ListCommand[Any]):
+class BeamHeap(OptionsAround, ListCommand[Any]):
     """Count terms by their shape, on the heaps of all processes or of one.
 
     Tuples are alike that have the same first atom and size, maps with the same keys, funs of one place in the source;
@@ -51,15 +47,6 @@ class BeamHeap(ListCommand[Any]):
         super().arguments(parser)
         parser.add_argument("-things", action="store_true")
         parser.add_argument("process", metavar="PROCESS", nargs="?")
-
-    def split(self, text: str) -> Words:
-        """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
-        return options_around.split(text)
-
-    def words(self, before: str, start: str) -> Iterable[str]:
-        if before.split()[-1:] in (["-sort"], ["-where"], ["-limit"]):
-            return super().words(before, start)
-        return completion.processes(start)
 
     def listed(self, node: Node, arguments: argparse.Namespace) -> List[Any]:
         if arguments.process is None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
 
 import gdb
 
 from beamgdb.gdbext import machine_word, session, term_printing
-from beamgdb.gdbext.commands import completion, options_around
-from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.commands.list_command import limit_of
+from beamgdb.gdbext.commands.options_around import OptionsAround
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import process_details, process_named
@@ -19,7 +17,7 @@ from beamgdb.views.process_details import Details
 from beamgdb.vm.model import Unavailable
 
 
-class BeamProcess(Command):
+class BeamProcess(OptionsAround):
     """Show one Erlang process in full.
 
     PROCESS is a pid (<0.80.0> or 0.80.0), a registered name, or the address of a Process structure; without it, the
@@ -34,13 +32,6 @@ class BeamProcess(Command):
         parser.add_argument("-limit", metavar="N", type=limit_of, default=process_details.ITEMS)
         parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("process", metavar="PROCESS", nargs="?")
-
-    def split(self, text: str) -> list[str]:
-        """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
-        return options_around.split(text)
-
-    def words(self, before: str, start: str) -> Iterable[str]:
-        return () if before.rstrip().endswith("-limit") else completion.processes(start)
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node

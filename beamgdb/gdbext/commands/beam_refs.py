@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 
-from beamgdb.gdbext.commands import completion, eterm, options_around
+from beamgdb.gdbext.commands import eterm
 from beamgdb.gdbext.commands.list_command import PIECES, List, ListCommand, within
+from beamgdb.gdbext.commands.options_around import OptionsAround
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
@@ -14,11 +14,8 @@ from beamgdb.views import refs
 from beamgdb.views.refs import ReferenceColumns
 from beamgdb.vm.holders import Reference
 
-Words = list[str]
-"""(In the class that name is a command's.)"""
 
-
-class BeamRefs(ListCommand[Reference]):
+class BeamRefs(OptionsAround, ListCommand[Reference]):
     """List all places that hold a term: who keeps it, or knows it.
 
     TERM is a pid (<0.80.0>), an atom (shop, 'a name'), or what `eterm` takes: an expression for a word, or for the
@@ -42,15 +39,6 @@ class BeamRefs(ListCommand[Reference]):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         super().arguments(parser)
         parser.add_argument("term", metavar="TERM")
-
-    def split(self, text: str) -> Words:
-        """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
-        return options_around.split(text)
-
-    def words(self, before: str, start: str) -> Iterable[str]:
-        if before.split()[-1:] in (["-sort"], ["-where"], ["-limit"]):
-            return super().words(before, start)
-        return completion.processes(start)
 
     def listed(self, node: Node, arguments: argparse.Namespace) -> List[Reference]:
         return self._of(node, refs.word_of(node, arguments.term, eterm.word))

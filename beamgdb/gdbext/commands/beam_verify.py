@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 
 import gdb
 
 from beamgdb.gdbext import machine_word, session
-from beamgdb.gdbext.commands import completion, options_around
-from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.commands.list_command import PIECES, limit_of
+from beamgdb.gdbext.commands.options_around import OptionsAround
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.views import process_named, verify
 from beamgdb.views.verify import Verified, WrongRow
@@ -21,7 +19,7 @@ SHOWN = 100
 """Lines, unless more are asked for."""
 
 
-class BeamVerify(Command):
+class BeamVerify(OptionsAround):
     """Look for what is wrong on heaps: which word is the first bad one.
 
     Gone through are the heaps, stacks, messages and dictionaries of all processes, or of PROCESS, and then objects of
@@ -40,13 +38,6 @@ class BeamVerify(Command):
         parser.add_argument("-limit", metavar="N", type=limit_of)
         parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("process", metavar="PROCESS", nargs="?")
-
-    def split(self, text: str) -> list[str]:
-        """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
-        return options_around.split(text)
-
-    def words(self, before: str, start: str) -> Iterable[str]:
-        return () if before.rstrip().endswith("-limit") else completion.processes(start)
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node

@@ -71,7 +71,7 @@ class ListCommand(Command, Generic[Item]):
         parser.add_argument("-limit", metavar="N", type=limit_of)
         parser.add_argument("-json", "--json", action="store_true")
 
-    def words(self, before: str, start: str) -> Iterable[str]:
+    def words(self, before: str, start: str) -> Iterable[str] | int:
         option = before.split()[-1:]
         current = session.find()
         if current is None or option not in (["-sort"], ["-where"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from beamgdb.memory import CachedMemory, Unreadable
@@ -44,30 +44,29 @@ KINDS = {3: PROCESSES, 7: PORTS}
 
 def atom_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
     """`erts_atom_table`, or why it is not found."""
-    offset = layout.offset("IndexTable", "htable") + layout.offset("Hash", "name")
-    found = [
-        place - offset
-        for text in _texts(image, ATOM_TABLE_NAME)
-        for place in data.places(text)
-        if _is_atom_table(Record(memory, layout, "IndexTable", place - offset))
-    ]
-    if len(found) != 1:
-        return f"{len(found) or 'no'} tables are named atom_tab"
-    return Recovered(ATOMS, found[0], "by its name atom_tab; its entries point back")
+    name = layout.offset("IndexTable", "htable") + layout.offset("Hash", "name")
+    found = _by_name(
+        image, data, ATOM_TABLE_NAME, name, lambda at: _is_atom_table(Record(memory, layout, "IndexTable", at))
+    )
+    if isinstance(found, str):
+        return found
+    return Recovered(ATOMS, found, "by its name atom_tab; its entries point back")
 
 
 def node_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
     """`erts_dist_table`, or why it is not found."""
     name = layout.offset("Hash", "name")
-    found = [
-        place - name
-        for text in _texts(image, NODE_TABLE_NAME)
-        for place in data.places(text)
-        if _is_node_table(Record(memory, layout, "Hash", place - name))
-    ]
-    if len(found) != 1:
-        return f"{len(found) or 'no'} tables are named dist_table"
-    return Recovered(NODES, found[0], "by its name dist_table; its entries have names of nodes")
+    found = _by_name(image, data, NODE_TABLE_NAME, name, lambda at: _is_node_table(Record(memory, layout, "Hash", at)))
+    if isinstance(found, str):
+        return found
+    return Recovered(NODES, found, "by its name dist_table; its entries have names of nodes")
+
+
+def _by_name(image: Image, data: Snapshot, text: bytes, offset: int, is_table: Callable[[int], bool]) -> int | str:
+    """The only table whose pointer at this offset leads to a text, or why there is none."""
+    texts = (part.start + at for part in image.fixed for at in occurrences(text, part.content))
+    found = [place - offset for at in texts for place in data.places(at) if is_table(place - offset)]
+    return found[0] if len(found) == 1 else f"{len(found) or 'no'} tables are named {text[:-1].decode()}"
 
 
 def _is_node_table(table: Record) -> bool:
@@ -78,11 +77,6 @@ def _is_node_table(table: Record) -> bool:
         return len(entries) == min(table["nobjs"], SAMPLE) and all(name & IMMED2_MASK == ATOM for name in names)
     except Unreadable:
         return False
-
-
-def _texts(image: Image, text: bytes) -> Iterator[int]:
-    for part in image.fixed:
-        yield from (part.start + at for at in occurrences(text, part.content))
 
 
 def _is_atom_table(table: Record) -> bool:

@@ -15,6 +15,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns
 from beamgdb.terms import maps
 from beamgdb.terms.source import Limits
+from beamgdb.vm import off_heap
 from beamgdb.vm.heap_walk import Piece, Walker
 from beamgdb.vm.heaps import PLACES, Area, Heaps, Owner
 from beamgdb.vm.model import Vm
@@ -35,7 +36,7 @@ from jit.otp.tags import (
     TUPLE_HEADER,
     Kind,
 )
-from jit.otp.things import ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap, HashMap
+from jit.otp.things import BinRef, ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap, HashMap, ProcBin
 
 MAX_KEY_SETS: Final = 1 << 18
 """Tuples of keys whose text is kept. Many maps share one."""
@@ -102,12 +103,12 @@ class HeapShapes:
         """Words in places of headers that are none, or of things that are larger than what they lie in."""
         in_bits = BITS_NOT_BYTES.of(vm.tags.release)
         headers = HEADERS_IN_BITS if in_bits else HEADERS_IN_BYTES
-        counted = Kind.BIN_REF if in_bits else Kind.PROC_BIN
-        self._binary = vm.layout.offset("BinRef" if in_bits else "ProcBin", "val") // self._word
+        counter = off_heap.counter(vm)
+        self._binary = counter.value // self._word
         self._keyed: dict[int, Callable[[array[int], int, int], Key]] = {
             headers[Kind.MAP]: self._map,
             headers[Kind.FUN]: self._fun,
-            headers[counted]: lambda words, at, header: ("binary", words[at + self._binary]),
+            counter.header: lambda words, at, header: ("binary", words[at + self._binary]),
             headers[Kind.SUB_BITS if in_bits else Kind.SUB_BIN]: self._part_in_bits if in_bits else self._part,
         }
 
@@ -271,7 +272,7 @@ class HeapShapes:
         in_bits = BITS_NOT_BYTES.of(self._vm.tags.release)
         if what == "part":
             return "part of a binary", f"{key[1]} bytes", ErlSubBits.WORDS if in_bits else ErlSubBin.WORDS
-        return "binary outside", "", 1 + (2 if in_bits else 5)
+        return "binary outside", "", 1 + (BinRef.ARITY if in_bits else ProcBin.ARITY)
 
     def _keys_text(self, count: int, keys: object) -> str:
         if not isinstance(keys, tuple):

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
-from beamgdb.vm import process_dictionary, signals
+from beamgdb.vm import off_heap, process_dictionary, signals
 from beamgdb.vm.backtrace import Level, StackEnds, saved_arguments
 from beamgdb.vm.heap_walk import PIECE, Found, Walker
 from beamgdb.vm.heaps import Area, Heaps, Owner
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.processes import Process
-from jit.otp.features import BITS_NOT_BYTES
 from jit.otp.tags import BOXED, CONS, HEADER, PRIMARY_MASK, Kind
 from jit.otp.things import ErlBinMatchState
 
@@ -66,10 +65,9 @@ class Holders:
         self._levels = levels
         self._wanted = words_of(vm, word)
         self._links = MonitorLinks(vm.tags.release)
-        in_bits = BITS_NOT_BYTES.of(vm.tags.release)
-        binary = vm.layout.offset("BinRef" if in_bits else "ProcBin", "val") // self._word
+        counter = off_heap.counter(vm)
         self._addresses = {
-            Kind.BIN_REF: binary, Kind.PROC_BIN: binary, Kind.MATCH_STATE: ErlBinMatchState.ORIG,
+            counter.kind: counter.value // self._word, Kind.MATCH_STATE: ErlBinMatchState.ORIG,
             Kind.REF: vm.layout.offset("ErtsMRefThing", "mb") // self._word,
         }  # fmt: skip
         """Words behind the header that lead to something though they are no terms, by the kinds of things."""

@@ -48,16 +48,30 @@ class BinaryUse:
             self.holders[holder] = self.holders.get(holder, 0) + 1
 
 
+@dataclass(frozen=True)
+class Counter:
+    """What counts a binary that lies outside of heaps: the `kind` of such things, their `header` without the arity, and
+    how many bytes behind that the address of the `Binary` is."""
+
+    kind: Kind
+    header: int
+    value: int
+
+
+def counter(vm: Vm) -> Counter:
+    """That of a VM; raises `Unavailable`."""
+    kind = Kind.BIN_REF if BITS_NOT_BYTES.of(vm.tags.release) else Kind.PROC_BIN
+    struct, headers = ("BinRef", HEADERS_IN_BITS) if kind is Kind.BIN_REF else ("ProcBin", HEADERS_IN_BYTES)
+    return Counter(kind, headers[kind], vm.layout.offset(struct, "val"))
+
+
 class OffHeap:
     """What is outside of the heaps of a VM; raises `Unavailable` as its parts do."""
 
     def __init__(self, vm: Vm) -> None:
         self._vm = vm
         self._memory, self._layout = vm.memory, vm.layout
-        in_bits = BITS_NOT_BYTES.of(vm.tags.release)
-        self._thing = "BinRef" if in_bits else "ProcBin"
-        self._header = HEADERS_IN_BITS[Kind.BIN_REF] if in_bits else HEADERS_IN_BYTES[Kind.PROC_BIN]
-        self._value = self._layout.offset(self._thing, "val")
+        self._counter = counter(vm)
         self._next = self._layout.offset("erl_off_heap_header", "next")
         self.damaged: list[Unreadable] = []
 
@@ -103,8 +117,8 @@ class OffHeap:
             if header & PRIMARY_MASK == BOXED:
                 # A collection that is under way has copied it: there is its header.
                 header = memory.word(header - BOXED)
-            if header & HEADER_MASK == self._header:
-                yield memory.word(at + self._value)
+            if header & HEADER_MASK == self._counter.header:
+                yield memory.word(at + self._counter.value)
 
     def use(self, address: int) -> BinaryUse:
         """The binary at an address, of which no holder is known yet. Raises `Unreadable`."""

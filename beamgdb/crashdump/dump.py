@@ -17,17 +17,15 @@ from beamgdb.records.record import Record
 from beamgdb.terms.quoting import runtime_atom
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable, Vm
-from beamgdb.vm.schedulers import KINDS, NORMAL
+from beamgdb.vm.schedulers import DIRTY_CPU, DIRTY_IO, NORMAL, Scheduler
+from jit.otp import vm_flags
 from jit.otp.tags import ATOM, IMMED2_BITS, IMMED2_MASK
 
 VERSION: Final = "0.5"
 
-SCHEDULERS: Final = {NORMAL: "scheduler", KINDS[1][0]: "dirty_cpu_scheduler", KINDS[2][0]: "dirty_io_scheduler"}
+SCHEDULERS: Final = {NORMAL: "scheduler", DIRTY_CPU: "dirty_cpu_scheduler", DIRTY_IO: "dirty_io_scheduler"}
 
-DIRTY_QUEUES: Final = {KINDS[1][0]: "dirty_cpu_run_queue", KINDS[2][0]: "dirty_io_run_queue"}
-
-PRIORITIES: Final = ("Max", "High", "Normal", "Low")
-"""By their numbers in the VM (`PRIORITY_MAX` and so on)."""
+DIRTY_QUEUES: Final = {DIRTY_CPU: "dirty_cpu_run_queue", DIRTY_IO: "dirty_io_run_queue"}
 
 NOBODY: Final = "nonode@nohost"
 """The name of a node that has none."""
@@ -82,31 +80,30 @@ def _head(vm: Vm, slogan: str) -> Iterator[str]:
 
 def _schedulers(vm: Vm) -> Iterator[str]:
     """What each runs, and how long its queue is; dirty ones of a kind share one."""
-    queues: dict[str, int] = {}
+    dirty: dict[str, Scheduler] = {}
     for number, scheduler in enumerate(vm.schedulers, 1):
         lines = [f"={SCHEDULERS[scheduler.kind]}:{number}"]
         try:
-            at, queue = scheduler.current_process, scheduler.record["run_queue"]
+            at = scheduler.current_process
             lines.append(f"Current Process: {vm.term(vm.processes.at(at).id) if at else ''}")
             if scheduler.kind == NORMAL:
-                lines += _run_queue(vm, queue)
+                lines += _run_queue(scheduler)
             else:
-                queues[scheduler.kind] = queue
+                dirty[scheduler.kind] = scheduler
         except (Unreadable, KeyError):
             pass
         yield "\n".join(lines) + "\n"
-    for kind, queue in queues.items():
+    for kind, scheduler in dirty.items():
         try:
-            yield "\n".join([f"={DIRTY_QUEUES[kind]}", *_run_queue(vm, queue)]) + "\n"
+            yield "\n".join([f"={DIRTY_QUEUES[kind]}", *_run_queue(scheduler)]) + "\n"
         except (Unreadable, KeyError):
             continue
 
 
-def _run_queue(vm: Vm, address: int) -> list[str]:
-    queue = vm.record("ErtsRunQueue", address)
-    of_priority = queue.at("ErtsRunQueueInfo", "procs.prio_info")
-    lengths = [(name, of_priority.element(number)["len"]) for number, name in enumerate(PRIORITIES)]
-    return [f"Run Queue {name} Length: {length}" for name, length in (*lengths, ("Port", queue["ports.info.len"]))]
+def _run_queue(scheduler: Scheduler) -> list[str]:
+    lengths = [(name.capitalize(), scheduler.waiting(number)) for number, name in enumerate(vm_flags.PRIORITIES)]
+    lengths.append(("Port", scheduler.run_queue["ports.info.len"]))
+    return [f"Run Queue {name} Length: {length}" for name, length in lengths]
 
 
 class _Tables:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Optional
 
@@ -17,6 +16,7 @@ from beamgdb.crashdump import external
 from beamgdb.memory import Unreadable
 from beamgdb.terms.source import Limits
 from beamgdb.terms.values import Atom, Bitstring, ExternalFun, Fun, MatchContext, Pid, Port, Reference, Value
+from beamgdb.vm.heaps import Areas
 from beamgdb.vm.model import Vm
 from jit.otp.tags import (
     ARITY_SHIFT,
@@ -81,20 +81,6 @@ Line = tuple[Optional[str], tuple[int, ...]]
 """What stands for an object behind its address, None where there is nothing that can; and the words it has."""
 
 _NOTHING: Final[Line] = (None, ())
-
-
-class Areas:
-    """Where the heaps of a process are: from a start up to an end, each."""
-
-    def __init__(self, bounds: Iterable[tuple[int, int]]) -> None:
-        found = sorted(bounds)
-        self._starts = [start for start, _ in found]
-        self._ends = [end for _, end in found]
-
-    def holds(self, address: int) -> bool:
-        """Whether the address is in one of them."""
-        at = bisect_right(self._starts, address) - 1
-        return at >= 0 and address < self._ends[at]
 
 
 class Heaps:

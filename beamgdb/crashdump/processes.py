@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Final, NamedTuple, Optional
 
-from beamgdb.crashdump.heap import Areas, Heaps
+from beamgdb.crashdump.heap import Heaps
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns
 from beamgdb.records.record import Record
 from beamgdb.vm import fragments, process_dictionary, signals
+from beamgdb.vm.heaps import Areas
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks, Side
 from beamgdb.vm.process_list import Noted, ProcessList

@@ -19,7 +19,7 @@ from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.vm import fragments, process_dictionary, signals
 from beamgdb.vm.heap_walk import OF_ATOM, OF_BOXED, OF_CONS, OF_HEADER, OF_IMMEDIATE, OF_NOTHING, Found, Piece, Walker
-from beamgdb.vm.heaps import Area, Heaps, Owner
+from beamgdb.vm.heaps import Area, Areas, Heaps, Owner
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from beamgdb.vm.stack import MAX_SCAN
@@ -37,8 +37,6 @@ _OUTSIDE: Final = frozenset(
      Kind.EXTERNAL_REF)
 )  # fmt: skip
 """What may own something outside of the heap."""
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -152,10 +150,8 @@ class HeapCheck:
         for error in self.damaged[before:]:
             yield self._unreadable(owner, "heap or messages", error)
         del self.damaged[before:]
-        own = [(area.start, area.end) for area in areas]
-        if runs:
-            own.append((record["heap"], record["hend"]))
-        own.sort()
+        running = [(record["heap"], record["hend"])] if runs else []
+        own = Areas([*((area.start, area.end) for area in areas), *running])
         for area in areas:
             yield from islice(self._area(owner, area, own), 1)
         yield from islice(self._off_heap(owner, record, own), 1)
@@ -189,11 +185,11 @@ class HeapCheck:
 
     def _apart(self, owner: Owner, areas: Iterable[Area]) -> list[Wrong]:
         """What is wrong of memory of which each area has all that its terms lead to, but for literals."""
-        return list(islice((one for area in areas for one in self._area(owner, area, [area[1:3]])), MOST))
+        return list(islice((one for area in areas for one in self._area(owner, area, Areas([area[1:3]]))), MOST))
 
     # -- words ---------------------------------------------------------------------------------------------------------
 
-    def _area(self, owner: Owner, area: Area, own: list[Range]) -> Iterator[Wrong]:
+    def _area(self, owner: Owner, area: Area, own: Areas) -> Iterator[Wrong]:
         self.heaps += 1
         try:
             for piece in self._walker.pieces(area.start, area.end):
@@ -240,7 +236,7 @@ class HeapCheck:
             found.sort()
         return found
 
-    def _fault(self, word: int, own: list[Range]) -> str:
+    def _fault(self, word: int, own: Areas) -> str:
         """What is wrong with a word in the place of a term; nothing if it is one."""
         primary = word & PRIMARY_MASK
         if primary == HEADER:
@@ -253,8 +249,7 @@ class HeapCheck:
         if self._walker.kind(word) == OF_NOTHING:
             return "is no pointer that can be"
         address = word & self._strip
-        at = bisect_right(own, (address, 1 << 64)) - 1
-        if at >= 0 and address < own[at][1]:
+        if own.holds(address):
             return self._there(word, address)
         known = self._leads.get(word)
         if known is None:
@@ -283,15 +278,14 @@ class HeapCheck:
 
     # -- what leads to them --------------------------------------------------------------------------------------------
 
-    def _off_heap(self, owner: Owner, record: Record, own: list[Range]) -> Iterator[Wrong]:
+    def _off_heap(self, owner: Owner, record: Record, own: Areas) -> Iterator[Wrong]:
         """Whether the list of what owns something outside leads through things of this process."""
         following = self._vm.layout.offset("erl_off_heap_header", "next")
-        most = sum(end - start for start, end in own) // self._word
+        most = own.size() // self._word
         for before in self._lists(record):
             try:
                 for at in chain(self._memory, self._memory.word(before), following, max(1, most)):
-                    place = bisect_right(own, (at, 1 << 64)) - 1
-                    if place < 0 or at >= own[place][1]:
+                    if not own.holds(at):
                         yield Wrong(owner, "list of what is outside", before, at, "leads out of its heap")
                         return
                     form = self._walker.forms.of(self._memory.word(at))
@@ -313,7 +307,7 @@ class HeapCheck:
         except Unreadable:
             return  # which has been told of the fragments
 
-    def _messages(self, owner: Owner, record: Record, own: list[Range]) -> Iterator[Wrong]:
+    def _messages(self, owner: Owner, record: Record, own: Areas) -> Iterator[Wrong]:
         """Whether what waits are terms."""
         message = self._vm.layout.offset("ErtsMessageRef", "m")
         try:
@@ -325,7 +319,7 @@ class HeapCheck:
         except Unreadable:
             return  # which has been told of its fragments
 
-    def _stack(self, owner: Owner, record: Record, own: list[Range]) -> Iterator[Wrong]:
+    def _stack(self, owner: Owner, record: Record, own: Areas) -> Iterator[Wrong]:
         hend = record["hend"]
         try:
             start = self._stacks.y0(record["stop"])
@@ -338,7 +332,7 @@ class HeapCheck:
         except Unreadable as error:
             yield self._unreadable(owner, "stack", error)
 
-    def _on_stack(self, word: int, start: int, end: int, own: list[Range]) -> str:
+    def _on_stack(self, word: int, start: int, end: int, own: Areas) -> str:
         if word & PRIMARY_MASK == HEADER:
             # With frame pointers these lie on the stack, and are clear in the outermost frame.
             return "" if not word or start <= word <= end or self._is_code(word) else "is no return address"

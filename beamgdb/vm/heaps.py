@@ -6,7 +6,8 @@ no messages, environments of NIFs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -49,6 +50,24 @@ class Area(NamedTuple):
     def place(self) -> str:
         """Where it is, of a process."""
         return MESSAGES if self.message else HEAPS
+
+
+class Areas:
+    """Memory from a start up to an end, each."""
+
+    def __init__(self, bounds: Iterable[tuple[int, int]]) -> None:
+        found = sorted(bounds)
+        self._starts = [start for start, _ in found]
+        self._ends = [end for _, end in found]
+
+    def holds(self, address: int) -> bool:
+        """Whether the address is in one of them."""
+        at = bisect_right(self._starts, address) - 1
+        return at >= 0 and address < self._ends[at]
+
+    def size(self) -> int:
+        """Bytes of all together."""
+        return sum(self._ends) - sum(self._starts)
 
 
 @dataclass(frozen=True)

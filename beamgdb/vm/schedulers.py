@@ -12,13 +12,13 @@ from jit.otp import vm_flags
 MAX_SCHEDULERS = 1024
 """`ERTS_MAX_NO_OF_SCHEDULERS`; there are as many dirty CPU and dirty I/O schedulers at most."""
 
-NORMAL = "normal"
-"""The schedulers that run Erlang code."""
+NORMAL, DIRTY_CPU, DIRTY_IO = "normal", "dirty CPU", "dirty I/O"
+"""Kinds of schedulers; the first run Erlang code."""
 
 KINDS = (
     (NORMAL, "erts_aligned_scheduler_data", "erts_no_schedulers"),
-    ("dirty CPU", "erts_aligned_dirty_cpu_scheduler_data", "erts_no_dirty_cpu_schedulers"),
-    ("dirty I/O", "erts_aligned_dirty_io_scheduler_data", "erts_no_dirty_io_schedulers"),
+    (DIRTY_CPU, "erts_aligned_dirty_cpu_scheduler_data", "erts_no_dirty_cpu_schedulers"),
+    (DIRTY_IO, "erts_aligned_dirty_io_scheduler_data", "erts_no_dirty_io_schedulers"),
 )
 """Kind, and the symbols of the pointer to the first `ErtsAlignedSchedulerData` and of their number."""
 

@@ -34,19 +34,19 @@ class _Stopped:
 
 def stop() -> Stop:
     """Of the selected thread."""
-    thread = gdb.selected_thread()
-    name, address = _signal(thread)
+    thread, death = gdb.selected_thread(), _death() if is_core() else None
+    name, address = _signal(thread, death)
     row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
-    return Stop(name, address, row, tuple(_frames()), None if name or thread is None else _elsewhere(thread))
+    return Stop(name, address, row, tuple(_frames()), None if name or thread is None else _elsewhere(thread, death))
 
 
-def _signal(thread: gdb.InferiorThread | None) -> tuple[str | None, int | None]:
+def _signal(thread: gdb.InferiorThread | None, death: core_file.Death | None) -> tuple[str | None, int | None]:
     """The name of the signal that came in a thread and the address that it was for, as far as they are known."""
     number = _evaluated("$_siginfo.si_signo")
     if not number and is_core():
-        number = _killer(thread)
+        number = _killer(thread, death)
     name = _name(number) if number else None
-    if name is not None and thread is not None and _is_of_another(thread, name):
+    if name is not None and thread is not None and _is_of_another(thread, name, death):
         name = None
     address = _evaluated("(unsigned long) $_siginfo._sifields._sigfault.si_addr") if name in AT_ADDRESS else None
     return name, address
@@ -59,9 +59,8 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _killer(thread: gdb.InferiorThread | None) -> int | None:
+def _killer(thread: gdb.InferiorThread | None, death: core_file.Death | None) -> int | None:
     """The signal that the program died of which wrote the core file, if that came in this thread."""
-    death = _death()
     if death is not None:
         return death.signal if thread is None or thread.ptid[1] == death.thread else None
     # GDB makes the thread that the file has first number 1.
@@ -77,11 +76,10 @@ def _death() -> core_file.Death | None:
         return None
 
 
-def _is_of_another(thread: gdb.InferiorThread, name: str) -> bool:
+def _is_of_another(thread: gdb.InferiorThread, name: str, death: core_file.Death | None) -> bool:
     """Whether the signal that is told of a thread is not why the program stands: it was stopped because another one has
     crashed, or that other one's signal is told, as by qemu's stub since 8, which tells the same of all."""
     if is_core():
-        death = _death()
         is_crash = death is not None and death.thread != thread.ptid[1] and _name(death.signal) in FATAL
         return is_crash and name in STOPPING
     stopped = extension().part(_Stopped)
@@ -90,10 +88,9 @@ def _is_of_another(thread: gdb.InferiorThread, name: str) -> bool:
     return stopped.signal in FATAL if name in STOPPING else is_remote()
 
 
-def _elsewhere(thread: gdb.InferiorThread) -> Came | None:
+def _elsewhere(thread: gdb.InferiorThread, death: core_file.Death | None) -> Came | None:
     """What the program has crashed of in another thread."""
     if is_core():
-        death = _death()
         lwp, name = (death.thread, _name(death.signal)) if death is not None else (None, "")
     else:
         stopped = extension().part(_Stopped)

@@ -92,8 +92,7 @@ class Node:
     def frames(self, process: Process) -> Iterator[Frame]:
         """The stack of a process, innermost function first, also of one that runs. Raises `Unavailable` where its
         thread goes on meanwhile, `Unreadable` where the stack is damaged."""
-        of = self.model.processes.at(process.address)
-        for row in stack.rows(self.model, of, self._running, self._terms):
+        for row in stack.rows(self.model, process.model, self._running, self._terms):
             if isinstance(row, DamageRow):
                 raise Unreadable(row.address or process.address, self.model.memory.word_size)
             if isinstance(row, FrameRow):
@@ -129,6 +128,8 @@ class Process:
 
     def __init__(self, node: Node, noted: Noted, columns: ProcessColumns) -> None:
         self._node, self._noted, self._columns = node, noted, columns
+        self.model = columns.list.process(noted)
+        """The same for what the commands work with: see `Node.model`."""
 
     def __repr__(self) -> str:
         return f"<Process {self.pid} {self._columns.called(self._noted) or ''}>".replace(" >", ">")
@@ -179,24 +180,24 @@ class Process:
     def messages(self) -> Iterator[Value]:
         """Those that wait for it, first ones first; `NON_VALUE` for one of another node that is not decoded yet."""
         undecoded = self._node.model.tags.non_value
-        for one in signals.everywhere(self._columns.list.process(self._noted).record):
+        for one in signals.everywhere(self.model.record):
             if one.is_message:
                 yield NON_VALUE if one.tag == undecoded else self._node.value(one.tag)
 
     def dictionary(self) -> Iterator[tuple[Value, Value]]:
         """Its process dictionary."""
-        for key, value in process_dictionary.pairs(self._columns.list.process(self._noted).record):
+        for key, value in process_dictionary.pairs(self.model.record):
             yield self._node.value(key), self._node.value(value)
 
     def links(self) -> Iterator[Link]:
-        yield from map(self._link, self._sides().links(self._columns.list.process(self._noted).record))
+        yield from map(self._link, self._sides().links(self.model.record))
 
     def monitors(self) -> Iterator[Link]:
         """Whom it monitors."""
-        yield from map(self._link, self._sides().monitors(self._columns.list.process(self._noted).record))
+        yield from map(self._link, self._sides().monitors(self.model.record))
 
     def monitored_by(self) -> Iterator[Link]:
-        yield from map(self._link, self._sides().monitored_by(self._columns.list.process(self._noted).record))
+        yield from map(self._link, self._sides().monitored_by(self.model.record))
 
     def frames(self) -> Iterator[Frame]:
         """Its stack: see `Node.frames`."""

@@ -33,8 +33,7 @@ def write(path: Path, data: bytes) -> None:
         return
     # Not before: /dev/stdout that is a pipe is a link that leads to no path.
     path = Path(os.path.realpath(path))
-    # A name that does not grow with that of the file, which may be as long as names can be.
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    part = _part(path)
     try:
         with part.open("xb") as file:
             file.write(data)
@@ -50,7 +49,7 @@ def new_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
     be replaced and is a file."""
     if os.path.lexists(path) and not (replace and path.is_file()):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    part = _part(path)
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
@@ -61,6 +60,12 @@ def new_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
             _name(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """Beside a file, what becomes it: a name that does not grow with that of the file, which may be as long as names
+    can be."""
+    return path.with_name(f".{secrets.token_hex(8)}.part")
 
 
 def _name(part: Path, path: Path) -> None:

@@ -117,8 +117,7 @@ class EtsTable:
             numbers = binary + self.vm.layout.offset("ErtsMagicBinary", "refn")
         except KeyError:
             return None
-        low, middle, high = (self.vm.memory.u32(numbers + 4 * at) for at in range(3))
-        return f"#Ref<0.{high}.{middle}.{low}>"
+        return self.vm.reference(numbers)
 
     def items(self) -> int | None:
         """How many objects it has, None where that is not known."""

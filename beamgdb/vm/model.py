@@ -17,7 +17,7 @@ from beamgdb.terms.parts import Part
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
-from beamgdb.terms.values import Value
+from beamgdb.terms.values import Reference, Value
 from beamgdb.vm.atoms import AtomTable
 from beamgdb.vm.id_table import IdTable
 from beamgdb.vm.processes import ProcessTable
@@ -186,6 +186,10 @@ class Vm(ABC):
         """The text of a term, in Erlang syntax or that of Elixir; what is not known of the VM shows as such. Never
         raises."""
         return self._text(self.value(word, limits), elixir)
+
+    def reference(self, numbers: int) -> str:
+        """The text of a reference of this node whose three numbers lie at an address. Raises `Unreadable`."""
+        return self._text(Reference(tuple(self.memory.u32(numbers + 4 * at) for at in range(3))), elixir=False)
 
     def parts(self, word: int, most: int) -> list[Part]:
         """The parts of a list, tuple or map as words, at most so many. Never raises."""

@@ -103,11 +103,9 @@ class Timers:
         who: int | None = receiver
         if not flags & _BY_NAME:
             who = self._vm.processes.at(receiver).id if flags & _OF_PROCESS and receiver else None
-        numbers = timer.field_address("btm.refn")
-        low, middle, high = (self._vm.memory.u32(numbers + 4 * at) for at in range(3))
         return Timer(
             MESSAGE, who, self._left(timer), flags & _SCHEDULER, timer.address, timer["btm.message"],
-            f"#Ref<0.{high}.{middle}.{low}>",
+            self._vm.reference(timer.field_address("btm.refn")),
         )  # fmt: skip
 
     def _receive(self, pid: int, timer: Record) -> Timer:

@@ -72,9 +72,9 @@ class Gdb:
     loader: Path
 
     def ask(self, looked_at: Opened | Attached, call: str, *commands: str) -> Iterator[dict[str, Any]]:
-        """What a function of `gdbext.told` writes, an object for each answer, as soon as it is there. `call` is its
-        name and arguments in Python, TOKEN among them. `commands` come before. Raises `NoAnswer` where there is
-        none."""
+        """What a function of `gdbext.told` writes, an object for each answer, as soon as it is there, with what GDB has
+        `said` last, in lines. `call` is its name and arguments in Python, TOKEN among them. `commands` come before.
+        Raises `NoAnswer` where there is none."""
         token = secrets.token_hex(16)
         before = (*SAFE, *looked_at.settings())
         asked = (*commands, f"python TOKEN = {token!r}; from beamgdb.gdbext import told; told.{call}")
@@ -92,7 +92,7 @@ class Gdb:
                 for text in gdb.stdout:
                     if text.startswith(token):
                         count += 1
-                        yield json.loads(text[len(token) :])
+                        yield {**json.loads(text[len(token) :]), "said": list(map(one_line, said))}
                     elif text.strip():
                         said = [*said[1 - TOLD_ERRORS :], text.strip()]
             except BaseException:

@@ -34,13 +34,15 @@ def main(gdb: Gdb, arguments: Sequence[str]) -> int:
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="the file (default: /tmp/perf-PID.map)")
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     wanted = parser.parse_args(arguments)
-    if wanted.pid <= 0:
+    if wanted.pid <= 0 or not Path(f"/proc/{wanted.pid}").exists():
         raise NoMap(f"{wanted.pid} is no process")
     output: Path = wanted.output or usual(wanted.pid)
     code: list[tuple[int, int, str]] = []
     for told in gdb.ask(Attached(wanted.pid), "code(TOKEN)"):
         if told["error"] is not None:
-            raise NoAnswer(str(told["error"]))
+            # Where GDB could not attach, it has said why.
+            why = told["error"] if told["attached"] else "; ".join(told["said"]) or "GDB cannot attach to it"
+            raise NoAnswer(f"{wanted.pid}: {why}")
         code += told["code"]
     try:
         with whole_files.new_file(output, replace=wanted.force) as file:

@@ -68,7 +68,10 @@ def test_where_there_is_something(busy_node: Node, tmp_path: Path) -> None:
     assert "$busy:spin/2" in read(link)
 
 
-@pytest.mark.parametrize(("pid", "said"), [("-1", "-1"), ("0", "0 is no process"), ("x", "invalid int value: 'x'")])
+@pytest.mark.parametrize(
+    ("pid", "said"),
+    [("-1", "-1"), ("0", "0 is no process"), ("x", "invalid int value: 'x'"), ("4194305", "4194305 is no process")],
+)
 def test_what_is_no_process(pid: str, said: str) -> None:
     done = symbols(pid)
     assert done.returncode != 0

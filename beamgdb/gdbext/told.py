@@ -47,7 +47,7 @@ def sources(token: str) -> None:
 
 def code(token: str) -> None:
     """Print a line with the token, and an object with the machine code of Erlang functions, each as its start, its end
-    and its name, or why there is none."""
+    and its name, or why there is none; and whether there is a process at all."""
     found: list[tuple[int, int, str]] = []
     error = None
     try:
@@ -58,7 +58,7 @@ def code(token: str) -> None:
             error = "the node interprets its code: there is no machine code of Erlang functions"
     except (gdb.error, Unavailable) as trouble:
         error = one_line(trouble)
-    _write(token, {"code": found, "error": error})
+    _write(token, {"code": found, "error": error, "attached": gdb.selected_inferior().pid != 0})
 
 
 def _write(token: str, told: object) -> None:

@@ -27,12 +27,17 @@ _ATOM = re.compile(r"'.*'|(?![xy][0-9]+$)[a-z][A-Za-z0-9_@]*", re.DOTALL)
 """What is taken for an atom: no expression, and no name of a register."""
 
 
+def may_be_atom(text: str) -> bool:
+    """Whether a user may mean an atom, of this VM or not."""
+    return _ATOM.fullmatch(text) is not None
+
+
 def word_of(node: Node, text: str, evaluate: Callable[[str], int]) -> int:
     """The term that a user means: a pid, an atom, or the value of an expression, which may be the address of a thing on
     a heap or of a binary. Raises `Unavailable`."""
     if process_named.is_pid(text):
         return process_named.word_of_pid(node, text)
-    if _ATOM.fullmatch(text):
+    if may_be_atom(text):
         name = unquoted(text)
         for index in range(node.atoms.count()):
             if node.atoms.name(index) == name:

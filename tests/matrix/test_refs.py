@@ -90,5 +90,6 @@ def test_what_nobody_holds(scene: Scene) -> None:
     assert holders(scene, str((1 << 20) + 7 << 4 | 15)) == []
     assert "(none)" in scene.gdb.cmd(f"beam-refs {(1 << 20) + 7 << 4 | 15}")
     assert one_line_error(scene.gdb, "beam-refs 'no such atom'").startswith("there is no atom")
+    assert one_line_error(scene.gdb, "beam-refs no_such_atom").startswith("there is no atom 'no_such_atom': ")
     text = scene.on_a_terminal(f"beam-refs {pid(scene, 'related')}")
     assert max(map(len, text.splitlines())) < 80

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 
+import gdb
+
 from beamgdb.gdbext.commands import eterm
 from beamgdb.gdbext.commands.list_command import PIECES, List, ListCommand, within
 from beamgdb.gdbext.commands.options_around import OptionsAround
+from beamgdb.gdbext.errors import one_line
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
 from beamgdb.views import refs
 from beamgdb.views.refs import ReferenceColumns
+from beamgdb.views.typed import brief
 from beamgdb.vm.holders import Reference
+from beamgdb.vm.model import Unavailable
 
 
 class BeamRefs(OptionsAround, ListCommand[Reference]):
@@ -41,7 +46,13 @@ class BeamRefs(OptionsAround, ListCommand[Reference]):
         parser.add_argument("term", metavar="TERM")
 
     def listed(self, node: Node, arguments: argparse.Namespace) -> List[Reference]:
-        return self._of(node, refs.word_of(node, arguments.term, eterm.word))
+        try:
+            word = refs.word_of(node, arguments.term, eterm.word)
+        except gdb.error as error:
+            if not refs.may_be_atom(arguments.term):
+                raise
+            raise Unavailable(f"there is no atom {brief(arguments.term)}: {one_line(error)}") from None
+        return self._of(node, word)
 
     @staticmethod
     def _of(node: Node, word: int) -> List[Reference]:

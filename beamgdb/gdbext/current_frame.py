@@ -4,11 +4,12 @@ function on whose behalf it runs."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import gdb
 
+from beamgdb.code.loaded import Place
 from beamgdb.gdbext import native_variables, session, standing, term_printing
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
 from beamgdb.node import Node
@@ -164,11 +165,20 @@ def nif_call(found: Selected) -> tuple[int | None, tuple[int, ...]] | None:
 
 def first_erlang(frame: gdb.Frame | None) -> Selected | None:
     """The first frame of an Erlang function from `frame` on outwards."""
-    current = session.require()
+    return _first(frame, lambda place: not place.is_fragment and not place.is_internal)
+
+
+def base(frame: gdb.Frame | None) -> Selected | None:
+    """The frame of what the first function of a process returns to, from `frame` on outwards."""
+    return _first(frame, lambda place: place.is_internal)
+
+
+def _first(frame: gdb.Frame | None, is_meant: Callable[[Place], bool]) -> Selected | None:
+    node = session.require().node
     for one in outwards(frame):
         erlang = erlang_frame(one)
-        if erlang is not None and not erlang.place.is_fragment and not erlang.place.is_internal:
-            return Selected(current.node, one, erlang)
+        if erlang is not None and is_meant(erlang.place):
+            return Selected(node, one, erlang)
     return None
 
 

@@ -19,15 +19,16 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
-from beamgdb.vm import backtrace
+from beamgdb.vm import backtrace, trace_frames
 from beamgdb.vm.backtrace import Level, StackEnds
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 
 RunningAt = tuple[gdb.InferiorThread, ErlangFrame, bool, "tuple[int | None, tuple[int, ...]] | None"]
-"""A thread in Erlang code: the frame of its innermost Erlang function, whether that has called something else, and the
-NIF that it has called, as `current_frame.nif_call` has it."""
+"""A thread in Erlang code: the frame of its innermost Erlang function, or of what the first one of a process returns to
+where none is left; whether that has called something else; and the NIF that it has called, as `current_frame.nif_call`
+has it."""
 
 
 class Running:
@@ -57,7 +58,8 @@ class Running:
         if position is None:
             return backtrace.of_waiting(self._node, process)
         _, frame, calling, nif = position
-        levels = backtrace.of_frame(self._node, process, frame, calling)
+        is_base = frame.place.is_internal and not trace_frames.kind(frame.place)
+        levels = iter(()) if is_base else backtrace.of_frame(self._node, process, frame, calling)
         if nif is None:
             return levels
         place, arguments = nif
@@ -205,7 +207,9 @@ def _tells_process(node: Node) -> bool:
 
 
 def _position(thread: gdb.InferiorThread) -> tuple[int, RunningAt] | None:
-    found = current_frame.first_erlang(gdb.newest_frame())
+    newest = gdb.newest_frame()
+    # What the first function of a process ends with, such as a NIF, is called for what that returns to.
+    found = current_frame.first_erlang(newest) or current_frame.base(newest)
     if found is None or found.erlang.process is None:
         return None
     try:

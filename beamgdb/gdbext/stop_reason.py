@@ -11,16 +11,26 @@ from typing import Final
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import current_frame, older_gdb
+from beamgdb.gdbext import current_frame, older_gdb, session
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
+from beamgdb.memory import Unreadable
 from beamgdb.terms.quoting import bare
+from beamgdb.unwinding import own_code
 from beamgdb.views.threads import ThreadRow
-from beamgdb.views.why import AT_ADDRESS, FATAL, STOPPING, Came, CFrameRow, Stop
+from beamgdb.views.why import AT_ADDRESS, FATAL, HALT, STOPPING, Came, CFrameRow, Stop
+from beamgdb.vm.model import Unavailable
 
 _CORE: Final = re.compile(r"^Local core dump file:\s+`(.*)', file type ", re.M)
+
+
+MOST_WORDS: Final = 1000
+"""Characters of what C's library has noted."""
+
+HALT_ARITY: Final = 2
+HALT_IN_C: Final = "halt_2"
 
 
 class _Stopped:
@@ -37,7 +47,33 @@ def stop() -> Stop:
     thread, death = gdb.selected_thread(), _death() if is_core() else None
     name, address = _signal(thread, death)
     row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
-    return Stop(name, address, row, tuple(_frames()), None if name or thread is None else _elsewhere(thread, death))
+    elsewhere = None if name or thread is None else _elsewhere(thread, death)
+    frames = tuple(_frames())
+    return Stop(name, address, row, frames, elsewhere, _last_words(), _halt(frames))
+
+
+def _last_words() -> str | None:
+    """What glibc has noted when it ended the program, by a failed assertion or a check of its own: a size, then text
+    (assert.c, `__abort_msg`)."""
+    noted, memory = _evaluated("*(void **) &__abort_msg"), session.require().node.memory
+    try:
+        text = memory.cstring(noted + 4, MOST_WORDS).decode(errors="replace") if noted else ""
+    except Unreadable:
+        return None
+    return bare(" ".join(text.split())) or None
+
+
+def _halt(frames: tuple[CFrameRow, ...]) -> tuple[str, ...] | None:
+    """The arguments of erlang:halt/2, where a thread stands in it."""
+    node = session.require().node
+    try:
+        erlang = next(filter(None, map(erlang_frame, current_frame.outwards(gdb.newest_frame()))), None)
+        if erlang is None or erlang.x_registers is None:
+            return None
+        is_it = own_code.note(node, erlang) == HALT or any(one.function == HALT_IN_C for one in frames)
+        return tuple(map(node.term, node.memory.words(erlang.x_registers, HALT_ARITY))) if is_it else None
+    except (gdb.error, Unreadable, Unavailable, KeyError):
+        return None
 
 
 def _signal(thread: gdb.InferiorThread | None, death: core_file.Death | None) -> tuple[str | None, int | None]:

@@ -75,13 +75,17 @@ class Came:
 class Stop:
     """What a debugger knows of where the program stands. `signal` is its name, None where it is not known or there was
     none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code.
-    `elsewhere` is what the program crashed of, if that came in another thread."""
+    `elsewhere` is what the program crashed of, if that came in another thread. `last_words` are what C's library has
+    noted as it ended the program, such as a failed assertion; `halt` the arguments of erlang:halt, where that was
+    called."""
 
     signal: str | None
     address: int | None
     thread: ThreadRow | None
     frames: tuple[CFrameRow, ...]
     elsewhere: Came | None
+    last_words: str | None = None
+    halt: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,10 @@ class Why:
     deadlocks: tuple[tuple[str, ...], ...]
     suspects: tuple[str, ...]
 
+
+HALT: Final = "erlang:halt/2"
+EXIT: Final = frozenset(("exit", "__GI_exit", "_exit", "__GI__exit"))
+"""By what names GDB knows C's functions that end a program, with and without debug information of its library."""
 
 OUT_OF_MEMORY: Final = frozenset(
     ("erts_alc_fatal_error", "erts_alloc_enomem", "erts_alloc_n_enomem", "erts_realloc_enomem", "erts_realloc_n_enomem")
@@ -215,7 +223,16 @@ def _ets_memory(node: Node) -> int:
 
 def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | None) -> Iterator[str]:
     stop = why.stop
-    if any((frame.function or "") in OUT_OF_MEMORY for frame in stop.frames):
+    said = f": {stop.last_words}" if stop.last_words else ""
+    if stop.halt is not None:
+        ended = f"{node.term(process.id)} has ended the node" if process is not None else "the node was ended"
+        yield f"{ended}: erlang:halt({','.join(stop.halt)})"
+    elif any((frame.function or "") in EXIT for frame in stop.frames):
+        # (Once what is to be written is written, that is done for no process.)
+        caller = next((one for one in shown.items() if shown.list.current_call(one) == HALT), None)
+        named = f": {shown.list.pid(caller)} {shown.called(caller)} has called {HALT}" if caller is not None else ""
+        yield f"the node ends itself{named}"
+    elif any((frame.function or "") in OUT_OF_MEMORY for frame in stop.frames):
         asked = f" while it worked for {node.term(process.id)}" if process is not None else ""
         yield f"memory ran out: the VM could not allocate what it needed{asked}, and ends the node"
     elif stop.signal in FATAL and why.foreign is not None:
@@ -223,14 +240,14 @@ def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | No
         by = f", called as {called}," if called else ""
         if process is None:
             by = ", called for no Erlang process, as destructors of resources are,"
-        yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came"
+        yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came{said}"
     elif stop.signal in FATAL and process is not None and process.status() == "garbage_collecting":
         yield (
             f"a term of {node.term(process.id)} is damaged: {stop.signal} came while its garbage was collected; a NIF "
             "or driver has written where it should not, maybe long before"
         )
     elif stop.signal == "SIGABRT" or stop.signal is None and any(frame.function == "abort" for frame in stop.frames):
-        yield "the VM or a library ended the node itself (abort): what it said is on its standard error"
+        yield f"the VM or a library ended the node itself (abort){said or ': what it said is on its standard error'}"
     for cycle in why.deadlocks:
         yield f"a deadlock: {circle(cycle)} (see `beam-waits`)"
     for count in why.counts:

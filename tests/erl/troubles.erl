@@ -1,8 +1,8 @@
 %% What people ask about in public: native functions that hang, a process that was killed while one runs, a purge that
-%% waits for old code, a destructor that crashes, memory that runs out.
+%% waits for old code, a destructor that crashes, memory that runs out, a failed assertion, a node that ends itself.
 -module(troubles).
--export([start/1, destroy/1, run_out/1]).
--export([calls/1, holds/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0]).
+-export([start/1, destroy/1, run_out/1, fail/1, halts/2, await/1]).
+-export([calls/1, holds/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0, make_sure/1]).
 -on_load(load/0).
 
 load() ->
@@ -48,6 +48,15 @@ run_out(File) ->
     await(File),
     binary:copy(<<"too much">>, 1 bsl 45).
 
+%% The first function of a process ends with the native one, so no frame of Erlang is left.
+fail(File) ->
+    await(File),
+    make_sure(5).
+
+halts(File, How) ->
+    await(File),
+    erlang:halt("thrown out", How).
+
 await(File) ->
     case file:read_file_info(File) of
         {ok, _} -> ok;
@@ -59,3 +68,4 @@ dirty_hang(_, _) -> erlang:nif_error(not_loaded).
 dirty_io_hang(_) -> erlang:nif_error(not_loaded).
 start_thread() -> erlang:nif_error(not_loaded).
 make_fragile() -> erlang:nif_error(not_loaded).
+make_sure(_) -> erlang:nif_error(not_loaded).

@@ -138,3 +138,40 @@ def test_memory_that_runs_out(stripped: Path, tmp_path: Path) -> None:
             suspect,
         )
         assert "troubles:run_out/1" in said
+
+
+def test_an_assertion_in_a_nif_that_is_called_last(stripped: Path, tmp_path: Path) -> None:
+    """Its message is told; and the process is in the NIF, of which no frame of Erlang is left, not where the VM has
+    noted it before."""
+    start = f'spawn(troubles, fail, ["{tmp_path}/now"])'
+    with erl.running_node(stripped, start) as node, Gdb() as gdb:
+        said = stopped(gdb, node, tmp_path / "now", "handle SIGABRT stop print")
+        assert said.startswith("SIGABRT in thread ")
+        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+        assert re.fullmatch(
+            r"\S+/troubles_nif\.so: C code in it, called as troubles:make_sure/1, ran when SIGABRT came: "
+            r"\S+: \S+/troubles_nif\.c:\d+: make_sure: Assertion `number == 4' failed\.",
+            suspect,
+        )
+        shown = read_backtrace(gdb.cmd("beam-bt"))
+        assert re.search(r" spawned as troubles:fail/1: running on thread \d+", shown.heading)
+        assert shown.names() == ["troubles:make_sure/1"]
+        assert shown.functions[0].registers == {"x0": "5"}
+
+
+@pytest.mark.parametrize("how", ["[]", "[{flush,false}]"])
+def test_a_node_that_halts_itself(how: str, stripped: Path, tmp_path: Path) -> None:
+    start = f'spawn(troubles, halts, ["{tmp_path}/now", {how}])'
+    with erl.running_node(stripped, start) as node, Gdb() as gdb:
+        said = stopped(gdb, node, tmp_path / "now", "break -function erts_exit")
+        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+        assert re.fullmatch(rf'<\S+> has ended the node: erlang:halt\("thrown out",{re.escape(how)}\)', suspect)
+
+
+def test_a_node_that_is_stopped(stripped: Path, tmp_path: Path) -> None:
+    """It ends when all that it has written is written, by a scheduler that works for no process."""
+    start = f'spawn(fun() -> troubles:await("{tmp_path}/now"), init:stop() end)'
+    with erl.running_node(stripped, start) as node, Gdb() as gdb:
+        said = stopped(gdb, node, tmp_path / "now", "catch syscall exit_group")
+        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+        assert suspect == "the node ends itself: <0.0.0> init has called erlang:halt/2"

@@ -1,5 +1,6 @@
 /* Native functions that people have trouble with: they hang, on schedulers of both kinds; they start a thread; their
-   resource is freed wrongly. */
+   resource is freed wrongly; they make sure of what is not so. */
+#include <assert.h>
 #include <erl_nif.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -49,6 +50,15 @@ static ERL_NIF_TERM make_fragile(ErlNifEnv *env, int argc, const ERL_NIF_TERM ar
     return term;
 }
 
+static ERL_NIF_TERM make_sure(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
+{
+    int number = 0;
+    (void)argc;
+    enif_get_int(env, argv[0], &number);
+    assert(number == 4);
+    return argv[0];
+}
+
 static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info)
 {
     (void)data;
@@ -63,6 +73,7 @@ static ErlNifFunc functions[] = {
     {"dirty_io_hang", 1, hang, ERL_NIF_DIRTY_JOB_IO_BOUND},
     {"start_thread", 0, start_thread, 0},
     {"make_fragile", 0, make_fragile, 0},
+    {"make_sure", 1, make_sure, 0},
 };
 
 #include "any_release.h"

@@ -52,6 +52,13 @@ def stop() -> Stop:
     return Stop(name, address, row, frames, elsewhere, _last_words(), _halt(frames))
 
 
+def crashed_elsewhere() -> int | None:
+    """GDB's number of the thread that has crashed, where another one is selected."""
+    thread = gdb.selected_thread()
+    found = _elsewhere(thread, _death() if is_core() else None) if thread is not None else None
+    return found.thread if found is not None else None
+
+
 def _last_words() -> str | None:
     """What glibc has noted when it ended the program, by a failed assertion or a check of its own: a size, then text
     (assert.c, `__abort_msg`)."""

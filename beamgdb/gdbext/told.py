@@ -9,7 +9,7 @@ import gdb
 
 from beamgdb.code.module import NO_CODE
 from beamgdb.code.ranges import is_permanent
-from beamgdb.gdbext import session
+from beamgdb.gdbext import session, stop_reason
 from beamgdb.gdbext.errors import one_line
 from beamgdb.memory import Unreadable
 from beamgdb.vm import compile_info
@@ -17,7 +17,11 @@ from beamgdb.vm.model import Unavailable
 
 
 def all_of(token: str, commands: Iterable[str]) -> None:
-    """Print a line for each command: the token, and an object with its text, or why there is none."""
+    """Print a line for each command: the token, and an object with its text, or why there is none. Where a thread has
+    crashed, they are asked of that one, which GDB does not select at first in core files of qemu 10."""
+    crashed = stop_reason.crashed_elsewhere()
+    if crashed is not None:
+        gdb.execute(f"thread {crashed}", to_string=True)
     for command in commands:
         told: dict[str, str | None] = {"text": None, "error": None}
         try:

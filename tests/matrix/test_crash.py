@@ -75,6 +75,8 @@ def test_why_from_a_thread_that_did_not_die(dead: Gdb, request: pytest.FixtureRe
     dead.cmd("set $_exitsignal = 11")
     dead.cmd(f"thread {other[0]}")
     heading = dead.cmd("beam-why").splitlines()[0]
+    dead.cmd("python from beamgdb.gdbext import told; told.all_of('', ['beam-why -json'])")
+    asked_of = re.search(r"\* +(\d+)", dead.cmd("info threads"))
     dead.cmd("set $_exitsignal = $_")
     dead.cmd(f"thread {first}")
     elsewhere = re.fullmatch(
@@ -82,4 +84,6 @@ def test_why_from_a_thread_that_did_not_die(dead: Gdb, request: pytest.FixtureRe
         rf"(?P<told>; SIG(SEGV|ABRT) came in thread {first}: `thread {first}`)?", heading
     )  # fmt: skip
     assert elsewhere, heading
+    # (A report begins with the thread that has crashed.)
+    assert asked_of and asked_of[1] == (first if elsewhere["told"] else other[0])
     assert elsewhere["told"] or request.node.callspec.params["dead"][1] == "core"

@@ -85,5 +85,6 @@ def test_why_from_a_thread_that_did_not_die(dead: Gdb, request: pytest.FixtureRe
     )  # fmt: skip
     assert elsewhere, heading
     # (A report begins with the thread that has crashed.)
-    assert asked_of and asked_of[1] == (first if elsewhere["told"] else other[0])
+    assert asked_of
+    assert asked_of[1] == (first if elsewhere["told"] else other[0])
     assert elsewhere["told"] or request.node.callspec.params["dead"][1] == "core"

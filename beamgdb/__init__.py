@@ -5,3 +5,12 @@ needs no GDB, such as `views`.
 `jit` imports none of it."""
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """`beamgdb.api` without importing that: it needs a GDB."""
+    if name != "api":
+        raise AttributeError(f"module 'beamgdb' has no attribute {name!r}")
+    import beamgdb.api
+
+    return beamgdb.api

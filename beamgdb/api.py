@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beamgdb.gdbext import machine_word, session, term_printing
+from beamgdb.gdbext.commands import list_command
 from beamgdb.gdbext.running import Running
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node as Model
@@ -79,6 +80,12 @@ class Node:
     def table(self, text: str) -> Table:
         """The ETS table with this name, identifier or address, as in `beam-ets-objects`. Raises `Unavailable`."""
         return Table(self, ets.find(self.model, text, machine_word.evaluated))
+
+    def rows(self, command: str) -> Iterator[dict[str, int | str | None]]:
+        """What a command that lists shows, such as `beam-ports -where queue>0 -sort queue`, or `beam-refs <0.80.0>`: a
+        dictionary for each line, with the columns that `help` names; all there are, without -limit. Raises
+        `gdb.GdbError` where the command would."""
+        return list_command.rows(self.model, command)
 
     def value(self, word: int, limits: Limits = WHOLE) -> Value:
         """The term that a word is, such as a variable of type `Eterm`; what is no term, or cannot be read, has a class

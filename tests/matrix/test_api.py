@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def test_everything_of_each_process(scene: Scene, tmp_path: Path) -> None:
     assert [shown for _, shown, _ in queues] == [counted for _, _, counted in queues]
     for pid, facts in said(scene).items():
         assert f"status {pid} {facts['status']}" in lines
+
+
+def test_rows_of_a_command(scene: Scene, tmp_path: Path) -> None:
+    line = "beam-ps -where queue>0 -sort queue"
+    (told,) = run(scene, tmp_path, f"import json, beamgdb; print(json.dumps(list(beamgdb.api.node().rows({line!r}))))")
+    assert json.loads(told) == json.loads(scene.gdb.cmd(f"{line} -json"))
+    with pytest.raises(GdbError, match=r"'bt' is no command that lists: there are beam-.*"):
+        scene.gdb.cmd("python list(beamgdb.api.node().rows('bt'))")
+    with pytest.raises(GdbError, match="beam-ps: 'hue' is no column"):
+        scene.gdb.cmd("python list(beamgdb.api.node().rows('beam-ps -sort hue'))")
 
 
 def test_what_is_not_there(scene: Scene) -> None:

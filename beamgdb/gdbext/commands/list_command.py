@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import gdb
 
 from beamgdb.gdbext import session
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.node import Node
 from beamgdb.views import listing
-from beamgdb.views.listing import Column, Query, Selected
+from beamgdb.views.listing import Column, Query, Selected, Value
 from beamgdb.views.styler import COLUMNS
 from beamgdb.views.typed import brief, natural
+from beamgdb.vm.model import Unavailable
 
 Item = TypeVar("Item")
 
@@ -78,18 +80,28 @@ class ListCommand(Command, Generic[Item]):
             return ()
         return (column.name for column in self.list(current.node).columns)
 
-    def run(self, arguments: argparse.Namespace) -> None:
-        found = self.listed(session.require().node, arguments)
+    def __init__(self) -> None:
+        super().__init__()
+        extension().part(_Lists).by_name[self.name] = self
+
+    def select(
+        self, found: List[Item], arguments: argparse.Namespace, limit: int | None, progress: ProgressLine
+    ) -> Selected[Item]:
+        """Which of what there is the arguments ask for, in which order. Raises `gdb.GdbError`."""
         try:
             conditions = tuple(listing.condition(found.columns, text) for text in arguments.where)
             order = arguments.sort if arguments.sort is not None else found.order
             sort = listing.named(found.columns, order) if order is not None else None
         except listing.Wrong as error:
             raise gdb.GdbError(f"{self.name}: {error}") from None
+        query = Query(conditions, sort, arguments.reverse, limit)
+        return Selected(_advancing(found.items, progress), query, found.count)
+
+    def run(self, arguments: argparse.Namespace) -> None:
+        found = self.listed(session.require().node, arguments)
         limit = arguments.limit if arguments.limit is not None or arguments.json else found.limit
         with ProgressLine(found.what, found.count) as progress:
-            counted = _advancing(found.items, progress)
-            selected = Selected(counted, Query(conditions, sort, arguments.reverse, limit), found.count)
+            selected = self.select(found, arguments, limit, progress)
             if arguments.json:
                 _write(listing.json_lines(found.columns, selected))
             else:
@@ -102,6 +114,29 @@ class ListCommand(Command, Generic[Item]):
             gdb.write(f"({selected.left_out} more {found.what}: -limit {limit})\n")
         for note in found.notes():
             gdb.write(note + "\n", stream)
+
+
+class _Lists:
+    """The commands that list."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, ListCommand[Any]] = {}
+
+
+def rows(node: Node, line: str) -> Iterator[dict[str, Value]]:
+    """What a command that lists shows, one by one, each with what is in its columns by their names: `line` is what a
+    user would type, such as `beam-ports -where queue>0`. Raises `gdb.GdbError` for what cannot be typed, `Unavailable`
+    as the command does."""
+    name, _, rest = line.strip().partition(" ")
+    lists = extension().part(_Lists).by_name
+    if name not in lists:
+        raise Unavailable(f"{brief(name)} is no command that lists: there are {', '.join(sorted(lists))}")
+    command = lists[name]
+    arguments = command.parser.parse_args(command.split(rest))
+    found = command.listed(node, arguments)
+    with ProgressLine(found.what, found.count) as progress:
+        for one in command.select(found, arguments, arguments.limit, progress):
+            yield {column.name: column.value(one) for column in found.columns}
 
 
 def _width() -> int:

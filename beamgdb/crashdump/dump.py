@@ -11,7 +11,9 @@ from typing import Final
 from beamgdb.code.module import Module
 from beamgdb.code.ranges import is_permanent
 from beamgdb.crashdump.heap import Heaps
+from beamgdb.crashdump.ports import PortSections
 from beamgdb.crashdump.processes import Processes, TopOf
+from beamgdb.crashdump.timers import TimerSections
 from beamgdb.memory import READ_LIMIT, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.terms.quoting import runtime_atom
@@ -33,8 +35,8 @@ NOBODY: Final = "nonode@nohost"
 
 @dataclass(frozen=True)
 class Written:
-    """What is in a dump, and what could not be: `damaged` counts processes, parts of them and tables that cannot be
-    read, `left_out` objects on heaps."""
+    """What is in a dump, and what could not be: `damaged` counts processes, parts of them, ports, tables and timers
+    that cannot be read, `left_out` objects on heaps."""
 
     processes: int
     tables: int
@@ -48,7 +50,7 @@ def write(vm: Vm, slogan: str, top: TopOf, out: Callable[[str], object], advance
     heaps = Heaps(vm)
     node = _node_name(vm)
     processes = Processes(vm, heaps, top, vm.term(node) if node is not None else None)
-    tables = _Tables(vm)
+    tables, ports, timers = _Tables(vm), PortSections(vm), TimerSections(vm)
 
     def memory() -> Iterator[str]:
         yield f"=memory\nprocesses: {processes.memory}\nets: {tables.memory}\n"
@@ -59,14 +61,15 @@ def write(vm: Vm, slogan: str, top: TopOf, out: Callable[[str], object], advance
         yield from heaps.binaries()
 
     parts = (
-        _head(vm, slogan), _schedulers(vm), processes.sections(), tables.sections(), _distribution(vm, node),
-        _modules(vm), literals(), memory(), _atoms(vm), iter(["=end\n"]),
+        _head(vm, slogan), _schedulers(vm), processes.sections(), iter(ports), tables.sections(), iter(timers),
+        _distribution(vm, node), _modules(vm), literals(), memory(), _atoms(vm), iter(["=end\n"]),
     )  # fmt: skip
     for part in parts:
         for text in part:
             out(text)
             advance()
-    return Written(processes.written, tables.written, processes.unreadable + tables.unreadable, heaps.left_out)
+    unreadable = sum(one.unreadable for one in (processes, ports, tables, timers))
+    return Written(processes.written, tables.written, unreadable, heaps.left_out)
 
 
 def _head(vm: Vm, slogan: str) -> Iterator[str]:

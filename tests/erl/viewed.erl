@@ -25,6 +25,10 @@ tell() ->
     {ok, Tables, _} = crashdump_viewer:ets_tables(all),
     [io:format("viewed table ~ts ~ts ~ts ~p ~p ~p~n", [Id, Name, Type, Size, Memory, Owner])
      || {ets_table, Owner, _, Id, Name, _, Type, _, Size, {bytes, Memory}, _} <- Tables],
+    {ok, Ports, _} = crashdump_viewer:ports(),
+    [port(Port) || Port <- Ports],
+    {ok, Timers, _} = crashdump_viewer:timers(all),
+    [io:format("viewed timer ~p ~ts~n", [Left, Message]) || {timer, _, _, Message, Left} <- Timers],
     {ok, Atoms, _} = crashdump_viewer:atoms(),
     [io:format("viewed atom ~p ~ts~n", [Number, Name]) || {Number, {Name, _}} <- Atoms],
     {ok, Modules, _} = crashdump_viewer:loaded_modules(),
@@ -53,6 +57,18 @@ process(Pid) ->
      || {Key, Number} <- [{reductions, Reductions}, {heap, Heap}, {old_heap, OldHeap}]],
     Stack = lists:nth(length(Rest) - 2, Rest),
     [io:format("viewed stack ~s ~ts ~0tp~n", [Pid, Label, term(Value)]) || {Label, Value} <- Stack].
+
+port({port, {Node, Number}, State, _, _, Owner, Links, Name, Monitors, Suspended, Controls, Input, Output, Queue, _}) ->
+    Facts = [{state, State}, {owner, Owner}, {registered, Name}, {controls, Controls}, {input, Input},
+             {output, Output}, {queue, Queue}],
+    [io:format("viewed port ~p.~p ~s ~ts~n", [Node, Number, Key, text(Value)])
+     || {Key, Value} <- Facts, Value =/= undefined],
+    [io:format("viewed port ~p.~p ~s ~ts~n", [Node, Number, Key, Pid])
+     || {Key, Sides} <- [{link, Links}, {monitored_by, Monitors}, {suspended, Suspended}], is_list(Sides),
+        {Pid, _} <- Sides].
+
+text(Text) when is_list(Text); is_binary(Text) -> Text;
+text(Value) -> io_lib:format("~0p", [Value]).
 
 warned(What, Warnings) ->
     [io:format("viewed warning ~s ~ts~n", [What, Warning]) || Warning <- Warnings].

@@ -91,6 +91,8 @@ def test_the_viewer_shows_what_the_node_says(scene: Scene, view: View, tmp_path:
     compare_processes(shown, scene)
     compare_terms(shown, scene)
     compare_tables(shown, scene)
+    compare_ports(shown, scene)
+    compare_timers(shown, scene)
     bits = "" if scene.target.arch == "armhf" else " [64-bit]"
     version = rf"Erlang/OTP {scene.target.otp} \[erts-{scene.facts['erts_version']}\]{re.escape(bits)}( \[jit\])?"
     general = behind(shown, "general")
@@ -158,6 +160,35 @@ def compare_tables(shown: list[str], scene: Scene) -> None:
         for row in json.loads(scene.gdb.cmd("beam-ets -json"))
     }
     assert set(behind(shown, "table")) == expected
+
+
+def compare_ports(shown: list[str], scene: Scene) -> None:
+    """With `beam-ports`, likewise."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for line in behind(shown, "port"):
+        port, key, text = line.split(" ", 2)
+        found.setdefault(f"#Port<{port}>", {}).setdefault(key, set()).add(text)
+    rows = {row["port"]: row for row in json.loads(scene.gdb.cmd("beam-ports -json"))}
+    assert set(found) == set(rows)
+    for port, facts in found.items():
+        row = rows[port]
+        for key in ("owner", "input", "output", "queue", "registered"):
+            assert facts.get(key, {"None"}) == {str(row[key])}, (port, key)
+        for key, column in (("link", "links"), ("monitored_by", "monitored_by"), ("suspended", "suspended")):
+            assert facts.get(key, set()) == set((row[column] or "").split(", ")) - {""}, (port, key)
+        (controls,) = facts["controls"]
+        kind = {"spawn": "External proc: ", "fd": "UNIX fd not opened by emulator: "}.get(row["driver"])
+        assert controls == (kind or controls.partition(": ")[0] + ": ") + row["name"]
+        assert set(next(iter(facts["state"])).lower().split("|")) - {"none"} <= set((row["state"] or "").split(", "))
+
+
+def compare_timers(shown: list[str], scene: Scene) -> None:
+    """With `beam-timers`, likewise."""
+    rows = json.loads(scene.gdb.cmd("beam-timers -where kind=message -json"))
+    expected = sorted((row["left"], row["message"]) for row in rows if row["receiver"])
+    found = (re.fullmatch(r"(\d+) (.*)", line) for line in behind(shown, "timer"))
+    assert len(expected) > 40
+    assert sorted((int(match[1]), match[2]) for match in found if match) == expected
 
 
 def test_no_file_is_overwritten(scene: Scene, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class BeamCrashdump(Command):
     """Write a crash dump of the node, for OTP's crashdump_viewer.
 
     FILE is what the node itself would have written as erl_crash.dump: processes with stacks, messages, dictionaries,
-    links and monitors; ETS tables without their objects, modules, atoms. What is not known, such as ports and timers,
+    links and monitors; ports, timers of messages, ETS tables without their objects, modules, atoms. What is not known
     is left out. Memory of a process is its structure and heaps; as in the node's own dumps there is no stack, and
     nothing else on heaps, of processes that exit, collect garbage or are sensitive (process_flag/2).
 
@@ -60,7 +60,7 @@ class BeamCrashdump(Command):
             f"{time.monotonic() - start:.1f} s\n"
         )
         for count, what in (
-            (written.damaged, "processes, or parts of them, or tables, cannot be read"),
+            (written.damaged, "processes, or parts of them, ports, tables or timers, cannot be read"),
             (written.left_out, "objects on heaps cannot be read, or are not known"),
         ):
             if count:

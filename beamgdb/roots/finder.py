@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Optional, Union
 
 from beamgdb.code.code_ix import code_index
@@ -10,7 +11,7 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables
+from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables, threads
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -179,7 +180,18 @@ class Roots:
             functions.REGISTER_CODE: functions.register_code(self._image, descriptor) if descriptor is not None else why
         }
 
+    def _threads(self) -> Found:
+        return {name: found for name, found in self._of_threads.items() if name != threads.MAIN}
+
+    @cached_property
+    def _of_threads(self) -> Found:
+        """The file alone tells them."""
+        found = threads.find(self._image)
+        return dict.fromkeys(threads.NAMES, found) if isinstance(found, str) else found
+
     def _interpreter(self) -> Found:
+        if self._known.flavour != "emu":
+            return {threads.MAIN: self._of_threads[threads.MAIN]}
         known = interpreter.operations(self._image, self._known)
         if isinstance(known, str):
             return dict.fromkeys(interpreter.NAMES, known)
@@ -239,6 +251,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._catches, (code.CATCHES,)),
         (Roots._indices, CODE_INDICES),
         (Roots._register_code, (functions.REGISTER_CODE,)),
+        (Roots._threads, (threads.DIRTY_MAIN, threads.EXIT)),
         (Roots._interpreter, interpreter.NAMES),
         (Roots._exit_process, (functions.EXIT,)),
         (Roots._bifs, tuple(functions.BIFS)),

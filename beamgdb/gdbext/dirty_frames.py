@@ -10,7 +10,7 @@ from __future__ import annotations
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.node import Node
-from beamgdb.roots.threads import DIRTY_MAIN
+from beamgdb.roots.texts import DIRTY_MAIN
 from beamgdb.unwinding.unwinder import Unwinder, Unwound
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL

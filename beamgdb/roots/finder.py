@@ -11,7 +11,7 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables, threads
+from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables, texts
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -83,6 +83,8 @@ class Roots:
         function = self._image.function_at(address)
         if function is None:
             return None
+        for name in texts.NAMES:
+            self._root(name)
         known = ((one.name, one.address) for one in self._found.values())
         return next((name for name, at in (*self._image.exported.items(), *known) if at == function.start), "")
 
@@ -180,18 +182,23 @@ class Roots:
             functions.REGISTER_CODE: functions.register_code(self._image, descriptor) if descriptor is not None else why
         }
 
-    def _threads(self) -> Found:
-        return {name: found for name, found in self._of_threads.items() if name != threads.MAIN}
-
     @cached_property
-    def _of_threads(self) -> Found:
-        """The file alone tells them."""
-        found = threads.find(self._image)
-        return dict.fromkeys(threads.NAMES, found) if isinstance(found, str) else found
+    def _threads(self) -> Found:
+        """The file alone tells what they run."""
+        found = texts.of_threads(self._image)
+        return dict.fromkeys(texts.OF_THREADS, found) if isinstance(found, str) else found
+
+    def _called_by_threads(self) -> Found:
+        return {name: found for name, found in self._threads.items() if name != texts.MAIN}
+
+    def _no_memory(self) -> Found:
+        exits = self(texts.EXIT)
+        why = f"{texts.EXIT} is not found"
+        return {texts.NO_MEMORY: texts.no_memory(self._image, exits) if exits is not None else why}
 
     def _interpreter(self) -> Found:
         if self._known.flavour != "emu":
-            return {threads.MAIN: self._of_threads[threads.MAIN]}
+            return {texts.MAIN: self._threads[texts.MAIN]}
         known = interpreter.operations(self._image, self._known)
         if isinstance(known, str):
             return dict.fromkeys(interpreter.NAMES, known)
@@ -251,7 +258,8 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._catches, (code.CATCHES,)),
         (Roots._indices, CODE_INDICES),
         (Roots._register_code, (functions.REGISTER_CODE,)),
-        (Roots._threads, (threads.DIRTY_MAIN, threads.EXIT)),
+        (Roots._called_by_threads, (texts.DIRTY_MAIN, texts.EXIT)),
+        (Roots._no_memory, (texts.NO_MEMORY,)),
         (Roots._interpreter, interpreter.NAMES),
         (Roots._exit_process, (functions.EXIT,)),
         (Roots._bifs, tuple(functions.BIFS)),

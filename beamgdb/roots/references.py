@@ -4,7 +4,7 @@ millions of them takes seconds; what these refer to is then read as for function
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from beamgdb.machine_code.references import REFERENCES
 from beamgdb.roots.image import Function, Image, Part, occurrences
@@ -122,7 +122,7 @@ def _through_table(image: Image, code: bytes, start: int) -> Iterator[int]:
             yield to
 
 
-def formed(image: Image, addresses: frozenset[int]) -> Iterator[tuple[int, int]]:
+def formed(image: Image, addresses: Set[int]) -> Iterator[tuple[int, int]]:
     """Instructions that form exactly one of these addresses, and which: for texts and what else is never written and
     lies close together. Quick on all processors, for no function is decoded; what compilers seldom do is not seen."""
     for part in image.code if addresses and image.arch in _PLACES else ():
@@ -131,7 +131,7 @@ def formed(image: Image, addresses: frozenset[int]) -> Iterator[tuple[int, int]]
             yield from ((at, to) for at, to in found if to in addresses)
 
 
-def _x86_64_formed(part: Part, place: int, _: frozenset[int]) -> Iterator[tuple[int, int]]:
+def _x86_64_formed(part: Part, place: int, _: Set[int]) -> Iterator[tuple[int, int]]:
     """`lea` with a displacement at `place` (Intel SDM 2A, 2.2.1.6)."""
     at = place - part.start
     code = part.content[max(at - 2, 0) : at + 4]
@@ -139,7 +139,7 @@ def _x86_64_formed(part: Part, place: int, _: frozenset[int]) -> Iterator[tuple[
         yield place, place + 4 + int.from_bytes(code[2:], "little", signed=True)
 
 
-def _aarch64_formed(part: Part, place: int, _: frozenset[int]) -> Iterator[tuple[int, int]]:
+def _aarch64_formed(part: Part, place: int, _: Set[int]) -> Iterator[tuple[int, int]]:
     """`add` to what the `adrp` at `place` gives (Arm Architecture Reference Manual, C6.2.13, C6.2.5)."""
     code = part.content[place - part.start : place - part.start + 4 + PAIR_REACH]
     (first, *others) = struct.unpack(f"<{len(code) // 4}I", code[: len(code) & ~3])
@@ -152,7 +152,7 @@ def _aarch64_formed(part: Part, place: int, _: frozenset[int]) -> Iterator[tuple
             return
 
 
-def _arm32_formed(part: Part, place: int, addresses: frozenset[int]) -> Iterator[tuple[int, int]]:
+def _arm32_formed(part: Part, place: int, addresses: Set[int]) -> Iterator[tuple[int, int]]:
     """`add` of pc to the literal at `place` (Arm Architecture Reference Manual, A8.8.6, T2), which was loaded not far
     before."""
     literal = int.from_bytes(part.content[place - part.start : place - part.start + 4], "little")

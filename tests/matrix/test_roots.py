@@ -38,6 +38,9 @@ BY_TABLE = {
 }  # fmt: skip
 """Of the interpreter these need that table too, which its program has from OTP 29 on."""
 
+BY_TEXTS = {"process_main", "erts_dirty_process_main", "erts_exit", "erts_alc_fatal_error"}
+"""These need that table too."""
+
 STATIC = {"r", "write_ptr", "bccix"}
 """These have a symbol in no release."""
 
@@ -58,6 +61,8 @@ def test_what_is_found_without_symbols(scene: Scene) -> None:
         assert (BY_CODE | STATIC) - found == set(), said
     if target.interpreted and target.otp >= 29:
         assert BY_TABLE - found == set(), said
+    if target.arch != "armhf" or target.otp >= 29:
+        assert BY_TEXTS - found == set(), said
 
 
 def test_tables_of_code_while_modules_are_loaded(ebin_for: Callable[[Target], Path]) -> None:

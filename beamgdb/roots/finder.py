@@ -151,6 +151,9 @@ class Roots:
     def _nodes(self) -> Found:
         return {tables.NODES: tables.node_table(self._memory, self._known, self._image, self._snapshot)}
 
+    def _this_node(self) -> Found:
+        return {tables.THIS_NODE: tables.this_node(self._memory, self._known, self._image, self._snapshot)}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -252,6 +255,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._schedulers, schedulers.NAMES),
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
         (Roots._nodes, (tables.NODES,)),
+        (Roots._this_node, (tables.THIS_NODE,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

@@ -145,16 +145,28 @@ class Running:
         return {at: thread for at, thread in dirty.items() if thread is not None}
 
     def _of_dirty(self, process: int, scheduler: Scheduler) -> gdb.InferiorThread | None:
-        """The thread of a dirty scheduler. Where GDB does not know `pthread_t`s, its stack must lead to the process."""
+        """The thread of a dirty scheduler. Where GDB does not know `pthread_t`s, it is one whose stack leads to the
+        process; or, where stacks cannot be followed so far, that on the stack of the scheduler."""
         if scheduler.thread in self._handles:
             return self._handles[scheduler.thread]
         with _selection_kept():
-            for thread in self._candidates(scheduler):
-                is_on_stack = self._below(thread, scheduler.thread) < LARGEST_STACK
-                found = self._of_thread(thread) if is_on_stack else None
+            below = [one for one in self._candidates(scheduler) if self._is_below(one, scheduler)]
+            for thread in below:
+                found = self._of_thread(thread)
                 if found is not None and found[0] == process:
                     return thread
-        return None
+        nearest = min(below, key=lambda one: self._below(one, scheduler.thread), default=None)
+        return nearest if nearest is not None and self._of_thread(nearest) is None else None
+
+    def _is_below(self, thread: gdb.InferiorThread, scheduler: Scheduler) -> bool:
+        """Whether a thread may be on the stack of a scheduler: no other one's is nearer."""
+        distance = self._below(thread, scheduler.thread)
+        return distance < LARGEST_STACK and distance == min(self._below(thread, one) for one in self._pthreads)
+
+    @cached_property
+    def _pthreads(self) -> list[int]:
+        """The `pthread_t`s of all schedulers."""
+        return [one.thread for one in self._node.schedulers]
 
     def _position(self, process: Process) -> RunningAt | None:
         scheduler = self._schedulers.get(process.address)

@@ -79,7 +79,9 @@ def test_a_function(running: Session) -> None:
 def test_in_a_dirty_nif(running: Session, ebin_for: Callable[[Target], Path], tmp_path: Path) -> None:
     """Such a thread has a stack of C alone; and GDB knows no `pthread_t`s under qemu, nor with a libc that is not its
     own."""
+    running.gdb.cmd("set breakpoint pending on")
     running.gdb.cmd(f"tbreak -function {DIRTY_STAGE}")
+    running.gdb.cmd("set breakpoint pending auto")
     stop = running.gdb.go("continue", timeout=PATIENCE)
     assert stop.reason == "breakpoint-hit", stop.text
     is_in_a_dirty_nif(running.gdb)
@@ -105,6 +107,9 @@ def is_in_a_dirty_nif(gdb: Gdb) -> None:
     assert shown.names()[:3] == called
     assert read_backtrace(gdb.cmd("beam-bt")) == shown
     assert re.search(rf"^#{at} +0x[0-9a-f]+ in erts_dirty_process_main\b", gdb.cmd("beam-why"), re.M)
+    gdb.cmd("set backtrace limit 2")
+    assert read_backtrace(gdb.cmd("beam-bt")) == shown
+    gdb.cmd("set backtrace limit unlimited")
 
 
 def test_a_line(running: Session) -> None:

@@ -25,6 +25,9 @@ CODE_INDICES = (functions.COMMIT, code.ACTIVE, code.STAGING)
 ALWAYS = (tables.PROCESSES, tables.ATOMS, schedulers.NAMES[0])
 """What every look at a VM asks for."""
 
+BY_FILE = (texts.DIRTY_MAIN, texts.EXIT, texts.NO_MEMORY)
+"""Functions that the program's file tells alone, so that they may be looked for whenever one is to be named."""
+
 Found = Mapping[str, Union[Recovered, str]]
 """What was looked for together: each name with what was found, or why nothing was. What is not named this VM has not,
 whenever it is looked at."""
@@ -83,7 +86,7 @@ class Roots:
         function = self._image.function_at(address)
         if function is None:
             return None
-        for name in texts.NAMES:
+        for name in BY_FILE:
             self._root(name)
         known = ((one.name, one.address) for one in self._found.values())
         return next((name for name, at in (*self._image.exported.items(), *known) if at == function.start), "")

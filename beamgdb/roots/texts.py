@@ -32,8 +32,6 @@ NO_MEMORY = "erts_alc_fatal_error"
 CANNOT_ALLOCATE = b'%s: Cannot %s %lu bytes of memory (of type "%s").\n\0'
 """What it says."""
 
-NAMES = (*OF_THREADS, NO_MEMORY)
-
 
 class _Calls(NamedTuple):
     """What a function calls next before and behind a place."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import gdb
 from gdb.FrameDecorator import FrameDecorator
 
-from beamgdb.gdbext import dirty_frames, errors, older_gdb, session, term_printing
+from beamgdb.gdbext import c_functions, dirty_frames, errors, older_gdb, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
@@ -214,10 +214,7 @@ class ErlangFrameFilter:
             return ErlangFrameDecorator(decorator, node, erlang)
         if is_repeated(frame):
             return None
-        # GDB takes the last symbol before for the function, where that has no size: `_start` has not.
-        name = node.roots.function_name(frame.pc()) if node.roots is not None else None
-        if name is None:
-            name = frame.name() or ""
+        name = c_functions.name(node, frame)
         if name == dirty_frames.MAIN:
             process = _known(lambda: dirty_frames.process_of_thread(node, int(frame.read_register("sp"))))
             if process is not None:

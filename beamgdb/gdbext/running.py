@@ -13,8 +13,9 @@ from itertools import chain, islice
 
 import gdb
 
-from beamgdb.gdbext import c_expressions, current_frame, standing
+from beamgdb.gdbext import current_frame, standing
 from beamgdb.gdbext.dirty_frames import LARGEST_STACK
+from beamgdb.gdbext.unwinder import register_reader
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
@@ -24,6 +25,10 @@ from beamgdb.vm.backtrace import Level, StackEnds
 from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL, Scheduler
+
+THREAD_POINTERS = {"x86_64": "fs_base"}
+"""By architecture: the register that has a thread's `pthread_t` (System V ABI, x86-64 supplement: the thread pointer).
+GDB may have no `pthread_t`s: its libthread_db must be that of the program's libc."""
 
 RunningAt = tuple[gdb.InferiorThread, ErlangFrame, bool, "tuple[int | None, tuple[int, ...]] | None"]
 """A thread in Erlang code: the frame of its innermost Erlang function, or of what the first one of a process returns to
@@ -127,15 +132,43 @@ class Running:
 
     @cached_property
     def _handles(self) -> dict[int, gdb.InferiorThread]:
-        """Threads by their `pthread_t`, where GDB can tell."""
-        return {handle: thread for thread in self._threads if (handle := _handle(thread, self._node))}
+        """Threads by their `pthread_t`, where GDB can tell, or a register has it."""
+        known = {handle: thread for thread in self._threads if (handle := _handle(thread, self._node))}
+        register = THREAD_POINTERS.get(self._node.identity.arch or "")
+        if known or register is None:
+            return known
+        return {pointer: thread for thread, pointer in self._read(register).items() if pointer}
 
     @cached_property
     def _dirty(self) -> dict[int, gdb.InferiorThread]:
         """Threads of dirty schedulers that work for a process, by its address. They run no Erlang code: it is their
         data that tells whom they work for."""
-        dirty = {at: one.thread for at, one in self._schedulers.items() if one.kind != NORMAL}
-        return {at: self._handles[handle] for at, handle in dirty.items() if handle in self._handles}
+        dirty = {at: self._of_dirty(at, one) for at, one in self._schedulers.items() if one.kind != NORMAL}
+        return {at: thread for at, thread in dirty.items() if thread is not None}
+
+    def _of_dirty(self, process: int, scheduler: Scheduler) -> gdb.InferiorThread | None:
+        """The thread of a dirty scheduler. Where GDB does not know `pthread_t`s, it is one whose stack leads to the
+        process; or, where stacks cannot be followed so far, that on the stack of the scheduler."""
+        if scheduler.thread in self._handles:
+            return self._handles[scheduler.thread]
+        with _selection_kept():
+            below = [one for one in self._candidates(scheduler) if self._is_below(one, scheduler)]
+            for thread in below:
+                found = self._of_thread(thread)
+                if found is not None and found[0] == process:
+                    return thread
+        nearest = min(below, key=lambda one: self._below(one, scheduler.thread), default=None)
+        return nearest if nearest is not None and self._of_thread(nearest) is None else None
+
+    def _is_below(self, thread: gdb.InferiorThread, scheduler: Scheduler) -> bool:
+        """Whether a thread may be on the stack of a scheduler: no other one's is nearer."""
+        distance = self._below(thread, scheduler.thread)
+        return distance < LARGEST_STACK and distance == min(self._below(thread, one) for one in self._pthreads)
+
+    @cached_property
+    def _pthreads(self) -> list[int]:
+        """The `pthread_t`s of all schedulers."""
+        return [one.thread for one in self._node.schedulers]
 
     def _position(self, process: Process) -> RunningAt | None:
         scheduler = self._schedulers.get(process.address)
@@ -171,12 +204,16 @@ class Running:
 
     @cached_property
     def _stack_pointers(self) -> dict[gdb.InferiorThread, int]:
+        return self._read("sp")
+
+    def _read(self, register: str) -> dict[gdb.InferiorThread, int]:
+        """What a register holds in the threads that stand still."""
         found = {}
-        for thread in self._threads:
-            if thread in self._runs:
-                continue
-            thread.switch()
-            found[thread] = int(c_expressions.evaluated("(unsigned long) $sp"))
+        with _selection_kept():
+            for thread in self._threads:
+                if thread not in self._runs:
+                    thread.switch()
+                    found[thread] = register_reader(gdb.newest_frame())(register) or 0
         return found
 
     def _of_thread(self, thread: gdb.InferiorThread) -> tuple[int, RunningAt] | None:

@@ -11,7 +11,7 @@ from typing import Final
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import current_frame, older_gdb, session
+from beamgdb.gdbext import c_functions, current_frame, older_gdb, session
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
@@ -164,6 +164,7 @@ def _evaluated(expression: str) -> int | None:
 
 def _frames() -> list[CFrameRow]:
     """The frames of C code down to the first one of Erlang."""
+    node = session.require().node
     found: list[CFrameRow] = []
     try:
         newest = gdb.newest_frame()
@@ -174,6 +175,7 @@ def _frames() -> list[CFrameRow]:
             break
         pc = frame.pc()
         library = gdb.solib_name(pc)
-        name = frame.name() or c_name(pc)
+        # What the program itself hides GDB cannot know better.
+        name = c_functions.name(node, frame) or (c_name(pc) if library or node.roots is None else None)
         found.append(CFrameRow(pc, bare(name) if name else None, bare(library) if library else None))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Optional, Union
 
 from beamgdb.code.code_ix import code_index
@@ -10,7 +11,7 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables
+from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables, texts
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -23,6 +24,9 @@ CODE_INDICES = (functions.COMMIT, code.ACTIVE, code.STAGING)
 
 ALWAYS = (tables.PROCESSES, tables.ATOMS, schedulers.NAMES[0])
 """What every look at a VM asks for."""
+
+BY_FILE = (texts.DIRTY_MAIN, texts.EXIT, texts.NO_MEMORY)
+"""Functions that the program's file tells alone, so that they may be looked for whenever one is to be named."""
 
 Found = Mapping[str, Union[Recovered, str]]
 """What was looked for together: each name with what was found, or why nothing was. What is not named this VM has not,
@@ -82,6 +86,8 @@ class Roots:
         function = self._image.function_at(address)
         if function is None:
             return None
+        for name in BY_FILE:
+            self._root(name)
         known = ((one.name, one.address) for one in self._found.values())
         return next((name for name, at in (*self._image.exported.items(), *known) if at == function.start), "")
 
@@ -148,6 +154,9 @@ class Roots:
     def _nodes(self) -> Found:
         return {tables.NODES: tables.node_table(self._memory, self._known, self._image, self._snapshot)}
 
+    def _this_node(self) -> Found:
+        return {tables.THIS_NODE: tables.this_node(self._memory, self._known, self._image, self._snapshot)}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -179,7 +188,23 @@ class Roots:
             functions.REGISTER_CODE: functions.register_code(self._image, descriptor) if descriptor is not None else why
         }
 
+    @cached_property
+    def _threads(self) -> Found:
+        """The file alone tells what they run."""
+        found = texts.of_threads(self._image)
+        return dict.fromkeys(texts.OF_THREADS, found) if isinstance(found, str) else found
+
+    def _called_by_threads(self) -> Found:
+        return {name: found for name, found in self._threads.items() if name != texts.MAIN}
+
+    def _no_memory(self) -> Found:
+        exits = self(texts.EXIT)
+        why = f"{texts.EXIT} is not found"
+        return {texts.NO_MEMORY: texts.no_memory(self._image, exits) if exits is not None else why}
+
     def _interpreter(self) -> Found:
+        if self._known.flavour != "emu":
+            return {texts.MAIN: self._threads[texts.MAIN]}
         known = interpreter.operations(self._image, self._known)
         if isinstance(known, str):
             return dict.fromkeys(interpreter.NAMES, known)
@@ -233,12 +258,15 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._schedulers, schedulers.NAMES),
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
         (Roots._nodes, (tables.NODES,)),
+        (Roots._this_node, (tables.THIS_NODE,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),
         (Roots._catches, (code.CATCHES,)),
         (Roots._indices, CODE_INDICES),
         (Roots._register_code, (functions.REGISTER_CODE,)),
+        (Roots._called_by_threads, (texts.DIRTY_MAIN, texts.EXIT)),
+        (Roots._no_memory, (texts.NO_MEMORY,)),
         (Roots._interpreter, interpreter.NAMES),
         (Roots._exit_process, (functions.EXIT,)),
         (Roots._bifs, tuple(functions.BIFS)),

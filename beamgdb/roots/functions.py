@@ -52,7 +52,7 @@ def register_code(image: Image, descriptor: int) -> Recovered | str:
         return f"not looked for on {image.arch}"
     stop = descriptor + 8 + DESCRIPTOR_WORDS * image.word_size
     callers = references.users(image, descriptor + ACTION_AT, stop)
-    called = [{to for to in _CALLS[image.arch](image, one) if _is_empty(image, to)} for one in callers]
+    called = [{to for _, to in CALLS[image.arch](image, one) if _is_empty(image, to)} for one in callers]
     common = set.intersection(*called) if called else set()
     if len(common) != 1:
         return f"{len(common) or 'no'} functions without effect are called by all that use {descriptor:#x}"
@@ -66,27 +66,41 @@ def _is_empty(image: Image, address: int) -> bool:
     return any(image.bytes_of(function).startswith(code) for code in EMPTY[image.arch])
 
 
-def _x86_64_calls(image: Image, function: Function) -> Iterator[int]:
-    """Targets of what looks like `call` or `jmp` with a distance of 32 bits (Intel SDM 2A)."""
+def _x86_64_calls(image: Image, function: Function) -> Iterator[tuple[int, int]]:
+    """What looks like `call` or `jmp` with a distance of 32 bits (Intel SDM 2A)."""
     code = image.bytes_of(function)
     for at in range(len(code) - 4):
         if code[at] in (0xE8, 0xE9):
-            yield function.start + at + 5 + int.from_bytes(code[at + 1 : at + 5], "little", signed=True)
+            distance = int.from_bytes(code[at + 1 : at + 5], "little", signed=True)
+            yield function.start + at, function.start + at + 5 + distance
 
 
-def _aarch64_calls(image: Image, function: Function) -> Iterator[int]:
+def _aarch64_calls(image: Image, function: Function) -> Iterator[tuple[int, int]]:
     return _aarch64_targets(image.bytes_of(function), function.start)
 
 
-def _aarch64_targets(code: bytes, start: int) -> Iterator[int]:
-    """Targets of `bl` and `b` (Arm Architecture Reference Manual, C6.2.34, C6.2.26)."""
+def _aarch64_targets(code: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """`bl` and `b` (Arm Architecture Reference Manual, C6.2.34, C6.2.26)."""
     for i, (word,) in enumerate(struct.iter_unpack("<I", code[: len(code) & ~3])):
         if word & 0x7C00_0000 == 0x1400_0000:
             distance = (word & 0x3FF_FFFF) - ((word & 0x200_0000) << 1)
-            yield start + 4 * (i + distance)
+            yield start + 4 * i, start + 4 * (i + distance)
 
 
-_CALLS: dict[str, Callable[[Image, Function], Iterator[int]]] = {"x86_64": _x86_64_calls, "aarch64": _aarch64_calls}
+def _thumb_calls(image: Image, function: Function) -> Iterator[tuple[int, int]]:
+    """`bl`, also what looks so in the middle of other code."""
+    code = image.bytes_of(function)
+    halves: tuple[int, ...] = struct.unpack(f"<{len(code) // 2}H", code[: len(code) & ~1])
+    for i, (first, second) in enumerate(zip(halves, halves[1:])):
+        if _is_thumb_call(first, second):
+            at = function.start + 2 * i
+            yield at, at + 4 + _thumb_distance(first, second)
+
+
+CALLS: dict[str, Callable[[Image, Function], Iterator[tuple[int, int]]]] = {
+    "x86_64": _x86_64_calls, "aarch64": _aarch64_calls, "arm32": _thumb_calls
+}  # fmt: skip
+"""By processor: where a function calls others, and their addresses. On 32-bit ARM, Thumb code only."""
 
 
 Named = Callable[[str], Optional[frozenset[int]]]
@@ -110,7 +124,7 @@ def _formed(memory: CachedMemory, image: Image, code: bytes, start: int) -> Iter
         yield from (int.from_bytes(found[1], "little") for found in _X86_64_CONSTANT.finditer(code))
     if image.arch == "aarch64":
         yield from _aarch64_constants(code)
-        for to in _aarch64_targets(code, start):
+        for _, to in _aarch64_targets(code, start):
             if not start <= to < start + len(code) and (trampoline := memory.try_read(to, TRAMPOLINE)):
                 yield from _aarch64_constants(trampoline)
                 for address in loads(image.arch, trampoline[:4], to):
@@ -150,22 +164,29 @@ def exit_process_of(image: Image, handler: int) -> Recovered | str:
 
 
 def _first_thumb_call(code: bytes, start: int) -> int | None:
-    """The target of the first `bl`, if nothing branches before (Arm Architecture Reference Manual, A6.3, A8.8.25)."""
+    """The target of the first `bl`, if nothing branches before (Arm Architecture Reference Manual, A6.3)."""
     halves: tuple[int, ...] = struct.unpack(f"<{len(code) // 2}H", code)
     i = 0
     while i + 1 < len(halves):
         first, second = halves[i : i + 2]
         if first & 0xF800 == 0xF000 and second & 0x8000:
-            if second & 0xD000 != 0xD000:
-                return None
-            sign = first >> 10 & 1
-            high, low = (second >> 13 & 1) ^ sign ^ 1, (second >> 11 & 1) ^ sign ^ 1
-            distance = high << 23 | low << 22 | (first & 0x3FF) << 12 | (second & 0x7FF) << 1
-            return start + 2 * i + 4 + distance - (sign << 24)
+            return start + 2 * i + 4 + _thumb_distance(first, second) if _is_thumb_call(first, second) else None
         if first & 0xF000 == 0xD000 or first & 0xF800 == 0xE000 or first & 0xFF00 == 0x4700:
             return None
         i += 2 if first >= 0xE800 else 1
     return None
+
+
+def _is_thumb_call(first: int, second: int) -> bool:
+    """Whether two halfwords are a `bl` (Arm Architecture Reference Manual, A8.8.25, T1)."""
+    return first & 0xF800 == 0xF000 and second & 0xD000 == 0xD000
+
+
+def _thumb_distance(first: int, second: int) -> int:
+    """How far it goes, from four bytes behind its start."""
+    sign = first >> 10 & 1
+    high, low = (second >> 13 & 1) ^ sign ^ 1, (second >> 11 & 1) ^ sign ^ 1
+    return (high << 23 | low << 22 | (first & 0x3FF) << 12 | (second & 0x7FF) << 1) - (sign << 24)
 
 
 def bifs(named: Named) -> dict[str, Recovered | str]:

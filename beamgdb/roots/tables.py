@@ -22,6 +22,9 @@ ATOMS, ATOM_TABLE_NAME = "erts_atom_table", b"atom_tab\0"
 NODES, NODE_TABLE_NAME = "erts_dist_table", b"dist_table\0"
 """The same of the table of nodes (erl_node_tables.c, `erts_init_node_tables`)."""
 
+THIS_NODE, THIS_NODE_IN = "erts_this_node", b"node_table\0"
+"""This node, and the name of the table that it is in besides."""
+
 PROCESSES, PORTS = "erts_proc", "erts_port"
 
 PAGE_SHIFT = 10
@@ -60,6 +63,33 @@ def node_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapsho
     if isinstance(found, str):
         return found
     return Recovered(NODES, found, "by its name dist_table; its entries have names of nodes")
+
+
+def this_node(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """`erts_this_node`, or why it is not found: the only variable that leads to an entry of the other table of nodes,
+    of those that terms come from."""
+    table = _by_name(
+        image, data, THIS_NODE_IN, layout.offset("Hash", "name"), lambda at: _is_of_nodes(memory, layout, at)
+    )
+    if isinstance(table, str):
+        return table
+    nodes = list(islice(members(Record(memory, layout, "Hash", table)), MAX_LOOKED_AT))
+    found = [place for node in nodes for place in data.places(node)]
+    if len(found) != 1:
+        return f"{len(found) or 'no'} variables lead to entries of the table of nodes"
+    return Recovered(THIS_NODE, found[0], "the only variable that leads to an entry of the table of nodes")
+
+
+def _is_of_nodes(memory: CachedMemory, layout: Layout, table: int) -> bool:
+    """Whether there are as many entries in this table as it says, each with that of distribution of the same name."""
+    found = Record(memory, layout, "Hash", table)
+    try:
+        nodes = [Record(memory, layout, "ErlNode", one) for one in islice(members(found), SAMPLE)]
+        entries = [Record(memory, layout, "DistEntry", one["dist_entry"]) for one in nodes]
+        named = all(one["sysname"] == entry["sysname"] for one, entry in zip(nodes, entries))
+        return named and 0 < len(nodes) == min(found["nobjs"], SAMPLE)
+    except Unreadable:
+        return False
 
 
 def _by_name(image: Image, data: Snapshot, text: bytes, offset: int, is_table: Callable[[int], bool]) -> int | str:

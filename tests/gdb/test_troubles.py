@@ -14,6 +14,7 @@ from tests.gdb.stages import Frame, read_backtrace, read_frames
 from tests.harness import erl
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
+from tests.harness.targets import Target, session
 
 
 @pytest.fixture(scope="module")
@@ -129,15 +130,31 @@ def test_a_destructor_of_a_resource_that_crashes(stripped: Path, tmp_path: Path)
 
 def test_memory_that_runs_out(stripped: Path, tmp_path: Path) -> None:
     """The node ends without a signal."""
-    start = f'spawn(fun() -> troubles:run_out("{tmp_path}/now") end)'
-    with erl.running_node(stripped, start) as node, Gdb() as gdb:
-        said = stopped(gdb, node, tmp_path / "now", "break -function erts_exit")
-        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
-        assert re.fullmatch(
-            r"memory ran out: the VM could not allocate what it needed while it worked for <\S+>, and ends the node",
-            suspect,
-        )
-        assert "troubles:run_out/1" in said
+    with erl.running_node(stripped, run_out(tmp_path)) as node, Gdb() as gdb:
+        says_that_memory_ran_out(stopped(gdb, node, tmp_path / "now", "break -function erts_exit"))
+
+
+def test_memory_that_runs_out_in_a_vm_that_hides_its_symbols(stripped: Path, tmp_path: Path) -> None:
+    with session(Target("amd64", 29), "attached", stripped, run_out(tmp_path)) as one:
+        first = "from beamgdb.gdbext import c_calls; gdb.execute('break ' + c_calls.first_instruction('erts_exit'))"
+        one.gdb.cmd("beam-info")
+        one.gdb.cmd(f"python {first}")
+        (tmp_path / "now").touch()
+        one.gdb.go("continue", timeout=PATIENCE)
+        says_that_memory_ran_out(one.gdb.cmd("beam-why"))
+
+
+def run_out(folder: Path) -> str:
+    return f'spawn(fun() -> troubles:run_out("{folder}/now") end)'
+
+
+def says_that_memory_ran_out(said: str) -> None:
+    (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+    assert re.fullmatch(
+        r"memory ran out: the VM could not allocate what it needed while it worked for <\S+>, and ends the node",
+        suspect,
+    )
+    assert "troubles:run_out/1" in said
 
 
 def test_an_assertion_in_a_nif_that_is_called_last(stripped: Path, tmp_path: Path) -> None:

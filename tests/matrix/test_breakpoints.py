@@ -12,12 +12,14 @@ import pytest
 
 from tests.gdb.stages import breakpoint_number, functions, line_of, local_variables, read_backtrace, read_frames
 from tests.harness.gdb import Gdb, Stop, one_line_error
-from tests.harness.targets import Mode, Session, Target, session
+from tests.harness.targets import Mode, Session, Target, on_core, session
 from tests.matrix.conftest import PATIENCE, cases, erlang_only, place, step
 from tests.matrix.test_top import top
 
 #: Calls in stages:in_lines/2, a line each.
 CALLS = ("One = third(", "Two = third(", "Three = third(")
+#: What the NIF of stages.erl calls on a dirty scheduler.
+DIRTY_STAGE = "dirty_stage_reached"
 #: A process that goes through code with breakpoints all the time, and tells so.
 BEATING = 'spawn(fun F() -> io:format("beat~n"), timer:sleep(20), F() end)'
 
@@ -72,6 +74,42 @@ def test_a_function(running: Session) -> None:
         assert "there is no y register 0" in one_line_error(gdb, "yreg 0")
         assert read_backtrace(gdb.cmd("beam-bt")).names() == functions(shown)
         assert "byte_size(Binary)." in gdb.cmd("list")
+
+
+def test_in_a_dirty_nif(running: Session, ebin_for: Callable[[Target], Path], tmp_path: Path) -> None:
+    """Such a thread has a stack of C alone; and GDB knows no `pthread_t`s under qemu, nor with a libc that is not its
+    own."""
+    running.gdb.cmd("set breakpoint pending on")
+    running.gdb.cmd(f"tbreak -function {DIRTY_STAGE}")
+    running.gdb.cmd("set breakpoint pending auto")
+    stop = running.gdb.go("continue", timeout=PATIENCE)
+    assert stop.reason == "breakpoint-hit", stop.text
+    is_in_a_dirty_nif(running.gdb)
+    # Cores take time: here is one without `pthread_t`s and symbols.
+    if (running.target, running.mode) == (Target("amd64", 29), "attached"):
+        running.write_core(tmp_path / "core")
+        with on_core(running.target, tmp_path / "core", ebin_for(running.target)) as gdb:
+            is_in_a_dirty_nif(gdb)
+
+
+def is_in_a_dirty_nif(gdb: Gdb) -> None:
+    number = re.search(rf"^[* ] +(\d+) .* {DIRTY_STAGE} \(", gdb.cmd("info threads"), re.M)
+    assert number
+    gdb.cmd(f"thread {number[1]}")
+    frames = read_frames(gdb.cmd("bt"))
+    at = functions(frames).index("erts_dirty_process_main")
+    assert (frames[at].note, frames[at].arguments) == ("stages:dirty_c_function/1", {"x0": "[dirty,argument]"})
+    assert functions(frames)[at + 1 : at + 3] == ["stages:in_dirty_nif/2", "stages:all/3"]
+    assert re.fullmatch(r"erts_(beamasm|interpreter):normal_exit/0", frames[-1].function)
+    shown = read_backtrace(gdb.cmd("beam-bt stages"))
+    assert re.search(rf" stages, .*: running on thread {number[1]}\b", shown.heading)
+    called = ["stages:dirty_c_function/1", "stages:in_dirty_nif/2", "stages:all/3"]
+    assert shown.names()[:3] == called
+    assert read_backtrace(gdb.cmd("beam-bt")) == shown
+    assert re.search(rf"^#{at} +0x[0-9a-f]+ in erts_dirty_process_main\b", gdb.cmd("beam-why"), re.M)
+    gdb.cmd("set backtrace limit 2")
+    assert read_backtrace(gdb.cmd("beam-bt")) == shown
+    gdb.cmd("set backtrace limit unlimited")
 
 
 def test_a_line(running: Session) -> None:

@@ -86,6 +86,7 @@ def test_the_viewer_shows_what_the_node_says(scene: Scene, view: View, tmp_path:
     # Those of native records, of which three processes have the same one, and the viewer knows nothing.
     assert len(said) == (2 if scene.target.otp >= 29 else 1), said
     assert dump.stat().st_mode & 0o777 == 0o600
+    assert "\n=node:nonode@nohost\n=no_distribution\n" in dump.read_text()
     shown = view(dump)
     assert bool(behind(shown, "warning")) is (scene.target.otp >= 29)
     compare_processes(shown, scene)

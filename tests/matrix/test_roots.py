@@ -18,7 +18,7 @@ ALL = {
     "erts_atom_table", "erts_proc", "erts_port", "erts_aligned_scheduler_data",
     "erts_aligned_dirty_cpu_scheduler_data", "erts_aligned_dirty_io_scheduler_data", "etp_arch", "etp_beamasm",
     "etp_endianness", "etp_erts_version", "etp_otp_release", "etp_arch_bits", "etp_debug_compiled",
-    "erts_build_flags_CONFIG_H", "erts_build_flags_CFLAGS", "erts_dist_table", "the_hash_table",
+    "erts_build_flags_CONFIG_H", "erts_build_flags_CFLAGS", "erts_dist_table", "erts_this_node", "the_hash_table",
 }  # fmt: skip
 
 COMPILED = {
@@ -37,6 +37,9 @@ BY_TABLE = {
     "beam_i_line_breakpoint_cleanup",
 }  # fmt: skip
 """Of the interpreter these need that table too, which its program has from OTP 29 on."""
+
+BY_TEXTS = {"process_main", "erts_dirty_process_main", "erts_exit", "erts_alc_fatal_error"}
+"""These need that table too."""
 
 STATIC = {"r", "write_ptr", "bccix"}
 """These have a symbol in no release."""
@@ -58,6 +61,8 @@ def test_what_is_found_without_symbols(scene: Scene) -> None:
         assert (BY_CODE | STATIC) - found == set(), said
     if target.interpreted and target.otp >= 29:
         assert BY_TABLE - found == set(), said
+    if target.arch != "armhf" or target.otp >= 29:
+        assert BY_TEXTS - found == set(), said
 
 
 def test_tables_of_code_while_modules_are_loaded(ebin_for: Callable[[Target], Path]) -> None:

@@ -148,6 +148,10 @@ class Roots:
     def _nodes(self) -> Found:
         return {tables.NODES: tables.node_table(self._memory, self._known, self._image, self._snapshot)}
 
+    def _resource_types(self) -> Found:
+        found = tables.resource_types(self._memory, self._known, self._image, self._snapshot)
+        return {tables.RESOURCE_TYPES: found}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -233,6 +237,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._schedulers, schedulers.NAMES),
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
         (Roots._nodes, (tables.NODES,)),
+        (Roots._resource_types, (tables.RESOURCE_TYPES,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

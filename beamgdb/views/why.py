@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
@@ -17,10 +17,12 @@ from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
 from beamgdb.views.threads import ThreadRow, Threads
 from beamgdb.views.waits import WaitColumns, circle
+from beamgdb.vm import resources
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
+from beamgdb.vm.resources import ResourceType
 
 MOST: Final = 5
 """Processes of each list."""
@@ -134,10 +136,11 @@ def is_of_system(library: str) -> bool:
 
 
 def report(
-    node: Node, shown: ProcessColumns, stop: Stop, process: Process | None, advance: Callable[[], None]
-) -> Why:
+    node: Node, shown: ProcessColumns, stop: Stop, process: Process | None, advance: Callable[[], None],
+    words: Sequence[int] = (),
+) -> Why:  # fmt: skip
     """All that can be told; `process` is the one that the thread works for. `shown` tells what processes are called,
-    and where they are."""
+    and where they are; `words` are those of the thread's stack below a library's C code that it runs for none."""
     found = shown.list
     largest: list[tuple[int, int, Noted]] = []
     queues: list[tuple[int, int, Noted]] = []
@@ -162,7 +165,8 @@ def report(
         stop, foreign, tuple(_counts(node)), memory, _ets_memory(node), _ranked(shown, largest), _ranked(shown, queues),
         tuple(collecting), tuple(exiting), unreadable, _deadlocks(node, shown), (),
     )  # fmt: skip
-    suspects = tuple(_suspects(why, node, shown, process))
+    kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
+    suspects = tuple(_suspects(why, node, shown, process, kind))
     return replace(why, suspects=suspects)
 
 
@@ -213,7 +217,9 @@ def _ets_memory(node: Node) -> int:
     return total
 
 
-def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | None) -> Iterator[str]:
+def _suspects(
+    why: Why, node: Node, shown: ProcessColumns, process: Process | None, destroyed: ResourceType | None
+) -> Iterator[str]:
     stop = why.stop
     if any((frame.function or "") in OUT_OF_MEMORY for frame in stop.frames):
         asked = f" while it worked for {node.term(process.id)}" if process is not None else ""
@@ -221,7 +227,10 @@ def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | No
     elif stop.signal in FATAL and why.foreign is not None:
         called = shown.list.noted_call(process) if process is not None else None
         by = f", called as {called}," if called else ""
-        if process is None:
+        if destroyed is not None:
+            kind = f"{node.term(destroyed.name)} of {node.term(destroyed.module)}"
+            by = f", a destructor ({destroyed.destructor:#x}) of a resource of the type {kind},"
+        elif process is None:
             by = ", called for no Erlang process, as destructors of resources are,"
         yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came"
     elif stop.signal in FATAL and process is not None and process.status() == "garbage_collecting":

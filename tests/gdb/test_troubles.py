@@ -112,17 +112,27 @@ def stopped(gdb: Gdb, node: erl.Node, now: Path, *commands: str) -> str:
 
 
 def test_a_destructor_of_a_resource_that_crashes(stripped: Path, tmp_path: Path) -> None:
-    """The VM calls it for no process: its library tells whose it is."""
+    """The VM calls it for no process: its library tells whose it is, and the resource that is being destroyed its
+    type. So on the core file."""
     start = f'spawn(fun() -> troubles:destroy("{tmp_path}/now") end)'
     with erl.running_node(stripped, start) as node, Gdb() as gdb:
-        said = stopped(gdb, node, tmp_path / "now", "handle SIGSEGV stop print")
-        assert said.startswith("SIGSEGV in thread ")
-        assert re.search(r"^#0 .* from \S*/troubles_nif\.so$", said, re.M)
-        assert "The thread works for no Erlang process." in said
-        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+        alive = stopped(gdb, node, tmp_path / "now", "handle SIGSEGV stop print")
+        types = gdb.cmd("beam-resources -types -where module=troubles")
+        gdb.cmd(f"gcore {tmp_path}/core")
+        with Gdb() as dead:
+            dead.cmd(f"file {node.release.beam}")
+            dead.cmd(f"core-file {tmp_path}/core")
+            said = (alive, dead.cmd("beam-why"))
+    destructor = re.search(r"troubles  fragile .* (0x[0-9a-f]+) .*troubles_nif\.so", types)
+    assert destructor, types
+    for text in said:
+        assert text.startswith("SIGSEGV in thread ")
+        assert re.search(r"^#0 .* from \S*/troubles_nif\.so$", text, re.M)
+        assert "The thread works for no Erlang process." in text
+        (suspect,) = re.findall(r"^  1\. (.*)$", text, re.M)
         assert re.fullmatch(
-            r"\S+/troubles_nif\.so: C code in it, called for no Erlang process, as destructors of resources are, "
-            "ran when SIGSEGV came",
+            rf"\S+/troubles_nif\.so: C code in it, a destructor \({destructor[1]}\) of a resource of the type fragile "
+            "of troubles, ran when SIGSEGV came",
             suspect,
         )
 

@@ -22,6 +22,7 @@ class Beam(Command):
       beam-tree             applications, supervisors and workers
       beam-stacks           equal stacks, and how many processes have each
       beam-binaries         binaries, and who holds them
+      beam-resources        resources of NIFs, and who holds them
       beam-heap [PROCESS]   which terms there are, by shape and size
       beam-refs TERM        who holds a term or a binary
       beam-verify           which word of a heap is damaged

@@ -18,6 +18,7 @@ class Beam(Command):
       beam-ps               list the processes; sorted, filtered, as JSON
       beam-process PROCESS  one in full: messages, links, dictionary
       beam-waits            who waits for an answer of whom, and deadlocks
+      beam-exceptions       last exceptions of processes
       beam-top              what ran most since the last time
       beam-tree             applications, supervisors and workers
       beam-stacks           equal stacks, and how many processes have each

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Optional, Union
 
+from beamgdb.code import module_tables
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
@@ -148,6 +149,9 @@ class Roots:
     def _nodes(self) -> Found:
         return {tables.NODES: tables.node_table(self._memory, self._known, self._image, self._snapshot)}
 
+    def _modules(self) -> Found:
+        return {module_tables.VARIABLE: tables.module_table(self._memory, self._known, self._image, self._snapshot)}
+
     def _resource_types(self) -> Found:
         found = tables.resource_types(self._memory, self._known, self._image, self._snapshot)
         return {tables.RESOURCE_TYPES: found}
@@ -237,6 +241,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._schedulers, schedulers.NAMES),
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
         (Roots._nodes, (tables.NODES,)),
+        (Roots._modules, (module_tables.VARIABLE,)),
         (Roots._resource_types, (tables.RESOURCE_TYPES,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from beamgdb.code import module_tables
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
 from beamgdb.records.hash_table import members
@@ -63,6 +64,16 @@ def node_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapsho
     if isinstance(found, str):
         return found
     return Recovered(NODES, found, "by its name dist_table; its entries have names of nodes")
+
+
+def module_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """The tables of modules, or why they are not found."""
+    name = layout.offset("IndexTable", "htable") + layout.offset("Hash", "name")
+    text = module_tables.NAME + b"\0"
+    found = _by_name(image, data, text, name, lambda at: module_tables.are_tables(memory, layout, at))
+    if isinstance(found, str):
+        return found
+    return Recovered(module_tables.VARIABLE, found, "by their name module_code")
 
 
 def _by_name(image: Image, data: Snapshot, text: bytes, offset: int, is_table: Callable[[int], bool]) -> int | str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views import stack
+from beamgdb.views import purging, stack
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
@@ -242,6 +242,9 @@ def _suspects(
         yield "the VM or a library ended the node itself (abort): what it said is on its standard error"
     for cycle in why.deadlocks:
         yield f"a deadlock: {circle(cycle)} (see `beam-waits`)"
+    purge = purging.suspect(node, shown)
+    if purge is not None:
+        yield purge
     for count in why.counts:
         if count.limit and count.count >= NEARLY_FULL * count.limit:
             yield f"there are {count.count} {count.what}, of {count.limit} that there may be"

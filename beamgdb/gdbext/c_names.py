@@ -22,3 +22,10 @@ def c_name(address: int) -> str | None:
     if match is None:
         return None
     return bare(match["name"]) + (f"+{match['offset']}" if match["offset"] else "")
+
+
+def c_place(address: int) -> str | None:
+    """The symbol of C code, and the library that it is in; None where neither is known."""
+    library = gdb.solib_name(address)
+    parts = (c_name(address), f"in {bare(library)}" if library else None)
+    return " ".join(part for part in parts if part) or None

@@ -16,7 +16,7 @@ from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
-from beamgdb.memory import Unreadable
+from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.terms.quoting import bare
 from beamgdb.unwinding import own_code
 from beamgdb.views.threads import ThreadRow
@@ -31,6 +31,14 @@ MOST_WORDS: Final = 1000
 
 HALT_ARITY: Final = 2
 HALT_IN_C: Final = "halt_2"
+
+STACK_BYTES: Final = 4096
+"""Of a stack that are looked at, and how many at a time: there may be no more."""
+
+STACK_PIECE: Final = 512
+
+_INTEGERS: Final = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_PTR)
+"""Types of registers that may have an address."""
 
 
 class _Stopped:
@@ -153,6 +161,24 @@ def _on_stop(event: object) -> None:
 def install() -> None:
     """Follow GDB's stops."""
     gdb.events.stop.connect(_on_stop)
+
+
+def stack_words(memory: CachedMemory) -> list[int]:
+    """What the selected thread has in registers and on the newest part of its stack, as words."""
+    try:
+        frame = gdb.newest_frame()
+        values = (frame.read_register(one) for one in frame.architecture().registers("general"))
+        found = [int(value) & memory.address_mask for value in values if value.type.strip_typedefs().code in _INTEGERS]
+        top = _evaluated("(unsigned long) $sp") or 0
+    except (gdb.error, ValueError, OverflowError):
+        return []
+    size = memory.word_size
+    for start in range(top & -size, (top & -size) + STACK_BYTES, STACK_PIECE):
+        try:
+            found += memory.words(start, STACK_PIECE // size)
+        except Unreadable:
+            break
+    return found
 
 
 def _evaluated(expression: str) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Optional, Union
 
+from beamgdb.code import module_tables
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
@@ -157,6 +158,13 @@ class Roots:
     def _this_node(self) -> Found:
         return {tables.THIS_NODE: tables.this_node(self._memory, self._known, self._image, self._snapshot)}
 
+    def _modules(self) -> Found:
+        return {module_tables.VARIABLE: tables.module_table(self._memory, self._known, self._image, self._snapshot)}
+
+    def _resource_types(self) -> Found:
+        found = tables.resource_types(self._memory, self._known, self._image, self._snapshot)
+        return {tables.RESOURCE_TYPES: found}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -259,6 +267,8 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
         (Roots._nodes, (tables.NODES,)),
         (Roots._this_node, (tables.THIS_NODE,)),
+        (Roots._modules, (module_tables.VARIABLE,)),
+        (Roots._resource_types, (tables.RESOURCE_TYPES,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

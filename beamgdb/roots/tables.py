@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from beamgdb.code import module_tables
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
 from beamgdb.records.hash_table import members
@@ -24,6 +25,9 @@ NODES, NODE_TABLE_NAME = "erts_dist_table", b"dist_table\0"
 
 THIS_NODE, THIS_NODE_IN = "erts_this_node", b"node_table\0"
 """This node, and the name of the table that it is in besides."""
+
+RESOURCE_TYPES = "resource_type_list"
+"""The head of the ring of types of resources of NIFs (erl_nif.c)."""
 
 PROCESSES, PORTS = "erts_proc", "erts_port"
 
@@ -92,6 +96,16 @@ def _is_of_nodes(memory: CachedMemory, layout: Layout, table: int) -> bool:
         return False
 
 
+def module_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """The tables of modules, or why they are not found."""
+    name = layout.offset("IndexTable", "htable") + layout.offset("Hash", "name")
+    text = module_tables.NAME + b"\0"
+    found = _by_name(image, data, text, name, lambda at: module_tables.are_tables(memory, layout, at))
+    if isinstance(found, str):
+        return found
+    return Recovered(module_tables.VARIABLE, found, "by their name module_code")
+
+
 def _by_name(image: Image, data: Snapshot, text: bytes, offset: int, is_table: Callable[[int], bool]) -> int | str:
     """The only table whose pointer at this offset leads to a text, or why there is none."""
     texts = (part.start + at for part in image.fixed for at in occurrences(text, part.content))
@@ -138,9 +152,7 @@ def process_tables(memory: CachedMemory, layout: Layout, data: Snapshot) -> dict
             found[kind].append(address)
     how = "by its shape; identifiers in it lead back to their slots"
     return {
-        name: Recovered(name, places[0], how)
-        if len(places) == 1
-        else f"{len(places) or 'no'} places look like it"
+        name: Recovered(name, places[0], how) if len(places) == 1 else f"{len(places) or 'no'} places look like it"
         for name, places in found.items()
     }
 
@@ -202,6 +214,40 @@ def persistent_terms(memory: CachedMemory, layout: Layout, image: Image, data: S
     if len({value for _, value in found}) != 1:
         return f"{len(found) or 'no'} places look like it"
     return Recovered(persistent_table.VARIABLE, found[0][0], "by its table, whose numbers agree and which has pairs")
+
+
+def resource_types(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """The head of the ring of types of resources, or why it is not found. It is like a type, but for that it has no
+    names, owner or functions; the others in the ring have names."""
+    word = image.word_size
+    next_, prev, owner, dtor, module, name = (
+        layout.offset("ErlNifResourceType", path) // word
+        for path in ("next", "prev", "owner", "fn.dtor", "module", "name")
+    )
+    span = layout.size("ErlNifResourceType") // word
+    found = []
+    for start, words in data.parts:
+        for i in range(len(words) - span + 1):
+            if words[i + owner] or words[i + dtor] or words[i + module] != words[i + name] or not words[i + next_]:
+                continue
+            head = start + i * word
+            if _is_ring_of_types(memory, layout, head, words[i + next_], words[i + prev]):
+                found.append(head)
+    if len(found) != 1:
+        return f"{len(found) or 'no'} places look like it"
+    return Recovered(RESOURCE_TYPES, found[0], "by its shape; the types in its ring lead back and have names")
+
+
+def _is_ring_of_types(memory: CachedMemory, layout: Layout, head: int, first: int, last: int) -> bool:
+    """Whether the first and the last type lead back to their head, and have names."""
+    if head in (first, last) or first % memory.word_size or last % memory.word_size:
+        return False
+    try:
+        one, other = (Record(memory, layout, "ErlNifResourceType", at) for at in (first, last))
+        names = (record[field] for record in (one, other) for field in ("module", "name"))
+        return one["prev"] == other["next"] == head and all(name & IMMED2_MASK == ATOM for name in names)
+    except Unreadable:
+        return False
 
 
 def _slots(table: Record) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
-from beamgdb.vm.off_heap import BinaryUse, OffHeap
+from beamgdb.vm.off_heap import BinaryUse, Holding, OffHeap
 
 
 class BinaryColumns:
@@ -26,7 +26,7 @@ class BinaryColumns:
             Column("size", int, lambda one: one.size, "SIZE"),
             Column("references", int, lambda one: one.references, "REFERENCES"),
             Column("found", int, lambda one: one.found, "FOUND"),
-            Column("holders", str, _holders, "HELD BY"),
+            Column("holders", str, holders, "HELD BY"),
         )
 
     def notes(self) -> Iterator[str]:
@@ -34,7 +34,8 @@ class BinaryColumns:
         return damaged_lines(self._off_heap.damaged)
 
 
-def _holders(use: BinaryUse) -> str:
+def holders(use: Holding) -> str:
+    """Who holds it, each as often as it does."""
     shown = [holder if times == 1 else f"{holder} ({times} times)" for holder, times in use.holders.items()]
     others = use.found - sum(use.holders.values())
     return ", ".join([*shown, *([f"{others} others"] if others else [])])

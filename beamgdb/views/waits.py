@@ -39,7 +39,7 @@ class WaitColumns:
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
-        found = list(waits.waits(self._node, self._candidates()))
+        found = [*waits.waits(self._node, self._candidates()), *waits.of_purge(self._node)]
         wanted = {one.waiter for one in found} | {one.target for one in found}
         known: dict[str, Noted] = {}
         names: dict[str, str] = {}

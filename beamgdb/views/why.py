@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views import stack
+from beamgdb.views import purging, stack
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
 from beamgdb.views.threads import ThreadRow, Threads
 from beamgdb.views.waits import WaitColumns, circle
+from beamgdb.vm import resources
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
+from beamgdb.vm.resources import ResourceType
 
 MOST: Final = 5
 """Processes of each list."""
@@ -142,10 +144,11 @@ def is_of_system(library: str) -> bool:
 
 
 def report(
-    node: Node, shown: ProcessColumns, stop: Stop, process: Process | None, advance: Callable[[], None]
-) -> Why:
+    node: Node, shown: ProcessColumns, stop: Stop, process: Process | None, advance: Callable[[], None],
+    words: Sequence[int] = (),
+) -> Why:  # fmt: skip
     """All that can be told; `process` is the one that the thread works for. `shown` tells what processes are called,
-    and where they are."""
+    and where they are; `words` are those of the thread's stack below a library's C code that it runs for none."""
     found = shown.list
     largest: list[tuple[int, int, Noted]] = []
     queues: list[tuple[int, int, Noted]] = []
@@ -170,7 +173,8 @@ def report(
         stop, foreign, tuple(_counts(node)), memory, _ets_memory(node), _ranked(shown, largest), _ranked(shown, queues),
         tuple(collecting), tuple(exiting), unreadable, _deadlocks(node, shown), (),
     )  # fmt: skip
-    suspects = tuple(_suspects(why, node, shown, process))
+    kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
+    suspects = tuple(_suspects(why, node, shown, process, kind))
     return replace(why, suspects=suspects)
 
 
@@ -221,7 +225,9 @@ def _ets_memory(node: Node) -> int:
     return total
 
 
-def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | None) -> Iterator[str]:
+def _suspects(
+    why: Why, node: Node, shown: ProcessColumns, process: Process | None, destroyed: ResourceType | None
+) -> Iterator[str]:
     stop = why.stop
     said = f": {stop.last_words}" if stop.last_words else ""
     if stop.halt is not None:
@@ -238,7 +244,10 @@ def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | No
     elif stop.signal in FATAL and why.foreign is not None:
         called = shown.list.noted_call(process) if process is not None else None
         by = f", called as {called}," if called else ""
-        if process is None:
+        if destroyed is not None:
+            kind = f"{node.term(destroyed.name)} of {node.term(destroyed.module)}"
+            by = f", a destructor ({destroyed.destructor:#x}) of a resource of the type {kind},"
+        elif process is None:
             by = ", called for no Erlang process, as destructors of resources are,"
         yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came{said}"
     elif stop.signal in FATAL and process is not None and process.status() == "garbage_collecting":
@@ -250,6 +259,9 @@ def _suspects(why: Why, node: Node, shown: ProcessColumns, process: Process | No
         yield f"the VM or a library ended the node itself (abort){said or ': what it said is on its standard error'}"
     for cycle in why.deadlocks:
         yield f"a deadlock: {circle(cycle)} (see `beam-waits`)"
+    purge = purging.suspect(node, shown)
+    if purge is not None:
+        yield purge
     for count in why.counts:
         if count.limit and count.count >= NEARLY_FULL * count.limit:
             yield f"there are {count.count} {count.what}, of {count.limit} that there may be"

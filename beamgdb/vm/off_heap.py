@@ -30,16 +30,12 @@ MAX_HOLDERS: Final = 20
 _LISTS: Final = ("off_heap.first", "wrt_bins", "mbuf", "msg_frag", signals.INNER, signals.MIDDLE, signals.OUTER)
 
 
-@dataclass
-class BinaryUse:
-    """A binary of `size` bytes at `address`, which counts `references`. `holders` are processes and tables that hold
-    it, as text, and how often; `found` is how often in all."""
+class Holding:
+    """What is held: `holders` are processes and tables that hold it, as text, and how often; `found` is how often in
+    all."""
 
-    address: int
-    size: int
-    references: int
-    found: int = 0
-    holders: dict[str, int] = field(default_factory=dict)
+    found: int
+    holders: dict[str, int]
 
     def held_by(self, holder: str) -> None:
         """One more reference."""
@@ -48,10 +44,21 @@ class BinaryUse:
             self.holders[holder] = self.holders.get(holder, 0) + 1
 
 
+@dataclass
+class BinaryUse(Holding):
+    """A binary of `size` bytes at `address`, which counts `references`."""
+
+    address: int
+    size: int
+    references: int
+    found: int = 0
+    holders: dict[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Counter:
-    """What counts a binary that lies outside of heaps: the `kind` of such things, their `header` without the arity, and
-    how many bytes behind that the address of the `Binary` is."""
+    """What counts something that lies outside of heaps: the `kind` of such things, their `header` without the arity,
+    and how many bytes behind that the address of the `Binary` is."""
 
     kind: Kind
     header: int
@@ -65,13 +72,20 @@ def counter(vm: Vm) -> Counter:
     return Counter(kind, headers[kind], vm.layout.offset(struct, "val"))
 
 
-class OffHeap:
-    """What is outside of the heaps of a VM; raises `Unavailable` as its parts do."""
+def magic(vm: Vm) -> Counter:
+    """What counts a magic binary: such references are in the same lists, others in none. Raises `Unavailable`."""
+    headers = HEADERS_IN_BITS if BITS_NOT_BYTES.of(vm.tags.release) else HEADERS_IN_BYTES
+    return Counter(Kind.REF, headers[Kind.REF], vm.layout.offset("ErtsMRefThing", "mb"))
 
-    def __init__(self, vm: Vm) -> None:
+
+class OffHeap:
+    """What is outside of the heaps of a VM: binaries, or what `counted` counts. Raises `Unavailable` as its parts
+    do."""
+
+    def __init__(self, vm: Vm, counted: Counter | None = None) -> None:
         self._vm = vm
         self._memory, self._layout = vm.memory, vm.layout
-        self._counter = counter(vm)
+        self._counter = counted if counted is not None else counter(vm)
         self._next = self._layout.offset("erl_off_heap_header", "next")
         self.damaged: list[Unreadable] = []
 

@@ -2,7 +2,7 @@
 
 A process that waits for an answer monitors who is to give it, and keeps the monitor's reference, by which the answer
 comes, in a y register of the function that waits: gen:call and all that is made of it, erpc, and code of one's own that
-does so. So the reference leads to the monitor, and that to who is waited for.
+does so. So the reference leads to the monitor, and that to who is waited for. A purge of code waits otherwise.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.vm import purging
 from beamgdb.vm.backtrace import StackEnds, of_waiting
 from beamgdb.vm.model import Vm
 from beamgdb.vm.monitor_links import MonitorLinks
@@ -55,6 +56,21 @@ def _of(vm: Vm, links: MonitorLinks, process: Process) -> Iterator[Wait]:
         if side.ref is not None and target is not None and vm.term(side.ref) in kept:
             yield Wait(process.id, target)
             return
+
+
+def of_purge(vm: Vm) -> Iterator[Wait]:
+    """Who waits for a purge, and whom that waits for."""
+    try:
+        found = purging.purge(vm)
+        if found is None:
+            return
+        purger = found.purger.id
+        if found.requester is not None:
+            yield Wait(found.requester, purger)
+        for pid in dict.fromkeys((*(one.id for one in (*found.running, *found.unanswered)), *found.dying)):
+            yield Wait(purger, pid)
+    except (Unreadable, KeyError):
+        return
 
 
 def cycles(edges: dict[str, str]) -> list[list[str]]:

@@ -2,25 +2,29 @@
 %% waits for old code, a destructor that crashes, memory that runs out, a failed assertion, a node that ends itself.
 -module(troubles).
 -export([start/1, destroy/1, run_out/1, fail/1, halts/2, await/1]).
--export([calls/1, holds/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0, make_sure/1]).
+-export([calls/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0, make_sure/1]).
 -on_load(load/0).
 
 load() ->
     erlang:load_nif(filename:join(filename:dirname(code:which(?MODULE)), "troubles_nif"), 0).
 
 %% One hangs on a scheduler; start the node with more than one. Others hang on dirty ones, one of which is killed
-%% meanwhile; and one is in old code of later.erl, which a process wants to purge.
+%% meanwhile; one is in old code of aged.erl; and old code of later.erl is to be purged, which waits for the first one.
 start(File) ->
     0 = start_thread(),
     register(t_dirty, spawn(?MODULE, calls, [dirty])),
     Killed = spawn(?MODULE, calls, [killed]),
     register(t_killed, Killed),
-    Holder = spawn(?MODULE, holds, [self()]),
+    Holder = spawn(aged, waits, [self()]),
     receive {Holder, inside} -> ok end,
+    [{module, Module} = code:load_file(Module) || Module <- [aged, later, later]],
     receive after 200 -> ok end,
     exit(Killed, kill),
     %% Not before all is ready: no timer of that scheduler runs from then on, nor much else.
-    register(t_normal, spawn(fun() -> await(File), calls(normal) end)),
+    Purges = spawn_opt(fun() -> receive hangs -> receive after 200 -> erts_code_purger:purge(later) end end end,
+                       [{scheduler, 2}]),
+    register(t_purges, Purges),
+    register(t_normal, spawn_opt(fun() -> await(File), Purges ! hangs, calls(normal) end, [{scheduler, 1}])),
     io:format("pids ~p ~p~n", [Killed, Holder]).
 
 calls(normal) ->
@@ -32,10 +36,6 @@ calls(dirty) ->
 calls(killed) ->
     Kept = {kept, killed},
     {dirty_io_hang({argument, 5}), Kept}.
-
-holds(Parent) ->
-    Parent ! {self(), inside},
-    receive never -> ok end.
 
 %% As soon as there is a file, a process ends that holds the only reference to the resource.
 destroy(File) ->

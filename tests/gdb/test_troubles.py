@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -28,20 +29,22 @@ def stripped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hung(stripped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gdb, str]]:
-    """GDB with a node in which native functions hang on schedulers of each kind, and the pid of a killed process."""
+def hung(stripped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gdb, str, str]]:
+    """GDB with a node in which native functions hang on schedulers of each kind, and the pids of a killed process, and
+    of one in old code."""
     now = tmp_path_factory.mktemp("hung") / "now"
     with erl.running_node(stripped, f'troubles:start("{now}")', "+S", "2", "+SDcpu", "2") as node, Gdb() as gdb:
         now.touch()
-        killed = node.said.split()[1]
+        killed, holder = node.said.split()[1:3]
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             gdb.attach(node.pid)
-            if "running" in gdb.cmd("beam-ps -where name=t_normal") and "ended" in gdb.cmd(f"beam-bt {killed}"):
+            is_hung = "running" in gdb.cmd("beam-ps -where name=t_normal") and "ended" in gdb.cmd(f"beam-bt {killed}")
+            if is_hung and "keeps a scheduler" in gdb.cmd("beam-purge"):
                 break
             gdb.cmd("detach")
             time.sleep(0.1)
-        yield gdb, killed
+        yield gdb, killed, holder
 
 
 def thread_of(gdb: Gdb, process: str) -> list[Frame]:
@@ -53,8 +56,8 @@ def thread_of(gdb: Gdb, process: str) -> list[Frame]:
     return read_frames(gdb.cmd("bt"))
 
 
-def test_a_stripped_nif_on_a_normal_scheduler(hung: tuple[Gdb, str]) -> None:
-    gdb, _ = hung
+def test_a_stripped_nif_on_a_normal_scheduler(hung: tuple[Gdb, str, str]) -> None:
+    gdb, _, _ = hung
     shown = read_backtrace(gdb.cmd("beam-bt t_normal"))
     assert shown.names()[:2] == ["troubles:hang/2", "troubles:calls/1"]
     assert shown.functions[0].registers == {"x0": "{argument,3}", "x1": '[<<"second">>]'}
@@ -64,8 +67,8 @@ def test_a_stripped_nif_on_a_normal_scheduler(hung: tuple[Gdb, str]) -> None:
     assert gdb.cmd("beam-bt").splitlines()[1:] == gdb.cmd("beam-bt t_normal").splitlines()[1:]
 
 
-def test_a_stripped_nif_on_a_dirty_scheduler(hung: tuple[Gdb, str]) -> None:
-    gdb, _ = hung
+def test_a_stripped_nif_on_a_dirty_scheduler(hung: tuple[Gdb, str, str]) -> None:
+    gdb, _, _ = hung
     shown = read_backtrace(gdb.cmd("beam-bt t_dirty"))
     assert shown.names()[:2] == ["troubles:dirty_hang/2", "troubles:calls/1"]
     assert shown.functions[0].registers == {"x0": "{argument,4}", "x1": '[<<"third">>]'}
@@ -76,8 +79,8 @@ def test_a_stripped_nif_on_a_dirty_scheduler(hung: tuple[Gdb, str]) -> None:
     assert [frame.function for frame in frames[at + 1 :]] == ["troubles:calls/1", "erts_beamasm:normal_exit/0"]
 
 
-def test_a_process_that_was_killed_while_its_native_code_runs(hung: tuple[Gdb, str]) -> None:
-    gdb, killed = hung
+def test_a_process_that_was_killed_while_its_native_code_runs(hung: tuple[Gdb, str, str]) -> None:
+    gdb, killed, _ = hung
     text = gdb.cmd(f"beam-bt {killed}")
     shown = read_backtrace(text)
     assert re.search(r": ended, but its native code still runs on thread \d+", shown.heading)
@@ -88,9 +91,9 @@ def test_a_process_that_was_killed_while_its_native_code_runs(hung: tuple[Gdb, s
     assert text in gdb.cmd("beam-bt all")
 
 
-def test_a_thread_that_a_nif_has_made(hung: tuple[Gdb, str]) -> None:
+def test_a_thread_that_a_nif_has_made(hung: tuple[Gdb, str, str]) -> None:
     """Its name, and its library, tell whose it is."""
-    gdb, _ = hung
+    gdb, _, _ = hung
     number = re.search(r"^[* ] +(\d+) .*\"troubles_work\"", gdb.cmd("info threads"), re.M)
     assert number
     gdb.cmd(f"thread {number[1]}")
@@ -99,6 +102,28 @@ def test_a_thread_that_a_nif_has_made(hung: tuple[Gdb, str]) -> None:
     assert "(troubles_work)" in said
     assert "troubles_nif.so" in said
     assert "The thread works for no Erlang process." in said
+
+
+def test_a_purge_that_waits(hung: tuple[Gdb, str, str]) -> None:
+    """For a scheduler that is in a native function; who is in old code of another module is told too."""
+    gdb, _, holder = hung
+    rows = {row["pid"]: row for row in json.JSONDecoder().raw_decode(gdb.cmd("beam-purge -json"))[0]}
+    pids = {name: json.loads(gdb.cmd(f"beam-ps -json -where name={name}"))[0]["pid"]
+            for name in ("t_normal", "t_purges", "erts_code_purger")}  # fmt: skip
+    assert set(rows) == {pids["t_normal"], holder}
+    waited = rows[pids["t_normal"]]
+    assert [waited[name] for name in ("called", "module", "how", "status", "current")] == [
+        "t_normal", "later", "keeps a scheduler", "running", "troubles:hang/2",
+    ]  # fmt: skip
+    assert [rows[holder][name] for name in ("module", "how", "place")] == ["aged", "goes on there", "aged:waits/1"]
+    said = f"A purge of later, asked for by {pids['t_purges']}, waits for {pids['t_normal']} to let a scheduler go on"
+    text = gdb.cmd("beam-purge")
+    assert f"\n{said}.\n" in text
+    assert re.search(r"\nModules with old code: (aged, later|later, aged)\n", text)
+    assert f"a{said[1:]}; {pids['t_normal']} is in troubles:hang/2 (see `beam-purge`)" in gdb.cmd("beam-why")
+    waits = {row["pid"]: row["for"] for row in json.loads(gdb.cmd("beam-waits -json"))}
+    assert waits[pids["t_purges"]] == pids["erts_code_purger"]
+    assert waits[pids["erts_code_purger"]] == pids["t_normal"]
 
 
 def stopped(gdb: Gdb, node: erl.Node, now: Path, *commands: str) -> str:
@@ -113,17 +138,27 @@ def stopped(gdb: Gdb, node: erl.Node, now: Path, *commands: str) -> str:
 
 
 def test_a_destructor_of_a_resource_that_crashes(stripped: Path, tmp_path: Path) -> None:
-    """The VM calls it for no process: its library tells whose it is."""
+    """The VM calls it for no process: its library tells whose it is, and the resource that is being destroyed its
+    type. So on the core file."""
     start = f'spawn(fun() -> troubles:destroy("{tmp_path}/now") end)'
     with erl.running_node(stripped, start) as node, Gdb() as gdb:
-        said = stopped(gdb, node, tmp_path / "now", "handle SIGSEGV stop print")
-        assert said.startswith("SIGSEGV in thread ")
-        assert re.search(r"^#0 .* from \S*/troubles_nif\.so$", said, re.M)
-        assert "The thread works for no Erlang process." in said
-        (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
+        alive = stopped(gdb, node, tmp_path / "now", "handle SIGSEGV stop print")
+        types = gdb.cmd("beam-resources -types -where module=troubles")
+        gdb.cmd(f"gcore {tmp_path}/core")
+        with Gdb() as dead:
+            dead.cmd(f"file {node.release.beam}")
+            dead.cmd(f"core-file {tmp_path}/core")
+            said = (alive, dead.cmd("beam-why"))
+    destructor = re.search(r"troubles  fragile .* (0x[0-9a-f]+) .*troubles_nif\.so", types)
+    assert destructor, types
+    for text in said:
+        assert text.startswith("SIGSEGV in thread ")
+        assert re.search(r"^#0 .* from \S*/troubles_nif\.so$", text, re.M)
+        assert "The thread works for no Erlang process." in text
+        (suspect,) = re.findall(r"^  1\. (.*)$", text, re.M)
         assert re.fullmatch(
-            r"\S+/troubles_nif\.so: C code in it, called for no Erlang process, as destructors of resources are, "
-            "ran when SIGSEGV came",
+            rf"\S+/troubles_nif\.so: C code in it, a destructor \({destructor[1]}\) of a resource of the type fragile "
+            "of troubles, ran when SIGSEGV came",
             suspect,
         )
 

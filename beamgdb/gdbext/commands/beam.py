@@ -18,10 +18,13 @@ class Beam(Command):
       beam-ps               list the processes; sorted, filtered, as JSON
       beam-process PROCESS  one in full: messages, links, dictionary
       beam-waits            who waits for an answer of whom, and deadlocks
+      beam-exceptions       last exceptions of processes
+      beam-purge            who is in old code, what a purge waits for
       beam-top              what ran most since the last time
       beam-tree             applications, supervisors and workers
       beam-stacks           equal stacks, and how many processes have each
       beam-binaries         binaries, and who holds them
+      beam-resources        resources of NIFs, and who holds them
       beam-heap [PROCESS]   which terms there are, by shape and size
       beam-refs TERM        who holds a term or a binary
       beam-verify           which word of a heap is damaged

@@ -36,8 +36,9 @@ class BeamWhy(Command):
         process, stop = running.selected(), stop_reason.stop()
         terms = term_printing.terms(node)
         shown = ProcessColumns(node, running, terms.syntax)
+        words = stop_reason.stack_words(node.memory) if process is None else ()
         with ProgressLine("processes", node.processes.count()) as progress:
-            found = why.report(node, shown, stop, process, progress.advance)
+            found = why.report(node, shown, stop, process, progress.advance, words)
         if arguments.json:
             told = {**asdict(found), "process": node.term(process.id) if process is not None else None}
             gdb.write(json.dumps(told) + "\n")

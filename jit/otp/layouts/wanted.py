@@ -348,8 +348,8 @@ NIFS = (
             "entry.funcs entry.major entry.minor mod"),
     _struct("ErlNifFunc", "erl_nif.h: a function of a NIF library", "name arity fptr flags", c_names="enif_func_t"),
     _struct("ErtsResource", "global.h: a NIF's resource object", "type monitors data", c_names="ErtsResource_"),
-    _struct("ErlNifResourceType", "global.h: what kind of resource object", "next prev owner module name",
-            c_names="enif_resource_type_t"),
+    _struct("ErlNifResourceType", "global.h: what kind of resource object",
+            "next prev owner module name fn.dtor fn_real.dtor refc", c_names="enif_resource_type_t"),
 )  # fmt: skip
 
 ETS = (
@@ -357,15 +357,17 @@ ETS = (
     _struct("DbTableCommon", "erl_db_util.h: name, owner, kind and size of an ETS table",
             """refc all.next all.prev owned.next owned.prev is_thread_safe type owner heir the_name btid meth counters
             counters.is_decentralized counters.nr_of_counters counters.u.counters_ptr counters.u.counters
-            fixing_procs status keypos compress""",
+            fixing_procs status keypos compress rwlock fixlock""",
             c_names="db_table_common"),
     _struct("DbTableHash", "erl_db_hash.h: set, bag, duplicate_bag",
             "szm nactive segtab first_segtab nlocks nslots nsegs fixdel locks", c_names="db_table_hash"),
+    _struct("DbTableHashFineLockSlot", "erl_db_hash.h: element of locks, for some of the buckets", "u.lck_ctr.lck",
+            c_names="db_table_hash_fine_lock_slot"),
     _struct("DbTableTree", "erl_db_tree.h: ordered_set", "root deletion", c_names="db_table_tree"),
     _struct("DbTableCATree", "erl_db_catree.h: ordered_set with write_concurrency", "root deletion",
             c_names="db_table_catree"),
     _struct("DbTableCATreeNode", "erl_db_catree.h: a node of it, by is_base_node",
-            "is_base_node u.base.root u.route.left u.route.right u.base.is_valid"),
+            "is_base_node u.base.root u.route.left u.route.right u.base.is_valid u.base.lock"),
     _struct("HashDbTerm", "erl_db_hash.h: an object in a hash table", "next hvalue pseudo_deleted dbterm dbterm.size "
             "dbterm.tpl", c_names="hash_db_term"),
     _struct("TreeDbTerm", "erl_db_tree_util.h: an object in a tree", "left right dbterm dbterm.size dbterm.tpl",
@@ -389,9 +391,19 @@ TIMERS_AND_TRACING = (
             optional=True),
 )  # fmt: skip
 
+LOCKS = (
+    _struct("erts_mtx_t", "erl_threads.h, ethr_mutex.h: a lock, a mutex of the C library", sometimes="mtx.pt_mtx"),
+    _struct("erts_rwmtx_t", "erl_threads.h, ethr_mutex.h: a lock of readers or one writer, of the VM's own making",
+            sometimes="rwmtx.mtxb.flgs rwmtx.mtxb.q rwmtx.type rwmtx.tdata.ra"),
+    _struct("code_permission", "code_ix.c, from OTP 26: who may change code; a static variable for each of two",
+            "owner seized", "queue first tail_p aux_arg xstate_handover_flg", optional=True),
+    _struct("code_permission_queue_item", "code_ix.c: who waits for that", "p aux_func next",
+            c_names="code_write_queue_item"),
+)  # fmt: skip
+
 STRUCTS: tuple[WantedStruct, ...] = (
     PROCESSES + SIGNALS + SCHEDULERS + CODE + ATOMS_AND_TABLES + PORTS_AND_NODES + BINARIES_AND_FUNS + LOADING + NIFS
-    + ETS + TIMERS_AND_TRACING
+    + ETS + TIMERS_AND_TRACING + LOCKS
 )  # fmt: skip
 
 

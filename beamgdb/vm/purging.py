@@ -1,0 +1,259 @@
+"""Old code: who is still in it, and what a purge waits for (beam_bif_load.c, erts_code_purger.erl).
+
+A module has a current version and an old one, until that is purged. A process asks each process in turn whether it is
+in the old code, and kills those that are: whose next instruction, or a return address on whose stack, is there. Before
+and after that each scheduler must have gone on to something else once (thread progress). So who is in a native function
+for long makes the purge wait, and all others behind it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from beamgdb.code import module_tables
+from beamgdb.code.code_ix import code_index
+from beamgdb.memory import Unreadable
+from beamgdb.records.chain import ring
+from beamgdb.records.record import Record
+from beamgdb.vm import backtrace, calls, signals
+from beamgdb.vm.backtrace import Level, StackEnds
+from beamgdb.vm.model import Unavailable, Vm
+from beamgdb.vm.monitor_links import MonitorLinks
+from beamgdb.vm.processes import Process
+from beamgdb.vm.schedulers import NORMAL
+from jit.otp.tags import ATOM, HEADER, IMMED1_MASK, IMMED2_BITS, IMMED2_MASK, PID, PRIMARY_MASK
+
+PURGER: Final = "erts_code_purger"
+"""The name of the process that purges, its module's too."""
+
+IN_PURGE: Final = ("do_purge/2", "do_soft_purge/2", "do_finish_after_on_load/3")
+REQUEST: Final = "handle_request/2"
+"""Functions of it that keep the module, and who has asked for it, in y registers."""
+
+AWAITS_PROGRESS: Final = "erlang:bif_return_trap/2"
+"""By this a BIF gives its value later, when it is resumed."""
+
+MAX_TASKS: Final = 1 << 12
+"""System tasks of a process that are looked at."""
+
+PRIORITIES: Final = 4
+"""Queues of such tasks (`ERTS_NO_PROC_PRIO_LEVELS`)."""
+
+REMOTE_CALL: Final = 13
+"""`ERTS_SIG_Q_OP_RPC`: what brings such a task to a process that has other signals to handle before."""
+
+MAX_STACK: Final = 16 << 20
+"""Bytes of a stack that are looked through."""
+
+
+@dataclass(frozen=True)
+class ModuleVersions:
+    """A module, an atom as a term: where its current and its old code begin, 0 without, and their bytes."""
+
+    name: int
+    current: int
+    current_size: int
+    old: int
+    old_size: int
+
+
+def modules(vm: Vm) -> list[ModuleVersions]:
+    """All modules in use. Raises `Unavailable` where they are not found, `Unreadable`."""
+    vm.layout.offset("Module", "old.code_hdr")
+    found = module_tables.find(vm.memory, vm.layout, vm.symbol, vm.identity.arch or "")
+    active = code_index(vm.memory, vm.symbol, "active")
+    if found is None or active is None:
+        raise Unavailable("the table of modules is not found in this VM: which code is old is not known")
+    versions = []
+    for at in module_tables.entries(vm.record("IndexTable", found.address).element(active)):
+        one = vm.record("Module", at)
+        versions.append(
+            ModuleVersions(
+                one["module"] << IMMED2_BITS | ATOM, one["curr.code_hdr"], one["curr.code_length"],
+                one["old.code_hdr"], one["old.code_length"],
+            )
+        )  # fmt: skip
+    return versions
+
+
+@dataclass(frozen=True)
+class InOldCode:
+    """A process that a purge of the module would kill. `how`: it runs there, goes on there, or returns there. `at` is
+    the address of the code."""
+
+    process: Process
+    module: int
+    how: str
+    at: int
+
+
+class OldCode:
+    """The old code of a VM; raises as `modules` does. `damaged` gets what cannot be read."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+        self.modules = [one for one in modules(vm) if one.old]
+        self._ranges = sorted((one.old, one.old + one.old_size, one.name) for one in self.modules)
+        self._starts = [start for start, _, _ in self._ranges]
+        self.damaged: list[Unreadable] = []
+
+    def module_at(self, address: int) -> int | None:
+        """The module in whose old code an address is."""
+        at = bisect_right(self._starts, address) - 1
+        return self._ranges[at][2] if at >= 0 and address < self._ranges[at][1] else None
+
+    def holders(self, running: Iterable[tuple[Process, Iterator[Level]]]) -> Iterator[InOldCode]:
+        """The processes in old code, each once for each module. `running` are those that a thread runs now, with their
+        stacks: what the VM has noted of these is out of date."""
+        if not self._ranges:
+            return
+        live: set[int] = set()
+        for process, levels in running:
+            live.add(process.address)
+            yield from self._of_running(process, levels)
+        for row in self._vm.processes.rows(("i", "stop", "hend", "heap", "common.id")):
+            if isinstance(row, Unreadable):
+                self.damaged.append(row)
+                continue
+            address, i, stop, hend, heap, _ = row
+            if address is None or address in live:
+                continue
+            try:
+                yield from self._of_waiting(self._vm.processes.at(address), i or 0, stop or 0, hend or 0, heap or 0)
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def _of_running(self, process: Process, levels: Iterator[Level]) -> Iterator[InOldCode]:
+        seen: set[int] = set()
+        try:
+            for number, level in enumerate(levels):
+                module = self.module_at(level.lookup)
+                if module is not None and module not in seen:
+                    seen.add(module)
+                    yield InOldCode(process, module, "returns there" if number else "runs there", level.pc)
+        except (StackEnds, Unreadable):
+            return
+
+    def _of_waiting(self, process: Process, i: int, stop: int, hend: int, heap: int) -> Iterator[InOldCode]:
+        seen: set[int] = set()
+        module = self.module_at(i)
+        if module is not None:
+            seen.add(module)
+            yield InOldCode(process, module, "goes on there", i)
+        if not heap <= stop <= hend:
+            return
+        size = min(MAX_STACK, hend - stop)
+        for word in self._vm.memory.words(stop, size // self._vm.memory.word_size):
+            if word & PRIMARY_MASK == HEADER and self._starts[0] <= word < self._ranges[-1][1]:
+                module = self.module_at(word)
+                if module is not None and module not in seen:
+                    seen.add(module)
+                    yield InOldCode(process, module, "returns there", word)
+
+
+@dataclass(frozen=True)
+class Purge:
+    """A purge that is under way: of `module`, asked for by `requester`, each a term, None where that is not seen.
+    `unanswered` have not yet told whether they are in its code; `dying` are pids that were killed, and are not gone.
+    `running` are run by schedulers which must go on first; the VM does not tell which have done so."""
+
+    purger: Process
+    module: int | None
+    requester: int | None
+    unanswered: tuple[Process, ...]
+    dying: tuple[int, ...]
+    running: tuple[Process, ...] = ()
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it is seen that it waits for somebody."""
+        return bool(self.unanswered or self.dying or self.running)
+
+
+def purge(vm: Vm) -> Purge | None:
+    """The purge that is under way, None where there is none, or that cannot be told."""
+    purger = next((one for one, name in vm.processes.named() if vm.term(name) == PURGER), None)
+    if purger is None or purger.is_running():
+        return None
+    module = requester = None
+    try:
+        for level in backtrace.of_waiting(vm, purger):
+            name = level.place.code.name.partition(":")[2] if level.place is not None else ""
+            if name in IN_PURGE:
+                atoms = [word for word in level.y_registers if word & IMMED2_MASK == ATOM]
+                module = atoms[0] if atoms else None
+            if name == REQUEST:
+                requester = next((word for word in level.y_registers if word & IMMED1_MASK == PID), None)
+    except (StackEnds, Unreadable):
+        pass
+    if module is None:
+        return None
+    unanswered = tuple(_unanswered(vm, purger))
+    try:
+        sides = list(MonitorLinks(vm.tags.release).monitors(purger.record))
+    except (Unreadable, KeyError):
+        sides = []
+    dying = tuple(side.other for side in sides if side.other is not None and side.other & IMMED1_MASK == PID)
+    running = tuple(_running(vm)) if purger.status() == "suspended" and _awaits_progress(vm, purger) else ()
+    return Purge(purger, module, requester, unanswered, dying, running)
+
+
+def _awaits_progress(vm: Vm, purger: Process) -> bool:
+    """Whether it is suspended until schedulers have gone on; else it is by who changes code just now."""
+    call = purger.current_call()
+    return call is not None and calls.mfa(vm, *call) == AWAITS_PROGRESS
+
+
+def _running(vm: Vm) -> Iterator[Process]:
+    for one in vm.schedulers:
+        try:
+            if one.kind == NORMAL and one.current_process:
+                yield vm.processes.at(one.current_process)
+        except Unreadable:
+            continue
+
+
+def _unanswered(vm: Vm, purger: Process) -> Iterator[Process]:
+    """Those who have a request of the purger before them."""
+    wanted = purger.id
+    try:
+        kind = vm.layout.constants["ERTS_PSTT_CPC"]
+    except KeyError:
+        return
+    paths = ("sys_task_qs", "dirty_sys_tasks", signals.MIDDLE, signals.OUTER, "sig_inq_buffers")
+    for row in vm.processes.rows(paths):
+        if isinstance(row, Unreadable) or row[0] is None or not any(row[1:]):
+            continue
+        process = vm.processes.at(row[0])
+        try:
+            if _has_task(vm, row[1] or 0, row[2] or 0, kind, wanted) or _has_call(process, row[3:]):
+                yield process
+        except (Unreadable, KeyError):
+            continue
+
+
+def _has_task(vm: Vm, queues: int, dirty: int, kind: int, requester: int) -> bool:
+    firsts = [dirty]
+    if queues:
+        firsts += vm.memory.words(vm.record("ErtsProcSysTaskQs", queues).field_address("q"), PRIORITIES)
+    following = vm.layout.offset("ErtsProcSysTask", "next")
+    return any(
+        (task := Record(vm.memory, vm.layout, "ErtsProcSysTask", at))["type"] == kind
+        and task["requester"] == requester
+        for first in firsts
+        for at in ring(vm.memory, first, following, MAX_TASKS)
+    )
+
+
+def _has_call(process: Process, queues: tuple[int | None, ...]) -> bool:
+    """Whether a call waits among signals that are not handled yet. (Which call that is its arguments do not tell.)"""
+    if not any(queues):
+        return False
+    return any(
+        not one.is_message and one.operation == REMOTE_CALL
+        for name in (signals.MIDDLE, signals.OUTER)
+        for one in signals.queue(process.record, name)
+    ) or any(not one.is_message and one.operation == REMOTE_CALL for one in signals.buffered(process.record))

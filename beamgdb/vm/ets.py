@@ -15,6 +15,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.records.tree import in_order
+from beamgdb.vm.allocators import size_in_use
 from beamgdb.vm.model import Vm
 from beamgdb.vm.schedulers import NORMAL
 from jit.otp.tags import ATOM, BOXED, IMMED1_MASK, IMMED2_MASK, PID
@@ -46,11 +47,6 @@ ITEMS, MEMORY = 0, 1
 
 MAX_GROUPS: Final = 256
 """Groups of schedulers that have counters of their own (`ERTS_MAX_FLXCTR_GROUPS`)."""
-
-BLOCK_FLAGS: Final = 7
-OFFSET_BITS: Final = {4: 8, 8: 23}
-"""Of the word before a block the highest bit is a flag, and so many below it say where the block lies in its carrier;
-then comes its size (erl_alloc_util.h, `MBC_ABLK_OFFSET_BITS` and `MBC_ABLK_OFFSET_SHIFT`)."""
 
 CACHE_LINE: Final = 64
 """`ERTS_CACHE_LINE_SIZE`: counters of one group of schedulers lie apart from those of another."""
@@ -135,7 +131,7 @@ class EtsTable:
         # in, with a word before it, two words before them, and room to begin at a cache line (erl_flxctr.c).
         array = self.record["counters.u.counters_ptr"]
         start, block = array + 2 * word, memory.word(array)
-        size = memory.word(block - word) & (1 << 8 * word - 1 - OFFSET_BITS[word]) - 1 & ~BLOCK_FLAGS
+        size = size_in_use(memory.word(block - word), word)
         lines = (size - 3 * word - CACHE_LINE) // CACHE_LINE
         if start % CACHE_LINE or not 0 < lines <= MAX_GROUPS + 1 or not block <= array <= block + CACHE_LINE:
             return None

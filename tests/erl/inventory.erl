@@ -13,6 +13,7 @@ start() ->
     persistent_terms(),
     nodes_known(),
     timers(),
+    allocators(),
     ok.
 
 %% -- ports ------------------------------------------------------------------------------------------------------------
@@ -91,6 +92,27 @@ connect(Node) ->
         true -> Node = rpc:call(Node, erlang, node, []), nodes_known();
         false -> receive after 100 -> connect(Node) end
     end.
+
+%% -- allocators --------------------------------------------------------------------------------------------------------
+
+allocators() ->
+    [[print(allocator, Name, Key, Value) || {Key, Value} <- allocator(Name)]
+     || Name <- erlang:system_info(alloc_util_allocators), is_list(erlang:system_info({allocator, Name}))].
+
+%% Sums over instances, and in them over carriers of many blocks, those in the pool, and carriers of single ones.
+allocator(Name) ->
+    Instances = [Info || {instance, _, Info} <- erlang:system_info({allocator, Name})],
+    Kinds = [{Kind, Info} || Instance <- Instances, {Kind, Info} <- Instance, lists:member(Kind, [mbcs, mbcs_pool, sbcs])],
+    Blocks = [Counts || {_, Info} <- Kinds, {blocks, Types} <- Info, {_, Counts} <- Types],
+    [{instances, length(Instances)},
+     {multiblock, sum(carriers, [Info || {Kind, Info} <- Kinds, Kind =/= sbcs])},
+     {singleblock, sum(carriers, [Info || {sbcs, Info} <- Kinds])},
+     {pooled, sum(carriers, [Info || {mbcs_pool, Info} <- Kinds])},
+     {size, sum(carriers_size, [Info || {_, Info} <- Kinds])},
+     {blocks, sum(count, Blocks)},
+     {used, sum(size, Blocks)}].
+
+sum(Key, Lists) -> lists:sum([element(2, lists:keyfind(Key, 1, List)) || List <- Lists]).
 
 %% -- persistent terms -------------------------------------------------------------------------------------------------
 

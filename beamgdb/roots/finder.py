@@ -7,10 +7,10 @@ from typing import Optional, Union
 
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.records import allocator_table, persistent_table
+from beamgdb.records import allocator_table, descriptor_table, persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import allocators, code, constants, functions, interpreter, schedulers, tables
+from beamgdb.roots import allocators, code, constants, descriptors, functions, interpreter, schedulers, tables
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -151,6 +151,10 @@ class Roots:
     def _allocators(self) -> Found:
         return {allocator_table.VARIABLE: allocators.find(self._memory, self._known, self._snapshot)}
 
+    def _descriptors(self) -> Found:
+        found = descriptors.find(self._memory, self._known, self._image, self._snapshot)
+        return {descriptor_table.VARIABLE: found}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -237,6 +241,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
         (Roots._nodes, (tables.NODES,)),
         (Roots._allocators, (allocator_table.VARIABLE,)),
+        (Roots._descriptors, (descriptor_table.VARIABLE,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

@@ -25,6 +25,7 @@ ports() ->
     {ok, Accepted} = gen_tcp:accept(Listening),
     ok = gen_tcp:send(Connected, lists:duplicate(1000, $x)),
     {ok, _} = gen_tcp:recv(Accepted, 1000),
+    ok = inet:setopts(Connected, [{active, true}]),
     {ok, Datagrams} = gen_udp:open(0),
     true = register('a port', Datagrams),
     Watched = open_port({spawn_driver, "ram_file_drv"}, [binary]),
@@ -32,8 +33,15 @@ ports() ->
     spawn(fun() -> erlang:monitor(port, Watched), Self ! known, receive never -> ok end end),
     spawn(fun() -> link(Watched), Self ! known, receive never -> ok end end),
     [receive known -> ok end || _ <- [monitor, link]],
+    socket_of_nif(),
     [{listening, Listening}, {connected, Connected}, {accepted, Accepted}, {datagrams, Datagrams}, {watched, Watched},
      {program, program()}].
+
+socket_of_nif() ->
+    {ok, Socket} = socket:open(inet, dgram),
+    {ok, Fd} = socket:getopt(Socket, {otp, fd}),
+    {select, _} = socket:recvfrom(Socket, 0, [], nowait),
+    print(fd, Fd, reader, self()).
 
 %% It reads nothing, and ends soon after the node; a process waits until it can send to it.
 program() ->

@@ -284,3 +284,33 @@ def test_allocators_as_text(scene: Scene) -> None:
     text = scene.on_a_terminal("beam-allocators")
     assert max(map(len, text.splitlines())) <= 80
     assert {row["ALLOCATOR"]: row["INST"] for row in table(text)}["literal_alloc"] == "1"
+
+
+# -- file descriptors -------------------------------------------------------------------------------------------------
+
+
+def test_who_waits_for_each_file_descriptor(scene: Scene) -> None:
+    rows = {row["fd"]: row for row in listed(scene, "beam-fds")}
+    kinds = {facts["kind"][0]: port for port, facts in said(scene, "port").items() if "kind" in facts}
+    of_ports = {row["port"]: row["fd"] for row in listed(scene, "beam-ports")}
+    for kind in ("connected", "datagrams"):
+        row = rows[int(of_ports[kinds[kind]])]
+        assert (row["type"], row["events"], row["reader"], row["flags"]) == ("driver", "in", kinds[kind], "used")
+        assert (row["active"], row["poller"]) == ("in", "poll threads")
+    # What is sent to the program fills its pipe.
+    into, out = (rows[int(fd)] for fd in of_ports[kinds["program"]].split("/"))
+    assert (into["events"], into["reader"], into["writer"]) == ("in", kinds["program"], None)
+    assert (out["events"], out["reader"], out["writer"]) == ("out", None, kinds["program"])
+    # Of passive sockets nobody reads from there is nothing to wait for.
+    assert not {int(of_ports[kinds[kind]]) for kind in ("listening", "accepted")} & set(rows)
+    ((fd, facts),) = said(scene, "fd").items()
+    socket_of_nif = rows[int(fd)]
+    assert (socket_of_nif["type"], socket_of_nif["events"]) == ("NIF", "in")
+    assert (socket_of_nif["reader"], socket_of_nif["writer"]) == (facts["reader"][0], None)
+    assert socket_of_nif["resource"] == "prim_socket:sockets"
+
+
+def test_file_descriptors_as_text(scene: Scene) -> None:
+    text = scene.on_a_terminal("beam-fds")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "prim_socket:sockets" in {row["RESOURCE"] for row in table(text)}

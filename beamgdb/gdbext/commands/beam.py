@@ -28,6 +28,7 @@ class Beam(Command):
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
       beam-ports            list the ports: sockets, programs
+      beam-fds              file descriptors, and who waits for them
       beam-persistent-terms  list those
       beam-timers           list the timers: messages to be sent, receives
       beam-nodes            list the nodes that this one knows

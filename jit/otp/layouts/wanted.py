@@ -449,6 +449,12 @@ CONSTANTS: tuple[WantedConstant, ...] = (
                 "ERTS_FRAME_LAYOUT_RA ERTS_FRAME_LAYOUT_FP_RA", optional=True),
     *_constants("erl_node_tables.h: DistEntry.state",
                 "ERTS_DE_STATE_IDLE ERTS_DE_STATE_PENDING ERTS_DE_STATE_CONNECTED ERTS_DE_STATE_EXITING"),
+    *_constants("erl_check_io.c: ErtsDrvEventState.type",
+                "ERTS_EV_TYPE_NONE ERTS_EV_TYPE_DRV_SEL ERTS_EV_TYPE_STOP_USE ERTS_EV_TYPE_NIF ERTS_EV_TYPE_STOP_NIF"),
+    *_constants("erl_check_io.c: ErtsDrvEventState.flags",
+                """ERTS_EV_FLAG_USED ERTS_EV_FLAG_SCHEDULER ERTS_EV_FLAG_IN_SCHEDULER ERTS_EV_FLAG_FALLBACK
+                ERTS_EV_FLAG_WANT_ERROR"""),
+    *_constants("erl_check_io.c: the same, in OTP 29", "ERTS_EV_FLAG_NIF_SELECT", optional=True),
     *_constants("erl_process.c: ErtsProcSysTask.type",
                 """ERTS_PSTT_GC_MAJOR ERTS_PSTT_GC_MINOR ERTS_PSTT_CPC ERTS_PSTT_CLA ERTS_PSTT_FTMQ
                 ERTS_PSTT_ETS_FREE_FIXATION ERTS_PSTT_PRIO_SIG ERTS_PSTT_TEST""", optional=True),

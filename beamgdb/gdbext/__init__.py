@@ -12,6 +12,7 @@ def install() -> None:
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
+        beam_allocators,
         beam_binaries,
         beam_break,
         beam_bt,
@@ -19,6 +20,7 @@ def install() -> None:
         beam_disas,
         beam_ets,
         beam_exceptions,
+        beam_fds,
         beam_heap,
         beam_info,
         beam_nodes,
@@ -49,10 +51,10 @@ def install() -> None:
     with ctrl_c.held():
         extension().is_installed = True
         commands = (
-            beam, beam_binaries, beam_break, beam_bt, beam_crashdump, beam_disas, beam_ets, beam_exceptions, beam_heap,
-            beam_info, beam_nodes, beam_persistent_terms, beam_ports, beam_process, beam_ps, beam_purge, beam_refs,
-            beam_resources, beam_schedulers, beam_stacks, beam_step, beam_timers, beam_top, beam_tree, beam_verify,
-            beam_waits, beam_why, eterm, registers,
+            beam, beam_allocators, beam_binaries, beam_break, beam_bt, beam_crashdump, beam_disas, beam_ets,
+            beam_exceptions, beam_fds, beam_heap, beam_info, beam_nodes, beam_persistent_terms, beam_ports,
+            beam_process, beam_ps, beam_purge, beam_refs, beam_resources, beam_schedulers, beam_stacks, beam_step,
+            beam_timers, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

@@ -9,10 +9,20 @@ from typing import Optional, Union
 from beamgdb.code import module_tables
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.records import persistent_table
+from beamgdb.records import allocator_table, descriptor_table, persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import code, constants, functions, interpreter, schedulers, tables, texts
+from beamgdb.roots import (
+    allocators,
+    code,
+    constants,
+    descriptors,
+    functions,
+    interpreter,
+    schedulers,
+    tables,
+    texts,
+)
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -165,6 +175,13 @@ class Roots:
         found = tables.resource_types(self._memory, self._known, self._image, self._snapshot)
         return {tables.RESOURCE_TYPES: found}
 
+    def _allocators(self) -> Found:
+        return {allocator_table.VARIABLE: allocators.find(self._memory, self._known, self._snapshot)}
+
+    def _descriptors(self) -> Found:
+        found = descriptors.find(self._memory, self._known, self._image, self._snapshot)
+        return {descriptor_table.VARIABLE: found}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -269,6 +286,8 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._this_node, (tables.THIS_NODE,)),
         (Roots._modules, (module_tables.VARIABLE,)),
         (Roots._resource_types, (tables.RESOURCE_TYPES,)),
+        (Roots._allocators, (allocator_table.VARIABLE,)),
+        (Roots._descriptors, (descriptor_table.VARIABLE,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

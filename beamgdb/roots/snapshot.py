@@ -46,7 +46,10 @@ class Snapshot:
 
     def places(self, value: int) -> Iterator[int]:
         """Where a word of this value stands."""
-        wanted = struct.pack(self._order + self._code, value)
+        return self.occurrences(struct.pack(self._order + self._code, value))
+
+    def occurrences(self, wanted: bytes) -> Iterator[int]:
+        """Where these bytes stand from the beginning of a word on."""
         for start, data in self._parts:
             yield from (start + at for at in occurrences(wanted, data) if at % self._word == 0)
 

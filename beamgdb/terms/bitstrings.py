@@ -26,7 +26,7 @@ def proc_bin(source: Source, address: int, header: int, limit: int) -> Value:
     source.expect_arity(address, header, ProcBin.ARITY)
     words = source.memory.words(address, ProcBin.WORDS)
     storage = "writable" if words[ProcBin.FLAGS] & ProcBin.IS_WRITABLE else "refc"
-    return _bits(source, words[ProcBin.BYTES], 0, 8 * words[ProcBin.SIZE], limit, storage)
+    return bits_at(source, words[ProcBin.BYTES], 0, 8 * words[ProcBin.SIZE], limit, storage)
 
 
 def sub_bin(source: Source, address: int, header: int, limit: int) -> Value:
@@ -40,7 +40,7 @@ def sub_bin(source: Source, address: int, header: int, limit: int) -> Value:
     bits = 8 * words[ErlSubBin.SIZE] + tail
     if tail > 7 or shift > 7 or start + bits > 8 * size:
         raise Malformed(UnknownBoxed(address, header, "runs out of its binary"))
-    return _bits(source, base, start, bits, limit, "sub")
+    return bits_at(source, base, start, bits, limit, "sub")
 
 
 def match_state(source: Source, address: int, header: int, limit: int) -> Value:
@@ -51,7 +51,7 @@ def match_state(source: Source, address: int, header: int, limit: int) -> Value:
     start, end = words[ErlBinMatchState.OFFSET], words[ErlBinMatchState.SIZE]
     if start > end:
         raise Malformed(UnknownBoxed(address, header, "runs out of its binary"))
-    return MatchContext(_bits(source, words[ErlBinMatchState.BASE], start, end - start, limit, "sub"), start)
+    return MatchContext(bits_at(source, words[ErlBinMatchState.BASE], start, end - start, limit, "sub"), start)
 
 
 def sub_bits(source: Source, address: int, header: int, limit: int) -> Value:
@@ -67,9 +67,9 @@ def sub_bits(source: Source, address: int, header: int, limit: int) -> Value:
         # A binary that was appended to may have been reallocated since: only its Binary knows where it is.
         base = _bytes_of_bin_ref(source, words[ErlSubBits.ORIG], address)
     if flags == ErlSubBits.FLAG_MUTABLE:
-        return MatchContext(_bits(source, base, start, end - start, limit, "sub"), start)
+        return MatchContext(bits_at(source, base, start, end - start, limit, "sub"), start)
     storage = "writable" if flags & ErlSubBits.FLAG_VOLATILE else "refc"
-    return _bits(source, base, start, end - start, limit, storage)
+    return bits_at(source, base, start, end - start, limit, storage)
 
 
 def literal_bytes(memory: CachedMemory, word: int, size: int) -> bytes | None:
@@ -95,7 +95,7 @@ def _on_heap(source: Source, address: int, header: int, bits: int, limit: int) -
     room = (arity + 1 - ErlHeapBin.DATA) * source.tags.word_size
     if arity > ErlHeapBin.MAX_ARITY or bits > 8 * room:
         raise Malformed(UnknownBoxed(address, header, "impossible size"))
-    return _bits(source, address + ErlHeapBin.DATA * source.tags.word_size, 0, bits, limit, "heap")
+    return bits_at(source, address + ErlHeapBin.DATA * source.tags.word_size, 0, bits, limit, "heap")
 
 
 def _whole_binary(source: Source, word: int) -> tuple[int, int]:
@@ -118,7 +118,7 @@ def _bytes_of_bin_ref(source: Source, word: int, holder: int) -> int:
     return source.memory.word(address + BinRef.VAL * source.tags.word_size) + to_bytes
 
 
-def _bits(source: Source, base: int, start: int, bits: int, limit: int, storage: str) -> Bitstring:
+def bits_at(source: Source, base: int, start: int, bits: int, limit: int, storage: str) -> Bitstring:
     """The `bits` from bit `start` after the byte at `base`, at most `limit` bytes of them, left-aligned."""
     if not bits or limit <= 0:
         return Bitstring(b"", bits, storage)

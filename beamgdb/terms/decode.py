@@ -6,10 +6,10 @@ import struct
 from collections.abc import Callable, Iterator
 
 from beamgdb.memory import CachedMemory, Memory, Unreadable
-from beamgdb.terms import bitstrings, funs, identifiers, maps, native_records
+from beamgdb.terms import bitstrings, funs, identifiers, maps, native_records, packed
 from beamgdb.terms.headers import believable_arity
 from beamgdb.terms.parts import Part, parts
-from beamgdb.terms.quoting import printable
+from beamgdb.terms.quoting import is_string
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import MAX_DEPTH, Atoms, CatchTable, CodeNames, FieldOffsets, Limits, Malformed, Source
 from beamgdb.terms.values import (
@@ -113,6 +113,10 @@ class TermDecoder:
         """The parts of a compound term, at most so many. Never raises: there are none where something is wrong."""
         return parts(self._source, word & self.memory.address_mask, most)
 
+    def packed_at(self, address: int, end: int, limits: Limits = DEFAULT_LIMITS) -> Value:
+        """The value of the term that is packed from an address on, and ends before `end`: see `packed`."""
+        return packed.decode(self._source, address, end, limits)
+
     def boxed_at(self, address: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of the boxed object whose header word is at `address`, for walking a heap."""
         return self.decode(address | BOXED, limits)
@@ -210,13 +214,13 @@ class _Decoding:
         word = self._characters(word, elements, limit)
         in_list = word & PRIMARY_MASK == CONS
         cut_off = in_list and len(elements) >= limit
-        if (cut_off or (word == NIL and len(elements) > self.limits.bytes)) and elements and _is_string(elements):
+        if (cut_off or (word == NIL and len(elements) > self.limits.bytes)) and elements and is_string(elements):
             del elements[self.limits.bytes :]
             return ELIDED_STRING
         if cut_off:
             del elements[width:]
             return ELIDED
-        if len(elements) > width and (word != NIL or not _is_string(elements)):
+        if len(elements) > width and (word != NIL or not is_string(elements)):
             del elements[width:]
             return ELIDED
         if in_list:
@@ -344,7 +348,3 @@ class _Decoding:
         for digit in reversed(self.memory.words(address + self.tags.word_size, count)):
             number = number << self.tags.word_bits | digit
         return -number if negative else number
-
-
-def _is_string(characters: list[Value]) -> bool:
-    return printable("".join(map(chr, characters)), unicode=True)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jit.otp.features import MAYBE
@@ -47,6 +47,11 @@ _PRINTABLE_UNICODE: Final = re.compile("[\n\r\t\v\b\f\x1b -~\xa0-\ud7ff\ue000-\u
 def printable(text: str, unicode: bool) -> bool:
     """Whether Erlang shows a list of these characters as a string (`+pc unicode`, or the default `+pc latin1`)."""
     return bool((_PRINTABLE_UNICODE if unicode else _PRINTABLE_LATIN1).fullmatch(text))
+
+
+def is_string(characters: Sequence[object]) -> bool:
+    """Whether Erlang shows a list of these code points as a string."""
+    return printable("".join(map(chr, characters)), unicode=True)  # type: ignore[arg-type]
 
 
 def quoted(text: str, quote: str) -> str:

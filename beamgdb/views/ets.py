@@ -15,9 +15,6 @@ from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
 from jit.otp.tags import ARITY_SHIFT, BOXED, HEADER, IMMED2_BITS, PRIMARY_MASK
 
-PACKED = "<packed>"
-"""Stands for an element of an object in a compressed table."""
-
 _REFERENCE = re.compile(r"#Ref<[\d.]+>")
 
 
@@ -74,5 +71,7 @@ def text(table: EtsTable, word: int, terms: Terms) -> str:
     count = min(header >> ARITY_SHIFT, terms.limits.width)
     elements = memory.words(word - BOXED + memory.word_size, count)
     more = ",..." if count < header >> ARITY_SHIFT else ""
-    shown = (PACKED if element & PRIMARY_MASK == HEADER else terms.text(element) for element in elements)
+    shown = (
+        terms.packed(*table.packed(word, one)) if one & PRIMARY_MASK == HEADER else terms.text(one) for one in elements
+    )
     return "{" + ",".join(shown) + more + "}"

@@ -47,6 +47,10 @@ class Terms:
         """The heap object whose header word is at `address`. Never raises."""
         return _cut(self.node.boxed(address, self.limits, elixir=self.syntax.elixir))
 
+    def packed(self, address: int, end: int) -> str:
+        """A term that is packed from an address on, and ends before `end`. Never raises."""
+        return _cut(self.node.packed(address, end, self.limits, elixir=self.syntax.elixir))
+
 
 def _cut(text: str) -> str:
     left_out = len(text) - MAX_TEXT

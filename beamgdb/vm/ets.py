@@ -15,9 +15,10 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.records.tree import in_order
+from beamgdb.vm.allocators import size_in_use
 from beamgdb.vm.model import Vm
 from beamgdb.vm.schedulers import NORMAL
-from jit.otp.tags import ATOM, BOXED, IMMED1_MASK, IMMED2_MASK, PID
+from jit.otp.tags import ARITY_SHIFT, ATOM, BOXED, IMMED1_MASK, IMMED2_MASK, PID, PRIMARY_MASK
 
 MAX_TABLES: Final = 1 << 20
 """Tables of one scheduler that are followed."""
@@ -46,11 +47,6 @@ ITEMS, MEMORY = 0, 1
 
 MAX_GROUPS: Final = 256
 """Groups of schedulers that have counters of their own (`ERTS_MAX_FLXCTR_GROUPS`)."""
-
-BLOCK_FLAGS: Final = 7
-OFFSET_BITS: Final = {4: 8, 8: 23}
-"""Of the word before a block the highest bit is a flag, and so many below it say where the block lies in its carrier;
-then comes its size (erl_alloc_util.h, `MBC_ABLK_OFFSET_BITS` and `MBC_ABLK_OFFSET_SHIFT`)."""
 
 CACHE_LINE: Final = 64
 """`ERTS_CACHE_LINE_SIZE`: counters of one group of schedulers lie apart from those of another."""
@@ -135,7 +131,7 @@ class EtsTable:
         # in, with a word before it, two words before them, and room to begin at a cache line (erl_flxctr.c).
         array = self.record["counters.u.counters_ptr"]
         start, block = array + 2 * word, memory.word(array)
-        size = memory.word(block - word) & (1 << 8 * word - 1 - OFFSET_BITS[word]) - 1 & ~BLOCK_FLAGS
+        size = size_in_use(memory.word(block - word), word)
         lines = (size - 3 * word - CACHE_LINE) // CACHE_LINE
         if start % CACHE_LINE or not 0 < lines <= MAX_GROUPS + 1 or not block <= array <= block + CACHE_LINE:
             return None
@@ -149,13 +145,24 @@ class EtsTable:
 
     def objects(self) -> Iterator[int]:
         """Its objects, each a tuple as a term, in the order of the table. In a compressed one an element that is
-        neither immediate nor the key is packed behind the tuple, and a header word stands for it. Raises `Unreadable`
+        neither immediate nor the key is packed behind the tuple, and a header word stands for it, which has its
+        distance from there: see `terms.packed`. Raises `Unreadable`
         where the table is damaged."""
         if self.status & CA_ORDERED_SET:
             return self._of_forest()
         if self.kind() == "ordered_set":
             return self._of_tree(Record(self.vm.memory, self.vm.layout, "DbTableTree", self.address)["root"])
         return self._of_hash()
+
+    def packed(self, word: int, element: int) -> tuple[int, int]:
+        """Where an element is packed for which a header word stands in a tuple of a compressed table, and what it ends
+        before: behind the tuple stands how many bytes the object has from its beginning on (erl_db_util.c, `elem2ext`
+        and `db_alloced_size_comp`)."""
+        memory, tuple_ = self.vm.memory, word - BOXED
+        behind = tuple_ + ((memory.word(tuple_) >> ARITY_SHIFT) + 1) * memory.word_size
+        kind = "TreeDbTerm" if self.kind() == "ordered_set" else "HashDbTerm"
+        end = tuple_ - self.vm.layout.offset(kind, "dbterm.tpl") + memory.word(behind)
+        return tuple_ + element // (PRIMARY_MASK + 1), end
 
     def _of_hash(self) -> Iterator[int]:
         memory, layout, word = self.vm.memory, self.vm.layout, self.vm.memory.word_size

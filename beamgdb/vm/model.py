@@ -199,6 +199,11 @@ class Vm(ABC):
         """The text of the heap object whose header word is at `address`. Never raises."""
         return self._text(self._decoder.boxed_at(address, limits or Limits()), elixir)
 
+    def packed(self, address: int, end: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
+        """The text of a term that is packed in a compressed table, from an address on and before `end`. Never
+        raises."""
+        return self._text(self._decoder.packed_at(address, end, limits or Limits()), elixir)
+
     def _text(self, value: Value, elixir: bool) -> str:
         return elixir_text(value) if elixir else term_text(value, Style(self.term_tags.release))
 

@@ -13,6 +13,7 @@ start() ->
     persistent_terms(),
     nodes_known(),
     timers(),
+    allocators(),
     ok.
 
 %% -- ports ------------------------------------------------------------------------------------------------------------
@@ -24,6 +25,7 @@ ports() ->
     {ok, Accepted} = gen_tcp:accept(Listening),
     ok = gen_tcp:send(Connected, lists:duplicate(1000, $x)),
     {ok, _} = gen_tcp:recv(Accepted, 1000),
+    ok = inet:setopts(Connected, [{active, true}]),
     {ok, Datagrams} = gen_udp:open(0),
     true = register('a port', Datagrams),
     Watched = open_port({spawn_driver, "ram_file_drv"}, [binary]),
@@ -31,8 +33,15 @@ ports() ->
     spawn(fun() -> erlang:monitor(port, Watched), Self ! known, receive never -> ok end end),
     spawn(fun() -> link(Watched), Self ! known, receive never -> ok end end),
     [receive known -> ok end || _ <- [monitor, link]],
+    socket_of_nif(),
     [{listening, Listening}, {connected, Connected}, {accepted, Accepted}, {datagrams, Datagrams}, {watched, Watched},
      {program, program()}].
+
+socket_of_nif() ->
+    {ok, Socket} = socket:open(inet, dgram),
+    {ok, Fd} = socket:getopt(Socket, {otp, fd}),
+    {select, _} = socket:recvfrom(Socket, 0, [], nowait),
+    print(fd, Fd, reader, self()).
 
 %% It reads nothing, and ends soon after the node; a process waits until it can send to it.
 program() ->
@@ -91,6 +100,27 @@ connect(Node) ->
         true -> Node = rpc:call(Node, erlang, node, []), nodes_known();
         false -> receive after 100 -> connect(Node) end
     end.
+
+%% -- allocators --------------------------------------------------------------------------------------------------------
+
+allocators() ->
+    [[print(allocator, Name, Key, Value) || {Key, Value} <- allocator(Name)]
+     || Name <- erlang:system_info(alloc_util_allocators), is_list(erlang:system_info({allocator, Name}))].
+
+%% Sums over instances, and in them over carriers of many blocks, those in the pool, and carriers of single ones.
+allocator(Name) ->
+    Instances = [Info || {instance, _, Info} <- erlang:system_info({allocator, Name})],
+    Kinds = [{Kind, Info} || Instance <- Instances, {Kind, Info} <- Instance, lists:member(Kind, [mbcs, mbcs_pool, sbcs])],
+    Blocks = [Counts || {_, Info} <- Kinds, {blocks, Types} <- Info, {_, Counts} <- Types],
+    [{instances, length(Instances)},
+     {multiblock, sum(carriers, [Info || {Kind, Info} <- Kinds, Kind =/= sbcs])},
+     {singleblock, sum(carriers, [Info || {sbcs, Info} <- Kinds])},
+     {pooled, sum(carriers, [Info || {mbcs_pool, Info} <- Kinds])},
+     {size, sum(carriers_size, [Info || {_, Info} <- Kinds])},
+     {blocks, sum(count, Blocks)},
+     {used, sum(size, Blocks)}].
+
+sum(Key, Lists) -> lists:sum([element(2, lists:keyfind(Key, 1, List)) || List <- Lists]).
 
 %% -- persistent terms -------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,11 @@ make() ->
     ets:new(t_empty, [named_table]),
     ets:new(t_compressed, [named_table, public, compressed]),
     ets:insert(t_compressed, [{{key, N}, N, [N], atom, <<"text">>} || N <- lists:seq(1, 10)]),
+    Packed = packed(),
+    [ets:insert(ets:new(Name, [named_table, public, compressed, {keypos, 2} | Options]),
+                [{Term, {key, N}, Term} || {N, Term} <- lists:enumerate(Packed)] ++ [list_to_tuple([all, 0 | Packed])])
+     || {Name, Options} <- [{t_packed, []}, {t_packed_ordered, [ordered_set]},
+                            {t_packed_catree, [ordered_set, {write_concurrency, true}]}]],
     [ets:insert(ets:new(Name, [named_table, public | Options]), [{N, -N} || N <- lists:seq(1, 5000)])
      || {Name, Options} <- [{t_large, []}, {t_large_ordered, [ordered_set]},
                             {t_large_catree, [ordered_set, {write_concurrency, true}]}]],
@@ -42,6 +47,21 @@ make() ->
     ets:insert(t_fixed, [{N, N} || N <- lists:seq(1, 50)]),
     ets:safe_fixtable(t_fixed, true),
     [ets:delete(t_fixed, N) || N <- lists:seq(1, 50, 2)].
+
+%% Terms of all kinds that are packed in compressed tables, but for external funs: OTP 27 itself reads those wrongly, and
+%% may crash then.
+packed() ->
+    Outside = list_to_binary(lists:seq(1, 100)),
+    <<_:3, Bits:190/bitstring, _/bitstring>> = Outside,
+    Free = {free, "variable"},
+    [0, -1, 255, 256, -(1 bsl 31), 1 bsl 27, 1 bsl 31, 1 bsl 59, -(1 bsl 59) - 1, 1 bsl 64, -(1 bsl 1000), 1 bsl 1500,
+     0.5, -1.0e300, [], "text", [1, 2, 3], lists:seq(16#110000, 16#110005), [a | b], [{nested, [deep, "er"]}, 1.5], {}, {{}, {1}},
+     list_to_tuple(lists:seq(1, 30)), #{}, #{a => 1, b => {2, "two"}}, <<>>, <<"few">>, <<5:3>>, <<"few", 5:3>>, Outside,
+     binary:part(Outside, 20, 70), Bits, self(), make_ref(), atomics:new(1, []), erlang:alias(), hd(erlang:ports()),
+     fun(X) -> {X, Free} end, fun packed/0, true, 'an atom',
+     binary_to_term(<<131, 88, 100, 0, 5, "a@b.c", 7:32, 3:32, 2:32>>),
+     binary_to_term(<<131, 90, 3:16, 100, 0, 5, "a@b.c", 2:32, 1:32, 2:32, 3:32>>),
+     binary_to_term(<<131, 89, 100, 0, 5, "a@b.c", 7:32, 2:32>>)].
 
 tell(Table) ->
     Id = ets:info(Table, id),

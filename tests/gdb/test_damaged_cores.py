@@ -35,7 +35,7 @@ QUESTIONS = (
     "beam-ps", "beam-waits", "beam-tree", "beam-top", "info locals", "p y0",
     "beam-ps -json -sort queue", "beam-process", "beam-process init", "beam-stacks", "beam-ets",
     "beam-ports -json", "beam-persistent-terms -json", "beam-schedulers -json", "beam-nodes -json",
-    "beam-timers -json",
+    "beam-timers -json", "beam-fds -json", "beam-allocators -json", "beam-allocators -carriers", "beam-block $rsp",
     "beam-binaries", "beam-heap", "beam-heap -things terms_holder", "beam-verify", "beam-refs init", "beam-refs $rsp",
     "beam-ets-objects code", "bt 20", "xreg", "yreg", "freg", "eterm 687", "eterm $rsp",
     "eterm -boxed $rsp",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness.erl import READY, running
+from tests.harness.gdb import one_line_error
 from tests.harness.targets import TARGETS, Target, session
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
@@ -215,3 +216,101 @@ def test_timers(scene: Scene) -> None:
 def test_timers_as_text(scene: Scene) -> None:
     (row,) = table(scene.on_a_terminal("beam-timers -where \"receiver='a process'\""))
     assert (row["KIND"], row["MESSAGE"]) == ("message", '"text"')
+
+
+# -- allocators -------------------------------------------------------------------------------------------------------
+
+COUNTED = ("instances", "multiblock", "singleblock", "pooled", "size", "blocks", "used")
+
+
+def test_what_the_node_says_of_each_allocator(scene: Scene) -> None:
+    """It goes on allocating after it has told, as for one more module; but little of what lasts."""
+    rows, expected = {row["allocator"]: row for row in listed(scene, "beam-allocators")}, said(scene, "allocator")
+    total = rows.pop("all")
+    assert set(rows) == set(expected)
+    assert all(total[key] == sum(row[key] for row in rows.values()) for key in COUNTED)
+    counted = {name: {key: int(facts[key][0]) for key in COUNTED} for name, facts in expected.items()}
+    for name, row in rows.items():
+        assert row["instances"] == counted[name]["instances"]
+        assert row["unused"] == row["size"] - row["used"] >= 0
+        if name in ("ets_alloc", "ll_alloc", "driver_alloc", "fix_alloc", "literal_alloc"):
+            for key in ("multiblock", "singleblock", "pooled", "size", "blocks", "used"):
+                assert row[key] == pytest.approx(counted[name][key], rel=0.1, abs=1), (name, key)
+
+
+@pytest.mark.all_memory
+def test_carriers_are_what_the_allocators_count(scene: Scene) -> None:
+    """The one is found by going through lists and blocks, the other is counted by the VM."""
+    carriers = listed(scene, "beam-allocators -carriers")
+    for row in listed(scene, 'beam-allocators -where allocator!=all'):
+        own = [one for one in carriers if one["allocator"] == row["allocator"]]
+        assert len([one for one in own if one["kind"] == "single"]) == row["singleblock"]
+        assert len([one for one in own if one["kind"] == "multi"]) == row["multiblock"]
+        for key in ("size", "blocks", "used"):
+            assert sum(one[key] for one in own) == row[key], (row["allocator"], key)
+        assert all(one["largest"] is None or 0 <= one["largest"] <= one["size"] - one["used"] for one in own)
+    single = [one for one in carriers if one["kind"] == "single"]
+    assert single
+    assert all(one["blocks"] == 1 for one in single)
+
+
+@pytest.mark.all_memory
+def test_no_block_is_wrong(scene: Scene) -> None:
+    text = scene.gdb.cmd("beam-allocators -check")
+    (blocks,) = (row["blocks"] for row in listed(scene, "beam-allocators -where allocator=all"))
+    lines = text.splitlines()
+    assert lines[1] == "(none)", text
+    counted = re.fullmatch(r"\((\d+) blocks in (\d+) carriers\)", lines[2])
+    assert counted
+    assert int(counted[1]) >= blocks
+
+
+def test_who_has_an_address(scene: Scene) -> None:
+    wanted = {
+        "fix_alloc": listed(scene, "beam-ps -where pid=<0.0.0>")[0]["address"],
+        "ets_alloc": listed(scene, "beam-ets -limit 1")[0]["address"],
+        "driver_alloc": listed(scene, "beam-ports -limit 1")[0]["address"],
+    }
+    for name, address in wanted.items():
+        row = json.loads(scene.gdb.cmd(f"beam-block -json {address:#x}"))
+        word = 4 if scene.target.arch == "armhf" else 8
+        assert (row["allocator"], row["block"] + word, row["is_used"], row["wrong"]) == (name, address, True, "")
+        assert f"allocator:  {name}, instance " in scene.gdb.cmd(f"beam-block {address:#x} + 1")
+    assert "in no carrier" in one_line_error(scene.gdb, "beam-block 8")
+    assert "there is no allocator 'no'" in one_line_error(scene.gdb, "beam-allocators no")
+
+
+def test_allocators_as_text(scene: Scene) -> None:
+    text = scene.on_a_terminal("beam-allocators")
+    assert max(map(len, text.splitlines())) <= 80
+    assert {row["ALLOCATOR"]: row["INST"] for row in table(text)}["literal_alloc"] == "1"
+
+
+# -- file descriptors -------------------------------------------------------------------------------------------------
+
+
+def test_who_waits_for_each_file_descriptor(scene: Scene) -> None:
+    rows = {row["fd"]: row for row in listed(scene, "beam-fds")}
+    kinds = {facts["kind"][0]: port for port, facts in said(scene, "port").items() if "kind" in facts}
+    of_ports = {row["port"]: row["fd"] for row in listed(scene, "beam-ports")}
+    for kind in ("connected", "datagrams"):
+        row = rows[int(of_ports[kinds[kind]])]
+        assert (row["type"], row["events"], row["reader"], row["flags"]) == ("driver", "in", kinds[kind], "used")
+        assert (row["active"], row["poller"]) == ("in", "poll threads")
+    # What is sent to the program fills its pipe.
+    into, out = (rows[int(fd)] for fd in of_ports[kinds["program"]].split("/"))
+    assert (into["events"], into["reader"], into["writer"]) == ("in", kinds["program"], None)
+    assert (out["events"], out["reader"], out["writer"]) == ("out", None, kinds["program"])
+    # Of passive sockets nobody reads from there is nothing to wait for.
+    assert not {int(of_ports[kinds[kind]]) for kind in ("listening", "accepted")} & set(rows)
+    ((fd, facts),) = said(scene, "fd").items()
+    socket_of_nif = rows[int(fd)]
+    assert (socket_of_nif["type"], socket_of_nif["events"]) == ("NIF", "in")
+    assert (socket_of_nif["reader"], socket_of_nif["writer"]) == (facts["reader"][0], None)
+    assert socket_of_nif["resource"] == "prim_socket:sockets"
+
+
+def test_file_descriptors_as_text(scene: Scene) -> None:
+    text = scene.on_a_terminal("beam-fds")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "prim_socket:sockets" in {row["RESOURCE"] for row in table(text)}

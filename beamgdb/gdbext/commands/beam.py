@@ -31,10 +31,13 @@ class Beam(Command):
       beam-ets              list the ETS tables
       beam-ets-objects TABLE  what is in one
       beam-ports            list the ports: sockets, programs
+      beam-fds              file descriptors, and who waits for them
       beam-persistent-terms  list those
       beam-timers           list the timers: messages to be sent, receives
       beam-nodes            list the nodes that this one knows
       beam-schedulers       what each scheduler does, and its run queue
+      beam-allocators       memory of the VM's allocators, and what is used
+      beam-block ADDRESS    which block of memory an address is in
       beam-crashdump FILE   write an erl_crash.dump
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
       beam-disas [M:F/A]    the code of a function

@@ -46,8 +46,7 @@ class BeamEtsObjects(OptionsAround):
     TABLE is its name, its identifier (#Ref<...>, as `beam-ets -json` has it), or the address of its structure. Objects
     come in the order of the table, also those of private ones.
 
-    -limit N shows N of them; without it 20. -json prints an array of texts. In a compressed table elements of an object
-    that are no immediates are packed, and shown as such."""
+    -limit N shows N of them; without it 20. -json prints an array of texts."""
 
     name = "beam-ets-objects"
 

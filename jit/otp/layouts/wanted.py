@@ -401,9 +401,52 @@ LOCKS = (
             c_names="code_write_queue_item"),
 )  # fmt: skip
 
+ALLOCATORS = (
+    _struct("ErtsAllocatorInfo_t", "erl_alloc.h: element of erts_allctrs_info, an allocator by its number",
+            "alloc_util enabled thr_spec extra"),
+    _struct("ErtsAllocatorThrSpec_t", "erl_alloc.h: an allocator with an instance for each scheduler",
+            "enabled size allctr"),
+    _struct(
+        "Allctr_t",
+        "erl_alloc_util.h: an instance of an allocator: its carriers, and counts of what is in them",
+        """
+        name_prefix alloc_no ix mbc_header_size mbc_list.first sbc_list.first
+        cpool.pooled_tree cpool.dc_list.first cpool.sentinel cpool.carrier_pool cpool.stat.blocks_size
+        cpool.stat.no_blocks cpool.stat.carriers_size cpool.stat.no_carriers
+        fix sbcs.carriers sbcs.blocks mbcs.carriers mbcs.blocks
+        """,
+        c_names="Allctr_t_",
+    ),
+    _struct("StatValues_t", "erl_alloc_util.h: element of mbcs.carriers and sbcs.carriers", "no size"),
+    _struct("BlockStats_t", "erl_alloc_util.h: element of mbcs.blocks and sbcs.blocks, by allocator",
+            "curr.no curr.size"),
+    _struct("ErtsAlcFixList_t", "erl_alloc_util.h: element of fix, by type: blocks of one size",
+            "type_size list_size u.cpool.allocated u.cpool.used"),
+    _struct("Carrier_t", "erl_alloc_util.h: memory that blocks are in; what is in cpool only where there are many",
+            """chdr next prev allctr cpool cpool.next cpool.orig_allctr cpool.blocks cpool.blocks_size
+            cpool.total_blocks_size cpool.state""", c_names="Carrier_t_"),
+)  # fmt: skip
+
+POLLING = (
+    _struct("drv_ev_state_shared", "erl_check_io.c: type of drv_ev_state, all file descriptors", "max_fds len v"),
+    _struct("ErtsDrvEventState", "erl_check_io.c: element of drv_ev_state.v, a file descriptor that was selected upon",
+            """fd driver.select driver.nif driver.stop.drv_ptr driver.stop.resource events active_events type flags
+            count""", "last_select_pid"),
+    _struct("ErtsDrvSelectDataState", "erl_check_io.h: ports that wait for a file descriptor", "inport outport"),
+    _struct("ErtsNifSelectDataState", "erl_check_io.h: processes that a NIF has wait for one",
+            "in.pid out.pid err.pid"),
+)  # fmt: skip
+
+BALANCING = (
+    _struct("ErtsMigrationPaths", "erl_process.h: how run queues are balanced; erts_migration_paths points to it",
+            "next mpath", c_names="ErtsMigrationPaths_"),
+    _struct("ErtsMigrationPath", "erl_process.h: element of mpath, by run queue",
+            "flags misc_evac_runq prio prio.runq prio.flags prio.limit.here prio.limit.other"),
+)  # fmt: skip
+
 STRUCTS: tuple[WantedStruct, ...] = (
     PROCESSES + SIGNALS + SCHEDULERS + CODE + ATOMS_AND_TABLES + PORTS_AND_NODES + BINARIES_AND_FUNS + LOADING + NIFS
-    + ETS + TIMERS_AND_TRACING + LOCKS
+    + ETS + TIMERS_AND_TRACING + LOCKS + ALLOCATORS + POLLING + BALANCING
 )  # fmt: skip
 
 
@@ -418,6 +461,12 @@ CONSTANTS: tuple[WantedConstant, ...] = (
                 "ERTS_FRAME_LAYOUT_RA ERTS_FRAME_LAYOUT_FP_RA", optional=True),
     *_constants("erl_node_tables.h: DistEntry.state",
                 "ERTS_DE_STATE_IDLE ERTS_DE_STATE_PENDING ERTS_DE_STATE_CONNECTED ERTS_DE_STATE_EXITING"),
+    *_constants("erl_check_io.c: ErtsDrvEventState.type",
+                "ERTS_EV_TYPE_NONE ERTS_EV_TYPE_DRV_SEL ERTS_EV_TYPE_STOP_USE ERTS_EV_TYPE_NIF ERTS_EV_TYPE_STOP_NIF"),
+    *_constants("erl_check_io.c: ErtsDrvEventState.flags",
+                """ERTS_EV_FLAG_USED ERTS_EV_FLAG_SCHEDULER ERTS_EV_FLAG_IN_SCHEDULER ERTS_EV_FLAG_FALLBACK
+                ERTS_EV_FLAG_WANT_ERROR"""),
+    *_constants("erl_check_io.c: the same, in OTP 29", "ERTS_EV_FLAG_NIF_SELECT", optional=True),
     *_constants("erl_process.c: ErtsProcSysTask.type",
                 """ERTS_PSTT_GC_MAJOR ERTS_PSTT_GC_MINOR ERTS_PSTT_CPC ERTS_PSTT_CLA ERTS_PSTT_FTMQ
                 ERTS_PSTT_ETS_FREE_FIXATION ERTS_PSTT_PRIO_SIG ERTS_PSTT_TEST""", optional=True),

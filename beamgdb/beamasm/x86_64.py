@@ -90,6 +90,7 @@ _CACHE_LIMIT: Final = 100_000
 
 _CLOBBER_RAX: Final[tuple[Change, ...]] = ((known.clobber, ("rax",)),)
 
+
 class X86_64:
     """x86-64 as BeamAsm uses it on Unix, where the stack pointer tells whether C code is called."""
 
@@ -428,8 +429,10 @@ def _unknown(mnemonic: str, operands: list[str]) -> list[Change]:
             result.append((known.spoil, (base, displacement, size)) if plain else (known.spoil_indexed, registers))
         else:
             result.append((known.clobber, tuple(_all_lanes(operand)) or (whole_register(operand),)))
-    if mnemonic.startswith("rep") or any("[rdi]" in operand or "[rsi]" in operand for operand in operands[-1:]) and (
-        mnemonic[:4] in ("movs", "stos", "lods")
+    if (
+        mnemonic.startswith("rep")
+        or any("[rdi]" in operand or "[rsi]" in operand for operand in operands[-1:])
+        and (mnemonic[:4] in ("movs", "stos", "lods"))
     ):
         result += [(known.spoil_indexed, ("rdi",)), (known.clobber, ("rdi", "rsi", "rcx", "rax"))]
     return result

@@ -27,9 +27,9 @@ class ProgressLine:
     def __enter__(self) -> ProgressLine:
         return self
 
-    def advance(self) -> None:
-        """One more is done. Raises KeyboardInterrupt when the user has pressed Ctrl-C."""
-        self._done += 1
+    def advance(self, count: int = 1) -> None:
+        """So many more are done. Raises KeyboardInterrupt when the user has pressed Ctrl-C."""
+        self._done += count
         now = time.monotonic()
         if now >= self._next:
             self._next = now + STEP_SECONDS

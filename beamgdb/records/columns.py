@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Final, Optional
@@ -29,58 +30,66 @@ class Columns:
     ValueError, as is an array or a bit field."""
 
     def __init__(self, memory: CachedMemory, layout: Layout, name: str, paths: Sequence[str]) -> None:
-        self._memory = memory
         known = {path: layout.field(name, path) for path in paths if layout.has(name, path)}
         in_order = sorted(known, key=lambda path: known[path].offset)
-        self._first = known[in_order[0]].offset if in_order else 0
-        self._struct = struct.Struct(_format(memory, [known[path] for path in in_order], self._first))
+        first = known[in_order[0]].offset if in_order else 0
+        self._gather = Gather(memory, _format([known[path] for path in in_order], first), first)
         # Values are in order of offsets, then come None and the address.
         places = [in_order.index(path) if path in known else len(in_order) for path in paths]
         self._arranged: Any = itemgetter(len(in_order) + 1, *places)
 
     def of(self, addresses: Sequence[int]) -> list[Row | None]:
         """A row for each address, in their order; None for a structure that cannot be read."""
-        rows: list[Row | None] = [None] * len(addresses)
-        order = sorted(range(len(addresses)), key=addresses.__getitem__)
-        for group in self._groups(addresses, order):
-            self._fill(rows, addresses, group)
-        return rows
+        arranged, found = self._arranged, self._gather.of(addresses)
+        return [
+            arranged((*values, None, address)) if values is not None else None
+            for values, address in zip(found, addresses)
+        ]
 
-    def _groups(self, addresses: Sequence[int], order: list[int]) -> Iterator[list[int]]:
-        """Those that are read together, of all in order of their addresses."""
-        start = 0
-        for at in range(1, len(order) + 1):
-            if at < len(order):
-                here = addresses[order[at]]
-                near = here - addresses[order[at - 1]] <= GAP + self._struct.size
-                if near and here - addresses[order[start]] < LARGEST - self._struct.size:
-                    continue
-            yield order[start:at]
-            start = at
 
-    def _fill(self, rows: list[Row | None], addresses: Sequence[int], group: list[int]) -> None:
-        """Read a group; where that fails, its halves."""
-        if not group:
-            return
-        base = addresses[group[0]]
-        size = addresses[group[-1]] - base + self._struct.size
+class Gather:
+    """What stands at many addresses: at each, `first` bytes on, values in the form of `struct`, without a byte order. A
+    "w" is a word."""
+
+    def __init__(self, memory: CachedMemory, form: str, first: int = 0) -> None:
+        self._memory = memory
+        order = "<" if memory.byteorder == "little" else ">"
+        self._struct = struct.Struct(order + form.replace("w", _CODES[memory.word_size]))
+        self._first = first
+
+    def of(self, addresses: Sequence[int]) -> list[tuple[int, ...] | None]:
+        """The values at each address, in their order; None where they cannot be read."""
+        in_order = sorted(addresses)
+        found = [values for group in self._groups(in_order) for values in self._read(group)]
+        if in_order == addresses:
+            return found
+        known = dict(zip(in_order, found))
+        return [known[address] for address in addresses]
+
+    def _groups(self, in_order: list[int]) -> Iterator[list[int]]:
+        """Addresses that are read together, of all in their order."""
+        size, start = self._struct.size, 0
+        far = [at for at, (one, after) in enumerate(zip(in_order, in_order[1:]), 1) if after - one > GAP + size]
+        for end in [*far, len(in_order)]:
+            while start < end:
+                stop = max(start + 1, bisect_left(in_order, in_order[start] + LARGEST - size, start, end))
+                yield in_order[start:stop]
+                start = stop
+
+    def _read(self, group: list[int]) -> list[tuple[int, ...] | None]:
+        """What stands at the addresses of a group; where that cannot be read, of its halves."""
+        base, size, unpack = group[0], self._struct.size, self._struct.unpack_from
         try:
-            data = self._memory.read(base + self._first, size)
+            data = self._memory.read(base + self._first, group[-1] - base + size)
         except Unreadable:
-            if len(group) > 1:
-                half = len(group) // 2
-                self._fill(rows, addresses, group[:half])
-                self._fill(rows, addresses, group[half:])
-            return
-        unpack, arranged = self._struct.unpack_from, self._arranged
-        for index in group:
-            address = addresses[index]
-            rows[index] = arranged((*unpack(data, address - base), None, address))
+            half = len(group) // 2
+            return [*self._read(group[:half]), *self._read(group[half:])] if half else [None]
+        return [unpack(data, address - base) for address in group]
 
 
-def _format(memory: CachedMemory, fields: list[Field], start: int) -> str:
+def _format(fields: list[Field], start: int) -> str:
     """That of `struct` for fields in order of their offsets, from the first one on."""
-    text, at = ["<" if memory.byteorder == "little" else ">"], start
+    text, at = [""], start
     for one in fields:
         if one.offset < at or one.elements is not None or one.bits is not None:
             raise ValueError(f"the field at {one.offset} shares bytes with another one, or is an array")

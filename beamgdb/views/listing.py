@@ -8,7 +8,8 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar, Union
 
 from beamgdb.memory import Unreadable
@@ -17,6 +18,9 @@ from beamgdb.views.typed import brief, shortened
 
 LIMIT: Final = 1000
 """Lines of text, unless more are asked for."""
+
+STEP: Final = 64
+"""Items that are made together: they may be slow."""
 
 MAX_DAMAGED: Final = 20
 """Damages that are told one by one."""
@@ -49,6 +53,31 @@ class Column(Generic[Item]):
     value: Callable[[Item], Value]
     heading: str = ""
     names: bool = False
+    many: Callable[[Sequence[Item]], Sequence[Value]] | None = None
+    """The same question about many items at once, where that is cheaper."""
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        kind: type[int] | type[str],
+        many: Callable[[Sequence[Item]], Sequence[Value]],
+        heading: str = "",
+        names: bool = False,
+    ) -> Column[Item]:
+        """A column whose question is about many items."""
+        return cls(name, kind, lambda one: many([one])[0], heading, names, many)
+
+    def values(self, items: Sequence[Item]) -> Sequence[Value]:
+        """What is in the column of each item."""
+        return self.many(items) if self.many is not None else list(map(self.value, items))
+
+
+def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items, so many at a time."""
+    left = iter(items)
+    while piece := list(islice(left, size)):
+        yield piece
 
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -61,11 +90,24 @@ _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 @dataclass(frozen=True)
+class Condition(Generic[Item]):
+    """What must hold for the value in a column."""
+
+    column: Column[Item]
+    holds: Callable[[Value], bool]
+
+    def filtered(self, items: Sequence[Item]) -> list[Item]:
+        """Those for which it holds; it does not for what is not known."""
+        found = zip(items, self.column.values(items))
+        return [one for one, value in found if value is not None and self.holds(value)]
+
+
+@dataclass(frozen=True)
 class Query(Generic[Item]):
     """Which items are wanted: those for which all `conditions` hold, in order of `sort` if there is one, `limit` of
     them at most. Numbers are sorted largest first, texts by alphabet; `reverse` turns that."""
 
-    conditions: tuple[Callable[[Item], bool], ...] = ()
+    conditions: tuple[Condition[Item], ...] = ()
     sort: Column[Item] | None = None
     reverse: bool = False
     limit: int | None = LIMIT
@@ -89,7 +131,7 @@ class Selected(Generic[Item]):
             self.left_out = self.count - limit
             return
         for condition in self.query.conditions:
-            wanted = filter(condition, wanted)
+            wanted = chain.from_iterable(map(condition.filtered, pieces(wanted, MEASURED)))
         shown = 0
         for one in self._sorted(wanted):
             if limit is not None and shown >= limit:
@@ -102,20 +144,20 @@ class Selected(Generic[Item]):
         column, limit = self.query.sort, self.query.limit
         if column is None:
             return wanted
-        value, reverse = column.value, self.query.reverse
-        least_first = (column.kind is str) != reverse
+        least_first = (column.kind is str) != self.query.reverse
 
-        def key(one: Item) -> tuple[bool, Any]:
-            found = value(one)
-            return (found is None) is least_first, found if found is not None else ""
+        def keyed(items: list[Item], values: Sequence[Value]) -> Iterator[tuple[tuple[bool, Any], Item]]:
+            for one, found in zip(items, values):
+                yield ((found is None) is least_first, found if found is not None else ""), one
 
+        every = (entry for piece in pieces(wanted, MEASURED) for entry in keyed(piece, column.values(piece)))
         if limit is None:
-            return sorted(wanted, key=key, reverse=not least_first)
-        count = _Counted(wanted)
+            return (one for _, one in sorted(every, key=itemgetter(0), reverse=not least_first))
+        count = _Counted(every)
         # (Of none heapq goes through nothing.)
-        best = (heapq.nsmallest if least_first else heapq.nlargest)(max(1, limit), count, key=key)[:limit]
+        best = (heapq.nsmallest if least_first else heapq.nlargest)(max(1, limit), count, key=itemgetter(0))[:limit]
         self.left_out = count.seen - len(best)
-        return best
+        return (one for _, one in best)
 
 
 class _Counted(Generic[Item]):
@@ -151,10 +193,9 @@ def named(columns: Sequence[Column[Item]], name: str) -> Column[Item]:
     raise Wrong(f"{brief(name)} is no column: there are {', '.join(column.name for column in columns)}")
 
 
-def condition(columns: Sequence[Column[Item]], text: str) -> Callable[[Item], bool]:
+def condition(columns: Sequence[Column[Item]], text: str) -> Condition[Item]:
     """What `COLUMN=VALUE` asks of an item; instead of `=` also `!=`, `<`, `<=`, `>`, `>=`, and `~` for a text that is
-    part of it. Numbers may end in k, M or G, for 2^10, 2^20 and 2^30. What is not known fulfils nothing. Raises
-    `Wrong`."""
+    part of it. Numbers may end in k, M or G, for 2^10, 2^20 and 2^30. Raises `Wrong`."""
     match = _CONDITION.fullmatch(text)
     if match is None:
         raise Wrong(f"{brief(text)} is no condition such as queue>1000")
@@ -165,23 +206,19 @@ def condition(columns: Sequence[Column[Item]], text: str) -> Callable[[Item], bo
         if number is None or match[2] == "~":
             raise Wrong(f"{brief(text)}: {column.name} is a number")
         wanted = int(number[1]) * _UNITS[number[2].lower()]
-    value = column.value
-
-    def holds(item: Item) -> bool:
-        found = value(item)
-        return found is not None and compare(found, wanted)
-
-    return holds
+    return Condition(column, lambda found: compare(found, wanted))
 
 
 def json_lines(columns: Sequence[Column[Item]], items: Iterable[Item]) -> Iterator[str]:
     """The items as an array of objects in JSON, one on a line."""
     yield "["
     last = ""
-    for one in items:
-        if last:
-            yield last + ","
-        last = json.dumps({column.name: column.value(one) for column in columns}, ensure_ascii=True)
+    names = [column.name for column in columns]
+    for piece in pieces(items, MEASURED):
+        for values in zip(*(column.values(piece) for column in columns)):
+            if last:
+                yield last + ","
+            last = json.dumps(dict(zip(names, values)), ensure_ascii=True)
     if last:
         yield last
     yield "]"
@@ -192,23 +229,28 @@ def lines(
 ) -> Iterator[str]:
     """The items as a table whose lines have `width` characters at most, as far as columns can be cut."""
     shown = [column for column in columns if column.heading]
-    rows = (["" if (found := column.value(one)) is None else str(found) for column in shown] for one in items)
-    first = [row for _, row in zip(range(MEASURED), rows)]
-    widths = [max(map(len, texts)) for texts in zip([column.heading for column in shown], *first)]
+    every = ([_shown(column.values(piece)) for column in shown] for piece in pieces(items, MEASURED))
+    nothing: list[list[Any]] = [[] for _ in shown]
+    first = next(every, nothing)
+    widths = [max(map(len, [column.heading, *map(str, values)])) for column, values in zip(shown, first)]
     _fit(shown, widths, width)
-
     template = "  ".join(f"%{'' if column.kind is int else '-'}{wide}s" for column, wide in zip(shown, widths))
-    texts = [(at, widths[at]) for at, column in enumerate(shown) if column.kind is str]
 
-    def line(row: list[str]) -> str:
-        for at, wide in texts:
-            if len(row[at]) > wide:
-                row[at] = shortened(row[at], wide)
-        return (template % tuple(row)).rstrip()
+    def table(found: list[list[Any]]) -> Iterator[str]:
+        fitting = (
+            values if column.kind is int else
+            [text if len(text) <= wide else shortened(text, wide) for text in values]
+            for column, wide, values in zip(shown, widths, found)
+        )  # fmt: skip
+        return map(str.rstrip, map(template.__mod__, zip(*fitting)))
 
-    yield styler.heading(line([column.heading for column in shown]))
-    yield from map(line, first)
-    yield from map(line, rows)
+    yield from map(styler.heading, table([[column.heading] for column in shown]))
+    yield from chain.from_iterable(map(table, chain([first], every)))
+
+
+def _shown(values: Sequence[Value]) -> list[Any]:
+    """Numbers, or texts, of a column: what is not known is empty."""
+    return ["" if value is None else value for value in values]
 
 
 class Readable(Generic[Item]):
@@ -220,11 +262,11 @@ class Readable(Generic[Item]):
 
     def items(self) -> Iterator[Item]:
         """All that can be read."""
-        for one in self._every:
-            if isinstance(one, Unreadable):
-                self.damaged.append(one)
-            else:
-                yield one
+        return chain.from_iterable(map(self._readable, pieces(self._every, STEP)))
+
+    def _readable(self, piece: list[Item | Unreadable]) -> list[Item]:
+        self.damaged += (one for one in piece if isinstance(one, Unreadable))
+        return [one for one in piece if not isinstance(one, Unreadable)]
 
     def notes(self) -> Iterator[str]:
         """What is said of what cannot be shown."""

@@ -100,7 +100,7 @@ class Details:
             pid=self._node.term(process.id),
             address=process.address,
             name=self._node.term(name) if name else None,
-            label=self._term(_known(lambda: Supervision(self._node).label(process))),
+            label=self._term(_known(lambda: Supervision(self._node).labels([record["dictionary"]])[0])),
             status=process.status(),
             flags=tuple(self._flags(process)),
             priority=vm_flags.priority(state) if state is not None else None,

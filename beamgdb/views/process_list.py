@@ -12,6 +12,7 @@ from beamgdb.views.threads import Threads
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import StackEnds
 from beamgdb.vm.process_list import Noted, ProcessList
+from beamgdb.vm.processes import Process
 from beamgdb.vm.supervision import Supervision
 from jit.otp.tags import IMMED1_MASK, PID
 
@@ -26,52 +27,70 @@ class ProcessColumns(Readable[Noted]):
         self._threads = threads
         self._syntax = syntax
         self._supervision = Supervision(node)
+        self._written: dict[str | None, str | None] = {}
 
     @property
     def columns(self) -> Sequence[Column[Noted]]:
         known = self.list
         return (
-            Column("pid", str, known.pid, "PID", names=True),
-            Column("memory", int, known.memory, "MEMORY"),
-            Column("queue", int, known.queue_length, "QUEUE"),
-            Column("status", str, known.status, "STATUS"),
+            Column.of("pid", str, known.pids, "PID", names=True),
+            Column.of("memory", int, known.memories, "MEMORY"),
+            Column.of("queue", int, known.queue_lengths, "QUEUE"),
+            Column.of("status", str, known.statuses, "STATUS"),
             Column("name", str, known.registered_name),
-            Column("label", str, self._label),
-            Column("spawned", str, self._spawned),
-            Column("called", str, self.called, "NAME, LABEL OR FUNCTION"),
-            Column("current", str, self.current, "CURRENT FUNCTION"),
+            Column.of("label", str, self._labels),
+            Column.of("spawned", str, self._spawned),
+            Column.of("called", str, self._called, "NAME, LABEL OR FUNCTION"),
+            Column.of("current", str, self._current, "CURRENT FUNCTION"),
             Column("reductions", int, lambda one: one.reds),
             Column("parent", str, self._parent),
             Column("address", int, lambda one: one.address),
         )
 
-    def _spawned(self, noted: Noted) -> str | None:
-        call = self.list.initial_call(noted)
-        return self._syntax.function(call) if call else None
+    def _functions(self, calls: Sequence[str | None]) -> list[str | None]:
+        for call in {*calls} - self._written.keys():
+            self._written[call] = self._syntax.function(call) if call else None
+        return [self._written[call] for call in calls]
+
+    def _spawned(self, many: Sequence[Noted]) -> list[str | None]:
+        return self._functions(self.list.initial_calls(many))
 
     def called(self, noted: Noted) -> str | None:
         """The name that it is registered under, else its label, else the function that it was spawned with."""
-        return self.list.registered_name(noted) or self._label(noted) or self._spawned(noted)
+        return self._called([noted])[0]
 
-    def _label(self, noted: Noted) -> str | None:
-        """What it calls itself (`proc_lib:set_label/1`)."""
-        if noted.dictionary == 0:
-            return None
-        label = self._supervision.label(self.list.process(noted))
-        return self._node.term(label) if label is not None else None
+    def _called(self, many: Sequence[Noted]) -> list[str | None]:
+        name = self.list.registered_name
+        return [
+            (name(one) if one.registration else None) or label or spawned
+            for one, label, spawned in zip(many, self._labels(many), self._spawned(many))
+        ]
+
+    def _labels(self, many: Sequence[Noted]) -> list[str | None]:
+        """What they call themselves (`proc_lib:set_label/1`)."""
+        labels = self._supervision.labels([one.dictionary or 0 for one in many])
+        return [self._node.term(label) if label is not None else None for label in labels]
 
     def current(self, noted: Noted) -> str | None:
         """The function in which it is. Of a process that runs its thread knows it, not the VM."""
-        process = self.list.process(noted)
-        if self.list.status(noted) == "running" and self._threads.in_erlang(process):
-            try:
-                level = next(iter(self._threads.levels(process)), None)
-                name = backtrace.function(self._node, process, level) if level is not None else None
-            except (StackEnds, Unreadable):
-                return None
-            return self._syntax.function(name) if name else None
-        call = self.list.current_call(noted)
-        return self._syntax.function(call) if call else None
+        return self._current([noted])[0]
+
+    def _current(self, many: Sequence[Noted]) -> list[str | None]:
+        found = self._functions(self.list.current_calls(many))
+        statuses = self.list.statuses(many)
+        if "running" in statuses:
+            for at, (one, status) in enumerate(zip(many, statuses)):
+                if status == "running" and self._threads.in_erlang(self.list.process(one)):
+                    found[at] = self._running_in(self.list.process(one))
+        return found
+
+    def _running_in(self, process: Process) -> str | None:
+        try:
+            level = next(iter(self._threads.levels(process)), None)
+            name = backtrace.function(self._node, process, level) if level is not None else None
+        except (StackEnds, Unreadable):
+            return None
+        return self._syntax.function(name) if name else None
 
     def _parent(self, noted: Noted) -> str | None:
         is_pid = noted.parent is not None and noted.parent & IMMED1_MASK == PID

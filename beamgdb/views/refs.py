@@ -39,9 +39,9 @@ def word_of(node: Node, text: str, evaluate: Callable[[str], int]) -> int:
         return process_named.word_of_pid(node, text)
     if may_be_atom(text):
         name = unquoted(text)
-        for index in range(node.atoms.count()):
-            if node.atoms.name(index) == name:
-                return index << IMMED2_BITS | ATOM
+        index = node.atoms.find(name)
+        if index is not None:
+            return index << IMMED2_BITS | ATOM
         if text.startswith("'"):
             raise Unavailable(f"there is no atom {brief(text)}")
     return evaluate(text) & node.memory.address_mask

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from beamgdb.memory import Unreadable
+from beamgdb.records.columns import Columns
 from beamgdb.records.record import Record
 from beamgdb.terms.bitstrings import literal_bytes
 from jit.otp.atoms import PAGE_SHIFT, name_hash
 
 MAX_NAME_BYTES = 4 * 255
+
+MAX_ATOMS = 1 << 26
+"""Atoms among which one is looked for; the VM cannot tell more apart."""
 
 
 class AtomTable:
@@ -16,6 +22,7 @@ class AtomTable:
     def __init__(self, table: Record) -> None:
         self._table = table
         self._names: dict[int, str] = {}
+        self._found: dict[str, tuple[int, int | None]] = {}
 
     def count(self) -> int:
         """Number of atoms; raises `Unreadable`."""
@@ -36,6 +43,27 @@ class AtomTable:
             if known is not None:
                 self._names[index] = known
         return known
+
+    def find(self, name: str) -> int | None:
+        """The number of the atom with this text, None where there is none that can be read."""
+        known = self._found.get(name)
+        if known is None or known[1] is None and known[0] != self.count():
+            known = self._found[name] = self.count(), next(self._named(name), None)
+        return known[1]
+
+    def _named(self, name: str) -> Iterator[int]:
+        memory, layout, size = self._table.memory, self._table.layout, len(name.encode())
+        word, on_page, count = memory.word_size, 1 << PAGE_SHIFT, self.count()
+        columns = Columns(memory, layout, "Atom", ("len",))
+        for first in range(0, min(count, MAX_ATOMS), on_page):
+            try:
+                page = memory.word(self._table["seg_table"] + word * (first >> PAGE_SHIFT))
+                atoms = memory.words(page, min(on_page, count - first))
+            except Unreadable:
+                continue
+            for index, row in enumerate(columns.of(atoms), first):
+                if row is not None and row[1] == size and self.name(index) == name:
+                    yield index
 
     def _read(self, index: int) -> str | None:
         if not 0 <= index < self.count():

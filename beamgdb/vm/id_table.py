@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.columns import Columns, Row
@@ -18,6 +18,10 @@ FIRST_PIECE = 1 << 10
 
 LARGEST_PIECE = 1 << 16
 """Slots read at a time at most."""
+
+MANY = 1 << 12
+"""Structures whose fields are read at a time at most. What is done with them is quicker while a processor's cache holds
+them."""
 
 PAGE = 4096
 """Bytes that are there or not as a whole, in memory and in core files."""
@@ -64,24 +68,24 @@ class IdTable:
         except Unreadable as error:
             yield error
             return
-        for address in self._slots(start, size):
+        for words in self._slots(start, size):
+            if isinstance(words, Unreadable):
+                yield words
+                continue
+            used = [word for word in words if word][:left]
+            left -= len(used)
+            yield from (word for word in used if word != vacant)
             if left <= 0:
                 return
-            if isinstance(address, Unreadable):
-                yield address
-            elif address:
-                left -= 1
-                if address != vacant:
-                    yield address
 
-    def _slots(self, start: int, size: int) -> Iterator[int | Unreadable]:
-        """What is in the slots that are used, and in some that are not, read in pieces; by pages where some cannot be
-        read, unless there are too many."""
+    def _slots(self, start: int, size: int) -> Iterator[Sequence[int] | Unreadable]:
+        """What is in the slots that are used, and in some that are not, in pieces; by pages where some cannot be read,
+        unless there are too many."""
         word, slot, piece, failures = self._memory.word_size, 0, FIRST_PIECE, 0
         while slot < size:
             count = min(piece, size - slot)
             try:
-                yield from self._memory.used_words(start + slot * word, count)
+                yield self._memory.used_words(start + slot * word, count)
             except Unreadable as error:
                 if failures >= MAX_FAILURES:
                     yield error
@@ -90,7 +94,7 @@ class IdTable:
                     yield from self._by_pages(start + slot * word, start + (slot + count) * word)
             slot, piece = slot + count, min(2 * piece, LARGEST_PIECE)
 
-    def _by_pages(self, address: int, end: int) -> Iterator[int | Unreadable]:
+    def _by_pages(self, address: int, end: int) -> Iterator[Sequence[int] | Unreadable]:
         """Words as far as they can be read, and what stands for pages in a row that cannot."""
         missing = 0
         while address < end:
@@ -103,7 +107,7 @@ class IdTable:
                 if missing:
                     yield Unreadable(address - missing, missing)
                     missing = 0
-                yield from words
+                yield words
             address = stop
         if missing:
             yield Unreadable(end - missing, missing)
@@ -111,12 +115,17 @@ class IdTable:
     def rows(self, paths: Sequence[str], first: int = FIRST_PIECE) -> Iterator[Row | Unreadable]:
         """Fields of all of them as `Columns` gives them, in order of their slots, and what stands for those, and for
         parts of the table, that cannot be read. Of the first ones no more than `first` are read at once."""
+        return chain.from_iterable(self.pieces(paths, first))
+
+    def pieces(self, paths: Sequence[str], first: int = FIRST_PIECE) -> Iterator[list[Row | Unreadable]]:
+        """The same in lists of those that are read together."""
         layout = self._table.layout
         columns = Columns(self._memory, layout, self._struct, paths)
         whole = layout.structs[self._struct].size or self._memory.word_size
         entries, size = self.addresses(), first
         while chunk := list(islice(entries, size)):
-            size = min(2 * size, LARGEST_PIECE)
+            size = min(2 * size, MANY)
             found = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
-            for entry in chunk:
-                yield entry if isinstance(entry, Unreadable) else next(found) or Unreadable(entry, whole)
+            yield [
+                entry if isinstance(entry, Unreadable) else next(found) or Unreadable(entry, whole) for entry in chunk
+            ]

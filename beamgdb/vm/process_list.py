@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
@@ -12,9 +15,6 @@ from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
-
-MFA = tuple[int, int, int]
-"""Module and function as terms, and arity."""
 
 
 class Noted(NamedTuple):
@@ -49,6 +49,15 @@ class Noted(NamedTuple):
     dictionary: int | None
 
 
+def _of(*names: str) -> Any:
+    return itemgetter(*map(Noted._fields.index, names))
+
+
+_ID, _STATE = _of("id"), _of("state")
+_INITIAL, _PLACE = _of("module", "function", "arity"), _of("current", "i")
+_MEMORY = _of("heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz")
+_QUEUE = _of("inner", "middle", "outer", "cont", "incoming", "buffers")
+
 _PATHS: Final = (
     "common.id", "state", "common.u.alive.reg", "current", "i", "heap", "hend", "heap_sz", "abandoned_heap", "old_heap",
     "old_hend", "mbuf_sz", "reds", "parent", "u.initial.module", "u.initial.function", "u.initial.arity",
@@ -71,9 +80,9 @@ class ProcessList:
         self._size = vm.layout.size("Process") if vm.layout.structs["Process"].size is not None else 0
         self._order = self._table.slot_order()
         self._id_mask, self._number_mask = (1 << vm.tags.id_bits) - 1, (1 << vm.tags.pid_number_bits) - 1
-        self._states: dict[int, str] = {}
-        self._calls: dict[int, str | None] = {}
-        self._names: dict[MFA, str] = {}
+        self._states: dict[int | None, str] = {}
+        self._calls: dict[tuple[int | None, int | None], str | None] = {}
+        self._spawned: dict[tuple[int | None, int | None, int | None], str | None] = {}
 
     def count(self) -> int:
         """How many there are, 0 where that cannot be told."""
@@ -85,48 +94,62 @@ class ProcessList:
     def __iter__(self) -> Iterator[Noted | Unreadable]:
         """All processes in order of their slots, and what stands for those, and for parts of the table, that cannot be
         read or are none."""
-        yield from map(self._noted, self._table.rows(self._paths))
+        return chain.from_iterable(map(self._noted, self._table.pieces(self._paths)))
 
     def of(self, process: Process) -> Noted | Unreadable:
         """The same of one process."""
         (row,) = Columns(self._vm.memory, self._vm.layout, "Process", self._paths).of([process.address])
-        return self._noted(row or Unreadable(process.address, max(self._size, self._vm.memory.word_size)))
+        return self._noted([row or self._damaged(process.address)])[0]
 
     @property
     def _paths(self) -> tuple[str, ...]:
         return *_PATHS, *_QUEUE_PATHS[self._apart], "dictionary"
 
-    def _noted(self, row: Row | Unreadable) -> Noted | Unreadable:
-        if isinstance(row, Unreadable):
-            return row
-        if row[1] is None or row[1] & IMMED1_MASK != PID:
-            return Unreadable(row[0] or 0, max(self._size, self._vm.memory.word_size))
-        return Noted._make(row)
+    def _noted(self, rows: Sequence[Row | Unreadable]) -> list[Noted | Unreadable]:
+        make = partial(tuple.__new__, Noted)  # what `Noted._make` does, in half the time
+        return [
+            row if isinstance(row, Unreadable) else
+            make(row) if row[1] is not None and row[1] & IMMED1_MASK == PID else
+            self._damaged(row[0] or 0)
+            for row in rows
+        ]  # fmt: skip
 
-    def pid(self, noted: Noted) -> str:
-        """Its pid, as a term is written."""
-        if noted.id is None:
-            return "<unknown>"
-        tags = self._vm.tags
-        data = noted.id >> IMMED1_BITS & self._id_mask
+    def _damaged(self, address: int) -> Unreadable:
+        return Unreadable(address, max(self._size, self._vm.memory.word_size))
+
+    def pids(self, many: Sequence[Noted]) -> list[str]:
+        """Their pids, as terms are written."""
+        tags, mask, low, bits = self._vm.tags, self._id_mask, self._number_mask, self._vm.tags.pid_number_bits
+        if not all(map(_ID, many)):
+            return ["<unknown>" if one.id is None else self.pids([one])[0] for one in many]
+        data = [word >> IMMED1_BITS & mask for word in map(_ID, many)]
         if tags.ids_by_slot:
             if self._order is None:
-                return self._vm.term(noted.id)
-            data = self._order.number_of(data)
-        return f"<0.{data & self._number_mask}.{data >> tags.pid_number_bits}>"
+                return list(map(self._vm.term, map(_ID, many)))
+            data = list(map(self._order.number_of, data))
+        return [f"<0.{one & low}.{one >> bits}>" for one in data]
+
+    def pid(self, noted: Noted) -> str:
+        """That of one."""
+        return self.pids([noted])[0]
 
     def process(self, noted: Noted) -> Process:
         """The process itself."""
         return self._table.at(noted.address)
 
-    def status(self, noted: Noted) -> str:
+    def statuses(self, many: Sequence[Noted]) -> list[str]:
         """As `Process.status` says."""
-        if noted.state is None:
-            return "of unknown status"
-        known = self._states.get(noted.state)
-        if known is None:
-            known = self._states[noted.state] = self.process(noted).status_of(noted.state)
-        return known
+        known = self._states
+        for one in many:
+            if one.state not in known:
+                known[one.state] = (
+                    self.process(one).status_of(one.state) if one.state is not None else "of unknown status"
+                )
+        return [known[state] for state in map(_STATE, many)]
+
+    def status(self, noted: Noted) -> str:
+        """That of one."""
+        return self.statuses([noted])[0]
 
     def registered_name(self, noted: Noted) -> str | None:
         """The name it is registered under, as a term is written; None without, or where that cannot be read."""
@@ -138,20 +161,38 @@ class ProcessList:
             return None
         return self._vm.term(name) if name is not None else None
 
+    def initial_calls(self, many: Sequence[Noted]) -> list[str | None]:
+        """The functions that they were spawned with, as symbols have them; None for one that exits."""
+        calls = list(map(_INITIAL, many))
+        known = self._spawned
+        for call in {*calls} - known.keys():
+            known[call] = self._initial_call(*call)
+        return [known[call] for call in calls]
+
     def initial_call(self, noted: Noted) -> str | None:
-        """The function that it was spawned with, as its symbol has it; None for one that exits."""
-        if noted.module is None or noted.function is None or noted.arity is None:
+        """That of one."""
+        return self.initial_calls([noted])[0]
+
+    def _initial_call(self, module: int | None, function: int | None, arity: int | None) -> str | None:
+        if module is None or function is None or arity is None:
             return None
-        if not noted.module & IMMED2_MASK == noted.function & IMMED2_MASK == ATOM:
+        if not module & IMMED2_MASK == function & IMMED2_MASK == ATOM:
             return None
-        return self._mfa((noted.module, noted.function, noted.arity))
+        return calls.mfa(self._vm, module, function, arity)
+
+    def current_calls(self, many: Sequence[Noted]) -> list[str | None]:
+        """The functions in which they wait, or were when they were scheduled out; None where that is unknown. What the
+        VM has noted of one that runs is out of date."""
+        places = list(map(_PLACE, many))
+        known = self._calls
+        for place in {*places} - known.keys():
+            current, i = place
+            known[place] = self._noted_call(current) if current else self._code_at(i) if i else None
+        return [known[place] for place in places]
 
     def current_call(self, noted: Noted) -> str | None:
-        """The function in which it waits, or was when it was scheduled out; None where that is unknown. What the VM has
-        noted of one that runs is out of date."""
-        if noted.current:
-            return self._remembered(noted.current, noted.current, self._noted_call)
-        return self._remembered(~noted.i, noted.i, self._code_at) if noted.i else None
+        """That of one."""
+        return self.current_calls([noted])[0]
 
     def noted_call(self, process: Process) -> str | None:
         """The function that the VM has noted for a process, as of a NIF that it calls; None without."""
@@ -159,12 +200,7 @@ class ProcessList:
             call = process.current_call()
         except Unreadable:
             return None
-        return self._mfa(call) if call is not None else None
-
-    def _remembered(self, key: int, address: int, find: Callable[[int], str | None]) -> str | None:
-        if key not in self._calls:
-            self._calls[key] = find(address)
-        return self._calls[key]
+        return calls.mfa(self._vm, *call) if call is not None else None
 
     def _noted_call(self, address: int) -> str | None:
         try:
@@ -176,36 +212,42 @@ class ProcessList:
         place = self._vm.code.find(address)
         return place.code.name if place is not None else None
 
-    def _mfa(self, mfa: MFA) -> str:
-        known = self._names.get(mfa)
-        if known is None:
-            known = self._names[mfa] = calls.mfa(self._vm, *mfa)
-        return known
+    def memories(self, many: Sequence[Noted]) -> list[int | None]:
+        """Bytes of their structures and their heaps. Messages outside of a heap are not in that, nor are links,
+        monitors and the dictionary's table."""
+        word, process = self._vm.memory.word_size, self._size
+        return [
+            None if size is None or heap is None or hend is None else
+            process + word * (size + (fragments or 0))
+            + (max(0, hend - heap) if abandoned else 0)
+            + (max(0, old_hend - old) if old and old_hend else 0)
+            for heap, hend, size, abandoned, old, old_hend, fragments in map(_MEMORY, many)
+        ]  # fmt: skip
 
     def memory(self, noted: Noted) -> int | None:
-        """Bytes of the process's structure and its heaps. Messages outside of its heap are not in that, nor are links,
-        monitors and the dictionary's table."""
-        heap_sz, mbuf_sz = noted.heap_sz, noted.mbuf_sz
-        if heap_sz is None or noted.heap is None or noted.hend is None:
-            return None
-        size = self._size + self._vm.memory.word_size * (heap_sz + (mbuf_sz or 0))
-        if noted.abandoned_heap:
-            size += max(0, noted.hend - noted.heap)
-        if noted.old_heap and noted.old_hend:
-            size += max(0, noted.old_hend - noted.old_heap)
-        return size
+        """That of one."""
+        return self.memories([noted])[0]
 
-    def queue_length(self, noted: Noted) -> int | None:
-        """Messages in all its queues, None where that cannot be told.
+    def queue_lengths(self, many: Sequence[Noted]) -> list[int | None]:
+        """Messages in all their queues, None where that cannot be told.
 
         Until OTP 26 each queue counts its messages. Then the inner one does (`mq_len`), and of the others `mlenoffs`
         has what stands behind the last signal that is no message: all, where there is no such signal.
         """
+        return [
+            self._queue_length(one) if inner is None or outer is None or cont is None or cont or incoming or buffers
+            else inner + (middle or 0) + outer
+            for one, (inner, middle, outer, cont, incoming, buffers) in zip(many, map(_QUEUE, many))
+        ]  # fmt: skip
+
+    def queue_length(self, noted: Noted) -> int | None:
+        """That of one."""
+        return self.queue_lengths([noted])[0]
+
+    def _queue_length(self, noted: Noted) -> int | None:
         inner, outer = noted.inner, noted.outer
         if inner is None or outer is None or noted.cont is None:
             return None
-        if not (noted.cont or noted.incoming or noted.buffers):
-            return inner + (noted.middle or 0) + outer
         record = self.process(noted).record
         try:
             if self._apart and noted.cont:

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.terms.quoting import unquoted
 from beamgdb.vm import backtrace, process_dictionary
 from beamgdb.vm.backtrace import StackEnds
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.processes import Process
-from jit.otp.tags import ATOM, BOXED, CONS, IMMED1_MASK, IMMED2_MASK, PID, PRIMARY_MASK
+from jit.otp.tags import ATOM, BOXED, CONS, IMMED1_MASK, IMMED2_BITS, IMMED2_MASK, PID, PRIMARY_MASK
 
 ANCESTORS: Final = "'$ancestors'"
 INITIAL_CALL: Final = "'$initial_call'"
@@ -94,9 +95,16 @@ class Supervision:
         ancestors = self._elements(found[ANCESTORS], MAX_ANCESTORS) if ANCESTORS in found else ()
         return Notes(tuple(ancestors), found.get(INITIAL_CALL), found.get(LABEL))
 
-    def label(self, process: Process) -> int | None:
-        """Its label alone."""
-        return self._noted(process).get(LABEL)
+    def labels(self, dictionaries: Sequence[int]) -> list[int | None]:
+        """Labels alone, by the addresses of dictionaries, 0 for none."""
+        try:
+            atom = self._vm.atoms.find(unquoted(LABEL)) if any(dictionaries) else None
+            if atom is not None:
+                word = atom << IMMED2_BITS | ATOM
+                return process_dictionary.values(self._vm.memory, self._vm.layout, dictionaries, word)
+        except (Unreadable, KeyError):
+            pass
+        return [None] * len(dictionaries)
 
     def _noted(self, process: Process) -> dict[str, int]:
         found: dict[str, int] = {}

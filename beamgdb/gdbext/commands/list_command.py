@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import gdb
@@ -58,6 +59,10 @@ def within(progress: ProgressLine, items: Iterable[Item]) -> Iterator[Item]:
 class ListCommand(Command, Generic[Item]):
     """A command whose subclass says what it lists."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        extension().part(_Lists).by_name[self.name] = self
+
     def list(self, node: Node) -> List[Item]:
         """What there is to be listed."""
         raise NotImplementedError
@@ -79,10 +84,6 @@ class ListCommand(Command, Generic[Item]):
         if current is None or option not in (["-sort"], ["-where"]):
             return ()
         return (column.name for column in self.list(current.node).columns)
-
-    def __init__(self) -> None:
-        super().__init__()
-        extension().part(_Lists).by_name[self.name] = self
 
     def select(
         self, found: List[Item], arguments: argparse.Namespace, limit: int | None, progress: ProgressLine
@@ -148,23 +149,19 @@ def _width() -> int:
 
 
 def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterator[Item]:
-    for one in items:
-        yield one
-        progress.advance()
+    def seen(piece: list[Item]) -> list[Item]:
+        progress.advance(len(piece))
+        return piece
+
+    return chain.from_iterable(map(seen, listing.pieces(items, listing.STEP)))
 
 
 def _write(lines: Iterator[str]) -> int:
     """Lines, many at once: GDB takes its time with each piece. How many there were."""
-    pending: list[str] = []
     number = 0
-    for line in lines:
-        number += 1
-        pending.append(line)
-        if len(pending) == AT_ONCE:
-            gdb.write("\n".join(pending) + "\n")
-            pending.clear()
-    if pending:
-        gdb.write("\n".join(pending) + "\n")
+    for piece in listing.pieces(lines, AT_ONCE):
+        number += len(piece)
+        gdb.write("\n".join(piece) + "\n")
     return number
 
 

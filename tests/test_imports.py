@@ -60,6 +60,7 @@ DEBUGGER = {
     "perf_map": "asked_gdb",
     "cli": "asked_gdb erlang_start gdb_options pack perf_map report",
     "__main__": "cli",
+    "__init__": "api",
 }
 
 #: What the debugger may import of the compiler.

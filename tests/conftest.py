@@ -35,6 +35,9 @@ LONG = 60
 
 # The extension under test finds its packages where the tests have theirs.
 os.environ["VIRTUAL_ENV"] = sys.prefix
+# Python starts a thousand times, in each GDB anew: half of that is to compile what is imported, where it is not kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # GDB asks no server for debug information. (The setting for that GDB has since 12 only.)
 os.environ.pop("DEBUGINFOD_URLS", None)
 

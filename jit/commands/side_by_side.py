@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -46,11 +47,15 @@ def over_files(work: Callable[[Path], T], paths: Sequence[Path], jobs: int | Non
 
 
 def _guarded(work: Callable[[Path], T], path: Path) -> T | Failure:
-    # Told here, as not every exception finds its way from one process to another.
+    # Nearly all that is made of a file is wanted until it is done: to look there for garbage takes a fifth of the time.
+    gc.disable()
     try:
         return work(path)
     except Exception as error:
+        # Told here, as not every exception finds its way from one process to another.
         return Failure(told_of_work(error, str(path)))
+    finally:
+        gc.enable()
 
 
 @contextmanager

@@ -10,7 +10,17 @@ from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import allocator_table, descriptor_table, persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
-from beamgdb.roots import allocators, code, constants, descriptors, functions, interpreter, schedulers, tables
+from beamgdb.roots import (
+    allocators,
+    code,
+    constants,
+    descriptors,
+    functions,
+    interpreter,
+    migration,
+    schedulers,
+    tables,
+)
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
@@ -155,6 +165,9 @@ class Roots:
         found = descriptors.find(self._memory, self._known, self._image, self._snapshot)
         return {descriptor_table.VARIABLE: found}
 
+    def _migration(self) -> Found:
+        return {migration.PATHS: migration.find(self._memory, self._known, self._image, self._snapshot)}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -242,6 +255,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._nodes, (tables.NODES,)),
         (Roots._allocators, (allocator_table.VARIABLE,)),
         (Roots._descriptors, (descriptor_table.VARIABLE,)),
+        (Roots._migration, (migration.PATHS,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

@@ -19,6 +19,7 @@ from beamgdb.roots import (
     descriptors,
     functions,
     interpreter,
+    migration,
     schedulers,
     tables,
     texts,
@@ -182,6 +183,9 @@ class Roots:
         found = descriptors.find(self._memory, self._known, self._image, self._snapshot)
         return {descriptor_table.VARIABLE: found}
 
+    def _migration(self) -> Found:
+        return {migration.PATHS: migration.find(self._memory, self._known, self._image, self._snapshot)}
+
     def _descriptor(self) -> Found:
         if self.layout is not None and self.layout.flavour == "emu":
             return {}
@@ -288,6 +292,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._resource_types, (tables.RESOURCE_TYPES,)),
         (Roots._allocators, (allocator_table.VARIABLE,)),
         (Roots._descriptors, (descriptor_table.VARIABLE,)),
+        (Roots._migration, (migration.PATHS,)),
         (Roots._descriptor, (code.DESCRIPTOR,)),
         (Roots._ranges, (code.RANGES,)),
         (Roots._write_ptr, (code.WRITE_PTR,)),

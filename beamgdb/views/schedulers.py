@@ -40,8 +40,24 @@ class SchedulerColumns:
             Column("switches", int, known(lambda one: one.run_queue["procs.context_switches"])),
             Column("flags", str, known(lambda one: ", ".join(one.flags()) or None)),
             Column("work", str, known(lambda one: ", ".join(one.other_work()) or None)),
+            Column("emigrates", str, known(lambda one: self._migrates(one, vm_flags.EMIGRATE))),
+            Column("immigrates", str, known(lambda one: self._migrates(one, vm_flags.IMMIGRATE))),
+            Column("evacuates", str, known(lambda one: self._migrates(one, vm_flags.EVACUATE))),
             Column("address", int, lambda one: one.record.address),
         )
+
+    def _migrates(self, scheduler: Scheduler, lowest: int) -> str | None:
+        """Which priorities by scheduler, as `normal, low: 2; ports: 3`."""
+        migration = self._node.schedulers.migration(scheduler)
+        if migration is None:
+            return None
+        names = {one.record["run_queue"]: name(one) for one in self._node.schedulers if one.kind == NORMAL}
+        queues = (*vm_flags.PRIORITIES, "ports")
+        parts = (
+            f"{', '.join(queues[number] for number in numbers)}: {names.get(other, f'{other:#x}')}"
+            for other, numbers in migration.to_or_from(lowest).items()
+        )
+        return "; ".join(parts) or None
 
     def _number(self, scheduler: Scheduler) -> int | None:
         thread = self._thread(scheduler)

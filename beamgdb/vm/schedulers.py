@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
@@ -85,6 +86,23 @@ class Scheduler:
         return Record(self.record.memory, self.record.layout, struct, self.record[path])
 
 
+class Migration(NamedTuple):
+    """What is to go from one run queue to another: of which priorities, the last of which stands for ports. `flags`
+    are bits by priority (`vm_flags.EMIGRATE` and so on); `others` are addresses of the other run queue by priority, 0
+    for none."""
+
+    flags: int
+    others: tuple[int, ...]
+
+    def to_or_from(self, lowest: int) -> dict[int, list[int]]:
+        """The priorities of a set of flags by the other run queue."""
+        found: dict[int, list[int]] = {}
+        for number, other in enumerate(self.others):
+            if self.flags >> lowest + number & 1:
+                found.setdefault(other, []).append(number)
+        return found
+
+
 class Schedulers:
     """All scheduler threads of a VM."""
 
@@ -124,6 +142,17 @@ class Schedulers:
             except Unreadable:
                 return index
         return MAX_SCHEDULERS
+
+    def migration(self, scheduler: Scheduler) -> Migration | None:
+        """How the run queue of a scheduler is balanced with others; None where that is not known."""
+        variable = self._symbol("erts_migration_paths")
+        if variable is None or scheduler.kind != NORMAL:
+            return None
+        first = self._record("ErtsMigrationPaths", self._record("ErtsMigrationPaths", variable).memory.word(variable))
+        path = first.at("ErtsMigrationPath", "mpath").element(scheduler.number - 1)
+        count, step = path.layout.field(path.struct, "prio").elements or 0, path.layout.width(path.struct, "prio")
+        at = path.field_address("prio.runq")
+        return Migration(path["flags"], tuple(path.memory.word(at + number * step) for number in range(count)))
 
     def __iter__(self) -> Iterator[Scheduler]:
         """Those that can be found."""

@@ -84,6 +84,10 @@ RUN_QUEUE_FLAGS: Final = {
 }  # fmt: skip
 """Of `ErtsRunQueue.flags` (erl_process.h, `ERTS_RUNQ_FLG_`), likewise, after four sets of bits by priority."""
 
+EMIGRATE, IMMIGRATE, EVACUATE = (5 * number for number in (1, 2, 3))
+"""The lowest bits of those sets of `ErtsMigrationPath.flags` (`ERTS_RUNQ_FLGS_EMIGRATE_SHFT` and so on), each of the
+four priorities and ports: what is to go to another run queue, is fetched from one, and goes there in any case."""
+
 AUX_WORK: Final = (
     "delayed_wakeup", "delayed_dealloc", "delayed_dealloc_progress", "fix_alloc_dealloc", "fix_alloc_lower_limit",
     "later_operations", "canceled_timers", "canceled_timers_progress", "async_ready", "async_ready_clean",

@@ -20,10 +20,11 @@ COLUMNS = {"name": "name", "type": "type", "protection": "protection", "size": "
 
 @pytest.fixture(scope="module", params=TARGETS, ids=str)
 def scene(request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path]) -> Iterator[Scene]:
-    """With two schedulers: where there is one, no table is made for concurrent writers."""
+    """With two schedulers: where there is one, no table is made for concurrent writers. One of them is not online, for
+    `test_run_queues_are_balanced`."""
     target: Target = request.param
     start = "tables:start(), stages:start()"
-    with stopped_in_c(target, target.modes[0], ebin_for(target), start, STAGE, PATIENCE, "+S", "2:2") as one:
+    with stopped_in_c(target, target.modes[0], ebin_for(target), start, STAGE, PATIENCE, "+S", "2:1") as one:
         yield Scene(target, target.modes[0], one.gdb, one.said)
 
 
@@ -87,3 +88,12 @@ def test_elements_of_compressed_tables(scene: Scene) -> None:
     tables = {facts["name"][0]: facts["object"] for facts in said(scene).values() if "object" in facts}
     for name in ("t_packed_ordered", "t_packed_catree"):
         assert objects(scene, f"-limit 100 {name}") == tables[name], name
+
+
+def test_run_queues_are_balanced(scene: Scene) -> None:
+    """What comes to a scheduler that is not online goes to another one."""
+    first, second = json.loads(scene.gdb.cmd("beam-schedulers -json"))[:2]
+    assert (first["scheduler"], second["scheduler"]) == ("1", "2")
+    assert [first[key] for key in ("emigrates", "immigrates", "evacuates")] == [None] * 3
+    everything = "max, high, normal, low, ports: 1"
+    assert [second[key] for key in ("emigrates", "immigrates", "evacuates")] == [everything, None, everything]

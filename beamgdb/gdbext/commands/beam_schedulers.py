@@ -17,10 +17,14 @@ class BeamSchedulers(ListCommand[Scheduler]):
     sleeps, polls for input (polling), looks for work (waiting), is not in use (suspended), or does work of the VM's own
     (working) where it does not run a process or port. The column work tells which such work is to be done.
 
+    How run queues are balanced the columns emigrates, immigrates and evacuates tell: of which priorities, and of ports,
+    something is to go to the run queue of which other scheduler, is to come from there, or all has to go there, as of a
+    scheduler that is not online.
+
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 
     Columns: scheduler, thread, state, runs, queue, max, high, normal, low, ports, reductions, switches, flags, work,
-    address."""
+    emigrates, immigrates, evacuates, address."""
 
     name = "beam-schedulers"
 

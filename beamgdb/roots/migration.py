@@ -1,0 +1,67 @@
+"""How run queues are balanced: what is in force is one of a few blocks of memory that lie one behind the other, and of
+which a list has those that are not in use (erl_process.c, `mpaths` and `erts_migration_paths`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records.chain import chain
+from beamgdb.records.statics import Recovered
+from beamgdb.roots.image import Image
+from beamgdb.roots.snapshot import Snapshot
+from jit.otp.layouts.layout import Layout
+
+PATHS = "erts_migration_paths"
+
+BLOCKS = 8
+"""How many there are (`ERTS_PRE_ALLOCED_MPATHS`); more are made only while all are in use."""
+
+MAX_QUEUES = 1024
+
+CACHE_LINE = 64
+"""`ERTS_CACHE_LINE_SIZE`, to multiples of which their size is rounded up."""
+
+
+def find(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """The variable, or why it is not found."""
+    one, another = layout.size("ErtsMigrationPaths"), layout.size("ErtsMigrationPath")
+    sizes = {-(-(one + another * more) // CACHE_LINE) * CACHE_LINE for more in range(MAX_QUEUES)}
+    lists = _lists(memory, layout, image, data, sizes)
+    places = {place for size, free in lists for place in _used(image, data, size, free)}
+    if len(places) != 1:
+        return f"{len(places) or 'no'} places look like it"
+    return Recovered(PATHS, places.pop(), "by its block, which lies among those that a list has as free")
+
+
+def _lists(
+    memory: CachedMemory, layout: Layout, image: Image, data: Snapshot, sizes: set[int]
+) -> Iterator[tuple[int, frozenset[int]]]:
+    """Sizes of blocks, and the addresses of those that are free: a size, the first one that is free, and others that
+    are to be, lie in this order."""
+    following = layout.offset("ErtsMigrationPaths", "next")
+    for _, words in data.parts:
+        for i in range(len(words) - 2):
+            size, first, retired = words[i : i + 3]
+            if size not in sizes or first % CACHE_LINE or not first or image.is_inside(first):
+                continue
+            try:
+                free = frozenset(chain(memory, first, following, BLOCKS))
+                others = frozenset(chain(memory, retired, following, BLOCKS))
+            except Unreadable:
+                continue
+            if len(free) > 1 and all((block - first) % size == 0 and _near(block, first, size) for block in free):
+                yield size, free | others
+
+
+def _used(image: Image, data: Snapshot, size: int, free: frozenset[int]) -> Iterator[int]:
+    """Places of pointers to a block that is not free."""
+    some = min(free)
+    for start, words in data.parts:
+        for i, value in enumerate(words):
+            if value not in free and _near(value, some, size) and (value - some) % size == 0:
+                yield start + i * image.word_size
+
+
+def _near(block: int, other: int, size: int) -> bool:
+    return abs(block - other) < BLOCKS * size

@@ -23,6 +23,7 @@ def install() -> None:
         beam_fds,
         beam_heap,
         beam_info,
+        beam_locks,
         beam_nodes,
         beam_persistent_terms,
         beam_ports,
@@ -52,7 +53,7 @@ def install() -> None:
         extension().is_installed = True
         commands = (
             beam, beam_allocators, beam_binaries, beam_break, beam_bt, beam_crashdump, beam_disas, beam_ets,
-            beam_exceptions, beam_fds, beam_heap, beam_info, beam_nodes, beam_persistent_terms, beam_ports,
+            beam_exceptions, beam_fds, beam_heap, beam_info, beam_locks, beam_nodes, beam_persistent_terms, beam_ports,
             beam_process, beam_ps, beam_purge, beam_refs, beam_resources, beam_schedulers, beam_stacks, beam_step,
             beam_timers, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm, registers,
         )  # fmt: skip

@@ -172,6 +172,9 @@ class Roots:
     def _modules(self) -> Found:
         return {module_tables.VARIABLE: tables.module_table(self._memory, self._known, self._image, self._snapshot)}
 
+    def _permissions(self) -> Found:
+        return tables.permissions(self._memory, self._known, self._image, self._snapshot)
+
     def _resource_types(self) -> Found:
         found = tables.resource_types(self._memory, self._known, self._image, self._snapshot)
         return {tables.RESOURCE_TYPES: found}
@@ -289,6 +292,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._nodes, (tables.NODES,)),
         (Roots._this_node, (tables.THIS_NODE,)),
         (Roots._modules, (module_tables.VARIABLE,)),
+        (Roots._permissions, tuple(tables.PERMISSIONS)),
         (Roots._resource_types, (tables.RESOURCE_TYPES,)),
         (Roots._allocators, (allocator_table.VARIABLE,)),
         (Roots._descriptors, (descriptor_table.VARIABLE,)),

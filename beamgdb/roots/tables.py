@@ -8,6 +8,7 @@ from itertools import islice
 from beamgdb.code import module_tables
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import persistent_table
+from beamgdb.records.chain import chain
 from beamgdb.records.hash_table import members
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
@@ -28,6 +29,10 @@ THIS_NODE, THIS_NODE_IN = "erts_this_node", b"node_table\0"
 
 RESOURCE_TYPES = "resource_type_list"
 """The head of the ring of types of resources of NIFs (erl_nif.c)."""
+
+PERMISSIONS = {"code_mod_permission": 9, "code_stage_permission": 10}
+"""Who may change code (code_ix.c), since OTP 29 with the numbers of the flags by which that is handed over
+(`ERTS_PXSFLG_HANDOVER_CODE_MOD_PERM` and so on, erl_process.h)."""
 
 PROCESSES, PORTS = "erts_proc", "erts_port"
 
@@ -248,6 +253,43 @@ def _is_ring_of_types(memory: CachedMemory, layout: Layout, head: int, first: in
         return one["prev"] == other["next"] == head and all(name & IMMED2_MASK == ATOM for name in names)
     except Unreadable:
         return False
+
+
+def permissions(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> dict[str, Recovered | str]:
+    """The permissions to change code and to load some, or why one is not found: each has the flag by which it is handed
+    over, and leads to the end of its queue, which is empty or ends there."""
+    word = image.word_size
+    first, tail, flag = (
+        layout.offset("code_permission", path) for path in ("first", "tail_p", "xstate_handover_flg")
+    )
+    following = layout.offset("code_permission_queue_item", "next")
+    found: dict[str, list[int]] = {name: [] for name in PERMISSIONS}
+    names = {1 << bit: name for name, bit in PERMISSIONS.items()}
+    for start, words in data.parts:
+        for i in range(first // word, len(words) - (flag - first) // word):
+            end = words[i + (tail - first) // word]
+            at = start + i * word
+            is_empty = end == at and not words[i]
+            if not is_empty and (not words[i] or not end or end % word or end - following < PAGE):
+                continue
+            name = names.get(data.u32(at + flag - first) or 0)
+            if name is not None and (is_empty or _ends_there(memory, words[i], following, end)):
+                found[name].append(at - first)
+    return {
+        name: Recovered(name, places[0], "by its flag and its queue")
+        if len(places) == 1
+        else f"{len(places) or 'no'} places look like it"
+        for name, places in found.items()
+    }
+
+
+def _ends_there(memory: CachedMemory, first: int, following: int, end: int) -> bool:
+    """Whether the `next` of the last in a queue is at `end`."""
+    try:
+        queued = list(chain(memory, first, following, MAX_LOOKED_AT))
+    except Unreadable:
+        return False
+    return queued[-1] + following == end
 
 
 def _slots(table: Record) -> int:

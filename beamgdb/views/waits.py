@@ -13,6 +13,9 @@ from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
 from jit.otp.tags import ATOM, IMMED2_MASK
 
+WHO_CHANGES_CODE = "(who changes code)"
+"""Where that is not known."""
+
 
 @dataclass(frozen=True)
 class WaitRow:
@@ -39,7 +42,8 @@ class WaitColumns:
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
-        found = [*waits.waits(self._node, self._candidates()), *waits.of_purge(self._node)]
+        of_code = (*waits.of_purge(self._node), *waits.of_permission(self._node))
+        found = [*waits.waits(self._node, self._candidates()), *of_code]
         wanted = {one.waiter for one in found} | {one.target for one in found}
         known: dict[str, Noted] = {}
         names: dict[str, str] = {}
@@ -55,7 +59,11 @@ class WaitColumns:
         edges: dict[str, str] = {}
         rows: list[WaitRow] = []
         for one in found:
-            waiter, target = self._node.term(one.waiter), self._node.term(one.target)
+            waiter = self._node.term(one.waiter)
+            if one.target is None:
+                rows.append(self._row(waiter, WHO_CHANGES_CODE, known))
+                continue
+            target = self._node.term(one.target)
             if one.target & IMMED2_MASK == ATOM:
                 target = names.get(target, target)
             edges[waiter] = target

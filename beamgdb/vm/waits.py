@@ -2,7 +2,8 @@
 
 A process that waits for an answer monitors who is to give it, and keeps the monitor's reference, by which the answer
 comes, in a y register of the function that waits: gen:call and all that is made of it, erpc, and code of one's own that
-does so. So the reference leads to the monitor, and that to who is waited for. A purge of code waits otherwise.
+does so. So the reference leads to the monitor, and that to who is waited for. A purge of code waits otherwise, as does
+who wants to change code while another one does.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
-from beamgdb.vm import purging
+from beamgdb.vm import locks, purging
 from beamgdb.vm.backtrace import StackEnds, of_waiting
 from beamgdb.vm.model import Vm
 from beamgdb.vm.monitor_links import MonitorLinks
@@ -25,10 +26,11 @@ FRAMES: Final = 3
 
 @dataclass(frozen=True)
 class Wait:
-    """`waiter` waits for `target`, a process or the name of one, both as terms."""
+    """`waiter` waits for `target`, a process or the name of one, both as terms; None where it is not known who changes
+    code."""
 
     waiter: int
-    target: int
+    target: int | None
 
 
 def waits(vm: Vm, processes: Iterable[Process]) -> Iterator[Wait]:
@@ -71,6 +73,12 @@ def of_purge(vm: Vm) -> Iterator[Wait]:
             yield Wait(purger, pid)
     except (Unreadable, KeyError):
         return
+
+
+def of_permission(vm: Vm) -> Iterator[Wait]:
+    """Who waits until another one has changed code."""
+    for lock in locks.permissions(vm, []):
+        yield from (Wait(waiter, lock.holder) for waiter in lock.waiting)
 
 
 def cycles(edges: dict[str, str]) -> list[list[str]]:

@@ -24,8 +24,18 @@ start(File) ->
     Purges = spawn_opt(fun() -> receive hangs -> receive after 200 -> erts_code_purger:purge(later) end end end,
                        [{scheduler, 2}]),
     register(t_purges, Purges),
-    register(t_normal, spawn_opt(fun() -> await(File), Purges ! hangs, calls(normal) end, [{scheduler, 1}])),
+    [Loads, Queues] = [loader(Name, Module, Wait) || {Name, Module, Wait} <- [{t_loads, keys, 400}, {t_queues, tails, 600}]],
+    Hangs = fun() -> await(File), [Pid ! hangs || Pid <- [Purges, Loads, Queues]], calls(normal) end,
+    register(t_normal, spawn_opt(Hangs, [{scheduler, 1}])),
     io:format("pids ~p ~p~n", [Killed, Holder]).
+
+%% To load code takes a permission that one process has at a time.
+loader(Name, Module, Wait) ->
+    {Module, Code, _} = code:get_object_code(Module),
+    Load = fun() -> receive hangs -> receive after Wait -> erlang:load_module(Module, Code) end end end,
+    Pid = spawn_opt(Load, [{scheduler, 2}]),
+    register(Name, Pid),
+    Pid.
 
 calls(normal) ->
     Kept = {kept, normal},

@@ -23,7 +23,7 @@ TOPICS = (
     "beam-persistent-terms", "beam-schedulers", "beam-nodes", "beam-timers", "beam-ets-objects", "beam-binaries",
     "beam-allocators", "beam-block", "beam-fds",
     "beam-heap", "beam-refs", "beam-verify", "beam-waits", "beam-crashdump", "beam-top", "beam-tree", "beam-bt",
-    "beam-disas", "beam-resources", "beam-exceptions", "beam-purge",
+    "beam-disas", "beam-resources", "beam-exceptions", "beam-purge", "beam-locks",
     "beam-break", "beam-breakpoints", "beam-step", "beam-next", "beam-finish", "xreg", "yreg", "freg", "eterm",
     "set beam-depth", "set beam-width", "set beam-bytes", "set beam-debug", "set beam-syntax",
     "set beam-elixir-names", "set beam-layout-from",

@@ -40,6 +40,7 @@ def hung(stripped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         while time.monotonic() < deadline:
             gdb.attach(node.pid)
             is_hung = "running" in gdb.cmd("beam-ps -where name=t_normal") and "ended" in gdb.cmd(f"beam-bt {killed}")
+            is_hung &= "t_queues" in gdb.cmd("beam-waits")
             if is_hung and "keeps a scheduler" in gdb.cmd("beam-purge"):
                 break
             gdb.cmd("detach")
@@ -124,6 +125,23 @@ def test_a_purge_that_waits(hung: tuple[Gdb, str, str]) -> None:
     waits = {row["pid"]: row["for"] for row in json.loads(gdb.cmd("beam-waits -json"))}
     assert waits[pids["t_purges"]] == pids["erts_code_purger"]
     assert waits[pids["erts_code_purger"]] == pids["t_normal"]
+
+
+def test_who_waits_for_code_to_be_loaded(hung: tuple[Gdb, str, str]) -> None:
+    """One has the permission, and waits for the scheduler; another one waits for the permission."""
+    gdb, _, _ = hung
+    rows = json.JSONDecoder().raw_decode(gdb.cmd("beam-locks -json"))[0]
+    queues, hangs = (
+        json.loads(gdb.cmd(f"beam-ps -json -where name={name}"))[0]["pid"] for name in ("t_queues", "t_normal")
+    )
+    (permission,) = (row for row in rows if row["lock"].startswith("permission to "))
+    assert [permission["state"], permission["waits"]] == ["held", queues]
+    (main,) = (row for row in rows if row["of"] == hangs)
+    assert [main["lock"], main["state"], main["holder"]] == ["main", "held", f"{hangs}, scheduler 1"]
+    assert f" on thread {main['thread']} " in gdb.cmd("beam-bt t_normal")
+    (waits,) = json.loads(gdb.cmd(f"beam-waits -json -where pid={queues}"))
+    # (OTP 25 does not note who has it.)
+    assert waits["for_called"] == "t_loads" or waits["for"] == "(who changes code)"
 
 
 def stopped(gdb: Gdb, node: erl.Node, now: Path, *commands: str) -> str:

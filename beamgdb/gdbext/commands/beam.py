@@ -20,6 +20,7 @@ class Beam(Command):
       beam-waits            who waits for an answer of whom, and deadlocks
       beam-exceptions       last exceptions of processes
       beam-purge            who is in old code, what a purge waits for
+      beam-locks            locks that are held, by whom, who waits
       beam-top              what ran most since the last time
       beam-tree             applications, supervisors and workers
       beam-stacks           equal stacks, and how many processes have each

@@ -22,6 +22,7 @@ def install() -> None:
         beam_fds,
         beam_heap,
         beam_info,
+        beam_memory,
         beam_nodes,
         beam_persistent_terms,
         beam_ports,
@@ -49,9 +50,9 @@ def install() -> None:
         extension().is_installed = True
         commands = (
             beam, beam_allocators, beam_binaries, beam_break, beam_bt, beam_crashdump, beam_disas, beam_ets, beam_fds,
-            beam_heap, beam_info, beam_nodes, beam_persistent_terms, beam_ports, beam_process, beam_ps, beam_refs,
-            beam_schedulers, beam_stacks, beam_step, beam_timers, beam_top, beam_tree, beam_verify, beam_waits,
-            beam_why, eterm, registers,
+            beam_heap, beam_info, beam_memory, beam_nodes, beam_persistent_terms, beam_ports, beam_process, beam_ps,
+            beam_refs, beam_schedulers, beam_stacks, beam_step, beam_timers, beam_top, beam_tree, beam_verify,
+            beam_waits, beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

@@ -24,6 +24,7 @@ def install() -> None:
         beam_heap,
         beam_info,
         beam_locks,
+        beam_memory,
         beam_nodes,
         beam_persistent_terms,
         beam_ports,
@@ -53,9 +54,9 @@ def install() -> None:
         extension().is_installed = True
         commands = (
             beam, beam_allocators, beam_binaries, beam_break, beam_bt, beam_crashdump, beam_disas, beam_ets,
-            beam_exceptions, beam_fds, beam_heap, beam_info, beam_locks, beam_nodes, beam_persistent_terms, beam_ports,
-            beam_process, beam_ps, beam_purge, beam_refs, beam_resources, beam_schedulers, beam_stacks, beam_step,
-            beam_timers, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm, registers,
+            beam_exceptions, beam_fds, beam_heap, beam_info, beam_locks, beam_memory, beam_nodes, beam_persistent_terms,
+            beam_ports, beam_process, beam_ps, beam_purge, beam_refs, beam_resources, beam_schedulers, beam_stacks,
+            beam_step, beam_timers, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()

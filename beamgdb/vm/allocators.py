@@ -9,7 +9,7 @@ in use also where its carrier begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -104,24 +104,43 @@ class Instance:
         single, single_size = self._sums("sbcs.carriers", "StatValues_t", "no", "size")
         counts = [self._sums(path, "BlockStats_t", "curr.no", "curr.size") for path in ("mbcs.blocks", "sbcs.blocks")]
         pooled, pooled_size = self.record["cpool.stat.no_carriers"], self.record["cpool.stat.carriers_size"]
-        counts.append((self._array("cpool.stat.no_blocks"), self._array("cpool.stat.blocks_size")))
+        counts.append((sum(self._words("cpool.stat.no_blocks")), sum(self._words("cpool.stat.blocks_size"))))
         return Usage(
             many + pooled, single, pooled, many_size + single_size + pooled_size,
             sum(number for number, _ in counts), sum(size for _, size in counts),
         )  # fmt: skip
 
-    def _sums(self, path: str, struct: str, number: str, size: str) -> tuple[int, int]:
-        """Of an array of structures the sums of two of their fields, which are words."""
+    def used_by_allocator(self) -> list[int]:
+        """How many bytes are in blocks of which allocator, by its number less one."""
+        of_carriers = [self._columns(path, "BlockStats_t", "curr.size")[0] for path in ("mbcs.blocks", "sbcs.blocks")]
+        return [sum(sizes) for sizes in zip(*of_carriers, self._words("cpool.stat.blocks_size"))]
+
+    def fixed(self, types: Iterable[int]) -> int:
+        """How many bytes it keeps for blocks of these types, which are of one size; by their numbers among such."""
+        lists = self.record["fix"]
+        if not lists:
+            return 0
+        # (In a union: which one is used depends on whether its carriers go into the pool.)
+        path = "u.cpool.allocated" if self.record["cpool.util_limit"] else "u.nocpool.allocated"
+        first = Record(self.record.memory, self.record.layout, "ErtsAlcFixList_t", lists)
+        return sum(one["type_size"] * one[path] for one in map(first.element, types))
+
+    def _columns(self, path: str, struct: str, *fields: str) -> list[tuple[int, ...]]:
+        """Of an array of structures fields that are words, each of all."""
         layout, word = self.record.layout, self.record.memory.word_size
         field, step = layout.field("Allctr_t", path), layout.size(struct) // word
         words = self.record.memory.words(self.record.field_address(path), (field.elements or 0) * step)
-        at = [layout.offset(struct, one) // word for one in (number, size)]
-        return sum(words[at[0] :: step]), sum(words[at[1] :: step])
+        return [words[layout.offset(struct, one) // word :: step] for one in fields]
 
-    def _array(self, path: str) -> int:
-        """The sum of an array of words: it may be one of atomics."""
+    def _sums(self, path: str, struct: str, number: str, size: str) -> tuple[int, int]:
+        """Of an array of structures the sums of two of their fields, which are words."""
+        numbers_of, sizes = self._columns(path, struct, number, size)
+        return sum(numbers_of), sum(sizes)
+
+    def _words(self, path: str) -> tuple[int, ...]:
+        """An array of words; it may be one of atomics."""
         field, memory = self.record.layout.field("Allctr_t", path), self.record.memory
-        return sum(memory.words(self.record.field_address(path), field.elements or 0))
+        return memory.words(self.record.field_address(path), field.elements or 0)
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ connect(Node) ->
 %% -- allocators --------------------------------------------------------------------------------------------------------
 
 allocators() ->
+    [print(memory, Kind, size, Size) || {Kind, Size} <- erlang:memory()],
     [[print(allocator, Name, Key, Value) || {Key, Value} <- allocator(Name)]
      || Name <- erlang:system_info(alloc_util_allocators), is_list(erlang:system_info({allocator, Name}))].
 

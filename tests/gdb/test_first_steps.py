@@ -21,7 +21,7 @@ COLUMNS = 80
 TOPICS = (
     "beam", "beam-info", "beam-why", "beam-ps", "beam-process", "beam-stacks", "beam-ets", "beam-ports",
     "beam-persistent-terms", "beam-schedulers", "beam-nodes", "beam-timers", "beam-ets-objects", "beam-binaries",
-    "beam-allocators", "beam-block", "beam-fds",
+    "beam-allocators", "beam-block", "beam-fds", "beam-memory",
     "beam-heap", "beam-refs", "beam-verify", "beam-waits", "beam-crashdump", "beam-top", "beam-tree", "beam-bt",
     "beam-disas", "beam-resources", "beam-exceptions", "beam-purge", "beam-locks",
     "beam-break", "beam-breakpoints", "beam-step", "beam-next", "beam-finish", "xreg", "yreg", "freg", "eterm",

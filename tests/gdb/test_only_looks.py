@@ -14,7 +14,7 @@ from tests.harness.gdb import Gdb
 LOOKING = (
     "beam-info", "beam-why", "beam-bt", "beam-bt all", "beam-ps", "beam-process init", "beam-stacks", "beam-ets",
     "beam-ports", "beam-persistent-terms", "beam-schedulers", "beam-nodes", "beam-timers",
-    "beam-fds", "beam-allocators", "beam-allocators -check", "beam-block $rsp",
+    "beam-fds", "beam-memory", "beam-allocators", "beam-allocators -check", "beam-block $rsp",
     "beam-binaries", "beam-waits", "beam-heap", "beam-heap -things init", "beam-verify", "beam-refs init",
     "beam-top", "beam-tree",
     "beam-bt terms_holder", "beam-bt <0.0.0>", "complete beam-bt ", "bt",

@@ -159,7 +159,7 @@ def test_lists(patched: Patched) -> None:
         "beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why", "beam-heap", "beam-heap init",
         "beam-verify", "beam-refs init", "beam-ports", "beam-schedulers", "beam-persistent-terms", "beam-nodes",
         "beam-timers", "beam-top", "beam-tree", "beam-allocators", "beam-allocators -carriers",
-        "beam-fds",
+        "beam-fds", "beam-memory",
     )  # fmt: skip
     for command in commands:
         try:

@@ -314,3 +314,22 @@ def test_file_descriptors_as_text(scene: Scene) -> None:
     text = scene.on_a_terminal("beam-fds")
     assert max(map(len, text.splitlines())) <= 80
     assert "prim_socket:sockets" in {row["RESOURCE"] for row in table(text)}
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_memory_by_what_it_is_for(scene: Scene) -> None:
+    """As erlang:memory() has said: a moment before, so that heaps are others; and what is not hidden."""
+    rows = {row["kind"]: row for row in listed(scene, "beam-memory")}
+    expected = {kind: int(facts["size"][0]) for kind, facts in said(scene, "memory").items()}
+    for kind, near in {"total": 0.5, "processes": 0.5, "system": 0.5, "binary": 0.2, "ets": 0.1, "code": 0.2}.items():
+        if rows[kind]["size"] is not None and (kind == "code" or not rows[kind]["without"]):
+            assert rows[kind]["size"] == pytest.approx(expected[kind], rel=near), kind
+    used = {row["allocator"]: row["used"] for row in listed(scene, "beam-allocators")}
+    compiled = 0 if scene.target.interpreted else rows["code"]["size"] or 0
+    assert rows["total"]["size"] == used["all"] + compiled
+    assert rows["total"]["size"] == rows["processes"]["size"] + rows["system"]["size"]
+    hidden = [kind for kind, row in rows.items() if row["size"] is None]
+    assert hidden == (["code"] if scene.target.otp >= 29 else [])
+    assert (rows["total"]["without"] is not None) is (scene.target.otp >= 29 and not scene.target.interpreted)

@@ -12,7 +12,7 @@ import pytest
 
 from beamgdb.node import Node
 from beamgdb.terms.source import Limits
-from beamgdb.views import breakpoints, info, layouts, registers, stack, steps, verify, where
+from beamgdb.views import allocators, breakpoints, info, layouts, registers, stack, steps, verify, where
 from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.disassembly import listing
 from beamgdb.views.location import parse
@@ -45,6 +45,7 @@ ROWS = [
     layouts.LayoutRow,
     verify.WrongRow,
     verify.WalkedRow,
+    allocators.HeldRow,
 ]
 
 

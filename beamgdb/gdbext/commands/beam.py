@@ -37,6 +37,7 @@ class Beam(Command):
       beam-timers           list the timers: messages to be sent, receives
       beam-nodes            list the nodes that this one knows
       beam-schedulers       what each scheduler does, and its run queue
+      beam-memory           how much memory there is for what
       beam-allocators       memory of the VM's allocators, and what is used
       beam-block ADDRESS    which block of memory an address is in
       beam-crashdump FILE   write an erl_crash.dump

@@ -411,7 +411,7 @@ ALLOCATORS = (
         "erl_alloc_util.h: an instance of an allocator: its carriers, and counts of what is in them",
         """
         name_prefix alloc_no ix mbc_header_size mbc_list.first sbc_list.first
-        cpool.pooled_tree cpool.dc_list.first cpool.sentinel cpool.carrier_pool cpool.stat.blocks_size
+        cpool.dc_list.first cpool.sentinel cpool.util_limit cpool.stat.blocks_size
         cpool.stat.no_blocks cpool.stat.carriers_size cpool.stat.no_carriers
         fix sbcs.carriers sbcs.blocks mbcs.carriers mbcs.blocks
         """,
@@ -421,7 +421,7 @@ ALLOCATORS = (
     _struct("BlockStats_t", "erl_alloc_util.h: element of mbcs.blocks and sbcs.blocks, by allocator",
             "curr.no curr.size"),
     _struct("ErtsAlcFixList_t", "erl_alloc_util.h: element of fix, by type: blocks of one size",
-            "type_size list_size u.cpool.allocated u.cpool.used"),
+            "type_size u.cpool.allocated u.nocpool.allocated"),
     _struct("Carrier_t", "erl_alloc_util.h: memory that blocks are in; what is in cpool only where there are many",
             """chdr next prev allctr cpool cpool.next cpool.orig_allctr cpool.blocks cpool.blocks_size
             cpool.total_blocks_size cpool.state""", c_names="Carrier_t_"),

@@ -12,9 +12,11 @@ from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.roots.finder import Roots
+from beamgdb.terms.quoting import bare
 from beamgdb.views.errors import one_line
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
+from jit.otp.layouts.identity import CONFIG_LIMIT, FLAGS_LIMIT
 
 MAX_NAMES = 12
 """Modules with native code that are named."""
@@ -23,6 +25,10 @@ MAX_ALIKE = 3
 """Variables found in the same way that are named."""
 
 FLAVOURS = {"jit": "JIT", "emu": "interpreter"}
+
+
+BUILT_WITH = (("erts_build_flags_CFLAGS", FLAGS_LIMIT), ("erts_build_flags_CONFIG_H", CONFIG_LIMIT))
+"""Pointers to texts that a VM has of how it was built (erl_compile_flags.h), and what such a text has at most."""
 
 
 @dataclass(frozen=True)
@@ -180,3 +186,14 @@ def _native(node: Node) -> str:
     listed = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
     functions = sum(1 for module in node.native for code in module.ranges if code.arity is not None)
     return f"{len(names)} module{'s' if len(names) > 1 else ''}, {functions} functions: {listed}"
+
+
+def built_with(node: Node) -> Iterator[str]:
+    """The flags of the C compiler that made the VM, then the config.h that it was made with, in lines. Raises
+    `Unavailable` where they are not found, `Unreadable` where they cannot be read."""
+    for name, limit in BUILT_WITH:
+        pointer = node.symbol(name)
+        if pointer is None:
+            raise Unavailable(f"what the VM was built with is not found: it has no {name}")
+        text = node.memory.cstring(node.memory.word(pointer), limit)
+        yield from map(bare, text.decode(errors="replace").splitlines())

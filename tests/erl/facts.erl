@@ -33,6 +33,7 @@ watch(File) ->
 facts() ->
     Modules = [Module || {Module, _} <- code:all_loaded()],
     [{otp_release, erlang:system_info(otp_release)},
+     {cflags, proplists:get_value(cflags, erlang:system_info(compile_info))},
      {erts_version, erlang:system_info(version)},
      {flavor, atom_to_list(erlang:system_info(emu_flavor))},
      {schedulers, integer_to_list(erlang:system_info(schedulers))},

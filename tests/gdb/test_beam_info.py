@@ -37,9 +37,12 @@ def test_counts(ebin: Path, tmp_path: Path, schedulers: str) -> None:
         with Gdb() as gdb:
             gdb.attach(node.pid)
             attached = rows(gdb.cmd("beam-info"))
+            built = gdb.cmd("beam-info -config").splitlines()
         dump_core(node, core)
         with Gdb(str(node.release.beam), str(core)) as gdb:
             of_core = rows(gdb.cmd("beam-info"))
+    assert built[0] == expected["cflags"]
+    assert "#define HAVE_PTHREAD_H 1" in built[1:]
     for shown in (attached, of_core):
         assert shown["Erlang/OTP"].startswith(expected["otp_release"])
         assert expected["erts_version"] in shown["Erlang/OTP"]

@@ -21,19 +21,25 @@ class BeamInfo(Command):
     known is said, with the reason.
 
     With -layout it lists the VM's structures instead, and where each field came from: debug information, a built-in
-    table, or what has proved it on this target. Fields that are unknown are not used."""
+    table, or what has proved it on this target. Fields that are unknown are not used. With -config it prints the C
+    compiler's flags and the config.h that the VM was built with, which it keeps."""
 
     name = "beam-info"
     category = gdb.COMMAND_STATUS
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("-layout", action="store_true")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("-layout", action="store_true")
+        which.add_argument("-config", action="store_true")
 
     def run(self, arguments: argparse.Namespace) -> None:
         current = session.require()
         if arguments.layout:
             for row in layouts.rows(current.node.layout):
                 gdb.write("".join(f"{line}\n" for line in layouts.lines(row, GdbStyler())))
+            return
+        if arguments.config:
+            gdb.write("".join(f"{line}\n" for line in info.built_with(current.node)))
             return
         given = symbols.of_selected()
         made = SymbolsMade(len(given.files), current.code_seconds, given.seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -22,13 +22,15 @@ MOST_FUNCTIONS = 100
 class ExceptionColumns:
     """What is shown of each."""
 
-    def __init__(self, node: Node, threads: Threads, terms: Terms, process: Process | None = None) -> None:
-        """Of all processes, or of one."""
+    def __init__(
+        self, node: Node, threads: Threads, terms: Terms, process: Process | None, advance: Callable[[], None]
+    ) -> None:
+        """Of all processes, or of one. `advance` is called for each."""
         self._node = node
         self._terms = terms
         self._only = process
         self._processes = ProcessColumns(node, threads, terms.syntax)
-        self._exceptions = Exceptions(node, threads.levels)
+        self._exceptions = Exceptions(node, threads.levels, advance)
 
     def items(self) -> Iterator[LastException]:
         """Those of which most is kept first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from beamgdb.memory import Unreadable
@@ -37,8 +37,9 @@ class PurgeRow:
 class PurgeColumns:
     """What is shown of each process, and of the purge."""
 
-    def __init__(self, node: Node, threads: Threads, shown: ProcessColumns) -> None:
-        """`shown` tells what processes are called, and where they are."""
+    def __init__(self, node: Node, threads: Threads, shown: ProcessColumns, advance: Callable[[], None]) -> None:
+        """`shown` tells what processes are called, and where they are; `advance` is called for each."""
+        self._advance = advance
         self._node = node
         self._threads = threads
         self._shown = shown
@@ -62,7 +63,7 @@ class PurgeColumns:
                 else:
                     yield self._row(process_or_none, module, DYING, None)
         try:
-            self._old = old = OldCode(self._node)
+            self._old = old = OldCode(self._node, self._advance)
         except (Unavailable, KeyError) as error:
             self._unknown = str(error)
             return

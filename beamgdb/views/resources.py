@@ -17,10 +17,11 @@ Named = Callable[[int], Optional[str]]
 class ResourceColumns:
     """What is shown of each resource, and of each type."""
 
-    def __init__(self, node: Node, named: Named) -> None:
+    def __init__(self, node: Node, named: Named, advance: Callable[[], None]) -> None:
+        """`advance` is called for each process and table."""
         self._node = node
         self._named = named
-        self._resources = Resources(node)
+        self._resources = Resources(node, advance)
         self._destructors: dict[int, str] = {}
 
     def items(self) -> Iterator[Resource]:

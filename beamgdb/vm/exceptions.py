@@ -57,8 +57,8 @@ which is garbage on the heap; the class alone."""
 _AGES: Final = {"fragment": 0, "heap": 1}
 """Kinds of memory, the newest first."""
 
-MAX_HITS: Final = 1 << 12
-"""Tuples on a heap that are looked at, of those that may be a trace."""
+MAX_TRIES: Final = 1 << 14
+"""Tuples in a block of memory that are looked at, of those that may be a trace."""
 
 MAX_DEPTH: Final = 1 << 16
 MAX_LEVELS: Final = 1 << 20
@@ -101,7 +101,9 @@ class LastException:
 class Exceptions:
     """Those of a VM; raises `Unavailable` as its parts do, KeyError where it is not known where fields lie."""
 
-    def __init__(self, vm: Vm, levels: Levels) -> None:
+    def __init__(self, vm: Vm, levels: Levels, advance: Callable[[], None] = lambda: None) -> None:
+        """`advance` is called for each process."""
+        self._advance = advance
         for path in ("freason", "fvalue", "ftrace", "state"):
             vm.layout.offset("Process", path)
         self._vm = vm
@@ -113,6 +115,7 @@ class Exceptions:
     def __iter__(self) -> Iterator[LastException]:
         """Those of all processes that have one."""
         for row in self._vm.processes.rows(("freason", "ftrace", "state", "common.id")):
+            self._advance()
             if isinstance(row, Unreadable):
                 self.damaged.append(row)
                 continue
@@ -162,31 +165,33 @@ class Exceptions:
         newest: Trace | None = None
         for area in areas:
             try:
-                traces = list(self._in_area(area))
+                for trace in self._in_area(area):
+                    held = self._held(process, trace.word)
+                    if held:
+                        return trace, held
+                    newest = newest or trace
             except Unreadable as error:
                 self.damaged.append(error)
-                continue
-            for trace in reversed(traces):
-                held = self._held(process, trace.word)
-                if held:
-                    return trace, held
-                newest = newest or trace
         return newest, ()
 
     def _in_area(self, area: Area) -> Iterator[Trace]:
-        """The raw traces in memory with terms, in the order of their addresses. Raises `Unreadable`."""
-        memory, hits = self._vm.memory, 0
-        wanted = (3 << ARITY_SHIFT | TUPLE_HEADER).to_bytes(memory.word_size, memory.byteorder)
-        for start in range(area.start, area.end, PIECE):
+        """The raw traces in memory with terms, from its end on. Raises `Unreadable`."""
+        memory, size, tries = self._vm.memory, self._vm.memory.word_size, 0
+        wanted = (3 << ARITY_SHIFT | TUPLE_HEADER).to_bytes(size, memory.byteorder)
+        for start in reversed(range(area.start, area.end, PIECE)):
             raw = memory.read(start, min(PIECE, area.end - start))
-            at = raw.find(wanted)
-            while at >= 0 and hits < MAX_HITS:
-                if at % memory.word_size == 0:
+            at = raw.rfind(wanted)
+            while at >= 0:
+                # (What it begins with is made right before the tuple.)
+                first = int.from_bytes(raw[at + size : at + 2 * size], memory.byteorder)
+                if at % size == 0 and first & PRIMARY_MASK == BOXED and area.start <= first < area.end:
+                    tries += 1
+                    if tries > MAX_TRIES:
+                        return
                     trace = self._trace(start + at | BOXED)
                     if trace is not None:
-                        hits += 1
                         yield trace
-                at = raw.find(wanted, at + 1)
+                at = raw.rfind(wanted, 0, at + size - 1)
 
     def _trace(self, word: int) -> Trace | None:
         """The raw trace that a term is, None if it is none."""

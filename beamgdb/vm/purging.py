@@ -9,7 +9,7 @@ for long makes the purge wait, and all others behind it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,8 +93,10 @@ class InOldCode:
 class OldCode:
     """The old code of a VM; raises as `modules` does. `damaged` gets what cannot be read."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, advance: Callable[[], None] = lambda: None) -> None:
+        """`advance` is called for each process."""
         self._vm = vm
+        self._advance = advance
         self.modules = [one for one in modules(vm) if one.old]
         self._ranges = sorted((one.old, one.old + one.old_size, one.name) for one in self.modules)
         self._starts = [start for start, _, _ in self._ranges]
@@ -115,6 +117,7 @@ class OldCode:
             live.add(process.address)
             yield from self._of_running(process, levels)
         for row in self._vm.processes.rows(("i", "stop", "hend", "heap", "common.id")):
+            self._advance()
             if isinstance(row, Unreadable):
                 self.damaged.append(row)
                 continue

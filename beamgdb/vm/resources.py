@@ -7,7 +7,7 @@ as there are resources of them. So the ring and all terms together lead to all t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -57,7 +57,9 @@ class Resources:
     """The resources of a VM; raises `Unavailable` as its parts do, KeyError where it is not known where fields lie.
     `damaged` gets what cannot be read."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, advance: Callable[[], None] = lambda: None) -> None:
+        """`advance` is called for each process and table."""
+        self._advance = advance
         for name in ("next", "module", "name", "owner", "fn.dtor", "fn_real.dtor", "refc"):
             vm.layout.offset("ErlNifResourceType", name)
         self._vm = vm
@@ -128,6 +130,7 @@ class Resources:
         found: dict[int, Resource] = {}
         others: set[int] = set()
         for holder, binaries in self._off_heap.binaries():
+            self._advance()
             for address in binaries:
                 if address in others:
                     continue

@@ -16,7 +16,7 @@ LOOKING = (
     "beam-ports", "beam-persistent-terms", "beam-schedulers", "beam-nodes", "beam-timers",
     "beam-fds", "beam-memory", "beam-allocators", "beam-allocators -check", "beam-block $rsp",
     "beam-binaries", "beam-waits", "beam-heap", "beam-heap -things init", "beam-verify", "beam-refs init",
-    "beam-top", "beam-tree",
+    "beam-top", "beam-tree", "beam-resources", "beam-resources -types", "beam-exceptions", "beam-purge", "beam-locks",
     "beam-bt terms_holder", "beam-bt <0.0.0>", "complete beam-bt ", "bt",
     "bt -full", "thread apply all bt", "up 4", "yreg", "yreg -raw", "down", "info frame", "info locals",
     "info args", "xreg", "freg", "p $_yreg(0)", "p $_arg(0)", "p argument", "eterm argument", "eterm $pc",

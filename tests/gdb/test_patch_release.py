@@ -158,8 +158,8 @@ def test_lists(patched: Patched) -> None:
     commands = (
         "beam-ets", "beam-ets-objects code", "beam-binaries", "beam-waits", "beam-why", "beam-heap", "beam-heap init",
         "beam-verify", "beam-refs init", "beam-ports", "beam-schedulers", "beam-persistent-terms", "beam-nodes",
-        "beam-timers", "beam-top", "beam-tree", "beam-allocators", "beam-allocators -carriers",
-        "beam-fds", "beam-memory",
+        "beam-timers", "beam-top", "beam-tree", "beam-allocators", "beam-allocators -carriers", "beam-fds",
+        "beam-memory", "beam-resources", "beam-exceptions", "beam-purge", "beam-locks",
     )  # fmt: skip
     for command in commands:
         try:

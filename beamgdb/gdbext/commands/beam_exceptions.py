@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from beamgdb.gdbext import machine_word, term_printing
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.commands.list_command import List, ListCommand, within
 from beamgdb.gdbext.commands.options_around import OptionsAround
+from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
 from beamgdb.views import process_named
@@ -51,8 +52,9 @@ class BeamExceptions(OptionsAround, ListCommand[LastException]):
 
     @staticmethod
     def _of(node: Node, process: Process | None) -> List[LastException]:
-        shown = ExceptionColumns(node, Running(node), term_printing.terms(node), process)
-        return List(shown.columns, shown.items(), "processes", shown.notes)
+        progress = ProgressLine("processes", node.processes.count())
+        shown = ExceptionColumns(node, Running(node), term_printing.terms(node), process, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "processes", shown.notes)
 
 
 def install() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from beamgdb.gdbext import term_printing
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.commands.list_command import List, ListCommand, within
+from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
 from beamgdb.views.process_list import ProcessColumns
@@ -31,8 +32,10 @@ class BeamPurge(ListCommand[PurgeRow]):
 
     def list(self, node: Node) -> List[PurgeRow]:
         running = Running(node)
-        shown = PurgeColumns(node, running, ProcessColumns(node, running, term_printing.terms(node).syntax))
-        return List(shown.columns, shown.items(), "processes", shown.notes)
+        progress = ProgressLine("processes", node.processes.count())
+        processes = ProcessColumns(node, running, term_printing.terms(node).syntax)
+        shown = PurgeColumns(node, running, processes, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "processes", shown.notes)
 
 
 def install() -> None:

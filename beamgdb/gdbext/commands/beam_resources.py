@@ -6,9 +6,13 @@ import argparse
 from typing import Any
 
 from beamgdb.gdbext.c_names import c_place
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.commands.list_command import List, ListCommand, within
+from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.node import Node
 from beamgdb.views.resources import ResourceColumns
+
+HOLDERS = "processes and tables"
+"""What is counted while they are gone through."""
 
 
 class BeamResources(ListCommand[Any]):
@@ -34,14 +38,16 @@ class BeamResources(ListCommand[Any]):
         parser.add_argument("-types", action="store_true")
 
     def list(self, node: Node) -> List[Any]:
-        shown = ResourceColumns(node, c_place)
-        return List(shown.columns, shown.items(), "resources", shown.notes, order="size")
+        progress = ProgressLine(HOLDERS, 0)
+        shown = ResourceColumns(node, c_place, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "resources", shown.notes, order="size")
 
     def listed(self, node: Node, arguments: argparse.Namespace) -> List[Any]:
         if not arguments.types:
             return self.list(node)
-        shown = ResourceColumns(node, c_place)
-        return List(shown.type_columns, shown.types(), "types", shown.type_notes, order="size")
+        progress = ProgressLine(HOLDERS, 0)
+        shown = ResourceColumns(node, c_place, progress.advance)
+        return List(shown.type_columns, within(progress, shown.types()), "types", shown.type_notes, order="size")
 
 
 def install() -> None:

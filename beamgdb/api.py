@@ -267,8 +267,8 @@ class Table:
         return items
 
     def objects(self) -> Iterator[Value]:
-        """Its objects, in the order of the table. In a compressed one a `Header` stands for what is packed."""
-        yield from map(self._node.value, self._table.objects())
+        """Its objects, in the order of the table."""
+        yield from (self._table.value(word, WHOLE) for word in self._table.objects())
 
 
 def node() -> Node:

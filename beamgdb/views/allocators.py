@@ -74,9 +74,7 @@ class AllocatorColumns(Readable[Used]):
                 yield Used(one.allocator, one.number, 1, usage, one.address)
                 continue
             before = together.get(one.allocator, Used(one.allocator, None, 0, Usage(), None))
-            together[one.allocator] = before._replace(
-                instances=before.instances + 1, usage=before.usage.plus(usage)
-            )
+            together[one.allocator] = before._replace(instances=before.instances + 1, usage=before.usage.plus(usage))
         yield from together.values()
         yield total
 
@@ -178,9 +176,7 @@ def carriers(node: Node, named: str | None) -> Iterable[Carrier | Unreadable]:
     found = Allocators(node)
     check(found, named)
     every = found.carriers()
-    return (
-        one for one in every if named is None or isinstance(one, Unreadable) or one.instance.allocator == named
-    )
+    return (one for one in every if named is None or isinstance(one, Unreadable) or one.instance.allocator == named)
 
 
 def names(node: Node) -> list[str]:

@@ -9,11 +9,10 @@ from beamgdb.node import Node
 from beamgdb.terms.quoting import unquoted
 from beamgdb.views.listing import Column, Readable, known
 from beamgdb.views.process_named import Evaluate
-from beamgdb.views.terms import Terms
 from beamgdb.views.typed import brief
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
-from jit.otp.tags import ARITY_SHIFT, BOXED, HEADER, IMMED2_BITS, PRIMARY_MASK
+from jit.otp.tags import IMMED2_BITS
 
 _REFERENCE = re.compile(r"#Ref<[\d.]+>")
 
@@ -60,18 +59,3 @@ def find(node: Node, text: str, evaluate: Evaluate) -> EtsTable:
         if one.address == address:
             return one
     raise Unavailable(f"there is no ETS table {brief(text)} (`beam-ets` lists them)")
-
-
-def text(table: EtsTable, word: int, terms: Terms) -> str:
-    """An object of the table, a tuple."""
-    if not table.is_compressed:
-        return terms.text(word)
-    memory = table.vm.memory
-    header = memory.word(word - BOXED)
-    count = min(header >> ARITY_SHIFT, terms.limits.width)
-    elements = memory.words(word - BOXED + memory.word_size, count)
-    more = ",..." if count < header >> ARITY_SHIFT else ""
-    shown = (
-        terms.packed(*table.packed(word, one)) if one & PRIMARY_MASK == HEADER else terms.text(one) for one in elements
-    )
-    return "{" + ",".join(shown) + more + "}"

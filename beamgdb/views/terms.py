@@ -8,6 +8,7 @@ from beamgdb.node import Node
 from beamgdb.terms import elixir_quoting
 from beamgdb.terms.quoting import unquoted
 from beamgdb.terms.source import Limits
+from beamgdb.terms.values import Value
 
 MAX_TEXT = 1 << 20
 """Characters of one term at most: the limits are on its parts, and it may be made of many large ones."""
@@ -47,9 +48,9 @@ class Terms:
         """The heap object whose header word is at `address`. Never raises."""
         return _cut(self.node.boxed(address, self.limits, elixir=self.syntax.elixir))
 
-    def packed(self, address: int, end: int) -> str:
-        """A term that is packed from an address on, and ends before `end`. Never raises."""
-        return _cut(self.node.packed(address, end, self.limits, elixir=self.syntax.elixir))
+    def value(self, value: Value) -> str:
+        """A term that has been decoded within the limits."""
+        return _cut(self.node.text(value, self.syntax.elixir))
 
 
 def _cut(text: str) -> str:

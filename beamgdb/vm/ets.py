@@ -15,10 +15,12 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.records.tree import in_order
+from beamgdb.terms.source import Limits
+from beamgdb.terms.values import ELIDED, Tuple, Value
 from beamgdb.vm.allocators import size_in_use
 from beamgdb.vm.model import Vm
 from beamgdb.vm.schedulers import NORMAL
-from jit.otp.tags import ARITY_SHIFT, ATOM, BOXED, IMMED1_MASK, IMMED2_MASK, PID, PRIMARY_MASK
+from jit.otp.tags import ARITY_SHIFT, ATOM, BOXED, HEADER, IMMED1_MASK, IMMED2_MASK, PID, PRIMARY_MASK
 
 MAX_TABLES: Final = 1 << 20
 """Tables of one scheduler that are followed."""
@@ -154,7 +156,22 @@ class EtsTable:
             return self._of_tree(Record(self.vm.memory, self.vm.layout, "DbTableTree", self.address)["root"])
         return self._of_hash()
 
-    def packed(self, word: int, element: int) -> tuple[int, int]:
+    def value(self, word: int, limits: Limits | None = None) -> Value:
+        """One of its objects as a value. Raises `Unreadable` where it is none."""
+        if not self.is_compressed:
+            return self.vm.value(word, limits)
+        memory, at = self.vm.memory, word - BOXED
+        count = memory.word(at) >> ARITY_SHIFT
+        shown = min(count, (limits or Limits()).width)
+        elements = tuple(
+            self.vm.value(one, limits)
+            if one & PRIMARY_MASK != HEADER
+            else self.vm.packed(*self._packed(word, one), limits)
+            for one in memory.words(at + memory.word_size, shown)
+        )
+        return Tuple(elements, ELIDED if shown < count else None)
+
+    def _packed(self, word: int, element: int) -> tuple[int, int]:
         """Where an element is packed for which a header word stands in a tuple of a compressed table, and what it ends
         before: behind the tuple stands how many bytes the object has from its beginning on (erl_db_util.c, `elem2ext`
         and `db_alloced_size_comp`)."""

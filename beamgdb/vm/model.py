@@ -185,11 +185,11 @@ class Vm(ABC):
     def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
         """The text of a term, in Erlang syntax or that of Elixir; what is not known of the VM shows as such. Never
         raises."""
-        return self._text(self.value(word, limits), elixir)
+        return self.text(self.value(word, limits), elixir)
 
     def reference(self, numbers: int) -> str:
         """The text of a reference of this node whose three numbers lie at an address. Raises `Unreadable`."""
-        return self._text(Reference(tuple(self.memory.u32(numbers + 4 * at) for at in range(3))), elixir=False)
+        return self.text(Reference(tuple(self.memory.u32(numbers + 4 * at) for at in range(3))), elixir=False)
 
     def parts(self, word: int, most: int) -> list[Part]:
         """The parts of a list, tuple or map as words, at most so many. Never raises."""
@@ -197,14 +197,14 @@ class Vm(ABC):
 
     def boxed(self, address: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
         """The text of the heap object whose header word is at `address`. Never raises."""
-        return self._text(self._decoder.boxed_at(address, limits or Limits()), elixir)
+        return self.text(self._decoder.boxed_at(address, limits or Limits()), elixir)
 
-    def packed(self, address: int, end: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
-        """The text of a term that is packed in a compressed table, from an address on and before `end`. Never
-        raises."""
-        return self._text(self._decoder.packed_at(address, end, limits or Limits()), elixir)
+    def packed(self, address: int, end: int, limits: Limits | None = None) -> Value:
+        """The term that is packed in a compressed table, from an address on and before `end`. Never raises."""
+        return self._decoder.packed_at(address, end, limits or Limits())
 
-    def _text(self, value: Value, elixir: bool) -> str:
+    def text(self, value: Value, elixir: bool) -> str:
+        """A value as text, in Erlang syntax or that of Elixir."""
         return elixir_text(value) if elixir else term_text(value, Style(self.term_tags.release))
 
     def catch_handler(self, index: int) -> int | None:

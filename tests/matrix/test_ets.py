@@ -88,6 +88,13 @@ def test_elements_of_compressed_tables(scene: Scene) -> None:
     tables = {facts["name"][0]: facts["object"] for facts in said(scene).values() if "object" in facts}
     for name in ("t_packed_ordered", "t_packed_catree"):
         assert objects(scene, f"-limit 100 {name}") == tables[name], name
+    # So scripts have them.
+    counted = "sum(len(one.elements) for one in beamgdb.api.node().table('t_compressed').objects())"
+    assert scene.gdb.cmd(f"python import beamgdb.api; print({counted})") == "50\n"
+    kinds = "{type(part).__name__ for one in beamgdb.api.node().table('t_packed').objects() for part in one.elements}"
+    found = scene.gdb.cmd(f"python import beamgdb.api; print(*{kinds})").split()
+    assert {"Pid", "Reference", "Fun", "Map", "Bitstring", "float"} < set(found)
+    assert not {"Header", "UnknownBoxed"} & set(found)
 
 
 def test_run_queues_are_balanced(scene: Scene) -> None:

@@ -71,7 +71,7 @@ class BeamEtsObjects(OptionsAround):
             try:
                 for number, word in enumerate(table.objects()):
                     if number < arguments.limit:
-                        shown.append(ets.text(table, word, terms))
+                        shown.append(terms.value(table.value(word, terms.limits)))
                     else:
                         left_out += 1
                     progress.advance()

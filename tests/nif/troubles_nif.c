@@ -49,6 +49,18 @@ static ERL_NIF_TERM make_fragile(ErlNifEnv *env, int argc, const ERL_NIF_TERM ar
     return term;
 }
 
+static ERL_NIF_TERM over_released(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
+{
+    int **object = enif_alloc_resource(fragile, sizeof *object);
+    ERL_NIF_TERM one = enif_make_resource(env, object), other = enif_make_resource(env, object);
+    (void)argc;
+    (void)argv;
+    *object = (int *)&seconds;
+    enif_release_resource(object);
+    enif_release_resource(object);
+    return enif_make_tuple2(env, one, other);
+}
+
 static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info)
 {
     (void)data;
@@ -63,6 +75,7 @@ static ErlNifFunc functions[] = {
     {"dirty_io_hang", 1, hang, ERL_NIF_DIRTY_JOB_IO_BOUND},
     {"start_thread", 0, start_thread, 0},
     {"make_fragile", 0, make_fragile, 0},
+    {"over_released", 0, over_released, 0},
 };
 
 #include "any_release.h"

@@ -37,9 +37,10 @@ def test_a_link_that_is_given_up() -> None:
     for other, behind in ((7 << IMMED1_BITS | PID, size), (0xBADBADBA2, data + 16)):
         for number, expected in ((0, [other]), (1 << 40, [])):
             image = Image()
-            owner = image.struct("Process", {LINKS: 0xC0_0000})
-            image.struct("ErtsMonLnkNode", {"other.item": other, "type": LINK}, at=0xC0_0000)
-            image.poke(0xC0_0000 + behind, number)
+            root = image.block(2 * data)
+            image.struct("ErtsMonLnkNode", {"other.item": other, "type": LINK}, at=root)
+            image.poke(root + behind, number)
+            owner = image.struct("Process", {LINKS: root})
             assert [side.other for side in MonitorLinks(25).links(owner)] == expected
 
 

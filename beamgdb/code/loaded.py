@@ -38,6 +38,10 @@ class Where:
     line: int
 
 
+MAX_PLACES = 1 << 14
+"""Addresses whose code is kept: a million processes wait in a few functions."""
+
+
 def _without_entry(code: Range) -> Range:
     """A function without the line of its first instruction, which is not executed there."""
     return code._replace(lines=tuple(line for line in code.lines if line[0] != code.start))
@@ -53,6 +57,7 @@ class LoadedCode:
         self._starts: list[int] = []
         self._modules: list[Module] = []
         self._ranges: dict[int, tuple[list[int], tuple[Range, ...]]] = {}
+        self._places: dict[int, Place | None] = {}
         for module in modules:
             self._insert(module)
 
@@ -118,6 +123,15 @@ class LoadedCode:
 
     def find(self, address: int) -> Place | None:
         """The code at `address`, None where no module is."""
+        try:
+            return self._places[address]
+        except KeyError:
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+            place = self._places[address] = self._find(address)
+            return place
+
+    def _find(self, address: int) -> Place | None:
         position = bisect_right(self._starts, address) - 1
         if position < 0 or address >= self._modules[position].stop:
             return self.native_at(address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
@@ -12,8 +12,9 @@ from beamgdb.vm.off_heap import BinaryUse, Holding, OffHeap
 class BinaryColumns:
     """What is shown of each binary."""
 
-    def __init__(self, node: Node) -> None:
-        self._off_heap = OffHeap(node)
+    def __init__(self, node: Node, advance: Callable[[], None] = lambda: None) -> None:
+        """`advance` is called for each process and table."""
+        self._off_heap = OffHeap(node, advance)
 
     def items(self) -> Iterator[BinaryUse]:
         """All binaries that a process or an ETS table holds."""

@@ -73,8 +73,9 @@ class ReferenceColumns:
         )
 
     def notes(self) -> Iterator[str]:
-        """What is said of what cannot be read."""
-        return damaged_lines(self._holders.damaged)
+        """What is said of what cannot be read, or is not looked through."""
+        yield from (f"({text})" for text in self._holders.left_out)
+        yield from damaged_lines(self._holders.damaged)
 
     def _place(self, reference: Reference) -> str | None:
         found, place = reference.inside, reference.place

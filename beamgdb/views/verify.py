@@ -11,6 +11,7 @@ from beamgdb.views.listing import damaged_lines
 from beamgdb.vm.heap_check import HeapCheck, Wrong
 from beamgdb.vm.heap_walk import Found
 from beamgdb.vm.processes import Process
+from beamgdb.vm.reference_counts import NAMES, Miscounted, ReferenceCounts, Surplus
 
 BRIEF = Limits(depth=2, width=5, bytes=40, nodes=20)
 """How much is shown of a term in which something is wrong."""
@@ -48,6 +49,7 @@ class Verified:
         """`advance` is called for each piece of memory."""
         self._node, self._process = node, process
         self._check = HeapCheck(node, advance)
+        self._counts = ReferenceCounts(node, advance)
         self._wrong = 0
 
     def rows(self) -> Iterator[WrongRow]:
@@ -57,6 +59,10 @@ class Verified:
             for wrong in found:
                 self._wrong += 1
                 yield self._row(wrong)
+        # Who holds an object is not known before all have been asked.
+        for miscounted in self._counts.miscounted() if process is None else ():
+            self._wrong += 1
+            yield self._counted(miscounted)
 
     def walked(self) -> WalkedRow:
         """How much was gone through so far."""
@@ -64,8 +70,11 @@ class Verified:
         return WalkedRow(check.heaps, check.bytes, check.passed_over, self._wrong)
 
     def notes(self) -> Iterator[str]:
-        """What is said of what cannot be read."""
-        return damaged_lines(self._check.damaged)
+        """What is said of what is held by more than is found, and of what cannot be read."""
+        for name, surplus in self._counts.surplus.items():
+            if surplus.objects:
+                yield _surplus(name, surplus)
+        yield from damaged_lines(self._check.damaged)
 
     def _row(self, wrong: Wrong) -> WrongRow:
         found, inside, place = wrong.inside, None, None
@@ -74,10 +83,32 @@ class Verified:
             place = (wrong.address - found.address) // self._node.memory.word_size
         return WrongRow(wrong.owner.text, wrong.area, wrong.address, wrong.word, wrong.what, inside, place)
 
+    def _counted(self, wrong: Miscounted) -> WrongRow:
+        name, found = NAMES.get(wrong.kind, "binary"), f"but {wrong.found} were found"
+        if wrong.count is None:
+            what = f"is none, {found}: it has been freed while it was held"
+        else:
+            references = "one reference" if wrong.count == 1 else f"{wrong.count} references"
+            what = f"counts {references}, {found}: it is freed while it is held"
+        owners = [owner.text for owner in wrong.owners]
+        if len(owners) > 1:
+            what += f", also by {', '.join(owners[1:])}"
+        if any(isinstance(owner.item, Process) and owner.item.is_running() for owner in wrong.owners):
+            what += " (one of them runs, and may be about to count)"
+        return WrongRow(owners[0] if owners else "nobody", name, wrong.address, None, what, None, None)
+
     def _text(self, found: Found) -> str:
         if found.form is None:
             return f"the list cell at {found.address:#x}"
         return f"{self._node.boxed(found.address, BRIEF)} at {found.address:#x}"
+
+
+def _surplus(name: str, surplus: Surplus) -> str:
+    size = f", {surplus.bytes} bytes; the largest has {surplus.largest[0]}, at {surplus.largest[1]:#x}"
+    return (
+        f"({name}: {surplus.objects} count more references than were found{size if name == 'binary' else ''}."
+        " C code, ports, literals and persistent terms hold some; else somebody has not given them up)"
+    )
 
 
 def line(row: WrongRow) -> str:

@@ -72,14 +72,16 @@ class Areas:
 
 @dataclass(frozen=True)
 class Owner:
-    """What memory belongs to: a process, a table, or the code whose `BeamCodeHeader` it is."""
+    """What memory belongs to: a process, a table, the code whose `BeamCodeHeader` it is, or what has this name."""
 
     vm: Vm
-    item: Process | EtsTable | int
+    item: Process | EtsTable | int | str
 
     @property
     def text(self) -> str:
         """Its name."""
+        if isinstance(self.item, str):
+            return self.item
         if isinstance(self.item, EtsTable):
             return f"ETS {self.vm.term(self.item.name)}"
         try:

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.terms.source import Limits
 from beamgdb.vm import off_heap, process_dictionary, signals
 from beamgdb.vm.backtrace import Level, StackEnds, saved_arguments
 from beamgdb.vm.heap_walk import PIECE, Found, Walker
 from beamgdb.vm.heaps import Area, Heaps, Owner
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
+from beamgdb.vm.persistent_terms import PersistentTerms
 from beamgdb.vm.processes import Process
+from beamgdb.vm.timers import Timers
 from jit.otp.tags import BOXED, CONS, HEADER, PRIMARY_MASK, Kind
 from jit.otp.things import ErlBinMatchState
 
@@ -27,6 +30,12 @@ FIELDS: Final = ("group_leader", "parent", "fvalue", "ftrace", "seq_trace_token"
 
 MAX_LEVELS: Final = 1 << 20
 """Frames of a stack that are looked at."""
+
+MAX_IN_MESSAGE: Final = 1 << 14
+"""Parts of a timer's message that are looked at."""
+
+BRIEF: Final = Limits(depth=2, width=5, bytes=40, nodes=20)
+"""How much of a persistent term's key names it."""
 
 Levels = Callable[[Process], Iterator[Level]]
 """The stack of a process, from its innermost frame on."""
@@ -64,6 +73,8 @@ class Holders:
         self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags, advance)
         self._levels = levels
         self._wanted = words_of(vm, word)
+        self.left_out: list[str] = []
+        """What was not looked through, and why."""
         self._links = MonitorLinks(vm.tags.release)
         counter = off_heap.counter(vm)
         self._addresses = {
@@ -90,6 +101,53 @@ class Holders:
             yield [*found, *(self._in_memory(owner, self._heaps.of_table(table), things) if things else ())]
         for header, area in self._heaps.literals():
             yield list(self._in_memory(Owner(self._vm, header), [area], self._wanted))
+        for what, found_in in (("persistent terms", self._in_persistent_terms), ("timers", self._in_timers)):
+            try:
+                yield from found_in()
+            except (Unavailable, Unreadable, KeyError) as error:
+                why = f"{error} is not known" if isinstance(error, KeyError) else str(error)
+                self.left_out.append(f"{what} are not looked through: {why}")
+
+    def _in_persistent_terms(self) -> Iterator[list[Reference]]:
+        for term in PersistentTerms(self._vm):
+            self._walker.advance()
+            if isinstance(term, Unreadable):
+                self.damaged.append(term)
+            elif term.end is None or not self._heaps.is_sound(term.address, term.end):
+                self.damaged.append(Unreadable(term.address, self._word))
+            else:
+                owner = Owner(self._vm, f"persistent term {self._vm.term(term.key, BRIEF)}")
+                area = Area("persistent term", term.address, term.end)
+                yield list(self._in_memory(owner, [area], self._wanted))
+
+    def _in_timers(self) -> Iterator[list[Reference]]:
+        """Messages that are to be sent, and to whom."""
+        for timer in Timers(self._vm):
+            self._walker.advance()
+            if isinstance(timer, Unreadable):
+                self.damaged.append(timer)
+            elif timer.message is not None:
+                owner, found = Owner(self._vm, f"timer {timer.reference}"), []
+                if timer.receiver in self._wanted:
+                    found.append(Reference(owner, "receiver", timer.address))
+                if self._leads_to(timer.message):
+                    found.append(Reference(owner, "message", timer.address))
+                yield found
+
+    def _leads_to(self, word: int) -> bool:
+        """Whether a term is what is wanted, or has it in it: how large the memory of a timer's message is, is not
+        known."""
+        left, seen = [word], {word}
+        while left and len(seen) < MAX_IN_MESSAGE:
+            word = left.pop()
+            if word in self._wanted:
+                return True
+            if word & PRIMARY_MASK in (BOXED, CONS):
+                for part in self._vm.parts(word, MAX_IN_MESSAGE):
+                    new = {one for one in (part.word, part.key) if one is not None} - seen
+                    seen |= new
+                    left += new
+        return False
 
     # -- one process ---------------------------------------------------------------------------------------------------
 

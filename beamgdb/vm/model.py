@@ -17,7 +17,7 @@ from beamgdb.terms.parts import Part
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
-from beamgdb.terms.values import Reference, Value
+from beamgdb.terms.values import Atom, Reference, Value
 from beamgdb.vm.atoms import AtomTable
 from beamgdb.vm.id_table import IdTable
 from beamgdb.vm.processes import ProcessTable
@@ -25,7 +25,10 @@ from beamgdb.vm.schedulers import Schedulers
 from beamgdb.vm.stack import FrameForm, StackReader
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import Layout
-from jit.otp.tags import RELEASES, TagScheme, common_scheme, tag_scheme
+from jit.otp.tags import ATOM, IMMED1_MASK, IMMED2_MASK, RELEASES, SMALL, TagScheme, common_scheme, tag_scheme
+
+MAX_TEXTS = 1 << 14
+"""Atoms and small integers whose text is kept."""
 
 
 class Unavailable(Exception):
@@ -64,6 +67,7 @@ class Vm(ABC):
         self.no_layout = no_layout
         self._layout = layout
         self._catches: Catches | None = None
+        self._texts: dict[tuple[int, bool], str] = {}
 
     @property
     @abstractmethod
@@ -185,6 +189,17 @@ class Vm(ABC):
     def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
         """The text of a term, in Erlang syntax or that of Elixir; what is not known of the VM shows as such. Never
         raises."""
+        if word & IMMED2_MASK == ATOM or word & IMMED1_MASK == SMALL:
+            # Which atom it is stays the same for good.
+            known = self._texts.get((word, elixir))
+            if known is None:
+                value = self.value(word, limits)
+                known = self.text(value, elixir)
+                if isinstance(value, (Atom, int)):
+                    if len(self._texts) >= MAX_TEXTS:
+                        self._texts.clear()
+                    self._texts[word, elixir] = known
+            return known
         return self.text(self.value(word, limits), elixir)
 
     def reference(self, numbers: int) -> str:

@@ -14,7 +14,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
 from beamgdb.records.record import Record
 from jit.otp.features import PRIORITY_MESSAGES
-from jit.otp.tags import ATOM, IMMED2_MASK
+from jit.otp.tags import ATOM, IMMED1_MASK, IMMED2_MASK, PID, PORT
 
 MAX_NODES: Final = 1 << 22
 """Links or monitors of a process that are followed."""
@@ -59,9 +59,10 @@ class MonitorLinks:
         self._shared_word = PRIORITY_MESSAGES.of(release)
 
     def links(self, owner: Record) -> Iterator[Side]:
-        """All links. Whoever goes through them gets `Unreadable` where the tree is damaged, KeyError where the layout
-        lacks what leads to it; so with the others."""
-        yield from self._sides(_tree(owner, owner[LINKS]))
+        """All links, but for those that it has given up while the other side does not know it yet. Whoever goes through
+        them gets `Unreadable` where the tree is damaged, KeyError where the layout lacks what leads to it; so with the
+        others."""
+        yield from self._sides(node for node in _tree(owner, owner[LINKS]) if not _is_given_up(node))
 
     def monitors(self, owner: Record) -> Iterator[Side]:
         """Whom it monitors."""
@@ -93,6 +94,21 @@ class MonitorLinks:
                     name = word if word & IMMED2_MASK == ATOM else None
                     host = node.memory.word(dist) if dist else None
             yield Side(kind, other, bool(flags & _TARGET), name, ref, host)
+
+
+def _is_given_up(link: Record) -> bool:
+    """Whether the other side of a link has still to confirm that there is none any more: then a number of 8 bytes is
+    not 0. It is behind the node of a link in this VM (`ErtsILink`), and two words behind the data of another one
+    (`ErtsELink`)."""
+    memory, layout = link.memory, link.layout
+    try:
+        if link["other.item"] & IMMED1_MASK in (PID, PORT):
+            behind = link.address + layout.size("ErtsMonLnkNode")
+        else:
+            behind = link.address - link["offset"] + layout.size("ErtsLinkData") + 2 * memory.word_size
+        return memory.u64(behind + -behind % 8) != 0
+    except (Unreadable, KeyError):
+        return False  # which is not known
 
 
 def _tree(owner: Record, root: int) -> Iterator[Record]:

@@ -8,26 +8,38 @@ are no messages, to objects that were deleted from a fixed table, or to damage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
+from beamgdb.records.columns import Columns
 from beamgdb.records.record import Record
 from beamgdb.vm import fragments, signals
 from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.heaps import Owner
 from beamgdb.vm.model import Vm
-from jit.otp.features import BITS_NOT_BYTES
-from jit.otp.tags import BOXED, HEADER_MASK, HEADERS_IN_BITS, HEADERS_IN_BYTES, PRIMARY_MASK, Kind
+from jit.otp.features import BITS_NOT_BYTES, FUN_HEADERS
+from jit.otp.tags import BOXED, HEADER, HEADER_MASK, HEADERS_IN_BITS, HEADERS_IN_BYTES, PRIMARY_MASK, SUBTAG_SHIFT, Kind
 
 MAX_THINGS: Final = 1 << 24
 """Things in one list that are followed."""
 
+AT_ONCE: Final = 1 << 12
+"""Binaries whose sizes are read together."""
+
 MAX_HOLDERS: Final = 20
 """Holders of a binary that are kept by name; others are counted."""
 
-_LISTS: Final = ("off_heap.first", "wrt_bins", "mbuf", "msg_frag", signals.INNER, signals.MIDDLE, signals.OUTER)
+_LISTS: Final = (
+    "off_heap.first", "wrt_bins", "mbuf", "msg_frag", "sig_inq_buffers", signals.INNER, signals.MIDDLE, signals.OUTER,
+)  # fmt: skip
+_OWN: Final = 2
+"""Of these, how many are lists of a process itself; the others lead to fragments."""
+
+_NO_FRAGMENTS: Final = (0,) * (len(_LISTS) - _OWN)
 
 
 class Holding:
@@ -49,16 +61,16 @@ class BinaryUse(Holding):
     """A binary of `size` bytes at `address`, which counts `references`."""
 
     address: int
-    size: int
-    references: int
+    size: int = 0
+    references: int = 0
     found: int = 0
     holders: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Counter:
-    """What counts something that lies outside of heaps: the `kind` of such things, their `header` without the arity,
-    and how many bytes behind that the address of the `Binary` is."""
+    """What counts a binary that lies outside of heaps: the `kind` of such things, their `header` without the arity, and
+    how many bytes behind that the address of the `Binary` is."""
 
     kind: Kind
     header: int
@@ -72,84 +84,109 @@ def counter(vm: Vm) -> Counter:
     return Counter(kind, headers[kind], vm.layout.offset(struct, "val"))
 
 
-def magic(vm: Vm) -> Counter:
-    """What counts a magic binary: such references are in the same lists, others in none. Raises `Unavailable`."""
-    headers = HEADERS_IN_BITS if BITS_NOT_BYTES.of(vm.tags.release) else HEADERS_IN_BYTES
-    return Counter(Kind.REF, headers[Kind.REF], vm.layout.offset("ErtsMRefThing", "mb"))
+def counters(vm: Vm) -> Iterator[Counter]:
+    """That of each kind of things that count something, as far as it is known; raises `Unavailable`."""
+    yield counter(vm)
+    # (Where a fun's header has its arity, what counts is its FunRef, if anything.)
+    fun = (Kind.FUN_REF, "FunRef") if FUN_HEADERS.of(vm.tags.release) else (Kind.FUN, "ErlFunThing")
+    for (kind, struct), path in (((Kind.REF, "ErtsMRefThing"), "mb"), (fun, "entry")):
+        if kind in vm.tags.subtags and vm.layout.has(struct, path):
+            header = vm.tags.subtags.index(kind) << SUBTAG_SHIFT | HEADER
+            yield Counter(kind, header, vm.layout.offset(struct, path))
+
+
+class Counted(NamedTuple):
+    """A thing, at `address`, that counts what lies at `value`: a binary, the object of a magic reference, or a fun's
+    entry."""
+
+    kind: Kind
+    address: int
+    value: int
 
 
 class OffHeap:
-    """What is outside of the heaps of a VM: binaries, or what `counted` counts. Raises `Unavailable` as its parts
-    do."""
+    """What is outside of the heaps of a VM; raises `Unavailable` as its parts do. `advance` is called for each owner of
+    such things."""
 
-    def __init__(self, vm: Vm, counted: Counter | None = None) -> None:
+    def __init__(self, vm: Vm, advance: Callable[[], None] = lambda: None) -> None:
         self._vm = vm
+        self._advance = advance
         self._memory, self._layout = vm.memory, vm.layout
-        self._counter = counted if counted is not None else counter(vm)
+        self._counters = {one.header: one for one in counters(vm)}
+        self._binary = counter(vm).kind
         self._next = self._layout.offset("erl_off_heap_header", "next")
+        self._layout.offset("Process", _LISTS[0])  # a KeyError, where that is not known
         self.damaged: list[Unreadable] = []
 
     def binaries(self) -> Iterator[tuple[str, Iterator[int]]]:
         """Each process and ETS table, as a term, with the addresses of the binaries that it holds, each as often as it
         does. `damaged` gets what cannot be read."""
-        yield from self._of_processes()
-        for table in EtsTables(self._vm):
-            if isinstance(table, EtsTable):
-                yield f"ETS {self._vm.term(table.name)}", self._checked(self._of_table(table))
+        for owner, things in self.everything():
+            yield owner.text, (one.value for one in things if one.kind is self._binary)
 
-    def _of_processes(self) -> Iterator[tuple[str, Iterator[int]]]:
+    def everything(self) -> Iterator[tuple[Owner, Iterator[Counted]]]:
+        """Each process and ETS table with the things that it has in lists of what is outside. `damaged` gets what
+        cannot be read."""
         for row in self._vm.processes.rows(("common.id", *_LISTS)):
+            self._advance()
             if isinstance(row, Unreadable):
                 self.damaged.append(row)
-            elif row[0] is not None and any(row[2:]):
-                yield self._vm.term(row[1] or 0), self._checked(self._of_process(row[0]))
+            elif row[0] is not None:
+                own, process = row[2 : 2 + _OWN], self._vm.processes.at(row[0])
+                # (What is not known there is not passed over.)
+                has_fragments = row[2 + _OWN :] != _NO_FRAGMENTS
+                if any(own) or has_fragments:
+                    yield Owner(self._vm, process), self._checked(self._of_process(process.record, own, has_fragments))
+        for table in EtsTables(self._vm):
+            self._advance()
+            if isinstance(table, EtsTable):
+                yield Owner(self._vm, table), self._checked(self._of_table(table))
 
-    def _checked(self, found: Iterator[int]) -> Iterator[int]:
+    def _checked(self, found: Iterator[Counted]) -> Iterator[Counted]:
         try:
             yield from found
         except Unreadable as error:
             self.damaged.append(error)
 
-    def _of_process(self, address: int) -> Iterator[int]:
-        process = self._vm.processes.at(address).record
-        yield from self._in_list(process["off_heap.first"])
-        if self._layout.has("Process", "wrt_bins"):
-            yield from self._in_list(process["wrt_bins"])
-        for fragment in fragments.of_process(process, self._vm.tags.non_value):
+    def _of_process(self, process: Record, own: Sequence[int | None], has_fragments: bool) -> Iterator[Counted]:
+        """Those in its `own` lists, and, if it has any, in those of its fragments."""
+        for first in own:
+            yield from self._in_list(first or 0)
+        for fragment in fragments.of_process(process, self._vm.tags.non_value) if has_fragments else ():
             yield from self._in_list(fragment.record["off_heap.first"])
 
-    def _of_table(self, table: EtsTable) -> Iterator[int]:
+    def _of_table(self, table: EtsTable) -> Iterator[Counted]:
         first = self._layout.offset("DbTerm", "tpl") - self._layout.offset("DbTerm", "first_oh")
         for word in table.objects():
             yield from self._in_list(self._memory.word(word - BOXED - first))
 
-    def _in_list(self, address: int) -> Iterator[int]:
-        """The binaries of a list of things that own something outside of the heap."""
+    def _in_list(self, address: int) -> Iterator[Counted]:
+        """Those in a list of things that own something outside of the heap."""
         memory = self._memory
         for at in chain(memory, address, self._next, MAX_THINGS):
             header = memory.word(at)
             if header & PRIMARY_MASK == BOXED:
                 # A collection that is under way has copied it: there is its header.
                 header = memory.word(header - BOXED)
-            if header & HEADER_MASK == self._counter.header:
-                yield memory.word(at + self._counter.value)
-
-    def use(self, address: int) -> BinaryUse:
-        """The binary at an address, of which no holder is known yet. Raises `Unreadable`."""
-        binary = Record(self._memory, self._layout, "Binary", address)
-        return BinaryUse(address, binary["orig_size"], binary["intern.refc"])
+            counter = self._counters.get(header & HEADER_MASK)
+            if counter is not None:
+                yield Counted(counter.kind, at, memory.word(at + counter.value))
 
     def uses(self) -> dict[int, BinaryUse]:
         """All binaries that somebody holds, by their addresses."""
         found: dict[int, BinaryUse] = {}
         for holder, binaries in self.binaries():
             for address in binaries:
-                known = found.get(address)
-                if known is None:
-                    try:
-                        known = found[address] = self.use(address)
-                    except Unreadable as error:
-                        self.damaged.append(error)
-                        continue
-                known.held_by(holder)
+                if address not in found:
+                    found[address] = BinaryUse(address)
+                found[address].held_by(holder)
+        columns = Columns(self._memory, self._layout, "Binary", ("orig_size", "intern.refc"))
+        left = iter(list(found))
+        while some := list(islice(left, AT_ONCE)):
+            for address, row in zip(some, columns.of(some)):
+                if row is None or row[1] is None or row[2] is None:
+                    self.damaged.append(Unreadable(address, self._layout.size("Binary")))
+                    del found[address]
+                else:
+                    found[address].size, found[address].references = row[1], row[2]
         return found

@@ -20,12 +20,13 @@ PIECE: Final = 1 << 14
 @dataclass(frozen=True)
 class PersistentTerm:
     """One of them: the words of key and value, the bytes of its area, None where that is not known, and where the pair
-    lies."""
+    lies, with which all that belongs to it begins, up to `end`."""
 
     key: int
     value: int
     size: int | None
     address: int
+    end: int | None
 
 
 class PersistentTerms:
@@ -68,16 +69,19 @@ class PersistentTerms:
             return error
         if header != PAIR:
             return Unreadable(address, 3 * word)
-        return PersistentTerm(key, value, self._area(address), address)
+        end = self._end(address)
+        if end is None:
+            return PersistentTerm(key, value, None, address, None)
+        # As persistent_term:info/0 counts it.
+        return PersistentTerm(key, value, self._vm.layout.size("ErtsLiteralArea") + end - address - word, address, end)
 
-    def _area(self, address: int) -> int | None:
-        """Bytes of the area that begins with the pair, as persistent_term:info/0 counts them."""
+    def _end(self, address: int) -> int | None:
+        """Where the area ends that begins with the pair."""
         layout = self._vm.layout
         try:
             area = Record(
                 self._vm.memory, layout, "ErtsLiteralArea", address - layout.offset("ErtsLiteralArea", "start")
             )
-            size = area["end"] - address
-            return layout.size("ErtsLiteralArea") + size - self._vm.memory.word_size if size > 0 else None
+            return area["end"] if area["end"] > address and layout.size("ErtsLiteralArea") else None
         except (Unreadable, KeyError):
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from beamgdb.memory import Unreadable
@@ -37,14 +37,15 @@ class Process:
 
     def has(self, flag: str) -> bool:
         """Whether the flag of `vm_flags.of_state` is set in the process's state."""
-        return self._has(self.record["state"], flag)
+        return self._has_any(self.record["state"], (flag,))
 
-    def _has(self, state: int, flag: str) -> bool:
-        return bool(state & vm_flags.of_state(self.tags.release)[flag])
+    def _has_any(self, state: int, flags: Iterable[str]) -> bool:
+        known = vm_flags.of_state(self.tags.release)
+        return any(state & known[flag] for flag in flags)
 
     def is_running(self) -> bool:
         """Whether a scheduler runs it, or did when it was last seen."""
-        return any(map(self.has, RUNNING))
+        return self._has_any(self.record["state"], RUNNING)
 
     def status(self) -> str:
         """As `process_info(P, status)` says: exiting, garbage_collecting, running, suspended, runnable or waiting; with
@@ -64,7 +65,7 @@ class Process:
             (("SUSPENDED",), "suspended"),
             (("IN_RUNQ",), "runnable"),
         )
-        return next((name for flags, name in rules if any(self._has(state, flag) for flag in flags)), "waiting")
+        return next((name for flags, name in rules if self._has_any(state, flags)), "waiting")
 
     def registered_name(self) -> int | None:
         """The name it is registered under, an atom; None without."""

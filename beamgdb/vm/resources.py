@@ -14,8 +14,8 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
 from beamgdb.vm.model import Unavailable, Vm
-from beamgdb.vm.off_heap import Holding, OffHeap, magic
-from jit.otp.tags import ATOM, IMMED2_MASK
+from beamgdb.vm.off_heap import Holding, OffHeap
+from jit.otp.tags import ATOM, IMMED2_MASK, Kind
 
 LIST: Final = "resource_type_list"
 """The variable: the head of the ring, which is no type itself."""
@@ -59,11 +59,10 @@ class Resources:
 
     def __init__(self, vm: Vm, advance: Callable[[], None] = lambda: None) -> None:
         """`advance` is called for each process and table."""
-        self._advance = advance
         for name in ("next", "module", "name", "owner", "fn.dtor", "fn_real.dtor", "refc"):
             vm.layout.offset("ErlNifResourceType", name)
         self._vm = vm
-        self._off_heap = OffHeap(vm, magic(vm))
+        self._off_heap = OffHeap(vm, advance)
         self._types: dict[int, ResourceType | None] = {}
         self.is_whole = True
         """Whether the ring of types was found."""
@@ -129,10 +128,9 @@ class Resources:
     def _collect(self) -> dict[int, Resource]:
         found: dict[int, Resource] = {}
         others: set[int] = set()
-        for holder, binaries in self._off_heap.binaries():
-            self._advance()
-            for address in binaries:
-                if address in others:
+        for holder, things in self._off_heap.everything():
+            for kind, _, address in things:
+                if kind is not Kind.REF or address in others:
                     continue
                 known = found.get(address)
                 if known is None:
@@ -146,7 +144,7 @@ class Resources:
                     found[address] = known
                     known.type.found += 1
                     known.type.size += known.size
-                known.held_by(holder)
+                known.held_by(holder.text)
         return found
 
     def at(self, address: int) -> Resource | None:

@@ -8,6 +8,7 @@ tracing hold other words with that tag: see `trace_frames`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from beamgdb.code.loaded import LoadedCode, Place
@@ -19,6 +20,9 @@ from jit.otp.tags import HEADER, PRIMARY_MASK
 
 MAX_SCAN = 1 << 20
 """Bytes that are searched for a return address: in a sound stack it is less than 9 KiB away."""
+
+AT_ONCE = 256
+"""Bytes of a stack that are read together: most frames are smaller."""
 
 MAX_SLOTS = 1 << 27
 """Words of a stack that are looked at: more than the largest heap block holds is a corrupt process."""
@@ -102,10 +106,19 @@ class StackReader:
         `place`: code of the frame, if known. Raises `Unreadable`."""
         if trace_frames.begins_with_function(place) and top < end and self._is_entry(self._memory.word(top)):
             top += self._word
-        for slot in range(top, min(end, top + MAX_SCAN), self._word):
-            if self.is_return_address(self._memory.word(slot)):
-                return slot
+        end = min(end, top + MAX_SCAN)
+        for at in range(top, end, AT_ONCE):
+            for number, word in enumerate(self._words(at, min(end, at + AT_ONCE))):
+                if word & PRIMARY_MASK == HEADER and self.is_return_address(word):
+                    return at + number * self._word
         return None
+
+    def _words(self, start: int, end: int) -> Iterable[int]:
+        """The words of a part of a stack; one by one where not all can be read."""
+        try:
+            return self._memory.words(start, (end - start + self._word - 1) // self._word)
+        except Unreadable:
+            return map(self._memory.word, range(start, end, self._word))
 
     def next_return_address(self, address: int, end: int, place: Place | None = None) -> int | None:
         """As `return_slot`; None also where the stack cannot be read."""

@@ -3,6 +3,7 @@
 -module(troubles).
 -export([start/1, destroy/1, run_out/1, fail/1, halts/2, await/1]).
 -export([calls/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0, make_sure/1]).
+-export([over_released/0]).
 -on_load(load/0).
 
 load() ->
@@ -15,6 +16,7 @@ start(File) ->
     register(t_dirty, spawn(?MODULE, calls, [dirty])),
     Killed = spawn(?MODULE, calls, [killed]),
     register(t_killed, Killed),
+    register(t_released, spawn(fun() -> keeps(over_released()) end)),
     Holder = spawn(aged, waits, [self()]),
     receive {Holder, inside} -> ok end,
     [{module, Module} = code:load_file(Module) || Module <- [aged, later, later]],
@@ -46,6 +48,9 @@ calls(dirty) ->
 calls(killed) ->
     Kept = {kept, killed},
     {dirty_io_hang({argument, 5}), Kept}.
+
+keeps(Resources) ->
+    receive never -> Resources end.
 
 %% As soon as there is a file, a process ends that holds the only reference to the resource.
 destroy(File) ->
@@ -79,3 +84,4 @@ dirty_io_hang(_) -> erlang:nif_error(not_loaded).
 start_thread() -> erlang:nif_error(not_loaded).
 make_fragile() -> erlang:nif_error(not_loaded).
 make_sure(_) -> erlang:nif_error(not_loaded).
+over_released() -> erlang:nif_error(not_loaded).

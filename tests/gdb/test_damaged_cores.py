@@ -226,7 +226,7 @@ def test_words_on_heaps_that_are_overwritten(
     with Gdb(str(release.beam), str(terms_core)) as gdb:
         gdb.cmd("beam-info")
         told = json.loads(gdb.cmd(f"source {script}"))
-        assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", gdb.cmd("beam-verify"))
+        assert re.search(r"^nothing wrong in \d{3,} heaps, \d{6,} bytes\n", gdb.cmd("beam-verify"), re.M)
     expected = []
 
     def overwrite(name: str, area: str, address: int, word: int, what: str) -> None:
@@ -252,7 +252,7 @@ def test_words_on_heaps_that_are_overwritten(
 
     gdb = opened(core)
     said = gdb.cmd("beam-verify")
-    *lines, last = said.splitlines()
+    *lines, last = [line for line in said.splitlines() if not line.startswith("(")]
     for one in expected:
         text, _, where = one.partition(", at ")
         assert [line for line in lines if line.startswith(text) and f"at {where}" in line], (one, said)

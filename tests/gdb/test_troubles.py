@@ -144,6 +144,18 @@ def test_who_waits_for_code_to_be_loaded(hung: tuple[Gdb, str, str]) -> None:
     assert waits["for_called"] == "t_loads" or waits["for"] == "(who changes code)"
 
 
+def test_a_resource_that_is_released_too_often(hung: tuple[Gdb, str, str]) -> None:
+    """Two references are on the heap, and its count was one more: the NIF's own, which it has given up twice."""
+    gdb, _, _ = hung
+    pid = re.search(r"^<\S+>", gdb.cmd("beam-ps -where name=t_released"), re.M)
+    assert pid
+    wrong, *more, summary = gdb.cmd("beam-verify").splitlines()
+    said = r"resource: counts one reference, but 2 were found: it is freed while it is held, at 0x[0-9a-f]+"
+    assert re.fullmatch(re.escape(f"{pid[0]} ") + said, wrong)
+    assert all(line.startswith("(") for line in more)
+    assert summary.startswith("one thing wrong in ")
+
+
 def stopped(gdb: Gdb, node: erl.Node, now: Path, *commands: str) -> str:
     """What `beam-why` says where a node stops soon after the file `now` is there."""
     gdb.attach(node.pid)

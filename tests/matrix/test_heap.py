@@ -14,6 +14,8 @@ from tests.views.listed import table
 
 pytestmark = pytest.mark.no_frames
 
+COUNTED_ELSEWHERE = r"(?:\((?:binary|resource): \d+ count more references than were found.*\)\n)*"
+
 
 def rows(scene: Scene, arguments: str = "") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(
@@ -108,6 +110,7 @@ def test_nothing_is_wrong(scene: Scene) -> None:
 
 @pytest.mark.all_memory
 def test_nothing_is_wrong_anywhere(scene: Scene) -> None:
-    """Of all that lies on the heaps of a node that is well, whatever its processes are doing."""
+    """Of all that lies on the heaps of a node that is well, whatever its processes are doing: nor is anything counted
+    less often than it is held. More often it may be, as by C code."""
     said = scene.gdb.cmd("beam-verify")
-    assert re.fullmatch(r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said
+    assert re.fullmatch(COUNTED_ELSEWHERE + r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said

@@ -86,6 +86,22 @@ def test_parts_of_a_binary(scene: Scene) -> None:
 
 
 @pytest.mark.all_memory
+def test_persistent_terms_and_timers(scene: Scene) -> None:
+    """By what the node says that it has put there, and is to send."""
+    found = holders(scene, "inventory -where owner~persistent")
+    told = re.findall(r"^persistent (\{inventory,\d+\}) value", scene.said, re.M)
+    assert len(told) == 20
+    assert sorted(row["owner"] for row in found) == sorted(f"persistent term {key}" for key in told)
+    assert {(row["in"], row["place"]) for row in found} == {("persistent term", "element 1")}
+    for atom, place, what in (("number", "message", r"message .*,\{number,\d+\}\}"), ("'a process'", "receiver", None)):
+        found = holders(scene, f"{atom} -where owner~timer")
+        told = re.findall(rf"^timer (\S+) {what or f'receiver {atom}'}\r?$", scene.said, re.M)
+        assert told
+        assert sorted(row["owner"] for row in found) == sorted(f"timer {one}" for one in told)
+        assert {row["in"] for row in found} == {place}
+
+
+@pytest.mark.all_memory
 def test_what_nobody_holds(scene: Scene) -> None:
     assert holders(scene, str((1 << 20) + 7 << 4 | 15)) == []
     assert "(none)" in scene.gdb.cmd(f"beam-refs {(1 << 20) + 7 << 4 | 15}")

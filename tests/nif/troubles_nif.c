@@ -59,6 +59,18 @@ static ERL_NIF_TERM make_sure(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[
     return argv[0];
 }
 
+static ERL_NIF_TERM over_released(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
+{
+    int **object = enif_alloc_resource(fragile, sizeof *object);
+    ERL_NIF_TERM one = enif_make_resource(env, object), other = enif_make_resource(env, object);
+    (void)argc;
+    (void)argv;
+    *object = (int *)&seconds;
+    enif_release_resource(object);
+    enif_release_resource(object);
+    return enif_make_tuple2(env, one, other);
+}
+
 static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info)
 {
     (void)data;
@@ -74,6 +86,7 @@ static ErlNifFunc functions[] = {
     {"start_thread", 0, start_thread, 0},
     {"make_fragile", 0, make_fragile, 0},
     {"make_sure", 1, make_sure, 0},
+    {"over_released", 0, over_released, 0},
 };
 
 #include "any_release.h"

@@ -30,6 +30,20 @@ def test_in_order() -> None:
     assert numbers(image, 0) == []
 
 
+def test_a_link_that_is_given_up() -> None:
+    """Until the other side knows it, which takes it no time that one could stop in (erl_monitor_link.h: `ErtsILink` and
+    `ErtsELink`, of 64 bits)."""
+    size, data = LAYOUT.size("ErtsMonLnkNode"), LAYOUT.size("ErtsLinkData")
+    for other, behind in ((7 << IMMED1_BITS | PID, size), (0xBADBADBA2, data + 16)):
+        for number, expected in ((0, [other]), (1 << 40, [])):
+            image = Image()
+            root = image.block(2 * data)
+            image.struct("ErtsMonLnkNode", {"other.item": other, "type": LINK}, at=root)
+            image.poke(root + behind, number)
+            owner = image.struct("Process", {LINKS: root})
+            assert [side.other for side in MonitorLinks(25).links(owner)] == expected
+
+
 def test_a_tree_that_is_none() -> None:
     image = Image()
     inner = image.struct("ErtsMonLnkNode", {"type": LINK})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.commands.list_command import List, ListCommand, within
+from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.node import Node
 from beamgdb.views.binaries import BinaryColumns
 from beamgdb.vm.off_heap import BinaryUse
@@ -24,8 +25,9 @@ class BeamBinaries(ListCommand[BinaryUse]):
     name = "beam-binaries"
 
     def list(self, node: Node) -> List[BinaryUse]:
-        shown = BinaryColumns(node)
-        return List(shown.columns, shown.items(), "binaries", shown.notes, order="size")
+        progress = ProgressLine("processes and tables", 0)
+        shown = BinaryColumns(node, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "binaries", shown.notes, order="size")
 
 
 def install() -> None:

@@ -27,6 +27,10 @@ class BeamVerify(OptionsAround):
     more than there is, pointers that lead to nowhere, to no term or into the heap of another process, return addresses
     that are none, lists of what is outside of a heap that lead astray or in a circle, and heaps that overlap.
 
+    Then counts of references are compared with what was found: of binaries outside of heaps, of what magic references
+    lead to, such as resources of NIFs, and of funs. One that counts fewer than there are is freed while it is in use;
+    so it is when a NIF releases a resource once too often. Of those that count more it is said how many there are.
+
     There is a line for the first such word of each block of memory, with the term that it is in: whoever wrote there
     last, a NIF perhaps, is the one to ask. The text of a damaged term is what can be made of it.
 

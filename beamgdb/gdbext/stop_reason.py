@@ -167,12 +167,19 @@ def stack_words(memory: CachedMemory) -> list[int]:
     """What the selected thread has in registers and on the newest part of its stack, as words."""
     try:
         frame = gdb.newest_frame()
-        values = (frame.read_register(one) for one in frame.architecture().registers("general"))
-        found = [int(value) & memory.address_mask for value in values if value.type.strip_typedefs().code in _INTEGERS]
-        top = _evaluated("(unsigned long) $sp") or 0
-    except (gdb.error, ValueError, OverflowError):
+        names = list(frame.architecture().registers("general"))
+    except gdb.error:
         return []
-    size = memory.word_size
+    found: list[int] = []
+    for name in names:
+        try:
+            value = frame.read_register(name)
+            if value.type.strip_typedefs().code in _INTEGERS:
+                found.append(int(value) & memory.address_mask)
+        except (gdb.error, ValueError, OverflowError):
+            # (Some there are, but not on this machine.)
+            continue
+    top, size = _evaluated("(unsigned long) $sp") or 0, memory.word_size
     for start in range(top & -size, (top & -size) + STACK_BYTES, STACK_PIECE):
         try:
             found += memory.words(start, STACK_PIECE // size)

@@ -1,8 +1,9 @@
 """What commands that look at all processes take, on core files of nodes with very many.
 
 Run from the repository's root: ``python -m bench.crowd [PROCESSES ...]``, 10000 and 100000 unless others are named. A
-million makes a core file of 5 GB in $TMPDIR. Seconds are processor time inside GDB, without its start; the peak is that
-of its memory, before and after all commands.
+million makes a core file of 11 GB in $TMPDIR, of a node with as much memory. Seconds are processor time inside GDB,
+without its start; the peak is that of its memory while a command runs, with what others have left; reads are those that
+GDB is asked for.
 """
 
 from __future__ import annotations
@@ -26,22 +27,26 @@ CROWD = (
 
 COMMANDS = (
     "beam-ps -limit 10", "beam-ps -sort memory -limit 10", "beam-ps -where queue>2", "beam-ps -limit 10000000",
-    "beam-ps -json", "beam-process code_server", "beam-stacks", "beam-waits", "beam-why", "beam-binaries -limit 10",
-    "beam-bt -limit 1 all", "beam-crashdump {folder}/erl_crash.dump",
+    "beam-ps -json", "beam-top", "beam-process code_server", "beam-stacks", "beam-waits", "beam-why",
+    "beam-binaries -limit 10", "beam-bt -limit 1 all", "beam-heap", "beam-refs code_server", "beam-verify",
+    "beam-crashdump {folder}/erl_crash.dump",
 )  # fmt: skip
 
 MEASURE = """
-import resource, time
+import re, time
+from pathlib import Path
 import gdb
+from beamgdb.gdbext import session
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 gdb.execute("beam-info", to_string=True)
 print("peak", peak())
+memory = session.require().node.memory
 for command in {commands!r}:
-    start = time.process_time()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    reads, start = memory.reads, time.process_time()
     text = gdb.execute(command, to_string=True)
-    print("took", time.process_time() - start, len(text), command)
-print("peak", peak())
+    print("took", time.process_time() - start, len(text), memory.reads - reads, peak(), command)
 """
 
 
@@ -60,13 +65,16 @@ def bench(count: int) -> None:
             core_of(node, core)
             beam = node.release.beam
         said = batch(str(beam), str(core), "-x", str(script), load="-ix")
-        peaks = re.findall(r"^peak (\d+)$", said, re.M)
-        print(f"\n{count} processes, a core file of {core.stat().st_size / 1e9:.1f} GB; peaks {' and '.join(peaks)} MB")
+        (before,) = re.findall(r"^peak (\d+)$", said, re.M)
+        print(f"\n{count} processes, a core file of {core.stat().st_size / 1e9:.1f} GB; {before} MB before all")
         dump = Path(folder) / "erl_crash.dump"
         print(f"{dump.stat().st_size / 1e6:.0f} MB of crash dump")
-    for seconds, size, command in re.findall(r"^took ([\d.e-]+) (\d+) (.*)$", said, re.M):
+    for seconds, size, reads, peak, command in re.findall(r"^took ([\d.e-]+) (\d+) (\d+) (\d+) (.*)$", said, re.M):
         each = float(seconds) / count * 1e6
-        print(f"{command:36}{float(seconds):9.2f} s{each:9.2f} µs a process{int(size) / 1e6:9.1f} MB of text")
+        print(
+            f"{command:32}{float(seconds):8.2f} s{each:9.2f} µs and {int(reads) / count:5.2f} reads a process"
+            f"{int(size) / 1e6:8.1f} MB of text, {peak} MB"
+        )
 
 
 def main() -> None:

@@ -146,31 +146,28 @@ class Selected(Generic[Item]):
             return wanted
         least_first = (column.kind is str) != self.query.reverse
 
-        def keyed(items: list[Item], values: Sequence[Value]) -> Iterator[tuple[tuple[bool, Any], Item]]:
-            for one, found in zip(items, values):
-                yield ((found is None) is least_first, found if found is not None else ""), one
+        def keyed(items: list[Item], values: Sequence[Value]) -> list[tuple[tuple[bool, Any], Item]]:
+            return [
+                (((found is None) is least_first, found if found is not None else ""), one)
+                for one, found in zip(items, values)
+            ]
 
-        every = (entry for piece in pieces(wanted, MEASURED) for entry in keyed(piece, column.values(piece)))
+        every = (keyed(piece, column.values(piece)) for piece in pieces(wanted, MEASURED))
         if limit is None:
-            return (one for _, one in sorted(every, key=itemgetter(0), reverse=not least_first))
-        count = _Counted(every)
-        # (Of none heapq goes through nothing.)
-        best = (heapq.nsmallest if least_first else heapq.nlargest)(max(1, limit), count, key=itemgetter(0))[:limit]
-        self.left_out = count.seen - len(best)
-        return (one for _, one in best)
-
-
-class _Counted(Generic[Item]):
-    """Items, counted while they are gone through."""
-
-    def __init__(self, items: Iterable[Item]) -> None:
-        self._items = items
-        self.seen = 0
-
-    def __iter__(self) -> Iterator[Item]:
-        for one in self._items:
-            self.seen += 1
-            yield one
+            in_order = sorted(chain.from_iterable(every), key=itemgetter(0), reverse=not least_first)
+            return (one for _, one in in_order)
+        choose, comes_before = (heapq.nsmallest, operator.lt) if least_first else (heapq.nlargest, operator.gt)
+        best: list[tuple[tuple[bool, Any], Item]] = []
+        seen = 0
+        for entries in every:
+            seen += len(entries)
+            if best and len(best) >= limit:
+                last = best[-1][0]
+                entries = [entry for entry in entries if comes_before(entry[0], last)]
+            # (Of none heapq goes through nothing.)
+            best = choose(max(1, limit), chain(best, entries), key=itemgetter(0)) if entries else best
+        self.left_out = seen - len(best[:limit])
+        return (one for _, one in best[:limit])
 
 
 def known(question: Callable[[Item], Answer | None]) -> Callable[[Item], Answer | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views import purging, stack
+from beamgdb.views.listing import STEP, pieces
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
@@ -144,7 +146,7 @@ def is_of_system(library: str) -> bool:
 
 
 def report(
-    node: Node, shown: ProcessColumns, stop: Stop, process: Process | None, advance: Callable[[], None],
+    node: Node, shown: ProcessColumns, stop: Stop, process: Process | None, advance: Callable[[int], None],
     words: Sequence[int] = (),
 ) -> Why:  # fmt: skip
     """All that can be told; `process` is the one that the thread works for. `shown` tells what processes are called,
@@ -155,19 +157,19 @@ def report(
     collecting: list[str] = []
     exiting: list[str] = []
     memory = unreadable = 0
-    for number, one in enumerate(found):
-        advance()
-        if isinstance(one, Unreadable):
-            unreadable += 1
-            continue
-        size, queue = found.memory(one) or 0, found.queue_length(one) or 0
-        memory += size
-        _rank(largest, size, number, one)
-        if queue:
-            _rank(queues, queue, number, one)
-        status = found.status(one)
-        if status in ("garbage_collecting", "exiting"):
-            (collecting if status == "garbage_collecting" else exiting).append(found.pid(one))
+    numbers = itertools.count()
+    for piece in pieces(found, STEP):
+        many = [one for one in piece if not isinstance(one, Unreadable)]
+        unreadable += len(piece) - len(many)
+        facts = zip(numbers, found.memories(many), found.queue_lengths(many), found.statuses(many))
+        for one, (number, size, queue, status) in zip(many, facts):
+            memory += size or 0
+            _rank(largest, size or 0, number, one)
+            if queue:
+                _rank(queues, queue, number, one)
+            if status in ("garbage_collecting", "exiting"):
+                (collecting if status == "garbage_collecting" else exiting).append(found.pid(one))
+        advance(len(piece))
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
     why = Why(
         stop, foreign, tuple(_counts(node)), memory, _ets_memory(node), _ranked(shown, largest), _ranked(shown, queues),
@@ -179,6 +181,8 @@ def report(
 
 
 def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, noted: Noted) -> None:
+    if len(best) == MOST and amount <= best[0][0]:
+        return  # the one that came first stays
     entry = (amount, -number, noted)
     if len(best) < MOST:
         heapq.heappush(best, entry)

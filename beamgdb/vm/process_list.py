@@ -149,7 +149,7 @@ class ProcessList:
 
     def status(self, noted: Noted) -> str:
         """That of one."""
-        return self.statuses([noted])[0]
+        return self._states.get(noted.state) or self.statuses([noted])[0]
 
     def registered_name(self, noted: Noted) -> str | None:
         """The name it is registered under, as a term is written; None without, or where that cannot be read."""

@@ -34,6 +34,14 @@ def test_names_on_all_pages() -> None:
         assert table.name(index) == names[index]
 
 
+def test_the_number_of_a_name() -> None:
+    image = Image()
+    image.atoms(*[f"atom_{number}" for number in range(1030)], "żółw")
+    table = _table(image)
+    for name, number in (("atom_0", 0), ("atom_1029", 1029), ("żółw", 1030), ("atom_1030", None), ("", None)):
+        assert table.find(name) == number
+
+
 def test_names_are_utf_8_and_may_be_empty() -> None:
     image = Image()
     image.atoms("żółw", "", "日本")

@@ -19,6 +19,28 @@ pytestmark = pytest.mark.skipif(bool(erl.missing_programs()), reason="needs Erla
 HERE = Path(__file__).parent
 
 
+#: A process whose dictionary has grown, and some of whose keys share a place.
+KEYS = (
+    'spawn(fun() -> [put(list_to_atom("key" ++ integer_to_list(N)), N) || N <- lists:seq(1, 700)],'
+    " [erase(list_to_atom(\"key\" ++ integer_to_list(N))) || N <- lists:seq(1, 700, 3)], receive never -> ok end end)"
+)
+
+COMPARED = """
+from beamgdb.gdbext import session
+from beamgdb.vm import process_dictionary
+from jit.otp.tags import ATOM, IMMED2_BITS, IMMED2_MASK
+node = session.require().node
+compared = 0
+for process in node.processes:
+    table, pairs = process.record["dictionary"], dict(process_dictionary.pairs(process.record))
+    for key in [*pairs, node.atoms.find("erlang") << IMMED2_BITS | ATOM]:
+        if key & IMMED2_MASK == ATOM:
+            assert process_dictionary.values(node.memory, node.layout, [0, table], key) == [None, pairs.get(key)], key
+            compared += 1
+print("compared", compared)
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the compiled modules are, and the files that make the node take a step."""
@@ -30,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gdb(folder: Path) -> Iterator[Gdb]:
     """GDB, attached to the node."""
-    with erl.running_node(folder, f'reload:start("{folder}")') as node, Gdb() as session:
+    with erl.running_node(folder, f'{KEYS}, reload:start("{folder}")') as node, Gdb() as session:
         session.attach(node.pid)
         yield session
 
@@ -61,3 +83,10 @@ def test_purged_code_has_no_symbols_until_it_is_loaded_again(gdb: Gdb, folder: P
     _step(gdb, folder / "load")
     address = gdb.cmd("info address victim:work/1").rstrip(".\n").split()[-1]
     assert "victim:work/1" in gdb.cmd(f"info symbol {address}")
+
+
+def test_what_a_dictionary_has_for_an_atom(gdb: Gdb, folder: Path) -> None:
+    """Found where the VM puts it, as by going through all there is."""
+    script = folder / "compared.py"
+    script.write_text(COMPARED)
+    assert int(gdb.cmd(f"source {script}").split()[-1]) > 500

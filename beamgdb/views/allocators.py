@@ -106,8 +106,13 @@ class CarrierColumns(Readable[Carrier]):
 
     def _largest(self, carrier: Carrier) -> int | None:
         """Bytes of the largest block that is free."""
+        if carrier.is_single:
+            return None
+        noted = known(Carrier.largest_free)(carrier)
+        if noted is not None:
+            return noted
         self._walked()
-        return None if carrier.is_single else max((one.size for one in carrier.blocks() if not one.is_used), default=0)
+        return max((one.size for one in carrier.blocks() if not one.is_used), default=0)
 
 
 class WrongBlock(NamedTuple):
@@ -151,12 +156,13 @@ class WrongBlocks:
                 yield WrongBlock(carrier, None, one_line(error))
 
     def _of(self, carrier: Carrier) -> Iterator[WrongBlock]:
-        number = size = 0
+        number = size = largest = 0
         wrong = False
         for block in carrier.blocks():
             self._blocks += 1
             number += block.is_used
             size += block.size if block.is_used else 0
+            largest = max(largest, 0 if block.is_used else block.size)
             if block.wrong:
                 wrong = True
                 yield WrongBlock(carrier, block, block.wrong)
@@ -164,6 +170,9 @@ class WrongBlocks:
         if not wrong and counted != (number, size):
             said = f"{number} blocks are in use in it, with {size} bytes, but it counts {counted[0]} with {counted[1]}"
             yield WrongBlock(carrier, None, said)
+        noted = known(Carrier.largest_free)(carrier)
+        if not wrong and noted not in (None, largest):
+            yield WrongBlock(carrier, None, f"its largest free block has {largest} bytes, but it notes {noted}")
 
     def notes(self) -> Iterator[str]:
         """What was gone through."""

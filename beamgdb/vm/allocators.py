@@ -50,6 +50,9 @@ FROM_MSEG, SINGLE_BLOCK = 1, 2
 PIECE: Final = 1 << 18
 """Bytes of a carrier that are read at a time."""
 
+FIRST_FIT: Final = "ERTS_ALC_S_FIRSTFIT"
+"""The strategy by which carriers note their largest free block (erl_ao_firstfit_alloc.c)."""
+
 MARKS: Final = 3
 """Bits of links in the pool that are no address (`ERTS_ALC_CPOOL_PTR_MRKS`)."""
 
@@ -177,6 +180,13 @@ class Carrier:
     def maker(self) -> int:
         """The address of the instance that made it."""
         return self.instance.address if self.is_single else self.record["cpool.orig_allctr"]
+
+    def largest_free(self) -> int | None:
+        """Bytes of its largest block that is free, None where it does not note that."""
+        layout = self.record.layout
+        if self.is_single or self.is_pooled or self.instance.record["alloc_strat"] != layout.constant(FIRST_FIT):
+            return None
+        return Record(self.record.memory, layout, "AOFF_Carrier_t", self.address)["rbt_node.hdr.bhdr"]
 
     def counted(self) -> tuple[int, int]:
         """How many blocks are in use in it, and their bytes, as the VM counts them."""

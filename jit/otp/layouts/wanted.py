@@ -410,13 +410,15 @@ ALLOCATORS = (
         "Allctr_t",
         "erl_alloc_util.h: an instance of an allocator: its carriers, and counts of what is in them",
         """
-        name_prefix alloc_no ix mbc_header_size mbc_list.first sbc_list.first
+        name_prefix alloc_no alloc_strat ix mbc_header_size mbc_list.first sbc_list.first
         cpool.dc_list.first cpool.sentinel cpool.util_limit cpool.stat.blocks_size
         cpool.stat.no_blocks cpool.stat.carriers_size cpool.stat.no_carriers
         fix sbcs.carriers sbcs.blocks mbcs.carriers mbcs.blocks
         """,
         c_names="Allctr_t_",
     ),
+    _struct("AOFF_Carrier_t", "erl_ao_firstfit_alloc.c: one that knows its largest free block", "rbt_node.hdr.bhdr",
+            c_names="AOFF_Carrier_t_"),
     _struct("StatValues_t", "erl_alloc_util.h: element of mbcs.carriers and sbcs.carriers", "no size"),
     _struct("BlockStats_t", "erl_alloc_util.h: element of mbcs.blocks and sbcs.blocks, by allocator",
             "curr.no curr.size"),
@@ -461,6 +463,7 @@ CONSTANTS: tuple[WantedConstant, ...] = (
                 "ERTS_FRAME_LAYOUT_RA ERTS_FRAME_LAYOUT_FP_RA", optional=True),
     *_constants("erl_node_tables.h: DistEntry.state",
                 "ERTS_DE_STATE_IDLE ERTS_DE_STATE_PENDING ERTS_DE_STATE_CONNECTED ERTS_DE_STATE_EXITING"),
+    *_constants("erl_alloc.h: Allctr_t.alloc_strat", "ERTS_ALC_S_FIRSTFIT"),
     *_constants("erl_check_io.c: ErtsDrvEventState.type",
                 "ERTS_EV_TYPE_NONE ERTS_EV_TYPE_DRV_SEL ERTS_EV_TYPE_STOP_USE ERTS_EV_TYPE_NIF ERTS_EV_TYPE_STOP_NIF"),
     *_constants("erl_check_io.c: ErtsDrvEventState.flags",

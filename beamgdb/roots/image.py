@@ -63,6 +63,8 @@ class Image:
     """What `references.referred` has read of it so far: code stays as it is however often a variable is looked for."""
     candidates: dict[tuple[int, int], frozenset[Function]] = field(default_factory=dict, compare=False, repr=False)
     """The same of `references.candidates`, by the range of addresses."""
+    users_of_page: dict[int, frozenset[Function]] = field(default_factory=dict, compare=False, repr=False)
+    """The same of those that form the address of a page of memory, by its number."""
 
     def read(self, address: int, size: int) -> bytes | None:
         """Exactly these bytes, None where the file does not have them or they may have changed."""

@@ -4,7 +4,8 @@ millions of them takes seconds; what these refer to is then read as for function
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from beamgdb.machine_code.references import REFERENCES
 from beamgdb.roots.image import Function, Image, Part, occurrences
@@ -45,16 +46,19 @@ def candidates(image: Image, low: int, high: int) -> frozenset[Function]:
 
 
 def _candidates(image: Image, low: int, high: int) -> set[Function]:
-    find = _PLACES.get(image.arch)
-    if find is None or not low < high:
+    if image.arch not in _REFERRING or not low < high:
         return set()
     ranges = [(low, high)]
     if image.arch != "arm32":
         # What has a slot in the global offset table is reached through that.
         ranges += [(place, place + image.word_size) for place, to in image.pointers.items() if low <= to < high]
-    found = (place for start, stop in ranges for part in image.code for place in find(image, part, start, stop))
-    functions = {image.function_at(place) for place in found}
-    return {one for one in functions if one is not None and one.stop - one.start <= MAX_SIZE}
+    return {one for start, stop in ranges for one in _REFERRING[image.arch](image, start, stop)}
+
+
+def _of_places(image: Image, find: Callable[[Part], Iterator[int]]) -> frozenset[Function]:
+    """The functions of what is found in parts of the code."""
+    functions = {image.function_at(place) for part in image.code for place in find(part)}
+    return frozenset(one for one in functions if one is not None and one.stop - one.start <= MAX_SIZE)
 
 
 def referred(image: Image, function: Function) -> frozenset[int]:
@@ -73,7 +77,11 @@ def _referred(image: Image, function: Function) -> set[int]:
     return found
 
 
-def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
+def _x86_64(image: Image, low: int, high: int) -> frozenset[Function]:
+    return _of_places(image, lambda part: _displacements(part, low, high))
+
+
+def _displacements(part: Part, low: int, high: int) -> Iterator[int]:
     """Displacements relative to the instruction pointer that lead there."""
     content = part.content
     for at in range(0, len(content), WINDOW):
@@ -84,23 +92,33 @@ def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
             yield from (part.start + found - 1 for found in occurrences(pattern, content, at + 1, at + WINDOW + 3))
 
 
-def _aarch64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
-    """`adrp` to a page from which the variable can be reached (Arm Architecture Reference Manual, C6.2.13)."""
+def _aarch64(image: Image, low: int, high: int) -> Iterator[Function]:
+    """Those that form the address of a page from which the variable can be reached: many variables share one."""
+    for page in range((low - ANCHOR_REACH) // PAGE, (high - 1) // PAGE + 1):
+        if page not in image.users_of_page:
+            image.users_of_page[page] = _of_places(image, partial(_adrps, page=page))
+        yield from image.users_of_page[page]
+
+
+def _adrps(part: Part, page: int) -> Iterator[int]:
+    """`adrp` to a page (Arm Architecture Reference Manual, C6.2.13)."""
     content = part.content
-    pages = range((low - ANCHOR_REACH) // PAGE, (high - 1) // PAGE + 1)
     skipped = -part.start % PAGE
     for at in (0, *range(skipped, len(content), PAGE)):
         end = min(at + (part.start + at & -PAGE) + PAGE - (part.start + at), len(content))
-        for page in pages:
-            distance = page - (part.start + at) // PAGE
-            word = 0x9000_0000 | (distance & 3) << 29 | (distance >> 2 & 0x7FFFF) << 5
-            pattern = struct.pack("<I", word)[1:]
-            for found in occurrences(pattern, content, at + 1, end):
-                if (found - 1) % 4 == 0 and (content[found - 1] ^ word) & 0xE0 == 0:
-                    yield part.start + found - 1
+        distance = page - (part.start + at) // PAGE
+        word = 0x9000_0000 | (distance & 3) << 29 | (distance >> 2 & 0x7FFFF) << 5
+        pattern = struct.pack("<I", word)[1:]
+        for found in occurrences(pattern, content, at + 1, end):
+            if (found - 1) % 4 == 0 and (content[found - 1] ^ word) & 0xE0 == 0:
+                yield part.start + found - 1
 
 
-def _arm32(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
+def _arm32(image: Image, low: int, high: int) -> frozenset[Function]:
+    return _of_places(image, lambda part: _literals(image, part, low, high))
+
+
+def _literals(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
     """Literals that are distances to the variable, from code before them."""
     start, content = part.start, part.content
     words = struct.unpack_from(f"<{len(content) // 4}I", content)
@@ -129,4 +147,8 @@ def _through_table(image: Image, code: bytes, start: int) -> Iterator[int]:
             yield to
 
 
-_PLACES = {"x86_64": _x86_64, "aarch64": _aarch64, "arm32": _arm32}
+_REFERRING: Mapping[str, Callable[[Image, int, int], Iterable[Function]]] = {
+    "x86_64": _x86_64,
+    "aarch64": _aarch64,
+    "arm32": _arm32,
+}

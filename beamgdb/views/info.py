@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from beamgdb import __version__
 from beamgdb.code.ranges import is_permanent
@@ -11,10 +12,12 @@ from beamgdb.code.registrations import FrameLayout
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.roots.finder import Roots
 from beamgdb.views.errors import one_line
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
+
+if TYPE_CHECKING:
+    from beamgdb.roots.finder import Roots
 
 MAX_NAMES = 12
 """Modules with native code that are named."""

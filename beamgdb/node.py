@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from beamgdb.beamasm.registers import BeamAsmRegisters, registers_of
 from beamgdb.code import special_code
@@ -19,11 +20,13 @@ from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build, ProcessMain
 from beamgdb.memory import CachedMemory
 from beamgdb.records.statics import Recovered, Symbol
-from beamgdb.roots.finder import Roots
 from beamgdb.vm.model import Vm
 from beamgdb.vm.stack import FrameForm
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import Layout
+
+if TYPE_CHECKING:
+    from beamgdb.roots.finder import Roots
 
 
 class Node(Vm):

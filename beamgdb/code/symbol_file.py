@@ -158,11 +158,13 @@ class _UnitWriter:
 
     def _add_functions(self, unit: Unit, module: Module, files: _Files) -> None:
         """Subprograms, in groups whose entries differ by their columns only."""
-        code = sorted(_functions(module), key=_shape)
-        for variables in {_shape(one)[0] for one in code} - {X_VARIABLES}:
+        groups: dict[tuple[int, bool], list[Range]] = {}
+        for one in _functions(module):
+            groups.setdefault(_shape(one), []).append(one)
+        for variables in {count for count, _ in groups} - {X_VARIABLES}:
             self._origins.setdefault(variables, self._origin(variables))
             unit.add(self._origins[variables])
-        for (variables, has_lines), group in groupby(code, key=_shape):
+        for (variables, has_lines), group in sorted(groups.items()):
             columns = _FUNCTION_COLUMNS if has_lines else _FRAGMENT_COLUMNS
             unit.add_rows(
                 DW_TAG.subprogram,

@@ -31,7 +31,6 @@ from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build
 from beamgdb.memory import CachedMemory
 from beamgdb.node import Node
-from beamgdb.roots.finder import Roots
 from beamgdb.terms.quoting import bare
 from beamgdb.unwinding.beamasm import BeamAsmUnwinder
 from beamgdb.unwinding.interpreter import InterpreterUnwinder
@@ -44,7 +43,8 @@ from jit.otp.layouts.identity import Identity, read_config_h, read_identity
 from jit.otp.layouts.layout import NEEDED, Layout, NoLayout, for_identity, nearest
 
 if TYPE_CHECKING:
-    # Not before it is needed: it loads a disassembler.
+    # Not before they are needed: one loads a disassembler, and most programs name their variables themselves.
+    from beamgdb.roots.finder import Roots
     from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
 MARK = "etp_erts_version"
@@ -146,7 +146,7 @@ class Session:
     @property
     def is_settled(self) -> bool:
         """Whether the VM has said all of what it is, as it does from the moment that it is relocated."""
-        return all(getattr(self.node.identity, name) is not None for name in NEEDED)
+        return _is_settled(self.node.identity)
 
     @property
     def may_tell_more(self) -> bool:
@@ -175,6 +175,10 @@ class Session:
             self.per_code = PerCode(self.node)
         self.code_seconds += time.perf_counter() - start
         return changed
+
+
+def _is_settled(identity: Identity) -> bool:
+    return all(getattr(identity, name) is not None for name in NEEDED)
 
 
 class _Sessions(dict[int, Session]):
@@ -378,14 +382,16 @@ def _new(marked_at: int, pid: int) -> Session:
     for name in SYMBOLS:
         symbol(name)
     if named[0] != MARK or any(symbol(name) is None for name in EXPORTED):
+        from beamgdb.roots.finder import Roots
+
         image = unnamed.program().image
         symbol.roots = Roots(memory, image) if image is not None else None
     identity = read_identity(memory.try_read, symbol)
     if identity.arch == "arm32":
         # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
         older_gdb.set_on("backtrace past-entry")
-    # Of the JIT nothing is asked that the program's file tells: to read that takes time.
-    build = _build() if identity.flavour != "jit" else None
+    # Nothing else is asked what the program's file tells: to read that takes time.
+    build = _build() if identity.flavour == "emu" else None
 
     def like(layout: Layout | None, reason: str = "") -> Node:
         # What is proved on the VM was proved with roots that were found by the table of a VM like it.
@@ -403,7 +409,7 @@ def _with_similar(
     like: Callable[[Layout], Node], identity: Identity, config: Callable[[], str | None]
 ) -> Node | None:
     """The VM by the file that the user has set, None where that is of no use: the user is told why, once."""
-    if any(getattr(identity, name) is None for name in NEEDED):
+    if not _is_settled(identity):
         return None
     try:
         layout = debug_information.similar(identity, config)
@@ -424,6 +430,8 @@ def _layout(memory: CachedMemory, symbol: _CSymbols, identity: Identity, slots: 
         return debug_information.layout(identity) or for_identity(identity), ""
     except (NoLayout, ValueError) as error:
         reason = str(error)
+    if not _is_settled(identity):
+        return None, reason
     try:
         # Not before it is needed: it loads a disassembler.
         from beamgdb.evidence.proof import prove

@@ -63,6 +63,8 @@ class Image:
     """What `references.referred` has read of it so far: code stays as it is however often a variable is looked for."""
     candidates: dict[tuple[int, int], frozenset[Function]] = field(default_factory=dict, compare=False, repr=False)
     """The same of `references.candidates`, by the range of addresses."""
+    adrps: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Where instructions form the address of a page of memory, by where a part of the code starts, and its number."""
 
     def read(self, address: int, size: int) -> bytes | None:
         """Exactly these bytes, None where the file does not have them or they may have changed."""

@@ -88,19 +88,25 @@ def _x86_64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
 
 
 def _aarch64(image: Image, part: Part, low: int, high: int) -> Iterator[int]:
-    """`adrp` to a page from which the variable can be reached (Arm Architecture Reference Manual, C6.2.13)."""
+    """`adrp` to a page from which the variable can be reached: many variables share one."""
+    for page in range((low - ANCHOR_REACH) // PAGE, (high - 1) // PAGE + 1):
+        if (part.start, page) not in image.adrps:
+            image.adrps[part.start, page] = tuple(_adrps(part, page))
+        yield from image.adrps[part.start, page]
+
+
+def _adrps(part: Part, page: int) -> Iterator[int]:
+    """`adrp` to a page (Arm Architecture Reference Manual, C6.2.13)."""
     content = part.content
-    pages = range((low - ANCHOR_REACH) // PAGE, (high - 1) // PAGE + 1)
     skipped = -part.start % PAGE
     for at in (0, *range(skipped, len(content), PAGE)):
         end = min(at + (part.start + at & -PAGE) + PAGE - (part.start + at), len(content))
-        for page in pages:
-            distance = page - (part.start + at) // PAGE
-            word = 0x9000_0000 | (distance & 3) << 29 | (distance >> 2 & 0x7FFFF) << 5
-            pattern = struct.pack("<I", word)[1:]
-            for found in occurrences(pattern, content, at + 1, end):
-                if (found - 1) % 4 == 0 and (content[found - 1] ^ word) & 0xE0 == 0:
-                    yield part.start + found - 1
+        distance = page - (part.start + at) // PAGE
+        word = 0x9000_0000 | (distance & 3) << 29 | (distance >> 2 & 0x7FFFF) << 5
+        pattern = struct.pack("<I", word)[1:]
+        for found in occurrences(pattern, content, at + 1, end):
+            if (found - 1) % 4 == 0 and (content[found - 1] ^ word) & 0xE0 == 0:
+                yield part.start + found - 1
 
 
 def _arm32(image: Image, part: Part, low: int, high: int) -> Iterator[int]:

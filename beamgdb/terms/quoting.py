@@ -95,7 +95,7 @@ def _meant(escape: re.Match[str]) -> str:
 
 def bare(name: str) -> str:
     """Text that is not to be quoted, or is already: only control characters are escaped."""
-    return _escaped(name, _ESCAPES, _CONTROL)
+    return name if name.isprintable() else _escaped(name, _ESCAPES, _CONTROL)
 
 
 def _escaped(text: str, named: Mapping[str, str], which: re.Pattern[str] = _CONTROL_OR_BACKSLASH) -> str:

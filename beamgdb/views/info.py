@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from beamgdb import __version__
 from beamgdb.code.ranges import is_permanent
@@ -11,12 +12,14 @@ from beamgdb.code.registrations import FrameLayout
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.roots.finder import Roots
 from beamgdb.terms.quoting import bare
 from beamgdb.views.errors import one_line
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.schedulers import KINDS
 from jit.otp.layouts.identity import CONFIG_LIMIT, FLAGS_LIMIT
+
+if TYPE_CHECKING:
+    from beamgdb.roots.finder import Roots
 
 MAX_NAMES = 12
 """Modules with native code that are named."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import gdb
 
-from beamgdb.crashdump import dump
 from beamgdb.gdbext import session, stop_reason
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.progress import ProgressLine
@@ -41,6 +40,9 @@ class BeamCrashdump(Command):
         parser.add_argument("file", metavar="FILE")
 
     def run(self, arguments: argparse.Namespace) -> None:
+        # Not before it is needed: it is much, and few ask for it.
+        from beamgdb.crashdump import dump
+
         path, node = Path(arguments.file).expanduser(), session.require().node
         running, start = Running(node), time.monotonic()
         slogan = f"Written by beamgdb. {why.headline(stop_reason.stop())}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.chain import chain
+from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
 from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
@@ -28,7 +29,8 @@ def find(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> 
     one, another = layout.size("ErtsMigrationPaths"), layout.size("ErtsMigrationPath")
     sizes = {-(-(one + another * more) // CACHE_LINE) * CACHE_LINE for more in range(MAX_QUEUES)}
     lists = _lists(memory, layout, image, data, sizes)
-    places = {place for size, free in lists for place in _used(image, data, size, free)}
+    used = {found for size, free in lists for found in _used(image, data, size, free)}
+    places = {place for place, block in used if _is_in_force(Record(memory, layout, "ErtsMigrationPaths", block))}
     if len(places) != 1:
         return f"{len(places) or 'no'} places look like it"
     return Recovered(PATHS, places.pop(), "by its block, which lies among those that a list has as free")
@@ -54,13 +56,31 @@ def _lists(
                 yield size, free | others
 
 
-def _used(image: Image, data: Snapshot, size: int, free: frozenset[int]) -> Iterator[int]:
-    """Places of pointers to a block that is not free."""
-    some = min(free)
+def _used(image: Image, data: Snapshot, size: int, free: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """Places of pointers to a block that is not free, and the block."""
+    blocks = set(range(max(free) - (BLOCKS - 1) * size, min(free) + BLOCKS * size, size)) - free
     for start, words in data.parts:
         for i, value in enumerate(words):
-            if value not in free and _near(value, some, size) and (value - some) % size == 0:
-                yield start + i * image.word_size
+            if value in blocks:
+                yield start + i * image.word_size, value
+
+
+def _is_in_force(paths: Record) -> bool:
+    """Whether what has no other run queue has no limits either, as far as the first one tells."""
+    path = paths.at("ErtsMigrationPath", "mpath")
+    memory, layout = path.memory, path.layout
+    none = b"\xff" * layout.width("ErtsMigrationPath", "prio.limit.here")
+    try:
+        for number in range(layout.field("ErtsMigrationPath", "prio").elements or 0):
+            at = number * layout.width("ErtsMigrationPath", "prio")
+            limits = (path.field_address(name) + at for name in ("prio.limit.here", "prio.limit.other"))
+            if not memory.word(path.field_address("prio.runq") + at) and any(
+                memory.read(one, len(none)) != none for one in limits
+            ):
+                return False
+    except Unreadable:
+        return False
+    return True
 
 
 def _near(block: int, other: int, size: int) -> bool:

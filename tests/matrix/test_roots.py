@@ -19,7 +19,7 @@ ALL = {
     "erts_aligned_dirty_cpu_scheduler_data", "erts_aligned_dirty_io_scheduler_data", "etp_arch", "etp_beamasm",
     "etp_endianness", "etp_erts_version", "etp_otp_release", "etp_arch_bits", "etp_debug_compiled",
     "erts_build_flags_CONFIG_H", "erts_build_flags_CFLAGS", "erts_dist_table", "erts_this_node", "the_hash_table",
-    "erts_allctrs_info", "drv_ev_state", "erts_migration_paths", "resource_type_list", "module_tables",
+    "erts_allctrs_info", "drv_ev_state", "resource_type_list", "module_tables",
 }  # fmt: skip
 
 COMPILED = {
@@ -42,6 +42,9 @@ BY_TABLE = {
 BY_TEXTS = {"process_main", "erts_dirty_process_main", "erts_exit", "erts_alc_fatal_error"}
 """These need that table too."""
 
+BALANCING = {"erts_migration_paths"}
+"""On 32-bit ARM there may be two places that look like it in OTP 25 and 27, where it has a symbol."""
+
 STATIC = {"r", "write_ptr", "bccix"}
 """These have a symbol in no release."""
 
@@ -59,7 +62,7 @@ def test_what_is_found_without_symbols(scene: Scene) -> None:
     found = right | {name for name, verdict in verdicts.items() if verdict == "found"}
     assert wanted(target) - found == set(), said
     if target.arch == "amd64" or target.otp >= 29:
-        assert (BY_CODE | STATIC) - found == set(), said
+        assert (BY_CODE | BALANCING | STATIC) - found == set(), said
     if target.interpreted and target.otp >= 29:
         assert BY_TABLE - found == set(), said
     if target.arch != "armhf" or target.otp >= 29:

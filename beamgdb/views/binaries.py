@@ -23,7 +23,7 @@ class BinaryColumns:
     @property
     def columns(self) -> Sequence[Column[BinaryUse]]:
         return (
-            Column("binary", str, lambda one: hex(one.address), "BINARY"),
+            Column("binary", str, lambda one: hex(one.address), "BINARY", names=True),
             Column("size", int, lambda one: one.size, "SIZE"),
             Column("references", int, lambda one: one.references, "REFERENCES"),
             Column("found", int, lambda one: one.found, "FOUND"),

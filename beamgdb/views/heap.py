@@ -30,7 +30,7 @@ class ShapeColumns:
         Column("bytes", int, lambda one: one.bytes, "BYTES"),
         Column("outside", int, lambda one: one.outside, "OUTSIDE"),
         Column("largest", int, lambda one: one.largest),
-        Column("address", str, lambda one: hex(one.address), "LARGEST AT"),
+        Column("address", str, lambda one: hex(one.address), "LARGEST AT", names=True),
         Column("owner", str, lambda one: one.owner.text if one.owner is not None else None),
         *map(_in_place, PLACES),
     )
@@ -87,7 +87,7 @@ class ThingColumns:
     @property
     def columns(self) -> Sequence[Column[Thing]]:
         return (
-            Column("address", str, lambda one: hex(one.address), "ADDRESS"),
+            Column("address", str, lambda one: hex(one.address), "ADDRESS", names=True),
             Column("area", str, lambda one: one.area, "IN"),
             Column("kind", str, lambda one: one.kind),
             Column("bytes", int, lambda one: one.size, "BYTES"),

@@ -37,10 +37,10 @@ class ResourceColumns:
     @property
     def columns(self) -> Sequence[Column[Resource]]:
         return (
-            Column("resource", str, lambda one: hex(one.data), "RESOURCE"),
+            Column("resource", str, lambda one: hex(one.data), "RESOURCE", names=True),
             Column("size", int, lambda one: one.size, "SIZE"),
-            Column("module", str, lambda one: self._node.term(one.type.module), "MODULE", names=True),
-            Column("type", str, lambda one: self._node.term(one.type.name), "TYPE", names=True),
+            Column("module", str, lambda one: self._node.term(one.type.module), "MODULE"),
+            Column("type", str, lambda one: self._node.term(one.type.name), "TYPE"),
             Column("references", int, lambda one: one.references, "REFERENCES"),
             Column("found", int, lambda one: one.found, "FOUND"),
             Column("holders", str, holders, "HELD BY"),

@@ -67,7 +67,7 @@ class ReferenceColumns:
             Column("in", str, lambda one: one.area, "IN"),
             Column("place", str, self._place, "PLACE"),
             Column("term", str, self._term, "OF"),
-            Column("at", str, lambda one: hex(one.inside.address) if one.inside is not None else None, "AT", names=True),
+            Column("at", str, lambda one: hex(one.inside.address) if one.inside else None, "AT", names=True),
             Column("size", int, self._size),
             Column("address", int, lambda one: one.address),
         )

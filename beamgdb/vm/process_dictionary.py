@@ -23,8 +23,8 @@ def pairs(process: Record) -> Iterator[tuple[int, int]]:
 
 
 def entries(process: Record) -> Iterator[int]:
-    """The same as tuples of a key and a value, each a term."""
-    return _entries(process.memory, process.layout, process["dictionary"])
+    """The same as tuples of a key and a value, each a term. (What is not known of it ends the first one.)"""
+    yield from _entries(process.memory, process.layout, process["dictionary"])
 
 
 def _entries(memory: CachedMemory, layout: Layout, address: int) -> Iterator[int]:

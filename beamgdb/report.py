@@ -39,10 +39,11 @@ SECTIONS: Final = (
 
 @dataclass(frozen=True)
 class Told:
-    """What a command has told, or why it has not."""
+    """What a command has told, or why it has not, and what GDB has said instead of taking the core file."""
 
     text: str | None
     error: str | None
+    said: str
 
 
 def main(gdb: Gdb, arguments: Sequence[str]) -> int:
@@ -86,7 +87,8 @@ def _told(gdb: Gdb, opened: Opened, as_json: bool) -> Iterator[tuple[Section, To
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not as_json else 0
     count = 0
     for answer in gdb.ask(opened, f"all_of(TOKEN, {commands!r})", f"set width {width}"):
-        yield SECTIONS[count], Told(answer["text"], answer["error"])
+        said = "" if answer["taken"] else "; ".join(answer["said"])
+        yield SECTIONS[count], Told(answer["text"], answer["error"], said)
         count += 1
     if count < len(SECTIONS):
         raise NoAnswer(f"GDB has ended early, before {commands[count]}")
@@ -99,12 +101,17 @@ def _as_text(answers: Iterator[tuple[Section, Told]]) -> int:
             print(f"\n== {section.title} ==\n")
         elif told.error is not None:
             # What it is not of the others do not tell either.
-            raise NoAnswer(told.error)
+            raise _nothing_told(told)
         if told.error is not None:
             status = 1
         print(told.text.rstrip("\n") if told.text is not None else f"(not known: {one_line(told.error or '')})")
         sys.stdout.flush()
     return status
+
+
+def _nothing_told(told: Told) -> NoAnswer:
+    """Where not even the first command has told anything, which GDB may have said why."""
+    return NoAnswer(f"GDB does not take the core file: {told.said}" if told.said else str(told.error))
 
 
 def _without_warnings(text: str) -> str:
@@ -117,9 +124,9 @@ def _as_json(answers: Iterator[tuple[Section, Told]]) -> int:
     errors: dict[str, str] = {}
     for section, told in answers:
         report[section.key] = json.loads(_without_warnings(told.text)) if told.text is not None else None
+        if told.error is not None and section is SECTIONS[0]:
+            raise _nothing_told(told)
         if told.error is not None:
             errors[section.key] = told.error
-    if "why" in errors:
-        raise NoAnswer(errors["why"])
     print(json.dumps({**report, "errors": errors}))
     return 1 if errors else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -95,6 +96,17 @@ def test_a_core_that_is_cut_off(terms_core: Path, tmp_path: Path) -> None:
     done = report(half)
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == (1 if done.stderr or "(not known: " in done.stdout else 0)
+
+
+def test_a_core_that_gdb_refuses(terms_core: Path, release: Release, tmp_path: Path) -> None:
+    """What GDB itself says of it is told."""
+    data = bytearray(terms_core.read_bytes())
+    data[54:56] = bytes(2)  # e_phentsize: none that there can be
+    (tmp_path / "core").write_bytes(data)
+    done = report(tmp_path / "core", "--program", release.beam)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(r"GDB does not take the core file: .*is not a core dump: ", done.stderr), done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,14 @@ from beamgdb.vm.model import Unavailable
 
 
 def all_of(token: str, commands: Iterable[str]) -> None:
-    """Print a line for each command: the token, and an object with its text, or why there is none. Where a thread has
+    """Print a line for each command: the token, and an object with its text, or why there is none, and whether GDB has
+    taken what it was given at all. Where a thread has
     crashed, they are asked of that one, which GDB does not select at first in core files of qemu 10."""
     crashed = stop_reason.crashed_elsewhere()
     if crashed is not None:
         gdb.execute(f"thread {crashed}", to_string=True)
     for command in commands:
-        told: dict[str, str | None] = {"text": None, "error": None}
+        told: dict[str, str | bool | None] = {"text": None, "error": None, "taken": session.has_process()}
         try:
             told["text"] = gdb.execute(command, to_string=True)
         except gdb.error as error:

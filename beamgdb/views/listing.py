@@ -127,8 +127,12 @@ class Selected(Generic[Item]):
         limit = self.query.limit
         wanted = self.items
         if limit is not None and self.count > limit and not self.query.conditions and self.query.sort is None:
-            yield from islice(wanted, limit)
-            self.left_out = self.count - limit
+            shown = 0
+            for one in islice(wanted, limit):
+                shown += 1
+                yield one
+            # (Where there are fewer, the others cannot be read.)
+            self.left_out = self.count - limit if shown == limit else 0
             return
         for condition in self.query.conditions:
             wanted = chain.from_iterable(map(condition.filtered, pieces(wanted, MEASURED)))

@@ -30,7 +30,7 @@ class SchedulerColumns:
         )
         return (
             Column("scheduler", str, name, "SCHEDULER"),
-            Column("thread", int, self._number, "THREAD"),
+            Column("thread", int, known(self._number), "THREAD"),
             Column("state", str, known(Scheduler.state), "STATE"),
             Column("runs", str, known(self._runs), "RUNS"),
             Column("queue", int, known(lambda one: one.run_queue["len"])),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.listing import Column
+from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.vm import waits
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
-from jit.otp.tags import ATOM, IMMED2_MASK
+from beamgdb.vm.waits import Wait
+from jit.otp.tags import ATOM, IMMED1_MASK, IMMED2_MASK, PORT
 
 WHO_CHANGES_CODE = "(who changes code)"
 """Where that is not known."""
@@ -39,11 +42,15 @@ class WaitColumns:
         self._shown = shown
         self._list = shown.list
         self.cycles: list[list[str]] = []
+        self.busy: Counter[str] = Counter()
+        """How many wait for which port or node that is busy."""
+        self.damaged: list[Unreadable] = []
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
         of_code = (*waits.of_purge(self._node), *waits.of_permission(self._node))
-        found = [*waits.waits(self._node, self._candidates()), *of_code]
+        calls = waits.waits(self._node, self._candidates(), self.damaged)
+        found = [*calls, *of_code, *waits.of_senders(self._node, self.damaged)]
         wanted = {one.waiter for one in found} | {one.target for one in found}
         known: dict[str, Noted] = {}
         names: dict[str, str] = {}
@@ -60,8 +67,9 @@ class WaitColumns:
         rows: list[WaitRow] = []
         for one in found:
             waiter = self._node.term(one.waiter)
-            if one.target is None:
-                rows.append(self._row(waiter, WHO_CHANGES_CODE, known))
+            what = self._no_process(one)
+            if what is not None or one.target is None:
+                rows.append(self._row(waiter, what or WHO_CHANGES_CODE, known))
                 continue
             target = self._node.term(one.target)
             if one.target & IMMED2_MASK == ATOM:
@@ -71,9 +79,22 @@ class WaitColumns:
         self.cycles = waits.cycles(edges)
         yield from rows
 
+    def _no_process(self, wait: Wait) -> str | None:
+        """The node or port that a process sends to; None where it waits for neither."""
+        if wait.node is not None:
+            what = f"node {self._node.term(wait.node)}"
+        elif wait.target is not None and wait.target & IMMED1_MASK == PORT:
+            what = self._node.term(wait.target)
+        else:
+            return None
+        self.busy[what] += 1
+        return what
+
     def _candidates(self) -> Iterator[Process]:
         """Those that may wait for an answer: what the VM notes of each is read faster than its stack."""
         for noted in self._list:
+            if isinstance(noted, Unreadable):
+                self.damaged.append(noted)
             # (Where it is not known whether there are monitors, that is told when they are asked for.)
             if isinstance(noted, Noted) and noted.monitors != 0 and self._list.status(noted) == "waiting":
                 yield self._list.process(noted)
@@ -103,9 +124,10 @@ class WaitColumns:
         )
 
     def notes(self) -> Iterator[str]:
-        """Deadlocks."""
+        """Deadlocks, and what could not be asked."""
         for cycle in self.cycles:
             yield f"Deadlock: {circle(cycle)}"
+        yield from damaged_lines(self.damaged)
 
 
 def circle(cycle: Sequence[str]) -> str:

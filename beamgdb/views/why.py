@@ -118,16 +118,19 @@ class Why:
     stop: Stop
     foreign: CFrameRow | None
     counts: tuple[Count, ...]
-    process_memory: int
-    ets_memory: int
+    process_memory: int | None
+    ets_memory: int | None
     largest: tuple[Ranked, ...]
     queues: tuple[Ranked, ...]
     collecting: tuple[str, ...]
     exiting: tuple[str, ...]
     unreadable: int
     deadlocks: tuple[tuple[str, ...], ...]
+    busy: tuple[tuple[str, int], ...]
     suspects: tuple[str, ...]
 
+
+PROCESSES: Final = "processes"
 
 HALT: Final = "erlang:halt/2"
 EXIT: Final = frozenset(("exit", "__GI_exit", "_exit", "__GI__exit"))
@@ -156,11 +159,12 @@ def report(
     queues: list[tuple[int, int, Noted]] = []
     collecting: list[str] = []
     exiting: list[str] = []
-    memory = unreadable = 0
+    memory = unreadable = read = 0
     numbers = itertools.count()
     for piece in pieces(found, STEP):
         many = [one for one in piece if not isinstance(one, Unreadable)]
         unreadable += len(piece) - len(many)
+        read += len(many)
         facts = zip(numbers, found.memories(many), found.queue_lengths(many), found.statuses(many))
         for one, (number, size, queue, status) in zip(many, facts):
             memory += size or 0
@@ -171,9 +175,13 @@ def report(
                 (collecting if status == "garbage_collecting" else exiting).append(found.pid(one))
         advance(len(piece))
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
+    counts = tuple(_counts(node))
+    if unreadable:
+        # What cannot be read may be a piece of their table, with many.
+        unreadable = max(unreadable, *(one.count - read for one in counts if one.what == PROCESSES), 0)
     why = Why(
-        stop, foreign, tuple(_counts(node)), memory, _ets_memory(node), _ranked(shown, largest), _ranked(shown, queues),
-        tuple(collecting), tuple(exiting), unreadable, _deadlocks(node, shown), (),
+        stop, foreign, counts, memory if read else None, _ets_memory(node), _ranked(shown, largest),
+        _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable, *_waits(node, shown), (),
     )  # fmt: skip
     kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
     suspects = tuple(_suspects(why, node, shown, process, kind))
@@ -197,19 +205,20 @@ def _ranked(shown: ProcessColumns, best: list[tuple[int, int, Noted]]) -> tuple[
     )
 
 
-def _deadlocks(node: Node, shown: ProcessColumns) -> tuple[tuple[str, ...], ...]:
-    """Pids of processes that wait for each other in circles, as far as that is known."""
+def _waits(node: Node, shown: ProcessColumns) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, int], ...]]:
+    """Pids of processes that wait for each other in circles, as far as that is known; and how many wait for which port
+    or node that is busy."""
     calls = WaitColumns(node, shown)
     try:
         deque(calls.items(), maxlen=0)
     except (Unreadable, Unavailable, KeyError):
-        return ()
-    return tuple(map(tuple, calls.cycles))
+        return (), ()
+    return tuple(map(tuple, calls.cycles)), tuple(calls.busy.most_common(MOST))
 
 
 def _counts(node: Node) -> Iterator[Count]:
     for what, count, limit in (
-        ("processes", node.processes.count, node.processes.limit),
+        (PROCESSES, node.processes.count, node.processes.limit),
         ("atoms", lambda: node.atoms.count(), lambda: node.atoms.limit()),
     ):
         try:
@@ -218,15 +227,16 @@ def _counts(node: Node) -> Iterator[Count]:
             continue
 
 
-def _ets_memory(node: Node) -> int:
-    total = 0
+def _ets_memory(node: Node) -> int | None:
+    """Bytes of those that can be read; None where there is none."""
+    found: list[int] = []
     try:
         for table in EtsTables(node):
             if isinstance(table, EtsTable):
-                total += table.memory() or 0
+                found.append(table.memory() or 0)
     except (Unreadable, Unavailable, KeyError):
         pass
-    return total
+    return sum(found) if found else None
 
 
 def _suspects(
@@ -266,6 +276,9 @@ def _suspects(
     purge = purging.suspect(node, shown)
     if purge is not None:
         yield purge
+    for what, senders in why.busy:
+        they = "processes wait" if senders != 1 else "process waits"
+        yield f"{senders} {they} to send to {what}, which is busy (see `beam-waits`, `beam-nodes`, `beam-ports`)"
     for count in why.counts:
         if count.limit and count.count >= NEARLY_FULL * count.limit:
             yield f"there are {count.count} {count.what}, of {count.limit} that there may be"
@@ -314,9 +327,9 @@ def lines(
     yield ""
     limits = (f"{one.count} {one.what}" + (f" (of {one.limit})" if one.limit else "") for one in why.counts)
     yield f"There are {', '.join(limits)}."
-    yield f"Heaps of processes take {_bytes(why.process_memory)}, ETS tables {_bytes(why.ets_memory)}."
+    yield f"Heaps of processes take {_known(why.process_memory)}, ETS tables {_known(why.ets_memory)}."
     if why.unreadable:
-        yield f"{why.unreadable} processes, or parts of their table, cannot be read."
+        yield f"{why.unreadable} processes cannot be read."
     for what, pids in (("Collecting garbage", why.collecting), ("Exiting", why.exiting)):
         if pids:
             yield f"{what}: {', '.join(pids[:MOST])}{f' and {len(pids) - MOST} more' if len(pids) > MOST else ''}"
@@ -333,6 +346,10 @@ def _list(title: str, unit: str, ranked: tuple[Ranked, ...], styler: Styler) -> 
         for one in ranked:
             place = f" in {one.current}" if one.current else ""
             yield f"  {one.amount} {unit}  {one.pid} {one.called or ''}{place}"
+
+
+def _known(size: int | None) -> str:
+    return _bytes(size) if size is not None else "what is not known: they cannot be read"
 
 
 def _bytes(size: int) -> str:

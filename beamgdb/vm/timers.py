@@ -74,8 +74,9 @@ class Timers:
             if scheduler.kind != NORMAL:
                 continue
             try:
-                service = self._vm.record("ErtsHLTimerService", scheduler.record["timer_service"])
-                yield from self._messages(service["btm_tree"])
+                service = scheduler.record["timer_service"]
+                if service:  # (There is none before the scheduler's thread has begun.)
+                    yield from self._messages(self._vm.record("ErtsHLTimerService", service)["btm_tree"])
             except Unreadable as error:
                 yield error
         for row in self._vm.processes.rows(("common.id", "common.timer")):

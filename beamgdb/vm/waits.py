@@ -2,8 +2,8 @@
 
 A process that waits for an answer monitors who is to give it, and keeps the monitor's reference, by which the answer
 comes, in a y register of the function that waits: gen:call and all that is made of it, erpc, and code of one's own that
-does so. So the reference leads to the monitor, and that to who is waited for. A purge of code waits otherwise, as does
-who wants to change code while another one does.
+does so. So the reference leads to the monitor, and that to who is waited for. A purge of code waits otherwise, as do
+who wants to change code while another one does, and who sends to a port or node that is busy.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.vm import locks, purging
 from beamgdb.vm.backtrace import StackEnds, of_waiting
-from beamgdb.vm.model import Vm
+from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
+from beamgdb.vm.nodes import NodeEntries
+from beamgdb.vm.ports import Ports
 from beamgdb.vm.processes import Process
 from jit.otp.tags import BOXED, PRIMARY_MASK
 
@@ -26,21 +28,24 @@ FRAMES: Final = 3
 
 @dataclass(frozen=True)
 class Wait:
-    """`waiter` waits for `target`, a process or the name of one, both as terms; None where it is not known who changes
-    code."""
+    """`waiter` waits for `target`, a process or the name of one, or a port, as terms; None where it is not known who
+    changes code. `node`: the name, an atom, of the node that it sends to through that port or process, if it does."""
 
     waiter: int
     target: int | None
+    node: int | None = None
 
 
-def waits(vm: Vm, processes: Iterable[Process]) -> Iterator[Wait]:
-    """All calls in flight of these processes."""
+def waits(vm: Vm, processes: Iterable[Process], damaged: list[Unreadable]) -> Iterator[Wait]:
+    """All calls in flight of these processes. `damaged` gets what cannot be read."""
     links = MonitorLinks(vm.tags.release)
     for process in processes:
         try:
             if process.status() == "waiting" and process.record["common.u.alive.monitors"]:
                 yield from _of(vm, links, process)
-        except (Unreadable, StackEnds):
+        except Unreadable as error:
+            damaged.append(error)
+        except StackEnds:
             continue
 
 
@@ -79,6 +84,22 @@ def of_permission(vm: Vm) -> Iterator[Wait]:
     """Who waits until another one has changed code."""
     for lock in locks.permissions(vm, []):
         yield from (Wait(waiter, lock.holder) for waiter in lock.waiting)
+
+
+def of_senders(vm: Vm, damaged: list[Unreadable]) -> Iterator[Wait]:
+    """Who is suspended until a port, or the connection to a node, is no longer busy. `damaged` is as for `waits`."""
+    try:
+        for port in (ports := Ports(vm)):
+            if not isinstance(port, Unreadable) and port.suspended:
+                yield from (Wait(pid, port.id) for pid in ports.suspended(port))
+        for entry in NodeEntries(vm):
+            if not isinstance(entry, Unreadable):
+                channel, name = entry.channel(), entry.name
+                yield from (Wait(pid, channel, name) for pid in entry.suspended())
+    except Unreadable as error:
+        damaged.append(error)
+    except (Unavailable, KeyError):
+        return
 
 
 def cycles(edges: dict[str, str]) -> list[list[str]]:

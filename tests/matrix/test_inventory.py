@@ -71,6 +71,18 @@ def test_what_the_node_says_of_each_port(scene: Scene) -> None:
     assert re.fullmatch(r"\d+/\d+", program["fd"])
 
 
+def test_who_sends_to_what_is_busy(scene: Scene) -> None:
+    """Who is suspended waits for the port; a node that is stuck so is odd."""
+    suspended = [(row["port"], row["suspended"]) for row in listed(scene, "beam-ports") if row["suspended"]]
+    expected = {(pid, port) for port, pids in suspended for pid in pids.split(", ")}
+    assert expected
+    waits, _ = json.JSONDecoder().raw_decode(scene.gdb.cmd("beam-waits -json"))
+    assert {(row["pid"], row["for"]) for row in waits if row["for"][0] == "#"} == expected
+    (port,) = {port for _, port in expected}
+    said = scene.gdb.cmd("beam-why")
+    assert f"to send to {port}, which is busy (see `beam-waits`, `beam-nodes`, `beam-ports`)" in said
+
+
 def test_ports_as_text(scene: Scene) -> None:
     text = scene.on_a_terminal("beam-ports -where driver=udp_inet")
     assert max(map(len, text.splitlines())) < 80

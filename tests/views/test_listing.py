@@ -48,6 +48,14 @@ def test_limits() -> None:
     assert names(sort="size", limit=0) == " +4"
 
 
+def test_fewer_than_there_should_be() -> None:
+    """What cannot be read is not left out by a limit."""
+    for count, limit, left_out in ((9, 2, 7), (9, 4, 5), (9, 5, 0), (4, 4, 0)):
+        selected = Selected(iter(ROWS), Query(limit=limit), count)
+        assert len(list(selected)) == min(limit, 4)
+        assert selected.left_out == left_out
+
+
 @pytest.mark.parametrize(
     ("condition", "found"),
     [

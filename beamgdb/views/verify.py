@@ -10,11 +10,15 @@ from beamgdb.terms.source import Limits
 from beamgdb.views.listing import damaged_lines
 from beamgdb.vm.heap_check import HeapCheck, Wrong
 from beamgdb.vm.heap_walk import Found
+from beamgdb.vm.heaps import Owner
 from beamgdb.vm.processes import Process
 from beamgdb.vm.reference_counts import NAMES, Miscounted, ReferenceCounts, Surplus
 
 BRIEF = Limits(depth=2, width=5, bytes=40, nodes=20)
 """How much is shown of a term in which something is wrong."""
+
+
+WRITES = "(it runs: what it is just making there is no term yet)"
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class WrongRow:
 @dataclass(frozen=True)
 class WalkedRow:
     """How much was gone through: blocks of memory with terms, and bytes. `passed_over` are processes that are being
-    collected, `wrong` is how many rows there are of what is wrong."""
+    collected, made or ended, `wrong` is how many rows there are of what is wrong."""
 
     heaps: int
     bytes: int
@@ -81,7 +85,8 @@ class Verified:
         if found is not None:
             inside = self._text(found)
             place = (wrong.address - found.address) // self._node.memory.word_size
-        return WrongRow(wrong.owner.text, wrong.area, wrong.address, wrong.word, wrong.what, inside, place)
+        what = f"{wrong.what} {WRITES}" if _runs(wrong.owner) else wrong.what
+        return WrongRow(wrong.owner.text, wrong.area, wrong.address, wrong.word, what, inside, place)
 
     def _counted(self, wrong: Miscounted) -> WrongRow:
         name, found = NAMES.get(wrong.kind, "binary"), f"but {wrong.found} were found"
@@ -93,7 +98,7 @@ class Verified:
         owners = [owner.text for owner in wrong.owners]
         if len(owners) > 1:
             what += f", also by {', '.join(owners[1:])}"
-        if any(isinstance(owner.item, Process) and owner.item.is_running() for owner in wrong.owners):
+        if any(map(_runs, wrong.owners)):
             what += " (one of them runs, and may be about to count)"
         return WrongRow(owners[0] if owners else "nobody", name, wrong.address, None, what, None, None)
 
@@ -101,6 +106,10 @@ class Verified:
         if found.form is None:
             return f"the list cell at {found.address:#x}"
         return f"{self._node.boxed(found.address, BRIEF)} at {found.address:#x}"
+
+
+def _runs(owner: Owner) -> bool:
+    return isinstance(owner.item, Process) and owner.item.is_running()
 
 
 def _surplus(name: str, surplus: Surplus) -> str:
@@ -122,5 +131,5 @@ def line(row: WrongRow) -> str:
 def summary(row: WalkedRow) -> str:
     """The text of how much was gone through."""
     what = f"{row.wrong} things wrong" if row.wrong > 1 else "one thing wrong" if row.wrong else "nothing wrong"
-    passed = f"; {row.passed_over} processes are being collected, and were passed over" if row.passed_over else ""
-    return f"{what} in {row.heaps} heaps, {row.bytes} bytes{passed}"
+    passed = f"; {row.passed_over} processes are being collected, made or ended, and were passed over"
+    return f"{what} in {row.heaps} heaps, {row.bytes} bytes{passed if row.passed_over else ''}"

@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.columns import Columns
-from beamgdb.records.record import Record
 from beamgdb.vm import fragments, signals
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.heaps import Owner
 from beamgdb.vm.model import Vm
+from beamgdb.vm.processes import Process
 from jit.otp.features import BITS_NOT_BYTES, FUN_HEADERS
 from jit.otp.tags import BOXED, HEADER, HEADER_MASK, HEADERS_IN_BITS, HEADERS_IN_BYTES, PRIMARY_MASK, SUBTAG_SHIFT, Kind
 
@@ -136,7 +136,7 @@ class OffHeap:
                 # (What is not known there is not passed over.)
                 has_fragments = row[2 + _OWN :] != _NO_FRAGMENTS
                 if any(own) or has_fragments:
-                    yield Owner(self._vm, process), self._checked(self._of_process(process.record, own, has_fragments))
+                    yield Owner(self._vm, process), self._checked(self._of_process(process, own, has_fragments))
         for table in EtsTables(self._vm):
             self._advance()
             if isinstance(table, EtsTable):
@@ -148,11 +148,13 @@ class OffHeap:
         except Unreadable as error:
             self.damaged.append(error)
 
-    def _of_process(self, process: Record, own: Sequence[int | None], has_fragments: bool) -> Iterator[Counted]:
+    def _of_process(self, process: Process, own: Sequence[int | None], has_fragments: bool) -> Iterator[Counted]:
         """Those in its `own` lists, and, if it has any, in those of its fragments."""
+        if process.is_unfinished():
+            return
         for first in own:
             yield from self._in_list(first or 0)
-        for fragment in fragments.of_process(process, self._vm.tags.non_value) if has_fragments else ():
+        for fragment in fragments.of_process(process.record, self._vm.tags.non_value) if has_fragments else ():
             yield from self._in_list(fragment.record["off_heap.first"])
 
     def _of_table(self, table: EtsTable) -> Iterator[Counted]:

@@ -15,6 +15,12 @@ RUNNING = ("RUNNING", "RUNNING_SYS", "DIRTY_RUNNING", "DIRTY_RUNNING_SYS")
 """Those of a process that a scheduler runs."""
 
 
+LOCKS = ("main", "msgq", "btm", "status", "trace")
+"""By their bits in `lock.flags`, in the same order as those that say that somebody waits (`ERTS_PROC_LOCK_MAIN`)."""
+
+ALL_LOCKS = (1 << len(LOCKS)) - 1
+
+
 @dataclass(frozen=True)
 class Process:
     """The process whose `Process` structure is at `record.address`."""
@@ -42,6 +48,12 @@ class Process:
     def _has_any(self, state: int, flags: Iterable[str]) -> bool:
         known = vm_flags.of_state(self.tags.release)
         return any(state & known[flag] for flag in flags)
+
+    def is_unfinished(self) -> bool:
+        """Whether it is just being made, or taken apart: the thread that does it has all its locks. Then what it has
+        may be anything, where it is in the table already."""
+        known = self.record.layout.has("Process", "lock.flags")
+        return known and self.record["lock.flags"] & ALL_LOCKS == ALL_LOCKS
 
     def is_running(self) -> bool:
         """Whether a scheduler runs it, or did when it was last seen."""

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from jit.erts.layout import RELEASES
-from tests.harness import erl, glue
+from tests.harness import built, erl
 from tests.harness.core import dump_core
 from tests.harness.gdb import GDB, Gdb
 from tests.harness.patience import PATIENCE
@@ -43,10 +43,10 @@ os.environ.pop("DEBUGINFOD_URLS", None)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_glue(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The glue is built once, in the folder that a process of pytest-xdist shares with the others."""
+def _built_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In the folder that a process of pytest-xdist shares with the others: the glue, modules of the tests."""
     own = tmp_path_factory.getbasetemp()
-    glue.shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "glue"
+    built.shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "built"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -90,14 +90,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def ebin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the compiled modules of `tests/erl` and `tests/nif`."""
+def ebin() -> Path:
+    """The folder of the compiled modules of `tests/erl` and `tests/nif`; no test writes into it."""
     if missing := erl.missing_programs():
         pytest.skip(f"not installed: {', '.join(missing)}")
-    folder = tmp_path_factory.mktemp("ebin")
-    erl.compile_beams(folder)
-    erl.compile_nifs(folder)
-    return folder
+    return built.once("ebin", erl.compile_all)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import gdb
 
-from beamgdb.gdbext import older_gdb, program_file
+from beamgdb.gdbext import front_end, program_file
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.file_arguments import file_argument
 from beamgdb.gdbext.temporary_settings import without_questions
@@ -34,8 +34,8 @@ def relocate() -> bool:
     program = program_file.name()
     if not program or not is_core():
         return False
-    loaded = _AUXV_ENTRY.search(older_gdb.said("info auxv"))
-    known = _KNOWN_ENTRY.search(older_gdb.said("info files"))
+    loaded = _AUXV_ENTRY.search(front_end.taken("info auxv"))
+    known = _KNOWN_ENTRY.search(front_end.taken("info files"))
     entry = _entry(Path(program))
     if loaded is None or known is None or entry is None:
         return False

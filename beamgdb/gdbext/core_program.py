@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import gdb
 
-from beamgdb.gdbext import older_gdb, program_file
+from beamgdb.gdbext import front_end, program_file
 from beamgdb.gdbext.connection import is_core
 
 _FILE_TYPE = re.compile(r"^Local (core dump|exec) file:\s+`.*', file type (\S+)\.$", re.MULTILINE)
@@ -40,7 +40,7 @@ def foreign() -> str | None:
     path = program_file.name()
     if path is None or not is_core():
         return None
-    types = dict(_FILE_TYPE.findall(older_gdb.said("info files")))
+    types = dict(_FILE_TYPE.findall(front_end.taken("info files")))
     if len(set(types.values())) > 1:
         differ = f"it is {types['core dump']}, and that {types['exec']}"
         return f"the core file is not of {path}: {differ}; give the BEAM that wrote it"
@@ -63,7 +63,7 @@ def _in_core() -> str | None:
 
 
 def _build_ids(order: str) -> Iterator[str]:
-    auxv = {name: int(value, 0) for name, value in _AUXV.findall(older_gdb.said("info auxv"))}
+    auxv = {name: int(value, 0) for name, value in _AUXV.findall(front_end.taken("info auxv"))}
     start, size, count = (auxv.get(name, 0) for name in ("PHDR", "PHENT", "PHNUM"))
     if size not in _HEADERS or not start or not 0 < count <= MAX_HEADERS:
         return

@@ -10,6 +10,13 @@ import gdb
 
 _MI = re.compile(rb"\0--?i(?:nterpreter)?[=\0]mi\d?\0")
 
+_TOLD = re.compile(r'^~"((?:[^"\\\n]|\\.)*)"\n', re.M)
+"""A record of GDB/MI that has text of a command."""
+
+_ESCAPED = re.compile(rb"\\([0-7]{3}|.)", re.S)
+"""In such a record: a byte by its number, or a character."""
+
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 _TAKES_RECORDS = 17
 """The version of GDB from which on that gives to Python, as output of a command, also what it tells by GDB/MI."""
@@ -31,10 +38,22 @@ def misses_output() -> bool:
 
 def taken(command: str) -> str:
     """What a command prints, for who may be asked while GDB prints something itself, as a frame: what it has printed of
-    that so far a front end would miss as well. Empty where it is no text, as are names in a damaged core file."""
+    that so far a front end would miss as well. For that GDB gives records of GDB/MI, of most commands, a `~"TEXT"` for
+    each line: their texts are what is printed. Empty where it is no text, as are names in a damaged core file."""
     if misses_output():
         gdb.flush()
     try:
-        return gdb.execute(command, to_string=True)
+        said: str = gdb.execute(command, to_string=True)
     except UnicodeDecodeError:
         return ""
+    return _TOLD.sub(lambda record: _unescaped(record[1]), said) if misses_output() else said
+
+
+def _unescaped(text: str) -> str:
+    """The text of a record."""
+
+    def meant(escape: re.Match[bytes]) -> bytes:
+        what = escape[1]
+        return bytes([int(what, 8) & 0xFF]) if len(what) == 3 else _LETTERS.get(what, what)
+
+    return _ESCAPED.sub(meant, text.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")

@@ -21,7 +21,6 @@ from beamgdb.gdbext.temporary_settings import temporarily
 
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
 _PLACE = re.compile(r"^(-?\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
-_RECORDED, _ESCAPES = re.compile(r"\\(.)"), {"n": "\n", "t": "\t"}
 _TEXT_OR_NOTHING = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|({\s*})""")
 _PC, _SP = ("pc", "rip", "eip"), ("sp", "rsp", "esp")
 _UNSIGNED = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsigned long long"}
@@ -79,13 +78,6 @@ def _raw_place() -> tuple[int, int] | None:
     values = {name: int(value, 16) for name, value in _REGISTER.findall(said)}
     pc, sp = (next((values[name] for name in names if name in values), None) for names in (_PC, _SP))
     return (pc, sp) if pc is not None and sp is not None else None
-
-
-def said(command: str) -> str:
-    """What a command prints: of some GDB 18 gives a front end's user interface (GDB/MI) records, a `~"TEXT"` each."""
-    lines = front_end.taken(command).splitlines(keepends=True)
-    return "".join(_RECORDED.sub(lambda one: _ESCAPES.get(one[1], one[1]), line.rstrip()[2:-1])
-                   if line.startswith('~"') else line for line in lines)  # fmt: skip
 
 
 def closes_quotes() -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 import gdb
 
+from beamgdb.gdbext import front_end
 from beamgdb.gdbext.extension import extension
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Executables(dict[tuple[int, Optional[str]], Optional[str]]):
 
 def _listed(number: int) -> str | None:
     """The program that GDB lists for an inferior: whatever its last column begins with a slash."""
-    rows = gdb.execute(f"info inferiors {number}", to_string=True).splitlines()
+    rows = front_end.taken(f"info inferiors {number}").splitlines()
     match = re.search(r"\s(/.*?)\s*$", rows[1]) if len(rows) > 1 else None
     return match[1] if match is not None else None
 

@@ -11,7 +11,7 @@ from typing import Final
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import c_functions, current_frame, older_gdb, session
+from beamgdb.gdbext import c_functions, current_frame, front_end, session
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
@@ -120,7 +120,7 @@ def _killer(thread: gdb.InferiorThread | None, death: core_file.Death | None) ->
 
 def _death() -> core_file.Death | None:
     """What the core file itself says: GDB takes the thread that it has first for the one that died."""
-    named = _CORE.search(older_gdb.said("info files"))
+    named = _CORE.search(front_end.taken("info files"))
     try:
         return core_file.read(Path(named[1])).death if named is not None else None
     except (OSError, ValueError, struct.error, core_file.NoCore):

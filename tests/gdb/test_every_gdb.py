@@ -201,6 +201,8 @@ def test_what_front_ends_of_gdb_mi_see(gdb: Gdb) -> None:
     assert gdb.mi("-data-evaluate-expression $_yreg(0)")["value"].startswith("#{")
     gdb.mi("-var-delete customer")
     gdb.mi("-stack-select-frame 0")
+    asked = "from beamgdb.gdbext import c_names; print(c_names.c_name(int(gdb.parse_and_eval('(long)&process_main'))))"
+    assert gdb.cmd(f"python {asked}") == "process_main\n"
 
 
 def test_debug_information_of_a_similar_build(gdb: Gdb, shop: Node, tmp_path: Path) -> None:

@@ -86,12 +86,10 @@ def test_a_kind_without_a_table(kind: str, how: str, release: Release, ebin: Pat
 
 def test_a_kind_of_a_release_that_hides_its_symbols(tmp_path: Path) -> None:
     """Its flags are found beside its config.h. Where nothing is proved, each command says the same."""
-    beam, ebin = tmp_path / "beam.smp", tmp_path / "ebin"
-    ebin.mkdir()
+    beam = tmp_path / "beam.smp"
     with_flag(Sandbox("amd64", 29).ensure().beam, beam, "-DVALGRIND")
     target = Target("amd64", 29, beam)
-    target.compile(ebin)
-    with session(target, "attached", ebin, "stages:start()") as one:
+    with session(target, "attached", target.ebin, "stages:start()") as one:
         shown = rows(one.gdb.cmd("beam-info"))
         assert shown["flavour"] == "JIT (BeamAsm), valgrind build"
         assert not shown["layouts"].startswith("built-in table")

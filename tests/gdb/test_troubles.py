@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,11 +20,10 @@ from tests.harness.targets import Target, session
 
 
 @pytest.fixture(scope="module")
-def stripped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stripped(ebin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the modules, with a library of NIFs of which only the entry has a name."""
     folder = tmp_path_factory.mktemp("stripped")
-    erl.compile_beams(folder)
-    erl.compile_nifs(folder)
+    shutil.copytree(ebin, folder, dirs_exist_ok=True)
     subprocess.run(["strip", str(folder / "troubles_nif.so")], check=True)
     return folder
 

@@ -77,6 +77,12 @@ def compile_beams(ebin: Path, erlc: str | Path = "erlc") -> None:
     _succeed([str(erlc), "-o", str(ebin), *map(str, sorted((TESTS / "erl").glob("*.erl")))])
 
 
+def compile_all(ebin: Path) -> None:
+    """Compile `tests/erl` and `tests/nif` into a folder, for the installed Erlang/OTP."""
+    compile_beams(ebin)
+    compile_nifs(ebin)
+
+
 def compile_demo(ebin: Path) -> Path:
     """Compile the module of `make demo` into a folder; that folder."""
     _succeed(["erlc", "-o", str(ebin), str(TESTS.parent / "demo" / "shop.erl")])

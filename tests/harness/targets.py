@@ -23,7 +23,7 @@ from typing import Literal
 from jit.otp.layouts.layout import load_table
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
-from tests.harness import builds
+from tests.harness import builds, built
 from tests.harness.core import thread_that_died, write_core
 from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, installed_release, running
 from tests.harness.gdb import Gdb
@@ -118,6 +118,11 @@ class Target:
         """Compile the modules and native functions of the tests for it into a folder."""
         compile_beams(ebin, self.erlc)
         compile_nifs(ebin, _COMPILERS[self.arch])
+
+    @property
+    def ebin(self) -> Path:
+        """The folder of what is compiled so, for all tests of a run: none writes into it."""
+        return built.once(f"ebin-{self.arch}-{self.otp}", self.compile)
 
 
 DEBIAN = (

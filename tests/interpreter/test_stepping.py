@@ -19,10 +19,7 @@ STEPS = 400
 def test_the_current_function_and_its_callers_are_right_at_each_step(release: int, tmp_path: Path) -> None:
     target, result = Target("armhf", release), tmp_path / "result"
     assert not target.missing, target.missing
-    ebin = tmp_path / "ebin"
-    ebin.mkdir()
-    target.compile(ebin)
-    with stopped_in_c(target, "remote", ebin, "stages:start()", STAGE, 4 * PATIENCE) as one:
+    with stopped_in_c(target, "remote", target.ebin, "stages:start()", STAGE, 4 * PATIENCE) as one:
         one.gdb.cmd(f"python import os; os.environ.update(STEP_COUNT='{STEPS}', STEP_RESULT='{result}')")
         one.gdb.cmd_running(f"source {HERE / 'step_interpreter.py'}", timeout=4 * PATIENCE)
     outcome = json.loads(result.read_text())

@@ -103,19 +103,15 @@ UNSTABLE = "sid"
 
 
 @pytest.fixture(scope="session")
-def ebin_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Path]:
+def ebin_for() -> Callable[[Target], Path]:
     """The folder of the tests' modules for a target, compiled when it is asked for first."""
-    folders: dict[Target, Path] = {}
 
     def folder(target: Target) -> Path:
         if target.missing:
             pytest.fail(f"not installed: {', '.join(target.missing)} (`make test` installs what is needed)")
         if target.sandbox.pair.suite == UNSTABLE and target.unknown is not None:
             pytest.skip(f"Debian's {UNSTABLE} has gone on to erts {target.unknown}, for which there is no table yet")
-        if target not in folders:
-            folders[target] = tmp_path_factory.mktemp(f"ebin-{target}")
-            target.compile(folders[target])
-        return folders[target]
+        return target.ebin
 
     return folder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.erl import compile_beams, installed_release
+from tests.harness.erl import installed_release
 from tests.harness.gdb import one_line_error
 from tests.harness.targets import TARGETS
 from tests.matrix.conftest import Scene
@@ -38,14 +38,13 @@ View = Callable[[Path], list[str]]
 
 
 @pytest.fixture(scope="session")
-def view(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+def view(ebin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
     """What the viewer of the installed Erlang, made of its sources, finds in a dump."""
     folder = tmp_path_factory.mktemp("viewer")
     (source,) = installed_release().root.glob("lib/observer-*/src")
-    compile_beams(folder)
     files = [str(source / f"{name}.erl") for name in ("crashdump_viewer", "observer_lib")]
     subprocess.run(["erlc", "-o", str(folder), *files], check=True)
-    erl = ["erl", "+pc", "unicode", "-noshell", "-pa", str(folder), "-s", "viewed"]
+    erl = ["erl", "+pc", "unicode", "-noshell", "-pa", str(folder), str(ebin), "-s", "viewed"]
     with subprocess.Popen(erl, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder) as viewer:
 
         def lines(dump: Path) -> list[str]:

@@ -33,7 +33,7 @@ def show(with_frame: bool) -> None:
         found.gdb_frame.select()
         if front_end.speaks_mi():
             # What GDB 18 itself tells a front end here has no ends of lines.
-            gdb.write(older_gdb.said("frame"))
+            gdb.write(front_end.taken("frame"))
         else:
             gdb.execute("frame")
     terms = term_printing.terms(found.node)

@@ -6,7 +6,7 @@ import argparse
 
 import gdb
 
-from beamgdb.gdbext import current_frame, older_gdb, session, term_printing
+from beamgdb.gdbext import current_frame, front_end, session, term_printing
 from beamgdb.gdbext.breakpoints.compiled import TooMany
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.debug_adapter import DebugAdapter
@@ -38,7 +38,7 @@ def _show(before: Position) -> None:
         gdb.execute("frame")
         return
     found.gdb_frame.select()
-    text = older_gdb.said("frame")
+    text = front_end.taken("frame")
     first, _, rest = text.partition("\n")
     gdb.write(rest if rest and position.of(found).is_same_call(before) else text)
 

@@ -320,8 +320,7 @@ def test_file_descriptors_as_text(scene: Scene) -> None:
 
 
 def test_memory_by_what_it_is_for(scene: Scene) -> None:
-    """As erlang:memory() has said: a moment before, so that heaps are others; and what is not hidden. (Of code tables are
-    not shown.)"""
+    """As erlang:memory() has said: a moment before, so that heaps are others; and what is not hidden."""
     rows = {row["kind"]: row for row in listed(scene, "beam-memory")}
     expected = {kind: int(facts["size"][0]) for kind, facts in said(scene, "memory").items()}
     for kind, near in {"total": 0.1, "processes": 0.2, "system": 0.02, "binary": 0.1, "ets": 0.02, "code": 0.2}.items():

@@ -5,7 +5,7 @@ only not aligned (external.c, `erts_encode_ext_ets`)."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 from beamgdb.memory import Unreadable
@@ -42,9 +42,6 @@ LOCAL_NAME: Final = "3RT$"
 
 MAX_REFERENCE_NUMBERS: Final = 5
 
-DEEPEST: Final = 200
-"""Levels of containers that are gone through below those that are shown."""
-
 MAX_CHARACTER: Final = 0x10FFFF
 
 
@@ -80,16 +77,35 @@ class _Reading:
     def term(self, depth: int) -> Value:
         """The next term."""
         self._left -= 1
-        if depth < -DEEPEST:
-            self._left = -1
         if self._left < 0:
             return ELIDED
+        return _TERMS[self._tag(_TERMS)](self, depth)
+
+    def _leaf(self) -> Value:
+        """The next term, where none may come that has others in it."""
+        return _TERMS[self._tag(_LEAVES)](self, 0)
+
+    def _pass(self, count: int) -> None:
+        """Go through the next `count` terms, however deep they are."""
+        while count:
+            count, self._left = count - 1, self._left - 1
+            if self._left < 0:
+                return
+            tag = self._tag(_TERMS)
+            enter = _CONTAINERS.get(tag)
+            if enter is None:
+                _TERMS[tag](self, 0)
+            else:
+                count += enter(self)
+                self._check(count)
+
+    def _tag(self, known: Container[bytes]) -> bytes:
+        """The tag of the next term, of those that may come here."""
         tag = self._bytes(1)
-        read = _TERMS.get(tag)
-        if read is None:
+        if tag not in known:
             self.at -= 1
             raise _Wrong
-        return read(self, depth)
+        return tag
 
     def _bytes(self, count: int) -> bytes:
         """The next bytes."""
@@ -99,45 +115,48 @@ class _Reading:
         self.at += count
         return found
 
-    def _number(self, width: int) -> int:
+    def number(self, width: int) -> int:
         """The next number, which has so many bytes."""
         return int.from_bytes(self._bytes(width), "big")
 
     def _terms(self, count: int, depth: int, most: int) -> list[Value]:
         """The values of the next `count` terms, `most` of them at most."""
+        self._check(count)
+        found: list[Value] = []
+        try:
+            while len(found) < min(count, most) and self._left >= 0:
+                value = self.term(depth)
+                if value is not ELIDED:
+                    found.append(value)
+            if self._left >= 0:
+                self._pass(count - len(found))
+        except _Wrong:
+            # Of what is not read to its end there is less than its beginning says.
+            if self._left >= 0:
+                raise
+        return found
+
+    def _check(self, count: int) -> None:
+        """There are so many terms at most, each of a byte at least."""
         if count > self._end - self.at:
             raise _Wrong
-        found = []
-        for number in range(count):
-            if self._left < 0:
-                break
-            try:
-                value = self.term(min(depth, 0) if number >= most else depth)
-            except _Wrong:
-                # Of what is not read to its end there is less than its beginning says.
-                if self._left >= 0:
-                    raise
-                break
-            if number < most and (value is not ELIDED or self._left >= 0):
-                found.append(value)
-        return found
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 
     def small_integer(self, depth: int) -> Value:
-        return self._number(1)
+        return self.number(1)
 
     def integer(self, depth: int) -> Value:
         return int.from_bytes(self._bytes(4), "big", signed=True)
 
     def small_big(self, depth: int) -> Value:
-        return self._big(self._number(1))
+        return self._big(self.number(1))
 
     def large_big(self, depth: int) -> Value:
-        return self._big(self._number(4))
+        return self._big(self.number(4))
 
     def _big(self, size: int) -> Value:
-        negative = bool(self._number(1))
+        negative = bool(self.number(1))
         if size > self._limits.bytes:
             self._skip(size)
             return HugeInteger(negative, 8 * size)
@@ -166,7 +185,7 @@ class _Reading:
 
     def string(self, depth: int) -> Value:
         """A list of small integers."""
-        size = self._number(2)
+        size = self.number(2)
         characters = tuple(self._bytes(size))
         return self._cut(list(characters), None)
 
@@ -181,55 +200,61 @@ class _Reading:
         return List(tuple(elements[:width]), ELIDED if len(elements) > width else tail)
 
     def list(self, depth: int) -> Value:
-        count = self._number(4)
-        most = max(self._limits.width, self._limits.bytes) + 1 if depth > 0 else 0
-        elements = self._terms(count, depth - 1, most)
-        tail = self.term(depth - 1)
+        count = self.number(4)
         if depth <= 0:
+            self._pass(count + 1)
             return List((), ELIDED)
+        elements = self._terms(count, depth - 1, max(self._limits.width, self._limits.bytes) + 1)
+        tail = self.term(depth - 1)
         return self._cut(elements, None if tail == NIL else tail)
 
     def small_tuple(self, depth: int) -> Value:
-        return self._tuple(self._number(1), depth)
+        return self._tuple(self.number(1), depth)
 
     def large_tuple(self, depth: int) -> Value:
-        return self._tuple(self._number(4), depth)
+        return self._tuple(self.number(4), depth)
 
     def _tuple(self, count: int, depth: int) -> Value:
         elements = self._terms(count, depth - 1, self._limits.width if depth > 0 else 0)
         return Tuple(tuple(elements), ELIDED if len(elements) < count else None)
 
     def map(self, depth: int) -> Value:
-        size = self._number(4)
+        size = self.number(4)
         words = self._terms(2 * size, depth - 1, 2 * self._limits.width if depth > 0 else 0)
         pairs = tuple(zip(words[::2], words[1::2]))
         return Map(pairs, size, ELIDED if len(pairs) < size else None)
 
     def record(self, depth: int) -> Value:
         """From OTP 29: the names of all fields come before their values."""
-        count, _, module, name = self._number(4), self._number(1), self._atom(), self._atom()
+        count, _, module, name = self.number(4), self.number(1), self._atom(), self._atom()
         names = [one for one in self._terms(count, 0, self._limits.width) if isinstance(one, Atom)]
         values = self._terms(count, depth - 1, self._limits.width if depth > 0 else 0)
         fields = tuple(zip(names, values))
         return NativeRecord(module, name, fields, ELIDED if len(fields) < count else None)
 
+    def enter_record(self) -> int:
+        """How many terms it has in it, of which the first one is the next."""
+        count = self.number(4)
+        self._skip(1)
+        return 2 + 2 * count
+
     # -- names ---------------------------------------------------------------------------------------------------------
 
     def atom_by_two(self, depth: int) -> Value:
-        return self._source.atom(self._number(2))
+        return self._source.atom(self.number(2))
 
     def atom_by_three(self, depth: int) -> Value:
-        return self._source.atom(self._number(3))
+        return self._source.atom(self.number(3))
 
     def _atom(self) -> Atom:
-        found = self.term(0)
+        found = self._leaf()
         if not isinstance(found, Atom):
             raise _Wrong
         return found
 
     def _node(self) -> Atom | None:
         """The name of the node of an identifier, None for this one."""
-        found = self.term(0)
+        found = self._leaf()
         if found == NIL or (isinstance(found, Atom) and found.name == LOCAL_NAME):
             return None
         if not isinstance(found, Atom):
@@ -237,7 +262,7 @@ class _Reading:
         return found
 
     def pid(self, depth: int) -> Value:
-        name, number, serial, creation = self._node(), self._number(4), self._number(4), self._number(4)
+        name, number, serial, creation = self._node(), self.number(4), self.number(4), self.number(4)
         return Pid(number, serial, NodeOfTerm(name, creation) if name else None)
 
     def port(self, depth: int) -> Value:
@@ -247,14 +272,14 @@ class _Reading:
         return self._port(8)
 
     def _port(self, width: int) -> Value:
-        name, number, creation = self._node(), self._number(width), self._number(4)
+        name, number, creation = self._node(), self.number(width), self.number(4)
         return Port(number, NodeOfTerm(name, creation) if name else None)
 
     def reference(self, depth: int) -> Value:
-        count, name, creation = self._number(2), self._node(), self._number(4)
+        count, name, creation = self.number(2), self._node(), self.number(4)
         if not 0 < count <= MAX_REFERENCE_NUMBERS:
             raise _Wrong
-        numbers = tuple(self._number(4) for _ in range(count))
+        numbers = tuple(self.number(4) for _ in range(count))
         if name is not None:
             return Reference(numbers, NodeOfTerm(name, creation))
         return Reference(numbers if count <= RefThing.NUMBERS else numbers[: self._source.tags.pid_ref_shown])
@@ -268,28 +293,33 @@ class _Reading:
     # -- funs ----------------------------------------------------------------------------------------------------------
 
     def export(self, depth: int) -> Value:
-        module, function, arity = self._atom(), self._atom(), self.term(0)
+        module, function, arity = self._atom(), self._atom(), self._leaf()
         if not isinstance(arity, int):
             raise _Wrong
         return ExternalFun(module, function, arity)
 
     def fun(self, depth: int) -> Value:
         self._skip(4)
-        arity = self._number(1)
+        arity = self.number(1)
         self._skip(16 + 4)
-        free, module, index, uniq = self._number(4), self._atom(), self.term(0), self.term(0)
+        free, module, index, uniq = self.number(4), self._atom(), self._leaf(), self._leaf()
         if free > MAX_FUN_ARITY or not isinstance(index, int) or not isinstance(uniq, int):
             raise _Wrong
-        self._terms(1 + free, 0, 0)
+        self._pass(1 + free)
         return Fun(module, index, uniq, arity, free)
+
+    def enter_fun(self) -> int:
+        """How many terms it has in it, of which the first one is the next."""
+        self._skip(4 + 1 + 16 + 4)
+        return 3 + 1 + self.number(4)
 
     # -- bits ----------------------------------------------------------------------------------------------------------
 
     def binary(self, depth: int) -> Value:
-        return self._bits(8 * self._number(4))
+        return self._bits(8 * self.number(4))
 
     def bit_binary(self, depth: int) -> Value:
-        size, last = self._number(4), self._number(1)
+        size, last = self.number(4), self.number(1)
         if not size or not 0 < last <= 8:
             raise _Wrong
         return self._bits(8 * (size - 1) + last)
@@ -320,7 +350,7 @@ class _Reading:
             # Of one that was appended to only its Binary knows where it is.
             known = base if flags & ErlSubBits.FLAG_VOLATILE else flags & ~ErlSubBits.FLAG_MASK
             return bitstrings.bits_at(source, known, start, end - start, limit, "refc")
-        offset, last = self._number(1), self._number(1)
+        offset, last = self.number(1), self.number(1)
         words = self._words(ProcBin.WORDS)
         whole = words[ProcBin.SIZE] - (offset + last + 7) // 8
         if whole < 0 or offset > 7 or last > 7:
@@ -346,3 +376,13 @@ _TERMS: Final[Mapping[bytes, Callable[[_Reading, int], Value]]] = {
     b"m": _Reading.binary, b"M": _Reading.bit_binary, b"J": _Reading.outside, b"L": _Reading.part_outside,
 }  # fmt: skip
 """By tag (external.h)."""
+
+_LEAVES: Final = frozenset({b"a", b"b", b"n", b"j", b"I", b"K"})
+"""What are the names, numbers and nodes that are a part of other terms."""
+
+_CONTAINERS: Final[Mapping[bytes, Callable[[_Reading], int]]] = {
+    b"l": lambda reading: reading.number(4) + 1, b"h": lambda reading: reading.number(1),
+    b"i": lambda reading: reading.number(4), b"t": lambda reading: 2 * reading.number(4),
+    b"C": _Reading.enter_record, b"p": _Reading.enter_fun,
+}  # fmt: skip
+"""Those that have any others in them: what reads them up to the first of these, and says how many there are."""

@@ -219,7 +219,8 @@ def percent(part: int, whole: int) -> int | None:
 
 @dataclass(frozen=True)
 class HeldRow:
-    """What an address lies in. Numbers are addresses and bytes; None for what is not there."""
+    """What an address lies in. Numbers are addresses and bytes; None for what is not there. `damage` says what is wrong
+    before that, by which the block may be another one, or cannot be told; empty for nothing."""
 
     address: int
     allocator: str
@@ -232,27 +233,45 @@ class HeldRow:
     size: int | None
     is_used: bool | None
     wrong: str
+    damage: str
 
 
 def held(node: Node, address: int) -> HeldRow:
     """What an address lies in. Raises `Unavailable` for what no allocator has."""
-    found = Allocators(node).holding(address)
+    found, damaged = Allocators(node).holding(address)
+    if found is None and damaged:
+        more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        raise Unavailable(
+            f"{address:#x} is in no carrier of the VM's allocators that can be found, but not all can: "
+            f"{one_line(damaged[0])}{more}"
+        )
     if found is None:
         raise Unavailable(
             f"{address:#x} is in no carrier of the VM's allocators: it may be the program's, a library's, of code, of "
             "a stack, or malloc's (`info symbol`, `info proc mappings`)"
         )
-    carrier, block = found
+    carrier, block, damage = found
     return HeldRow(
         address, bare(carrier.instance.allocator), carrier.instance.number, carrier.address, carrier.size,
         "single" if carrier.is_single else "multi", state(carrier), block.address if block else None,
         block.size if block else None, block.is_used if block else None, block.wrong if block else "",
+        _damage(damage, node.memory.word_size),
     )  # fmt: skip
+
+
+def _damage(damage: Block | Unreadable | None, word: int) -> str:
+    if damage is None:
+        return ""
+    if isinstance(damage, Unreadable):
+        return one_line(damage)
+    return f"of the block at {damage.address + word:#x}, before it: {damage.wrong}"
 
 
 def held_lines(row: HeldRow, word: int) -> Iterator[str]:
     """The text of that; `word` is how many bytes the header of a block has."""
-    if row.block is None or row.size is None:
+    if row.block is None and row.damage:
+        yield f"{row.address:#x} is in a carrier; in which of its blocks cannot be told, for one before it is damaged"
+    elif row.block is None or row.size is None:
         yield f"{row.address:#x} is in the header of a carrier, or behind its last block"
     elif row.address < row.block + word:
         yield f"{row.address:#x} is in the header of a block that is {'in use' if row.is_used else 'free'}"
@@ -263,6 +282,8 @@ def held_lines(row: HeldRow, word: int) -> Iterator[str]:
         yield f"block:      {row.block + word:#x}, {row.size} bytes with its header"
         if row.wrong:
             yield f"wrong:      {row.wrong}"
+    if row.damage:
+        yield f"damage:     {row.damage}"
     kind = "many blocks" if row.kind == "multi" else "a single block"
     yield f"carrier:    {row.carrier:#x}, {row.carrier_size} bytes, for {kind}{f', {row.state}' if row.state else ''}"
     yield f"allocator:  {row.allocator}, instance {row.instance}"

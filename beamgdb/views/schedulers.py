@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, known
@@ -51,13 +52,22 @@ class SchedulerColumns:
         migration = self._node.schedulers.migration(scheduler)
         if migration is None:
             return None
-        names = {one.record["run_queue"]: name(one) for one in self._node.schedulers if one.kind == NORMAL}
         queues = (*vm_flags.PRIORITIES, "ports")
         parts = (
-            f"{', '.join(queues[number] for number in numbers)}: {names.get(other, f'{other:#x}')}"
+            f"{', '.join(queues[number] for number in numbers)}: {self._names.get(other, f'{other:#x}')}"
             for other, numbers in migration.to_or_from(lowest).items()
         )
         return "; ".join(parts) or None
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """Those of schedulers by the addresses of their run queues."""
+        found: dict[int, str] = {}
+        for one in self._node.schedulers:
+            queue = known(_queue)(one)
+            if queue is not None and one.kind == NORMAL:
+                found[queue] = name(one)
+        return found
 
     def _number(self, scheduler: Scheduler) -> int | None:
         thread = self._thread(scheduler)
@@ -73,6 +83,11 @@ class SchedulerColumns:
 def name(scheduler: Scheduler) -> str:
     """Its number, with its kind unless it runs Erlang code."""
     return str(scheduler.number) if scheduler.kind == NORMAL else f"{scheduler.kind} {scheduler.number}"
+
+
+def _queue(scheduler: Scheduler) -> int:
+    """The address of its run queue."""
+    return scheduler.record["run_queue"]
 
 
 def _waiting(priority: int) -> Callable[[Scheduler], int]:

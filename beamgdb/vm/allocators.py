@@ -258,11 +258,13 @@ class Carrier:
 
 
 class Holding(NamedTuple):
-    """What an address lies in: a carrier, and a block of it, None for what is before the first one, or cannot be
-    told."""
+    """What an address lies in: a carrier, and a block of it, None for what is before the first one, behind the last
+    one, or cannot be told. `damage`: what is wrong on the way from the first block to there, a block or what cannot be
+    read: where a block begins is known from the one before it alone."""
 
     carrier: Carrier
     block: Block | None
+    damage: Block | Unreadable | None = None
 
 
 class Allocators:
@@ -333,13 +335,32 @@ class Allocators:
             yield Carrier(maker, record, is_pooled=True)
             at = memory.word(at + following) & ~MARKS
 
-    def holding(self, address: int) -> Holding | None:
-        """What an address lies in; None for what no allocator has."""
+    def holding(self, address: int) -> tuple[Holding | None, list[Unreadable]]:
+        """What an address lies in, None for what no carrier has that can be found; and why some may not be."""
+        damaged: list[Unreadable] = []
         for one in self.carriers():
-            try:
-                if isinstance(one, Carrier) and one.address <= address < one.address + one.size:
-                    within = (at for at in one.blocks() if at.address <= address < at.address + at.size)
-                    return Holding(one, next(within, None))
-            except Unreadable:
+            if isinstance(one, Unreadable):
+                damaged.append(one)
                 continue
-        return None
+            try:
+                if one.address <= address < one.address + one.size:
+                    return within(one, address), damaged
+            except Unreadable as error:
+                damaged.append(error)
+        return None, damaged
+
+
+def within(carrier: Carrier, address: int) -> Holding:
+    """What an address in a carrier lies in."""
+    damage = None
+    try:
+        for block in carrier.blocks():
+            if block.address <= address < block.address + block.size:
+                return Holding(carrier, block, damage)
+            if block.address > address:
+                break
+            if block.wrong and damage is None:
+                damage = block
+    except Unreadable as error:
+        return Holding(carrier, None, damage or error)
+    return Holding(carrier, None, damage)

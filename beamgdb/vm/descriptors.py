@@ -32,7 +32,6 @@ AT_ONCE: Final = 4096
 
 _PATHS: Final = (
     "fd", "driver.select", "driver.nif", "driver.stop.resource", "events", "active_events", "type", "flags", "count",
-    "last_select_pid",
 )  # fmt: skip
 
 
@@ -58,7 +57,6 @@ class Descriptor(NamedTuple):
     kind: int
     flags: int
     triggered: int | None
-    last_pid: int | None
 
 
 class Descriptors:
@@ -72,13 +70,6 @@ class Descriptors:
             raise Unavailable(f"the file descriptors cannot be found: no symbol {descriptor_table.VARIABLE}")
         self._vm = vm
         self._table = vm.record("drv_ev_state_shared", address)
-
-    def room(self) -> int:
-        """How many the table has room for, 0 where that cannot be told."""
-        try:
-            return descriptor_table.count(self._table)
-        except Unreadable:
-            return 0
 
     def __iter__(self) -> Iterator[Descriptor | Unreadable]:
         """All that are in use, in order of their numbers, and what stands for those that cannot be read."""

@@ -13,6 +13,9 @@ from beamgdb.terms.slots import SlotOrder
 MAX_TABLE = 1 << 27
 """Slots of a table at most (`ERTS_MAX_PROCESSES`, erl_process.h)."""
 
+FREE_IDENTIFIER = 4
+"""Bytes that count for each free identifier (`erts_atomic32_t`), though since OTP 27 it is a word."""
+
 FIRST_PIECE = 1 << 10
 """Slots that are read first; then twice as many each time."""
 
@@ -48,6 +51,12 @@ class IdTable:
     def limit(self) -> int:
         """How many there may be."""
         return self._table["r.o.max"]
+
+    def size(self) -> int:
+        """Its bytes, as the VM counts them (`erts_ptab_mem_size`): a word for each slot, and four where it keeps a list
+        of free identifiers, as it does unless it was started with `+P legacy`; only then the masks of that are 0."""
+        has_list = self._table["r.o.dix_cl_mask"]
+        return self.limit() * (self._memory.word_size + (FREE_IDENTIFIER if has_list else 0))
 
     def slot_order(self) -> SlotOrder | None:
         """How identifiers lead to slots, None where the table is damaged."""

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.vm.allocators import Allocators, Instance
-from beamgdb.vm.model import Vm
+from beamgdb.vm.model import Unavailable, Vm
 
 OF_PROCESSES: Final = (0, 2, 3, 4, 5, 11, 12)
 """Types of blocks of fixed size that belong to processes: proc, msg_ref, ll_ptimer, hl_ptimer, bif_timer, monitor and
@@ -38,20 +38,25 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
             instances.append(one)
     names = {one.record["alloc_no"]: one.allocator for one in instances}
     for one in instances:
-        for number, size in enumerate(one.used_by_allocator(), 1):
-            name = names.get(number, "")
-            sizes[name] = sizes.get(name, 0) + size
-        fixed += one.fixed(OF_PROCESSES)
+        try:
+            for number, size in enumerate(one.used_by_allocator(), 1):
+                name = names.get(number, "")
+                sizes[name] = sizes.get(name, 0) + size
+            fixed += one.fixed(OF_PROCESSES)
+        except Unreadable as error:
+            damaged.append(error)
     code = _number(vm, CODE)
     compiled = vm.layout.flavour == "jit"
     total = sum(sizes.values()) + (code or 0 if compiled else 0)
-    processes = sizes.get("eheap_alloc", 0) + fixed + _process_table(vm)
+    table = _process_table(vm)
+    unknown = "the table of processes" if table is None else ""
+    processes = sizes.get("eheap_alloc", 0) + fixed + (table or 0)
     misc = _number(vm, ETS_MISC)
     hidden = "the code" if compiled and code is None else ""
     return [
         Use("total", total, hidden),
-        Use("processes", processes),
-        Use("system", total - processes, hidden),
+        Use("processes", processes, unknown),
+        Use("system", total - processes if table is not None else None, unknown or hidden),
         Use("binary", sizes.get("binary_alloc", 0)),
         Use("ets", sizes.get("ets_alloc", 0) + (misc or 0), "what belongs to no table" if misc is None else ""),
         Use("code", code, "tables of modules, exports and funs" if code is not None else ""),
@@ -59,13 +64,12 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
     ], damaged
 
 
-def _process_table(vm: Vm) -> int:
-    """Bytes of the table of processes: a word for each slot (erl_ptab.c, `erts_ptab_mem_size`)."""
-    address = vm.symbol("erts_proc")
+def _process_table(vm: Vm) -> int | None:
+    """Bytes of the table of processes, None where that is not known."""
     try:
-        return vm.record("ErtsPTab", address)["r.o.max"] * vm.memory.word_size if address is not None else 0
-    except Unreadable:
-        return 0
+        return vm.processes.size()
+    except (Unavailable, Unreadable, KeyError):
+        return None
 
 
 def _number(vm: Vm, name: str) -> int | None:

@@ -76,3 +76,22 @@ def test_terms_that_are_nested_too_deeply() -> None:
 def test_a_binary_that_is_nowhere() -> None:
     words = struct.pack("<6Q", 5 << 6 | 0x24, 10, 0, 1 << 40, 1 << 40, 0)
     assert text(b"J" + words, otp=25) == f"<unreadable {1 << 40:#x}>"
+
+
+def test_however_deep_what_is_left_out_is() -> None:
+    """At any depth that may be set, and in what kind of container whatever: it is gone through to its end."""
+    levels = 3000
+    fun = b"p" + bytes(4) + b"\0" + bytes(20) + struct.pack(">I", 1) + atom(1) + b"a\0a\0" + b"a\0"
+    containers = {
+        "tuple": b"h\1", "list": b"l\0\0\0\1a\1", "map": b"t\0\0\0\1a\1", "fun": fun,
+        "record": b"C\0\0\0\1\0" + atom(1) + atom(1) + atom(2),
+    }  # fmt: skip
+    for depth in (0, 1, 60, 100):
+        for name, one in containers.items():
+            shown = text(tuple_of(one * levels + b"a\7", b"a\4"), Limits(depth=depth, nodes=1 << 20))
+            assert shown.endswith(",4}" if depth else "{...}"), (name, depth, shown[-20:])
+
+
+@pytest.mark.parametrize("opening", [b"X", b"Y", b"Z\0\1", b"q", b"p" + bytes(29)])
+def test_what_begins_with_another_of_its_kind(opening: bytes) -> None:
+    assert "no packed term" in text(opening * 5000)

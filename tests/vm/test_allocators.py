@@ -8,8 +8,13 @@ import pytest
 
 from beamgdb.memory import BytesMemory, CachedMemory, Unreadable
 from beamgdb.records.record import Record
-from beamgdb.vm.allocators import OFFSET_BITS, Block, Carrier, Instance
+from beamgdb.views import allocators
+from beamgdb.views.allocators import HeldRow, held_lines
+from beamgdb.vm.allocators import OFFSET_BITS, Block, Carrier, Instance, within
+from beamgdb.vm.model import Unavailable
 from jit.otp.layouts.layout import Layout, load_table
+from tests.vm.image import Image
+from tests.vm.test_memory_use import with_allocators
 
 START = 1 << 20
 SIZE = 1 << 16
@@ -80,3 +85,71 @@ def test_a_carrier_that_cannot_be() -> None:
     one = carrier(8, {})
     with pytest.raises(Unreadable):
         list(Carrier(one.instance, Record(one.record.memory, one.record.layout, "Carrier_t", START + 8)).blocks())
+
+
+def held(address: int, changes: Mapping[int, int]) -> tuple[Block | None, Block | Unreadable | None]:
+    """What block an address is in, by its distance from the first one, and what is wrong before that."""
+    one = carrier(8, changes)
+    first = next(one.blocks()).address
+    found = within(one, first + address)
+    return found.block, found.damage
+
+
+def test_which_block_has_an_address() -> None:
+    block, damage = held(ROOM + 8, {})
+    assert block is not None
+    assert (block.size, block.is_used, damage) == (ROOM, False, None)
+    assert held(-8, {}) == (None, None)
+
+
+def test_a_block_behind_a_damaged_one() -> None:
+    """Where it begins is known of the one before alone."""
+    for header in (0, 7):
+        block, damage = held(ROOM + 8, {0: header})
+        assert block is None
+        assert isinstance(damage, Block)
+        assert damage.wrong.startswith(f"its header {header:#x} is of none")
+    block, damage = held(ROOM + 8, {0: SIZE})
+    assert block is not None
+    assert (block.wrong.startswith(f"its header {SIZE:#x} is of none"), damage) == (True, None)
+    block, damage = held(2 * ROOM + 8, {0: ROOM | PREVIOUS_FREE})
+    assert block is not None
+    assert isinstance(damage, Block)
+    assert damage.wrong.endswith("is free, which is not so")
+
+
+def test_what_is_said_of_a_damaged_block() -> None:
+    damage = "of the block at 0x8, before it: its header 0x0 is of none"
+    row = HeldRow(4096, "x_alloc", 1, START, SIZE, "multi", None, None, None, None, "", damage)
+    first, *others = held_lines(row, 8)
+    assert first == "0x1000 is in a carrier; in which of its blocks cannot be told, for one before it is damaged"
+    assert f"damage:     {damage}" in others
+
+
+def test_a_list_of_carriers_that_is_damaged() -> None:
+    """Then an address may be in one that is not found."""
+    image = Image()
+    instances = with_allocators(image)
+    with pytest.raises(Unavailable, match=r"^0x1000 is in no carrier of the VM's allocators: it may be the program's"):
+        allocators.held(image.node(), 4096)
+    image.struct("Allctr_t", {"mbc_list.first": 0xDEAD_0000}, instances["fix_"])
+    image.memory.forget()
+    with pytest.raises(Unavailable, match=r"that can be found, but not all can: cannot read memory: 8 bytes at 0xdead0008"):
+        allocators.held(image.node(), 4096)
+
+
+def test_a_carrier_of_which_a_part_is_missing() -> None:
+    one = carrier(8, {})
+    whole = one.record.memory.read(START, SIZE)
+    instance = one.instance.record.memory.read(4096, one.record.layout.size("Allctr_t"))
+    first = next(one.blocks()).address
+    cut = CachedMemory(BytesMemory({START: whole[: first + ROOM - START], 4096: instance}))
+    rest = Carrier(
+        Instance("x_alloc", 1, Record(cut, one.record.layout, "Allctr_t", 4096)),
+        Record(cut, one.record.layout, "Carrier_t", START),
+    )
+    found = within(rest, first + 8)
+    assert (found.block, found.damage) == (next(one.blocks()), None)
+    found = within(rest, first + ROOM + 8)
+    assert found.block is None
+    assert isinstance(found.damage, Unreadable)

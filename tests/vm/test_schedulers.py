@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from beamgdb.memory import CachedMemory
+from beamgdb.node import Node
 from beamgdb.records.record import Record
+from beamgdb.views.schedulers import SchedulerColumns
 from beamgdb.vm.schedulers import KINDS, MAX_SCHEDULERS, Schedulers
-from tests.vm.image import LAYOUT, Image
+from jit.otp import vm_flags
+from tests.harness.work import calls
+from tests.vm.image import IDENTITY, LAYOUT, Image
 
 STEP = LAYOUT.size("ErtsAlignedSchedulerData")
 
@@ -53,3 +58,34 @@ def test_an_unreadable_count_is_none() -> None:
     some = schedulers(image, {"normal": 1})
     image.symbols["erts_no_schedulers"] = 0xDEAD_0000
     assert some.count("normal") is None
+
+
+def migrating(count: int) -> SchedulerColumns:
+    """So many schedulers, each of which gives processes of normal priority to the next one."""
+    image = Image()
+    size = LAYOUT.size("ErtsRunQueue")
+    start = image.block(count * size)
+    queues = [start + number * size for number in range(count)]
+    step, paths = LAYOUT.size("ErtsMigrationPath"), LAYOUT.offset("ErtsMigrationPaths", "mpath")
+    first = image.block(paths + count * step)
+    image.symbols["erts_migration_paths"] = image.words(first)
+    normal = vm_flags.PRIORITIES.index("normal")
+    for number, one in enumerate(schedulers(image, {"normal": count})):
+        image.struct("ErtsSchedulerData", {"run_queue": queues[number]}, one.record.address)
+        path = image.struct(
+            "ErtsMigrationPath", {"flags": 1 << vm_flags.EMIGRATE + normal}, first + paths + number * step
+        )
+        other = path.field_address("prio.runq") + normal * LAYOUT.width("ErtsMigrationPath", "prio")
+        image.poke(other, queues[(number + 1) % count])
+    node = Node(CachedMemory(image.snapshot()), image.symbols.get, IDENTITY, LAYOUT)
+    return SchedulerColumns(node, lambda _: None)
+
+
+def test_names_of_others_are_made_once() -> None:
+    def emigrates(shown: SchedulerColumns) -> list[object]:
+        (column,) = (one for one in shown.columns if one.name == "emigrates")
+        return list(map(column.value, shown.items()))
+
+    few, many = migrating(3), migrating(30)
+    assert emigrates(few) == ["normal: 2", "normal: 3", "normal: 1"]
+    assert calls(lambda: emigrates(many)) < 15 * calls(lambda: emigrates(few))

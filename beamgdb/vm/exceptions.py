@@ -5,6 +5,9 @@ is caught, or the process is to end, the VM forgets reason and trace there; the 
 exception, a BIF that goes on in Erlang (a trap), or a purge of code that the trace has been in. The code that catches
 it gets the raw trace, in which the kind of error is: in registers as long as that is needed, as in `after`, then on the
 heap until a collection. A process that exits has its reason.
+
+What fails in a guard is noted in `freason` too, with the number of its kind, but is not raised. What is raised has such
+a number only until it is handled (`handle_error`), before the process is scheduled out: only one that runs may have it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ CLASS_MASK: Final = 3
 WITH_ARGUMENTS: Final = 1 << 7
 """The value is a tuple, with arguments behind the reason (`EXF_ARGLIST`)."""
 
+SAVES_TRACE: Final = 1 << 6
+"""It is to be handled yet (`EXF_SAVETRACE`): what Erlang code raises has this, and no number of a kind."""
+
 INDEX_SHIFT, INDEX_MASK = 10, 31
 TRAP: Final = 1 << INDEX_SHIFT
 """No exception: a BIF goes on in Erlang code."""
@@ -49,10 +55,11 @@ WITH_VALUE: Final = frozenset(
 )  # fmt: skip
 """Those whose reason is a tuple with a value (`expand_error_value`)."""
 
-RAISED, EXITING, HANDLED, CAUGHT, OVER = "raised", "exiting", "handled", "caught", "over"
-STATES: Final = (RAISED, EXITING, HANDLED, CAUGHT, OVER)
+RAISED, EXITING, HANDLED, CAUGHT, UNCLEAR, OVER = "raised", "exiting", "handled", "caught", "unclear", "over"
+STATES: Final = (RAISED, EXITING, HANDLED, CAUGHT, UNCLEAR, OVER)
 """What is kept: all, while it is raised; the reason of a process that exits; the raw trace, in a register; the same,
-which is garbage on the heap; the class alone."""
+which is garbage on the heap; the kind, by a process that runs, of what is about to be raised, or has failed in a guard;
+the class alone."""
 
 _AGES: Final = {"fragment": 0, "heap": 1}
 """Kinds of memory, the newest first."""
@@ -146,14 +153,18 @@ class Exceptions:
         if not self._may_have(freason, ftrace):
             return None
         trace = self._trace(ftrace) if ftrace & PRIMARY_MASK == BOXED else None
-        if trace is not None or freason >> INDEX_SHIFT & INDEX_MASK:
+        is_numbered = bool(freason >> INDEX_SHIFT & INDEX_MASK)
+        if trace is not None or freason & SAVES_TRACE and not is_numbered:
             if freason & WITH_ARGUMENTS and fvalue & PRIMARY_MASK == BOXED:
                 fvalue = self._vm.memory.word(fvalue - BOXED + self._vm.memory.word_size)
             return LastException(process, RAISED, _kind(freason), _class(freason), fvalue, trace)
+        if is_numbered and process.is_running():
+            return LastException(process, UNCLEAR, _kind(freason), _class(freason), None, None)
         newest, held = self._newest(process)
+        last = _class(freason) if not is_numbered else None
         if newest is None:
-            return LastException(process, OVER, None, _class(freason), None, None)
-        class_ = _class(newest.freason) if not newest.is_term else _class(freason)
+            return LastException(process, OVER, None, last, None, None) if last is not None else None
+        class_ = _class(newest.freason) if not newest.is_term else last
         kind = _kind(newest.freason) if not newest.is_term else None
         return LastException(process, HANDLED if held else CAUGHT, kind, class_, None, newest, held)
 

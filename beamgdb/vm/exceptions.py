@@ -19,7 +19,7 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.vm import backtrace
-from beamgdb.vm.backtrace import Level, StackEnds
+from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds
 from beamgdb.vm.heap_walk import PIECE
 from beamgdb.vm.heaps import Area, Heaps
 from beamgdb.vm.model import Vm
@@ -68,7 +68,6 @@ MAX_TRIES: Final = 1 << 14
 """Tuples in a block of memory that are looked at, of those that may be a trace."""
 
 MAX_DEPTH: Final = 1 << 16
-MAX_LEVELS: Final = 1 << 20
 MAX_STACK: Final = 16 << 20
 """Bytes of a stack that are looked through."""
 

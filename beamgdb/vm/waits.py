@@ -15,7 +15,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.vm import locks, purging
 from beamgdb.vm.backtrace import StackEnds, of_waiting
-from beamgdb.vm.model import Vm
+from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.processes import Process
 from jit.otp.tags import BOXED, PRIMARY_MASK
@@ -71,7 +71,7 @@ def of_purge(vm: Vm) -> Iterator[Wait]:
             yield Wait(found.requester, purger)
         for pid in dict.fromkeys((*(one.id for one in (*found.running, *found.unanswered)), *found.dying)):
             yield Wait(purger, pid)
-    except (Unreadable, KeyError):
+    except (Unreadable, Unavailable, KeyError):
         return
 
 

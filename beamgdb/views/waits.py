@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from beamgdb.node import Node
@@ -33,8 +33,9 @@ class WaitRow:
 class WaitColumns:
     """What is shown of each call, and who waits in circles."""
 
-    def __init__(self, node: Node, shown: ProcessColumns) -> None:
-        """`shown` tells what processes are called, and where they are."""
+    def __init__(self, node: Node, shown: ProcessColumns, advance: Callable[[], None] = lambda: None) -> None:
+        """`shown` tells what processes are called, and where they are; `advance` is called for each."""
+        self._advance = advance
         self._node = node
         self._shown = shown
         self._list = shown.list
@@ -74,6 +75,7 @@ class WaitColumns:
     def _candidates(self) -> Iterator[Process]:
         """Those that may wait for an answer: what the VM notes of each is read faster than its stack."""
         for noted in self._list:
+            self._advance()
             # (Where it is not known whether there are monitors, that is told when they are asked for.)
             if isinstance(noted, Noted) and noted.monitors != 0 and self._list.status(noted) == "waiting":
                 yield self._list.process(noted)

@@ -34,7 +34,8 @@ class WaitColumns:
     """What is shown of each call, and who waits in circles."""
 
     def __init__(self, node: Node, shown: ProcessColumns, advance: Callable[[], None] = lambda: None) -> None:
-        """`shown` tells what processes are called, and where they are; `advance` is called for each."""
+        """`shown` tells what processes are called, and where they are; `advance` is called for each, twice where
+        somebody waits."""
         self._advance = advance
         self._node = node
         self._shown = shown
@@ -50,6 +51,7 @@ class WaitColumns:
         names: dict[str, str] = {}
         if found:
             for noted in self._list:
+                self._advance()
                 if not isinstance(noted, Noted):
                     continue
                 pid, name = self._list.pid(noted), self._list.registered_name(noted)

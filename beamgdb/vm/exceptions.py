@@ -64,8 +64,10 @@ the class alone."""
 _AGES: Final = {"fragment": 0, "heap": 1}
 """Kinds of memory, the newest first."""
 
+MAX_TUPLES: Final = 1 << 20
 MAX_TRIES: Final = 1 << 14
-"""Tuples in a block of memory that are looked at, of those that may be a trace."""
+"""Tuples of three elements in a block of memory that are looked at, and of these such as begin with a term that lies
+there too: each of the latter takes some reads."""
 
 MAX_DEPTH: Final = 1 << 16
 MAX_STACK: Final = 16 << 20
@@ -117,6 +119,8 @@ class Exceptions:
         self._heaps = Heaps(vm)
         self._trace_at = vm.layout.offset("StackTrace", "trace")
         self.damaged: list[Unreadable] = []
+        self.cut: list[Process] = []
+        """Those of whose memory not all was searched."""
 
     def __iter__(self) -> Iterator[LastException]:
         """Those of all processes that have one."""
@@ -175,7 +179,7 @@ class Exceptions:
         newest: Trace | None = None
         for area in areas:
             try:
-                for trace in self._in_area(area):
+                for trace in self._in_area(process, area):
                     held = self._held(process, trace.word)
                     if held:
                         return trace, held
@@ -184,9 +188,9 @@ class Exceptions:
                 self.damaged.append(error)
         return newest, ()
 
-    def _in_area(self, area: Area) -> Iterator[Trace]:
+    def _in_area(self, process: Process, area: Area) -> Iterator[Trace]:
         """The raw traces in memory with terms, from its end on. Raises `Unreadable`."""
-        memory, size, tries = self._vm.memory, self._vm.memory.word_size, 0
+        memory, size, tuples, tries = self._vm.memory, self._vm.memory.word_size, 0, 0
         wanted = (3 << ARITY_SHIFT | TUPLE_HEADER).to_bytes(size, memory.byteorder)
         for start in reversed(range(area.start, area.end, PIECE)):
             raw = memory.read(start, min(PIECE, area.end - start))
@@ -194,10 +198,12 @@ class Exceptions:
             while at >= 0:
                 # (What it begins with is made right before the tuple.)
                 first = int.from_bytes(raw[at + size : at + 2 * size], memory.byteorder)
-                if at % size == 0 and first & PRIMARY_MASK == BOXED and area.start <= first < area.end:
-                    tries += 1
-                    if tries > MAX_TRIES:
-                        return
+                may_be = at % size == 0 and first & PRIMARY_MASK == BOXED and area.start <= first < area.end
+                tuples, tries = tuples + 1, tries + may_be
+                if tuples > MAX_TUPLES or tries > MAX_TRIES:
+                    self.cut.append(process)
+                    return
+                if may_be:
                     trace = self._trace(start + at | BOXED)
                     if trace is not None:
                         yield trace

@@ -26,7 +26,7 @@ class BeamWaits(ListCommand[WaitRow]):
     name = "beam-waits"
 
     def list(self, node: Node) -> List[WaitRow]:
-        progress = ProgressLine("processes", node.processes.count())
+        progress = ProgressLine("processes", 0)
         processes = ProcessColumns(node, Running(node), term_printing.terms(node).syntax)
         shown = WaitColumns(node, processes, progress.advance)
         return List(shown.columns, within(progress, shown.items()), "calls", shown.notes)

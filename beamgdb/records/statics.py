@@ -39,9 +39,11 @@ def by_users(functions: Iterable[str]) -> str:
     return f"from the code of {', '.join(functions)}"
 
 
-def referred(memory: CachedMemory, symbol: Symbol, arch: str | None, functions: Iterable[str]) -> frozenset[int]:
-    """Addresses that the code of each of these exported functions may refer to. Empty where that cannot be told: on
-    another architecture, without one of the symbols, or when code is unreadable."""
+def referred(
+    memory: CachedMemory, symbol: Symbol, arch: str | None, functions: Iterable[str], size: int = FUNCTION_BYTES
+) -> frozenset[int]:
+    """Addresses that the first `size` bytes of each of these exported functions may refer to. Empty where that cannot
+    be told: on another architecture, without one of the symbols, or when code is unreadable."""
     references = REFERENCES.get(arch or "")
     if references is None:
         return frozenset()
@@ -52,7 +54,7 @@ def referred(memory: CachedMemory, symbol: Symbol, arch: str | None, functions: 
             return frozenset()
         start &= CODE_BITS.get(arch or "", -1)
         try:
-            code = memory.read(start, FUNCTION_BYTES)
+            code = memory.read(start, size)
         except Unreadable:
             return frozenset()
         found = {address for address in references(code, start) if address >= LOWEST and address % ALIGNMENT == 0}

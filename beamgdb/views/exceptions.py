@@ -19,6 +19,10 @@ MOST_FUNCTIONS = 100
 """Functions of one stack trace that are shown; the VM keeps 8 unless told otherwise (`backtrace_depth`)."""
 
 
+MOST_CUT = 3
+"""Processes that are named of those of which not all memory was searched."""
+
+
 class ExceptionColumns:
     """What is shown of each."""
 
@@ -90,5 +94,9 @@ class ExceptionColumns:
             yield f"{name} at {where.file}:{where.line}" if where is not None else name
 
     def notes(self) -> Iterator[str]:
-        """What is said of what cannot be read."""
-        return damaged_lines(self._exceptions.damaged)
+        """What is said of what cannot be read, or was not searched."""
+        cut = list(dict.fromkeys(self._node.term(one.id) for one in self._exceptions.cut))
+        if cut:
+            more = f" and {len(cut) - MOST_CUT} more" if len(cut) > MOST_CUT else ""
+            yield f"({', '.join(cut[:MOST_CUT])}{more}: so many tuples that the oldest were not searched for a trace)"
+        yield from damaged_lines(self._exceptions.damaged)

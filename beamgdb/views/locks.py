@@ -22,10 +22,11 @@ MOST_WAITING = 20
 class LockColumns:
     """What is shown of each lock."""
 
-    def __init__(self, node: Node, thread: ThreadOf) -> None:
+    def __init__(self, node: Node, thread: ThreadOf, advance: Callable[[], None]) -> None:
+        """`advance` is called for each process, table and port."""
         self._node = node
         self._thread = thread
-        self._locks = Locks(node)
+        self._locks = Locks(node, advance)
 
     def items(self) -> Iterator[Lock]:
         """All that are held or waited for."""
@@ -46,12 +47,16 @@ class LockColumns:
     def _of(self, lock: Lock) -> str | None:
         if isinstance(lock.owner, EtsTable):
             return self._node.term(lock.owner.name)
+        if isinstance(lock.owner, str):
+            return lock.owner
         return self._node.term(lock.owner) if lock.owner is not None else None
 
     def _holder(self, lock: Lock) -> str | None:
         """Who has it: a process, a scheduler, or a thread of the system."""
         if lock.state == "free":
             return None
+        if lock.by_vm:
+            return "a job of the VM"
         parts = [self._node.term(lock.holder)] if lock.holder is not None else []
         if lock.scheduler is not None:
             parts.append(f"scheduler {schedulers.name(lock.scheduler)}")
@@ -67,7 +72,7 @@ class LockColumns:
 
     def _waits(self, lock: Lock) -> str | None:
         if not lock.waiting:
-            return "somebody" if lock.waits else None
+            return "perhaps somebody" if lock.waits is None else "somebody" if lock.waits else None
         named = ", ".join(map(self._node.term, lock.waiting[:MOST_WAITING]))
         more = len(lock.waiting) - MOST_WAITING
         return f"{named} and {more} more" if more > 0 else named

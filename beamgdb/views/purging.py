@@ -45,11 +45,15 @@ class PurgeColumns:
         self._shown = shown
         self._old: OldCode | None = None
         self._purge: Purge | None = None
-        self._unknown = ""
+        self._unknown: list[str] = []
 
     def items(self) -> Iterator[PurgeRow]:
         """Those for which a purge waits, then those in old code."""
-        self._purge = purge = purging.purge(self._node)
+        try:
+            self._purge = purging.purge(self._node, self._advance)
+        except (Unreadable, Unavailable, KeyError) as error:
+            self._unknown.append(f"whether a purge is under way is not known: {error}")
+        purge = self._purge
         if purge is not None:
             module = self._node.term(purge.module) if purge.module is not None else None
             for process in purge.unanswered:
@@ -64,9 +68,11 @@ class PurgeColumns:
                     yield self._row(process_or_none, module, DYING, None)
         try:
             self._old = old = OldCode(self._node, self._advance)
-        except (Unavailable, KeyError) as error:
-            self._unknown = str(error)
+        except (Unreadable, Unavailable, KeyError) as error:
+            self._unknown.append(f"which code is old is not known: {error}")
             return
+        if old.modules and not old.knows_calls:
+            self._unknown.append("who has begun a native call in old code is not known for this VM")
         running = ((one, self._threads.levels(one)) for one in self._threads.by_schedulers())
         for found in old.holders(running):
             place = self._node.code.find(found.at)
@@ -102,9 +108,8 @@ class PurgeColumns:
         """What is purged, and which old code there is."""
         if self._purge is not None:
             yield f"{under_way(self._node, self._purge)}."
-        if self._unknown:
-            yield f"({self._unknown})"
-        elif self._old is not None:
+        yield from (f"({one})" for one in self._unknown)
+        if self._old is not None:
             names = ", ".join(self._node.term(one.name) for one in self._old.modules)
             yield f"Modules with old code: {names}" if names else "No module has old code."
             yield from damaged_lines(self._old.damaged)

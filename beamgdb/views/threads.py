@@ -18,6 +18,14 @@ class ThreadRow:
     name: str
 
 
+def number_in_namespace(status: str) -> int | None:
+    """The number of a thread in the PID namespace of its program, by the text of its `/proc/PID/task/TID/status`: it
+    has one in each namespace that sees it, the innermost last (proc(5)). None where it does not tell."""
+    line = next((line for line in status.splitlines() if line.startswith("NSpid:")), "")
+    number = line.rpartition("\t")[2]
+    return int(number) if number.isdecimal() else None
+
+
 class Threads(Protocol):
     """What threads run, as long as the target stands still."""
 

@@ -131,5 +131,6 @@ def line(row: WrongRow) -> str:
 def summary(row: WalkedRow) -> str:
     """The text of how much was gone through."""
     what = f"{row.wrong} things wrong" if row.wrong > 1 else "one thing wrong" if row.wrong else "nothing wrong"
-    passed = f"; {row.passed_over} processes are being collected, made or ended, and were passed over"
+    many = f"{row.passed_over} processes are" if row.passed_over > 1 else "one process is"
+    passed = f"; {many} being collected, made or ended, and passed over"
     return f"{what} in {row.heaps} heaps, {row.bytes} bytes{passed if row.passed_over else ''}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from beamgdb.memory import Unreadable
@@ -36,8 +36,10 @@ class WaitRow:
 class WaitColumns:
     """What is shown of each call, and who waits in circles."""
 
-    def __init__(self, node: Node, shown: ProcessColumns) -> None:
-        """`shown` tells what processes are called, and where they are."""
+    def __init__(self, node: Node, shown: ProcessColumns, advance: Callable[[], None] = lambda: None) -> None:
+        """`shown` tells what processes are called, and where they are; `advance` is called for each, twice where
+        somebody waits."""
+        self._advance = advance
         self._node = node
         self._shown = shown
         self._list = shown.list
@@ -56,6 +58,7 @@ class WaitColumns:
         names: dict[str, str] = {}
         if found:
             for noted in self._list:
+                self._advance()
                 if not isinstance(noted, Noted):
                     continue
                 pid, name = self._list.pid(noted), self._list.registered_name(noted)
@@ -93,6 +96,7 @@ class WaitColumns:
     def _candidates(self) -> Iterator[Process]:
         """Those that may wait for an answer: what the VM notes of each is read faster than its stack."""
         for noted in self._list:
+            self._advance()
             if isinstance(noted, Unreadable):
                 self.damaged.append(noted)
             # (Where it is not known whether there are monitors, that is told when they are asked for.)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
@@ -13,6 +14,9 @@ from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from beamgdb.vm.stack import MAX_SCAN, StackFrame, StackReader, stack_end
 from jit.otp.code import MAX_ARG
+
+MAX_LEVELS: Final = 1 << 20
+"""Functions on a stack that are looked at, by who looks at all: a bound on damage."""
 
 
 @dataclass(frozen=True)

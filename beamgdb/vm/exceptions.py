@@ -5,6 +5,9 @@ is caught, or the process is to end, the VM forgets reason and trace there; the 
 exception, a BIF that goes on in Erlang (a trap), or a purge of code that the trace has been in. The code that catches
 it gets the raw trace, in which the kind of error is: in registers as long as that is needed, as in `after`, then on the
 heap until a collection. A process that exits has its reason.
+
+What fails in a guard is noted in `freason` too, with the number of its kind, but is not raised. What is raised has such
+a number only until it is handled (`handle_error`), before the process is scheduled out: only one that runs may have it.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.vm import backtrace
-from beamgdb.vm.backtrace import Level, StackEnds
+from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds
 from beamgdb.vm.heap_walk import PIECE
 from beamgdb.vm.heaps import Area, Heaps
 from beamgdb.vm.model import Vm
@@ -29,6 +32,9 @@ CLASSES: Final = ("error", "exit", "throw")
 CLASS_MASK: Final = 3
 WITH_ARGUMENTS: Final = 1 << 7
 """The value is a tuple, with arguments behind the reason (`EXF_ARGLIST`)."""
+
+SAVES_TRACE: Final = 1 << 6
+"""It is to be handled yet (`EXF_SAVETRACE`): what Erlang code raises has this, and no number of a kind."""
 
 INDEX_SHIFT, INDEX_MASK = 10, 31
 TRAP: Final = 1 << INDEX_SHIFT
@@ -49,19 +55,21 @@ WITH_VALUE: Final = frozenset(
 )  # fmt: skip
 """Those whose reason is a tuple with a value (`expand_error_value`)."""
 
-RAISED, EXITING, HANDLED, CAUGHT, OVER = "raised", "exiting", "handled", "caught", "over"
-STATES: Final = (RAISED, EXITING, HANDLED, CAUGHT, OVER)
+RAISED, EXITING, HANDLED, CAUGHT, UNCLEAR, OVER = "raised", "exiting", "handled", "caught", "unclear", "over"
+STATES: Final = (RAISED, EXITING, HANDLED, CAUGHT, UNCLEAR, OVER)
 """What is kept: all, while it is raised; the reason of a process that exits; the raw trace, in a register; the same,
-which is garbage on the heap; the class alone."""
+which is garbage on the heap; the kind, by a process that runs, of what is about to be raised, or has failed in a guard;
+the class alone."""
 
 _AGES: Final = {"fragment": 0, "heap": 1}
 """Kinds of memory, the newest first."""
 
+MAX_TUPLES: Final = 1 << 20
 MAX_TRIES: Final = 1 << 14
-"""Tuples in a block of memory that are looked at, of those that may be a trace."""
+"""Tuples of three elements in a block of memory that are looked at, and of these such as begin with a term that lies
+there too: each of the latter takes some reads."""
 
 MAX_DEPTH: Final = 1 << 16
-MAX_LEVELS: Final = 1 << 20
 MAX_STACK: Final = 16 << 20
 """Bytes of a stack that are looked through."""
 
@@ -111,6 +119,8 @@ class Exceptions:
         self._heaps = Heaps(vm)
         self._trace_at = vm.layout.offset("StackTrace", "trace")
         self.damaged: list[Unreadable] = []
+        self.cut: list[Process] = []
+        """Those of whose memory not all was searched."""
 
     def __iter__(self) -> Iterator[LastException]:
         """Those of all processes that have one."""
@@ -146,14 +156,18 @@ class Exceptions:
         if not self._may_have(freason, ftrace):
             return None
         trace = self._trace(ftrace) if ftrace & PRIMARY_MASK == BOXED else None
-        if trace is not None or freason >> INDEX_SHIFT & INDEX_MASK:
+        is_numbered = bool(freason >> INDEX_SHIFT & INDEX_MASK)
+        if trace is not None or freason & SAVES_TRACE and not is_numbered:
             if freason & WITH_ARGUMENTS and fvalue & PRIMARY_MASK == BOXED:
                 fvalue = self._vm.memory.word(fvalue - BOXED + self._vm.memory.word_size)
             return LastException(process, RAISED, _kind(freason), _class(freason), fvalue, trace)
+        if is_numbered and process.is_running():
+            return LastException(process, UNCLEAR, _kind(freason), _class(freason), None, None)
         newest, held = self._newest(process)
+        last = _class(freason) if not is_numbered else None
         if newest is None:
-            return LastException(process, OVER, None, _class(freason), None, None)
-        class_ = _class(newest.freason) if not newest.is_term else _class(freason)
+            return LastException(process, OVER, None, last, None, None) if last is not None else None
+        class_ = _class(newest.freason) if not newest.is_term else last
         kind = _kind(newest.freason) if not newest.is_term else None
         return LastException(process, HANDLED if held else CAUGHT, kind, class_, None, newest, held)
 
@@ -165,7 +179,7 @@ class Exceptions:
         newest: Trace | None = None
         for area in areas:
             try:
-                for trace in self._in_area(area):
+                for trace in self._in_area(process, area):
                     held = self._held(process, trace.word)
                     if held:
                         return trace, held
@@ -174,9 +188,9 @@ class Exceptions:
                 self.damaged.append(error)
         return newest, ()
 
-    def _in_area(self, area: Area) -> Iterator[Trace]:
+    def _in_area(self, process: Process, area: Area) -> Iterator[Trace]:
         """The raw traces in memory with terms, from its end on. Raises `Unreadable`."""
-        memory, size, tries = self._vm.memory, self._vm.memory.word_size, 0
+        memory, size, tuples, tries = self._vm.memory, self._vm.memory.word_size, 0, 0
         wanted = (3 << ARITY_SHIFT | TUPLE_HEADER).to_bytes(size, memory.byteorder)
         for start in reversed(range(area.start, area.end, PIECE)):
             raw = memory.read(start, min(PIECE, area.end - start))
@@ -184,10 +198,12 @@ class Exceptions:
             while at >= 0:
                 # (What it begins with is made right before the tuple.)
                 first = int.from_bytes(raw[at + size : at + 2 * size], memory.byteorder)
-                if at % size == 0 and first & PRIMARY_MASK == BOXED and area.start <= first < area.end:
-                    tries += 1
-                    if tries > MAX_TRIES:
-                        return
+                may_be = at % size == 0 and first & PRIMARY_MASK == BOXED and area.start <= first < area.end
+                tuples, tries = tuples + 1, tries + may_be
+                if tuples > MAX_TUPLES or tries > MAX_TRIES:
+                    self.cut.append(process)
+                    return
+                if may_be:
                     trace = self._trace(start + at | BOXED)
                     if trace is not None:
                         yield trace

@@ -14,7 +14,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.terms.source import Limits
 from beamgdb.vm import off_heap, process_dictionary, signals
-from beamgdb.vm.backtrace import Level, StackEnds, saved_arguments
+from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds, saved_arguments
 from beamgdb.vm.heap_walk import PIECE, Found, Walker
 from beamgdb.vm.heaps import Area, Heaps, Owner
 from beamgdb.vm.model import Unavailable, Vm
@@ -27,9 +27,6 @@ from jit.otp.things import ErlBinMatchState
 
 FIELDS: Final = ("group_leader", "parent", "fvalue", "ftrace", "seq_trace_token")
 """Of a process that are terms."""
-
-MAX_LEVELS: Final = 1 << 20
-"""Frames of a stack that are looked at."""
 
 MAX_IN_MESSAGE: Final = 1 << 14
 """Parts of a timer's message that are looked at."""

@@ -2,13 +2,13 @@
 erl_db_util.h, code_ix.c).
 
 A lock of the VM's own making says that it is held, and whether somebody waits, not by whom. The main lock of a process
-is that of the scheduler which runs it; a mutex of glibc has the number of its thread; and who may change code is noted
-with those who wait for that.
+is that of the scheduler which runs it, but for a dirty one, which gives it up while it does so; a mutex of glibc has
+the number of its thread; and who may change code is noted with those who wait for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,10 +20,9 @@ from beamgdb.records.statics import referred
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.ports import Ports
+from beamgdb.vm.processes import LOCKS
 from beamgdb.vm.schedulers import NORMAL, Scheduler
-
-PROCESS_LOCKS: Final = ("main", "msgq", "btm", "status", "trace")
-"""By their bits in `lock.flags`, in the same order as those that say that somebody waits (`ERTS_PROC_LOCK_MAIN`)."""
+from jit.otp import vm_flags
 
 WRITTEN: Final = 1 << 31
 WRITER_WAITS: Final = 1 << 30
@@ -43,10 +42,15 @@ is; the lock itself is at its beginning."""
 MAX_BUCKET_LOCKS: Final = 1 << 16
 MAX_WAITING: Final = 1 << 20
 
-PERMISSION: Final = {9: "permission to change code", 10: "permission to load code"}
-"""By the number of the flag by which it is handed over (`ERTS_PXSFLG_HANDOVER_CODE_MOD_PERM`), since OTP 29."""
+TO_CHANGE, TO_LOAD, TO_DO_EITHER = (f"permission to {does} code" for does in ("change", "load", "change or load"))
+HANDED_OVER: Final = {1 << 9: TO_CHANGE, 1 << 10: TO_LOAD}
+"""By the flag by which it is handed over (`ERTS_PXSFLG_HANDOVER_CODE_MOD_PERM`), since OTP 29."""
 
-PERMISSIONS: Final = ("code_mod_permission", "code_stage_permission")
+PERMISSIONS: Final = {"code_mod_permission": TO_CHANGE, "code_stage_permission": TO_LOAD}
+RELEASES: Final = {"erts_release_code_mod_permission": TO_CHANGE, "erts_release_code_stage_permission": TO_LOAD}
+RELEASE_BYTES: Final = 16
+"""Bytes of the latter that refer to one of them: they are as short as that, and others follow."""
+
 USERS: Final = tuple(
     f"erts_{does}_code_{what}_permission" for does in ("try_seize", "release") for what in ("mod", "stage", "write")
 )
@@ -57,26 +61,30 @@ USERS: Final = tuple(
 class Lock:
     """A lock that is held, or waited for. `what` it is, of which `owner`: a pid or port, as a term, or a table.
     `state`: held, written, read, read by a number, or free while somebody waits. `holder` is who has it: the pid of a
-    process, as a term; `scheduler` the one that runs it, `thread` the number of a thread of the system. `waits`:
-    whether somebody waits; `waiting` the pids of those, where they are noted."""
+    process, as a term; `scheduler` the one that runs it, `thread` the number of a thread of the system, in the PID
+    namespace of the VM. `waits`: whether somebody waits, None if that may be; `waiting` the pids of those, where they
+    are noted. `owner` may be the name of a driver too. `by_vm`: a job of the VM has it, and no process."""
 
     what: str
-    owner: int | EtsTable | None
+    owner: int | EtsTable | str | None
     address: int
     state: str
-    waits: bool
+    waits: bool | None
     holder: int | None = None
     scheduler: Scheduler | None = None
     thread: int | None = None
     waiting: tuple[int, ...] = ()
     perhaps: tuple[int, ...] = ()
     """The pids of those that may have it, or wait for it: what they are noted to call uses such locks."""
+    by_vm: bool = False
 
 
 class Locks:
     """Those of a VM. `damaged` gets what cannot be read, `unknown` what cannot be told, each a line."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, advance: Callable[[], None] = lambda: None) -> None:
+        """`advance` is called for each process, table and port."""
+        self._advance = advance
         vm.layout.offset("Process", "lock.flags")
         self._vm = vm
         self.damaged: list[Unreadable] = []
@@ -110,6 +118,7 @@ class Locks:
         """Those of processes, in order of their slots."""
         schedulers = self._schedulers()
         for row in self._vm.processes.rows(("lock.flags", "common.id")):
+            self._advance()
             if isinstance(row, Unreadable):
                 self.damaged.append(row)
             elif row[1]:
@@ -126,11 +135,12 @@ class Locks:
 
     def _of_process(self, address: int, flags: int, pid: int, scheduler: Scheduler | None) -> Iterator[Lock]:
         at = self._vm.record("Process", address).field_address("lock.flags")
-        for number, name in enumerate(PROCESS_LOCKS):
-            held, waits = flags >> number & 1, flags >> number + len(PROCESS_LOCKS) & 1
+        for number, name in enumerate(LOCKS):
+            held, waits = flags >> number & 1, flags >> number + len(LOCKS) & 1
             if held or waits:
-                # The other ones may be held by any thread.
-                by = scheduler if name == "main" and held else None
+                # The other ones may be held by any thread, as may this one while a dirty scheduler runs the process: it
+                # has given it up (`erts_call_dirty_nif`).
+                by = scheduler if name == "main" and held and scheduler and scheduler.kind == NORMAL else None
                 state = "held" if held else "free"
                 yield Lock(name, pid, at, state, bool(waits), pid if by is not None else None, by)
 
@@ -140,6 +150,7 @@ class Locks:
         if self._vm.schedulers.count(NORMAL) == 1:
             return
         for table in EtsTables(self._vm):
+            self._advance()
             if isinstance(table, Unreadable):
                 self.damaged.append(table)
                 continue
@@ -188,13 +199,20 @@ class Locks:
     def of_ports(self) -> Iterator[Lock]:
         """Those of ports, and of drivers: all ports of some drivers have one."""
         seen: set[int] = set()
-        for port in Ports(self._vm):
+        ports = Ports(self._vm)
+        for port in ports:
+            self._advance()
             if isinstance(port, Unreadable):
                 self.damaged.append(port)
                 continue
             try:
                 address = self._vm.record("Port", port.address)["lock"]
-                found = self._mutex("port", port.id, address) if address and address not in seen else None
+                if not address or address in seen:
+                    continue
+                if port.state is not None and not port.state & vm_flags.PORT_HAS_LOCK:
+                    found = self._mutex("driver", ports.driver(port), address)
+                else:
+                    found = self._mutex("port", port.id, address)
             except Unreadable as error:
                 self.damaged.append(error)
                 continue
@@ -202,44 +220,68 @@ class Locks:
             if found is not None:
                 yield found
 
-    def _mutex(self, what: str, owner: int | EtsTable | None, address: int) -> Lock | None:
+    def _mutex(self, what: str, owner: int | EtsTable | str | None, address: int) -> Lock | None:
         """A mutex of the C library, None where it is free."""
         at = address + self._vm.layout.offset("erts_mtx_t", "mtx.pt_mtx")
         state = self._vm.memory.u32(at)
         if not state:
             return None
-        # (2 where somebody waits, or has.)
-        return Lock(what, owner, address, "held", state > 1, thread=self._vm.memory.u32(at + MUTEX_OWNER) or None)
+        # (2 where somebody waits, or did before this one got it.)
+        waits, thread = None if state > 1 else False, self._vm.memory.u32(at + MUTEX_OWNER) or None
+        return Lock(what, owner, address, "held", waits, thread=thread)
 
 
 def permissions(vm: Vm, unknown: list[str]) -> Iterator[Lock]:
     """Who may change code, and who waits for that, if anybody may. `unknown` gets why that cannot be told."""
     try:
-        named = [address for address in map(vm.symbol, PERMISSIONS) if address is not None]
-        candidates = set(named) or {
+        known = _known(vm)
+        candidates = set(known) if any(map(vm.symbol, PERMISSIONS)) else {
             one for user in USERS for one in referred(vm.memory, vm.symbol, vm.identity.arch or "", (user,))
         }
         if not candidates:
             unknown.append("who may change code is not known: the variables are not found in this VM")
             return
-        yield from (_permission if vm.layout.has("code_permission") else _old_permission)(vm, sorted(candidates))
+        if vm.layout.has("code_permission"):
+            yield from _permission(vm, sorted(candidates), known)
+        else:
+            yield from _old_permission(vm, sorted(candidates))
     except (Unavailable, KeyError) as error:
         unknown.append(f"who may change code is not known: {error}")
 
 
-def _permission(vm: Vm, candidates: list[int]) -> Iterator[Lock]:
-    """Of the structures that may be such a permission those that somebody has."""
+def _known(vm: Vm) -> dict[int, str]:
+    """Which permission is at which address, as far as a name tells: their own, or that of who releases one of them."""
+    found = {address: what for name, what in PERMISSIONS.items() if (address := vm.symbol(name)) is not None}
+    if found:
+        return found
+    used = {
+        what: referred(vm.memory, vm.symbol, vm.identity.arch or "", (name,), RELEASE_BYTES)
+        for name, what in RELEASES.items()
+    }
+    return {address: what for what, those in used.items() for address in those - _others(used, what)}
+
+
+def _others(used: dict[str, frozenset[int]], what: str) -> frozenset[int]:
+    return frozenset[int]().union(*(those for other, those in used.items() if other != what))
+
+
+def _permission(vm: Vm, candidates: list[int], known: dict[int, str]) -> Iterator[Lock]:
+    """Of the structures that may be such a permission those that somebody has. A job of the VM is no process: that is
+    taken for true of those that are `known`."""
     for address in candidates:
         record = vm.record("code_permission", address)
         try:
             owner = record["owner"]
             first = record["first" if record.layout.has("code_permission", "first") else "queue"]
-            if record["seized"] != 1 or not _is_process(vm, owner):
-                continue
             flag = record["xstate_handover_flg"] if record.layout.has("code_permission", "xstate_handover_flg") else 0
-            what = PERMISSION.get(flag.bit_length() - 1, PERMISSION[9])
-            waiting = tuple(_waiting(vm, first))
-            yield Lock(what, None, address, "held", bool(waiting), vm.processes.at(owner).id, waiting=waiting)
+            what = HANDED_OVER.get(flag) or known.get(address)
+            by_vm = not owner and record["aux_arg"] != 0 and what is not None
+            if record["seized"] != 1 or not by_vm and not _is_process(vm, owner):
+                continue
+            holder, waiting = vm.processes.at(owner).id if owner else None, tuple(_waiting(vm, first))
+            yield Lock(
+                what or TO_DO_EITHER, None, address, "held", bool(waiting), holder, waiting=waiting, by_vm=by_vm
+            )  # fmt: skip
         except Unreadable:
             continue
 
@@ -253,7 +295,7 @@ def _old_permission(vm: Vm, candidates: list[int]) -> Iterator[Lock]:
         except Unreadable:
             continue
         if waiting:
-            yield Lock(PERMISSION[9], None, address, "held", True, waiting=waiting)
+            yield Lock(TO_CHANGE, None, address, "held", True, waiting=waiting)
             return
 
 
@@ -264,9 +306,12 @@ def _waiting(vm: Vm, first: int) -> Iterator[int]:
     for at in chain(vm.memory, first, following, MAX_WAITING):
         item = Record(vm.memory, vm.layout, "code_permission_queue_item", at)
         if item["p"]:
-            if item["aux_func"] or not _is_process(vm, item["p"]):
+            process = vm.processes.found_at(item["p"])
+            if item["aux_func"] or process is None:
                 raise Unreadable(at, vm.memory.word_size)
-            yield vm.processes.at(item["p"]).id
+            # (One that has ended meanwhile stays in the queue.)
+            if vm.processes.holds(process):
+                yield process.id
 
 
 def _is_process(vm: Vm, address: int) -> bool:

@@ -1,9 +1,10 @@
 """Old code: who is still in it, and what a purge waits for (beam_bif_load.c, erts_code_purger.erl).
 
 A module has a current version and an old one, until that is purged. A process asks each process in turn whether it is
-in the old code, and kills those that are: whose next instruction, or a return address on whose stack, is there. Before
-and after that each scheduler must have gone on to something else once (thread progress). So who is in a native function
-for long makes the purge wait, and all others behind it.
+in the old code, and kills those that are: whose next instruction, or a return address on whose stack, is there, or who
+has begun a native call there that is not over: one that waits for a dirty scheduler, or runs on one. Before and after
+that each scheduler must have gone on to something else once (thread progress). So who is in a native function for long
+makes the purge wait, and all others behind it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from beamgdb.code import module_tables
@@ -19,7 +21,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
 from beamgdb.records.record import Record
 from beamgdb.vm import backtrace, calls, signals
-from beamgdb.vm.backtrace import Level, StackEnds
+from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.processes import Process
@@ -43,7 +45,13 @@ PRIORITIES: Final = 4
 """Queues of such tasks (`ERTS_NO_PROC_PRIO_LEVELS`)."""
 
 REMOTE_CALL: Final = 13
-"""`ERTS_SIG_Q_OP_RPC`: what brings such a task to a process that has other signals to handle before."""
+"""`ERTS_SIG_Q_OP_RPC`: what brings such a task to a process that has other signals to handle before, and much else."""
+
+NATIVE_CALL: Final = 5
+"""Where the native call of a process is among what only some have (`ERTS_PSD_NFUNC_TRAP_WRAPPER`)."""
+
+UNUSED: Final = 1 << 31
+"""Set in `ErtsNativeFunc.argc` while there is no such call: it is negative."""
 
 MAX_STACK: Final = 16 << 20
 """Bytes of a stack that are looked through."""
@@ -66,7 +74,7 @@ def modules(vm: Vm) -> list[ModuleVersions]:
     found = module_tables.find(vm.memory, vm.layout, vm.symbol, vm.identity.arch or "")
     active = code_index(vm.memory, vm.symbol, "active")
     if found is None or active is None:
-        raise Unavailable("the table of modules is not found in this VM: which code is old is not known")
+        raise Unavailable("the table of modules is not found in this VM")
     versions = []
     for at in module_tables.entries(vm.record("IndexTable", found.address).element(active)):
         one = vm.record("Module", at)
@@ -81,8 +89,8 @@ def modules(vm: Vm) -> list[ModuleVersions]:
 
 @dataclass(frozen=True)
 class InOldCode:
-    """A process that a purge of the module would kill. `how`: it runs there, goes on there, or returns there. `at` is
-    the address of the code."""
+    """A process that a purge of the module would kill. `how`: it runs there, goes on there, returns there, or has begun
+    a native call there. `at` is the address of the code."""
 
     process: Process
     module: int
@@ -101,6 +109,10 @@ class OldCode:
         self._ranges = sorted((one.old, one.old + one.old_size, one.name) for one in self.modules)
         self._starts = [start for start, _, _ in self._ranges]
         self.damaged: list[Unreadable] = []
+        self.knows_calls = all(
+            vm.layout.has(struct, path)
+            for struct, path in (("Process", "psd"), ("ErtsPSD", "data"), ("ErtsNativeFunc", "argc"))
+        )
 
     def module_at(self, address: int) -> int | None:
         """The module in whose old code an address is."""
@@ -116,29 +128,47 @@ class OldCode:
         for process, levels in running:
             live.add(process.address)
             yield from self._of_running(process, levels)
-        for row in self._vm.processes.rows(("i", "stop", "hend", "heap", "common.id")):
+        for row in self._vm.processes.rows(("i", "stop", "hend", "heap", "psd", "common.id")):
             self._advance()
             if isinstance(row, Unreadable):
                 self.damaged.append(row)
                 continue
-            address, i, stop, hend, heap, _ = row
+            address, i, stop, hend, heap, psd, _ = row
             if address is None or address in live:
                 continue
+            process = self._vm.processes.at(address)
             try:
-                yield from self._of_waiting(self._vm.processes.at(address), i or 0, stop or 0, hend or 0, heap or 0)
+                seen: set[int] = set()
+                for found in self._of_waiting(process, i or 0, stop or 0, hend or 0, heap or 0):
+                    seen.add(found.module)
+                    yield found
+                yield from self._of_call(process, psd or 0, seen)
             except Unreadable as error:
                 self.damaged.append(error)
 
     def _of_running(self, process: Process, levels: Iterator[Level]) -> Iterator[InOldCode]:
         seen: set[int] = set()
         try:
-            for number, level in enumerate(levels):
+            for number, level in enumerate(islice(levels, MAX_LEVELS)):
                 module = self.module_at(level.lookup)
                 if module is not None and module not in seen:
                     seen.add(module)
                     yield InOldCode(process, module, "returns there" if number else "runs there", level.pc)
         except (StackEnds, Unreadable):
-            return
+            pass
+        if self.knows_calls:
+            try:
+                yield from self._of_call(process, process.record["psd"], seen)
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def _of_call(self, process: Process, psd: int, seen: set[int]) -> Iterator[InOldCode]:
+        """For each module that is not `seen` yet. Raises `Unreadable`."""
+        for at in native_call(self._vm, psd) if psd and self.knows_calls else ():
+            module = self.module_at(at)
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield InOldCode(process, module, "native call there", at)
 
     def _of_waiting(self, process: Process, i: int, stop: int, hend: int, heap: int) -> Iterator[InOldCode]:
         seen: set[int] = set()
@@ -155,6 +185,22 @@ class OldCode:
                 if module is not None and module not in seen:
                     seen.add(module)
                     yield InOldCode(process, module, "returns there", word)
+
+
+def native_call(vm: Vm, psd: int) -> tuple[int, ...]:
+    """Where a native call was begun that is not over, and the code of the functions that it is noted to be of
+    (`erts_check_nfunc_in_area`); nothing without one. `psd` is the address of the process's `ErtsPSD`. Raises
+    `Unreadable`."""
+    data = vm.record("ErtsPSD", psd).field_address("data")
+    address = vm.memory.word(data + NATIVE_CALL * vm.memory.word_size)
+    if not address:
+        return ()
+    call = vm.record("ErtsNativeFunc", address)
+    if call["argc"] & UNUSED:
+        return ()
+    # (A function's code is right behind what says which it is, in the same module.)
+    size = vm.layout.size("ErtsCodeMFA")
+    return call["pc"], *(call[path] + size for path in ("mfa", "current") if call[path])
 
 
 @dataclass(frozen=True)
@@ -176,8 +222,9 @@ class Purge:
         return bool(self.unanswered or self.dying or self.running)
 
 
-def purge(vm: Vm) -> Purge | None:
-    """The purge that is under way, None where there is none, or that cannot be told."""
+def purge(vm: Vm, advance: Callable[[], None] = lambda: None) -> Purge | None:
+    """The purge that is under way, None where there is none, or that cannot be told. `advance` is called for each
+    process that may keep it waiting."""
     purger = next((one for one, name in vm.processes.named() if vm.term(name) == PURGER), None)
     if purger is None or purger.is_running():
         return None
@@ -194,7 +241,7 @@ def purge(vm: Vm) -> Purge | None:
         pass
     if module is None:
         return None
-    unanswered = tuple(_unanswered(vm, purger))
+    unanswered = tuple(_unanswered(vm, purger, advance))
     try:
         sides = list(MonitorLinks(vm.tags.release).monitors(purger.record))
     except (Unreadable, KeyError):
@@ -219,7 +266,7 @@ def _running(vm: Vm) -> Iterator[Process]:
             continue
 
 
-def _unanswered(vm: Vm, purger: Process) -> Iterator[Process]:
+def _unanswered(vm: Vm, purger: Process, advance: Callable[[], None]) -> Iterator[Process]:
     """Those who have a request of the purger before them."""
     wanted = purger.id
     try:
@@ -228,11 +275,12 @@ def _unanswered(vm: Vm, purger: Process) -> Iterator[Process]:
         return
     paths = ("sys_task_qs", "dirty_sys_tasks", signals.MIDDLE, signals.OUTER, "sig_inq_buffers")
     for row in vm.processes.rows(paths):
+        advance()
         if isinstance(row, Unreadable) or row[0] is None or not any(row[1:]):
             continue
         process = vm.processes.at(row[0])
         try:
-            if _has_task(vm, row[1] or 0, row[2] or 0, kind, wanted) or _has_call(process, row[3:]):
+            if _has_task(vm, row[1] or 0, row[2] or 0, kind, wanted) or _has_call(vm, process, row[3:], kind, wanted):
                 yield process
         except (Unreadable, KeyError):
             continue
@@ -244,19 +292,29 @@ def _has_task(vm: Vm, queues: int, dirty: int, kind: int, requester: int) -> boo
         firsts += vm.memory.words(vm.record("ErtsProcSysTaskQs", queues).field_address("q"), PRIORITIES)
     following = vm.layout.offset("ErtsProcSysTask", "next")
     return any(
-        (task := Record(vm.memory, vm.layout, "ErtsProcSysTask", at))["type"] == kind
-        and task["requester"] == requester
-        for first in firsts
-        for at in ring(vm.memory, first, following, MAX_TASKS)
+        _is_task(vm, at, kind, requester) for first in firsts for at in ring(vm.memory, first, following, MAX_TASKS)
     )
 
 
-def _has_call(process: Process, queues: tuple[int | None, ...]) -> bool:
-    """Whether a call waits among signals that are not handled yet. (Which call that is its arguments do not tell.)"""
-    if not any(queues):
+def _is_task(vm: Vm, address: int, kind: int, requester: int) -> bool:
+    task = Record(vm.memory, vm.layout, "ErtsProcSysTask", address)
+    return task["type"] == kind and task["requester"] == requester
+
+
+def _has_call(vm: Vm, process: Process, queues: tuple[int | None, ...], kind: int, requester: int) -> bool:
+    """Whether such a task is what a call brings that waits among signals which are not handled yet."""
+    return any(queues) and any(
+        not one.is_message and one.operation == REMOTE_CALL and _brings(vm, one.address, kind, requester)
+        for one in signals.unhandled(process.record)
+    )
+
+
+def _brings(vm: Vm, signal: int, kind: int, requester: int) -> bool:
+    """Whether a call's argument is such a task. Behind what all signals have stand who asks, what to call, and the
+    argument, a word each (`ErtsProcSigRPC` in erl_proc_sig_queue.c)."""
+    word = vm.memory.word_size
+    try:
+        argument = vm.memory.word(signal + vm.layout.size("ErtsNonMsgSignal") + 2 * word)
+        return argument != 0 and argument % word == 0 and _is_task(vm, argument, kind, requester)
+    except Unreadable:
         return False
-    return any(
-        not one.is_message and one.operation == REMOTE_CALL
-        for name in (signals.MIDDLE, signals.OUTER)
-        for one in signals.queue(process.record, name)
-    ) or any(not one.is_message and one.operation == REMOTE_CALL for one in signals.buffered(process.record))

@@ -70,6 +70,13 @@ def everywhere(process: Record) -> Iterator[Signal]:
     yield from buffered(process)
 
 
+def unhandled(process: Record) -> Iterator[Signal]:
+    """Those among which are some that are no messages."""
+    for name in (MIDDLE, OUTER):
+        yield from queue(process, name)
+    yield from buffered(process)
+
+
 def messages(process: Record, name: str) -> int:
     """How many messages are in one of `QUEUES`."""
     return sum(1 for signal in queue(process, name) if signal.is_message)

@@ -76,7 +76,7 @@ def of_purge(vm: Vm) -> Iterator[Wait]:
             yield Wait(found.requester, purger)
         for pid in dict.fromkeys((*(one.id for one in (*found.running, *found.unanswered)), *found.dying)):
             yield Wait(purger, pid)
-    except (Unreadable, KeyError):
+    except (Unreadable, Unavailable, KeyError):
         return
 
 

@@ -66,6 +66,9 @@ PORT_STATES: Final = {
 }  # fmt: skip
 """Of `Port.state` (erl_port.h, `ERTS_PORT_SFLG_`), where that is the same in 25, 27 and 29."""
 
+PORT_HAS_LOCK: Final = 1 << 10
+"""Of them: its lock is its own, not its driver's (`PORT_SPECIFIC_LOCK`)."""
+
 PORT_TASKS: Final = {
     "queued": 1 << 0, "running": 1 << 1 | 1 << 12, "tasks": 1 << 2, "busy": 1 << 4, "busy_queue": 1 << 5,
     "parallelism": 1 << 9,

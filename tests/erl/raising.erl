@@ -1,6 +1,6 @@
 %% Processes that have had exceptions, and what Erlang says of each: a line "raised PID KEY VALUE" for each thing.
 -module(raising).
--export([start/0, keep/3]).
+-export([start/0, keep/3, guard/4]).
 
 start() ->
     [begin
@@ -8,7 +8,21 @@ start() ->
          receive {Pid, ready} -> ok end,
          steady(Pid)
      end || State <- [handled, caught, over], Kind <- [badarith, badmatch, function_clause, own, throw, exit]],
+    [begin
+         Pid = spawn(?MODULE, guard, [self(), Failing, x, #{}]),
+         receive {Pid, Matches} -> io:format("guarded ~p ~p ~p~n", [Pid, Failing, Matches]) end,
+         steady(Pid)
+     end || Failing <- [arithmetic, key]],
     ok.
+
+%% What fails in a guard is no exception.
+guard(Parent, Failing, What, Map) ->
+    Parent ! {self(), guarded(Failing, What, Map)},
+    receive never -> ok end.
+
+guarded(arithmetic, What, _) when What + 1 > 3 -> true;
+guarded(key, What, Map) when map_get(What, Map) =:= 3 -> true;
+guarded(_, _, _) -> false.
 
 steady(Pid) ->
     case process_info(Pid, status) of

@@ -23,6 +23,8 @@ FACTS = {
     "hend": "damaged.record.field_address('hend')",
     "stop": "damaged.record.field_address('stop')",
     "heap": "damaged.record['heap']",
+    "locks": "damaged.record.field_address('lock.flags')",
+    "off_heap": "damaged.record.field_address('off_heap.first')",
     "fragments": "damaged.record.field_address('msg_frag')",
     "name": "damaged.record.field_address('common.u.alive.reg')",
     "state": "node.processes.lookup(0, 0).address",
@@ -193,6 +195,22 @@ def test_fragments_in_a_circle(core: Core, opened: Callable[[Core], Gdb]) -> Non
     core.set_word(core.facts["fragments"], heap)
     said = opened(core).cmd("beam-binaries")
     assert f"(missing: what lies at {heap:#x}, 8 bytes, cannot be read" in said
+
+
+def test_a_process_that_is_just_made(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    """It is in the table already, and the thread that makes it has all its locks: what it has may be anything."""
+    core.set_word(core.facts["off_heap"], 0xDEAD_0008)
+    at = core.offset(core.facts["locks"])
+    assert core.data[at : at + 4] == bytes(4)
+    gdb = opened(core)
+    assert "list of what is outside: 0xdead0008 leads out of its heap" in gdb.cmd("beam-verify")
+    assert "(missing: what lies at 0xdead" in gdb.cmd("beam-binaries")
+    core.data[at] = 0x1F
+    gdb = opened(core)
+    *_, summary = gdb.cmd("beam-verify").splitlines()
+    assert summary.startswith("nothing wrong in ")
+    assert summary.endswith("; one process is being collected, made or ended, and passed over")
+    assert "(missing: " not in gdb.cmd("beam-binaries")
 
 
 OF_PROCESS = """

@@ -43,7 +43,7 @@ def test_what_the_node_says_of_each(scene: Scene) -> None:
         assert row["reason"] == known.get(kind)
         assert functions(row) == facts["function"], facts
         assert row["arguments"] == facts.get("arguments", [None])[0]
-        assert re.search(r"(^| < )raising:once/2 at (\S*/)?raising\.erl:40( < |$)", row["stack"]), row["stack"]
+        assert re.search(r"(^| < )raising:once/2 at (\S*/)?raising\.erl:54( < |$)", row["stack"]), row["stack"]
         assert (row["held"] is not None) is (row["state"] == "handled")
         if row["state"] == "handled":
             number = re.fullmatch(r"y\d+ of frame (\d+), raising:once/2", row["held"])
@@ -57,6 +57,14 @@ def test_those_without_one(scene: Scene) -> None:
     assert idle
     assert idle[1] not in scene.gdb.cmd("beam-exceptions")
     assert scene.gdb.cmd(f"beam-exceptions {idle[1]}").splitlines()[-1] == "(none)"
+
+
+def test_a_guard_that_has_failed(scene: Scene) -> None:
+    """It leaves the kind of what has failed behind, and is no exception."""
+    guarded = re.findall(r"^guarded (<\S+>) (\w+) false\r?$", scene.said, re.M)
+    assert {failing for _, failing in guarded} == {"arithmetic", "key"}
+    listed = {row["pid"] for row in json.loads(scene.gdb.cmd("beam-exceptions -json"))}
+    assert not listed & {pid for pid, _ in guarded}
 
 
 def test_text(scene: Scene) -> None:

@@ -27,8 +27,9 @@ LAYOUT: Layout = for_identity(IDENTITY)
 class Image:
     """Memory to write into. `memory` sees every later change after `memory.forget()`, as a debugger does."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: Identity = IDENTITY, layout: Layout = LAYOUT) -> None:
         self.symbols: dict[str, int] = {}
+        self._identity, self._layout = identity, layout
         self._blocks: dict[int, bytearray] = {}
         self._next = 0x10_0000
         self.memory = CachedMemory(_Live(self), block=64)
@@ -68,15 +69,15 @@ class Image:
 
     def struct(self, name: str, fields: Mapping[str, int], at: int | None = None) -> Record:
         """A structure with these fields, the others zero; in a block of its own, or at an address inside of one."""
-        address = self.block(LAYOUT.size(name)) if at is None else at
+        address = self.block(self._layout.size(name)) if at is None else at
         for path, value in fields.items():
-            field = LAYOUT.field(name, path)
+            field = self._layout.field(name, path)
             self.write(address + field.offset, value.to_bytes(field.width, "little"))
-        return Record(self.memory, LAYOUT, name, address)
+        return Record(self.memory, self._layout, name, address)
 
     def node(self, with_layout: bool = True) -> Node:
         """The VM in this memory."""
-        return Node(self.memory, self.symbols.get, IDENTITY, LAYOUT if with_layout else None, "no table")
+        return Node(self.memory, self.symbols.get, self._identity, self._layout if with_layout else None, "no table")
 
     def atoms(self, *names: str) -> dict[str, int]:
         """Make the atom table with these names; the terms by name."""

@@ -25,12 +25,13 @@ class BeamExceptions(OptionsAround, ListCommand[LastException]):
       exiting  the process ends: the reason, with the stack of an error
       handled  a register still leads to the raw stack trace, as in `after`
       caught   nothing does, but no collection has removed it yet
+      unclear  it runs, and raises this just now, or it has failed in a guard
       over     only the class is left; it may be long ago
 
     In a raw trace is the kind of an error, not its value, for which _ stands; that of an exception which Erlang code
     has raised is in a register of who handles it, if anywhere: see `beam-bt`. A trap of a BIF makes the VM forget the
-    class too, so a process that is not listed may have had one. The column stack has all functions of the trace, held
-    the registers that lead to it.
+    class too, as does a guard that fails, so a process that is not listed may have had one. The column stack has all
+    functions of the trace, held the registers that lead to it.
 
     PROCESS is as in `beam-process`: then only that one is shown. -where, -sort, -reverse, -limit and -json are as in
     `beam-ps`.

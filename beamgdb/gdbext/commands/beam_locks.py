@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 import gdb
 
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext import connection
+from beamgdb.gdbext.commands.list_command import List, ListCommand, within
+from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.views.locks import LockColumns
-from beamgdb.views.threads import ThreadRow
+from beamgdb.views.threads import ThreadRow, number_in_namespace
 from beamgdb.vm.locks import Lock
 
 
@@ -20,12 +25,16 @@ class BeamLocks(ListCommand[Lock]):
     tables and of groups of buckets in them, of fixations of tables, those of ports and drivers, and the permission to
     change code with the processes that wait for it (in OTP 25 only if some do, and without who has it).
 
-    Locks do not tell who has them, but for the main lock of a process, which the scheduler has that runs it, mutexes of
-    glibc (ports, fixations), and the permission. Who may have a lock of a table is told by who calls a BIF of ets now;
-    of the others the holder is not known: see what threads do in `beam-schedulers`. A VM with one scheduler has no
-    locks of tables. A lock of a table for much reading (read_concurrency) does not tell of
-    readers, and is listed only while it is written or waited for. Not looked at are locks inside of an ordered_set with
-    write_concurrency, and the VM's own. A process that runs has its main lock: that is as it should be.
+    Locks do not tell who has them, but for the main lock of a process, which the scheduler has that runs it (a dirty
+    one does not), mutexes of glibc (ports, fixations), and the permission. Who may have a lock of a table is told by
+    who calls a BIF of ets now; of the others the holder is not known: see what threads do in `beam-schedulers`. A VM
+    with one scheduler has no locks of tables. A lock of a table for much reading (read_concurrency) does not tell of
+    readers, and is listed only while it is written or waited for. A mutex that somebody had to wait for may say so
+    after that (perhaps somebody). Not looked at are locks inside of an ordered_set with write_concurrency, and the VM's
+    own. A process that runs has its main lock: that is as it should be.
+
+    A thread of the system is named by its number in the PID namespace of the node, that of its container. Where GDB is
+    in another one, and the node remote or a core, the column thread may be wrong of mutexes.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 
@@ -35,16 +44,35 @@ class BeamLocks(ListCommand[Lock]):
 
     def list(self, node: Node) -> List[Lock]:
         running = Running(node)
+        threads = cache(_threads)
+        progress = ProgressLine("processes, tables and ports", 0)
 
         def thread(lock: Lock) -> ThreadRow | None:
             if lock.scheduler is not None:
                 return running.of_scheduler(lock.scheduler)
-            found = (one for one in gdb.selected_inferior().threads() if lock.thread in one.ptid[1:])
-            one = next(found, None) if lock.thread else None
+            one = threads().get(lock.thread) if lock.thread else None
             return ThreadRow(one.num, bare(one.name or "")) if one is not None else None
 
-        shown = LockColumns(node, thread)
-        return List(shown.columns, shown.items(), "locks", shown.notes)
+        shown = LockColumns(node, thread, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "locks", shown.notes)
+
+
+def _threads() -> dict[int, gdb.InferiorThread]:
+    """The threads of the program by their numbers in the system, as the program knows them."""
+    is_native, found = connection.kind() == "native", dict[int, gdb.InferiorThread]()
+    for one in gdb.selected_inferior().threads():
+        process, *numbers = one.ptid
+        own = _own_number(process, numbers[0]) if is_native else None
+        found.update((number, one) for number in ([own] if own is not None else numbers) if number)
+    return found
+
+
+def _own_number(process: int, thread: int) -> int | None:
+    """That of a thread of this machine in its own namespace."""
+    try:
+        return number_in_namespace(Path(f"/proc/{process}/task/{thread}/status").read_text(errors="replace"))
+    except OSError:
+        return None
 
 
 def install() -> None:

@@ -15,8 +15,9 @@ class BeamPurge(ListCommand[PurgeRow]):
     """List who is in old code, and for whom a purge waits.
 
     A module that was loaded anew has old code until that is purged. A process is in it if it runs there, goes on there
-    (where it waits) or returns there later: a purge kills such a process, and a soft purge fails. Funs and literals of
-    old code keep nobody from a purge, and are not listed.
+    (where it waits), returns there later, or has begun a native call there that runs on a dirty scheduler or waits for
+    one: a purge kills such a process, and a soft purge fails. Funs and literals of old code keep nobody from a purge,
+    and are not listed.
 
     The process erts_code_purger does one purge at a time. It waits until each scheduler has gone on to something else
     (keeps a scheduler), for those who have not answered whether they are in old code, and for those whom it has killed,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from beamgdb.gdbext import term_printing
-from beamgdb.gdbext.commands.list_command import List, ListCommand
+from beamgdb.gdbext.commands.list_command import List, ListCommand, within
+from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
 from beamgdb.views.process_list import ProcessColumns
@@ -26,8 +27,10 @@ class BeamWaits(ListCommand[WaitRow]):
     name = "beam-waits"
 
     def list(self, node: Node) -> List[WaitRow]:
-        shown = WaitColumns(node, ProcessColumns(node, Running(node), term_printing.terms(node).syntax))
-        return List(shown.columns, shown.items(), "calls", shown.notes)
+        progress = ProgressLine("processes", 0)
+        processes = ProcessColumns(node, Running(node), term_printing.terms(node).syntax)
+        shown = WaitColumns(node, processes, progress.advance)
+        return List(shown.columns, within(progress, shown.items()), "calls", shown.notes)
 
 
 def install() -> None:

@@ -73,6 +73,12 @@ class Usage(NamedTuple):
     blocks: int = 0
     used: int = 0
 
+    def can_be(self, word: int) -> bool:
+        """Whether there may be so much in an address space. (A thread may have stopped while it counts: some blocks may
+        be counted that are in no carrier, or in two.)"""
+        fits = self.size < 1 << (48 if word == 8 else 32) and self.used <= 2 * self.size
+        return fits and self.blocks * word <= self.size and (self.many + self.single) * word <= self.size
+
     def plus(self, other: Usage) -> Usage:
         """Both together."""
         return Usage(*(one + another for one, another in zip(self, other)))
@@ -102,16 +108,19 @@ class Instance:
         return self.record.address
 
     def usage(self) -> Usage:
-        """What it has, as it counts itself."""
+        """What it has, as it counts itself. Raises `Unreadable` also for what cannot be."""
         many, many_size = self._sums("mbcs.carriers", "StatValues_t", "no", "size")
         single, single_size = self._sums("sbcs.carriers", "StatValues_t", "no", "size")
         counts = [self._sums(path, "BlockStats_t", "curr.no", "curr.size") for path in ("mbcs.blocks", "sbcs.blocks")]
         pooled, pooled_size = self.record["cpool.stat.no_carriers"], self.record["cpool.stat.carriers_size"]
         counts.append((sum(self._words("cpool.stat.no_blocks")), sum(self._words("cpool.stat.blocks_size"))))
-        return Usage(
+        found = Usage(
             many + pooled, single, pooled, many_size + single_size + pooled_size,
             sum(number for number, _ in counts), sum(size for _, size in counts),
         )  # fmt: skip
+        if not found.can_be(self.record.memory.word_size):
+            raise Unreadable(self.address, self.record.layout.size("Allctr_t"))
+        return found
 
     def used_by_allocator(self) -> list[int]:
         """How many bytes are in blocks of which allocator, by its number less one."""
@@ -284,10 +293,16 @@ class Allocators:
         for number in numbers(self._vm.layout):
             try:
                 for index, one in instances(self._table, number):
-                    name = self._vm.memory.cstring(one["name_prefix"], NAME).decode("latin-1") + "alloc"
-                    yield Instance(name, index, one)
+                    yield self._instance(index, one)
             except Unreadable as error:
                 yield error
+
+    def _instance(self, index: int, record: Record) -> Instance | Unreadable:
+        try:
+            name = self._vm.memory.cstring(record["name_prefix"], NAME).decode("latin-1")
+        except Unreadable:
+            return Unreadable(record.address, self._vm.layout.size("Allctr_t"))
+        return Instance(f"{name}alloc", index, record)
 
     def carriers(self) -> Iterator[Carrier | Unreadable]:
         """The carriers of all instances, and of the pools."""

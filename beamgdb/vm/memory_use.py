@@ -39,6 +39,7 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
     names = {one.record["alloc_no"]: one.allocator for one in instances}
     for one in instances:
         try:
+            one.usage()  # what cannot be is damaged
             for number, size in enumerate(one.used_by_allocator(), 1):
                 name = names.get(number, "")
                 sizes[name] = sizes.get(name, 0) + size

@@ -29,6 +29,7 @@ def with_allocators(image: Image) -> dict[str, int]:
         )
         used = one.field_address("mbcs.blocks") + (number - 1) * LAYOUT.size("BlockStats_t")
         image.struct("BlockStats_t", {"curr.size": 100}, used)
+        image.struct("StatValues_t", {"no": 1, "size": 4096}, one.field_address("mbcs.carriers"))
         image.struct(
             "ErtsAllocatorInfo_t", {"enabled": 1, "alloc_util": 1, "extra": one.address}, table + number * step
         )
@@ -57,6 +58,18 @@ def test_a_table_of_processes_that_is_not_there() -> None:
     found = {one.kind: one for one in uses(image.node())[0]}
     assert (found["processes"].size, found["processes"].without) == (7100, "the table of processes")
     assert (found["system"].size, found["system"].without) == (None, "the table of processes")
+
+
+def test_counts_that_cannot_be() -> None:
+    """They are told as damaged, and not added to others."""
+    image = Image()
+    instances = with_allocators(image)
+    counts = instances["eheap_"] + LAYOUT.offset("Allctr_t", "mbcs.blocks")
+    image.struct("BlockStats_t", {"curr.size": 1 << 60}, counts)
+    image.memory.forget()
+    found, damaged = uses(image.node())
+    assert [one.address for one in damaged] == [instances["eheap_"]]
+    assert {one.kind: one.size for one in found}["total"] == 100
 
 
 def test_an_instance_that_is_damaged() -> None:

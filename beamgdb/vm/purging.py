@@ -68,8 +68,9 @@ class ModuleVersions:
     old_size: int
 
 
-def modules(vm: Vm) -> list[ModuleVersions]:
-    """All modules in use. Raises `Unavailable` where they are not found, `Unreadable`."""
+def modules(vm: Vm, damaged: list[Unreadable]) -> list[ModuleVersions]:
+    """All modules in use; `damaged` gets those that cannot be read. Raises `Unavailable` where they are not found,
+    `Unreadable` for their table."""
     vm.layout.offset("Module", "old.code_hdr")
     found = module_tables.find(vm.memory, vm.layout, vm.symbol, vm.identity.arch or "")
     active = code_index(vm.memory, vm.symbol, "active")
@@ -78,12 +79,15 @@ def modules(vm: Vm) -> list[ModuleVersions]:
     versions = []
     for at in module_tables.entries(vm.record("IndexTable", found.address).element(active)):
         one = vm.record("Module", at)
-        versions.append(
-            ModuleVersions(
-                one["module"] << IMMED2_BITS | ATOM, one["curr.code_hdr"], one["curr.code_length"],
-                one["old.code_hdr"], one["old.code_length"],
-            )
-        )  # fmt: skip
+        try:
+            versions.append(
+                ModuleVersions(
+                    one["module"] << IMMED2_BITS | ATOM, one["curr.code_hdr"], one["curr.code_length"],
+                    one["old.code_hdr"], one["old.code_length"],
+                )
+            )  # fmt: skip
+        except Unreadable as error:
+            damaged.append(error)
     return versions
 
 
@@ -105,10 +109,10 @@ class OldCode:
         """`advance` is called for each process."""
         self._vm = vm
         self._advance = advance
-        self.modules = [one for one in modules(vm) if one.old]
+        self.damaged: list[Unreadable] = []
+        self.modules = [one for one in modules(vm, self.damaged) if one.old]
         self._ranges = sorted((one.old, one.old + one.old_size, one.name) for one in self.modules)
         self._starts = [start for start, _, _ in self._ranges]
-        self.damaged: list[Unreadable] = []
         self.knows_calls = all(
             vm.layout.has(struct, path)
             for struct, path in (("Process", "psd"), ("ErtsPSD", "data"), ("ErtsNativeFunc", "argc"))

@@ -23,12 +23,13 @@ from tests.vm.test_processes import process_table
 OLD, SIZE, ELSEWHERE = 0x5000_0000, 0x1000, 0x6000_0000
 
 
-def with_old_code(image: Image, seg_table: int | None = None) -> None:
-    """A module that has old code; or a table of modules that is damaged."""
+def with_old_code(image: Image, seg_table: int | None = None, *bad: int) -> None:
+    """A module that has old code, behind others at bad addresses; or a table of modules that is damaged."""
     image.atoms("aged")
     module = image.struct("Module", {"module": 0, "old.code_hdr": OLD, "old.code_length": SIZE})
-    pages = image.words(image.words(module.address)) if seg_table is None else seg_table
-    image.symbols["module_tables"] = image.struct("IndexTable", {"entries": 1, "seg_table": pages}).address
+    pages = image.words(image.words(*bad, module.address)) if seg_table is None else seg_table
+    table = {"entries": 1 + len(bad), "seg_table": pages}
+    image.symbols["module_tables"] = image.struct("IndexTable", table).address
     image.symbols["the_active_code_index"] = image.words(0)
 
 
@@ -97,3 +98,13 @@ def test_a_damaged_table_of_modules() -> None:
     shown = PurgeColumns(node, threads, processes, lambda: None)
     assert list(shown.items()) == []
     assert [note.partition(":")[0] for note in shown.notes()] == ["(which code is old is not known"]
+
+
+def test_a_damaged_module() -> None:
+    """The others are looked at all the same."""
+    image = Image()
+    with_old_code(image, None, 0xBAD0)
+    image.symbols["erts_proc"] = process_table(image, {5: 0}, {"i": OLD + 8}).address
+    old = OldCode(image.node())
+    assert [one.at for one in old.holders(())] == [OLD + 8]
+    assert len(old.damaged) == 1

@@ -314,7 +314,7 @@ def lines(
     yield ""
     limits = (f"{one.count} {one.what}" + (f" (of {one.limit})" if one.limit else "") for one in why.counts)
     yield f"There are {', '.join(limits)}."
-    yield f"Heaps of processes take {_bytes(why.process_memory)}, ETS tables {_bytes(why.ets_memory)}."
+    yield f"Heaps and messages of processes take {_bytes(why.process_memory)}, ETS tables {_bytes(why.ets_memory)}."
     if why.unreadable:
         yield f"{why.unreadable} processes, or parts of their table, cannot be read."
     for what, pids in (("Collecting garbage", why.collecting), ("Exiting", why.exiting)):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
-from beamgdb.vm import calls, signals
+from beamgdb.vm import calls, fragments, signals
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
+
+FOLLOWED: Final = 1 << 14
+"""Messages of a process whose bytes are added up at most: queues of tens of millions have been seen."""
 
 
 class Noted(NamedTuple):
@@ -213,16 +216,32 @@ class ProcessList:
         return place.code.name if place is not None else None
 
     def memories(self, many: Sequence[Noted]) -> list[int | None]:
-        """Bytes of their structures and their heaps. Messages outside of a heap are not in that, nor are links,
-        monitors and the dictionary's table."""
+        """Bytes of their structures, their heaps and the messages that wait for them. Links, monitors and the
+        dictionary's table are not in that."""
         word, process = self._vm.memory.word_size, self._size
         return [
             None if size is None or heap is None or hend is None else
-            process + word * (size + (fragments or 0))
+            process + word * (size + (mbuf or 0))
             + (max(0, hend - heap) if abandoned else 0)
             + (max(0, old_hend - old) if old and old_hend else 0)
-            for heap, hend, size, abandoned, old, old_hend, fragments in map(_MEMORY, many)
+            + (self._messages(one) if any(queues) else 0)
+            for one, (heap, hend, size, abandoned, old, old_hend, mbuf), queues
+            in zip(many, map(_MEMORY, many), map(_QUEUE, many))
         ]  # fmt: skip
+
+    def _messages(self, noted: Noted) -> int:
+        """Bytes of the messages in all queues of a process, as process_info/2 counts them (`erts_process_memory`):
+        what each has besides its term, and the fragment of a heap that the term is in, if it is not on the heap. Of a
+        queue that is damaged those before that; of what is not decoded yet no fragment; and of more than `FOLLOWED` the
+        first ones stand for all."""
+        record, number, size = self.process(noted).record, 0, 0
+        try:
+            for used in islice(fragments.sizes(record, self._vm.tags.non_value), FOLLOWED):
+                number, size = number + 1, size + used
+        except (Unreadable, KeyError):
+            return size
+        count = self.queue_length(noted) if number == FOLLOWED else None
+        return size * count // number if count is not None and count > number else size
 
     def memory(self, noted: Noted) -> int | None:
         """That of one."""

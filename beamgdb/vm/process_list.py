@@ -61,6 +61,9 @@ _INITIAL, _PLACE = _of("module", "function", "arity"), _of("current", "i")
 _MEMORY = _of("heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz")
 _QUEUE = _of("inner", "middle", "outer", "cont", "incoming", "buffers")
 
+_NO_MESSAGES: Final = ((0, 0, 0, 0, 0, 0), (0, None, 0, 0, 0, 0))
+"""What is noted of queues that have none, as of most."""
+
 _PATHS: Final = (
     "common.id", "state", "common.u.alive.reg", "current", "i", "heap", "hend", "heap_sz", "abandoned_heap", "old_heap",
     "old_hend", "mbuf_sz", "reds", "parent", "u.initial.module", "u.initial.function", "u.initial.arity",
@@ -219,15 +222,18 @@ class ProcessList:
         """Bytes of their structures, their heaps and the messages that wait for them. Links, monitors and the
         dictionary's table are not in that."""
         word, process = self._vm.memory.word_size, self._size
-        return [
+        found = [
             None if size is None or heap is None or hend is None else
             process + word * (size + (mbuf or 0))
             + (max(0, hend - heap) if abandoned else 0)
             + (max(0, old_hend - old) if old and old_hend else 0)
-            + (self._messages(one) if any(queues) else 0)
-            for one, (heap, hend, size, abandoned, old, old_hend, mbuf), queues
-            in zip(many, map(_MEMORY, many), map(_QUEUE, many))
+            for heap, hend, size, abandoned, old, old_hend, mbuf in map(_MEMORY, many)
         ]  # fmt: skip
+        for at, queues in enumerate(map(_QUEUE, many)):
+            if queues not in _NO_MESSAGES and any(queues):
+                known = found[at]
+                found[at] = known + self._messages(many[at]) if known is not None else None
+        return found
 
     def _messages(self, noted: Noted) -> int:
         """Bytes of the messages in all queues of a process, as process_info/2 counts them (`erts_process_memory`):

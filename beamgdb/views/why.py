@@ -327,7 +327,7 @@ def lines(
     yield ""
     limits = (f"{one.count} {one.what}" + (f" (of {one.limit})" if one.limit else "") for one in why.counts)
     yield f"There are {', '.join(limits)}."
-    yield f"Heaps of processes take {_known(why.process_memory)}, ETS tables {_known(why.ets_memory)}."
+    yield f"Heaps and messages of processes take {_known(why.process_memory)}, ETS tables {_known(why.ets_memory)}."
     if why.unreadable:
         yield f"{why.unreadable} processes cannot be read."
     for what, pids in (("Collecting garbage", why.collecting), ("Exiting", why.exiting)):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
-from beamgdb.vm import calls, signals
+from beamgdb.vm import calls, fragments, signals
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
+
+FOLLOWED: Final = 1 << 14
+"""Messages of a process whose bytes are added up at most: queues of tens of millions have been seen."""
 
 
 class Noted(NamedTuple):
@@ -57,6 +60,9 @@ _ID, _STATE = _of("id"), _of("state")
 _INITIAL, _PLACE = _of("module", "function", "arity"), _of("current", "i")
 _MEMORY = _of("heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz")
 _QUEUE = _of("inner", "middle", "outer", "cont", "incoming", "buffers")
+
+_NO_MESSAGES: Final = ((0, 0, 0, 0, 0, 0), (0, None, 0, 0, 0, 0))
+"""What is noted of queues that have none, as of most."""
 
 _PATHS: Final = (
     "common.id", "state", "common.u.alive.reg", "current", "i", "heap", "hend", "heap_sz", "abandoned_heap", "old_heap",
@@ -213,16 +219,35 @@ class ProcessList:
         return place.code.name if place is not None else None
 
     def memories(self, many: Sequence[Noted]) -> list[int | None]:
-        """Bytes of their structures and their heaps. Messages outside of a heap are not in that, nor are links,
-        monitors and the dictionary's table."""
+        """Bytes of their structures, their heaps and the messages that wait for them. Links, monitors and the
+        dictionary's table are not in that."""
         word, process = self._vm.memory.word_size, self._size
-        return [
+        found = [
             None if size is None or heap is None or hend is None else
-            process + word * (size + (fragments or 0))
+            process + word * (size + (mbuf or 0))
             + (max(0, hend - heap) if abandoned else 0)
             + (max(0, old_hend - old) if old and old_hend else 0)
-            for heap, hend, size, abandoned, old, old_hend, fragments in map(_MEMORY, many)
+            for heap, hend, size, abandoned, old, old_hend, mbuf in map(_MEMORY, many)
         ]  # fmt: skip
+        for at, queues in enumerate(map(_QUEUE, many)):
+            if queues not in _NO_MESSAGES and any(queues):
+                known = found[at]
+                found[at] = known + self._messages(many[at]) if known is not None else None
+        return found
+
+    def _messages(self, noted: Noted) -> int:
+        """Bytes of the messages in all queues of a process, as process_info/2 counts them (`erts_process_memory`):
+        what each has besides its term, and the fragment of a heap that the term is in, if it is not on the heap. Of a
+        queue that is damaged those before that; of what is not decoded yet no fragment; and of more than `FOLLOWED` the
+        first ones stand for all."""
+        record, number, size = self.process(noted).record, 0, 0
+        try:
+            for used in islice(fragments.sizes(record, self._vm.tags.non_value), FOLLOWED):
+                number, size = number + 1, size + used
+        except (Unreadable, KeyError):
+            return size
+        count = self.queue_length(noted) if number == FOLLOWED else None
+        return size * count // number if count is not None and count > number else size
 
     def memory(self, noted: Noted) -> int | None:
         """That of one."""

@@ -5,7 +5,7 @@
 -define(STEADY_MS, 100).
 -define(ASKED, [registered_name, status, message_queue_len, current_function, initial_call, total_heap_size, reductions,
                 garbage_collection_info, parent, group_leader, priority, links, monitors, monitored_by, dictionary,
-                messages, trap_exit]).
+                messages, trap_exit, memory]).
 
 %% Start them, and print a line for each thing that is known of each: "process PID KEY VALUE".
 start() ->

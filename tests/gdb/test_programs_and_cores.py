@@ -50,7 +50,7 @@ def test_a_core_without_its_libraries(terms_core: Path, start_gdb: Callable[...,
     assert "terms:park/2" in gdb.cmd("beam-bt terms_holder")
     assert "terms_holder" in gdb.cmd("beam-ps")
     assert "kernel_sup" in gdb.cmd("beam-tree")
-    assert "Heaps of processes take" in gdb.cmd("beam-why")
+    assert "Heaps and messages of processes take" in gdb.cmd("beam-why")
 
 
 def test_a_core_of_another_machine(terms_core: Path, start_gdb: Callable[..., Gdb]) -> None:

@@ -62,7 +62,7 @@ def test_reductions(scene: Scene) -> None:
 
 
 def test_memory(scene: Scene) -> None:
-    """A structure and the heaps. (Messages are in what the node says, where they are on the heap.)"""
+    """A structure and the heaps."""
     rows, word = listed(scene), 4 if scene.target.arch == "armhf" else 8
     left = {
         rows[pid]["memory"] - word * int(facts["total_heap_size"])
@@ -71,6 +71,24 @@ def test_memory(scene: Scene) -> None:
     }
     assert len(left) == 1
     assert 300 < left.pop() < 1000
+
+
+def test_memory_of_messages(scene: Scene) -> None:
+    """On the heap and outside of it: what the node counts besides is the same of each that has neither links nor
+    monitors, and something in its dictionary."""
+    rows, expected = listed(scene), {facts["kind"]: (pid, facts) for pid, facts in said(scene).items()}
+    left = {
+        kind: int(expected[kind][1]["memory"]) - rows[expected[kind][0]]["memory"]
+        for kind in ("idle", "talked_to", "long_queue", "off_heap")
+    }
+    assert len(set(left.values())) == 1, left
+    assert 0 <= left["idle"] < 1000
+    # Of a queue that is too long the first messages stand for all.
+    try:
+        scene.gdb.cmd("python from beamgdb.vm import process_list; process_list.FOLLOWED = 100")
+        assert listed(scene) == rows
+    finally:
+        scene.gdb.cmd("python process_list.FOLLOWED = 1 << 14")
 
 
 def test_those_that_are_wanted(scene: Scene) -> None:

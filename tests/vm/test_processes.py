@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from beamgdb.records.record import Record
 from beamgdb.vm.backtrace import saved_arguments
+from beamgdb.vm.process_list import Noted, ProcessList
 from beamgdb.vm.processes import Process, ProcessTable
 from jit.otp.code import MAX_ARG
 from jit.otp.tags import IMMED1_BITS, NIL, PID
 from jit.otp.vm_flags import ERTS_PSFLG
-from tests.vm.image import TAGS, Image
+from tests.vm.image import LAYOUT, TAGS, Image
 
 INVALID = 0xBAD0
 LINES, PER_LINE = 4, 8
@@ -205,3 +206,17 @@ def test_saved_arguments_are_no_more_than_a_function_has(noted: int) -> None:
     saved = image.words(*[NIL] * (noted + 8))
     one = process(image, {"arity": noted, "arg_reg": saved})
     assert len(saved_arguments(one) or ()) == MAX_ARG
+
+
+def test_memory_of_messages_before_damage() -> None:
+    """Of two messages, one with a fragment, the second leads to nowhere."""
+    image = Image()
+    image.symbols["erts_proc"] = image.struct("ErtsPTab", {}).address
+    fragment = image.struct("ErlHeapFragment", {"used_size": 5}).address
+    last = image.struct("ErtsMessage", {"next": 0xDEAD_0000}).address
+    first = image.struct("ErtsMessage", {"next": last, "data.attached": fragment, "m": 31}).address
+    fields = {"common.id": PID, "heap": 8, "hend": 8, "sig_qs.first": first, "sig_qs.len": 3}
+    node = image.node()
+    found = ProcessList(node).of(node.processes.at(image.struct("Process", fields).address))
+    assert isinstance(found, Noted)
+    assert ProcessList(node).memory(found) == LAYOUT.size("Process") + 2 * LAYOUT.size("ErtsMessage") + 5 * 8

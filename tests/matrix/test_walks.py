@@ -265,6 +265,8 @@ def test_too_many(walking: Walking, gdb: Gdb) -> None:
     answers = [gdb.cmd(f"beam-break walks:{name}", check=False) for name in functions]
     native = walking.target.arch == "amd64" and not walking.target.interpreted
     assert sum(TAKEN in answer for answer in answers) == (2 if native else 0)
+    # Another one where there is one already takes none.
+    assert TAKEN not in gdb.cmd("beam-break walks:loop/1 if 1 == 2", check=False)
     if native:
         before = gdb.cmd("print $pc")
         for command in ("beam-finish", "beam-next", "beam-step"):

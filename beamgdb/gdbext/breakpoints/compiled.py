@@ -68,14 +68,15 @@ def bar(point: gdb.Breakpoint, wanted: Collection[int], code: LoadedCode) -> tup
 
 
 def hardware_used() -> int:
-    """How many enabled breakpoints are where GDB must use hardware."""
-    return sum(
-        1
+    """At how many addresses enabled breakpoints are where GDB must use hardware: it does so once for each."""
+    places = {
+        place.address
         for point in gdb.breakpoints()
         if point.enabled
         for place in older_gdb.locations(point)
-        if place.enabled and code_memory.needs_hardware(place.address)
-    )
+        if place.enabled
+    }
+    return sum(map(code_memory.needs_hardware, places))
 
 
 def room() -> int:

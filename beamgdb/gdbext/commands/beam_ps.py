@@ -19,9 +19,10 @@ class BeamPs(ListCommand[Noted]):
     first ones stand for all, and of one that is damaged those behind the damage are left out.
 
     -where CONDITION leaves out those for which it does not hold: -where queue>1000 -where name~shop. It may be given
-    several times. Instead of > there are =, !=, <, <=, >= and ~, for a text that contains another; 10k, 10M and 10G are
-    numbers. -sort COLUMN sorts, largest numbers first, -reverse the other way round. -limit N shows N of them; without
-    it 1000 are shown. -json prints an array of objects, with all columns and, unless limited, all processes.
+    several times; it has no blanks, or stands in quotes. Instead of > there are =, !=, <, <=, >= and ~, for a text that
+    contains another; 10k, 10M and 10G are numbers. -sort COLUMN sorts, largest numbers first, -reverse the other way
+    round. -limit N shows N of them; without it 1000 are shown. -json prints an array of objects, with all columns and,
+    unless limited, all processes.
 
     Columns: pid, memory, queue, status, name, label, spawned, called (name, label or spawned), current, reductions,
     parent, address."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import built
 from tests.harness.erl import installed_release
 from tests.harness.gdb import one_line_error
 from tests.harness.targets import TARGETS
@@ -37,13 +38,16 @@ QUOTED_ID = re.compile(r"'((?:#Port)?<[\d.]+>)'")
 View = Callable[[Path], list[str]]
 
 
-@pytest.fixture(scope="session")
-def view(ebin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
-    """What the viewer of the installed Erlang, made of its sources, finds in a dump."""
-    folder = tmp_path_factory.mktemp("viewer")
+def compile_viewer(folder: Path) -> None:
     (source,) = installed_release().root.glob("lib/observer-*/src")
     files = [str(source / f"{name}.erl") for name in ("crashdump_viewer", "observer_lib")]
     subprocess.run(["erlc", "-o", str(folder), *files], check=True)
+
+
+@pytest.fixture(scope="session")
+def view(ebin: Path) -> Iterator[View]:
+    """What the viewer of the installed Erlang, made of its sources, finds in a dump."""
+    folder = built.once("viewer", compile_viewer)
     erl = ["erl", "+pc", "unicode", "-noshell", "-pa", str(folder), str(ebin), "-s", "viewed"]
     with subprocess.Popen(erl, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder) as viewer:
 

@@ -59,16 +59,6 @@ def of_message(owner: Record, address: int, non_value: int) -> Iterator[Record]:
     return _chain(owner, attached if is_decoded else 0)
 
 
-def sizes(process: Record, non_value: int) -> Iterator[int]:
-    """Bytes of each message that waits, with the fragments that it has. The VM counts as if each had room for one in
-    itself."""
-    word, whole = process.memory.word_size, process.layout.size("ErtsMessage")
-    for signal in signals.everywhere(process):
-        if signal.is_message:
-            used = sum(one["used_size"] for one in of_message(process, signal.address, non_value))
-            yield whole + word * used
-
-
 def _chain(owner: Record, first: int) -> Iterator[Record]:
     following = owner.layout.offset("ErlHeapFragment", "next")
     for at in chain(owner.memory, first, following, MAX_FRAGMENTS):

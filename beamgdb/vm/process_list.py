@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import chain, islice
+from functools import cached_property, partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
-from beamgdb.vm import calls, fragments, signals
+from beamgdb.vm import calls, message_sizes, signals
+from beamgdb.vm.message_sizes import MessageSizes
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
-
-FOLLOWED: Final = 1 << 14
-"""Messages of a process whose bytes are added up at most: queues of tens of millions have been seen."""
 
 
 class Noted(NamedTuple):
@@ -229,25 +227,25 @@ class ProcessList:
             + (max(0, old_hend - old) if old and old_hend else 0)
             for heap, hend, size, abandoned, old, old_hend, mbuf in map(_MEMORY, many)
         ]  # fmt: skip
-        for at, queues in enumerate(map(_QUEUE, many)):
-            if queues not in _NO_MESSAGES and any(queues):
-                known = found[at]
-                found[at] = known + self._messages(many[at]) if known is not None else None
+        asked = [
+            at for at, queues in enumerate(map(_QUEUE, many))
+            if queues not in _NO_MESSAGES and any(queues) and found[at] is not None
+        ]  # fmt: skip
+        if asked and self._message_sizes is not None:
+            for at, (number, size) in zip(asked, self._message_sizes.of([many[at].address for at in asked])):
+                count = self.queue_length(many[at]) if number >= message_sizes.FOLLOWED else None
+                if count is not None and count > number:
+                    size = size * count // number  # the first ones of a long queue stand for all
+                found[at] = (found[at] or 0) + size
         return found
 
-    def _messages(self, noted: Noted) -> int:
-        """Bytes of the messages in all queues of a process, as process_info/2 counts them (`erts_process_memory`):
-        what each has besides its term, and the fragment of a heap that the term is in, if it is not on the heap. Of a
-        queue that is damaged those before that; of what is not decoded yet no fragment; and of more than `FOLLOWED` the
-        first ones stand for all."""
-        record, number, size = self.process(noted).record, 0, 0
+    @cached_property
+    def _message_sizes(self) -> MessageSizes | None:
+        """None where it is not known where fields lie."""
         try:
-            for used in islice(fragments.sizes(record, self._vm.tags.non_value), FOLLOWED):
-                number, size = number + 1, size + used
-        except (Unreadable, KeyError):
-            return size
-        count = self.queue_length(noted) if number == FOLLOWED else None
-        return size * count // number if count is not None and count > number else size
+            return MessageSizes(self._vm)
+        except KeyError:
+            return None
 
     def memory(self, noted: Noted) -> int | None:
         """That of one."""

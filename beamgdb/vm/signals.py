@@ -54,13 +54,19 @@ def queue(process: Record, name: str) -> Iterator[Signal]:
 
 def buffered(process: Record) -> Iterator[Signal]:
     """Those in buffers, which go before all that comes later."""
+    for first in buffers(process):
+        yield from _chain(process, first)
+
+
+def buffers(process: Record) -> Iterator[int]:
+    """With what the queues in buffers begin, 0 for an empty one."""
     array = process["sig_inq_buffers"]
     if array:
         layout, memory = process.layout, process.memory
         start = Record(memory, layout, "ErtsSignalInQueueBufferArray", array).field_address("slots")
         for number in range(BUFFERS):
             at = start + number * layout.size("ErtsSignalInQueueBuffer")
-            yield from _chain(process, Record(memory, layout, "ErtsSignalInQueueBuffer", at)["b.queue.first"])
+            yield Record(memory, layout, "ErtsSignalInQueueBuffer", at)["b.queue.first"]
 
 
 def everywhere(process: Record) -> Iterator[Signal]:

@@ -85,10 +85,10 @@ def test_memory_of_messages(scene: Scene) -> None:
     assert 0 <= left["idle"] < 1000
     # Of a queue that is too long the first messages stand for all.
     try:
-        scene.gdb.cmd("python from beamgdb.vm import process_list; process_list.FOLLOWED = 100")
+        scene.gdb.cmd("python from beamgdb.vm import message_sizes; message_sizes.FOLLOWED = 100")
         assert listed(scene) == rows
     finally:
-        scene.gdb.cmd("python process_list.FOLLOWED = 1 << 14")
+        scene.gdb.cmd("python message_sizes.FOLLOWED = 1 << 14")
 
 
 def test_those_that_are_wanted(scene: Scene) -> None:

@@ -29,4 +29,3 @@ def broken() -> str | None:
         except Exception as error:
             return f"{index} cannot be loaded ({error}): apt install {debian}, or pip install {index}, anew"
     return None
-

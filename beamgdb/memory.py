@@ -46,9 +46,7 @@ class Memory(Protocol):
 class BytesMemory:
     """Memory made of byte strings at given addresses. Segments that touch are readable across."""
 
-    def __init__(
-        self, segments: Mapping[int, bytes], word_size: int = 8, byteorder: ByteOrder = "little"
-    ) -> None:
+    def __init__(self, segments: Mapping[int, bytes], word_size: int = 8, byteorder: ByteOrder = "little") -> None:
         self.word_size = word_size
         self.byteorder: ByteOrder = byteorder
         self._starts = sorted(segments)

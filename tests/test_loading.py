@@ -133,9 +133,7 @@ def test_ctrl_c_while_it_is_loaded(busy_node: Node, each_gdb: str, tmp_path: Pat
     (script := tmp_path / "ctrl_c.py").write_text(CTRL_C[moment])
     look = ("-ex", f"source {GDBINIT}", "-p", str(busy_node.pid), "-ex", "beam-bt busy")
     said = batch("-ix", str(script), "-ix", str(GDBINIT), *look, gdb=each_gdb)
-    assert re.findall("^beamgdb: .*", said, re.M) == [
-        "beamgdb: Ctrl-C came while it was being loaded: source it again"
-    ]
+    assert re.findall("^beamgdb: .*", said, re.M) == ["beamgdb: Ctrl-C came while it was being loaded: source it again"]
     assert "Traceback" not in said
     assert "KeyboardInterrupt" not in said
     assert "in busy:loop/1+" in said

@@ -9,7 +9,6 @@ CODE_INDICES = 3
 """`ERTS_NUM_CODE_IX`: elements of every variable that has one for each code index (code_ix.h)."""
 
 
-
 def code_index(memory: CachedMemory, symbol: Symbol, which: str) -> int | None:
     """The code index in use now (`which` is "active") or for the next load ("staging"); code_ix.h."""
     address = symbol(f"the_{which}_code_index")

@@ -21,6 +21,7 @@ MAX_REGISTRATIONS = 200_000
 MAX_REGISTRATION_SIZE = READ_LIMIT
 """Bytes; the largest module seen registers 1 MiB."""
 
+
 @dataclass(frozen=True)
 class CodeEntry:
     """A `struct jit_code_entry`: its own address, and where the registration lies."""

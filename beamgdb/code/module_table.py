@@ -96,9 +96,7 @@ class ModuleTable:
 class _ModuleReader:
     """Reads one module from its block of memory."""
 
-    def __init__(
-        self, memory: CachedMemory, layout: Layout, atom_name: AtomName, start: int, end: int
-    ) -> None:
+    def __init__(self, memory: CachedMemory, layout: Layout, atom_name: AtomName, start: int, end: int) -> None:
         self._memory = memory
         self._layout = layout
         self._atom_name = atom_name

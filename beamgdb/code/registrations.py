@@ -62,6 +62,7 @@ class FrameLayout(IntEnum):
 CODE_INFO_SIZE = CODE_INFO_WORDS * 8
 """Bytes of an `ErtsCodeInfo`, on each architecture that BeamAsm supports."""
 
+
 class CorruptRegistration(Exception):
     """A registration that makes no sense; the text says why, and of which module it is if that can be told."""
 

@@ -87,9 +87,7 @@ def write(modules: Sequence[Module], machine: Describing, locate: Locate, named:
 def _add_symbols(elf: ElfFile, module: Module, named: Named) -> None:
     # Not read-only: of such sections GDB may take the contents from the file (`set trust-readonly-sections on`).
     flags = SHF.ALLOC | SHF.EXECINSTR | SHF.WRITE
-    section = elf.add_section(
-        f".text.{module.name}", SHT.NOBITS, flags, address=module.base, size=module.size, align=8
-    )
+    section = elf.add_section(f".text.{module.name}", SHT.NOBITS, flags, address=module.base, size=module.size, align=8)
     code = _functions(module)
     data = [r for r in module.ranges if r.name.endswith((*NO_CODE, CODE_INFO))]
     names = ((name, r) for r in code for name in dict.fromkeys((named(r.name), r.name)))

@@ -32,9 +32,7 @@ _FIRST: tuple[Prover, ...] = (
 _LAST: tuple[Prover, ...] = (catches.prove, terms.prove, process_list.prove)
 
 
-def prove(
-    memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, directory: Path = TABLES
-) -> Layout:
+def prove(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, directory: Path = TABLES) -> Layout:
     """What is proved on the VM, of which at most so many slots of tables are looked at. `directory` has the tables of
     VMs that may be like it. Raises NoLayout: why there is nothing that could be used."""
     for name in NEEDED:

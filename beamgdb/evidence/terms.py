@@ -60,9 +60,7 @@ _FUN_NAME = re.compile(rb"-.*-fun-\d+-")
 NODE_PRIME: Final = 268438039
 """`PRIME0` of erl_node_tables.c, with which the hash of a node is made of that of its name and its creation."""
 
-EXTERNAL: Final = tuple(
-    HEADERS_IN_BITS[kind] for kind in (Kind.EXTERNAL_PID, Kind.EXTERNAL_PORT, Kind.EXTERNAL_REF)
-)
+EXTERNAL: Final = tuple(HEADERS_IN_BITS[kind] for kind in (Kind.EXTERNAL_PID, Kind.EXTERNAL_PORT, Kind.EXTERNAL_REF))
 """The headers of terms of other nodes, the same in all releases."""
 
 REF_BITS, REF_MAGIC = 18, 1 << 17
@@ -228,9 +226,12 @@ def _funs(seen: Seen, found: Findings, things: Things) -> None:
         if at != old_index and all(number(content, at, INT) == numbers[entry] for entry, content in raw.items())
     ]  # fmt: skip
     within = {(entries[entry], one) for entry, one in numbers.items()}
-    if len(copies) != 1 or len(within) < len(entries) or not differ(numbers.values(), MODULES) or max(
-        numbers.values()
-    ) > MAX_FUNS:
+    if (
+        len(copies) != 1
+        or len(within) < len(entries)
+        or not differ(numbers.values(), MODULES)
+        or max(numbers.values()) > MAX_FUNS
+    ):
         raise NotProved("the numbers of funs: ErlFunEntry.old_index")
     found.add("ErlFunEntry", f"{len(entries)} funs of {len(set(modules))} modules", {
         "module": Field(module, seen.word), "uniq": Field(uniq, 1, MD5), "old_uniq": Field(old_uniq, INT),

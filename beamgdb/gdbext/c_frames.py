@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from beamgdb.machine_code.reading import ReadMemory, ReadRegister
     from beamgdb.unwinding.c_arm32.unwinder import CUnwinder
 
+
 class CFrames(Unwinder):
     """Registered with GDB; answers for frames in the text of the program."""
 

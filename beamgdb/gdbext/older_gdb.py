@@ -167,7 +167,7 @@ def sound(expression: str) -> str:
     """An expression that GDB may be given; raises `gdb.error`. An array of nothing ends GDB 16 itself (SIGSEGV), and is
     an error to others; to who types it, it is the empty tuple."""
     if any(found[1] for found in _TEXT_OR_NOTHING.finditer(expression)):
-        raise gdb.error("{} is no expression of GDB; terms are compared as text: $_streq($_eterm(x0), \"{}\")")
+        raise gdb.error('{} is no expression of GDB; terms are compared as text: $_streq($_eterm(x0), "{}")')
     return expression
 
 

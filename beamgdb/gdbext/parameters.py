@@ -142,9 +142,7 @@ class Parameters:
         self._layout_from = _LayoutFrom()
         self._depth = _Limit("beam-depth", "the levels of nesting", _DEFAULTS.depth, MAX_DEPTH)
         self._width = _Limit("beam-width", "the elements of each list, tuple or map", _DEFAULTS.width, 1_000_000)
-        self._bytes = _Limit(
-            "beam-bytes", "the bytes of binaries and characters of strings", _DEFAULTS.bytes, 1 << 24
-        )
+        self._bytes = _Limit("beam-bytes", "the bytes of binaries and characters of strings", _DEFAULTS.bytes, 1 << 24)
 
     @property
     def debugging(self) -> bool:
@@ -177,6 +175,4 @@ class Parameters:
     def limits(self) -> Limits:
         """How much of a term is shown."""
         width = self._width.limit
-        return Limits(
-            depth=self._depth.limit, width=width, bytes=self._bytes.limit, nodes=max(_DEFAULTS.nodes, width)
-        )
+        return Limits(depth=self._depth.limit, width=width, bytes=self._bytes.limit, nodes=max(_DEFAULTS.nodes, width))

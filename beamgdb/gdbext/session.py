@@ -227,8 +227,10 @@ def find() -> Session | None:
     if not has_process():
         return None
     # GDB tells of a program that it is given for a core file before it moves it there.
-    is_in_place = session is not None and session.pid == inferior.pid and (
-        session.in_place and session.is_settled or _is_unmoved(session)
+    is_in_place = (
+        session is not None
+        and session.pid == inferior.pid
+        and (session.in_place and session.is_settled or _is_unmoved(session))
     )
     if session is not None and is_in_place and not session.may_tell_more:
         session.in_place = True
@@ -247,9 +249,7 @@ def find() -> Session | None:
 
 def _is_unmoved(session: Session) -> bool:
     """Whether the VM is still there. For a remote target: to look the symbol up again may take 30 packets."""
-    return is_remote() and session.is_settled and session.mark is not None and (
-        _content(session) == session.mark
-    )
+    return is_remote() and session.is_settled and session.mark is not None and (_content(session) == session.mark)
 
 
 def _content(session: Session) -> bytes | None:
@@ -405,9 +405,7 @@ def _new(marked_at: int, pid: int) -> Session:
     return Session(node, target, marked_at, pid, named)
 
 
-def _with_similar(
-    like: Callable[[Layout], Node], identity: Identity, config: Callable[[], str | None]
-) -> Node | None:
+def _with_similar(like: Callable[[Layout], Node], identity: Identity, config: Callable[[], str | None]) -> Node | None:
     """The VM by the file that the user has set, None where that is of no use: the user is told why, once."""
     if not _is_settled(identity):
         return None

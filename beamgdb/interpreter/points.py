@@ -115,8 +115,10 @@ class Finder:
             except Unreadable:
                 continue
             own = Initial(self._instruction)
-            if end is not None and end[1].target is not None and any(
-                isinstance(leaf, Loaded) and own in leaves(leaf.address) for leaf in leaves(end[1].target)
+            if (
+                end is not None
+                and end[1].target is not None
+                and any(isinstance(leaf, Loaded) and own in leaves(leaf.address) for leaf in leaves(end[1].target))
             ):
                 found.add(end[0])
         return frozenset(found)

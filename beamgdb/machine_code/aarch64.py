@@ -16,9 +16,7 @@ MEMORY: Final = re.compile(r"\[(\w+)(?:, (?:#(-?\w+)|(\w+)[^\]]*))?\](!?)(?:, #(
 """A memory operand: base, displacement, index, `!` where the base is written before, displacement written after."""
 
 _CONSTANTS: Final = ("mov", "movz", "movn", "orr")
-_CONSTANT: Final = re.compile(
-    r"(?P<register>[xw]\d+), (?P<zero>[xw]zr, )?#(?P<number>-?\w+)(?:, lsl #(?P<shift>\d+))?"
-)
+_CONSTANT: Final = re.compile(r"(?P<register>[xw]\d+), (?P<zero>[xw]zr, )?#(?P<number>-?\w+)(?:, lsl #(?P<shift>\d+))?")
 _CACHE_LIMIT: Final = 100_000
 """Distinct instructions remembered."""
 

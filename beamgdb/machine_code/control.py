@@ -128,7 +128,6 @@ class _X86_64:
                 address += value * scale
         return word(address & (1 << 64) - 1)
 
-
     @staticmethod
     def taken(one: capstone.CsInsn, read: ReadRegister) -> bool | None:
         word = read("eflags")

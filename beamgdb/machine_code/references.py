@@ -67,9 +67,7 @@ def arm32_accesses(code: bytes, start: int, thumb: bool) -> Iterator[tuple[str, 
         at += instruction.size
 
 
-def _arm32_effect(
-    effect: Effect, known: dict[str, int], code: bytes, start: int
-) -> Iterator[tuple[str, int]]:
+def _arm32_effect(effect: Effect, known: dict[str, int], code: bytes, start: int) -> Iterator[tuple[str, int]]:
     """What one effect of an instruction refers to; `known` registers are brought up to date."""
     kind, to, source, amount, other = effect
     base = known.get(source) if source else 0

@@ -17,7 +17,10 @@ WIDE: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 _PARTS: Final = {
     **{name: wide for wide in WIDE for name in ("e" + wide[1:], wide[1:])},
     **{half: f"r{half[0]}x" for half in ("al", "ah", "bl", "bh", "cl", "ch", "dl", "dh")},
-    "sil": "rsi", "dil": "rdi", "bpl": "rbp", "spl": "rsp",
+    "sil": "rsi",
+    "dil": "rdi",
+    "bpl": "rbp",
+    "spl": "rsp",
     **{f"r{n}{part}": f"r{n}" for n in range(8, 16) for part in "dwb"},
 }
 """Names of parts of registers -> the 64-bit register."""

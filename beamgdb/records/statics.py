@@ -26,6 +26,7 @@ CODE_BITS = {"arm32": ~1}
 """By architecture: bits of a function's address that tell where its code is. On 32-bit ARM, bit 0 says how to run it,
 if it is there: GDB leaves it out."""
 
+
 class Recovered(NamedTuple):
     """A variable of the VM that was found without a symbol: its C name, its address, and how it was found."""
 

@@ -217,8 +217,10 @@ def indices(memory: CachedMemory, image: Image, pools: Record) -> dict[str, Reco
 
 def _are_indices(memory: CachedMemory, found: Commit) -> bool:
     active, staging = (_index(memory, address) for address in (found.active, found.staging))
-    return active is not None and staging is not None and (
-        staging == (active + 1) % CODE_INDICES or active == staging == 0
+    return (
+        active is not None
+        and staging is not None
+        and (staging == (active + 1) % CODE_INDICES or active == staging == 0)
     )
 
 

@@ -259,9 +259,7 @@ def permissions(memory: CachedMemory, layout: Layout, image: Image, data: Snapsh
     """The permissions to change code and to load some, or why one is not found: each has the flag by which it is handed
     over, and leads to the end of its queue, which is empty or ends there."""
     word = image.word_size
-    first, tail, flag = (
-        layout.offset("code_permission", path) for path in ("first", "tail_p", "xstate_handover_flg")
-    )
+    first, tail, flag = (layout.offset("code_permission", path) for path in ("first", "tail_p", "xstate_handover_flg"))
     following = layout.offset("code_permission_queue_item", "next")
     found: dict[str, list[int]] = {name: [] for name in PERMISSIONS}
     names = {1 << bit: name for name, bit in PERMISSIONS.items()}

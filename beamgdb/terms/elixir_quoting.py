@@ -58,9 +58,7 @@ _TOGETHER: Final = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "BOPOMOFO"}, {"CJK"
 _ANY_SCRIPT: Final = frozenset(("", "COMBINING", "MODIFIER", "MIDDLE", "IDEOGRAPHIC"))
 
 _ERLANG_ATOM: Final = r"'(?:[^'\\]|\\.)*'|[^\s:'/]+"
-_FUNCTION: Final = re.compile(
-    rf"(?P<module>{_ERLANG_ATOM}):(?P<name>{_ERLANG_ATOM})(?P<rest>/[0-9]+.*)", re.DOTALL
-)
+_FUNCTION: Final = re.compile(rf"(?P<module>{_ERLANG_ATOM}):(?P<name>{_ERLANG_ATOM})(?P<rest>/[0-9]+.*)", re.DOTALL)
 
 
 def printable(text: str) -> bool:

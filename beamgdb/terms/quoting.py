@@ -33,9 +33,7 @@ _RUNTIME_ESCAPES: Final = {
 _ESCAPES: Final = _RUNTIME_ESCAPES | {"\x1b": "\\e", "\x7f": "\\d"}
 #: Characters by the letter behind the backslash: all that Erlang reads, not only what it writes.
 _MEANT: Final = {escape[1:]: character for character, escape in _ESCAPES.items()} | {"s": " "}
-_ESCAPE: Final = re.compile(
-    r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2}|\{[0-9a-fA-F]{1,6}\})|\^([@-_a-z])|(.))", re.DOTALL
-)
+_ESCAPE: Final = re.compile(r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2}|\{[0-9a-fA-F]{1,6}\})|\^([@-_a-z])|(.))", re.DOTALL)
 
 _CONTROL: Final = re.compile(f"[{CONTROLS}]")
 _CONTROL_OR_BACKSLASH: Final = re.compile(rf"[{CONTROLS}\\]")

@@ -71,6 +71,7 @@ RAISING_BIFS = (*(f"{name}_{arity}" for name, arity in RAISING), "halt_2")
 FRAGMENT_ARGUMENTS = 16
 """x registers whose fate in a shared fragment is followed."""
 
+
 @dataclass(frozen=True)
 class CompiledFrame(ErlangFrame):
     """A frame of BeamAsm's code. `state` is what the code tells about this point, None where that is not known."""
@@ -420,9 +421,7 @@ class BeamAsmUnwinder:
         if x_registers is None or main is None:
             return self._unwound(frame, frame.top, {machine.pc: 0, machine.sp: frame.top})
         registers = x_registers - machine.registers_bias
-        return self._unwound(
-            frame, frame.top, {machine.pc: main, machine.sp: registers, machine.registers: registers}
-        )
+        return self._unwound(frame, frame.top, {machine.pc: main, machine.sp: registers, machine.registers: registers})
 
     @cached_property
     def _process_main(self) -> int | None:

@@ -215,5 +215,3 @@ class InterpreterUnwinder:
             return self._node.stack().next_return_address(top, stack_end(process, top), place)
         except Unreadable:
             return None
-
-

@@ -122,9 +122,7 @@ class NativeUnwinder(InterpreterUnwinder):
         registers = read(native.REGISTERS)
         x_registers = registers + self._x_array if here.running and registers is not None else None
         if innermost and (returned := self._returned(here, read)) is not None:
-            return ErlangFrame(
-                here.place, here.pc, here.process, here.stack + WORD, here.stack, x_registers, returned
-            )
+            return ErlangFrame(here.place, here.pc, here.process, here.stack + WORD, here.stack, x_registers, returned)
         is_free = not here.running or self._is_about_to_call(here, innermost) or not self._is_return_address(here.stack)
         found = self._return_slot(here.stack + WORD if is_free else here.stack, here.process)
         returns_to = self._node.memory.word(found) if found is not None else None

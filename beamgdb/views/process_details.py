@@ -111,11 +111,14 @@ class Details:
             reductions=_field(process, "reds"),
             heap=_known(lambda: Heap((record["htop"] - record["heap"]) // word, record["heap_sz"])),
             old_heap=_known(
-                lambda: Heap(
-                    (record["old_htop"] - record["old_heap"]) // word, (record["old_hend"] - record["old_heap"]) // word
+                lambda: (
+                    Heap(
+                        (record["old_htop"] - record["old_heap"]) // word,
+                        (record["old_hend"] - record["old_heap"]) // word,
+                    )
+                    if record["old_heap"]
+                    else None
                 )
-                if record["old_heap"]
-                else None
             ),
             fragments=_field(process, "mbuf_sz"),
             minor_collections=_field(process, "gen_gcs"),

@@ -102,9 +102,7 @@ class EtsTable:
     def is_sound(self) -> bool:
         """Whether there is a table here: it has a name, an owner, and is of one kind."""
         try:
-            return (
-                self.name & IMMED2_MASK == ATOM and self.owner & IMMED1_MASK == PID and self.kind() is not None
-            )
+            return self.name & IMMED2_MASK == ATOM and self.owner & IMMED1_MASK == PID and self.kind() is not None
         except Unreadable:
             return False
 

@@ -235,9 +235,11 @@ def permissions(vm: Vm, unknown: list[str]) -> Iterator[Lock]:
     """Who may change code, and who waits for that, if anybody may. `unknown` gets why that cannot be told."""
     try:
         known = _known(vm)
-        candidates = set(known) if any(map(vm.symbol, PERMISSIONS)) else {
-            one for user in USERS for one in referred(vm.memory, vm.symbol, vm.identity.arch or "", (user,))
-        }
+        candidates = (
+            set(known)
+            if any(map(vm.symbol, PERMISSIONS))
+            else {one for user in USERS for one in referred(vm.memory, vm.symbol, vm.identity.arch or "", (user,))}
+        )
         if not candidates:
             unknown.append("who may change code is not known: the variables are not found in this VM")
             return

@@ -144,9 +144,7 @@ class LoadStore(Buffer):
             value &= 0xFFFF_FFFF
         self.ldr_label(rt, self._word_literal(value), cond)
 
-    def _word_or_byte(
-        self, access: Access, rt: Register, address: Address, cond: Condition, *events: Event
-    ) -> None:
+    def _word_or_byte(self, access: Access, rt: Register, address: Address, cond: Condition, *events: Event) -> None:
         index = address.index
         if index is None:
             if address.amount > access.limit:

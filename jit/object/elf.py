@@ -181,9 +181,7 @@ class ElfFile:
             raise ValueError(f"REL relocations of {section.name!r} cannot carry an addend")
         self._relocations.append(_Relocations(section, kept, rela))
 
-    def add_segment(
-        self, type: int, flags: int = PF.R, sections: Sequence[Section] = (), *, align: int = 1
-    ) -> None:
+    def add_segment(self, type: int, flags: int = PF.R, sections: Sequence[Section] = (), *, align: int = 1) -> None:
         """Append a program header that spans *sections*, which must be in file order; none gives an empty one."""
         self._segments.append(_Segment(type, flags, tuple(sections), align))
 

@@ -117,6 +117,7 @@ _SUBTAGS_IN_BITS: Final = (
     Kind.EXTERNAL_PID, Kind.EXTERNAL_PORT, Kind.EXTERNAL_REF, None,
 )  # fmt: skip
 
+
 def _subtags(release: int) -> tuple[Kind | None, ...]:
     """What subtags stand for in a release."""
     if not BITS_NOT_BYTES.of(release):

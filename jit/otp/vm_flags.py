@@ -157,6 +157,7 @@ def signal_name(release: int, operation: int) -> str:
         return _LENGTH_MARKER
     return _SIGNALS[operation] if operation < len(_SIGNALS) else f"unknown signal {operation}"
 
+
 ERTS_SIG_Q_TYPE_UNDEFINED: Final = 13
 
 # erl_bits.h: flags of fields of bit strings

@@ -85,9 +85,7 @@ def _high_pc(die: Any) -> int:
 @given(loaded())
 def test_every_range_is_a_symbol(described: list[Module]) -> None:
     table = _elf(described).get_section_by_name(".symtab")
-    symbols = {
-        (s.name, s["st_value"], s["st_size"], s["st_info"]["type"]) for s in table.iter_symbols() if s.name
-    }
+    symbols = {(s.name, s["st_value"], s["st_size"], s["st_info"]["type"]) for s in table.iter_symbols() if s.name}
     functions = _functions(described)
     assert {s[:3] for s in symbols if s[3] == "STT_FUNC"} == {(r.name, r.start, r.stop - r.start) for r in functions}
     others = [r for m in described for r in m.ranges if r not in functions]

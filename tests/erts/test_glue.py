@@ -272,10 +272,13 @@ def test_other_tags_are_found(otp: int, native: Path, tmp_path: Path, monkeypatc
     (tmp_path / "traced.beam").symlink_to(native / "traced.beam")
     ran = node(otp, "-pa", str(tmp_path), "-s", "native", "-eval", CALL)
     assert (ran.returncode, ran.stdout) == (0, "4\n")
-    assert ran.stderr == {
-        25: "native: traced runs interpreted: it is compiled for another release or build\n",
-        27: "native: everything runs interpreted: its build has etp_map_subtag 44, not 52\n",
-    }[otp]
+    assert (
+        ran.stderr
+        == {
+            25: "native: traced runs interpreted: it is compiled for another release or build\n",
+            27: "native: everything runs interpreted: its build has etp_map_subtag 44, not 52\n",
+        }[otp]
+    )
 
 
 @pytest.mark.parametrize("flag", ["F_FORCE_GC", "F_TRAP_EXIT", "CONTEXT_REDS"])

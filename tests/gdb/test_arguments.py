@@ -98,7 +98,7 @@ def test_errors(looking: Looking, command: str, said: str) -> None:
 def test_a_breakpoint_for_a_process_that_is_not_there_yet(looking: Looking) -> None:
     """It may be registered later, as one that is restarted is."""
     gdb = looking.gdb
-    said = gdb.cmd('beam-break -process \'not "there"\' lists:map/2')
+    said = gdb.cmd("beam-break -process 'not \"there\"' lists:map/2")
     assert "Note: no process is registered as 'not \"there\"' now; the breakpoint waits for one." in said
     assert 'process not "there"' in gdb.cmd("beam-breakpoints")
     assert re.search(r'\$_beam_process\("not \\"there\\""\)', gdb.cmd("info breakpoints"))

@@ -63,8 +63,18 @@ def test_lines(text: str, file: str, line: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "shop", "shop:price", "nowhere:f", "shop:price/x", "shop:price/1 unless x0", "shop:price/1 if ", "a b:c/1",
-        "Shop", "Shop.Cart", "Odd.none", "Odd.f/1 unless",
+        "",
+        "shop",
+        "shop:price",
+        "nowhere:f",
+        "shop:price/x",
+        "shop:price/1 unless x0",
+        "shop:price/1 if ",
+        "a b:c/1",
+        "Shop",
+        "Shop.Cart",
+        "Odd.none",
+        "Odd.f/1 unless",
     ],  # fmt: skip
 )
 def test_what_is_no_location(text: str) -> None:

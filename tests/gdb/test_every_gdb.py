@@ -196,7 +196,7 @@ def test_what_front_ends_of_gdb_mi_see(gdb: Gdb) -> None:
     parts = {one["exp"]: one for one in listed}
     assert set(parts) == {"discount", "'e-mail'", "name", "since"}
     assert parts["name"]["value"] == '<<"Åsa"/utf8>>'
-    since = gdb.mi(f"-var-list-children --all-values \"{parts['since']['name']}\"")["children"]
+    since = gdb.mi(f'-var-list-children --all-values "{parts["since"]["name"]}"')["children"]
     assert [one["value"] for one in since] == ["1998", "5", "20"]
     assert gdb.mi("-data-evaluate-expression $_yreg(0)")["value"].startswith("#{")
     gdb.mi("-var-delete customer")

@@ -148,9 +148,7 @@ def test_a_condition_on_the_process_stops_with_the_reason(unknown: Gdb) -> None:
 
 
 @pytest.mark.parametrize("otp", ["39", "26"])
-def test_tags_of_another_release_are_proved(
-    otp: str, ebin: Path, release: Release, tmp_path: Path
-) -> None:
+def test_tags_of_another_release_are_proved(otp: str, ebin: Path, release: Release, tmp_path: Path) -> None:
     """What says that it is a release nobody knows, or one that tags its terms otherwise, and has the terms of the
     installed one."""
     beam = tmp_path / "beam.smp"

@@ -192,15 +192,11 @@ def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str
 
 
 @contextmanager
-def _foreign(
-    target: Target, _: Mode, ebin: Path, arguments: list[str], output: Path
-) -> Iterator[tuple[Gdb, int]]:
+def _foreign(target: Target, _: Mode, ebin: Path, arguments: list[str], output: Path) -> Iterator[tuple[Gdb, int]]:
     with output.open("wb") as file, ExitStack() as running_now:
         # What is started has the folder and the limit for good; here other nodes are started before this one ends.
         with _cores_in(output.parent):
-            started = debuggee(
-                target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS
-            )
+            started = debuggee(target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS)
             node = running_now.enter_context(started)
         gdb = running_now.enter_context(Gdb(str(target.sandbox.beam), *target.sandbox.gdb_settings(ebin)))
         gdb.go(f"target remote {node.address}")
@@ -208,9 +204,7 @@ def _foreign(
 
 
 @contextmanager
-def _native(
-    target: Target, mode: Mode, ebin: Path, arguments: list[str], output: Path
-) -> Iterator[tuple[Gdb, int]]:
+def _native(target: Target, mode: Mode, ebin: Path, arguments: list[str], output: Path) -> Iterator[tuple[Gdb, int]]:
     program = [str(target.sandbox.beam)] if mode == "remote" else []
     settings = target.sandbox.gdb_settings(ebin)
     with running(target.sandbox.command(arguments), output) as process, Gdb(*settings, *program) as gdb:

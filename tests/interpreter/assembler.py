@@ -103,9 +103,7 @@ def assemble(release: int, *code: tuple[str, Sequence[Operand]]) -> tuple[Loaded
 def _words(operation: Operation, operands: Sequence[Operand], start: int, starts: Sequence[int]) -> tuple[int, ...]:
     base = start + WORD * operation.adjust
     letters = operation.signature.ljust(len(operands), "*")
-    words = [
-        _word(letter, operand, base, starts) for letter, operand in zip(letters, operands) if letter not in "rn"
-    ]
+    words = [_word(letter, operand, base, starts) for letter, operand in zip(letters, operands) if letter not in "rn"]
     fixed = sum(letter not in "rn" for letter in operation.signature)
     return (0, *_packed(operation, words[:fixed]), *words[fixed:])
 

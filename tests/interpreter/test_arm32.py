@@ -23,9 +23,7 @@ def ways(tmp_path: Path, text: str, thumb: bool) -> list[Way]:
     subprocess.run(["arm-linux-gnueabihf-as", "-march=armv7-a", "-o", assembled, source], check=True)
     subprocess.run(["arm-linux-gnueabihf-objcopy", "-O", "binary", "-j", ".text", assembled, raw], check=True)
     code = raw.read_bytes() + bytes(256)
-    follower = Follower(
-        lambda address, size: code[address - START : address - START + size], arm32.Arm32(thumb)
-    )
+    follower = Follower(lambda address, size: code[address - START : address - START + size], arm32.Arm32(thumb))
     return list(follower.paths(START))
 
 

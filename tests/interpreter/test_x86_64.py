@@ -97,9 +97,7 @@ UNDEFINED = b"\x0f\x0b"
 def following(code: bytes) -> Follower[Any]:
     """Follows this code, with undefined instructions behind it."""
     whole = code + UNDEFINED * 0x8000
-    return Follower(
-        lambda address, size: whole[address - START : address - START + size], x86_64
-    )
+    return Follower(lambda address, size: whole[address - START : address - START + size], x86_64)
 
 
 def follower(handlers: Handlers) -> Follower[Any]:

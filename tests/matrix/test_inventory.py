@@ -176,9 +176,7 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("target", [one for one in TARGETS if not one.emulated and not one.frame_pointers], ids=str)
-def test_nodes_that_are_connected(
-    target: Target, ebin_for: Callable[[Target], Path], tmp_path: Path
-) -> None:
+def test_nodes_that_are_connected(target: Target, ebin_for: Callable[[Target], Path], tmp_path: Path) -> None:
     """A real connection, without epmd: one of the two listens at a port that the other knows. Who does
     not listen is hidden."""
     common = ("-setcookie", "inventory", "-start_epmd", "false", "-erl_epmd_port", str(free_port()))
@@ -254,7 +252,7 @@ def test_what_the_node_says_of_each_allocator(scene: Scene) -> None:
 def test_carriers_are_what_the_allocators_count(scene: Scene) -> None:
     """The one is found by going through lists and blocks, the other is counted by the VM."""
     carriers = listed(scene, "beam-allocators -carriers")
-    for row in listed(scene, 'beam-allocators -where allocator!=all'):
+    for row in listed(scene, "beam-allocators -where allocator!=all"):
         own = [one for one in carriers if one["allocator"] == row["allocator"]]
         assert len([one for one in own if one["kind"] == "single"]) == row["singleblock"]
         assert len([one for one in own if one["kind"] == "multi"]) == row["multiblock"]

@@ -29,9 +29,7 @@ class Twins:
 
 
 @pytest.fixture(params=[Target("amd64", 25), Target("armhf", 27)], ids=str)  # a JIT, and the interpreter
-def twins(
-    request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path: Path
-) -> Iterator[Twins]:
+def twins(request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path: Path) -> Iterator[Twins]:
     target: Target = request.param
     with session(target, target.modes[0], ebin_for(target), f'twin_other:start("{tmp_path}/now")') as one:
         yield Twins(target, one.gdb, tmp_path / "now")

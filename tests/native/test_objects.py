@@ -62,9 +62,7 @@ def test_functions_and_lines(plain: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["tests/native/shop.erl", "tests/erl/terms.erl", "demo/shop.erl"])
-def test_lines_are_those_that_pyelftools_reads(
-    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lines_are_those_that_pyelftools_reads(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """But without it: that of Debian 11 reads no DWARF 5."""
     _, raw = compiled(erlc(REPOSITORY / source, tmp_path))
     dwarf = ELFFile(BytesIO(raw)).get_dwarf_info(relocate_dwarf_sections=False)

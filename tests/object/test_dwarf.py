@@ -214,7 +214,11 @@ def test_rows_equal_single_entries(target: Target) -> None:
     def single(unit: Unit, eterm: Die) -> None:
         for name, start, size, line in rows:
             attributes: Attributes = {
-                DW_AT.name: name, DW_AT.low_pc: start, DW_AT.high_pc: size, DW_AT.decl_line: line, DW_AT.external: True
+                DW_AT.name: name,
+                DW_AT.low_pc: start,
+                DW_AT.high_pc: size,
+                DW_AT.decl_line: line,
+                DW_AT.external: True,
             }
             unit.add(Die(DW_TAG.subprogram, attributes, x_registers(eterm)))
 
@@ -222,7 +226,11 @@ def test_rows_equal_single_entries(target: Target) -> None:
         registers = unit.encode(*x_registers(eterm))
         for name, start, size, line in rows:
             attributes: Attributes = {
-                DW_AT.name: name, DW_AT.low_pc: start, DW_AT.high_pc: size, DW_AT.decl_line: line, DW_AT.external: True
+                DW_AT.name: name,
+                DW_AT.low_pc: start,
+                DW_AT.high_pc: size,
+                DW_AT.decl_line: line,
+                DW_AT.external: True,
             }
             unit.add(Die(DW_TAG.subprogram, attributes, registers))
 
@@ -331,9 +339,7 @@ def test_an_empty_range_does_not_end_the_others(target: Target, parse: Parse) ->
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize("default", [None, expression.fbreg(-8)])
 @pytest.mark.parametrize("unit_base", [None, CODE])
-def test_location_lists(
-    target: Target, parse: Parse, count: int, default: bytes | None, unit_base: int | None
-) -> None:
+def test_location_lists(target: Target, parse: Parse, count: int, default: bytes | None, unit_base: int | None) -> None:
     dwarf = Dwarf(target)
     locations = [ListedLocation(CODE + 200 - 60 * n, 30, expression.reg(n) + expression.piece(4)) for n in range(count)]
     dwarf.locations.add_locations([ListedLocation(CODE, 1, b"")])

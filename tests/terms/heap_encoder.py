@@ -397,4 +397,3 @@ def shifted(data: bytes, bits: int) -> bytes:
     number = int.from_bytes(data, "big") << (8 * size - 8 * len(data) - bits)
     number |= ((1 << bits) - 1) << (8 * size - bits)
     return number.to_bytes(size, "big")
-

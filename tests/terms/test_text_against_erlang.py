@@ -149,4 +149,3 @@ def test_text_is_what_erlang_writes(printable: str, tmp_path: Path) -> None:
         assert term_text(value, style) == text
     decoded = [heap.decoded(heap.term(value), ALL) for value in values]
     assert [repr(value) for value in decoded] == [repr(value) for value in values]
-

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 #: A process whose dictionary has grown, and some of whose keys share a place.
 KEYS = (
     'spawn(fun() -> [put(list_to_atom("key" ++ integer_to_list(N)), N) || N <- lists:seq(1, 700)],'
-    " [erase(list_to_atom(\"key\" ++ integer_to_list(N))) || N <- lists:seq(1, 700, 3)], receive never -> ok end end)"
+    ' [erase(list_to_atom("key" ++ integer_to_list(N))) || N <- lists:seq(1, 700, 3)], receive never -> ok end end)'
 )
 
 COMPARED = """

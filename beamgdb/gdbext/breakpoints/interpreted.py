@@ -49,7 +49,6 @@ def place() -> str:
     return f"*(${PLACE} ? ${PLACE} : (unsigned long) (char *) &{before})"
 
 
-
 STAYS_BEHIND = "this GDB does not tell that it quits: `detach` before, or delete these breakpoints, or the node dies"
 
 

@@ -223,10 +223,7 @@ class _CompiledWalk:
     def _is_plain(self, before: int) -> bool:
         """Whether the thread was in the function before, and has not come to the beginning of a line of it."""
         here, code = _pc(), self.start.place.code
-        return (
-            code.start <= before < code.stop
-            and all(here != at for at, _, _ in code.lines)
-        )
+        return code.start <= before < code.stop and all(here != at for at, _, _ in code.lines)
 
     def _is_done(self, into: bool) -> Generator[Leg, None, bool]:
         """Whether the step ends here; runs a function that is not to be stepped into."""

@@ -25,7 +25,7 @@ _FLOATS: Final = (
     "0.0", "-0.0", "1.0", "-1.5", "3.25", "0.1", "1.0e10", "-2.5e-7", "1.0e300", "134217728.0", "4294967296.0",
     "9007199254740993.0", "1.7976931348623157e308", "5.0e-324",
 )  # fmt: skip
-_STRINGS: Final = ('""', '"a"', '"abc"', '"hello world"', '[8364, 960]', '"x1y2z3"')
+_STRINGS: Final = ('""', '"a"', '"abc"', '"hello world"', "[8364, 960]", '"x1y2z3"')
 
 #: Operators and tests, in guards and elsewhere.
 COMPARISONS: Final = ("=:=", "=/=", "==", "/=", "<", ">", "=<", ">=")

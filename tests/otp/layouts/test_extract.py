@@ -86,9 +86,7 @@ def test_an_existing_table_survives_a_failure(vm: Path, tmp_path: Path, capsys: 
     assert "No such file or directory" in failure(capsys, vm, "--otp", "99", "-o", tmp_path / "nowhere")
 
 
-def test_a_build_is_compared_with_the_vm_in_use(
-    vm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_build_is_compared_with_the_vm_in_use(vm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def used(old: str, new: str) -> Path:
         """The VM, stripped, with another constant."""
         assert old in ETP

@@ -307,7 +307,7 @@ def test_packages_that_are_missing_are_named(
 
 @pytest.mark.parametrize(
     ("package", "index", "command"),
-    [("capstone", "capstone", "beam-disas lists:map/2"), ("elftools", "pyelftools", "beam-bt init")],
+    [("capstone", "capstone", "beam-disas lists:map/2"), ("elftools", "pyelftools", "set beam-layout-from BEAM")],
 )
 def test_packages_that_cannot_be_loaded_are_named(
     tmp_path: Path, busy_node: Node, package: str, index: str, command: str
@@ -315,6 +315,7 @@ def test_packages_that_cannot_be_loaded_are_named(
     (tmp_path / package).mkdir()
     (tmp_path / package / "__init__.py").write_text("raise ImportError('its library is of another machine')")
     broken = environment(PYTHONPATH=str(tmp_path))
+    command = command.replace("BEAM", str(busy_node.release.beam))
     said = batch("-p", str(busy_node.pid), "-ex", command, load="-ix", environment=broken)
     why = f"{index} cannot be loaded (its library is of another machine)"
     assert f"{why}: apt install python3-{index}, or pip install {index}, anew\n" in said

@@ -454,10 +454,11 @@ class BeamAsmUnwinder:
         return Unwound(cfa, frame.place.code.start, 0, caller)
 
     def _call_of_process_main(self, slots: Iterable[int]) -> int | None:
-        """Which of these stack slots has the address where a call of `process_main` returns to. Where no symbol tells
-        what that is, and the fragment has pushed the caller's frame pointer: the outermost call below which one stands.
-        Nothing is pushed above it before that caller returns, so that only what is below can be left from other calls.
-        Else the outermost call, if the one below was left there by what it called itself, or is the same."""
+        """Which of these stack slots has the address where a call of `process_main` returns to. Where the fragment has
+        pushed the caller's frame pointer: the outermost call below which one stands. Nothing is pushed above it before
+        that caller returns, so that only what is below can be left from other calls. Else, where it is known what
+        `process_main` is, the first one; where not, the outermost call, if the one below was left there by what it
+        called itself, or is the same."""
         known, memory = self._node.symbol("process_main"), self._node.memory
         calls: list[tuple[int, int, int]] = []
         for slot in slots:
@@ -465,11 +466,12 @@ class BeamAsmUnwinder:
             called = self._analysis.call_target(return_address, memory.try_read) if return_address else None
             if called is not None and known in (called, None):
                 calls.append((slot, return_address, called))
-        if known is not None:
-            return calls[0][0] if calls else None
         if self._machine.frame_pointer in self._machine.main_saves:
             found = [slot for slot, _, _ in calls if self._has_frame_pointer(slot)]
-            return found[-1] if found else None
+            if found or known is None:
+                return found[-1] if found else None
+        if known is not None:
+            return calls[0][0] if calls else None
         own = (*range(calls[-1][2], calls[-1][2] + SIZE_OF_MAIN), calls[-1][1]) if calls else ()
         return calls[-1][0] if calls and (len(calls) == 1 or calls[-2][1] in own) else None
 

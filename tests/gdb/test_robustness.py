@@ -72,7 +72,7 @@ def test_interrupting_a_long_command(crowded: Node) -> None:
     with Gdb() as gdb:
         gdb.attach(crowded.pid)
         gdb.cmd("beam-info")
-        for lines in (1, 1000, 20_000):
+        for lines in (1, 100, 1000):
             said = gdb.cmd_interrupted("beam-bt all", after=lines)
             assert "Traceback" not in said
             assert said.endswith("Quit\n")

@@ -245,7 +245,9 @@ def test_what_the_node_says_of_each_allocator(scene: Scene) -> None:
         assert row["unused"] == row["size"] - row["used"] >= 0
         if name in ("ets_alloc", "ll_alloc", "driver_alloc", "fix_alloc", "literal_alloc"):
             for key in ("multiblock", "singleblock", "pooled", "size", "blocks", "used"):
-                assert row[key] == pytest.approx(counted[name][key], rel=0.1, abs=1), (name, key)
+                # (One more carrier is much where there are few.)
+                near = 0.3 if key == "size" else 0.1
+                assert row[key] == pytest.approx(counted[name][key], rel=near, abs=1), (name, key)
 
 
 @pytest.mark.all_memory

@@ -336,7 +336,7 @@ def damaged_at_random(core: Core, seed: int) -> None:
         core.data[at + place : at + place + 8] = word.to_bytes(8, "little")
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("BEAMGDB_TEST_DAMAGES", "9"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("BEAMGDB_TEST_DAMAGES", "6"))))
 def test_damage_anywhere(core: Core, opened: Callable[[Core], Gdb], seed: int, tmp_path: Path) -> None:
     damaged_at_random(core, seed)
     gdb = opened(core)

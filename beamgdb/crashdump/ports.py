@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.terms.quoting import bare
 from beamgdb.vm.model import Unavailable, Vm
-from beamgdb.vm.monitor_links import Side
 from beamgdb.vm.ports import Port, Ports
 from jit.otp import vm_flags
 
@@ -21,7 +20,7 @@ CONTROLS: Final = {
 
 LINKED_IN: Final = "Port controls linked-in driver"
 
-GONE: Final = ("FREE", "INITIALIZING", "INVALID")
+GONE: Final = frozenset(("free", "initializing", "invalid"))
 """States of what is no port."""
 
 
@@ -39,7 +38,7 @@ class PortSections:
             for one in ports:
                 if isinstance(one, Unreadable):
                     self.unreadable += 1
-                elif not set(GONE) & set(_flags(one.state, vm_flags.PORT_STATES)):
+                elif GONE.isdisjoint(ports.flags(one)):
                     yield "\n".join(self._lines(ports, one)) + "\n"
         except (Unavailable, KeyError):
             self.unreadable += 1
@@ -47,9 +46,9 @@ class PortSections:
     def _lines(self, ports: Ports, port: Port) -> Iterator[str]:
         term = self._vm.term
         yield f"=port:{term(port.id or 0)}"
-        yield f"State: {'|'.join(_flags(port.state, vm_flags.PORT_STATES)) or 'none'}"
+        yield f"State: {_flags(port.state, vm_flags.PORT_STATES) or 'none'}"
         if tasks := _flags(port.tasks, vm_flags.PORT_TASKS):
-            yield f"Task Flags: {'|'.join(tasks)}"
+            yield f"Task Flags: {tasks}"
         owner = ports.owner(port)
         if owner is not None:
             yield f"Connected: {term(owner)}"
@@ -68,7 +67,7 @@ class PortSections:
 
     def _relations(self, ports: Ports, port: Port) -> Iterator[str]:
         term = self._vm.term
-        links = "".join(self._others(ports.links(port)))
+        links = "".join(term(side.other) for side in ports.links(port) if side.other is not None)
         monitors = "".join(
             f"({term(side.other)},{term(side.ref)})"
             for side in ports.monitored_by(port)
@@ -84,9 +83,6 @@ class PortSections:
             if text:
                 yield f"{key}: {text}"
 
-    def _others(self, sides: Iterable[Side]) -> Iterator[str]:
-        return (self._vm.term(side.other) for side in sides if side.other is not None)
 
-
-def _flags(word: int | None, names: Mapping[str, int]) -> list[str]:
-    return [name.upper() for name, bits in names.items() if word is not None and word & bits]
+def _flags(word: int | None, names: Mapping[str, int]) -> str:
+    return "|".join(vm_flags.set_in(word, names)).upper()

@@ -188,18 +188,14 @@ def carriers(node: Node, named: str | None) -> Iterable[Carrier | Unreadable]:
     return (one for one in every if named is None or isinstance(one, Unreadable) or one.instance.allocator == named)
 
 
-def names(node: Node) -> list[str]:
+def names(found: Allocators) -> list[str]:
     """The names of all allocators."""
-    found = (one for one in Allocators(node).instances() if isinstance(one, Instance))
-    return list(dict.fromkeys(one.allocator for one in found))
+    return list(dict.fromkeys(one.allocator for one in found.instances() if isinstance(one, Instance)))
 
 
 def check(found: Allocators, named: str | None) -> None:
     """Raises `Unavailable` if there is no allocator of that name."""
-    if named is None:
-        return
-    there = dict.fromkeys(one.allocator for one in found.instances() if isinstance(one, Instance))
-    if named not in there:
+    if named is not None and named not in (there := names(found)):
         raise Unavailable(f"there is no allocator {brief(named)}: there are {', '.join(map(bare, there))}")
 
 

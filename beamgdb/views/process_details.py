@@ -173,8 +173,7 @@ class Details:
         for field, names in (
             ("flags", vm_flags.PROCESS_FLAGS), ("state", vm_flags.STATE_FLAGS), ("sig_qs.flags", vm_flags.QUEUE_FLAGS),
         ):  # fmt: skip
-            word = _field(process, field)
-            yield from (name for name, bit in names.items() if word is not None and word & bit)
+            yield from vm_flags.set_in(_field(process, field), names)
 
     def _current(self, process: Process) -> str | None:
         if not process.is_running() and (call := _known(process.current_call)):

@@ -133,12 +133,12 @@ def _many(node: Node, pids: Sequence[int], what: str) -> str:
     return f"{', '.join(map(node.term, pids[:3]))}{f' and {len(pids) - 3} more' if len(pids) > 3 else ''} {what}"
 
 
-def suspect(node: Node, shown: ProcessColumns) -> str | None:
-    """The purge that is under way, as a line, with where the first one is that it waits for; None without one."""
+def suspect(node: Node, shown: ProcessColumns, purge: Purge) -> str | None:
+    """A purge that is under way, as a line, with where the first one is that it waits for; None if it waits for nobody
+    that is seen."""
+    if not purge.is_held_up:
+        return None
     try:
-        purge = purging.purge(node)
-        if purge is None or not purge.is_held_up:
-            return None
         text = under_way(node, purge)
         first = next(iter((*purge.running, *purge.unanswered)), None)
         noted = shown.list.of(first) if first is not None else None

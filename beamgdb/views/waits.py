@@ -10,9 +10,11 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.process_list import ProcessColumns
-from beamgdb.vm import waits
+from beamgdb.vm import purging, waits
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
+from beamgdb.vm.purging import Purge
 from beamgdb.vm.waits import Wait
 from jit.otp.tags import ATOM, IMMED1_MASK, IMMED2_MASK, PORT
 
@@ -46,11 +48,18 @@ class WaitColumns:
         self.cycles: list[list[str]] = []
         self.busy: Counter[str] = Counter()
         """How many wait for which port or node that is busy."""
+        self.purge: Purge | None = None
+        """The purge that is under way."""
         self.damaged: list[Unreadable] = []
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
-        of_code = (*waits.of_purge(self._node), *waits.of_permission(self._node))
+        try:
+            self.purge = purging.purge(self._node)
+        except (Unreadable, Unavailable, KeyError):
+            pass
+        of_purge = waits.of_purge(self.purge) if self.purge is not None else ()
+        of_code = (*of_purge, *waits.of_permission(self._node))
         calls = waits.waits(self._node, self._candidates(), self.damaged)
         found = [*calls, *of_code, *waits.of_senders(self._node, self.damaged)]
         wanted = {one.waiter for one in found} | {one.target for one in found}

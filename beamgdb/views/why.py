@@ -24,6 +24,7 @@ from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
+from beamgdb.vm.purging import Purge
 from beamgdb.vm.resources import ResourceType
 
 MOST: Final = 5
@@ -175,16 +176,17 @@ def report(
                 (collecting if status == "garbage_collecting" else exiting).append(found.pid(one))
         advance(len(piece))
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
-    counts = tuple(_counts(node))
+    counts, calls = tuple(_counts(node)), _waits(node, shown)
     if unreadable:
         # What cannot be read may be a piece of their table, with many.
         unreadable = max(unreadable, *(one.count - read for one in counts if one.what == PROCESSES), 0)
     why = Why(
         stop, foreign, counts, memory if read else None, _ets_memory(node), _ranked(shown, largest),
-        _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable, *_waits(node, shown), (),
+        _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable, tuple(map(tuple, calls.cycles)),
+        tuple(calls.busy.most_common(MOST)), (),
     )  # fmt: skip
     kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
-    suspects = tuple(_suspects(why, node, shown, process, kind))
+    suspects = tuple(_suspects(why, node, shown, process, kind, calls.purge))
     return replace(why, suspects=suspects)
 
 
@@ -205,15 +207,14 @@ def _ranked(shown: ProcessColumns, best: list[tuple[int, int, Noted]]) -> tuple[
     )
 
 
-def _waits(node: Node, shown: ProcessColumns) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, int], ...]]:
-    """Pids of processes that wait for each other in circles, as far as that is known; and how many wait for which port
-    or node that is busy."""
+def _waits(node: Node, shown: ProcessColumns) -> WaitColumns:
+    """Who waits for whom, gone through as far as that is known."""
     calls = WaitColumns(node, shown)
     try:
         deque(calls.items(), maxlen=0)
     except (Unreadable, Unavailable, KeyError):
-        return (), ()
-    return tuple(map(tuple, calls.cycles)), tuple(calls.busy.most_common(MOST))
+        pass
+    return calls
 
 
 def _counts(node: Node) -> Iterator[Count]:
@@ -240,8 +241,9 @@ def _ets_memory(node: Node) -> int | None:
 
 
 def _suspects(
-    why: Why, node: Node, shown: ProcessColumns, process: Process | None, destroyed: ResourceType | None
-) -> Iterator[str]:
+    why: Why, node: Node, shown: ProcessColumns, process: Process | None, destroyed: ResourceType | None,
+    purge: Purge | None,
+) -> Iterator[str]:  # fmt: skip
     stop = why.stop
     said = f": {stop.last_words}" if stop.last_words else ""
     if stop.halt is not None:
@@ -273,9 +275,9 @@ def _suspects(
         yield f"the VM or a library ended the node itself (abort){said or ': what it said is on its standard error'}"
     for cycle in why.deadlocks:
         yield f"a deadlock: {circle(cycle)} (see `beam-waits`)"
-    purge = purging.suspect(node, shown)
-    if purge is not None:
-        yield purge
+    waits = purging.suspect(node, shown, purge) if purge is not None else None
+    if waits is not None:
+        yield waits
     for what, senders in why.busy:
         they = "processes wait" if senders != 1 else "process waits"
         yield f"{senders} {they} to send to {what}, which is busy (see `beam-waits`, `beam-nodes`, `beam-ports`)"

@@ -18,6 +18,9 @@ from jit.otp.code import MAX_ARG
 MAX_LEVELS: Final = 1 << 20
 """Functions on a stack that are looked at, by who looks at all: a bound on damage."""
 
+MAX_STACK: Final = 16 << 20
+"""Bytes of a stack that are looked through, likewise."""
+
 
 @dataclass(frozen=True)
 class Level:

@@ -19,7 +19,7 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.vm import backtrace
-from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds
+from beamgdb.vm.backtrace import MAX_LEVELS, MAX_STACK, Level, StackEnds
 from beamgdb.vm.heap_walk import PIECE
 from beamgdb.vm.heaps import Area, Heaps
 from beamgdb.vm.model import Vm
@@ -70,9 +70,6 @@ MAX_TRIES: Final = 1 << 14
 there too: each of the latter takes some reads."""
 
 MAX_DEPTH: Final = 1 << 16
-MAX_STACK: Final = 16 << 20
-"""Bytes of a stack that are looked through."""
-
 Levels = Callable[[Process], Iterator[Level]]
 
 

@@ -15,7 +15,6 @@ from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
-from beamgdb.records.record import Record
 from beamgdb.records.statics import referred
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable, Vm
@@ -306,7 +305,7 @@ def _waiting(vm: Vm, first: int) -> Iterator[int]:
     is none."""
     following = vm.layout.offset("code_permission_queue_item", "next")
     for at in chain(vm.memory, first, following, MAX_WAITING):
-        item = Record(vm.memory, vm.layout, "code_permission_queue_item", at)
+        item = vm.record("code_permission_queue_item", at)
         if item["p"]:
             process = vm.processes.found_at(item["p"])
             if item["aux_func"] or process is None:

@@ -111,10 +111,8 @@ class Ports:
 
     def flags(self, port: Port) -> list[str]:
         """What it is, and what happens to it: see `vm_flags`."""
-        found = []
-        for word, names in ((port.state, vm_flags.PORT_STATES), (port.tasks, vm_flags.PORT_TASKS)):
-            found += [name for name, bits in names.items() if word is not None and word & bits]
-        return found
+        states, tasks = vm_flags.PORT_STATES, vm_flags.PORT_TASKS
+        return [*vm_flags.set_in(port.state, states), *vm_flags.set_in(port.tasks, tasks)]
 
     def os_pid(self, port: Port) -> int | None:
         """The number of the program's process in its system; None where there is none."""

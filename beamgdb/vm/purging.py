@@ -19,13 +19,13 @@ from beamgdb.code import module_tables
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
-from beamgdb.records.record import Record
 from beamgdb.vm import backtrace, calls, signals
-from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds
+from beamgdb.vm.backtrace import MAX_LEVELS, MAX_STACK, Level, StackEnds
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL
+from jit.otp import vm_flags
 from jit.otp.tags import ATOM, HEADER, IMMED1_MASK, IMMED2_BITS, IMMED2_MASK, PID, PRIMARY_MASK
 
 PURGER: Final = "erts_code_purger"
@@ -41,9 +41,6 @@ AWAITS_PROGRESS: Final = "erlang:bif_return_trap/2"
 MAX_TASKS: Final = 1 << 12
 """System tasks of a process that are looked at."""
 
-PRIORITIES: Final = 4
-"""Queues of such tasks (`ERTS_NO_PROC_PRIO_LEVELS`)."""
-
 REMOTE_CALL: Final = 13
 """`ERTS_SIG_Q_OP_RPC`: what brings such a task to a process that has other signals to handle before, and much else."""
 
@@ -52,9 +49,6 @@ NATIVE_CALL: Final = 5
 
 UNUSED: Final = 1 << 31
 """Set in `ErtsNativeFunc.argc` while there is no such call: it is negative."""
-
-MAX_STACK: Final = 16 << 20
-"""Bytes of a stack that are looked through."""
 
 
 @dataclass(frozen=True)
@@ -293,7 +287,7 @@ def _unanswered(vm: Vm, purger: Process, advance: Callable[[], None]) -> Iterato
 def _has_task(vm: Vm, queues: int, dirty: int, kind: int, requester: int) -> bool:
     firsts = [dirty]
     if queues:
-        firsts += vm.memory.words(vm.record("ErtsProcSysTaskQs", queues).field_address("q"), PRIORITIES)
+        firsts += vm.memory.words(vm.record("ErtsProcSysTaskQs", queues).field_address("q"), len(vm_flags.PRIORITIES))
     following = vm.layout.offset("ErtsProcSysTask", "next")
     return any(
         _is_task(vm, at, kind, requester) for first in firsts for at in ring(vm.memory, first, following, MAX_TASKS)
@@ -301,7 +295,7 @@ def _has_task(vm: Vm, queues: int, dirty: int, kind: int, requester: int) -> boo
 
 
 def _is_task(vm: Vm, address: int, kind: int, requester: int) -> bool:
-    task = Record(vm.memory, vm.layout, "ErtsProcSysTask", address)
+    task = vm.record("ErtsProcSysTask", address)
     return task["type"] == kind and task["requester"] == requester
 
 

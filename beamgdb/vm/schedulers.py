@@ -70,8 +70,7 @@ class Scheduler:
 
     def flags(self) -> list[str]:
         """What is so with its run queue."""
-        flags = self.run_queue["flags"]
-        return [name for name, bit in vm_flags.RUN_QUEUE_FLAGS.items() if flags & bit]
+        return vm_flags.set_in(self.run_queue["flags"], vm_flags.RUN_QUEUE_FLAGS)
 
     def other_work(self) -> list[str]:
         """What it has to do besides."""

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.memory import Unreadable
-from beamgdb.vm import locks, purging
+from beamgdb.vm import locks
 from beamgdb.vm.backtrace import StackEnds, of_waiting
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.nodes import NodeEntries
 from beamgdb.vm.ports import Ports
 from beamgdb.vm.processes import Process
+from beamgdb.vm.purging import Purge
 from jit.otp.tags import BOXED, PRIMARY_MASK
 
 FRAMES: Final = 3
@@ -65,18 +66,15 @@ def _of(vm: Vm, links: MonitorLinks, process: Process) -> Iterator[Wait]:
             return
 
 
-def of_purge(vm: Vm) -> Iterator[Wait]:
+def of_purge(purge: Purge) -> Iterator[Wait]:
     """Who waits for a purge, and whom that waits for."""
     try:
-        found = purging.purge(vm)
-        if found is None:
-            return
-        purger = found.purger.id
-        if found.requester is not None:
-            yield Wait(found.requester, purger)
-        for pid in dict.fromkeys((*(one.id for one in (*found.running, *found.unanswered)), *found.dying)):
+        purger = purge.purger.id
+        if purge.requester is not None:
+            yield Wait(purge.requester, purger)
+        for pid in dict.fromkeys((*(one.id for one in (*purge.running, *purge.unanswered)), *purge.dying)):
             yield Wait(purger, pid)
-    except (Unreadable, Unavailable, KeyError):
+    except Unreadable:
         return
 
 

@@ -189,3 +189,8 @@ def numbers(release: int) -> dict[str, int]:
     state = {f"ERTS_PSFLG_{name}": bit for name, bit in of_state(release).items()}
     found = {name: value for name, value in globals().items() if isinstance(value, int) and name.isupper()}
     return {name: value for name, value in found.items() if name not in _SINCE or _SINCE[name].of(release)} | state
+
+
+def set_in(word: int | None, names: Mapping[str, int]) -> list[str]:
+    """The names of those flags of which a bit is set; none where the word is not known."""
+    return [name for name, bits in names.items() if word is not None and word & bits]

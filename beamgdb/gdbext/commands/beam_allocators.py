@@ -18,6 +18,7 @@ from beamgdb.node import Node
 from beamgdb.views import allocators
 from beamgdb.views.allocators import AllocatorColumns, CarrierColumns, WrongBlocks
 from beamgdb.views.typed import brief
+from beamgdb.vm.allocators import Allocators
 
 
 class BeamAllocators(ListCommand[Any]):
@@ -59,7 +60,7 @@ class BeamAllocators(ListCommand[Any]):
         if before.split()[-1:] in (["-sort"], ["-where"]):
             return super().words(before, start)
         current = session.find()
-        return allocators.names(current.node) if current is not None else ()
+        return allocators.names(Allocators(current.node)) if current is not None else ()
 
     def listed(self, node: Node, arguments: argparse.Namespace) -> List[Any]:
         named = arguments.allocator

@@ -249,14 +249,14 @@ def _suspects(
     if stop.halt is not None:
         ended = f"{node.term(process.id)} has ended the node" if process is not None else "the node was ended"
         yield f"{ended}: erlang:halt({','.join(stop.halt)})"
+    elif any((frame.function or "") in OUT_OF_MEMORY for frame in stop.frames):
+        asked = f" while it worked for {node.term(process.id)}" if process is not None else ""
+        yield f"memory ran out: the VM could not allocate what it needed{asked}, and ends the node"
     elif any((frame.function or "") in EXIT for frame in stop.frames):
         # (Once what is to be written is written, that is done for no process.)
         caller = next((one for one in shown.items() if shown.list.current_call(one) == HALT), None)
         named = f": {shown.list.pid(caller)} {shown.called(caller)} has called {HALT}" if caller is not None else ""
         yield f"the node ends itself{named}"
-    elif any((frame.function or "") in OUT_OF_MEMORY for frame in stop.frames):
-        asked = f" while it worked for {node.term(process.id)}" if process is not None else ""
-        yield f"memory ran out: the VM could not allocate what it needed{asked}, and ends the node"
     elif stop.signal in FATAL and why.foreign is not None:
         called = shown.list.noted_call(process) if process is not None else None
         by = f", called as {called}," if called else ""

@@ -193,10 +193,11 @@ def test_a_destructor_of_a_resource_that_crashes(stripped: Path, tmp_path: Path)
         )
 
 
-def test_memory_that_runs_out(stripped: Path, tmp_path: Path) -> None:
-    """The node ends without a signal."""
+@pytest.mark.parametrize("where", ["break -function erts_exit", "catch syscall exit_group"])
+def test_memory_that_runs_out(where: str, stripped: Path, tmp_path: Path) -> None:
+    """The node ends without a signal, as one does that ends itself."""
     with erl.running_node(stripped, run_out(tmp_path)) as node, Gdb() as gdb:
-        says_that_memory_ran_out(stopped(gdb, node, tmp_path / "now", "break -function erts_exit"))
+        says_that_memory_ran_out(stopped(gdb, node, tmp_path / "now", where))
 
 
 def test_memory_that_runs_out_in_a_vm_that_hides_its_symbols(stripped: Path, tmp_path: Path) -> None:

@@ -99,8 +99,11 @@ def _shown(seen: Seen, found: Findings, tags: TagScheme, things: Things) -> dict
         fitting = [one for one in told if one is not None]
         if len(fitting) < SOME:
             continue
-        if sum(fitting) < len(fitting) - len(fitting) // 8:
+        # Words within binaries lead anywhere: where there are few things, one may be none that is meant.
+        if sum(fitting) < len(fitting) - max(1, len(fitting) // 8):
             return None
+        if sum(fitting) < SOME:
+            continue
         shown[kind] = sum(fitting)
     return shown
 

@@ -26,15 +26,20 @@ start(File) ->
     Purges = spawn_opt(fun() -> receive hangs -> receive after 200 -> erts_code_purger:purge(later) end end end,
                        [{scheduler, 2}]),
     register(t_purges, Purges),
-    [Loads, Queues] = [loader(Name, Module, Wait) || {Name, Module, Wait} <- [{t_loads, keys, 400}, {t_queues, tails, 600}]],
+    [Loads, Queues] = [loader(Name, Module, Waits) || {Name, Module, Waits} <- [{t_loads, keys, 2}, {t_queues, tails, 3}]],
     Hangs = fun() -> await(File), [Pid ! hangs || Pid <- [Purges, Loads, Queues]], calls(normal) end,
     register(t_normal, spawn_opt(Hangs, [{scheduler, 1}])),
     io:format("pids ~p ~p~n", [Killed, Holder]).
 
-%% To load code takes a permission that one process has at a time.
-loader(Name, Module, Wait) ->
+%% To load code takes a permission that one process has at a time. They wait one after the other, each so many times: of
+%% a debugger that stops them meanwhile timers that run side by side know nothing, and end all at once.
+loader(Name, Module, Waits) ->
     {Module, Code, _} = code:get_object_code(Module),
-    Load = fun() -> receive hangs -> receive after Wait -> erlang:load_module(Module, Code) end end end,
+    Load = fun() ->
+        receive hangs -> ok end,
+        [receive after 200 -> ok end || _ <- lists:seq(1, Waits)],
+        erlang:load_module(Module, Code)
+    end,
     Pid = spawn_opt(Load, [{scheduler, 2}]),
     register(Name, Pid),
     Pid.

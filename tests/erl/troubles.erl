@@ -26,7 +26,8 @@ start(File) ->
     Purges = spawn_opt(fun() -> receive hangs -> receive after 200 -> erts_code_purger:purge(later) end end end,
                        [{scheduler, 2}]),
     register(t_purges, Purges),
-    [Loads, Queues] = [loader(Name, Module, Waits) || {Name, Module, Waits} <- [{t_loads, keys, 2}, {t_queues, tails, 3}]],
+    Loads = loader(t_loads, keys, 2),
+    Queues = loader(t_queues, tails, 3),
     Hangs = fun() -> await(File), [Pid ! hangs || Pid <- [Purges, Loads, Queues]], calls(normal) end,
     register(t_normal, spawn_opt(Hangs, [{scheduler, 1}])),
     io:format("pids ~p ~p~n", [Killed, Holder]).

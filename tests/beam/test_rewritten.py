@@ -22,15 +22,25 @@ from tests.harness.patience import PATIENCE
 pytestmark = pytest.mark.skipif(not shutil.which("erlc"), reason="Erlang is not installed")
 
 #: Modules are replaced by those in the current folder, then the exercise runs; printed in full.
-RUN = """
+#: What the module tells. From OTP 26 on the order of a map's keys differs from node to node, unless it is asked for.
+TOLD = """
+Form = case erlang:system_info(otp_release) of "25" -> "~0tp"; _ -> "~0ktp" end,
+io:format("~ts~n", [io_lib:format(Form, [exercise:run()])]),
+"""
+
+RUN = (
+    """
 Load = fun(File) ->
     Module = list_to_atom(filename:basename(File, ".beam")),
     code:unstick_mod(Module), code:purge(Module),
     {module, Module} = code:load_abs(filename:absname(filename:rootname(File))) end,
 lists:foreach(Load, filelib:wildcard("*.beam")),
-io:format("~ts~n", [io_lib:format("~0tp", [exercise:run()])]),
+"""
+    + TOLD
+    + """
 io:format("~0p~n", [[code:is_loaded(Module) || Module <- [exercise, lists]]]), halt().
 """
+)
 
 
 def erl(expression: str, folder: Path) -> str:
@@ -128,7 +138,8 @@ def test_appended_functions(exercise: Path, tmp_path: Path) -> None:
         ("put_tuple2", X(0), (Y(0), X(0))), ("deallocate", 1), ("return",),
     )  # fmt: skip
     (tmp_path / exercise.name).write_bytes(encode_module(module, {"Mine": b"a chunk of our own"}))
-    ask = """
+    ask = (
+        """
         M = exercise,
         Failed = try M:double(2, x) catch error:badarith:Stack -> lists:keyfind(M, 1, Stack) end,
         {ok, {_, [{_, Mine}]}} = beam_lib:chunks("exercise.beam", ["Mine"]),
@@ -136,8 +147,10 @@ def test_appended_functions(exercise: Path, tmp_path: Path) -> None:
             M:pair(a, b), M:bytes(), M:kept([1, 2, 3])]]),
         io:format("~0p~n", [[Mine, Failed, erlang:function_exported(M, fun_of, 1)]]),
         {ok, _} = beam_lib:md5("exercise.beam"), #{} = maps:from_list(M:module_info()),
-        io:format("~ts~n", [io_lib:format("~0tp", [M:run()])]), halt().
     """
+        + TOLD
+        + "halt()."
+    )
     values, others, ran = erl(ask, tmp_path).splitlines()
     assert values == (
         "[{a_new_atom_of_a_literal,[1,2.5],-1208925819614629174706176},[2,1],-1267650600228229401496703205376,"

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -42,6 +42,9 @@ SHORT_PART = re.compile(r"^(?:\S+ )?warning: Section `\.reg-xstate/\d+' in core 
 
 #: What the extension says once of each VM that it has found, at whatever command that is.
 GREETING = re.compile(r"^beamgdb [\d.]+: Erlang/OTP .*\n", re.M)
+
+#: What GDB says where a stub, or what it ran, has ended in the middle of something.
+LOST = "Remote connection closed"
 
 Record = dict[str, Any]
 
@@ -127,6 +130,9 @@ class Gdb:
         #: GDB/MI has a record for each line; 0: no Ctrl-C.
         self._ctrl_c_after = 0
         self.running = False
+        #: What is known of the target where GDB says no more than that a stub has closed the connection.
+        self.last_words: Callable[[], str] = str
+        self._lost = False
         #: What GDB printed while it started.
         self.greeting = self.cmd("echo")
 
@@ -209,9 +215,12 @@ class Gdb:
         return self.interrupt().text + self.cmd("echo")
 
     def wait_stop(self, *, timeout: float | None = None) -> Stop:
-        """Wait until the target stops or ends; stops are taken in order. Raises TimeoutError."""
+        """Wait until the target stops or ends; stops are taken in order. Raises TimeoutError, and EOFError when a stub
+        has closed the connection, of which GDB/MI makes no stop."""
         deadline = self._deadline(timeout)
         while not self._stops:
+            if self._lost:
+                raise EOFError(f"the stub is gone; GDB printed {self._take_text()!r}; {self.last_words()}")
             self._take(self._next_record(deadline))
         stop = self._stops.pop(0)
         return Stop(stop.reason, stop.text + self._take_text(), stop.results)
@@ -258,6 +267,7 @@ class Gdb:
         kind, payload = record["type"], record["payload"]
         if kind in ("console", "log", "target", "output"):
             self._text.append(payload or "")
+            self._lost = self._lost or LOST in self._text[-1]
             if len(self._text) == self._ctrl_c_after:
                 os.kill(self._process.pid, signal.SIGINT)
         elif record["message"] == "running":

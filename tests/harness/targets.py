@@ -199,6 +199,9 @@ def _foreign(target: Target, _: Mode, ebin: Path, arguments: list[str], output: 
             started = debuggee(target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS)
             node = running_now.enter_context(started)
         gdb = running_now.enter_context(Gdb(str(target.sandbox.beam), *target.sandbox.gdb_settings(ebin)))
+        gdb.last_words = lambda: (
+            f"qemu's status is {node.process.poll()}, and the node said {output.read_text()[-2000:]}"
+        )
         gdb.go(f"target remote {node.address}")
         yield gdb, node.process.pid
 

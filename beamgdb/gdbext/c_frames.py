@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gdb
 from gdb.unwinder import Unwinder
 
-from beamgdb.gdbext import c_expressions, program_file, session
+from beamgdb.gdbext import c_expressions, program_file, session, target_memory
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.session import Session
@@ -31,6 +31,9 @@ class CFrames(Unwinder):
         super().__init__("beamgdb-c")
 
     def __call__(self, pending_frame: gdb.PendingFrame) -> gdb.UnwindInfo | None:
+        return target_memory.unwound(lambda: self._unwound(pending_frame))
+
+    def _unwound(self, pending_frame: gdb.PendingFrame) -> gdb.UnwindInfo | None:
         current = session.known()
         if current is None or current.node.identity.arch != "arm32":
             return None
@@ -100,6 +103,7 @@ def _register_reader(frame: gdb.PendingFrame) -> ReadRegister:
             # GDB shows a double word as a union.
             return int(value["u64"]) if name[0] == "d" else int(value.cast(c_expressions.unsigned(4)))
         except (gdb.error, ValueError):
+            target_memory.check_not_lost()
             return None
 
     return read

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import gdb
 
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.memory import READ_LIMIT, Unreadable
 from jit.object.target import ByteOrder
+
+Answer = TypeVar("Answer")
+
+
+class TargetLost(gdb.GdbError):
+    """What was debugged is no more, since a stub has closed the connection while it was asked: nothing can be read."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection to the target is closed: nothing of it can be read any more")
+
+
+def check_not_lost() -> None:
+    """Where GDB has refused something: raises `TargetLost` if that is so because there is no target any more."""
+    if gdb.selected_inferior().pid == 0:
+        raise TargetLost
+
+
+def unwound(unwind: Callable[[], Answer]) -> Answer:
+    """Do the work of an unwinder for GDB. With the target GDB frees the frame, which it goes on to look at after an
+    answer or an error: what it takes for Ctrl-C is all that makes it give up the frame."""
+    try:
+        return unwind()
+    except TargetLost:
+        raise KeyboardInterrupt from None
 
 
 class InferiorMemory:
@@ -20,7 +47,7 @@ class InferiorMemory:
         self._replaced: dict[int, bytes] = {}
 
     def read(self, address: int, size: int) -> bytes:
-        """Exactly `size` bytes at `address`; raises `Unreadable`."""
+        """Exactly `size` bytes at `address`; raises `Unreadable`, and `TargetLost`, which ends whatever is done."""
         if not 0 <= size <= READ_LIMIT:
             # GDB ends if there is not so much memory.
             raise Unreadable(address, size)
@@ -32,6 +59,7 @@ class InferiorMemory:
         try:
             data = bytes(gdb.selected_inferior().read_memory(address, size))
         except (gdb.error, OverflowError, MemoryError):
+            check_not_lost()
             raise Unreadable(address, size) from None
         if self._file:
             data = self._file.overlaid(address, data)

@@ -8,7 +8,7 @@ from typing import Any
 import gdb
 from gdb.unwinder import Unwinder as GdbUnwinder
 
-from beamgdb.gdbext import c_expressions, c_frames, dirty_frames, session
+from beamgdb.gdbext import c_expressions, c_frames, dirty_frames, session, target_memory
 from beamgdb.gdbext.extension import extension
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.machine_code.reading import ReadRegister
@@ -51,6 +51,7 @@ def register_reader(frame: Any) -> ReadRegister:
                 return None
             return int(value.cast(c_expressions.word())) & _mask()
         except (gdb.error, ValueError):
+            target_memory.check_not_lost()
             return None
 
     return read
@@ -78,6 +79,9 @@ class ErlangUnwinder(GdbUnwinder):
         super().__init__("beamgdb")
 
     def __call__(self, pending_frame: gdb.PendingFrame) -> gdb.UnwindInfo | None:
+        return target_memory.unwound(lambda: self._unwound(pending_frame))
+
+    def _unwound(self, pending_frame: gdb.PendingFrame) -> gdb.UnwindInfo | None:
         current = session.known()
         if current is None:
             return None

@@ -207,8 +207,16 @@ class Gdb:
     def ctrl_c_in(self, function: str, *, raised: bool) -> None:
         """Have Ctrl-C come while the extension works, once, when it calls a function next, `MODULE:NAME`; with `raised`
         just before that has begun."""
-        self.cmd(f"source {Path(__file__).with_name('ctrl_c_in_gdb.py')}")
+        self._know_moments()
         self.cmd(f'python ctrl_c_once("beamgdb.gdbext.{function}", raised={raised})')
+
+    def ended_in(self, function: str, stub: int) -> None:
+        """Have a stub, the process `stub`, be killed once, when the extension calls a function next, `MODULE:NAME`."""
+        self._know_moments()
+        self.cmd(f'python end_once("beamgdb.gdbext.{function}", {stub})')
+
+    def _know_moments(self) -> None:
+        self.cmd(f"source {Path(__file__).with_name('moments_in_gdb.py')}")
 
     def interrupted(self) -> str:
         """Interrupt the running target; all that is printed, also by what GDB calls after it has told of the stop."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jit.beam import soundness
+from jit.beam.chunks import LARGEST, Chunk, read_chunks
 from jit.beam.module import Module, read_module
 from jit.commands.errors import CommandError
 from jit.commands.targets import RUNTIMES
@@ -34,16 +35,26 @@ def read_plain(path: Path) -> Module:
 
 def plain(module: Module) -> Module:
     """The module, if it is as a compiler made it. Raises CommandError for one with native code, and BeamError."""
-    if native_chunk(module) is not None:
+    if native_chunk(module.chunks) is not None:
         raise CommandError(f"{module.file}: has native code already: take the file that the Erlang compiler made")
     soundness.check(module)
     return module
 
 
-def native_chunk(module: Module) -> bytes | None:
-    """The ELF file with native code that a compiled module carries; None for others."""
+def read_native(path: Path) -> tuple[Chunk, list[Chunk]] | None:
+    """The chunk with native code of a file, and all its chunks; None for files without. Raises BeamError and OSError.
+
+    Files for AtomVM may have no bytecode.
+    """
+    chunks = read_chunks(whole_files.read(path, LARGEST), str(path))
+    found = native_chunk(chunks)
+    return None if found is None else (found, chunks)
+
+
+def native_chunk(chunks: Iterable[Chunk]) -> Chunk | None:
+    """The chunk with native code that a compiled module carries; None for others."""
     names = {one.chunk for one in RUNTIMES.values()}
-    return next((chunk.data for chunk in module.chunks if chunk.name in names), None)
+    return next((chunk for chunk in chunks if chunk.name in names), None)
 
 
 def refuse_to_overwrite(path: Path, target: Path, what: str) -> None:

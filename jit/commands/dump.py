@@ -6,18 +6,22 @@ import argparse
 import re
 from pathlib import Path
 
+from jit.atomvm import chunk as atomvm
 from jit.beam.module import Module
 from jit.beam.operations import Function
 from jit.beam.text import atom_text
 from jit.codegen.compile import compile_module
 from jit.commands import arguments, targets
-from jit.commands.beam_files import read_plain
+from jit.commands.beam_files import read_native, read_plain
+from jit.commands.carried import list_carried
 from jit.commands.errors import CommandError
 from jit.commands.listing import Listing
 
 _DESCRIPTION = """\
 List native code, as the VM's +JDdump does for BeamAsm: each operation of the bytecode, the source line where it
 changes, and the machine code that was made of it. What constants and operands stand for is told behind them: 687 = 42.
+
+Of a file that carries native code for AtomVM, whoever has compiled it, that code is listed, by functions and labels.
 
   {program} dump my_module.beam
   {program} dump my_module.beam my_module:start/2
@@ -37,9 +41,14 @@ def add_to(commands: arguments.Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the listing."""
+    runtime = targets.runtime(arguments.wanted(options))
+    carried = read_native(options.file)
+    if carried is not None and carried[0].name == atomvm.CHUNK:
+        for line in list_carried(str(options.file), *carried, options.function):
+            print(line)
+        return 0
     module = read_plain(options.file)
     wanted = wanted_functions(module, options.function) if options.function else None
-    runtime = targets.runtime(options.target, options.otp)
     native = compile_module(module, runtime)
     listing = Listing(native, runtime.disassemble(native))
     lines = listing.all() if wanted is None else (line for one in wanted for line in listing.function(one))

@@ -345,7 +345,7 @@ class Arm32Macros:
         a.ldr(INDEX, at(R1, self._layout.module))
         a.ldr(INDEX, at(INDEX))
         a.lsl(INDEX, INDEX, MODULE_SHIFT)
-        a.mov_offset(SCRATCH, here := Label())
+        a.mov_offset(SCRATCH, here := Label(), within=_NEAR)
         a.sub(CODE, PC, SCRATCH)
         a.bind(here)  # pc is two instructions ahead of the one that reads it
         a.sub(CODE, CODE, WORD)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from jit.atomvm import terms
 from jit.atomvm.emission import Emission
 from jit.atomvm.emitters import emits
 from jit.atomvm.formats import X_REGISTERS
-from jit.atomvm.macros import CONTEXT, STATE
+from jit.atomvm.macros import CONTEXT, STATE, Condition
 from jit.beam.operands import BeamLabel, FloatRegister, Import, Operand
 from jit.codegen.emission import Unsupported
 from jit.codegen.processor import Label, Register
@@ -47,10 +48,11 @@ def gc_bif1(e: Emission, fail: BeamLabel, live: int, bif: Import, one: Operand, 
 def gc_bif2(
     e: Emission, fail: BeamLabel, live: int, bif: Import, one: Operand, two: Operand, destination: Operand
 ) -> None:
-    if bif.module == "erlang" and bif.function in ("+", "-"):
-        _sum(e, fail, live, bif, one, two, destination)
-    else:
+    operate = _OF_SMALLS.get(bif.function) if bif.module == "erlang" else None
+    if operate is None or (bif.function == "bsr" and _constant(e, two) not in _SHIFTS):
         _bif(e, fail, live, bif, (one, two), destination)
+    else:
+        _of_smalls(e, fail, live, bif, one, two, destination, operate)
 
 
 @emits("gc_bif3")
@@ -89,18 +91,31 @@ def _call(
     m.branch_if_false(m.args[0], failed)
 
 
-def _sum(
-    e: Emission, fail: BeamLabel, live: int, bif: Import, one: Operand, two: Operand, destination: Operand
+def _constant(e: Emission, operand: Operand) -> int | None:
+    """The term of a small integer that an operand is."""
+    word = terms.immediate(operand, e.word)
+    return None if word is None or word & terms.TAG != terms.INTEGER else word
+
+
+def _of_smalls(
+    e: Emission,
+    fail: BeamLabel,
+    live: int,
+    bif: Import,
+    one: Operand,
+    two: Operand,
+    destination: Operand,
+    operate: Operate,
 ) -> None:
-    """Small integers are added here, all else by the VM."""
+    """An operation on small integers is done here, all else by the VM."""
     m, slow, done = e.m, Label(), Label()
     result, (first, second, _) = m.args[0], m.saved
-    known = terms.immediate(two, e.word)
-    constant = None if known is None or known & terms.TAG != terms.INTEGER else known
-    e.loads((one, first), (two, second)) if constant is None else e.load(one, first)
-    operate = m.add_smalls if bif.function == "+" else m.subtract_smalls
-    other = second if constant is None else constant
-    operate(result, first, other, slow, checked=(e.is_small(one), e.is_small(two)))
+    constant = _constant(e, two)
+    if constant is None:
+        e.loads((one, first), (two, second))
+    else:
+        e.load(one, first)
+    operate(e, result, first, second if constant is None else constant, slow, (e.is_small(one), e.is_small(two)))
     e.a.bind(done)
     failed = e.fail_or_error(fail)
 
@@ -113,6 +128,84 @@ def _sum(
 
     e.cold(cold)
     e.store(result, destination)
+
+
+def _check(e: Emission, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]) -> None:
+    """To *slow* if one of two terms is no small integer."""
+    for term, is_known in zip((one, other), known):
+        if not isinstance(term, int) and not is_known:
+            e.m.branch_if_bits(Condition.DIFFERENT, term, terms.TAG, terms.INTEGER, slow)
+
+
+#: Makes the term of a result from two terms, the second of which may be a number, or goes to a label; of each term it
+#: is told whether it is known to be a small integer.
+Operate = Callable[[Emission, Register, Register, "Register | int", Label, tuple[bool, bool]], None]
+
+
+def _add(
+    e: Emission, into: Register, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]
+) -> None:
+    e.m.add_smalls(into, one, other, slow, checked=known)
+
+
+def _subtract(
+    e: Emission, into: Register, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]
+) -> None:
+    e.m.subtract_smalls(into, one, other, slow, checked=known)
+
+
+def _multiply(
+    e: Emission, into: Register, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]
+) -> None:
+    _check(e, one, other, slow, known)
+    if isinstance(other, int):
+        e.m.subtract(into, one, terms.INTEGER)
+        e.m.multiply(into, into, other >> terms.TAG_BITS, slow)
+    else:
+        by: Register = e.m.args[1]
+        e.untag(by, other)
+        e.m.subtract(into, one, terms.INTEGER)
+        e.m.multiply(into, into, by, slow)
+    e.m.or_(into, into, terms.INTEGER)
+
+
+def _and(
+    e: Emission, into: Register, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]
+) -> None:
+    _check(e, one, other, slow, known)
+    e.m.and_(into, one, other)
+
+
+def _or(
+    e: Emission, into: Register, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]
+) -> None:
+    _check(e, one, other, slow, known)
+    e.m.or_(into, one, other)
+
+
+def _xor(
+    e: Emission, into: Register, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]
+) -> None:
+    _check(e, one, other, slow, known)
+    e.m.xor(into, one, other)
+    e.m.or_(into, into, terms.INTEGER)
+
+
+def _shift_right(
+    e: Emission, into: Register, one: Register, other: Register | int, slow: Label, known: tuple[bool, bool]
+) -> None:
+    """By a number: the bits of the tag are set again."""
+    assert isinstance(other, int)
+    _check(e, one, other, slow, known)
+    e.m.shift_right(into, one, other >> terms.TAG_BITS, sign=True)
+    e.m.or_(into, into, terms.INTEGER)
+
+
+_OF_SMALLS: Final[dict[str, Operate]] = {
+    "+": _add, "-": _subtract, "*": _multiply, "band": _and, "bor": _or, "bxor": _xor, "bsr": _shift_right,
+}  # fmt: skip
+#: By how much small integers are shifted here, as terms.
+_SHIFTS: Final = frozenset(map(terms.small, range(1, 28)))
 
 
 # Floats

@@ -5,7 +5,6 @@ from __future__ import annotations
 from jit.atomvm import terms
 from jit.atomvm.emission import Emission, plain
 from jit.atomvm.emitters import emits
-from jit.atomvm.macros import CONTEXT, STATE
 from jit.beam.operands import Allocation, Operand, Y
 from jit.codegen.emission import Unsupported
 from jit.codegen.processor import Register
@@ -84,22 +83,19 @@ def allocate(e: Emission, stack: int, live: int) -> None:
 
 @emits("allocate_heap", "allocate_heap_zero")
 def allocate_heap(e: Emission, stack: int, heap: Operand, live: int) -> None:
-    e.m.call("allocate", CONTEXT, STATE, stack, heap_words(e, heap), live)
-    e.m.branch_if_false(e.m.args[0], e.error())
+    e.m.allocate(stack, heap_words(e, heap), live)
     if e.operations[e.index].name.endswith("_zero"):
         init_yregs(e, tuple(Y(number) for number in range(stack)))
 
 
 @emits("test_heap")
 def test_heap(e: Emission, heap: Operand, live: int) -> None:
-    e.m.call("test_heap", CONTEXT, STATE, heap_words(e, heap), live)
-    e.m.branch_if_false(e.m.args[0], e.error())
+    e.m.test_heap(heap_words(e, heap), live)
 
 
 @emits("deallocate")
 def deallocate(e: Emission, words: int) -> None:
-    e.m.call("deallocate", CONTEXT, STATE, words)
-    e.m.branch_if_false(e.m.args[0], e.error())
+    e.m.deallocate(words)
 
 
 @emits("trim")
@@ -126,10 +122,29 @@ def leave_frame(e: Emission, words: int) -> None:
 
 @emits("put_list")
 def put_list(e: Emission, head: Operand, tail: Operand, destination: Operand) -> None:
-    result, one, other, *_ = e.m.args
+    cell, one, other, end = e.m.args
     e.loads((head, one), (tail, other))
-    e.m.call("put_list", CONTEXT, one, other)
-    e.store(result, destination)
+    _new(e, cell, 2, end)
+    e.m.store(other, cell, terms.TAIL)
+    e.m.store(one, cell, terms.HEAD)
+    e.m.or_(cell, cell, terms.LIST)
+    e.store(cell, destination)
+
+
+def _new(e: Emission, into: Register, words: int, scratch: Register) -> None:
+    """So many words of the heap, which an operation before has made sure of."""
+    heap = e.shared.target.layout.heap
+    e.m.load_context(into, heap)
+    e.m.add(scratch, into, e.word * words)
+    e.m.store_context(scratch, heap)
+
+
+def _new_tuple(e: Emission, into: Register, size: int) -> None:
+    """The words of a tuple whose elements are still to be stored."""
+    scratch = e.m.args[0]
+    _new(e, into, 1 + size, scratch)
+    e.m.constant(scratch, size << terms.HEADER_BITS | terms.TUPLE)
+    e.m.store(scratch, into, 0)
 
 
 @emits("get_list")
@@ -187,8 +202,7 @@ def set_tuple_element(e: Emission, value: Operand, destination: Operand, index: 
 @emits("put_tuple2")
 def put_tuple2(e: Emission, destination: Operand, elements: tuple[Operand, ...]) -> None:
     tuple_ = e.m.saved[0]
-    e.m.call("term_alloc_tuple", CONTEXT, len(elements))
-    e.pointer(tuple_, e.m.args[0])
+    _new_tuple(e, tuple_, len(elements))
     fill(e, tuple_, 1, elements)
     e.store(tuple_, destination)
 
@@ -209,8 +223,7 @@ def update_record(
     old, new, *_ = e.m.saved
     value = e.m.args[0]
     e.load(source, old)
-    e.m.call("term_alloc_tuple", CONTEXT, size)
-    e.pointer(new, e.m.args[0])
+    _new_tuple(e, new, size)
     e.pointer(old, old)
     changed = dict(zip(updates[::2], updates[1::2]))
     for at in range(1, size + 1):

@@ -15,12 +15,16 @@ from typing import Final
 class Layout:
     """Offsets in bytes on processors whose words have ``word`` bytes.
 
-    Of ``Context``: ``e`` the stack pointer, ``x`` the first of x registers, ``cp`` where the running function returns
-    to, ``fr`` the pointer to float registers, ``bs`` and ``bs_offset``. Of ``JITState``: ``module``, ``continuation``,
-    ``reductions``. The first 32 bits of a ``Module`` are its index.
+    Of ``Context``: ``root`` the pointer to the first of what the heap consists of, in the first word of which is the
+    next; ``heap`` where the heap ends that is in use, below the stack if there is no next; ``e`` the stack pointer,
+    ``x`` the first of x registers, ``cp`` where the running function returns to, ``fr`` the pointer to float registers,
+    ``bs`` and ``bs_offset``. Of ``JITState``: ``module``, ``continuation``, ``reductions``. The first 32 bits of a
+    ``Module`` are its index.
     """
 
     word: int
+    root: int
+    heap: int
     e: int
     x: int
     cp: int
@@ -70,8 +74,12 @@ _PRIMITIVES_1: Final = (
     "bitstring_insert_float raw_raise raise_error_mfa"
 )
 
-_WORDS_OF_4: Final = Layout(4, e=0x14, x=0x18, cp=0x5C, fr=0x60, bs=0x64, module=0, continuation=4, reductions=8)
-_WORDS_OF_8: Final = Layout(8, e=0x28, x=0x30, cp=0xB8, fr=0xC0, bs=0xC8, module=0, continuation=8, reductions=16)
+_WORDS_OF_4: Final = Layout(
+    word=4, root=0x04, heap=0x0C, e=0x14, x=0x18, cp=0x5C, fr=0x60, bs=0x64, module=0, continuation=4, reductions=8
+)
+_WORDS_OF_8: Final = Layout(
+    word=8, root=0x08, heap=0x18, e=0x28, x=0x30, cp=0xB8, fr=0xC0, bs=0xC8, module=0, continuation=8, reductions=16
+)
 
 F1: Final = Format(
     version=1,

@@ -120,7 +120,11 @@ class Macros(Protocol[R]):
         """Bits moved down, with zeros or the sign coming in."""
         ...
 
-    def multiply(self, into: R, one: R, by: int, overflow: Label) -> None:
+    def xor(self, into: R, one: R, other: R | int) -> None:
+        """Bits that only one of them has."""
+        ...
+
+    def multiply(self, into: R, one: R, by: R | int, overflow: Label) -> None:
         """A product of a signed word; to *overflow* if it has no place in one."""
         ...
 
@@ -181,6 +185,20 @@ class Macros(Protocol[R]):
 
     def take(self, register: R) -> None:
         """A register = what ``keep`` has kept last."""
+        ...
+
+    # The stack and the heap
+
+    def allocate(self, stack: int, heap: int, live: int) -> None:
+        """A frame of so many words, and so many words of heap; what is not in so many x registers may be collected."""
+        ...
+
+    def test_heap(self, words: int, live: int) -> None:
+        """So many words of heap."""
+        ...
+
+    def deallocate(self, words: int) -> None:
+        """Give up the frame, and let the function return to where its caller is to."""
         ...
 
     # Ways in and out

@@ -9,7 +9,7 @@ from typing import Final
 from jit.arm32.buffer import FinishedCode
 from jit.arm32.conditions import CC, EQ, GE, GT, HI, LE, LT, NE, VS
 from jit.arm32.immediates import modified
-from jit.arm32.operands import asr, at, lsl, lsr
+from jit.arm32.operands import asr, at, lsl, lsr, pre
 from jit.arm32.processor import ARM32
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, SP, Register
 from jit.atomvm import macros, terms
@@ -55,6 +55,9 @@ _PC_AHEAD: Final = 8
 _ENTRY_SIZE: Final = 2 * WORD
 #: A return point is not farther behind where its address is made.
 _NEAR: Final = 4096
+
+#: Code that functions share and call; what else they share they go to.
+_CALLED: Final = ("allocate", "test_heap", "deallocate")
 
 _ROOT: Final = Path(__file__).parents[3]
 #: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
@@ -136,9 +139,18 @@ class Arm32Macros:
     def shift_right(self, into: Register, one: Register, by: int, *, sign: bool = False) -> None:
         self.a.mov(into, asr(one, by) if sign else lsr(one, by))
 
-    def multiply(self, into: Register, one: Register, by: int, overflow: Label) -> None:
-        self.a.mov_constant(SCRATCH, by)
-        self.a.smull(SCRATCH, SCRATCH_2, one, SCRATCH)
+    def xor(self, into: Register, one: Register, other: Register | int) -> None:
+        if isinstance(other, int) and modified(other) is None:
+            self.a.mov_constant(SCRATCH, other)
+            self.a.eor(into, one, SCRATCH)
+        else:
+            self.a.eor(into, one, other)
+
+    def multiply(self, into: Register, one: Register, by: Register | int, overflow: Label) -> None:
+        if isinstance(by, int):
+            self.a.mov_constant(SCRATCH, by)
+            by = SCRATCH
+        self.a.smull(SCRATCH, SCRATCH_2, one, by)
         self.a.cmp(SCRATCH_2, asr(SCRATCH, 31))
         self.a.b(overflow, NE)
         self.a.mov(into, SCRATCH)
@@ -306,6 +318,99 @@ class Arm32Macros:
         """Code that functions share, emitted behind them."""
         return self._shared.setdefault(name, (Label(), emit))[0]
 
+    # The stack and the heap
+
+    def allocate(self, stack: int, heap: int, live: int) -> None:
+        self.a.mov_constant(R1, live)
+        self.a.mov_constant(R2, WORD * stack)
+        self.a.mov_constant(R3, WORD * (stack + 1 + heap))
+        self.a.bl(self._share("allocate", self._allocate))
+
+    def _allocate(self) -> None:
+        a, slow = self.a, Label()
+        stack = SAVED[0]
+        self._room(R3, stack, slow)
+        a.ldr(R0, at(CONTEXT, self._layout.cp))
+        a.str(R0, pre(stack, -WORD))
+        a.sub(stack, stack, R2)
+        a.str(stack, at(CONTEXT, self._layout.e))
+        a.bx(LR)
+        a.bind(slow)
+        a.sub(R3, R3, R2)
+        a.sub(R3, R3, WORD)
+        a.lsr(R3, R3, 2)
+        a.lsr(R2, R2, 2)
+        a.push(R1, LR)
+        a.sub(SP, SP, 2 * WORD)
+        a.str(R1, at(SP))
+        self._primitive("allocate", 2 * WORD)
+
+    def test_heap(self, words: int, live: int) -> None:
+        self.a.mov_constant(R1, live)
+        self.a.mov_constant(R2, WORD * words)
+        self.a.bl(self._share("test_heap", self._test_heap))
+
+    def _test_heap(self) -> None:
+        a, slow = self.a, Label()
+        self._room(R2, SAVED[0], slow)
+        a.bx(LR)
+        a.bind(slow)
+        a.push(R3, LR)
+        a.mov(R3, R1)
+        a.lsr(R2, R2, 2)
+        self._primitive("test_heap", 0)
+
+    def deallocate(self, words: int) -> None:
+        self.a.mov_constant(R2, words)
+        self.a.bl(self._share("deallocate", self._deallocate))
+
+    def _deallocate(self) -> None:
+        a, slow = self.a, Label()
+        a.ldr(R0, at(CONTEXT, self._layout.root))
+        a.ldr(R1, at(CONTEXT, self._layout.e))
+        a.ldr(R0, at(R0))
+        a.cmp(R0, 0)
+        a.b(slow, NE)
+        a.ldr(R0, pre(R1, lsl(R2, 2)))
+        a.add(R1, R1, WORD)
+        a.str(R0, at(CONTEXT, self._layout.cp))
+        a.str(R1, at(CONTEXT, self._layout.e))
+        a.bx(LR)
+        a.bind(slow)
+        a.push(R3, LR)
+        self._primitive("deallocate", 0)
+
+    def _room(self, size: Register, stack: Register, slow: Label) -> None:
+        """To *slow* if the heap has parts, or less than so many bytes up to the stack, whose pointer is given."""
+        a = self.a
+        a.ldr(R0, at(CONTEXT, self._layout.root))
+        a.ldr(SCRATCH, at(CONTEXT, self._layout.heap))
+        a.ldr(stack, at(CONTEXT, self._layout.e))
+        a.ldr(R0, at(R0))
+        a.add(SCRATCH, SCRATCH, size)
+        a.cmp(R0, 0)
+        a.b(slow, NE)
+        a.cmp(SCRATCH, stack)
+        a.b(slow, HI)
+
+    def _primitive(self, name: str, on_stack: int) -> None:
+        """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
+        a, failed = self.a, Label()
+        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[name]))
+        a.mov(R0, CONTEXT)
+        a.mov(R1, STATE)
+        a.blx(SCRATCH)
+        if on_stack:
+            a.add(SP, SP, on_stack)
+        a.cmp(R0, 0)
+        a.b(failed, EQ)
+        a.pop(R3, PC)
+        a.bind(failed)
+        a.pop(R3, LR)
+        a.sub(R2, LR, CODE)
+        a.sub(R2, R2, WORD)
+        a.b(self._share("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
+
     # Ways in and out
 
     def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
@@ -327,6 +432,7 @@ class Arm32Macros:
         self._part("end", begin, self.begin)
         begin = a.offset
         self._emit_setup()
+        self._outside.append((begin, a.offset))
         self._part("setup", begin, self._emit_setup)
         begin = a.offset
         for number, stub in stubs.items():
@@ -405,6 +511,8 @@ class Arm32Macros:
                 begin = self.a.offset
                 self.a.bind(label)
                 emit()
+                if name in _CALLED:
+                    self._outside.append((begin, self.a.offset))
                 self._part(name, begin, emit)
         begin, data = self.a.offset, Label()
         self.a.bind(self._tables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from jit.atomvm import terms
@@ -75,19 +75,16 @@ def _bif(
     """A C function, which is told of the label to fail to: with one it raises no error, but gives no term."""
     registers = e.m.saved[: len(operands)]
     e.loads(*zip(operands, registers))
-    _call(e, fail, live, bif, registers, e.fail_or_error(fail))
+    _call(e, fail, live, bif, len(operands), e.fail_or_error(fail))
     e.store(e.m.args[0], destination)
 
 
-def _call(
-    e: Emission, fail: BeamLabel, live: int | None, bif: Import, registers: Sequence[Register], failed: Label
-) -> None:
+def _call(e: Emission, fail: BeamLabel, live: int | None, bif: Import, count: int, failed: Label) -> None:
     m = e.m
     if live is not None:
         e.trim(live)
-    m.call("get_imported_bif", STATE, e.shared.imports[bif])
-    count = () if live is None else (min(live, X_REGISTERS),)
-    m.call_pointer(m.args[0], CONTEXT, fail.number, *count, *registers)
+        live = min(live, X_REGISTERS)
+    m.call_bif(e.shared.imports[bif], fail.number, live, count)
     m.branch_if_false(m.args[0], failed)
 
 
@@ -123,7 +120,7 @@ def _of_smalls(
         e.a.bind(slow)
         if constant is not None:
             m.constant(second, constant)
-        _call(e, fail, live, bif, (first, second), failed)
+        _call(e, fail, live, bif, 2, failed)
         e.a.jump(done)
 
     e.cold(cold)

@@ -7,7 +7,7 @@ from typing import Final
 from jit.atomvm import formats, terms
 from jit.atomvm.emission import Emission, plain
 from jit.atomvm.emitters import emits
-from jit.atomvm.macros import CONTEXT, STATE, Condition
+from jit.atomvm.macros import Condition
 from jit.beam.operands import BeamLabel, Operand
 from jit.beam.terms import Atom
 from jit.codegen.emission import Unsupported
@@ -143,7 +143,7 @@ def is_function2(e: Emission, fail: Operand, operand: Operand, arity: Operand) -
 
 def compare(e: Emission, one: Register, other: Register, options: int) -> Register:
     """What ``term_compare`` says of two terms, in the register of results."""
-    e.m.call("term_compare", CONTEXT, STATE, one, other, options)
+    e.m.compare(one, other, options)
     result: Register = e.m.args[0]
     e.m.branch_if_false(result, e.error())
     return result
@@ -157,7 +157,7 @@ def _slowly(
 
     def cold() -> None:
         e.a.bind(place)
-        e.m.call("term_compare", CONTEXT, STATE, one, other, options)
+        e.m.compare(one, other, options)
         e.m.branch_if_false(e.m.args[0], error)
         e.m.branch_if_any(e.m.args[0], outcome, target)
         e.a.jump(back)

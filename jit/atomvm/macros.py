@@ -171,6 +171,17 @@ class Macros(Protocol[R]):
         """Call the function that a register points to."""
         ...
 
+    def compare(self, one: R, other: R, options: int) -> None:
+        """What ``term_compare`` says of two terms, in the first of ``args``."""
+        ...
+
+    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
+        """Call an imported function with *count* terms, which are in ``saved``; its result is in the first of ``args``.
+
+        It is told of a label to fail to. One that may collect garbage is told how many x registers are *live*.
+        """
+        ...
+
     def tail(self, primitive: str, *arguments: Argument) -> None:
         """Go on with a primitive, whose result is that of native code; it has context and state before *arguments*."""
         ...

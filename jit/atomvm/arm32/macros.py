@@ -56,8 +56,8 @@ _ENTRY_SIZE: Final = 2 * WORD
 #: A return point is not farther behind where its address is made.
 _NEAR: Final = 4096
 
-#: Code that functions share and call; what else they share they go to.
-_CALLED: Final = ("allocate", "test_heap", "deallocate")
+#: How names begin of code that functions share and call; what else they share they go to.
+_CALLED: Final = ("allocate", "test_heap", "deallocate", "compare", "bif", "gc_bif")
 
 _ROOT: Final = Path(__file__).parents[3]
 #: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
@@ -162,35 +162,39 @@ class Arm32Macros:
     def add_smalls(
         self, into: Register, one: Register, other: Register | int, slow: Label, *, checked: tuple[bool, bool]
     ) -> None:
-        if isinstance(other, int):
-            self._check_small(one, slow, checked[0])
-            self._with_flags(self.a.adds, one, other - terms.INTEGER)
-        else:
-            self._check_smalls(one, other, slow, checked)
-            self.a.sub(SCRATCH, other, terms.INTEGER)
-            self.a.adds(SCRATCH, one, SCRATCH)
-        self.a.b(slow, VS)
-        self.a.mov(into, SCRATCH)
+        self._smalls(self.a.adds, into, one, other, slow, checked)
 
     def subtract_smalls(
         self, into: Register, one: Register, other: Register | int, slow: Label, *, checked: tuple[bool, bool]
     ) -> None:
+        self._smalls(self.a.subs, into, one, other, slow, checked)
+
+    def _smalls(
+        self,
+        operate: Callable[[Register, Register, Register | int], None],
+        into: Register,
+        one: Register,
+        other: Register | int,
+        slow: Label,
+        checked: tuple[bool, bool],
+    ) -> None:
+        """A sum or difference of terms, from the second of which the tag is taken."""
+        result = SCRATCH if into in (one, other) else into
+        number = SCRATCH
         if isinstance(other, int):
             self._check_small(one, slow, checked[0])
-            self._with_flags(self.a.subs, one, other - terms.INTEGER)
+            amount = other - terms.INTEGER
+            if amount >= 0 and modified(amount) is not None:
+                operate(result, one, amount)
+            else:
+                self.a.mov_constant(number, amount)
+                operate(result, one, number)
         else:
             self._check_smalls(one, other, slow, checked)
-            self.a.sub(SCRATCH, other, terms.INTEGER)
-            self.a.subs(SCRATCH, one, SCRATCH)
+            self.a.sub(number, other, terms.INTEGER)
+            operate(result, one, number)
         self.a.b(slow, VS)
-        self.a.mov(into, SCRATCH)
-
-    def _with_flags(self, operate: Callable[[Register, Register, Register | int], None], one: Register, n: int) -> None:
-        if modified(n) is not None and n >= 0:
-            operate(SCRATCH, one, n)
-        else:
-            self.a.mov_constant(SCRATCH, n)
-            operate(SCRATCH, one, SCRATCH)
+        self.a.move(into, result)
 
     def _check_small(self, one: Register, slow: Label, checked: bool) -> None:
         if not checked:
@@ -278,6 +282,50 @@ class Arm32Macros:
         for into, source in places.items():
             if not isinstance(source, Register):
                 self.a.mov_constant(into, source)
+
+    def compare(self, one: Register, other: Register, options: int) -> None:
+        self._move({R2: one, R3: other}, SCRATCH)
+        self.a.bl(self._share(f"compare {options}", lambda: self._compare(options)))
+
+    def _compare(self, options: int) -> None:
+        a = self.a
+        a.mov(SCRATCH, options)
+        a.push(SCRATCH, LR)  # the fifth argument, and the way back
+        a.mov(R0, CONTEXT)
+        a.mov(R1, STATE)
+        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["term_compare"]))
+        a.blx(SCRATCH)
+        a.pop(SCRATCH, PC)
+
+    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
+        self.a.mov_constant(R1, index)
+        if live is not None:
+            self.a.mov_constant(R2, live)
+        self.a.mov_constant(R3, fail)
+        name = f"bif{count}" if live is None else f"gc_bif{count}"
+        self.a.bl(self._share(name, lambda: self._bif(live is not None, count)))
+
+    def _bif(self, collects: bool, count: int) -> None:
+        a = self.a
+        a.push(R2, R3, SCRATCH, LR)
+        a.mov(R0, STATE)
+        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["get_imported_bif"]))
+        a.blx(SCRATCH)
+        a.mov(SCRATCH, R0)
+        a.mov(R0, CONTEXT)
+        a.ldr(R1, at(SP, WORD))
+        places = [R2, R3]
+        if collects:
+            a.ldr(R2, at(SP))
+            places = [R3]
+        terms_ = list(SAVED[:count])
+        for place, term in zip(places, terms_):
+            a.mov(place, term)
+        for word, term in enumerate(terms_[len(places) :]):
+            a.str(term, at(SP, WORD * word))
+        a.blx(SCRATCH)
+        a.add(SP, SP, 3 * WORD)
+        a.pop(PC)
 
     def tail(self, primitive: str, *arguments: Argument) -> None:
         self._move(dict(zip(_TAIL_ARGS, arguments)), SCRATCH)
@@ -511,7 +559,7 @@ class Arm32Macros:
                 begin = self.a.offset
                 self.a.bind(label)
                 emit()
-                if name in _CALLED:
+                if name.startswith(_CALLED):
                     self._outside.append((begin, self.a.offset))
                 self._part(name, begin, emit)
         begin, data = self.a.offset, Label()

@@ -15,20 +15,13 @@ def label(e: Emission, number: int) -> None:
     e.a.bind(e.label(number))
 
 
-@emits("line")
-def line(e: Emission, location: Operand) -> None:
-    """What the VM looks for when it makes a stack trace: the index of the place in the Line chunk."""
-    index = location if isinstance(location, int) else e.shared.locations.get(location)
-    if index is not None:
-        e.shared.lines.append((index, e.a.offset))
-
-
 @emits(
-    "executable_line", "debug_line", "nif_start", "on_load", "fclearerror", "fcheckerror", "recv_mark", "recv_set",
-    "recv_marker_bind", "recv_marker_clear", "recv_marker_use",
+    "line", "executable_line", "debug_line", "nif_start", "on_load", "fclearerror", "fcheckerror", "recv_mark",
+    "recv_set", "recv_marker_bind", "recv_marker_clear", "recv_marker_use",
 )  # fmt: skip
 def nothing(e: Emission, *_operands: object) -> None:
-    """No code: AtomVM looks at all messages from the first one on, and floats are looked at when they are made."""
+    """No code: AtomVM looks at all messages from the first one on, and at floats when they are made. Lines are told of
+    where each operation begins."""
 
 
 @emits("move")

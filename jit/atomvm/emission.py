@@ -32,7 +32,7 @@ class Shared:
     lambdas: Mapping[object, int]
     #: Where labels of the bytecode are.
     places: dict[int, Label] = field(default_factory=dict)
-    #: Indices of the Line chunk, and offsets where code of them begins.
+    #: Indices of the Line chunk, of which 0 is no place, and offsets where code of them begins.
     lines: list[tuple[int, int]] = field(default_factory=list)
     locations: dict[object, int] = field(default_factory=dict)
 
@@ -67,6 +67,9 @@ class Emission(FunctionEmission[Any]):
     def begin(self, index: int) -> None:
         """The operation at *index* comes next."""
         self._began[index] = self.a.offset
+        line = self.shared.locations.get(self.operations[index].location, 0)
+        if not self.shared.lines or self.shared.lines[-1][0] != line:
+            self.shared.lines.append((line, self.a.offset))
         super().begin(index)
 
     # Operands
@@ -115,7 +118,7 @@ class Emission(FunctionEmission[Any]):
             m.a.move(into, m.args[0])
         elif isinstance(operand, Literal):
             m.call("module_load_literal", CONTEXT, STATE, operand.index)
-            m.branch_if_false(m.args[0], self.error())
+            m.branch_if_false(m.args[0], self.raises("out_of_memory"))
             m.a.move(into, m.args[0])
         elif isinstance(operand, Integer):
             self._integer(into, operand.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jit.beam import soundness
 from jit.beam.chunks import LARGEST, Chunk, read_chunks
-from jit.beam.module import Module, read_module
+from jit.beam.module import Module, decode_module, read_module
 from jit.commands.errors import CommandError
 from jit.commands.targets import RUNTIMES
 from jit.system import whole_files
@@ -36,19 +36,27 @@ def read_plain(path: Path) -> Module:
 def plain(module: Module) -> Module:
     """The module, if it is as a compiler made it. Raises CommandError for one with native code, and BeamError."""
     if native_chunk(module.chunks) is not None:
-        raise CommandError(f"{module.file}: has native code already: take the file that the Erlang compiler made")
+        raise has_native_code(module.file)
     soundness.check(module)
     return module
 
 
-def read_native(path: Path) -> tuple[Chunk, list[Chunk]] | None:
-    """The chunk with native code of a file, and all its chunks; None for files without. Raises BeamError and OSError.
+def has_native_code(file: str) -> CommandError:
+    """The error for a file that is not as the Erlang compiler made it."""
+    return CommandError(f"{file}: has native code already: take the file that the Erlang compiler made")
 
-    Files for AtomVM may have no bytecode.
+
+def read_any(path: Path) -> tuple[Module | None, list[Chunk]]:
+    """The module as the Erlang compiler made it, or None for a file with native code; and all chunks.
+
+    Files with native code for AtomVM may have no bytecode. The file is read once: it may be a pipe. Raises BeamError
+    and OSError.
     """
-    chunks = read_chunks(whole_files.read(path, LARGEST), str(path))
-    found = native_chunk(chunks)
-    return None if found is None else (found, chunks)
+    data = whole_files.read(path, LARGEST)
+    chunks = read_chunks(data, str(path))
+    if native_chunk(chunks) is not None:
+        return None, chunks
+    return plain(decode_module(data, str(path))), chunks
 
 
 def native_chunk(chunks: Iterable[Chunk]) -> Chunk | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jit.atomvm import chunk as atomvm
+from jit.beam.chunks import Chunk
 from jit.beam.module import Module
 from jit.beam.operations import Function
 from jit.beam.text import atom_text
 from jit.codegen.compile import compile_module
 from jit.commands import arguments, targets
-from jit.commands.beam_files import read_native, read_plain
+from jit.commands.beam_files import has_native_code, native_chunk, read_any
 from jit.commands.carried import list_carried
 from jit.commands.errors import CommandError
 from jit.commands.listing import Listing
@@ -42,12 +44,11 @@ def add_to(commands: arguments.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the listing."""
     runtime = targets.runtime(arguments.wanted(options))
-    carried = read_native(options.file)
-    if carried is not None and carried[0].name == atomvm.CHUNK:
-        for line in list_carried(str(options.file), *carried, options.function):
+    module, chunks = read_any(options.file)
+    if module is None:
+        for line in _carried(options.file, chunks, options.function):
             print(line)
         return 0
-    module = read_plain(options.file)
     wanted = wanted_functions(module, options.function) if options.function else None
     native = compile_module(module, runtime)
     listing = Listing(native, runtime.disassemble(native))
@@ -55,6 +56,15 @@ def run(options: argparse.Namespace) -> int:
     for line in lines:
         print(line)
     return 0
+
+
+def _carried(path: Path, chunks: Sequence[Chunk], function: str | None) -> Iterator[str]:
+    """The listing of native code in a file. Raises CommandError for that which is made beside bytecode."""
+    chunk = native_chunk(chunks)
+    assert chunk is not None
+    if chunk.name != atomvm.CHUNK:
+        raise has_native_code(str(path))
+    return list_carried(str(path), chunk, chunks, function)
 
 
 _NAME = re.compile(r"(?:(?P<module>'(?:[^'\\]|\\.)*'|[^':]+):)?(?P<name>'(?:[^'\\]|\\.)*'|.+?)(?:/(?P<arity>\d+))?")

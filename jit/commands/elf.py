@@ -11,7 +11,7 @@ from jit.beam.chunks import Chunk
 from jit.codegen.compile import compile_module
 from jit.codegen.runtime import Runtime
 from jit.commands import arguments, targets
-from jit.commands.beam_files import read_native, read_plain, refuse_to_overwrite, write_whole
+from jit.commands.beam_files import native_chunk, read_any, refuse_to_overwrite, write_whole
 from jit.commands.errors import CommandError
 
 _DESCRIPTION = """\
@@ -42,17 +42,18 @@ def run(options: argparse.Namespace) -> int:
 
 def native_elf(path: Path, runtime: Runtime[Any, Any]) -> bytes:
     """The ELF file. Raises CommandError where there is nothing native, BeamError and OSError."""
-    carried = read_native(path)
-    if carried is not None:
-        return _carried(path, carried[0])
-    native = compile_module(read_plain(path), runtime)
+    module, chunks = read_any(path)
+    if module is None:
+        return _carried(path, native_chunk(chunks))
+    native = compile_module(module, runtime)
     if not native.functions:
         raise CommandError(f"{path}: none of its functions can be compiled: `coverage` tells why")
     return runtime.elf_file(native)
 
 
-def _carried(path: Path, chunk: Chunk) -> bytes:
+def _carried(path: Path, chunk: Chunk | None) -> bytes:
     """The ELF file in a chunk; that for AtomVM has one only if it has been asked for, whoever has made it."""
+    assert chunk is not None
     if chunk.name != atomvm.CHUNK:
         return chunk.data
     found = atomvm.decode_native(chunk).elf

@@ -182,15 +182,20 @@ def _in_bytes(unit: int) -> int:
     return unit // gcd(unit, 8)
 
 
-def _binary_offset(e: Emission, state: Any, offset: Any, available: Register, scratch: Register, ahead: int) -> None:
-    """The offset of a match and what is left behind it, in bytes; *ahead* bits are matched already."""
+def _binary_offset(
+    e: Emission, state: Any, offset: Any, available: Register, scratch: Register, ahead: int, *, reason: str = "badarg"
+) -> None:
+    """The offset of a match and what is left behind it, in bytes; *ahead* bits are matched already.
+
+    The *reason* is that of the error if the offset is within a byte.
+    """
     m = e.m
     e.pointer(scratch, state)
     m.load(offset, scratch, terms.STATE_OFFSET)
     m.load(available, scratch, terms.STATE_BINARY)
     if ahead:
         m.add(offset, offset, ahead)
-    m.branch_if_any(offset, _BYTE, e.raises("badarg"))
+    m.branch_if_any(offset, _BYTE, e.raises(reason))
     m.shift_right(offset, offset, _BITS_OF_BYTE)
     e.pointer(available, available)
     m.load(available, available, terms.BINARY_SIZE)
@@ -279,7 +284,7 @@ for _kind in ("utf8", "utf16", "utf32"):
 def bs_get_tail(e: Emission, source: Operand, into: Operand, live: int) -> None:
     state, offset, length = e.m.saved
     e.load(source, state)
-    _binary_offset(e, state, offset, length, e.m.args[0], 0)
+    _binary_offset(e, state, offset, length, e.m.args[0], 0, reason="unsupported")
     _make_part(e, state, offset, length, live, source)
     e.store(e.m.args[0], into)
 
@@ -397,7 +402,7 @@ class _Match:
 
     def get_tail(self, live: int, _unit: int, into: Operand) -> None:
         _, offset, length = self.e.m.saved
-        _binary_offset(self.e, self.state, offset, length, self.e.m.args[0], self.ahead)
+        _binary_offset(self.e, self.state, offset, length, self.e.m.args[0], self.ahead, reason="unsupported")
         _make_part(self.e, self.state, offset, length, live, self.source)
         self.store(self.e.m.args[0], into)
 

@@ -26,6 +26,8 @@ _TARGET: Final = struct.Struct(">HHI")
 _SIZE_FIELD: Final = 4
 #: Fields of the header of ELF files of 32 and 64 bits, by the byte that tells which: sections' headers, size, count.
 _ELF_TABLE: Final = {1: (struct.Struct("<32xI10xHH"), 52), 2: (struct.Struct("<40xQ10xHH"), 64)}
+#: Of a section's header: where it is in the file, and its size.
+_ELF_SECTION: Final = {1: struct.Struct("<16xII"), 2: struct.Struct("<24xQQ")}
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class NativeChunk:
     @property
     def elf(self) -> bytes | None:
         """The ELF file with debugging information; None if there is none, or not a whole one."""
-        if not self.area.startswith(ELF_MAGIC):
+        if not self.area.startswith(ELF_MAGIC) or len(self.area) == len(ELF_MAGIC):
             return None
         table, header = _ELF_TABLE.get(self.area[4], (None, 0))
         if table is None or len(self.area) < header:
@@ -66,6 +68,19 @@ class NativeChunk:
         offset, size, count = table.unpack_from(self.area)
         end = offset + size * count
         return self.area[:end] if header <= end <= len(self.area) else None
+
+    def instructions(self, code: Code) -> bytes:
+        """Code without what stands behind it in the ELF file, of which the VM maps that too."""
+        elf = self.elf
+        if elf is None:
+            return code.data
+        table, _ = _ELF_TABLE[elf[4]]
+        fields = _ELF_SECTION[elf[4]]
+        at, size, count = table.unpack_from(elf)
+        for begin in range(at, at + size * count, max(size, 1)):
+            if begin + fields.size <= len(elf) and (place := fields.unpack_from(elf, begin))[0] == code.offset:
+                return code.data[: place[1]]
+        return code.data
 
 
 def decode_native(chunk: Chunk) -> NativeChunk:

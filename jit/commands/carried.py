@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from jit.arm32.text import text
-from jit.atomvm.chunk import Code, decode_native
+from jit.atomvm.chunk import decode_native
 from jit.atomvm.formats import F1
 from jit.beam.chunks import Chunk
 from jit.beam.tables import decode_atoms, decode_entries
@@ -33,9 +33,10 @@ def list_carried(file: str, chunk: Chunk, chunks: Sequence[Chunk], wanted: str |
     )
     for code in native.codes:
         yield ""
-        yield f"% {code.target}: {len(code.data)} bytes"
+        instructions = native.instructions(code)
+        yield f"% {code.target}: {len(instructions)} bytes"
         if code.target == "arm32":
-            yield from _arm32(code, native.labels, names, shown)
+            yield from _arm32(instructions, native.labels, names, shown)
         else:
             yield f"% instructions of {code.target} are not known here"
 
@@ -56,9 +57,9 @@ def _is(name: str, wanted: str) -> bool:
     return wanted in (name, name.partition(":")[2], re.sub(r"/\d+$", "", name.partition(":")[2]))
 
 
-def _arm32(code: Code, labels: int, names: Mapping[int, str], wanted: Set[str]) -> Iterator[str]:
+def _arm32(code: bytes, labels: int, names: Mapping[int, str], wanted: Set[str]) -> Iterator[str]:
     """All instructions, or those of functions that are wanted."""
-    words = [word for (word,) in struct.iter_unpack("<I", code.data[: len(code.data) // _WORD * _WORD])]
+    words = [word for (word,) in struct.iter_unpack("<I", code[: len(code) // _WORD * _WORD])]
     places: dict[int, str] = {}
     for label in range(labels, 0, -1):
         place = _target(words, F1.targets["arm32"].entry * label + _WORD)

@@ -44,12 +44,16 @@ def test_with_an_elf_file(word: Literal[4, 8]) -> None:
     (code,) = native.codes
     assert native.elf == data
     assert code.data.startswith(b"code")
+    assert native.instructions(code) == b"code"
     assert native.area[len(data) :] == struct.pack("<III", 2, 4, 8)
 
 
-def test_an_elf_file_cut_short() -> None:
-    data = encode_with_elf(1, "arm32", 0, ElfFile(Target(4, machine=EM.ARM)).to_bytes()[:-1], [])[:-4]
-    assert decode_native(chunk(data)).elf is None
+@pytest.mark.parametrize("left", [4, 5, 20, 51, -1])
+def test_an_elf_file_cut_short(left: int) -> None:
+    data = encode_with_elf(1, "arm32", 0, ElfFile(Target(4, machine=EM.ARM)).to_bytes()[:left], [])[:-4]
+    native = decode_native(chunk(data))
+    assert native.elf is None
+    assert native.instructions(native.codes[0]) == native.codes[0].data
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jit.atomvm import terms
 from tests.atomvm import host
 from tests.codegen.native_node import erlc, erlc_of
 from tests.harness.patience import PATIENCE
@@ -29,3 +30,10 @@ def test_as_in_otp(tmp_path: Path, otp: int) -> None:
     lines = host.run(beam, tmp_path).splitlines()
     assert lines[-1] == "ended after many collections and many turns"
     assert lines[:-1] == told.stdout.splitlines()
+
+
+def test_it_finds_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one in a list's cells: then the program does not give what it should, or ends."""
+    monkeypatch.setattr(terms, "HEAD", terms.TAIL)
+    with pytest.raises(AssertionError):
+        host.run(erlc(SOURCE, tmp_path), tmp_path)

@@ -17,7 +17,7 @@ from jit.system.command_line import Parser, complete, listed
 
 _DESCRIPTION = f"""\
 Compile BEAM bytecode to native code for 32-bit ARM, which runs inside Debian's unmodified Erlang/OTP \
-{listed(ERTS.releases, "and")}."""
+{listed(ERTS.releases, "and")}, or in AtomVM."""
 
 _EPILOG = f"""\
 `{PROGRAM} COMMAND --help` tells of a command, with examples. The exit status is 0, or 1 after an error, or 2 for

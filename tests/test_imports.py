@@ -22,7 +22,8 @@ ALLOWED = {
     "jit.codegen": "jit.beam jit.object jit.system",
     "jit.arm32": "jit.codegen jit.object",
     "jit.erts": "jit.arm32 jit.beam jit.codegen jit.object jit.otp jit.system",
-    "jit.commands": "jit.beam jit.codegen jit.erts jit.sandbox jit.system",
+    "jit.atomvm": "jit.arm32 jit.beam jit.codegen jit.object",
+    "jit.commands": "jit.arm32 jit.atomvm jit.beam jit.codegen jit.erts jit.sandbox jit.system",
     "jit": "jit.commands jit.system",
 }
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from jit.commands.targets import DEFAULT, ERTS
+from jit.commands.targets import DEFAULT, DEFAULT_RUNTIME, ERTS, RUNTIMES, Wanted
 from jit.system.command_line import listed
 
 PROGRAM: Final = "python -m jit"
@@ -29,18 +29,25 @@ def add(commands: Commands, name: str, summary: str, description: str, **options
     return parser
 
 
-def add_release(parser: argparse.ArgumentParser) -> None:
+def add_release(parser: argparse.ArgumentParser, *, default: int | None = None) -> None:
     """The option ``--otp``."""
     there = ERTS.releases
-    text = f"release of Erlang/OTP that is to run it: {listed(there, 'or')} (%(default)s)"
-    parser.add_argument("--otp", type=int, choices=there, default=max(there), metavar="N", help=text)
+    text = f"release of Erlang/OTP that is to run it: {listed(there, 'or')} ({max(there)})"
+    parser.add_argument("--otp", type=int, choices=there, default=default, metavar="N", help=text)
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """The options ``--target`` and ``--otp``."""
-    text = f"what to compile for: {', '.join(ERTS.processors)} (%(default)s)"
+    """The options ``--runtime``, ``--target`` and ``--otp``."""
+    text = f"what is to run it: {' or '.join(RUNTIMES)} (%(default)s)"
+    parser.add_argument("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, metavar="NAME", help=text)
+    text = f"the processor to compile for: {', '.join(_targets())} (%(default)s)"
     parser.add_argument("--target", type=_target, default=DEFAULT, metavar="NAME", help=text)
     add_release(parser)
+
+
+def wanted(options: argparse.Namespace) -> Wanted:
+    """What these options ask for."""
+    return Wanted(options.target, options.otp, options.runtime, getattr(options, "dwarf", False))
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +57,14 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-j", "--jobs", type=_count, metavar="N", help=text)
 
 
+def _targets() -> list[str]:
+    """Of all runtimes."""
+    return list(dict.fromkeys(name for one in RUNTIMES.values() for name in one.processors))
+
+
 def _target(text: str) -> str:
-    if text not in ERTS.processors:
-        raise argparse.ArgumentTypeError(f"there is no target {text!r}; there is {', '.join(ERTS.processors)}")
+    if text not in _targets():
+        raise argparse.ArgumentTypeError(f"there is no target {text!r}; there is {', '.join(_targets())}")
     return text
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jit.beam import soundness
-from jit.beam.module import Module, read_module
+from jit.beam.chunks import LARGEST, Chunk, read_chunks
+from jit.beam.module import Module, decode_module, read_module
 from jit.commands.errors import CommandError
 from jit.commands.targets import RUNTIMES
 from jit.system import whole_files
@@ -34,16 +35,34 @@ def read_plain(path: Path) -> Module:
 
 def plain(module: Module) -> Module:
     """The module, if it is as a compiler made it. Raises CommandError for one with native code, and BeamError."""
-    if native_chunk(module) is not None:
-        raise CommandError(f"{module.file}: has native code already: take the file that the Erlang compiler made")
+    if native_chunk(module.chunks) is not None:
+        raise has_native_code(module.file)
     soundness.check(module)
     return module
 
 
-def native_chunk(module: Module) -> bytes | None:
-    """The ELF file with native code that a compiled module carries; None for others."""
+def has_native_code(file: str) -> CommandError:
+    """The error for a file that is not as the Erlang compiler made it."""
+    return CommandError(f"{file}: has native code already: take the file that the Erlang compiler made")
+
+
+def read_any(path: Path) -> tuple[Module | None, list[Chunk]]:
+    """The module as the Erlang compiler made it, or None for a file with native code; and all chunks.
+
+    Files with native code for AtomVM may have no bytecode. The file is read once: it may be a pipe. Raises BeamError
+    and OSError.
+    """
+    data = whole_files.read(path, LARGEST)
+    chunks = read_chunks(data, str(path))
+    if native_chunk(chunks) is not None:
+        return None, chunks
+    return plain(decode_module(data, str(path))), chunks
+
+
+def native_chunk(chunks: Iterable[Chunk]) -> Chunk | None:
+    """The chunk with native code that a compiled module carries; None for others."""
     names = {one.chunk for one in RUNTIMES.values()}
-    return next((chunk.data for chunk in module.chunks if chunk.name in names), None)
+    return next((chunk for chunk in chunks if chunk.name in names), None)
 
 
 def refuse_to_overwrite(path: Path, target: Path, what: str) -> None:

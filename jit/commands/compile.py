@@ -19,34 +19,37 @@ from jit.system import whole_files
 from jit.system.command_line import one_line, say
 
 _DESCRIPTION = """\
-Write .beam files that carry native code beside their bytecode, under the names of those that are read.
+Write .beam files that carry native code, under the names of those that are read.
 
-A node that has loaded the glue (see `{program} glue --help`) runs the native code, if it is of the release and build
-that it was compiled for. Everywhere else, and with other releases, the files load and run as bytecode, as before.
+For Erlang/OTP they have it beside their bytecode. A node that has loaded the glue (see `{program} glue --help`) runs
+the native code, if it is of the release and build that it was compiled for. Everywhere else, and with other releases,
+the files load and run as bytecode, as before.
 Functions that have no native code stay bytecode; a file without any native function is copied as it is.
+
+For AtomVM the native code takes the place of the bytecode, in a chunk avmN of format 1. A file that cannot be native
+as a whole is copied as it is, and told of; AtomVM cannot call such a module from native code.
 
   {program} glue -o native
   {program} compile -o native ebin
-  {program} compile --otp 25 -o native my_module.beam"""
+  {program} compile --otp 25 -o native my_module.beam
+  {program} compile --runtime atomvm --dwarf -o native my_module.beam"""
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A file to be written. ``interpreted`` has a line on each function without native code.
+    """A file to be written. Of its ``functions`` so many are ``native``.
 
-    ``broken`` are those of these lines that tell of a mistake of the compiler, or of operands that no compiler makes.
+    ``interpreted`` has a line on each function that cannot be so; ``broken`` are those of these lines that tell of a
+    mistake of the compiler, or of operands that no compiler makes; ``left`` those by which the whole file is bytecode.
     """
 
     name: str
     data: bytes
+    functions: int
     native: int
     interpreted: list[str]
     broken: list[str]
-
-    @property
-    def functions(self) -> int:
-        """How many functions it has."""
-        return self.native + len(self.interpreted)
+    left: list[str]
 
 
 def add_to(commands: arguments.Commands) -> None:
@@ -58,6 +61,8 @@ def add_to(commands: arguments.Commands) -> None:
     parser.add_argument("-o", dest="out", metavar="DIR", type=Path, default=Path(), help=text)
     text = "say of each file how many functions are native, and of each other function why not"
     parser.add_argument("-v", "--verbose", action="store_true", help=text)
+    text = "AtomVM only: with debugging information, of which AtomVM tells a debugger"
+    parser.add_argument("--dwarf", action="store_true", help=text)
     text = "for tests: native code that collects garbage and yields wherever that can happen"
     parser.add_argument("--stress", action="store_true", help=text)
     parser.set_defaults(run=run)
@@ -66,10 +71,12 @@ def add_to(commands: arguments.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compile all files. Those that cannot be compiled are told of, and the others compiled all the same."""
     paths = find(options.files)
+    wanted = arguments.wanted(options)
+    targets.runtime(wanted)
     _check_names(paths, options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     written: list[Compiled] = []
-    work = partial(compile_file, target=options.target, otp=options.otp, stress=options.stress)
+    work = partial(compile_file, wanted=wanted, stress=options.stress)
     for result in over_files(work, paths, options.jobs):
         if isinstance(result, Failure):
             say(f"jit: {result.message}\n")
@@ -77,6 +84,9 @@ def run(options: argparse.Namespace) -> int:
         write_whole(options.out / result.name, result.data)
         for line in result.broken:
             say(f"jit: {one_line(result.name)}: {line}: the compiler or this file is wrong: stays interpreted\n")
+        for line in result.left[:1]:
+            more = f" (and {len(result.left) - 1} more functions)" if len(result.left) > 1 else ""
+            say(f"jit: {one_line(result.name)}: {line}{more}: the file stays bytecode\n")
         written.append(result)
         if options.verbose:
             print(f"{one_line(result.name)}: {result.native} of {result.functions} functions native")
@@ -85,16 +95,22 @@ def run(options: argparse.Namespace) -> int:
     return int(len(written) < len(paths))
 
 
-def compile_file(path: Path, *, target: str, otp: int, stress: bool = False) -> Compiled:
-    """A file with native code, or the same as it was where that is not possible. Raises BeamError and OSError."""
+def compile_file(path: Path, *, wanted: targets.Wanted, stress: bool = False) -> Compiled:
+    """A file with native code, or the same as it was where that is not possible.
+
+    Raises CommandError, BeamError and OSError.
+    """
     read = whole_files.read(path, LARGEST)
     module = plain(decode_module(read, str(path)))
-    runtime = targets.runtime(target, otp)
+    runtime = targets.runtime(wanted)
     native = compile_module(module, runtime, stress=stress)
     interpreted = {at: one_line(f"{at[0]}/{at[1]}: {why}") for at, why in native.interpreted.items()}
-    broken = [line for at, line in interpreted.items() if at in native.broken]
+    lines, broken = list(interpreted.values()), [line for at, line in interpreted.items() if at in native.broken]
+    count = len(module.functions)
+    if wanted.targets.whole and interpreted:
+        return Compiled(path.name, read, count, 0, lines, broken, lines)
     data = runtime.beam_file(native) if native.functions else read
-    return Compiled(path.name, data, len(native.functions), list(interpreted.values()), broken)
+    return Compiled(path.name, data, count, len(native.functions), lines, broken, [])
 
 
 def _check_names(paths: Sequence[Path], out: Path) -> None:

@@ -97,7 +97,9 @@ def add_to(commands: arguments.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the counts over all files that can be read."""
     status, total = 0, Count()
-    work = partial(count_file, target=options.target, otp=options.otp)
+    wanted = arguments.wanted(options)
+    targets.runtime(wanted)
+    work = partial(count_file, wanted=wanted)
     for result in over_files(work, find(options.files), options.jobs):
         if isinstance(result, Failure):
             say(f"jit: {result.message}\n")
@@ -108,9 +110,9 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def count_file(path: Path, *, target: str, otp: int) -> Count:
-    """The counts of a file. Raises BeamError and OSError."""
-    return count_module(read_plain(path), targets.runtime(target, otp))
+def count_file(path: Path, *, wanted: targets.Wanted) -> Count:
+    """The counts of a file. Raises CommandError, BeamError and OSError."""
+    return count_module(read_plain(path), targets.runtime(wanted))
 
 
 def count_module(module: Module, runtime: Runtime[Any, Any]) -> Count:

@@ -75,7 +75,7 @@ def add_to(commands: arguments.Commands) -> None:
     """Declare the command."""
     usage = f"{arguments.PROGRAM} run [OPTIONS] FILE [ARGS ...]"
     parser = arguments.add(commands, "run", "compile a program and run it natively", _DESCRIPTION, usage=usage)
-    arguments.add_release(parser)
+    arguments.add_release(parser, default=max(targets.ERTS.releases))
     parser.add_argument("--call", metavar="EXPRESSION", help="what to evaluate instead; then the node halts")
     text = "a folder with the glue, its boot script and native modules of Erlang/OTP: see `glue --help`"
     parser.add_argument("--system", metavar="DIR", type=Path, help=text)
@@ -115,7 +115,7 @@ def _run_in(folder: Path, sandbox: Sandbox, options: argparse.Namespace) -> int:
     expression = _expression(module, options)
     native = folder / "native"
     native.mkdir()
-    compiled = compile_file(beam, target=targets.DEFAULT, otp=options.otp)
+    compiled = compile_file(beam, wanted=targets.Wanted(otp=options.otp))
     if not compiled.native:
         complain("jit", f"{options.file}: all of it is interpreted: `coverage` tells why")
     write_whole(native / name, compiled.data)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
+from jit.atomvm import chunk as atomvm
+from jit.atomvm.arm32.runtime import ON_ARM32
+from jit.atomvm.runtime import AtomVm
 from jit.codegen.runtime import Runtime
+from jit.commands.errors import CommandError
 from jit.erts.arm32.runtime import StockErts
 from jit.erts.layout import RELEASES
 from jit.erts.parts import CHUNK
+
+#: Gives the runtime for a release of Erlang/OTP.
+Make = Callable[[int], Runtime[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -17,21 +25,57 @@ class Targets:
     """What a runtime can be compiled for.
 
     ``processors`` has by ``Processor.name`` what gives the runtime there for a release of Erlang/OTP, one of
-    ``releases``. ``chunk`` of a .beam file has its native code, as an ELF file.
+    ``releases``, of which there are none where that makes no difference. ``chunk`` of a .beam file has its native code.
+    ``described`` are those whose files carry debugging information if that is asked for. Of a runtime that wants it
+    ``whole`` a module is native only if all its functions are.
     """
 
-    processors: dict[str, Callable[[int], Runtime[Any, Any]]]
+    processors: dict[str, Make]
     releases: tuple[int, ...]
     chunk: str
+    described: Mapping[str, Make] = field(default_factory=dict)
+    whole: bool = False
 
 
-RUNTIMES: Final = {"erts": Targets({"arm32": StockErts}, RELEASES, CHUNK)}
+def _atomvm(_otp: int, *, dwarf: bool = False) -> AtomVm:
+    return AtomVm("arm32", ON_ARM32, dwarf=dwarf)
+
 
 #: What is compiled for unless another runtime and processor are asked for.
-ERTS: Final = RUNTIMES["erts"]
+DEFAULT_RUNTIME: Final = "erts"
 DEFAULT: Final = "arm32"
 
+RUNTIMES: Final = {
+    DEFAULT_RUNTIME: Targets({"arm32": StockErts}, RELEASES, CHUNK),
+    "atomvm": Targets({"arm32": _atomvm}, (), atomvm.CHUNK, {"arm32": partial(_atomvm, dwarf=True)}, whole=True),
+}
+ERTS: Final = RUNTIMES[DEFAULT_RUNTIME]
 
-def runtime(target: str, otp: int) -> Runtime[Any, Any]:
-    """The runtime on a processor. Raises KeyError if there is no code for that processor, or release."""
-    return ERTS.processors[target](otp)
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a command line asks for."""
+
+    target: str = DEFAULT
+    otp: int | None = None
+    runtime: str = DEFAULT_RUNTIME
+    dwarf: bool = False
+
+    @property
+    def targets(self) -> Targets:
+        """All that there is of the runtime."""
+        return RUNTIMES[self.runtime]
+
+
+def runtime(wanted: Wanted) -> Runtime[Any, Any]:
+    """The runtime on a processor. Raises CommandError for what there is not."""
+    targets = wanted.targets
+    if wanted.otp is not None and not targets.releases:
+        raise CommandError(f"--otp: {wanted.runtime} runs files of all releases")
+    if wanted.dwarf and not targets.described:
+        raise CommandError(f"--dwarf: files for {wanted.runtime} carry debugging information anyway")
+    makers = targets.described if wanted.dwarf else targets.processors
+    if wanted.target not in makers:
+        there = ", ".join(makers)
+        raise CommandError(f"--target: there is no target {wanted.target} of {wanted.runtime}; there is {there}")
+    return makers[wanted.target](max(targets.releases, default=0) if wanted.otp is None else wanted.otp)

@@ -187,6 +187,10 @@ class ElfFile:
 
     def to_bytes(self) -> bytes:
         """The whole file. Raises ValueError when a field does not fit or there are too many sections."""
+        return self.laid_out()[0]
+
+    def laid_out(self) -> tuple[bytes, dict[str, int]]:
+        """The same, and by name where in it sections begin; of several of one name the last."""
         sections = [*self._sections, *self._made_sections()]
         if len(sections) + 1 >= SHN.LORESERVE:
             raise ValueError(f"{len(sections)} sections are more than {SHN.LORESERVE - 2}; SHN_XINDEX is not written")
@@ -195,7 +199,8 @@ class ElfFile:
         offsets, headers_offset, body = self._lay_out(sections)
         body.append(self._section_headers(sections, numbers, offsets))
         header = self._file_header(headers_offset, len(sections) + 1)
-        return b"".join((header, self._program_headers(offsets), *body))
+        whole = b"".join((header, self._program_headers(offsets), *body))
+        return whole, {section.name: offset for section, offset in offsets.items()}
 
     def _made_sections(self) -> list[Section]:
         """The relocation sections and the three tables that follow, the symbol and name tables still empty."""

@@ -1,0 +1,591 @@
+"""The macro operations of ``jit/atomvm/macros.py`` on 32-bit ARM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from jit.arm32.buffer import FinishedCode
+from jit.arm32.conditions import CC, EQ, GE, GT, HI, LE, LT, NE, VS
+from jit.arm32.immediates import modified
+from jit.arm32.operands import asr, at, lsl, lsr, pre
+from jit.arm32.processor import ARM32
+from jit.arm32.registers import LR, PC, R0, R1, R2, R3, SP, Register
+from jit.atomvm import macros, terms
+from jit.atomvm.arm32.assembler import CodeAssembler
+from jit.atomvm.arm32.conventions import (
+    ARGS,
+    CALLED,
+    CODE,
+    CONTEXT,
+    INDEX,
+    INSIDE,
+    PRIMITIVES,
+    PUSHED,
+    SAVED,
+    SCRATCH,
+    SCRATCH_2,
+    STATE,
+    WORD,
+)
+from jit.atomvm.formats import MODULE_SHIFT, Format, Target
+from jit.atomvm.macros import Argument, Special, Wide, in_order
+from jit.codegen.native import Fragment
+from jit.codegen.processor import Label
+from jit.codegen.unwinding import Frame, Stretch
+
+_CONDITIONS: Final = {
+    macros.Condition.LESS: LT,
+    macros.Condition.LESS_EQUAL: LE,
+    macros.Condition.GREATER: GT,
+    macros.Condition.GREATER_EQUAL: GE,
+    macros.Condition.EQUAL: EQ,
+    macros.Condition.DIFFERENT: NE,
+    macros.Condition.BELOW: CC,
+    macros.Condition.ABOVE: HI,
+}
+_SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
+
+#: Arguments of primitives that are tail-called, behind context and state: two go on the stack.
+_TAIL_ARGS: Final = (R2, R3, SAVED[0], SAVED[1])
+#: By how much pc is ahead of an instruction.
+_PC_AHEAD: Final = 8
+#: Instructions from an entry on, up to where control may come from within: the push, and the call of ``setup``.
+_ENTRY_SIZE: Final = 2 * WORD
+#: A return point is not farther behind where its address is made.
+_NEAR: Final = 4096
+
+#: How names begin of code that functions share and call; what else they share they go to.
+_CALLED: Final = ("allocate", "test_heap", "deallocate", "compare", "bif", "gc_bif")
+
+_ROOT: Final = Path(__file__).parents[3]
+#: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
+COMPILER_FOLDER: Final = "/beamgdb"
+#: How the names of code begin that functions share.
+FRAGMENT: Final = "native::"
+
+
+class Arm32Macros:
+    """The code of one module."""
+
+    processor = ARM32
+    args: Sequence[Register] = ARGS
+    saved: Sequence[Register] = SAVED
+    frames: Sequence[Frame] = (CALLED, INSIDE)
+
+    def __init__(self, format: Format, target: Target) -> None:
+        self.a = CodeAssembler()
+        self._primitives = format.primitives
+        self._layout = target.layout
+        self._shared: dict[str, tuple[Label, Callable[[], None]]] = {}
+        self._fragments: list[Fragment] = []
+        self._setup, self._tables = Label(), Label()
+        self._outside: list[tuple[int, int]] = []
+
+    # Words
+
+    def constant(self, into: Register, value: int) -> None:
+        self.a.mov_constant(into, value)
+
+    def load(self, into: Register, base: Register, word: int) -> None:
+        self.a.ldr(into, at(base, WORD * word))
+
+    def store(self, source: Register, base: Register, word: int) -> None:
+        self.a.str(source, at(base, WORD * word))
+
+    def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
+        self.a.add(SCRATCH, base, lsl(index, 2))
+        self.a.ldr(into, at(SCRATCH, WORD * word))
+
+    def store_at(self, source: Register, base: Register, index: Register, word: int) -> None:
+        self.a.add(SCRATCH, base, lsl(index, 2))
+        self.a.str(source, at(SCRATCH, WORD * word))
+
+    def load_context(self, into: Register, offset: int) -> None:
+        self.a.ldr(into, at(CONTEXT, offset))
+
+    def store_context(self, source: Register, offset: int) -> None:
+        self.a.str(source, at(CONTEXT, offset))
+
+    def add(self, into: Register, one: Register, other: Register | int) -> None:
+        if isinstance(other, int):
+            self.a.add_constant(into, one, other, scratch=SCRATCH)
+        else:
+            self.a.add(into, one, other)
+
+    def subtract(self, into: Register, one: Register, other: Register | int) -> None:
+        if isinstance(other, int):
+            self.a.add_constant(into, one, -other, scratch=SCRATCH)
+        else:
+            self.a.sub(into, one, other)
+
+    def and_(self, into: Register, one: Register, other: Register | int) -> None:
+        if isinstance(other, int):
+            self.a.and_constant(into, one, other, scratch=SCRATCH)
+        else:
+            self.a.and_(into, one, other)
+
+    def or_(self, into: Register, one: Register, other: Register | int) -> None:
+        if isinstance(other, int) and modified(other) is None:
+            self.a.mov_constant(SCRATCH, other)
+            self.a.orr(into, one, SCRATCH)
+        else:
+            self.a.orr(into, one, other)
+
+    def shift_left(self, into: Register, one: Register, by: int) -> None:
+        self.a.lsl(into, one, by)
+
+    def shift_right(self, into: Register, one: Register, by: int, *, sign: bool = False) -> None:
+        self.a.mov(into, asr(one, by) if sign else lsr(one, by))
+
+    def xor(self, into: Register, one: Register, other: Register | int) -> None:
+        if isinstance(other, int) and modified(other) is None:
+            self.a.mov_constant(SCRATCH, other)
+            self.a.eor(into, one, SCRATCH)
+        else:
+            self.a.eor(into, one, other)
+
+    def multiply(self, into: Register, one: Register, by: Register | int, overflow: Label) -> None:
+        if isinstance(by, int):
+            self.a.mov_constant(SCRATCH, by)
+            by = SCRATCH
+        self.a.smull(SCRATCH, SCRATCH_2, one, by)
+        self.a.cmp(SCRATCH_2, asr(SCRATCH, 31))
+        self.a.b(overflow, NE)
+        self.a.mov(into, SCRATCH)
+
+    def multiply_low(self, into: Register, one: Register, by: int) -> None:
+        self.a.mov_constant(SCRATCH, by)
+        self.a.mul(into, one, SCRATCH)
+
+    def add_smalls(
+        self, into: Register, one: Register, other: Register | int, slow: Label, *, checked: tuple[bool, bool]
+    ) -> None:
+        self._smalls(self.a.adds, into, one, other, slow, checked)
+
+    def subtract_smalls(
+        self, into: Register, one: Register, other: Register | int, slow: Label, *, checked: tuple[bool, bool]
+    ) -> None:
+        self._smalls(self.a.subs, into, one, other, slow, checked)
+
+    def _smalls(
+        self,
+        operate: Callable[[Register, Register, Register | int], None],
+        into: Register,
+        one: Register,
+        other: Register | int,
+        slow: Label,
+        checked: tuple[bool, bool],
+    ) -> None:
+        """A sum or difference of terms, from the second of which the tag is taken."""
+        result = SCRATCH if into in (one, other) else into
+        number = SCRATCH
+        if isinstance(other, int):
+            self._check_small(one, slow, checked[0])
+            amount = other - terms.INTEGER
+            if amount >= 0 and modified(amount) is not None:
+                operate(result, one, amount)
+            else:
+                self.a.mov_constant(number, amount)
+                operate(result, one, number)
+        else:
+            self._check_smalls(one, other, slow, checked)
+            self.a.sub(number, other, terms.INTEGER)
+            operate(result, one, number)
+        self.a.b(slow, VS)
+        self.a.move(into, result)
+
+    def _check_small(self, one: Register, slow: Label, checked: bool) -> None:
+        if not checked:
+            self.branch_if_bits(macros.Condition.DIFFERENT, one, terms.TAG, terms.INTEGER, slow)
+
+    def _check_smalls(self, one: Register, other: Register, slow: Label, checked: tuple[bool, bool]) -> None:
+        if any(checked):
+            self._check_small(one, slow, checked[0])
+            self._check_small(other, slow, checked[1])
+        else:
+            self.a.and_(SCRATCH, one, other)
+            self.branch_if_bits(macros.Condition.DIFFERENT, SCRATCH, terms.TAG, terms.INTEGER, slow)
+
+    # Branches
+
+    def branch_if(self, condition: macros.Condition, one: Register, other: Register | int, target: Label) -> None:
+        if isinstance(other, int):
+            self.a.cmp_constant(one, other, scratch=SCRATCH)
+        else:
+            self.a.cmp(one, other)
+        self.a.b(target, _CONDITIONS[condition])
+
+    def branch_if_bits(self, condition: macros.Condition, one: Register, mask: int, value: int, target: Label) -> None:
+        if value:
+            self.a.and_(SCRATCH, one, mask)
+            self.a.cmp(SCRATCH, value)
+        else:
+            self.a.tst(one, mask)
+        self.a.b(target, _CONDITIONS[condition])
+
+    def branch_if_any(self, one: Register, mask: int, target: Label) -> None:
+        if modified(mask) is None:
+            self.a.mov_constant(SCRATCH, mask)
+            self.a.tst(one, SCRATCH)
+        else:
+            self.a.tst(one, mask)
+        self.a.b(target, NE)
+
+    def branch_if_false(self, result: Register, target: Label) -> None:
+        self.a.cmp(result, 0)
+        self.a.b(target, EQ)
+
+    # C functions
+
+    def call(self, primitive: str, *arguments: Argument) -> None:
+        size = self._arguments(arguments)
+        self.a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[primitive]))
+        self._call(size)
+
+    def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
+        self.a.mov(SCRATCH, pointer)
+        size = self._arguments(arguments, SCRATCH_2)
+        self._call(size)
+
+    def _call(self, size: int) -> None:
+        self.a.blx(SCRATCH)
+        if size:
+            self.a.add(SP, SP, size)
+
+    def _arguments(self, arguments: Sequence[Argument], spare: Register = SCRATCH) -> int:
+        """Put arguments where the C ABI has them (AAPCS, 6.5); gives the bytes of those on the stack."""
+        places: list[Argument] = []
+        for argument in arguments:
+            if isinstance(argument, Wide):
+                places += [0] * (len(places) % 2)  # in a pair of registers, the first of which is even
+                places += [argument.value & 0xFFFF_FFFF, argument.value >> 32 & 0xFFFF_FFFF]
+            else:
+                places.append(_SPECIAL.get(argument, argument) if isinstance(argument, Special) else argument)
+        behind = places[len(ARGS) :]
+        size = WORD * (len(behind) + len(behind) % 2)
+        if size:
+            self.a.sub(SP, SP, size)
+        for number, argument in enumerate(behind):
+            if isinstance(argument, int):
+                self.a.mov_constant(SCRATCH_2, argument)
+                argument = SCRATCH_2
+            self.a.str(argument, at(SP, WORD * number))
+        self._move(dict(zip(ARGS, places)), spare)
+        return size
+
+    def _move(self, places: Mapping[Register, Argument], spare: Register) -> None:
+        registers = {into: source for into, source in places.items() if isinstance(source, Register)}
+        for into, source in in_order(registers, spare):
+            self.a.mov(into, source)
+        for into, source in places.items():
+            if not isinstance(source, Register):
+                self.a.mov_constant(into, source)
+
+    def compare(self, one: Register, other: Register, options: int) -> None:
+        self._move({R2: one, R3: other}, SCRATCH)
+        self.a.bl(self._share(f"compare {options}", lambda: self._compare(options)))
+
+    def _compare(self, options: int) -> None:
+        a = self.a
+        a.mov(SCRATCH, options)
+        a.push(SCRATCH, LR)  # the fifth argument, and the way back
+        a.mov(R0, CONTEXT)
+        a.mov(R1, STATE)
+        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["term_compare"]))
+        a.blx(SCRATCH)
+        a.pop(SCRATCH, PC)
+
+    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
+        self.a.mov_constant(R1, index)
+        if live is not None:
+            self.a.mov_constant(R2, live)
+        self.a.mov_constant(R3, fail)
+        name = f"bif{count}" if live is None else f"gc_bif{count}"
+        self.a.bl(self._share(name, lambda: self._bif(live is not None, count)))
+
+    def _bif(self, collects: bool, count: int) -> None:
+        a = self.a
+        a.push(R2, R3, SCRATCH, LR)
+        a.mov(R0, STATE)
+        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["get_imported_bif"]))
+        a.blx(SCRATCH)
+        a.mov(SCRATCH, R0)
+        a.mov(R0, CONTEXT)
+        a.ldr(R1, at(SP, WORD))
+        places = [R2, R3]
+        if collects:
+            a.ldr(R2, at(SP))
+            places = [R3]
+        terms_ = list(SAVED[:count])
+        for place, term in zip(places, terms_):
+            a.mov(place, term)
+        for word, term in enumerate(terms_[len(places) :]):
+            a.str(term, at(SP, WORD * word))
+        a.blx(SCRATCH)
+        a.add(SP, SP, 3 * WORD)
+        a.pop(PC)
+
+    def tail(self, primitive: str, *arguments: Argument) -> None:
+        self._move(dict(zip(_TAIL_ARGS, arguments)), SCRATCH)
+        on_stack = len(arguments) > len(ARGS) - 2
+        self.a.b(self._share(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack)))
+
+    def _tail(self, primitive: str, *, on_stack: bool) -> None:
+        a = self.a
+        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[primitive]))
+        a.mov(R0, CONTEXT)
+        a.mov(R1, STATE)
+        if on_stack:
+            a.push(*SAVED[:2])
+            a.blx(SCRATCH)
+            a.add(SP, SP, 2 * WORD)
+            self._leave()
+        else:
+            a.add(SP, SP, WORD)
+            a.pop(*PUSHED[1:])
+            a.bx(SCRATCH)
+
+    def _leave(self) -> None:
+        self.a.add(SP, SP, WORD)
+        self.a.pop(*PUSHED[1:-1], PC)
+
+    def return_unless_context(self, context: Register) -> None:
+        self.a.cmp(context, CONTEXT)
+        self.a.b(self._share("leave", self._leave), NE)
+
+    def keep(self, register: Register) -> None:
+        self.a.push(register, SCRATCH) if register.number < SCRATCH.number else self.a.push(SCRATCH, register)
+
+    def take(self, register: Register) -> None:
+        self.a.ldr(register, at(SP))
+        self.a.add(SP, SP, 2 * WORD)
+
+    def _share(self, name: str, emit: Callable[[], None]) -> Label:
+        """Code that functions share, emitted behind them."""
+        return self._shared.setdefault(name, (Label(), emit))[0]
+
+    # The stack and the heap
+
+    def allocate(self, stack: int, heap: int, live: int) -> None:
+        self.a.mov_constant(R1, live)
+        self.a.mov_constant(R2, WORD * stack)
+        self.a.mov_constant(R3, WORD * (stack + 1 + heap))
+        self.a.bl(self._share("allocate", self._allocate))
+
+    def _allocate(self) -> None:
+        a, slow = self.a, Label()
+        stack = SAVED[0]
+        self._room(R3, stack, slow)
+        a.ldr(R0, at(CONTEXT, self._layout.cp))
+        a.str(R0, pre(stack, -WORD))
+        a.sub(stack, stack, R2)
+        a.str(stack, at(CONTEXT, self._layout.e))
+        a.bx(LR)
+        a.bind(slow)
+        a.sub(R3, R3, R2)
+        a.sub(R3, R3, WORD)
+        a.lsr(R3, R3, 2)
+        a.lsr(R2, R2, 2)
+        a.push(R1, LR)
+        a.sub(SP, SP, 2 * WORD)
+        a.str(R1, at(SP))
+        self._primitive("allocate", 2 * WORD)
+
+    def test_heap(self, words: int, live: int) -> None:
+        self.a.mov_constant(R1, live)
+        self.a.mov_constant(R2, WORD * words)
+        self.a.bl(self._share("test_heap", self._test_heap))
+
+    def _test_heap(self) -> None:
+        a, slow = self.a, Label()
+        self._room(R2, SAVED[0], slow)
+        a.bx(LR)
+        a.bind(slow)
+        a.push(R3, LR)
+        a.mov(R3, R1)
+        a.lsr(R2, R2, 2)
+        self._primitive("test_heap", 0)
+
+    def deallocate(self, words: int) -> None:
+        self.a.mov_constant(R2, words)
+        self.a.bl(self._share("deallocate", self._deallocate))
+
+    def _deallocate(self) -> None:
+        a, slow = self.a, Label()
+        a.ldr(R0, at(CONTEXT, self._layout.root))
+        a.ldr(R1, at(CONTEXT, self._layout.e))
+        a.ldr(R0, at(R0))
+        a.cmp(R0, 0)
+        a.b(slow, NE)
+        a.ldr(R0, pre(R1, lsl(R2, 2)))
+        a.add(R1, R1, WORD)
+        a.str(R0, at(CONTEXT, self._layout.cp))
+        a.str(R1, at(CONTEXT, self._layout.e))
+        a.bx(LR)
+        a.bind(slow)
+        a.push(R3, LR)
+        self._primitive("deallocate", 0)
+
+    def _room(self, size: Register, stack: Register, slow: Label) -> None:
+        """To *slow* if the heap has parts, or less than so many bytes up to the stack, whose pointer is given."""
+        a = self.a
+        a.ldr(R0, at(CONTEXT, self._layout.root))
+        a.ldr(SCRATCH, at(CONTEXT, self._layout.heap))
+        a.ldr(stack, at(CONTEXT, self._layout.e))
+        a.ldr(R0, at(R0))
+        a.add(SCRATCH, SCRATCH, size)
+        a.cmp(R0, 0)
+        a.b(slow, NE)
+        a.cmp(SCRATCH, stack)
+        a.b(slow, HI)
+
+    def _primitive(self, name: str, on_stack: int) -> None:
+        """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
+        a, failed = self.a, Label()
+        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[name]))
+        a.mov(R0, CONTEXT)
+        a.mov(R1, STATE)
+        a.blx(SCRATCH)
+        if on_stack:
+            a.add(SP, SP, on_stack)
+        a.cmp(R0, 0)
+        a.b(failed, EQ)
+        a.pop(R3, PC)
+        a.bind(failed)
+        a.pop(R3, LR)
+        a.sub(R2, LR, CODE)
+        a.sub(R2, R2, WORD)
+        a.b(self._share("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
+
+    # Ways in and out
+
+    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
+        a, stubs = self.a, {number: Label() for number in places}
+        self._outside.append((0, 2 * WORD))
+        a.b(self._tables)
+        a.nop()
+        for number in range(1, label_count):
+            if number in stubs:
+                self._push()
+                a.b(stubs[number])
+            else:
+                a.udf()
+                a.udf()
+        self.entry()
+        self._part("labels", 0, self.begin)
+        begin = a.offset
+        self.tail("terminate_context")  # where returns come to, as behind any entry
+        self._part("end", begin, self.begin)
+        begin = a.offset
+        self._emit_setup()
+        self._outside.append((begin, a.offset))
+        self._part("setup", begin, self._emit_setup)
+        begin = a.offset
+        for number, stub in stubs.items():
+            a.bind(stub)
+            a.bl(self._setup)
+            a.b(places[number])
+        self._part("ways in", begin, self.begin)
+
+    def _emit_setup(self) -> None:
+        """Called at every entry: the registers that native code has everywhere."""
+        a = self.a
+        a.bind(self._setup)
+        a.mov(CONTEXT, R0)
+        a.mov(STATE, R1)
+        a.mov(PRIMITIVES, R2)
+        a.ldr(INDEX, at(R1, self._layout.module))
+        a.ldr(INDEX, at(INDEX))
+        a.lsl(INDEX, INDEX, MODULE_SHIFT)
+        a.mov_offset(SCRATCH, here := Label(), within=_NEAR)
+        a.sub(CODE, PC, SCRATCH)
+        a.bind(here)  # pc is two instructions ahead of the one that reads it
+        a.sub(CODE, CODE, WORD)
+        a.bx(LR)
+
+    def _push(self) -> None:
+        self._outside.append((self.a.offset, self.a.offset + WORD))
+        self.a.push(*PUSHED)
+
+    def entry(self) -> None:
+        self._push()
+        self.a.bl(self._setup)
+
+    def set_return(self, place: Label) -> None:
+        self.a.mov_offset(SCRATCH, place, 2, within=_NEAR)
+        self.a.orr(SCRATCH, SCRATCH, INDEX)
+        self.a.str(SCRATCH, at(CONTEXT, self._layout.cp))
+
+    def set_continuation(self, place: Label) -> None:
+        self.a.mov_offset(SCRATCH, place)
+        self._continue()
+
+    def set_continuation_label(self, label: int) -> None:
+        self.a.mov_constant(SCRATCH, 2 * WORD * label)
+        self._continue()
+
+    def _continue(self) -> None:
+        self.a.add(SCRATCH, SCRATCH, CODE)
+        self.a.str(SCRATCH, at(STATE, self._layout.continuation))
+
+    def count_reduction(self, exhausted: Label) -> None:
+        self.a.ldr(SCRATCH, at(STATE, self._layout.reductions))
+        self.a.subs(SCRATCH, SCRATCH, 1)
+        self.a.str(SCRATCH, at(STATE, self._layout.reductions))
+        self.a.b(exhausted, EQ)
+
+    def return_(self) -> None:
+        self.a.b(self._share("return", self._return))
+
+    def _return(self) -> None:
+        """To a return point of this module behind its entry, as all registers have what that gives them."""
+        a = self.a
+        a.ldr(R3, at(CONTEXT, self._layout.cp))
+        a.eor(R3, R3, INDEX)
+        a.movs(SCRATCH, lsr(R3, MODULE_SHIFT))
+        a.add(R3, CODE, lsr(R3, 2), EQ)
+        a.add(PC, R3, _ENTRY_SIZE, EQ)
+        self._tail("do_return", on_stack=False)
+
+    def catch_term(self, into: Register, label: int) -> None:
+        self.a.mov_constant(into, label << terms.SECOND_TAG_BITS | terms.CATCH)
+        self.a.orr(into, into, INDEX)
+
+    def finish(self, tables: Callable[[], bytes]) -> list[Fragment]:
+        while waiting := [(name, row) for name, row in self._shared.items() if row[0].offset is None]:
+            for name, (label, emit) in waiting:
+                begin = self.a.offset
+                self.a.bind(label)
+                emit()
+                if name.startswith(_CALLED):
+                    self._outside.append((begin, self.a.offset))
+                self._part(name, begin, emit)
+        begin, data = self.a.offset, Label()
+        self.a.bind(self._tables)
+        self.a.adr(R0, data)
+        self.a.bx(LR)
+        self.a.place_pool()
+        self.a.bind(data)
+        self.a.data(tables())
+        self._outside.append((begin, self.a.offset))
+        self._part("tables", begin, self.finish)
+        return self._fragments
+
+    def _part(self, name: str, begin: int, emit: Callable[..., object]) -> None:
+        code = emit.__code__
+        place = f"{COMPILER_FOLDER}/{Path(code.co_filename).relative_to(_ROOT).as_posix()}", code.co_firstlineno
+        self._fragments.append(Fragment(FRAGMENT + name, begin, self.a.offset, place))
+
+    def code(self) -> FinishedCode:
+        return self.a.finish()
+
+    # For debuggers
+
+    def stretches(self) -> Iterator[Stretch]:
+        at = 0
+        for begin, end in self._outside:
+            yield Stretch(at, begin, INSIDE)
+            yield Stretch(begin, end, CALLED)
+            at = end

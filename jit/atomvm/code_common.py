@@ -1,0 +1,232 @@
+"""Moves, stack frames, heap, lists and tuples."""
+
+from __future__ import annotations
+
+from jit.atomvm import terms
+from jit.atomvm.emission import Emission, plain
+from jit.atomvm.emitters import emits
+from jit.beam.operands import Allocation, Operand, Y
+from jit.codegen.emission import Unsupported
+from jit.codegen.processor import Register
+
+
+@emits("label")
+def label(e: Emission, number: int) -> None:
+    e.a.bind(e.label(number))
+
+
+@emits(
+    "line", "executable_line", "debug_line", "nif_start", "on_load", "fclearerror", "fcheckerror", "recv_mark",
+    "recv_set", "recv_marker_bind", "recv_marker_clear", "recv_marker_use",
+)  # fmt: skip
+def nothing(e: Emission, *_operands: object) -> None:
+    """No code: AtomVM looks at all messages from the first one on, and at floats when they are made. Lines are told of
+    where each operation begins."""
+
+
+@emits("move")
+def move(e: Emission, source: Operand, destination: Operand) -> None:
+    e.load(source, e.m.args[0])
+    e.store(e.m.args[0], destination)
+
+
+@emits("swap")
+def swap(e: Emission, one: Operand, other: Operand) -> None:
+    first, second, *_ = e.m.saved
+    e.loads((one, first), (other, second))
+    e.store(first, other)
+    e.store(second, one)
+
+
+@emits("init", "recv_marker_reserve")
+def clear(e: Emission, register: Operand) -> None:
+    e.m.constant(e.m.args[0], terms.NIL)
+    e.store(e.m.args[0], register)
+
+
+@emits("init_yregs")
+def init_yregs(e: Emission, registers: tuple[Operand, ...]) -> None:
+    if not registers:
+        return
+    nil, stack, *_ = e.m.args
+    e.m.constant(nil, terms.NIL)
+    e.m.load_context(stack, e.shared.target.layout.e)
+    for one in registers:
+        if not isinstance(one, Y):
+            raise Unsupported(f"destination {one}")
+        e.m.store(nil, stack, one.number)
+
+
+# The stack and the heap
+
+
+def heap_words(e: Emission, need: Operand) -> int:
+    """How many words are asked for."""
+    if isinstance(need, Allocation):
+        return need.words + terms.float_words(e.word) * need.floats + terms.FUN_SIZE * need.funs
+    if not isinstance(need, int):
+        raise Unsupported(f"heap need {need}")
+    return need
+
+
+@emits("allocate", "allocate_zero")
+def allocate(e: Emission, stack: int, live: int) -> None:
+    allocate_heap(e, stack, 0, live)
+
+
+@emits("allocate_heap", "allocate_heap_zero")
+def allocate_heap(e: Emission, stack: int, heap: Operand, live: int) -> None:
+    e.m.allocate(stack, heap_words(e, heap), live)
+    if e.operations[e.index].name.endswith("_zero"):
+        init_yregs(e, tuple(Y(number) for number in range(stack)))
+
+
+@emits("test_heap")
+def test_heap(e: Emission, heap: Operand, live: int) -> None:
+    e.m.test_heap(heap_words(e, heap), live)
+
+
+@emits("deallocate")
+def deallocate(e: Emission, words: int) -> None:
+    e.m.deallocate(words)
+
+
+@emits("trim")
+def trim(e: Emission, words: int, _remaining: int) -> None:
+    stack = e.m.args[0]
+    e.m.load_context(stack, e.shared.target.layout.e)
+    e.m.add(stack, stack, e.word * words)
+    e.m.store_context(stack, e.shared.target.layout.e)
+
+
+def leave_frame(e: Emission, words: int) -> None:
+    """The frame is given up, and the function is to return to where its caller is to."""
+    layout = e.shared.target.layout
+    stack, back, *_ = e.m.args
+    e.m.load_context(stack, layout.e)
+    e.m.load(back, stack, words)
+    e.m.add(stack, stack, e.word * (words + 1))
+    e.m.store_context(back, layout.cp)
+    e.m.store_context(stack, layout.e)
+
+
+# Lists
+
+
+@emits("put_list")
+def put_list(e: Emission, head: Operand, tail: Operand, destination: Operand) -> None:
+    cell, one, other, end = e.m.args
+    e.loads((head, one), (tail, other))
+    _new(e, cell, 2, end)
+    e.m.store(other, cell, terms.TAIL)
+    e.m.store(one, cell, terms.HEAD)
+    e.m.or_(cell, cell, terms.LIST)
+    e.store(cell, destination)
+
+
+def _new(e: Emission, into: Register, words: int, scratch: Register) -> None:
+    """So many words of the heap, which an operation before has made sure of."""
+    heap = e.shared.target.layout.heap
+    e.m.load_context(into, heap)
+    e.m.add(scratch, into, e.word * words)
+    e.m.store_context(scratch, heap)
+
+
+def _new_tuple(e: Emission, into: Register, size: int) -> None:
+    """The words of a tuple whose elements are still to be stored."""
+    scratch = e.m.args[0]
+    _new(e, into, 1 + size, scratch)
+    e.m.constant(scratch, size << terms.HEADER_BITS | terms.TUPLE)
+    e.m.store(scratch, into, 0)
+
+
+@emits("get_list")
+def get_list(e: Emission, source: Operand, head: Operand, tail: Operand) -> None:
+    cell, first, *_ = e.m.saved
+    _list(e, source, cell)
+    e.m.load(first, cell, terms.HEAD)
+    e.m.load(cell, cell, terms.TAIL)
+    e.store(first, head)
+    e.store(cell, tail)
+
+
+@emits("get_hd")
+def get_hd(e: Emission, source: Operand, destination: Operand) -> None:
+    _part(e, source, terms.HEAD, destination)
+
+
+@emits("get_tl")
+def get_tl(e: Emission, source: Operand, destination: Operand) -> None:
+    _part(e, source, terms.TAIL, destination)
+
+
+def _list(e: Emission, source: Operand, cell: Register) -> None:
+    e.load(source, cell)
+    e.m.subtract(cell, cell, terms.LIST)
+
+
+def _part(e: Emission, source: Operand, word: int, destination: Operand) -> None:
+    cell = e.m.args[0]
+    _list(e, source, cell)
+    e.m.load(cell, cell, word)
+    e.store(cell, destination)
+
+
+# Tuples
+
+
+@emits("get_tuple_element")
+def get_tuple_element(e: Emission, source: Operand, index: int, destination: Operand) -> None:
+    tuple_ = e.m.args[0]
+    e.load(source, tuple_)
+    e.pointer(tuple_, tuple_)
+    e.m.load(tuple_, tuple_, 1 + index)
+    e.store(tuple_, destination)
+
+
+@emits("set_tuple_element")
+def set_tuple_element(e: Emission, value: Operand, destination: Operand, index: int) -> None:
+    new, tuple_, *_ = e.m.args
+    e.loads((value, new), (destination, tuple_))
+    e.pointer(tuple_, tuple_)
+    e.m.store(new, tuple_, 1 + index)
+
+
+@emits("put_tuple2")
+def put_tuple2(e: Emission, destination: Operand, elements: tuple[Operand, ...]) -> None:
+    tuple_ = e.m.saved[0]
+    _new_tuple(e, tuple_, len(elements))
+    fill(e, tuple_, 1, elements)
+    e.store(tuple_, destination)
+
+
+def fill(e: Emission, boxed: Register, word: int, elements: tuple[Operand, ...]) -> None:
+    """Store elements from a word on into a new boxed term, whose address becomes the term; calls leave it."""
+    for at, element in enumerate(elements):
+        e.load(element, e.m.args[0])
+        e.m.store(e.m.args[0], boxed, word + at)
+    e.m.or_(boxed, boxed, terms.BOXED)
+
+
+@emits("update_record")
+def update_record(
+    e: Emission, _hint: Operand, size: int, source: Operand, destination: Operand, updates: tuple[Operand, ...]
+) -> None:
+    """A copy: that of the hint is one that may be left out where nothing changes."""
+    old, new, *_ = e.m.saved
+    value = e.m.args[0]
+    e.load(source, old)
+    _new_tuple(e, new, size)
+    e.pointer(old, old)
+    changed = dict(zip(updates[::2], updates[1::2]))
+    for at in range(1, size + 1):
+        if at not in changed:
+            e.m.load(value, old, at)
+            e.m.store(value, new, at)
+    for index, element in changed.items():
+        if not isinstance(index, int):
+            raise Unsupported(f"index {index}")
+        e.load(plain(element), value)
+        e.m.store(value, new, index)
+    e.m.or_(new, new, terms.BOXED)
+    e.store(new, destination)

@@ -1,0 +1,117 @@
+"""Maps: a boxed term with a tuple of keys, and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jit.atomvm import formats, terms
+from jit.atomvm.emission import Emission
+from jit.atomvm.emitters import emits
+from jit.atomvm.macros import CONTEXT, STATE, Condition
+from jit.beam.operands import Operand
+from jit.codegen.processor import Label, Register
+
+
+def _find(e: Emission, map_: Register, key: Operand, missing: Label) -> None:
+    """The place of a key, in the register of results."""
+    m = e.m
+    place, _, wanted, *_ = m.args
+    e.load(key, wanted)
+    m.call("term_find_map_pos", CONTEXT, map_, wanted)
+    m.branch_if(Condition.EQUAL, place, formats.NOT_FOUND, missing)
+    m.branch_if(Condition.EQUAL, place, formats.NO_MEMORY, e.raises("out_of_memory"))
+
+
+def _pairs(operands: tuple[Operand, ...]) -> Iterator[tuple[Operand, Operand]]:
+    return zip(operands[::2], operands[1::2])
+
+
+@emits("has_map_fields")
+def has_map_fields(e: Emission, fail: Operand, source: Operand, keys: tuple[Operand, ...]) -> None:
+    map_ = e.m.saved[0]
+    e.load(source, map_)
+    for key in keys:
+        _find(e, map_, key, e.fail(fail))
+
+
+@emits("get_map_elements")
+def get_map_elements(e: Emission, fail: Operand, source: Operand, pairs: tuple[Operand, ...]) -> None:
+    map_, words, *_ = e.m.saved
+    place = e.m.args[0]
+    e.load(source, map_)
+    e.pointer(words, map_)
+    for key, destination in _pairs(pairs):
+        _find(e, map_, key, e.fail(fail))
+        e.m.load_at(place, words, place, terms.MAP_VALUES)
+        e.store(place, destination)
+
+
+def _size(e: Emission, into: Register, map_: Register) -> None:
+    """How many keys a map has."""
+    e.pointer(into, map_)
+    e.m.load(into, into, terms.MAP_KEYS)
+    e.pointer(into, into)
+    e.m.load(into, into, 0)
+    e.m.shift_right(into, into, terms.HEADER_BITS)
+
+
+@emits("put_map_assoc")
+def put_map_assoc(
+    e: Emission, _fail: Operand, source: Operand, destination: Operand, live: int, pairs: tuple[Operand, ...]
+) -> None:
+    m = e.m
+    map_, new, values = m.saved
+    result, size, *_ = m.args
+    e.load(source, map_)
+    m.constant(new, 0)
+    for key, _ in _pairs(pairs):
+        missing, found = Label(), Label()
+        _find(e, map_, key, missing)
+        e.a.jump(found)
+        e.a.bind(missing)
+        m.add(new, new, 1)
+        e.a.bind(found)
+    same, known = Label(), Label()
+    _size(e, size, map_)
+    m.branch_if(Condition.EQUAL, new, 0, same)
+    m.add(size, size, new)
+    m.shift_left(size, size, 1)
+    m.add(size, size, 1)
+    e.a.bind(same)
+    m.add(size, size, terms.MAP_VALUES)
+    e.a.bind(known)
+    e.ensure(size, live, (map_, source))
+    m.call("malloc", CONTEXT, STATE, e.word * len(pairs))
+    m.branch_if_false(result, e.error())
+    m.a.move(values, result)
+    for at, operand in enumerate(pairs):
+        e.load(operand, result)
+        m.store(result, values, at)
+    m.call("put_map_assoc", CONTEXT, STATE, map_, new, len(pairs) // 2, values)
+    m.a.move(map_, result)
+    m.call("free", values)
+    m.branch_if_false(map_, e.error())
+    e.store(map_, destination)
+
+
+@emits("put_map_exact")
+def put_map_exact(
+    e: Emission, fail: Operand, source: Operand, destination: Operand, live: int, pairs: tuple[Operand, ...]
+) -> None:
+    m = e.m
+    map_, copy, value = m.saved
+    result, size, scratch, *_ = m.args
+    e.load(source, map_)
+    for key, _ in _pairs(pairs):
+        _find(e, map_, key, e.fail(fail))
+    _size(e, size, map_)
+    m.add(size, size, terms.MAP_VALUES)
+    e.ensure(size, live, (map_, source))
+    m.call("term_copy_map", CONTEXT, map_)
+    m.a.move(copy, result)
+    for key, operand in _pairs(pairs):
+        e.load(operand, value)
+        _find(e, map_, key, e.fail(fail))
+        e.pointer(scratch, copy)
+        m.store_at(value, scratch, result, terms.MAP_VALUES)
+    e.store(copy, destination)

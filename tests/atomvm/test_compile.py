@@ -1,0 +1,175 @@
+"""`--runtime atomvm`: what is in the files, and what is told."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from jit.__main__ import main as jit
+from jit.atomvm.arm32.conventions import PUSHED
+from jit.atomvm.chunk import CHUNK, NativeChunk, decode_native
+from jit.beam.chunks import read_chunks
+from jit.beam.module import read_module
+from tests.atomvm.conftest import SOURCE
+from tests.codegen.native_node import erlc
+
+STDLIB = ("lists", "maps", "gb_trees", "unicode", "io_lib_format", "gen_server")
+PUSH = 0xE92D_0000 | sum(1 << one.number for one in PUSHED)
+
+
+@pytest.fixture(scope="module")
+def files(program: Path) -> list[Path]:
+    (folder,) = Path("/usr/lib/erlang/lib").glob("stdlib-*/ebin")
+    return [program, *(folder / f"{name}.beam" for name in STDLIB)]
+
+
+def compiled(folder: Path, *words: str) -> None:
+    assert jit(["compile", "--runtime", "atomvm", *words, "-o", str(folder)]) == 0
+
+
+def carried(path: Path) -> NativeChunk:
+    return decode_native(next(one for one in read_chunks(path.read_bytes(), "") if one.name == CHUNK))
+
+
+def table(data: bytes, at: int) -> tuple[dict[int, int], int]:
+    """Offsets and what is there, from one of the tables that the VM asks for; and where it ends."""
+    (count,) = struct.unpack_from(">H", data, at)
+    rows = [struct.unpack_from(">HI", data, at + 2 + 6 * row) for row in range(count)]
+    assert sorted(rows, key=lambda row: row[1]) == rows
+    return {offset: number for number, offset in rows}, at + 2 + 6 * count
+
+
+def test_files(files: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """All is native; native code takes the place of bytecode, and everything else stays."""
+    compiled(tmp_path, *map(str, files))
+    said = capfd.readouterr()
+    assert "functions native (100%)" in said.out
+    assert said.err == ""
+    for file in files:
+        before = {one.name: one.data for one in read_chunks(file.read_bytes(), "")}
+        after = {one.name: one.data for one in read_chunks((tmp_path / file.name).read_bytes(), "")}
+        assert set(after) == set(before) - {"Code"} | {CHUNK}
+        assert {name: after[name] for name in after if name != CHUNK} == {
+            name: before[name] for name in after if name != CHUNK
+        }
+
+
+def test_the_vm_finds_labels_and_lines(program: Path, tmp_path: Path) -> None:
+    """Each function that the VM enters has an entry, and the tables tell of all labels and lines by offset."""
+    compiled(tmp_path, str(program))
+    module, native = read_module(program), carried(tmp_path / program.name)
+    (code,) = native.codes
+    assert (native.version, native.labels, code.target) == (1, module.code.label_count, "arm32")
+    entered = [row.label for rows in (module.exports, module.locals) for row in rows]
+    for label in (*entered, *(row.label for row in module.lambdas)):
+        assert struct.unpack_from("<I", code.data, 8 * label) == (PUSH,)
+    assert struct.unpack_from("<I", code.data, 8 * native.labels) == (PUSH,)
+    # Entry 0 goes to `add r0, pc, #0; bx lr`, behind which they are.
+    (tables,) = (at for at in range(0, len(code.data), 4) if code.data[at : at + 8] == b"\0\0\x8f\xe2\x1e\xff\x2f\xe1")
+    labels, at = table(code.data, tables + 8)
+    lines, at = table(code.data, at)
+    assert len(code.data) - at < 4
+    assert module.lines is not None
+    places = [one.operands[0] for function in module.functions for one in function.operations if one.name == "label"]
+    assert set(labels.values()) == set(places)
+    source = SOURCE.read_text(encoding="utf-8").splitlines()
+    called = {number for number, line in enumerate(source, 1) if "fib(N - 1)" in line or "lines(results())" in line}
+    assert called <= {module.lines.locations[index].line for index in lines.values()}
+
+
+def test_what_cannot_be_native(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A module is native as a whole or not at all: what makes it so is told, and the file is as it was."""
+    (tmp_path / "old.erl").write_text("-module(old).\n-export([f/1, g/0]).\nf(X) -> <<X>>.\ng() -> ok.\n")
+    beam = erlc(tmp_path / "old.erl", tmp_path / "ebin", "+no_bs_create_bin")
+    compiled(tmp_path / "out", str(beam))
+    said = capfd.readouterr()
+    assert said.err == "jit: old.beam: f/1: bs_add: the file stays bytecode\n"
+    assert said.out.startswith("old.beam: 0 of 4 functions native (0%)")
+    assert (tmp_path / "out/old.beam").read_bytes() == beam.read_bytes()
+    assert jit(["coverage", "--runtime", "atomvm", str(beam)]) == 0
+    assert ["1", "1", "0", "bs_add"] in [line.split() for line in capfd.readouterr().out.splitlines()]
+
+
+def test_not_again(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    compiled(tmp_path, str(program))
+    capfd.readouterr()
+    assert jit(["compile", "--runtime", "atomvm", str(tmp_path / program.name), "-o", str(tmp_path / "out")]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"jit: {tmp_path / program.name}: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["compile", "--runtime", "atomvm", "--otp", "27"], "--otp: atomvm runs files of all releases"),
+        (["coverage", "--runtime", "atomvm", "--otp", "27"], "--otp: atomvm runs files of all releases"),
+        (["compile", "--dwarf"], "--dwarf: files for erts carry debugging information anyway"),
+    ],
+)
+def test_options(program: Path, capfd: pytest.CaptureFixture[str], words: list[str], what: str) -> None:
+    assert jit([*words, str(program)]) == 1
+    assert capfd.readouterr().err == f"jit: {what}\n"
+
+
+def test_debugging_information(program: Path, tmp_path: Path) -> None:
+    """The VM maps just the code, adds its address to what the list behind the ELF file names: all is in place."""
+    compiled(tmp_path / "plain", str(program))
+    compiled(tmp_path / "dwarf", "--dwarf", str(program))
+    (plain,) = carried(tmp_path / "plain" / program.name).codes
+    native = carried(tmp_path / "dwarf" / program.name)
+    (code,) = native.codes
+    assert native.instructions(code) == plain.data
+    assert jit(["elf", str(tmp_path / "dwarf" / program.name), "-o", str(tmp_path / "out.elf")]) == 0
+    elf = (tmp_path / "out.elf").read_bytes()
+    assert elf == native.elf
+    count, *places = struct.unpack(f"<{len(native.area[len(elf) :]) // 4}I", native.area[len(elf) :])
+    assert count == len(places)
+    moved, base = bytearray(elf), 0x4000_0000
+    for place in places:
+        (address,) = struct.unpack_from("<I", moved, place)
+        assert address <= len(plain.data)
+        struct.pack_into("<I", moved, place, address + base)
+    file = ELFFile(BytesIO(moved))
+    assert file["e_type"] == "ET_REL"
+    text, symtab = file.get_section_by_name(".text"), file.get_section_by_name(".symtab")
+    assert text is not None
+    assert text["sh_offset"] == code.offset
+    assert isinstance(symtab, SymbolTableSection)
+    symbols = {one.name: one["st_value"] for one in symtab.iter_symbols()}
+    functions = {}
+    for die in next(file.get_dwarf_info().iter_CUs()).iter_DIEs():
+        if die.tag == "DW_TAG_subprogram" and "DW_AT_external" in die.attributes:
+            functions[die.attributes["DW_AT_name"].value.decode()] = die.attributes["DW_AT_low_pc"].value - base
+    assert functions["program:fib/1"] == symbols["program:fib/1"]
+    assert functions == {name: symbols[name] for name in functions}
+
+
+def test_elf_needs_it(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    compiled(tmp_path, str(program))
+    capfd.readouterr()
+    path = tmp_path / program.name
+    assert jit(["elf", str(path), "-o", str(tmp_path / "out.elf")]) == 1
+    assert capfd.readouterr().err == f"jit: {path}: has native code without an ELF file: compile it with --dwarf\n"
+
+
+def test_dump(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of bytecode beside what would be made of it, and of what a file carries: the same instructions."""
+    compiled(tmp_path, "--dwarf", str(program))
+    capfd.readouterr()
+    assert jit(["dump", "--runtime", "atomvm", str(program), "fib/1"]) == 0
+    both = capfd.readouterr().out
+    assert "{call,1,{f," in both
+    assert "; reductions" in both
+    assert jit(["dump", str(tmp_path / program.name), "program:fib/1"]) == 0
+    header, _, target, *lines = capfd.readouterr().out.splitlines()
+    assert header.endswith("labels, with debugging information")
+    assert target.startswith("% arm32: ")
+    listed = [line.split()[:2] for line in lines if line.startswith("    ")]
+    assert [line.split()[:2] for line in both.splitlines() if line.startswith("    ")] == listed
+    assert jit(["dump", str(tmp_path / program.name), "nothing/0"]) == 1
+    assert capfd.readouterr().err.endswith("there is no function nothing/0\n")

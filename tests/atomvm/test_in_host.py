@@ -1,0 +1,39 @@
+"""Native code runs in a small machine of our own, whose collector moves all that lives whenever it is asked for memory,
+and gives what Erlang/OTP gives."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jit.atomvm import terms
+from tests.atomvm import host
+from tests.codegen.native_node import erlc, erlc_of
+from tests.harness.patience import PATIENCE
+
+SOURCE = Path(__file__).with_name("in_host.erl")
+#: AtomVM, and so the machine, has these without what OTP tells beside them; and the machine prints no quotes.
+EXPRESSION = '[io:format("~w~n", [R]) || R <- in_host:results()], halt().'
+
+
+@pytest.mark.parametrize("otp", [0, 27, 29])
+def test_as_in_otp(tmp_path: Path, otp: int) -> None:
+    """Compiled by the Erlang that is installed, and by others, which make other operations."""
+    beam = erlc_of(otp, SOURCE, tmp_path) if otp else erlc(SOURCE, tmp_path)
+    plain = erlc(SOURCE, tmp_path / "plain").parent
+    told = subprocess.run(
+        ["erl", "-noshell", "-pa", plain, "-eval", EXPRESSION],
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    lines = host.run(beam, tmp_path).splitlines()
+    assert lines[-1] == "ended after many collections and many turns"
+    assert lines[:-1] == told.stdout.splitlines()
+
+
+def test_it_finds_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one in a list's cells: then the program does not give what it should, or ends."""
+    monkeypatch.setattr(terms, "HEAD", terms.TAIL)
+    with pytest.raises(AssertionError):
+        host.run(erlc(SOURCE, tmp_path), tmp_path)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
+from beamgdb.terms import packed
 from beamgdb.terms.source import Limits
+from beamgdb.terms.values import Bitstring
 from beamgdb.vm import off_heap, process_dictionary, signals
 from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds, saved_arguments
+from beamgdb.vm.ets import EtsTable
 from beamgdb.vm.heap_walk import PIECE, Found, Walker
 from beamgdb.vm.heaps import Area, Heaps, Owner
 from beamgdb.vm.model import Unavailable, Vm
@@ -48,6 +51,17 @@ class Reference:
     address: int | None = None
     inside: Found | None = None
     place: int = 0
+    packed: Packed | None = None
+
+
+class Packed(NamedTuple):
+    """What holds a term in a compressed table: element number `element` of its object, a tuple as a term, which is it,
+    or has it packed in it. `size`: bytes of a binary, or of a part of one."""
+
+    table: EtsTable
+    object: int
+    element: int
+    size: int | None = None
 
 
 def words_of(vm: Vm, word: int) -> frozenset[int]:
@@ -73,7 +87,11 @@ class Holders:
         self.left_out: list[str] = []
         """What was not looked through, and why."""
         self._links = MonitorLinks(vm.tags.release)
-        counter = off_heap.counter(vm)
+        self._value = vm.value(word) if word & PRIMARY_MASK == PRIMARY_MASK else None
+        self._bytes = (
+            packed.bytes_of(self._value) if self._value is not None else tuple(map(self._bytes_of, self._wanted))
+        )
+        self._counter = counter = off_heap.counter(vm)
         self._addresses = {
             counter.kind: counter.value // self._word, Kind.MATCH_STATE: ErlBinMatchState.ORIG,
             Kind.REF: vm.layout.offset("ErtsMRefThing", "mb") // self._word,
@@ -95,7 +113,8 @@ class Holders:
             found = [Reference(owner, name) for name, word in named if word in self._wanted]
             found += self._in_memory(owner, self._heaps.of_table(table), self._wanted)
             things = self._things(found)
-            yield [*found, *(self._in_memory(owner, self._heaps.of_table(table), things) if things else ())]
+            found += self._in_memory(owner, self._heaps.of_table(table), things) if things else ()
+            yield [*found, *self._in_packed(owner, table)]
         for header, area in self._heaps.literals():
             yield list(self._in_memory(Owner(self._vm, header), [area], self._wanted))
         for what, found_in in (("persistent terms", self._in_persistent_terms), ("timers", self._in_timers)):
@@ -223,6 +242,50 @@ class Holders:
             pass
         return found
 
+    # -- compressed tables ---------------------------------------------------------------------------------------------
+
+    def _in_packed(self, owner: Owner, table: EtsTable) -> Iterator[Reference]:
+        """Elements of objects of a compressed table. (Keys are terms as elsewhere.)"""
+        for one in self._heaps.packed_in(table):
+            self._walker.advance()
+            for number, word in enumerate(one.words):
+                if number and word in self._wanted:
+                    at = one.address + number * self._word
+                    yield Reference(owner, "object", at, packed=Packed(table, one.address | BOXED, number))
+            for number, start, end in one.packed:
+                try:
+                    for at, size in self._in_element(start, end):
+                        found = Packed(table, one.address | BOXED, number, size)
+                        yield Reference(owner, "packed object", at, packed=found)
+                except Unreadable as error:
+                    self.damaged.append(error)
+
+    def _in_element(self, start: int, end: int) -> Iterator[tuple[int, int | None]]:
+        """Where in a packed element there is what is wanted, with the bytes of a binary. Raises `Unreadable`."""
+        if not self._may_have(start, end):
+            return
+        for term in self._vm.packed_terms(start, end):
+            thing = packed.counted(term, self._vm.tags)
+            if thing is not None:
+                place = self._addresses[Kind.REF if term.tag == packed.MAGIC else self._counter.kind]
+                if self._memory.word(thing + place * self._word) in self._wanted:
+                    size = (term.value.bits + 7) // 8 if isinstance(term.value, Bitstring) else None
+                    yield term.address, size
+            elif term.tag == packed.STRING:
+                text = self._memory.read(term.address + packed.STRING_HEAD, term.size - packed.STRING_HEAD)
+                if self._value in text if isinstance(self._value, int) and 0 <= self._value <= 0xFF else False:
+                    yield term.address, None
+            elif term.value is not None and type(term.value) is type(self._value) and term.value == self._value:
+                yield term.address, None
+
+    def _may_have(self, start: int, end: int) -> bool:
+        """Whether some bytes are there that a packed element has which holds what is wanted."""
+        return any(
+            one in self._memory.read(at, min(PIECE + len(one), end - at))
+            for one in self._bytes
+            for at in range(start, end, PIECE)
+        )
+
     # -- memory --------------------------------------------------------------------------------------------------------
 
     def _in_memory(self, owner: Owner, areas: Iterable[Area], wanted: frozenset[int]) -> Iterator[Reference]:
@@ -249,13 +312,16 @@ class Holders:
 
     def _find(self, raw: bytes, word: int) -> list[int]:
         """Where a word stands."""
-        pattern, size, found = word.to_bytes(self._word, self._memory.byteorder), self._word, []
+        pattern, size, found = self._bytes_of(word), self._word, []
         at = raw.find(pattern)
         while at >= 0:
             if at % size == 0:
                 found.append(at)
             at = raw.find(pattern, at + 1)
         return found
+
+    def _bytes_of(self, word: int) -> bytes:
+        return word.to_bytes(self._word, self._memory.byteorder)
 
     def _holds(self, found: Found, place: int) -> bool:
         """Whether a word of a thing is what it seems."""

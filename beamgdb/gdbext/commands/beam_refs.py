@@ -28,8 +28,8 @@ class BeamRefs(OptionsAround, ListCommand[Reference]):
     then what leads to it is listed, and each part of it, with its size.
 
     Looked through are stacks, saved x registers, heaps, dictionaries, messages, links and monitors of all processes,
-    objects of ETS tables, but for compressed ones, literals of modules, persistent terms, and messages that timers are
-    to send, with whom they are for; not registers of threads that run, nor memory of NIFs and drivers. A heap also has
+    objects of ETS tables, literals of modules, persistent terms, and messages that timers are to send, with whom they
+    are for; not registers of threads that run, nor memory of NIFs and drivers. A heap also has
     what the next collection would free. `beam-refs` with an address of the column AT tells who holds that in turn.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.

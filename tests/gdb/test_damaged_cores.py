@@ -287,6 +287,18 @@ def test_names_of_sections_that_are_no_text(core: Core, opened: Callable[[Core],
         assert "internal error" not in said, said
 
 
+def test_names_of_libraries_that_are_no_text(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    """GDB says which ones it does not find, when it is told where the program was loaded: by its headers in memory, which
+    differ from those in the file, it does not see that itself."""
+    headers = re.search(r"AT_PHDR .*(0x[0-9a-f]+)$", opened(core).cmd("info auxv"), re.M)
+    assert headers
+    name = b"/libtinfo.so.6\0"
+    assert name in core.data
+    core.data[:] = core.data.replace(name, b"/libtinfo.\xe0\xff.6\0")
+    core.set_word(int(headers[1], 16) + 16, 0)
+    assert "internal error" not in opened(core).cmd("beam", check=False)
+
+
 def test_a_crash_dump_of_a_list_that_is_its_own_tail(core: Core, opened: Callable[[Core], Gdb], tmp_path: Path) -> None:
     """The viewer would follow it for ever: what leads back is left out."""
     heap, stop = core.facts["heap"], core.offset(core.facts["stop"])

@@ -95,7 +95,7 @@ class ReferenceColumns:
             return f"variable {place - behind + 1}" if place >= behind else "creator"
         if kind in (Kind.SUB_BIN, Kind.SUB_BITS, Kind.MATCH_STATE):
             return "part"
-        return "binary"
+        return "object" if kind is Kind.REF else "binary"
 
     def _in_map(self, found: Found, place: int) -> str:
         memory = self._node.memory

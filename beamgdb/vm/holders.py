@@ -24,6 +24,7 @@ from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.persistent_terms import PersistentTerms
 from beamgdb.vm.processes import Process
+from beamgdb.vm.resources import Resource, Resources, type_named
 from beamgdb.vm.timers import Timers
 from jit.otp.tags import BOXED, CONS, HEADER, PRIMARY_MASK, Kind
 from jit.otp.things import ErlBinMatchState
@@ -74,6 +75,13 @@ def words_of(vm: Vm, word: int) -> frozenset[int]:
     return frozenset((word, word | literal) if word & PRIMARY_MASK in (CONS, BOXED) else (word,))
 
 
+def _resources(vm: Vm) -> Resources | None:
+    try:
+        return Resources(vm)
+    except (Unavailable, KeyError):
+        return None
+
+
 class Holders:
     """Who holds one term; raises `Unavailable` as its parts do. `levels` tells the stacks of processes.
     `advance` is called for each piece of memory."""
@@ -83,7 +91,12 @@ class Holders:
         self._memory, self._word = vm.memory, vm.memory.word_size
         self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags, advance)
         self._levels = levels
+        self._resources = _resources(vm)
         self._wanted = words_of(vm, word)
+        # (Who means the object of a resource means what terms for it lead to.)
+        resource = self._resources.of_object(word) if self._resources and word & PRIMARY_MASK == HEADER else None
+        if resource is not None:
+            self._wanted |= {resource.address}
         self.left_out: list[str] = []
         """What was not looked through, and why."""
         self._links = MonitorLinks(vm.tags.release)
@@ -117,7 +130,11 @@ class Holders:
             yield [*found, *self._in_packed(owner, table)]
         for header, area in self._heaps.literals():
             yield list(self._in_memory(Owner(self._vm, header), [area], self._wanted))
-        for what, found_in in (("persistent terms", self._in_persistent_terms), ("timers", self._in_timers)):
+        parts = (
+            ("persistent terms", self._in_persistent_terms), ("timers", self._in_timers),
+            ("resources", self._in_resources),
+        )  # fmt: skip
+        for what, found_in in parts:
             try:
                 yield from found_in()
             except (Unavailable, Unreadable, KeyError) as error:
@@ -149,6 +166,21 @@ class Holders:
                 if self._leads_to(timer.message):
                     found.append(Reference(owner, "message", timer.address))
                 yield found
+
+    def _in_resources(self) -> Iterator[list[Reference]]:
+        """Words of the objects of NIFs' resources that may be what is wanted: what a NIF has in them only it knows."""
+        for one in Resources(self._vm, self._walker.advance).every():
+            owner = Owner(self._vm, self._name_of(one))
+            area = Area("may hold", one.data, one.data + one.size)
+            try:
+                yield [
+                    Reference(owner, f"may hold, at +{at - one.data}", at) for at in self._places(area, self._wanted)
+                ]
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def _name_of(self, resource: Resource) -> str:
+        return f"resource {resource.data:#x} of {type_named(self._vm, resource.type)}"
 
     def _leads_to(self, word: int) -> bool:
         """Whether a term is what is wanted, or has it in it: how large the memory of a timer's message is, is not
@@ -228,6 +260,10 @@ class Holders:
             for side in sides(process.record):
                 if side.other in self._wanted or side.name in self._wanted:
                     yield Reference(owner, name)
+                elif side.resource is not None and process.id in self._wanted and self._resources is not None:
+                    resource = self._resources.of_record(side.resource)
+                    if resource is not None:
+                        yield Reference(Owner(self._vm, self._name_of(resource)), "monitor")
 
     def _dictionary(self, process: Process, found: Reference) -> Reference:
         """The same, if it is in a pair of the dictionary by that name."""

@@ -288,8 +288,8 @@ def test_names_of_sections_that_are_no_text(core: Core, opened: Callable[[Core],
 
 
 def test_names_of_libraries_that_are_no_text(core: Core, opened: Callable[[Core], Gdb]) -> None:
-    """GDB says which ones it does not find, when it is told where the program was loaded: by its headers in memory, which
-    differ from those in the file, it does not see that itself."""
+    """GDB says which ones it does not find, when it is told where the program was loaded: that it does not see itself
+    by headers in memory that differ from those in the file."""
     headers = re.search(r"AT_PHDR .*(0x[0-9a-f]+)$", opened(core).cmd("info auxv"), re.M)
     assert headers
     name = b"/libtinfo.so.6\0"

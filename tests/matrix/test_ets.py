@@ -134,7 +134,8 @@ def test_who_has_what_is_packed(scene: Scene) -> None:
 
 
 def test_who_has_a_binary_that_is_packed(scene: Scene) -> None:
-    """It is in two objects, twice in one of them, and so is a part of it; one of 24 bytes is packed where that takes less than a copy."""
+    """It is in two objects, twice in one of them, and so is a part of it; another one is copied where that takes less
+    room."""
     (row,) = (row for row in json.loads(scene.gdb.cmd("beam-binaries -json -where size=100 -where holders~t_packed")))
     for name in ("t_packed", "t_packed_ordered", "t_packed_catree"):
         rows = holders(scene, f"{row['binary']} -where 'owner=ETS {name}'")

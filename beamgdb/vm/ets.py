@@ -170,7 +170,7 @@ class EtsTable:
         neither immediate nor the key is packed behind the tuple, and a header word stands for it, which has its
         distance from there: see `terms.packed`. Raises `Unreadable`
         where the table is damaged."""
-        if self.status & CA_ORDERED_SET:
+        if self.is_forest:
             return self._of_forest()
         if self.kind() == "ordered_set":
             return self._of_tree(Record(self.vm.memory, self.vm.layout, "DbTableTree", self.address)["root"])
@@ -257,6 +257,17 @@ class EtsTable:
             yield at + tuple_ | BOXED
 
     def _of_forest(self) -> Iterator[int]:
+        for node in self.base_nodes():
+            yield from self._of_tree(node["u.base.root"])
+
+    @property
+    def is_forest(self) -> bool:
+        """Whether it is a tree of trees, each with a lock of its own: see `base_nodes`."""
+        return bool(self.status & CA_ORDERED_SET)
+
+    def base_nodes(self) -> Iterator[Record]:
+        """The nodes (`DbTableCATreeNode`) of an ordered_set with write_concurrency that have its objects, in order.
+        Raises `Unreadable`."""
         memory, layout = self.vm.memory, self.vm.layout
         pending = [Record(memory, layout, "DbTableCATree", self.address)["root"]]
         seen: set[int] = set()
@@ -267,7 +278,7 @@ class EtsTable:
             seen.add(address)
             node = Record(memory, layout, "DbTableCATreeNode", address)
             if node["is_base_node"]:
-                yield from self._of_tree(node["u.base.root"])
+                yield node
             else:
                 pending += (node["u.route.right"], node["u.route.left"])
 

@@ -27,24 +27,23 @@ MEASURE = """
 import time
 import gdb
 for command in {commands!r}:
-    start = time.process_time()
+    start, error = time.process_time(), ""
     try:
-        text = gdb.execute(command, to_string=True)
-    except gdb.error as error:
-        text = ""
-        print(f"{{command}}: {{error}}")
-    print("took", time.process_time() - start, text.count({mark!r}), command)
+        gdb.execute(command)
+    except gdb.error as found:
+        error = f", then: {{found}}"
+    print()
+    print("took", time.process_time() - start, command + error)
 """
 
-#: What is printed once for each process.
+#: Commands, and what is printed once for each process.
 MACROS, OURS = (("etp-processes",), "\n  Pid: "), (("beam-info", "beam-ps -json"), '\n{"pid": ')
 
 
-def measured(beam: Path, core: Path, folder: Path, what: tuple[tuple[str, ...], str], before: list[str]) -> str:
+def measured(beam: Path, core: Path, folder: Path, commands: tuple[str, ...], load: Load, before: list[str]) -> str:
     """What GDB says of commands, after what it is given `before`."""
     script = folder / "measure.py"
-    script.write_text(MEASURE.format(commands=what[0], mark=what[1]))
-    load: Load = "-ix" if what is OURS else None
+    script.write_text(MEASURE.format(commands=commands))
     return batch(*before, str(beam), str(core), "-x", str(script), load=load, timeout=HOURS)
 
 
@@ -62,14 +61,13 @@ def bench(build: Path, macros: Path, count: int) -> None:
             dump_core(Node(process.pid, installed_release(), folder), core)
         print(f"{count} processes, a core file of {core.stat().st_size / 1e6:.0f} MB, {beam.name} of {build.name}")
         settings = sandbox.gdb_settings(folder)
-        for what, before in ((MACROS, ["-ix", str(commands)]), (OURS, [])):
-            said = measured(sandbox.beam, core, folder, what, [*settings, *before])
-            for line in said.splitlines():
-                if line.startswith(what[0][-1]):
-                    print(line)
-            for seconds, shown, command in re.findall(r"^took ([\d.e-]+) (\d+) (.*)$", said, re.M):
-                each = f"{float(seconds) / int(shown) * 1e6:9.1f} µs each" if int(shown) else ""
-                print(f"{command:16}{float(seconds):9.2f} s  {shown} processes{each}")
+        for (asked, mark), before in ((MACROS, ["-ix", str(commands)]), (OURS, [])):
+            load: Load = None if before else "-ix"
+            said = measured(sandbox.beam, core, folder, asked, load, [*settings, *before])
+            shown = said.count(mark)
+            for seconds, command in re.findall(r"^took ([\d.e-]+) (.*)$", said, re.M):
+                each = float(seconds) / max(1, shown) * 1e6
+                print(f"{float(seconds):9.2f} s for {shown} processes, {each:.1f} µs each: {command}")
 
 
 def main() -> None:

@@ -23,27 +23,44 @@ DEFAULT = 10_000
 HOURS = 4 * 3600.0
 """Seconds after which the macros are given up."""
 
+#: A modern GDB ends the list of the macros with an error; so the processes are named to them one by one too.
+EACH = "each"
+
 MEASURE = """
 import time
 import gdb
+def each():
+    tab, most = (int(gdb.parse_and_eval(f"(long) erts_proc.r.o.{{name}}")) for name in ("tab", "max"))
+    others = {{0, int(gdb.parse_and_eval("(long) &erts_invalid_process"))}}
+    words = bytes(gdb.selected_inferior().read_memory(tab, 8 * most))
+    failed = []
+    for at in set(int.from_bytes(words[at : at + 8], "little") for at in range(0, 8 * most, 8)) - others:
+        try:
+            gdb.set_convenience_variable("process", at)
+            gdb.execute("etp-process-info $process")
+        except gdb.error as error:
+            failed.append(str(error))
+    if failed:
+        raise gdb.GdbError(f"{{len(failed)}} of them end with an error, such as: {{failed[0]}}")
 for command in {commands!r}:
     start, error = time.process_time(), ""
     try:
-        gdb.execute(command)
-    except gdb.error as found:
+        each() if command == {each!r} else gdb.execute(command)
+    except (gdb.error, gdb.GdbError) as found:
         error = f", then: {{found}}"
     print()
+    gdb.write("\\n")
     print("took", time.process_time() - start, command + error)
 """
 
 #: Commands, and what is printed once for each process.
-MACROS, OURS = (("etp-processes",), "\n  Pid: "), (("beam-info", "beam-ps -json"), '\n{"pid": ')
+MACROS, OURS = (("etp-processes", EACH), "  Pid: "), (("beam-info", "beam-ps -json"), '{"pid": ')
 
 
 def measured(beam: Path, core: Path, folder: Path, commands: tuple[str, ...], load: Load, before: list[str]) -> str:
     """What GDB says of commands, after what it is given `before`."""
     script = folder / "measure.py"
-    script.write_text(MEASURE.format(commands=commands))
+    script.write_text(MEASURE.format(commands=commands, each=EACH))
     return batch(*before, str(beam), str(core), "-x", str(script), load=load, timeout=HOURS)
 
 
@@ -64,10 +81,10 @@ def bench(build: Path, macros: Path, count: int) -> None:
         for (asked, mark), before in ((MACROS, ["-ix", str(commands)]), (OURS, [])):
             load: Load = None if before else "-ix"
             said = measured(sandbox.beam, core, folder, asked, load, [*settings, *before])
-            shown = said.count(mark)
-            for seconds, command in re.findall(r"^took ([\d.e-]+) (.*)$", said, re.M):
-                each = float(seconds) / max(1, shown) * 1e6
-                print(f"{float(seconds):9.2f} s for {shown} processes, {each:.1f} µs each: {command}")
+            for text, seconds, command in re.findall(r"(.*?)^took ([\d.e-]+) (.*?)$", said, re.M | re.S):
+                shown = text.count(mark)
+                each = f", {float(seconds) / shown * 1e6:.1f} µs each" if shown else ""
+                print(f"{float(seconds):9.2f} s for {shown} processes{each}: {command}")
 
 
 def main() -> None:

@@ -12,8 +12,6 @@ import re
 import struct
 from pathlib import Path
 
-import gdb
-
 from beamgdb.gdbext import front_end, program_file
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.file_arguments import file_argument
@@ -43,9 +41,10 @@ def relocate() -> bool:
     if not abs(moved) < PAGE <= wanted:
         return False
     command = f"symbol-file -o {wanted - wanted % PAGE:#x} {file_argument(program)}"
-    without_questions(lambda: gdb.execute(command, to_string=True))
+    # (What GDB says names libraries, as the core file does, which may be damaged.)
+    without_questions(lambda: front_end.taken(command))
     # Only now can GDB follow the program to the list of its libraries.
-    gdb.execute("sharedlibrary", to_string=True)
+    front_end.taken("sharedlibrary")
     return True
 
 

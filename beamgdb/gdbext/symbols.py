@@ -12,7 +12,7 @@ import gdb
 from beamgdb.code import symbol_file
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import Module
-from beamgdb.gdbext import errors, source_files
+from beamgdb.gdbext import errors, front_end, source_files
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.file_arguments import file_argument
 from beamgdb.gdbext.session import Session
@@ -125,7 +125,7 @@ def _add(data: bytes, modules: Iterable[Module]) -> _File:
     path = extension().symbol_folder.new_file()
     command = f"add-symbol-file {file_argument(path)}"
     path.write_bytes(data)
-    without_questions(lambda: gdb.execute(command, to_string=True))
+    without_questions(lambda: front_end.taken(command))
     return _File(path, frozenset(modules))
 
 

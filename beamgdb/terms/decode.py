@@ -117,6 +117,10 @@ class TermDecoder:
         """The value of the term that is packed from an address on, and ends before `end`: see `packed`."""
         return packed.decode(self._source, address, end, limits)
 
+    def everything_packed(self, address: int, end: int) -> Iterator[packed.PackedTerm]:
+        """That term and all that are in it: see `packed.everything`."""
+        return packed.everything(self._source, address, end)
+
     def boxed_at(self, address: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of the boxed object whose header word is at `address`, for walking a heap."""
         return self.decode(address | BOXED, limits)

@@ -5,8 +5,8 @@ only not aligned (external.c, `erts_encode_ext_ets`)."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Container, Mapping
-from typing import Final
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.terms import bitstrings, identifiers
@@ -34,7 +34,7 @@ from beamgdb.terms.values import (
     Value,
 )
 from jit.otp.features import BITS_NOT_BYTES
-from jit.otp.tags import MAX_FUN_ARITY
+from jit.otp.tags import MAX_FUN_ARITY, TagScheme
 from jit.otp.things import BinRef, ErlSubBits, ProcBin, RefThing
 
 LOCAL_NAME: Final = "3RT$"
@@ -45,8 +45,54 @@ MAX_REFERENCE_NUMBERS: Final = 5
 MAX_CHARACTER: Final = 0x10FFFF
 
 
+NO_BYTES: Final = Limits(depth=0, width=0, bytes=0)
+"""For what is gone through only to know what there is."""
+
+READ_AHEAD: Final = 1 << 14
+"""Bytes that are read together."""
+
+
 class _Wrong(Exception):
     """Here is no term, or it does not end where it must."""
+
+
+class PackedTerm(NamedTuple):
+    """A packed term, at `address`; `parts` others in it follow, each with those in it in turn. `size` are its bytes
+    without these. `tag` is its first byte; `value` is what it is if it has none in it, but for bytes and digits."""
+
+    tag: bytes
+    address: int
+    size: int
+    parts: int
+    value: Value | None
+
+
+def everything(source: Source, address: int, end: int) -> Iterator[PackedTerm]:
+    """The term that is packed from an address on, and ends before `end`, and each one in it, in the order of memory,
+    which is that of a tree: what is in a term comes right behind it. Raises `Unreadable` where it is no such term."""
+    reading = _Reading(source, address, end, NO_BYTES)
+    left = 1
+    try:
+        while left:
+            start = reading.at
+            tag = reading._tag(_TERMS)
+            enter = _CONTAINERS.get(tag)
+            value, count = (None, enter(reading)) if enter is not None else (_TERMS[tag](reading, 0), 0)
+            reading._check(count)
+            yield PackedTerm(tag, start, reading.at - start, count, value)
+            left += count - 1
+    except (_Wrong, Malformed):
+        raise Unreadable(reading.at, max(1, end - reading.at)) from None
+
+
+def counted(term: PackedTerm, tags: TagScheme) -> int | None:
+    """Where the thing lies, as on a heap, by which a packed term counts a binary outside of heaps, or a magic
+    reference its object; None where it has none."""
+    if term.tag in (OUTSIDE, MAGIC):
+        return term.address + 1
+    if term.tag != PART_OUTSIDE:
+        return None
+    return term.address + 1 + (ErlSubBits.WORDS * tags.word_size if BITS_NOT_BYTES.of(tags.release) else 2)
 
 
 def decode(source: Source, address: int, end: int, limits: Limits) -> Value:
@@ -63,6 +109,23 @@ def decode(source: Source, address: int, end: int, limits: Limits) -> Value:
         return UnreadableTerm(trouble.address)
 
 
+def bytes_of(value: Value) -> tuple[bytes, ...]:
+    """Bytes of which some are in any packed term that has an immediate in it; none where it is never packed."""
+    if isinstance(value, Atom):
+        return (value.index.to_bytes(3, "big").lstrip(b"\0").rjust(2, b"\0"),)
+    if isinstance(value, Pid):
+        return (value.number.to_bytes(4, "big") + value.serial.to_bytes(4, "big"),)
+    if isinstance(value, Port):
+        return (value.number.to_bytes(4, "big"),)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return (b"j",) if value == NIL else ()
+    if 0 <= value <= 0xFF:
+        return (bytes((value,)),)
+    size = (abs(value).bit_length() + 7) // 8
+    short = (value.to_bytes(4, "big", signed=True),) if -(1 << 31) <= value < 1 << 31 else ()
+    return (*short, abs(value).to_bytes(size, "little"))
+
+
 class _Reading:
     """How far a packed term has been read. What is left out of the value is gone through all the same, as what follows
     is found no other way; when as many terms have been read as the limits allow nothing is read any more."""
@@ -72,6 +135,7 @@ class _Reading:
         self._limits = limits
         self._end = end
         self._left = limits.nodes
+        self._raw, self._start = b"", address
         self.at = address
 
     def term(self, depth: int) -> Value:
@@ -111,9 +175,13 @@ class _Reading:
         """The next bytes."""
         if count > self._end - self.at:
             raise _Wrong
-        found = self._source.memory.read(self.at, count)
+        offset = self.at - self._start
+        if offset + count > len(self._raw):
+            size = max(count, min(READ_AHEAD, self._end - self.at))
+            read = self._source.memory.try_read(self.at, size) or self._source.memory.read(self.at, count)
+            self._raw, self._start, offset = read, self.at, 0
         self.at += count
-        return found
+        return self._raw[offset : offset + count]
 
     def number(self, width: int) -> int:
         """The next number, which has so many bytes."""
@@ -157,7 +225,7 @@ class _Reading:
 
     def _big(self, size: int) -> Value:
         negative = bool(self.number(1))
-        if size > self._limits.bytes:
+        if size > max(self._limits.bytes, self._source.tags.word_size):
             self._skip(size)
             return HugeInteger(negative, 8 * size)
         number = int.from_bytes(self._bytes(size), "little")
@@ -233,10 +301,12 @@ class _Reading:
         return NativeRecord(module, name, fields, ELIDED if len(fields) < count else None)
 
     def enter_record(self) -> int:
-        """How many terms it has in it, of which the first one is the next."""
+        """How many terms it has in it besides its name, of which the first one is the next."""
         count = self.number(4)
         self._skip(1)
-        return 2 + 2 * count
+        for _ in range(2):
+            self._atom()
+        return 2 * count
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
@@ -309,9 +379,12 @@ class _Reading:
         return Fun(module, index, uniq, arity, free)
 
     def enter_fun(self) -> int:
-        """How many terms it has in it, of which the first one is the next."""
+        """How many terms it has in it besides its name, of which the first one is the next: who has made it."""
         self._skip(4 + 1 + 16 + 4)
-        return 3 + 1 + self.number(4)
+        free = self.number(4)
+        for _ in range(3):
+            self._leaf()
+        return 1 + free
 
     # -- bits ----------------------------------------------------------------------------------------------------------
 
@@ -366,6 +439,13 @@ class _Reading:
             raise _Wrong from None
         return binary + first, source.memory.word(binary + size)
 
+
+STRING_HEAD: Final = 3
+"""Bytes of a string before its characters."""
+
+STRING, LIST, TUPLE, LARGE_TUPLE, MAP, FUN, EXPORT = b"k", b"l", b"h", b"i", b"t", b"p", b"q"
+RECORD, OUTSIDE, PART_OUTSIDE, MAGIC = b"C", b"J", b"L", b"N"
+"""Tags of those that others ask for."""
 
 _TERMS: Final[Mapping[bytes, Callable[[_Reading, int], Value]]] = {
     b"a": _Reading.small_integer, b"b": _Reading.integer, b"n": _Reading.small_big, b"o": _Reading.large_big,

@@ -9,10 +9,11 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.terms import Terms
-from beamgdb.vm.heap_shapes import HeapShapes, Shape
+from beamgdb.vm.heap_shapes import HeapShapes
 from beamgdb.vm.heap_walk import Walker
 from beamgdb.vm.heaps import PLACES, Heaps
 from beamgdb.vm.processes import Process
+from beamgdb.vm.shape import Shape
 from jit.otp.tags import CONS
 
 

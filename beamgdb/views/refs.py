@@ -79,6 +79,8 @@ class ReferenceColumns:
 
     def _place(self, reference: Reference) -> str | None:
         found, place = reference.inside, reference.place
+        if reference.packed is not None:
+            return f"element {reference.packed.element}"
         if found is None:
             return None
         if found.form is None:
@@ -93,7 +95,7 @@ class ReferenceColumns:
             return f"variable {place - behind + 1}" if place >= behind else "creator"
         if kind in (Kind.SUB_BIN, Kind.SUB_BITS, Kind.MATCH_STATE):
             return "part"
-        return "binary"
+        return "object" if kind is Kind.REF else "binary"
 
     def _in_map(self, found: Found, place: int) -> str:
         memory = self._node.memory
@@ -110,7 +112,9 @@ class ReferenceColumns:
             return "value"
 
     def _term(self, reference: Reference) -> str | None:
-        found = reference.inside
+        found, packed = reference.inside, reference.packed
+        if packed is not None:
+            return self._node.text(packed.table.value(packed.object, BRIEF), elixir=False)
         if found is None:
             return None
         if found.form is None:
@@ -123,6 +127,8 @@ class ReferenceColumns:
     def _size(self, reference: Reference) -> int | None:
         """Bytes of a binary, or of a part of one."""
         found = reference.inside
+        if reference.packed is not None:
+            return reference.packed.size
         if found is None or found.form is None:
             return None
         node, kind, word = self._node, found.form.kind, self._node.memory.word_size

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
@@ -27,6 +27,9 @@ MAX_TABLES: Final = 1 << 20
 
 MAX_OBJECTS: Final = 1 << 30
 """Objects of one table that are followed."""
+
+MAX_OBJECT_BYTES: Final = 1 << 38
+"""Of an object of a compressed table."""
 
 MAX_SLOTS: Final = 1 << 31
 
@@ -52,6 +55,25 @@ MAX_GROUPS: Final = 256
 
 CACHE_LINE: Final = 64
 """`ERTS_CACHE_LINE_SIZE`: counters of one group of schedulers lie apart from those of another."""
+
+
+class PackedElement(NamedTuple):
+    """An element of an object of a compressed table, its number, and where it is packed."""
+
+    number: int
+    address: int
+    end: int
+
+
+class PackedObject(NamedTuple):
+    """An object of a compressed table, a tuple at `address`, whose header and elements are `words`; for those of them
+    that are `packed` a header word stands there. The key, if it is no immediate, has memory from `key` to `key_end`."""
+
+    address: int
+    words: tuple[int, ...]
+    key: int
+    key_end: int
+    packed: tuple[PackedElement, ...]
 
 
 @dataclass(frozen=True)
@@ -148,7 +170,7 @@ class EtsTable:
         neither immediate nor the key is packed behind the tuple, and a header word stands for it, which has its
         distance from there: see `terms.packed`. Raises `Unreadable`
         where the table is damaged."""
-        if self.status & CA_ORDERED_SET:
+        if self.is_forest:
             return self._of_forest()
         if self.kind() == "ordered_set":
             return self._of_tree(Record(self.vm.memory, self.vm.layout, "DbTableTree", self.address)["root"])
@@ -171,13 +193,38 @@ class EtsTable:
 
     def _packed(self, word: int, element: int) -> tuple[int, int]:
         """Where an element is packed for which a header word stands in a tuple of a compressed table, and what it ends
-        before: behind the tuple stands how many bytes the object has from its beginning on (erl_db_util.c, `elem2ext`
-        and `db_alloced_size_comp`)."""
-        memory, tuple_ = self.vm.memory, word - BOXED
-        behind = tuple_ + ((memory.word(tuple_) >> ARITY_SHIFT) + 1) * memory.word_size
+        before (erl_db_util.c, `elem2ext`)."""
+        tuple_ = word - BOXED
+        return tuple_ + element // (PRIMARY_MASK + 1), self._end(tuple_, self.vm.memory.word(tuple_) >> ARITY_SHIFT)
+
+    def _end(self, tuple_: int, arity: int) -> int:
+        """Where an object of a compressed table ends: behind the tuple stands how many bytes it has from its beginning
+        on (erl_db_util.c, `db_alloced_size_comp`)."""
+        memory = self.vm.memory
         kind = "TreeDbTerm" if self.kind() == "ordered_set" else "HashDbTerm"
-        end = tuple_ - self.vm.layout.offset(kind, "dbterm.tpl") + memory.word(behind)
-        return tuple_ + element // (PRIMARY_MASK + 1), end
+        size = memory.word(tuple_ + (arity + 1) * memory.word_size)
+        return tuple_ - self.vm.layout.offset(kind, "dbterm.tpl") + size
+
+    def packed_objects(self) -> Iterator[PackedObject]:
+        """The objects of a compressed table, by what is where. Raises `Unreadable` where it is damaged."""
+        memory, word_size = self.vm.memory, self.vm.memory.word_size
+        for word in self.objects():
+            tuple_ = word - BOXED
+            arity = memory.word(tuple_) >> ARITY_SHIFT
+            end, behind = self._end(tuple_, arity), tuple_ + (arity + 2) * word_size
+            if not behind <= end <= behind + MAX_OBJECT_BYTES:
+                raise Unreadable(tuple_, word_size)
+            words = memory.words(tuple_, arity + 1)
+            found = [
+                (number, tuple_ + one // (PRIMARY_MASK + 1))
+                for number, one in enumerate(words) if number and one & PRIMARY_MASK == HEADER
+            ]  # fmt: skip
+            # They lie in the order of their numbers, behind the key.
+            bounds = [at for _, at in found] + [end]
+            if sorted(bounds) != bounds or bounds[0] < behind:
+                raise Unreadable(tuple_, word_size)
+            packed = tuple(PackedElement(number, at, until) for (number, at), until in zip(found, bounds[1:]))
+            yield PackedObject(tuple_, words, behind, bounds[0], packed)
 
     def _of_hash(self) -> Iterator[int]:
         memory, layout, word = self.vm.memory, self.vm.layout, self.vm.memory.word_size
@@ -210,6 +257,17 @@ class EtsTable:
             yield at + tuple_ | BOXED
 
     def _of_forest(self) -> Iterator[int]:
+        for node in self.base_nodes():
+            yield from self._of_tree(node["u.base.root"])
+
+    @property
+    def is_forest(self) -> bool:
+        """Whether it is a tree of trees, each with a lock of its own: see `base_nodes`."""
+        return bool(self.status & CA_ORDERED_SET)
+
+    def base_nodes(self) -> Iterator[Record]:
+        """The nodes (`DbTableCATreeNode`) of an ordered_set with write_concurrency that have its objects, in order.
+        Raises `Unreadable`."""
         memory, layout = self.vm.memory, self.vm.layout
         pending = [Record(memory, layout, "DbTableCATree", self.address)["root"]]
         seen: set[int] = set()
@@ -220,7 +278,7 @@ class EtsTable:
             seen.add(address)
             node = Record(memory, layout, "DbTableCATreeNode", address)
             if node["is_base_node"]:
-                yield from self._of_tree(node["u.base.root"])
+                yield node
             else:
                 pending += (node["u.route.right"], node["u.route.left"])
 

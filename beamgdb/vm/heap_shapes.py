@@ -7,19 +7,20 @@ with the same keys, funs of one place in the source; what has bytes is sorted in
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Final, Union
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns
 from beamgdb.terms import maps
-from beamgdb.terms.source import Limits
 from beamgdb.vm import off_heap
+from beamgdb.vm.ets import EtsTable
 from beamgdb.vm.heap_walk import Piece, Walker
-from beamgdb.vm.heaps import PLACES, Area, Heaps, Owner
+from beamgdb.vm.heaps import ETS, PLACES, Area, Heaps, Owner
 from beamgdb.vm.model import Vm
+from beamgdb.vm.packed_shapes import CELLS, NAMED, PackedShapes
 from beamgdb.vm.processes import Process
+from beamgdb.vm.shape import BRIEF, MAX_SHAPES, Key, Shape, binary, integer, size_class
 from jit.otp.features import BITS_NOT_BYTES
 from jit.otp.tags import (
     ARITY_SHIFT,
@@ -41,47 +42,6 @@ from jit.otp.things import BinRef, ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap
 MAX_KEY_SETS: Final = 1 << 18
 """Tuples of keys whose text is kept. Many maps share one."""
 
-MAX_SHAPES: Final = 1 << 20
-"""Shapes that are told apart: in a node in which each map has keys of its own there is no end of them."""
-
-BRIEF: Final = Limits(depth=3, width=12, bytes=60, nodes=40)
-"""How much of a term names a shape."""
-
-Key = Union[int, tuple[object, ...]]
-
-
-@dataclass
-class Shape:
-    """Terms that are alike. `bytes` are those of the things themselves, not of what they lead to, also by place;
-    `outside`, of binaries, those that lie outside of heaps, each counted once. `largest` has the most bytes of them, of
-    its own or outside, lies at `address`, and belongs to `owner`."""
-
-    kind: str
-    name: str
-    count: int = 0
-    bytes: int = 0
-    outside: int = 0
-    largest: int = 0
-    address: int = 0
-    owner: Owner | None = None
-    places: dict[str, int] = field(default_factory=dict)
-
-    def add(self, place: str, count: int, size: int, example: tuple[int, Owner], each: int) -> None:
-        """So many more, of `size` bytes together, of which one has `each`."""
-        self.count += count
-        self.bytes += size
-        self.places[place] = self.places.get(place, 0) + size
-        if each > self.largest or self.owner is None:
-            self.largest, (self.address, self.owner) = each, example
-
-
-def size_class(size: int) -> str:
-    """The class of a number of bytes, or of other things: from a power of two up to the next one."""
-    if size < 2:
-        return str(size)
-    low = 1 << size.bit_length() - 1
-    return f"{low} to {2 * low - 1}"
-
 
 class HeapShapes:
     """Counts terms of a VM by their shapes; raises `Unavailable` as its parts do. `advance` is called for each piece of
@@ -97,8 +57,8 @@ class HeapShapes:
         self._cells: dict[str, int] = dict.fromkeys(PLACES, 0)
         self._a_cell: tuple[int, Owner] | None = None
         self._key_sets: dict[int, Key] = {}
-        self.walked = 0
-        """Bytes that were gone through."""
+        self._packed = PackedShapes(vm)
+        self._walked = 0
         self.wrong = 0
         """Words in places of headers that are none, or of things that are larger than what they lie in."""
         in_bits = BITS_NOT_BYTES.of(vm.tags.release)
@@ -117,10 +77,25 @@ class HeapShapes:
         """What could not be read."""
         return self._heaps.damaged
 
+    @property
+    def walked(self) -> int:
+        """Bytes that were gone through."""
+        return self._walked + self._packed.walked
+
     def everywhere(self) -> None:
         """Count all there is."""
         for owner, areas in self._heaps.everywhere():
             self.count(owner, areas)
+            if isinstance(owner.item, EtsTable):
+                self._count_packed(owner, owner.item)
+
+    def _count_packed(self, owner: Owner, table: EtsTable) -> None:
+        for one in self._heaps.packed_in(table):
+            self._walker.advance()
+            try:
+                self._packed.count(owner, one)
+            except Unreadable as error:
+                self.damaged.append(error)
 
     def of_process(self, process: Process) -> None:
         """Count the terms of one process."""
@@ -135,7 +110,7 @@ class HeapShapes:
                     self._cells[place] += piece.cells
                     if self._a_cell is None and piece.cells:
                         self._a_cell = self._first_cell(piece), owner
-                    self.walked += len(piece.words) * self._word
+                    self._walked += len(piece.words) * self._word
                     self.wrong += len(piece.wrong)
             except Unreadable as error:
                 self.damaged.append(error)
@@ -220,29 +195,37 @@ class HeapShapes:
                 shape("list", "cell").add(place, cells // 2, cells * self._word, self._a_cell, 2 * self._word)
         sizes = self._sizes_of_binaries()
         seen: set[int] = set()
+        for place, key, (kind, name), count, size, each, example in self._counted():
+            if isinstance(key, tuple) and key[0] == "binary":
+                address = key[1]
+                assert isinstance(address, int)
+                outside = sizes.get(address)
+                one = shape(kind, "of unknown size" if outside is None else f"{size_class(outside)} bytes")
+                if outside is not None and address not in seen:
+                    one.outside += outside
+                seen.add(address)
+                one.add(place, count, size, example, outside or 0)
+            else:
+                shape(kind, name).add(place, count, size, example, each)
+        return list(found.values())
+
+    def _counted(self) -> Iterator[tuple[str, Key, tuple[str, str], int, int, int, tuple[int, Owner]]]:
+        """All that were counted: place, key, kind and name, how many, their bytes, those of the largest, and that."""
         for place, counts in self._counts.items():
             for key, count in counts.items():
                 example = self._examples[key]
                 kind, name, words = self._named(key, example[0])
                 each = words * self._word
-                if isinstance(key, tuple) and key[0] == "binary":
-                    address = key[1]
-                    assert isinstance(address, int)
-                    size = sizes.get(address)
-                    one = shape(kind, "of unknown size" if size is None else f"{size_class(size)} bytes")
-                    if size is not None and address not in seen:
-                        one.outside += size
-                    seen.add(address)
-                    one.add(place, count, count * each, example, size or 0)
-                else:
-                    shape(kind, name).add(place, count, count * each, example, each)
-        return list(found.values())
+                yield place, key, (kind, name), count, count * each, each, example
+        for key, tally in self._packed.tallies.items():
+            kind, name, _ = ("list", "cell", 0) if key == CELLS else self._named(key, tally.example[0])
+            yield ETS, key, (kind, name), tally.terms, tally.bytes, tally.largest, tally.example
 
     def _sizes_of_binaries(self) -> dict[int, int]:
+        keys = (*(key for counts in self._counts.values() for key in counts), *self._packed.tallies)
         addresses = {
-            key[1] for counts in self._counts.values() for key in counts
-            if isinstance(key, tuple) and key[0] == "binary" and isinstance(key[1], int)
-        }  # fmt: skip
+            key[1] for key in keys if isinstance(key, tuple) and key[0] == "binary" and isinstance(key[1], int)
+        }
         rows = Columns(self._vm.memory, self._vm.layout, "Binary", ("orig_size",)).of(sorted(addresses))
         return {row[0]: row[1] for row in rows if row is not None and row[0] is not None and row[1] is not None}
 
@@ -251,6 +234,11 @@ class HeapShapes:
         if isinstance(key, int):
             return self._by_header(key)
         what = key[0]
+        if what == NAMED:
+            kind, name = key[1:]
+            assert isinstance(kind, str)
+            assert isinstance(name, str)
+            return kind, name, 0
         if isinstance(what, int):
             first, arity = key[1], what >> ARITY_SHIFT
             assert isinstance(first, int)
@@ -285,14 +273,13 @@ class HeapShapes:
         if form is None:
             return "no term", "", 1
         arity = form.size - 1
-        bytes_ = f"{size_class(arity * self._word)} bytes"
         if form.kind is Kind.TUPLE:
             name = "{" + ",".join("_" * arity) + "}" if arity <= 6 else f"{{_,...}} of {arity}"
             return "tuple", name, form.size
         if form.kind in (Kind.POS_BIG, Kind.NEG_BIG):
-            return "integer", bytes_, form.size
+            return *integer(arity, self._word), form.size
         if form.kind in (Kind.HEAP_BIN, Kind.HEAP_BITS):
-            return "binary", f"up to {(arity - 1) * self._word} bytes", form.size
+            return *binary(arity - 1, self._word), form.size
         if form.kind is Kind.MAP:
             return "part of a map", "", form.size
         return form.kind.value, "", form.size

@@ -15,7 +15,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record
 from beamgdb.vm import fragments, signals
-from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.ets import EtsTable, EtsTables, PackedObject
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp import vm_flags
@@ -168,17 +168,30 @@ class Heaps:
         return Area(kind, start, start + size * self._word, fragment.message)
 
     def tables(self) -> Iterator[EtsTable]:
-        """The ETS tables whose objects are terms: those of a compressed one are packed."""
+        """All ETS tables."""
         for table in EtsTables(self._vm):
             if isinstance(table, Unreadable):
                 self.damaged.append(table)
-            elif not table.is_compressed:
+            else:
                 yield table
 
+    def packed_in(self, table: EtsTable) -> Iterator[PackedObject]:
+        """The objects of a compressed table, none of another one."""
+        try:
+            if table.is_compressed:
+                yield from table.packed_objects()
+        except (Unreadable, KeyError) as error:
+            self.damaged.append(error if isinstance(error, Unreadable) else Unreadable(table.address, self._word))
+
     def of_table(self, table: EtsTable) -> Iterator[Area]:
-        """The objects of a table."""
+        """The objects of a table; of a compressed one their keys, the only terms there: see `packed_in`."""
         size = self._layout.offset("DbTerm", "size") - self._layout.offset("DbTerm", "tpl")
         try:
+            if table.is_compressed:
+                for one in self.packed_in(table):
+                    if one.key < one.key_end:
+                        yield Area("key", one.key, one.key_end)
+                return
             for word in table.objects():
                 start = word & ~(self._word - 1)
                 words = self._memory.word(start + size)

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
+from beamgdb.terms import packed
 from beamgdb.terms.source import Limits
+from beamgdb.terms.values import Bitstring
 from beamgdb.vm import off_heap, process_dictionary, signals
 from beamgdb.vm.backtrace import MAX_LEVELS, Level, StackEnds, saved_arguments
+from beamgdb.vm.ets import EtsTable
 from beamgdb.vm.heap_walk import PIECE, Found, Walker
 from beamgdb.vm.heaps import Area, Heaps, Owner
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.persistent_terms import PersistentTerms
 from beamgdb.vm.processes import Process
+from beamgdb.vm.resources import Resource, Resources, type_named
 from beamgdb.vm.timers import Timers
 from jit.otp.tags import BOXED, CONS, HEADER, PRIMARY_MASK, Kind
 from jit.otp.things import ErlBinMatchState
@@ -48,6 +52,17 @@ class Reference:
     address: int | None = None
     inside: Found | None = None
     place: int = 0
+    packed: Packed | None = None
+
+
+class Packed(NamedTuple):
+    """What holds a term in a compressed table: element number `element` of its object, a tuple as a term, which is it,
+    or has it packed in it. `size`: bytes of a binary, or of a part of one."""
+
+    table: EtsTable
+    object: int
+    element: int
+    size: int | None = None
 
 
 def words_of(vm: Vm, word: int) -> frozenset[int]:
@@ -60,6 +75,13 @@ def words_of(vm: Vm, word: int) -> frozenset[int]:
     return frozenset((word, word | literal) if word & PRIMARY_MASK in (CONS, BOXED) else (word,))
 
 
+def _resources(vm: Vm) -> Resources | None:
+    try:
+        return Resources(vm)
+    except (Unavailable, KeyError):
+        return None
+
+
 class Holders:
     """Who holds one term; raises `Unavailable` as its parts do. `levels` tells the stacks of processes.
     `advance` is called for each piece of memory."""
@@ -69,11 +91,20 @@ class Holders:
         self._memory, self._word = vm.memory, vm.memory.word_size
         self._heaps, self._walker = Heaps(vm), Walker(vm.memory, vm.tags, advance)
         self._levels = levels
+        self._resources = _resources(vm)
         self._wanted = words_of(vm, word)
+        # (Who means the object of a resource means what terms for it lead to.)
+        resource = self._resources.of_object(word) if self._resources and word & PRIMARY_MASK == HEADER else None
+        if resource is not None:
+            self._wanted |= {resource.address}
         self.left_out: list[str] = []
         """What was not looked through, and why."""
         self._links = MonitorLinks(vm.tags.release)
-        counter = off_heap.counter(vm)
+        self._value = vm.value(word) if word & PRIMARY_MASK == PRIMARY_MASK else None
+        self._bytes = (
+            packed.bytes_of(self._value) if self._value is not None else tuple(map(self._bytes_of, self._wanted))
+        )
+        self._counter = counter = off_heap.counter(vm)
         self._addresses = {
             counter.kind: counter.value // self._word, Kind.MATCH_STATE: ErlBinMatchState.ORIG,
             Kind.REF: vm.layout.offset("ErtsMRefThing", "mb") // self._word,
@@ -95,10 +126,15 @@ class Holders:
             found = [Reference(owner, name) for name, word in named if word in self._wanted]
             found += self._in_memory(owner, self._heaps.of_table(table), self._wanted)
             things = self._things(found)
-            yield [*found, *(self._in_memory(owner, self._heaps.of_table(table), things) if things else ())]
+            found += self._in_memory(owner, self._heaps.of_table(table), things) if things else ()
+            yield [*found, *self._in_packed(owner, table)]
         for header, area in self._heaps.literals():
             yield list(self._in_memory(Owner(self._vm, header), [area], self._wanted))
-        for what, found_in in (("persistent terms", self._in_persistent_terms), ("timers", self._in_timers)):
+        parts = (
+            ("persistent terms", self._in_persistent_terms), ("timers", self._in_timers),
+            ("resources", self._in_resources),
+        )  # fmt: skip
+        for what, found_in in parts:
             try:
                 yield from found_in()
             except (Unavailable, Unreadable, KeyError) as error:
@@ -130,6 +166,21 @@ class Holders:
                 if self._leads_to(timer.message):
                     found.append(Reference(owner, "message", timer.address))
                 yield found
+
+    def _in_resources(self) -> Iterator[list[Reference]]:
+        """Words of the objects of NIFs' resources that may be what is wanted: what a NIF has in them only it knows."""
+        for one in Resources(self._vm, self._walker.advance).every():
+            owner = Owner(self._vm, self._name_of(one))
+            area = Area("may hold", one.data, one.data + one.size)
+            try:
+                yield [
+                    Reference(owner, f"may hold, at +{at - one.data}", at) for at in self._places(area, self._wanted)
+                ]
+            except Unreadable as error:
+                self.damaged.append(error)
+
+    def _name_of(self, resource: Resource) -> str:
+        return f"resource {resource.data:#x} of {type_named(self._vm, resource.type)}"
 
     def _leads_to(self, word: int) -> bool:
         """Whether a term is what is wanted, or has it in it: how large the memory of a timer's message is, is not
@@ -209,6 +260,10 @@ class Holders:
             for side in sides(process.record):
                 if side.other in self._wanted or side.name in self._wanted:
                     yield Reference(owner, name)
+                elif side.resource is not None and process.id in self._wanted and self._resources is not None:
+                    resource = self._resources.of_record(side.resource)
+                    if resource is not None:
+                        yield Reference(Owner(self._vm, self._name_of(resource)), "monitor")
 
     def _dictionary(self, process: Process, found: Reference) -> Reference:
         """The same, if it is in a pair of the dictionary by that name."""
@@ -222,6 +277,50 @@ class Holders:
         except (Unreadable, KeyError):
             pass
         return found
+
+    # -- compressed tables ---------------------------------------------------------------------------------------------
+
+    def _in_packed(self, owner: Owner, table: EtsTable) -> Iterator[Reference]:
+        """Elements of objects of a compressed table. (Keys are terms as elsewhere.)"""
+        for one in self._heaps.packed_in(table):
+            self._walker.advance()
+            for number, word in enumerate(one.words):
+                if number and word in self._wanted:
+                    at = one.address + number * self._word
+                    yield Reference(owner, "object", at, packed=Packed(table, one.address | BOXED, number))
+            for number, start, end in one.packed:
+                try:
+                    for at, size in self._in_element(start, end):
+                        found = Packed(table, one.address | BOXED, number, size)
+                        yield Reference(owner, "packed object", at, packed=found)
+                except Unreadable as error:
+                    self.damaged.append(error)
+
+    def _in_element(self, start: int, end: int) -> Iterator[tuple[int, int | None]]:
+        """Where in a packed element there is what is wanted, with the bytes of a binary. Raises `Unreadable`."""
+        if not self._may_have(start, end):
+            return
+        for term in self._vm.packed_terms(start, end):
+            thing = packed.counted(term, self._vm.tags)
+            if thing is not None:
+                place = self._addresses[Kind.REF if term.tag == packed.MAGIC else self._counter.kind]
+                if self._memory.word(thing + place * self._word) in self._wanted:
+                    size = (term.value.bits + 7) // 8 if isinstance(term.value, Bitstring) else None
+                    yield term.address, size
+            elif term.tag == packed.STRING:
+                text = self._memory.read(term.address + packed.STRING_HEAD, term.size - packed.STRING_HEAD)
+                if self._value in text if isinstance(self._value, int) and 0 <= self._value <= 0xFF else False:
+                    yield term.address, None
+            elif term.value is not None and type(term.value) is type(self._value) and term.value == self._value:
+                yield term.address, None
+
+    def _may_have(self, start: int, end: int) -> bool:
+        """Whether some bytes are there that a packed element has which holds what is wanted."""
+        return any(
+            one in self._memory.read(at, min(PIECE + len(one), end - at))
+            for one in self._bytes
+            for at in range(start, end, PIECE)
+        )
 
     # -- memory --------------------------------------------------------------------------------------------------------
 
@@ -249,13 +348,16 @@ class Holders:
 
     def _find(self, raw: bytes, word: int) -> list[int]:
         """Where a word stands."""
-        pattern, size, found = word.to_bytes(self._word, self._memory.byteorder), self._word, []
+        pattern, size, found = self._bytes_of(word), self._word, []
         at = raw.find(pattern)
         while at >= 0:
             if at % size == 0:
                 found.append(at)
             at = raw.find(pattern, at + 1)
         return found
+
+    def _bytes_of(self, word: int) -> bytes:
+        return word.to_bytes(self._word, self._memory.byteorder)
 
     def _holds(self, found: Found, place: int) -> bool:
         """Whether a word of a thing is what it seems."""

@@ -144,8 +144,8 @@ class Locks:
                 yield Lock(name, pid, at, state, bool(waits), pid if by is not None else None, by)
 
     def of_tables(self) -> Iterator[Lock]:
-        """Those of ETS tables, and of parts of these. (Those inside of an ordered_set with write_concurrency are not
-        looked at.) A VM with one scheduler has none, and what stands there means nothing (`DB_LOCK_FREE`)."""
+        """Those of ETS tables, and of parts of these. A VM with one scheduler has none, and what stands there means
+        nothing (`DB_LOCK_FREE`)."""
         if self._vm.schedulers.count(NORMAL) == 1:
             return
         for table in EtsTables(self._vm):
@@ -165,6 +165,11 @@ class Locks:
         mutex = self._mutex("fixations of table", table, table.record.field_address("fixlock"))
         if mutex is not None:
             yield mutex
+        if table.is_forest:
+            for number, node in enumerate(table.base_nodes()):
+                found = self._of_readers(f"tree {number} of table", table, node.field_address("u.base.lock"))
+                if found is not None:
+                    yield found
         if table.kind() == "ordered_set":
             return
         record = self._vm.record("DbTableHash", table.address)

@@ -25,7 +25,7 @@ class Use(NamedTuple):
 
 
 def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
-    """The kinds that erlang:memory/0 has, but for those of atoms, and what is damaged. Raises `Unavailable` and
+    """The kinds that erlang:memory/0 has, and what is damaged. Raises `Unavailable` and
     KeyError as `Allocators` does."""
     sizes: dict[str, int] = {}
     damaged: list[Unreadable] = []
@@ -53,11 +53,14 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
     unknown = "the table of processes" if table is None else ""
     processes = sizes.get("eheap_alloc", 0) + fixed + (table or 0)
     misc = _number(vm, ETS_MISC)
+    atom, atom_used = _atoms(vm)
     hidden = "the code" if compiled and code is None else ""
     return [
         Use("total", total, hidden),
         Use("processes", processes, unknown),
         Use("system", total - processes if table is not None else None, unknown or hidden),
+        Use("atom", atom),
+        Use("atom_used", atom_used),
         Use("binary", sizes.get("binary_alloc", 0)),
         Use("ets", sizes.get("ets_alloc", 0) + (misc or 0), "what belongs to no table" if misc is None else ""),
         Use("code", code, "tables of modules, exports and funs" if code is not None else ""),
@@ -71,6 +74,13 @@ def _process_table(vm: Vm) -> int | None:
         return vm.processes.size()
     except (Unavailable, Unreadable, KeyError):
         return None
+
+
+def _atoms(vm: Vm) -> tuple[int | None, int | None]:
+    try:
+        return vm.atoms.bytes()
+    except (Unavailable, Unreadable, KeyError):
+        return None, None
 
 
 def _number(vm: Vm, name: str) -> int | None:

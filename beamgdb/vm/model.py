@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import cached_property
 
 from beamgdb.code import catches
@@ -13,6 +14,7 @@ from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol
 from beamgdb.terms.decode import TermDecoder
 from beamgdb.terms.elixir_text import elixir_text
+from beamgdb.terms.packed import PackedTerm
 from beamgdb.terms.parts import Part
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.source import Limits
@@ -217,6 +219,10 @@ class Vm(ABC):
     def packed(self, address: int, end: int, limits: Limits | None = None) -> Value:
         """The term that is packed in a compressed table, from an address on and before `end`. Never raises."""
         return self._decoder.packed_at(address, end, limits or Limits())
+
+    def packed_terms(self, address: int, end: int) -> Iterator[PackedTerm]:
+        """That term and all that are in it: see `terms.packed.everything`. Raises `Unreadable`."""
+        return self._decoder.everything_packed(address, end)
 
     def text(self, value: Value, elixir: bool) -> str:
         """A value as text, in Erlang syntax or that of Elixir."""

@@ -42,7 +42,8 @@ class Side:
     """One side of a link or a monitor. `type` is of `_TYPES`; `other` is a term, None where there is none: a resource
     is no term, and an alias has no other side. `is_target`: the other side monitors this one. `name` is the atom by
     which who is monitored was named, None without, and `node` the name of the node that it was to be looked up on, None
-    for this one. `ref` is the monitor's reference, a term; None of a link."""
+    for this one. `ref` is the monitor's reference, a term; None of a link. `resource` is the address of the
+    `ErtsResource` that monitors."""
 
     type: str
     other: int | None
@@ -50,6 +51,7 @@ class Side:
     name: int | None
     ref: int | None
     node: int | None = None
+    resource: int | None = None
 
 
 class MonitorLinks:
@@ -93,7 +95,8 @@ class MonitorLinks:
                     word, dist = node.memory.pair(data.address + node.layout.size("ErtsMonitorData"))
                     name = word if word & IMMED2_MASK == ATOM else None
                     host = node.memory.word(dist) if dist else None
-            yield Side(kind, other, bool(flags & _TARGET), name, ref, host)
+            resource = node["other.item"] if kind == "resource" and flags & _TARGET else None
+            yield Side(kind, other, bool(flags & _TARGET), name, ref, host, resource)
 
 
 def _is_given_up(link: Record) -> bool:

@@ -33,6 +33,9 @@ AT_ONCE: Final = 1 << 12
 MAX_HOLDERS: Final = 20
 """Holders of a binary that are kept by name; others are counted."""
 
+IS_MAGIC: Final = 1
+"""A flag of a `Binary` that is the object of a magic reference (`BIN_FLAG_MAGIC`, erl_binary.h)."""
+
 _LISTS: Final = (
     "off_heap.first", "wrt_bins", "mbuf", "msg_frag", "sig_inq_buffers", signals.INNER, signals.MIDDLE, signals.OUTER,
 )  # fmt: skip
@@ -113,7 +116,8 @@ class OffHeap:
         self._advance = advance
         self._memory, self._layout = vm.memory, vm.layout
         self._counters = {one.header: one for one in counters(vm)}
-        self._binary = counter(vm).kind
+        self.binary = counter(vm).kind
+        """The kind of things that count binaries."""
         self._next = self._layout.offset("erl_off_heap_header", "next")
         self._layout.offset("Process", _LISTS[0])  # a KeyError, where that is not known
         self.damaged: list[Unreadable] = []
@@ -122,7 +126,7 @@ class OffHeap:
         """Each process and ETS table, as a term, with the addresses of the binaries that it holds, each as often as it
         does. `damaged` gets what cannot be read."""
         for owner, things in self.everything():
-            yield owner.text, (one.value for one in things if one.kind is self._binary)
+            yield owner.text, (one.value for one in things if one.kind is self.binary)
 
     def everything(self) -> Iterator[tuple[Owner, Iterator[Counted]]]:
         """Each process and ETS table with the things that it has in lists of what is outside. `damaged` gets what

@@ -18,7 +18,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns
 from beamgdb.vm.heaps import Owner
 from beamgdb.vm.model import Vm
-from beamgdb.vm.off_heap import OffHeap
+from beamgdb.vm.off_heap import IS_MAGIC, OffHeap
 from beamgdb.vm.processes import Process
 from jit.otp.tags import Kind
 
@@ -30,9 +30,6 @@ MOST: Final = 100
 
 MAX_OWNERS: Final = 4
 """Holders of an object that are named."""
-
-IS_MAGIC: Final = 1
-"""A flag of a `Binary` that is the object of a magic reference (`BIN_FLAG_MAGIC`, erl_binary.h)."""
 
 NAMES: Final = {Kind.REF: "resource", Kind.FUN: "fun", Kind.FUN_REF: "fun"}
 """What is counted, by the kind of things that do; else it is a binary. Of a magic reference it may be another object

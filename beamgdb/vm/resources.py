@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
+from beamgdb.records.columns import Columns
+from beamgdb.vm.heaps import Owner
 from beamgdb.vm.model import Unavailable, Vm
-from beamgdb.vm.off_heap import Holding, OffHeap
+from beamgdb.vm.off_heap import AT_ONCE, IS_MAGIC, Holding, OffHeap
 from jit.otp.tags import ATOM, IMMED2_MASK, Kind
 
 LIST: Final = "resource_type_list"
@@ -43,9 +46,10 @@ class ResourceType:
 
 @dataclass
 class Resource(Holding):
-    """A resource whose object, as the NIF has it, is at `data`, of `size` bytes."""
+    """A resource whose object, as the NIF has it, is at `data`, of `size` bytes, in the magic binary at `address`."""
 
     type: ResourceType
+    address: int
     data: int
     size: int
     references: int
@@ -63,6 +67,9 @@ class Resources:
             vm.layout.offset("ErlNifResourceType", name)
         self._vm = vm
         self._off_heap = OffHeap(vm, advance)
+        self._behind = vm.layout.offset("ErtsMagicBinary", "u.unaligned.data") + vm.layout.offset(
+            "ErtsResource", "data"
+        )
         self._types: dict[int, ResourceType | None] = {}
         self.is_whole = True
         """Whether the ring of types was found."""
@@ -126,26 +133,67 @@ class Resources:
         yield from self._collect().values()
 
     def _collect(self) -> dict[int, Resource]:
-        found: dict[int, Resource] = {}
-        others: set[int] = set()
+        found: dict[int, Resource | None] = {}
+        binaries: set[int] = set()
         for holder, things in self._off_heap.everything():
             for kind, _, address in things:
-                if kind is not Kind.REF or address in others:
-                    continue
-                known = found.get(address)
-                if known is None:
-                    try:
-                        known = self.at(address)
-                    except Unreadable as error:
-                        self.damaged.append(error)
-                    if known is None:
-                        others.add(address)
-                        continue
-                    found[address] = known
-                    known.type.found += 1
-                    known.type.size += known.size
-                known.held_by(holder.text)
+                if kind is Kind.REF:
+                    self._held(found, address, holder)
+                elif kind is self._off_heap.binary:
+                    binaries.add(address)
+        parts = self._magic(binaries)
+        # A binary that is a part of an object holds it too (`enif_make_resource_binary`). There are few such.
+        damaged = len(self.damaged)
+        for holder, things in self._off_heap.everything() if parts else ():
+            for kind, _, address in things:
+                if kind is self._off_heap.binary and address in parts:
+                    self._held(found, address, holder)
+        del self.damaged[damaged:]
+        return {address: one for address, one in found.items() if one is not None}
+
+    def _held(self, found: dict[int, Resource | None], address: int, holder: Owner) -> None:
+        if address not in found:
+            found[address] = known = self._readable(address)
+            if known is not None:
+                known.type.found += 1
+                known.type.size += known.size
+        one = found[address]
+        if one is not None:
+            one.held_by(holder.text)
+
+    def _readable(self, address: int) -> Resource | None:
+        try:
+            return self.at(address)
+        except Unreadable as error:
+            self.damaged.append(error)
+            return None
+
+    def _magic(self, binaries: set[int]) -> set[int]:
+        """Those of them that are objects of magic references."""
+        columns, left = Columns(self._vm.memory, self._vm.layout, "Binary", ("intern.flags",)), iter(sorted(binaries))
+        found: set[int] = set()
+        while some := list(islice(left, AT_ONCE)):
+            rows = columns.of(some)
+            found.update(at for at, row in zip(some, rows) if row is not None and (row[1] or 0) & IS_MAGIC)
         return found
+
+    def of_object(self, data: int) -> Resource | None:
+        """The resource whose object, as the NIF has it, is at an address, None where there is none. The word may be
+        anything."""
+        return self.in_binary(data - self._behind)
+
+    def of_record(self, resource: int) -> Resource | None:
+        """The same, by the address of its `ErtsResource`."""
+        return self.of_object(resource + self._vm.layout.offset("ErtsResource", "data"))
+
+    def in_binary(self, address: int) -> Resource | None:
+        """As `at`, of a word that may be anything."""
+        if address <= 0 or address % self._vm.memory.word_size:
+            return None
+        try:
+            return self.at(address)
+        except Unreadable:
+            return None
 
     def at(self, address: int) -> Resource | None:
         """The resource in the magic binary at an address, None where something else is in it. Raises `Unreadable`."""
@@ -163,7 +211,7 @@ class Resources:
         size = (monitors if data <= monitors <= end else end) - data
         if size < 0:
             return None
-        return Resource(kind, data, size, binary["intern.refc"])
+        return Resource(kind, address, data, size, binary["intern.refc"])
 
 
 def type_named(vm: Vm, kind: ResourceType) -> str:
@@ -176,18 +224,11 @@ def destroyed(vm: Vm, words: Iterable[int]) -> ResourceType | None:
     the object in that, and nobody refers to that any more. None where that is not seen, or several are."""
     try:
         found = Resources(vm)
-        behind = vm.layout.offset("ErtsMagicBinary", "u.unaligned.data") + vm.layout.offset("ErtsResource", "data")
     except (Unavailable, KeyError):
         return None
     types: dict[int, ResourceType] = {}
     for word in dict.fromkeys(words):
-        for address in (word, word - behind):
-            if address <= 0 or address % vm.memory.word_size:
-                continue
-            try:
-                one = found.at(address)
-            except Unreadable:
-                continue
+        for one in (found.in_binary(word), found.of_object(word)):
             if one is not None and not one.references and one.type.destructor:
                 types[one.type.address] = one.type
     return next(iter(types.values())) if len(types) == 1 else None

@@ -1,6 +1,6 @@
 %% Resources of NIFs, and who has them: a line "resource ADDRESS KEY VALUE" for each thing.
 -module(holding).
--export([start/0, make/2, keep/0, destructor/0]).
+-export([start/0, make/2, hold/2, keep/0, destructor/0]).
 -on_load(load/0).
 
 load() ->
@@ -22,11 +22,15 @@ made() ->
     [Told ! {Shared, N} || N <- [1, 2]],
     print(At, told, Told),
     print(At, table, t_holds_resource),
-    {Watching, _} = made(?MODULE, watching, 2000),
+    {Watching, Watches} = made(?MODULE, watching, 2000),
+    {Part, Binary} = hold(Watching, Told),
+    print(Watches, watched, Told),
+    print(Watches, part, byte_size(Part)),
+    print(Watches, binary, Binary),
     {Left, _} = made(unloaded, plain, 300),
     true = code:delete(unloaded),
     false = code:purge(unloaded),
-    [Shared, Watching, Left].
+    [Shared, Watching, Left, Part].
 
 made(Module, Kind, Size) ->
     {Resource, Address} = Module:make(Kind, Size),
@@ -40,5 +44,6 @@ print(Address, Key, Value) ->
     io:format("resource ~p ~s ~0p~n", [Address, Key, Value]).
 
 make(_, _) -> erlang:nif_error(not_loaded).
+hold(_, _) -> erlang:nif_error(not_loaded).
 keep() -> erlang:nif_error(not_loaded).
 destructor() -> erlang:nif_error(not_loaded).

@@ -36,6 +36,7 @@ make() ->
                 [{Term, {key, N}, Term} || {N, Term} <- lists:enumerate(Packed)] ++ [list_to_tuple([all, 0 | Packed])])
      || {Name, Options} <- [{t_packed, []}, {t_packed_ordered, [ordered_set]},
                             {t_packed_catree, [ordered_set, {write_concurrency, true}]}]],
+    shapes(),
     [ets:insert(ets:new(Name, [named_table, public | Options]), [{N, -N} || N <- lists:seq(1, 5000)])
      || {Name, Options} <- [{t_large, []}, {t_large_ordered, [ordered_set]},
                             {t_large_catree, [ordered_set, {write_concurrency, true}]}]],
@@ -47,6 +48,17 @@ make() ->
     ets:insert(t_fixed, [{N, N} || N <- lists:seq(1, 50)]),
     ets:safe_fixtable(t_fixed, true),
     [ets:delete(t_fixed, N) || N <- lists:seq(1, 50, 2)].
+
+%% Terms that are in compressed tables and nowhere else, for who has made them is gone.
+shapes() ->
+    [ets:new(Name, [named_table, public, compressed | Options])
+     || {Name, Options} <- [{t_shapes, []}, {t_shapes_ordered, [ordered_set]}]],
+    {_, Monitor} = spawn_monitor(fun() ->
+        Objects = [{{packed_id, N}, {packed_shape, N, N + 0.5}, [N, (1 bsl 70) + N, [inside_packed]],
+                    #{packed_key => N, "other" => {N}}, fun() -> N end, in_object, self()} || N <- lists:seq(1, 50)],
+        [ets:insert(Table, Objects) || Table <- [t_shapes, t_shapes_ordered]]
+    end),
+    receive {'DOWN', Monitor, process, _, normal} -> ok end.
 
 %% Terms of all kinds that are packed in compressed tables, but for external funs: OTP 27 itself reads those wrongly, and
 %% may crash then.

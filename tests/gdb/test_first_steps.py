@@ -12,19 +12,15 @@ from pathlib import Path
 import pytest
 
 from beamgdb import __version__
+from tests.gdb.every_command import registered
 from tests.gdb.stages import TRIES
 from tests.harness import gdb_facts
 from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb, batch
 
 COLUMNS = 80
+#: Besides the commands.
 TOPICS = (
-    "beam", "beam-info", "beam-why", "beam-ps", "beam-process", "beam-stacks", "beam-ets", "beam-ports",
-    "beam-persistent-terms", "beam-schedulers", "beam-nodes", "beam-timers", "beam-ets-objects", "beam-binaries",
-    "beam-allocators", "beam-block", "beam-fds", "beam-memory",
-    "beam-heap", "beam-refs", "beam-verify", "beam-waits", "beam-crashdump", "beam-top", "beam-tree", "beam-bt",
-    "beam-disas", "beam-resources", "beam-exceptions", "beam-purge", "beam-locks",
-    "beam-break", "beam-breakpoints", "beam-step", "beam-next", "beam-finish", "xreg", "yreg", "freg", "eterm",
     "set beam-depth", "set beam-width", "set beam-bytes", "set beam-debug", "set beam-syntax",
     "set beam-elixir-names", "set beam-layout-from",
     "function _xreg", "function _yreg", "function _arg", "function _eterm", "function _beam_process",
@@ -54,7 +50,7 @@ def test_one_line_when_it_is_there(ebin: Path) -> None:
 
 
 def test_help(gdb: Gdb) -> None:
-    for topic in TOPICS:
+    for topic in (*sorted(registered(gdb)), *TOPICS):
         text = gdb.cmd(f"help {topic}")
         assert max(map(len, text.splitlines())) <= COLUMNS, text
     overview = gdb.cmd("help beam")

@@ -10,7 +10,8 @@ from tests.harness.gdb import Gdb
 
 INSERTS = (
     "register(inserts, spawn(fun() -> ets:new(t_locked, [named_table]), "
-    "(fun Again(N) -> ets:insert(t_locked, {N rem 10, N}), Again(N + 1) end)(1) end))"
+    "ets:new(t_tree, [named_table, ordered_set, {write_concurrency, true}]), "
+    "(fun Again(N) -> [ets:insert(Table, {N rem 10, N}) || Table <- [t_locked, t_tree]], Again(N + 1) end)(1) end))"
 )
 
 
@@ -28,3 +29,10 @@ def test_a_table_that_is_written(ebin: Path) -> None:
         assert (main["lock"], main["state"], main["holder"][: len(pid)]) == ("main", "held", pid)
         assert (table["lock"], table["state"], table["waits"]) == ("table", "written", None)
         assert table["holder"] == f"perhaps {pid}"
+        # Of a tree with write_concurrency it is one of its trees, and the table is read.
+        gdb.cmd("tbreak -function db_put_tree_common")
+        gdb.go("continue")
+        rows = [row for row in json.loads(gdb.cmd("beam-locks -json")) if row["of"] == "t_tree"]
+        assert ("tree 0 of table", "written", f"perhaps {pid}") in {
+            (row["lock"], row["state"], row["holder"]) for row in rows
+        }

@@ -7,19 +7,15 @@ import tempfile
 import zlib
 from pathlib import Path
 
+from tests.gdb import every_command
 from tests.gdb.conftest import EVERYTHING, reached
 from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb
 
+#: Besides what all commands are asked that look.
 LOOKING = (
-    "beam-info", "beam-why", "beam-bt", "beam-bt all", "beam-ps", "beam-process init", "beam-stacks", "beam-ets",
-    "beam-ports", "beam-persistent-terms", "beam-schedulers", "beam-nodes", "beam-timers",
-    "beam-fds", "beam-memory", "beam-allocators", "beam-allocators -check", "beam-block $rsp",
-    "beam-binaries", "beam-waits", "beam-heap", "beam-heap -things init", "beam-verify", "beam-refs init",
-    "beam-top", "beam-tree", "beam-resources", "beam-resources -types", "beam-exceptions", "beam-purge", "beam-locks",
-    "beam-bt terms_holder", "beam-bt <0.0.0>", "complete beam-bt ", "bt",
-    "bt -full", "thread apply all bt", "up 4", "yreg", "yreg -raw", "down", "info frame", "info locals",
-    "info args", "xreg", "freg", "p $_yreg(0)", "p $_arg(0)", "p argument", "eterm argument", "eterm $pc",
+    "complete beam-bt ", "bt", "bt -full", "thread apply all bt", "up 4", "yreg", "yreg -raw", "down", "info frame",
+    "info locals", "info args", "p $_yreg(0)", "p $_arg(0)", "p argument", "eterm argument",
     "eterm -boxed argument - 2",
     'p $_streq($_eterm(argument), "x")', "p $_eterm(argument)", "info symbol $pc", "info line -function lists:map/2",
     "disassemble 'lists:reverse/1'", "info functions ^lists:m", "list -function stages:third/1",
@@ -55,7 +51,7 @@ def assert_looks_only(gdb: Gdb, pid: int) -> None:
     before = checksums(pid), registers(gdb), gdb.cmd("info threads"), gdb.cmd("info breakpoints")
     assert len(before[0]) > 20
     with tempfile.TemporaryDirectory() as folder:
-        for command in (*LOOKING, f"beam-crashdump {folder}/dump"):
+        for command in (*every_command.lines(gdb, "terms_holder", folder), *LOOKING):
             gdb.cmd(command, check=False)
     gdb.cmd(f"thread {thread[1]}")
     gdb.cmd("frame 0")
@@ -70,7 +66,7 @@ def test_in_a_nif(ebin: Path) -> None:
         assert_looks_only(gdb, node.pid)
 
 
-def test_right_after_attaching(ebin: Path) -> None:
+def test_right_after_attaching(ebin: Path, tmp_path: Path) -> None:
     """The extension reads what is there and makes its symbols in its own files."""
     with running_node(ebin, EVERYTHING) as node:
         with Gdb(load=None) as gdb:
@@ -78,7 +74,7 @@ def test_right_after_attaching(ebin: Path) -> None:
             gdb.attach(node.pid)
             before = checksums(node.pid)
             gdb.cmd(f"source {Path(__file__).resolve().parents[2] / 'gdbinit'}")
-            for command in LOOKING:
+            for command in (*every_command.lines(gdb, "terms_holder", tmp_path), *LOOKING):
                 gdb.cmd(command, check=False)
             assert checksums(node.pid) == before
         # And afterwards the node goes on.

@@ -11,7 +11,9 @@ import pytest
 
 from tests.harness.gdb import one_line_error
 from tests.harness.targets import TARGETS, Target
+from tests.matrix import test_heap
 from tests.matrix.conftest import PATIENCE, STAGE, Scene, stopped_in_c
+from tests.matrix.test_refs import holders
 from tests.views.listed import table
 
 #: What ets:info/2 calls it, and the column.
@@ -44,7 +46,7 @@ def test_what_the_node_says_of_each(scene: Scene) -> None:
     rows = {row["id"]: row for row in json.loads(scene.gdb.cmd("beam-ets -json"))}
     word = 4 if scene.target.arch == "armhf" else 8
     expected = said(scene)
-    assert len(expected) == 20
+    assert len(expected) == 22
     for identifier, facts in expected.items():
         row = rows[identifier]
         for key, column in COLUMNS.items():
@@ -95,6 +97,50 @@ def test_elements_of_compressed_tables(scene: Scene) -> None:
     found = scene.gdb.cmd(f"python import beamgdb.api; print(*{kinds})").split()
     assert {"Pid", "Reference", "Fun", "Map", "Bitstring", "float"} < set(found)
     assert not {"Header", "UnknownBoxed"} & set(found)
+
+
+def test_shapes_of_what_is_packed(scene: Scene) -> None:
+    """What tables:shapes/0 has made is in two tables (and where the node has made the list of them that it says). Atoms
+    take 3 bytes, numbers up to 255 take 2, tuples 2 and maps 5 besides what is in them; keys are as on a heap."""
+    word = 4 if scene.target.arch == "armhf" else 8
+    # (All of them are gone through: what is packed has terms of all kinds, and none is damaged.)
+    assert "(missing" not in scene.gdb.cmd("beam-heap -limit 1")
+    rows = test_heap.rows(scene, "-where ets>0")
+    found = {(row["kind"], row["shape"]): row["ets"] for row in rows}
+    assert found["tuple", "{packed_id,_}"] == 100 * 3 * word
+    assert found["tuple", "{packed_shape,_,_}"] == 100 * (2 + 3 + 2)
+    assert found["map", '#{packed_key => _,"other" => _}'] == 100 * (5 + 3 + 2)
+    assert any(row["kind"] == "fun" and row["shape"].startswith("#Fun<tables.") and row["count"] >= 100 for row in rows)
+
+
+def test_who_has_what_is_packed(scene: Scene) -> None:
+    (maker,) = {text.rpartition(",")[2][:-1] for facts in said(scene).values() for text in facts.get("object", ())
+                if "packed_shape" in text}  # fmt: skip
+    # To OTP 26 a fun also knows who has made it.
+    of_maker = {("object", "element 7"), *([("packed object", "element 5")] if scene.target.otp < 27 else [])}
+    for name in ("t_shapes", "t_shapes_ordered"):
+        rows = holders(scene, f"packed_id -where 'owner=ETS {name}'")
+        assert [(row["in"], row["place"]) for row in rows] == [("key", "element 1")] * 50
+        for atom, places in (
+            ("inside_packed", {("packed object", "element 3")}),
+            ("packed_key", {("packed object", "element 4")}),
+            ("in_object", {("object", "element 6")}),
+            (maker, of_maker),
+        ):
+            rows = holders(scene, f"{atom} -where 'owner=ETS {name}'")
+            assert {(row["in"], row["place"]) for row in rows} == places, atom
+            assert len(rows) == 50 * len(places)
+            assert all(row["term"].startswith("{{packed_id,") for row in rows)
+
+
+def test_who_has_a_binary_that_is_packed(scene: Scene) -> None:
+    """It is in two objects, twice in one of them, and so is a part of it; another one is copied where that takes less
+    room."""
+    (row,) = (row for row in json.loads(scene.gdb.cmd("beam-binaries -json -where size=100 -where holders~t_packed")))
+    for name in ("t_packed", "t_packed_ordered", "t_packed_catree"):
+        rows = holders(scene, f"{row['binary']} -where 'owner=ETS {name}'")
+        assert sorted(one["size"] for one in rows if one["size"] != 24) == [70] * 3 + [100] * 3
+        assert f"ETS {name} ({len(rows)} times)" in row["holders"]
 
 
 def test_run_queues_are_balanced(scene: Scene) -> None:

@@ -339,6 +339,11 @@ def test_memory_by_what_it_is_for(scene: Scene) -> None:
     for kind, near in {"total": 0.5, "processes": 1, "system": 0.5, "binary": 0.5, "ets": 0.1, "code": 0.2}.items():
         if rows[kind]["size"] is not None and (kind == "code" or not rows[kind]["without"]):
             assert rows[kind]["size"] == pytest.approx(expected[kind], rel=near), (kind, expected)
+    for kind in ("atom", "atom_used"):
+        # (There may be some more atoms by now.)
+        assert 0 <= rows[kind]["size"] - expected[kind] <= (0 if kind == "atom" and scene.target.otp < 29 else 1000), (
+            kind
+        )
     if not rows["system"]["without"]:
         rest = rows["system"]["size"] - rows["binary"]["size"]
         assert rest == pytest.approx(expected["system"] - expected["binary"], rel=0.05), expected

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.matrix.conftest import Scene
+from tests.matrix.test_refs import holders
 from tests.views.listed import table
 
 pytestmark = pytest.mark.no_frames
@@ -41,11 +42,11 @@ def test_what_the_node_says_of_each(scene: Scene) -> None:
         row = rows[address]
         assert (str(row["size"]), row["module"]) == (facts["size"], facts["module"])
         assert row["loaded"] == ("unloaded" if facts["module"] == "unloaded" else "yes")
-        held = {facts["holder"]: "", **({facts["told"]: "2"} if "told" in facts else {})}
+        held = {facts["holder"]: "2" if "part" in facts else "", **({facts["told"]: "2"} if "told" in facts else {})}
         if "table" in facts:
             held[f"ETS {facts['table']}"] = ""
         assert dict(re.findall(r"((?:ETS )?[^\s,]+)(?: \((\d+) times\))?", row["holders"])) == held
-        assert row["references"] == row["found"] == (4 if "told" in facts else 1)
+        assert row["references"] == row["found"] == (4 if "told" in facts else 2 if "part" in facts else 1)
         assert int(row["destructor"].split()[0], 16) & ~1 == int(facts["destructor"]) & ~1
         assert f"{facts['module']}_nif.so" in row["destructor"]
 
@@ -75,3 +76,23 @@ def test_text(scene: Scene) -> None:
     assert "(1 more of holding:plain: kept by C code, by terms outside of processes and tables, or about to" in text
     (row,) = table(scene.on_a_terminal("beam-resources -types -where loaded=unloaded"))
     assert (row["MODULE"], row["TYPE"], row["RESOURCES"]) == ("unloaded", "plain", "1")
+
+
+@pytest.mark.all_memory
+def test_what_a_resource_may_hold(scene: Scene) -> None:
+    """Its object has a pid, and a binary, of which only the NIF knows; who it watches the VM knows."""
+    (address, facts) = next((address, facts) for address, facts in said(scene).items() if "watched" in facts)
+    name, word = f"resource {address:#x} of holding:'watching one'", 4 if scene.target.arch == "armhf" else 8
+    pid_at = -(-100 // word) * word
+    found = [row for row in holders(scene, facts["watched"]) if row["owner"] == name]
+    assert sorted((row["in"], row["address"]) for row in found if row["address"]) == [
+        (f"may hold, at +{pid_at}", address + pid_at)
+    ]
+    assert [row["in"] for row in found if not row["address"]] == ["monitor"]
+    # ErlNifBinary has size, bytes, and the binary.
+    (row,) = holders(scene, facts["binary"])
+    assert (row["owner"], row["in"]) == (name, f"may hold, at +{pid_at + 3 * word}")
+    # Who holds the resource: a reference, and a binary that is a part of it.
+    rows = [row for row in holders(scene, str(address)) if row["owner"] == facts["holder"]]
+    assert "object" in {row["place"] for row in rows}
+    assert int(facts["part"]) in {row["size"] for row in rows}

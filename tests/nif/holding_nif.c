@@ -38,6 +38,19 @@ static ERL_NIF_TERM make(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
     return enif_make_tuple2(env, term, enif_make_uint64(env, (uintptr_t)object));
 }
 
+/* Of {Resource, Pid}: the object has the pid and a binary, and watches the process. A binary that is a part of the
+ * object, and the address of the other one. */
+static ERL_NIF_TERM hold(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
+{
+    struct { char own[100]; ErlNifPid pid; ErlNifBinary binary; } *object;
+    (void)argc;
+    if (!enif_get_resource(env, argv[0], watching, (void **)&object) || !enif_get_local_pid(env, argv[1], &object->pid)
+        || !enif_alloc_binary(5000, &object->binary) || enif_monitor_process(env, object, &object->pid, NULL))
+        return enif_make_badarg(env);
+    return enif_make_tuple2(env, enif_make_resource_binary(env, object, (char *)object + 1000, 500),
+                            enif_make_uint64(env, (uintptr_t)object->binary.ref_bin));
+}
+
 static ERL_NIF_TERM keep(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
 {
     (void)argc;
@@ -62,7 +75,8 @@ static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info)
     return plain == NULL || watching == NULL;
 }
 
-static ErlNifFunc functions[] = {{"make", 2, make, 0}, {"keep", 0, keep, 0}, {"destructor", 0, destructor, 0}};
+static ErlNifFunc functions[] = {
+    {"make", 2, make, 0}, {"hold", 2, hold, 0}, {"keep", 0, keep, 0}, {"destructor", 0, destructor, 0}};
 
 #include "any_release.h"
 

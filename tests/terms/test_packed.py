@@ -6,10 +6,12 @@ import struct
 
 import pytest
 
-from beamgdb.memory import BytesMemory
+from beamgdb.memory import BytesMemory, Unreadable
 from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.packed import bytes_of
 from beamgdb.terms.source import Limits
 from beamgdb.terms.text import Style, term_text
+from beamgdb.terms.values import NIL, Atom, Pid, Port, Value
 from jit.otp.layouts.layout import load_table
 from jit.otp.tags import tag_scheme
 
@@ -95,3 +97,42 @@ def test_however_deep_what_is_left_out_is() -> None:
 @pytest.mark.parametrize("opening", [b"X", b"Y", b"Z\0\1", b"q", b"p" + bytes(29)])
 def test_what_begins_with_another_of_its_kind(opening: bytes) -> None:
     assert "no packed term" in text(opening * 5000)
+
+
+def everything(packed: bytes) -> list[tuple[bytes, int, int]]:
+    """What is told of a packed term and those in it: tags, own bytes, and how many it has in it."""
+    layout = load_table("15.2.7", "x86_64", "jit")
+    assert layout is not None
+    decoder = TermDecoder(BytesMemory({START: packed}), tag_scheme(27, 8), layout, Atoms())
+    return [(one.tag, one.size, one.parts) for one in decoder.everything_packed(START, START + len(packed))]
+
+
+def test_each_term_in_one() -> None:
+    inner = tuple_of(b"a\1", b"k\0\2ab")
+    one = tuple_of(atom(1), b"l\0\0\0\1" + inner + b"j", b"t\0\0\0\1" + atom(2) + b"m\0\0\0\1x")
+    assert everything(one) == [
+        (b"h", 2, 3), (b"I", 3, 0), (b"l", 5, 2), (b"h", 2, 2), (b"a", 2, 0), (b"k", 5, 0), (b"j", 1, 0),
+        (b"t", 5, 2), (b"I", 3, 0), (b"m", 6, 0),
+    ]  # fmt: skip
+    # (The name of a fun is its own.)
+    fun = b"p" + bytes(4) + b"\0" + bytes(20) + struct.pack(">I", 1) + atom(1) + b"a\0b\0\0\0\7"
+    assert everything(fun + b"j" + b"a\5") == [(b"p", len(fun), 2), (b"j", 1, 0), (b"a", 2, 0)]
+
+
+@pytest.mark.parametrize("packed", [b"", b"h\3a\1", b"?", b"l\xff\xff\xff\xffj", b"h\1" * 50])
+def test_each_term_in_a_damaged_one(packed: bytes) -> None:
+    with pytest.raises(Unreadable):
+        everything(packed)
+
+
+@pytest.mark.parametrize(
+    ("value", "packed"),
+    [
+        (Atom(2, "two"), b"I\0\2"), (Atom(0x10203, None), b"K\1\2\3"), (Atom(0, None), b"I\0\0"), (0, b"a\0"),
+        (255, b"a\xff"), (256, b"b\0\0\1\0"), (-1, b"b\xff\xff\xff\xff"), (1 << 40, b"n\6\0\0\0\0\0\0\1"),
+        (-(1 << 32), b"n\5\1\0\0\0\0\1"), (1 << 31, b"n\4\0\0\0\0\x80"), (NIL, b"j"),
+        (Pid(5, 6), b"Xj\0\0\0\5\0\0\0\6\0\0\0\0"), (Port(7), b"xj" + (7).to_bytes(8, "big") + bytes(4)),
+    ],
+)  # fmt: skip
+def test_what_is_searched_for(value: Value, packed: bytes) -> None:
+    assert any(one in packed for one in bytes_of(value))

@@ -22,9 +22,9 @@ class BeamHeap(OptionsAround, ListCommand[Any]):
 
     Tuples are alike that have the same first atom and size, maps with the same keys, funs of one place in the source;
     integers, binaries and parts of binaries are in classes by their size. Gone through is all memory that holds terms:
-    heaps, with what the next collection would free; messages that wait; objects of ETS tables, but for compressed ones;
-    literals of modules. Not known are persistent terms and timers, nor what a process that runs Erlang code now has
-    made since it last called C code.
+    heaps, with what the next collection would free; messages that wait; objects of ETS tables; literals of modules. Not
+    known are persistent terms and timers, nor what a process that runs Erlang code now has made since it last called C
+    code. In a compressed table a term has the bytes that it takes there; `eterm` knows none by such an address.
 
     Each shape with how many there are, their bytes, the bytes that they have outside of heaps, each binary once, and
     the largest one: `eterm -boxed ADDRESS` shows it. Bytes are those of the things themselves, not of what they lead

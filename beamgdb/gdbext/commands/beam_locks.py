@@ -22,16 +22,17 @@ class BeamLocks(ListCommand[Lock]):
     """List the locks that are held or waited for, and by whom, where that can be told.
 
     These are the five locks of each process (main, msgq for messages, btm for timers, status, trace), those of ETS
-    tables and of groups of buckets in them, of fixations of tables, those of ports and drivers, and the permission to
-    change code with the processes that wait for it (in OTP 25 only if some do, and without who has it).
+    tables, of groups of buckets in them, of the trees that an ordered_set with write_concurrency has, and of fixations
+    of tables, those of ports and drivers, and the permission to change code with the processes that wait for it (in
+    OTP 25 only if some do, and without who has it).
 
     Locks do not tell who has them, but for the main lock of a process, which the scheduler has that runs it (a dirty
     one does not), mutexes of glibc (ports, fixations), and the permission. Who may have a lock of a table is told by
     who calls a BIF of ets now; of the others the holder is not known: see what threads do in `beam-schedulers`. A VM
     with one scheduler has no locks of tables. A lock of a table for much reading (read_concurrency) does not tell of
     readers, and is listed only while it is written or waited for. A mutex that somebody had to wait for may say so
-    after that (perhaps somebody). Not looked at are locks inside of an ordered_set with write_concurrency, and the VM's
-    own. A process that runs has its main lock: that is as it should be.
+    after that (perhaps somebody). Not looked at are the VM's own. A process that runs has its main lock: that is as it
+    should be.
 
     A thread of the system is named by its number in the PID namespace of the node, that of its container. Where GDB is
     in another one, and the node remote or a core, the column thread may be wrong of mutexes.

@@ -13,8 +13,9 @@ class BeamMemory(ListCommand[Use]):
 
     The kinds are those of erlang:memory/0, in bytes: processes, with their heaps; binaries outside of heaps; ETS
     tables; loaded code; what is not of processes is of the system. Literals of modules and persistent terms are a part
-    of that. For each kind is said what erlang:memory/0 counts too, and is not known here; atoms are not shown at all.
-    What all this leaves unused in memory that the VM has from its system `beam-allocators` tells.
+    of that, and so are atoms, of which is also said how much is used. For each kind is said what erlang:memory/0 counts
+    too, and is not known here. What all this leaves unused in memory that the VM has from its system `beam-allocators`
+    tells.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 

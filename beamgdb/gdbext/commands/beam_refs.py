@@ -24,13 +24,14 @@ class BeamRefs(OptionsAround, ListCommand[Reference]):
     """List all places that hold a term: who keeps it, or knows it.
 
     TERM is a pid (<0.80.0>), an atom (shop, 'a name'), or what `eterm` takes: an expression for a word, or for the
-    address of a heap object, such as `beam-heap` shows. A binary is meant by the address that `beam-binaries` shows:
-    then what leads to it is listed, and each part of it, with its size.
+    address of a heap object, such as `beam-heap` shows. A binary is meant by the address that `beam-binaries` shows,
+    a resource by that of `beam-resources`: then what leads to it is listed, and each part of it, with its size.
 
     Looked through are stacks, saved x registers, heaps, dictionaries, messages, links and monitors of all processes,
-    objects of ETS tables, but for compressed ones, literals of modules, persistent terms, and messages that timers are
-    to send, with whom they are for; not registers of threads that run, nor memory of NIFs and drivers. A heap also has
-    what the next collection would free. `beam-refs` with an address of the column AT tells who holds that in turn.
+    objects of ETS tables, literals of modules, persistent terms, and messages that timers are to send, with whom they
+    are for; not registers of threads that run, nor memory of drivers. Of what a NIF has in a resource only the NIF
+    knows: where a word there is as that of the term, the resource may hold it. A heap also has what the next collection
+    would free. `beam-refs` with an address of the column AT tells who holds that in turn.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 

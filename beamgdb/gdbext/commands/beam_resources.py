@@ -20,8 +20,9 @@ class BeamResources(ListCommand[Any]):
 
     Each with the address of its object, as the NIF has it, its size in bytes, the module and the name of its type, the
     number of references that it counts, how many of these were found, and the processes and ETS tables that have terms
-    for it: on their heaps, in messages that wait for them, or in objects. References that are not found are those of C
-    code (enif_keep_resource), of persistent terms and timers, or of what is damaged.
+    for it, or for binaries that are parts of it: on their heaps, in messages that wait for them, or in objects.
+    References that are not found are those of C code (enif_keep_resource), of persistent terms and timers, or of what
+    is damaged.
 
     -types lists the types instead: whether the code of each is loaded or was unloaded, how many resources of it the VM
     counts, how many were found and their bytes, and the destructor, by its address, symbol and library.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.columns import Columns
 from beamgdb.records.record import Record
 from beamgdb.vm.id_table import IdTable
 from jit.otp import vm_flags
@@ -69,15 +71,7 @@ class Process:
 
     def status_of(self, state: int) -> str:
         """The same of the word of a state."""
-        rules = (
-            (("FREE",), "free"),
-            (("EXITING",), "exiting"),
-            (("GC",), "garbage_collecting"),
-            (RUNNING, "running"),
-            (("SUSPENDED",), "suspended"),
-            (("IN_RUNQ",), "runnable"),
-        )
-        return next((name for flags, name in rules if self._has_any(state, flags)), "waiting")
+        return _status(self.tags.release, state)
 
     def registered_name(self) -> int | None:
         """The name it is registered under, an atom; None without."""
@@ -102,6 +96,21 @@ class Process:
             return None
         call = Record(self.record.memory, self.record.layout, "ErtsCodeMFA", noted)
         return call["module"], call["function"], call["arity"]
+
+
+@lru_cache(maxsize=256)
+def _status(release: int, state: int) -> str:
+    """The status that a state has in a release: nearly all processes are in the same few."""
+    rules = (
+        (("FREE",), "free"),
+        (("EXITING",), "exiting"),
+        (("GC",), "garbage_collecting"),
+        (RUNNING, "running"),
+        (("SUSPENDED",), "suspended"),
+        (("IN_RUNQ",), "runnable"),
+    )
+    known = vm_flags.of_state(release)
+    return next((name for flags, name in rules if any(state & known[flag] for flag in flags)), "waiting")
 
 
 class ProcessTable(IdTable):
@@ -143,6 +152,19 @@ class ProcessTable(IdTable):
     def entries(self) -> Iterator[Process | Unreadable]:
         """All processes, in order of their slots, and what stands for each part of the table that cannot be read."""
         return (self.at(entry) if isinstance(entry, int) else entry for entry in self.addresses())
+
+    def read(self, paths: Sequence[str]) -> Iterator[list[Process | Unreadable]]:
+        """The same in lists of those of which fields have been read together, as far as the layout has them."""
+        memory, layout, tags = self._memory, self._table.layout, self._tags
+        paths = [path for path in paths if layout.has("Process", path)]
+        columns = Columns(memory, layout, "Process", paths)
+        for chunk in self.chunks():
+            rows = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
+            yield [
+                entry if isinstance(entry, Unreadable) else self.at(entry) if (row := next(rows)) is None else
+                Process(Record(memory, layout, "Process", entry, dict(zip(paths, row[1:]))), tags)  # type: ignore[arg-type]
+                for entry in chunk
+            ]  # fmt: skip
 
     def is_number(self, number: int, serial: int) -> bool:
         """Whether a pid `<0.number.serial>` can be one of this VM."""

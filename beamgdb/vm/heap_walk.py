@@ -171,6 +171,8 @@ class Walker:
         self._classes = _classes(tags)
         self._sizes: dict[int, int] = {}
         self._lowest = 0 if memory.byteorder == "little" else memory.word_size - 1
+        number = ErlFunThing25.NUM_FREE_BYTE
+        self._num_free_shift = 8 * (number if memory.byteorder == "little" else memory.word_size - 1 - number)
         self._code = next(code for code in "ILQ" if array(code).itemsize == memory.word_size)
         self._is_swapped = (memory.byteorder == "little") != (array("H", [1]).tobytes()[0] == 1)
 
@@ -266,8 +268,7 @@ class Walker:
         if form.kind is Kind.MAP:
             keys = words[place + FlatMap.SIZE]
             return form.size + keys if keys <= MAX_FLATMAP_SIZE else _NO_FORM
-        counts = words[place + ErlFunThing25.COUNTS].to_bytes(self.word_size, self.memory.byteorder)
-        return form.size + counts[ErlFunThing25.NUM_FREE_BYTE]
+        return form.size + (words[place + ErlFunThing25.COUNTS] >> self._num_free_shift & 0xFF)
 
     def everything(self, start: int, end: int) -> Iterator[Found]:
         """Each thing and each cell. Raises `Unreadable`."""

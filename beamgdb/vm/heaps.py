@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
@@ -23,6 +24,12 @@ from jit.otp.tags import IMMED1_MASK, PID
 
 HEAPS, MESSAGES, ETS, LITERALS = PLACES = ("heaps", "messages", "ets", "literals")
 """Where terms lie: on heaps of processes and in fragments of these, in messages that wait, in tables, in modules."""
+
+SMALL: Final = 32 << 10
+"""Bytes of heaps that are read together, those of many processes."""
+
+NEAR: Final = 256
+"""Bytes of a message or a fragment that are read with them: most have less."""
 
 MAX_WORDS: Final = 1 << 38
 """Of a heap."""
@@ -108,14 +115,29 @@ class Heaps:
 
     def processes(self) -> Iterator[Process]:
         """All processes."""
-        for row in self._vm.processes.rows(_PATHS):
-            if isinstance(row, Unreadable):
-                self.damaged.append(row)
-            elif row[0] is None or row[1] is None or row[1] & IMMED1_MASK != PID:
-                self.damaged.append(Unreadable(row[0] or 0, self._word))
-            else:
-                self._row = row
-                yield self._vm.processes.at(row[0])
+        has_all = all(self._layout.has("Process", path) for path in _PATHS)
+        for piece in self._vm.processes.pieces(_PATHS):
+            self._memory.ahead(chain.from_iterable(map(self._near, piece)))
+            for row in piece:
+                if isinstance(row, Unreadable):
+                    self.damaged.append(row)
+                elif row[0] is None or row[1] is None or row[1] & IMMED1_MASK != PID:
+                    self.damaged.append(Unreadable(row[0] or 0, self._word))
+                else:
+                    self._row = row
+                    known = dict(zip(_PATHS, row[1:])) if has_all else None
+                    yield self._vm.processes.at(row[0], known)  # type: ignore[arg-type]
+
+    def _near(self, row: Row | Unreadable) -> Iterator[tuple[int, int]]:
+        """Where small heaps of a process lie, and the first one of the messages and fragments in each of its lists."""
+        if not isinstance(row, Unreadable):
+            _, _, heap, top, old_heap, old_top, _, *lists = row
+            yield from (
+                (start, end)
+                for start, end in ((heap, top), (old_heap, old_top))
+                if start and end and end - start <= SMALL
+            )
+            yield from ((first, first + NEAR) for first in lists if first)
 
     def of_process(self, process: Process) -> Iterator[Area]:
         """The memory of a process. What cannot be read is left out, and noted. While a collection moves it, that is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -120,9 +120,9 @@ class ProcessTable(IdTable):
         super().__init__(table, "Process")
         self._tags = tags
 
-    def at(self, address: int) -> Process:
-        """The process whose structure is at `address`; nothing is checked."""
-        return Process(Record(self._memory, self._table.layout, "Process", address), self._tags)
+    def at(self, address: int, known: Mapping[str, int] | None = None) -> Process:
+        """The process whose structure is at `address`; nothing is checked. `known` are fields that have been read."""
+        return Process(Record(self._memory, self._table.layout, "Process", address, known), self._tags)
 
     def found_at(self, address: int) -> Process | None:
         """The process whose structure is at `address`, None where there is none."""
@@ -155,14 +155,13 @@ class ProcessTable(IdTable):
 
     def read(self, paths: Sequence[str]) -> Iterator[list[Process | Unreadable]]:
         """The same in lists of those of which fields have been read together, as far as the layout has them."""
-        memory, layout, tags = self._memory, self._table.layout, self._tags
-        paths = [path for path in paths if layout.has("Process", path)]
-        columns = Columns(memory, layout, "Process", paths)
+        paths = [path for path in paths if self._table.layout.has("Process", path)]
+        columns = Columns(self._memory, self._table.layout, "Process", paths)
         for chunk in self.chunks():
             rows = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
             yield [
                 entry if isinstance(entry, Unreadable) else self.at(entry) if (row := next(rows)) is None else
-                Process(Record(memory, layout, "Process", entry, dict(zip(paths, row[1:]))), tags)  # type: ignore[arg-type]
+                self.at(entry, dict(zip(paths, row[1:])))  # type: ignore[arg-type]
                 for entry in chunk
             ]  # fmt: skip
 

@@ -46,6 +46,9 @@ MAX_KEY_SETS: Final = 1 << 18
 MAX_SHAPES: Final = 1 << 20
 """Shapes that are told apart: in a node in which each map has keys of its own there is no end of them."""
 
+FEW: Final = 4
+"""New shapes in a piece of memory that are looked for one by one."""
+
 BRIEF: Final = Limits(depth=3, width=12, bytes=60, nodes=40)
 """How much of a term names a shape."""
 
@@ -163,10 +166,12 @@ class HeapShapes:
         if before >= MAX_SHAPES:
             keys = [key if key in counts else header for key, header in zip(keys, headers)]
         counts.update(keys)
-        if len(counts) > before:
-            first_places = dict(zip(reversed(keys), reversed(piece.things)))
-            for key in islice(reversed(counts), len(counts) - before):
-                self._examples.setdefault(key, (piece.address + first_places[key] * self._word, owner))
+        new = len(counts) - before
+        if new:
+            # (Mostly it is one, such as a binary.)
+            where = keys.index if new < FEW else dict(zip(reversed(keys), range(len(keys) - 1, -1, -1))).__getitem__
+            for key in islice(reversed(counts), new):
+                self._examples.setdefault(key, (piece.address + piece.things[where(key)] * self._word, owner))
 
     def _map(self, words: array[int], at: int, header: int) -> Key:
         if not maps.is_flat(header):

@@ -43,6 +43,13 @@ _KNOWN: Final = 6
 
 _NO_FRAGMENTS: Final = (0,) * 6
 
+_BESIDES: Final = (
+    "hend", "dictionary", "stop", "heap_sz", "old_hend", "state", "lock.flags", "off_heap.first", "wrt_bins", "i",
+    "arity", "arg_reg", "common.u.alive.reg", "common.u.alive.links", "common.u.alive.monitors",
+    "common.u.alive.lt_monitors", "group_leader", "parent", "fvalue", "ftrace",
+)  # fmt: skip
+"""What those ask for besides who go through all processes."""
+
 
 class Area(NamedTuple):
     """Memory from `start` to `end` with terms one after the other, and what it is called."""
@@ -115,8 +122,8 @@ class Heaps:
 
     def processes(self) -> Iterator[Process]:
         """All processes."""
-        has_all = all(self._layout.has("Process", path) for path in _PATHS)
-        for piece in self._vm.processes.pieces(_PATHS):
+        paths = (*_PATHS, *_BESIDES)
+        for piece in self._vm.processes.pieces(paths):
             self._memory.ahead(chain.from_iterable(map(self._near, piece)))
             for row in piece:
                 if isinstance(row, Unreadable):
@@ -124,20 +131,18 @@ class Heaps:
                 elif row[0] is None or row[1] is None or row[1] & IMMED1_MASK != PID:
                     self.damaged.append(Unreadable(row[0] or 0, self._word))
                 else:
-                    self._row = row
-                    known = dict(zip(_PATHS, row[1:])) if has_all else None
-                    yield self._vm.processes.at(row[0], known)  # type: ignore[arg-type]
+                    self._row = row[: 1 + len(_PATHS)]
+                    yield self._vm.processes.of_row(paths, row)
 
     def _near(self, row: Row | Unreadable) -> Iterator[tuple[int, int]]:
         """Where small heaps of a process lie, and the first one of the messages and fragments in each of its lists."""
         if not isinstance(row, Unreadable):
-            _, _, heap, top, old_heap, old_top, _, *lists = row
-            yield from (
-                (start, end)
-                for start, end in ((heap, top), (old_heap, old_top))
-                if start and end and end - start <= SMALL
-            )
-            yield from ((first, first + NEAR) for first in lists if first)
+            _, _, heap, top, old_heap, old_top, _ = row[: 1 + _KNOWN]
+            lists, end = row[1 + _KNOWN : 1 + len(_PATHS)], row[1 + len(_PATHS)]
+            for start, stop in ((heap, end if end and top and end - top <= SMALL else top), (old_heap, old_top)):
+                if start and stop and stop - start <= SMALL:
+                    yield start, stop
+            yield from ((first, first + NEAR) for first in (*lists, row[2 + len(_PATHS)]) if first)
 
     def of_process(self, process: Process) -> Iterator[Area]:
         """The memory of a process. What cannot be read is left out, and noted. While a collection moves it, that is

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from beamgdb.memory import Unreadable
-from beamgdb.records.columns import Columns
+from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record
 from beamgdb.vm.id_table import IdTable
 from jit.otp import vm_flags
@@ -123,6 +123,11 @@ class ProcessTable(IdTable):
     def at(self, address: int, known: Mapping[str, int] | None = None) -> Process:
         """The process whose structure is at `address`; nothing is checked. `known` are fields that have been read."""
         return Process(Record(self._memory, self._table.layout, "Process", address, known), self._tags)
+
+    def of_row(self, paths: Sequence[str], row: Row) -> Process:
+        """The process whose fields are in a row of `Columns`."""
+        known = {path: value for path, value in zip(paths, row[1:]) if value is not None}
+        return self.at(row[0] or 0, known)
 
     def found_at(self, address: int) -> Process | None:
         """The process whose structure is at `address`, None where there is none."""

@@ -98,7 +98,8 @@ class CachedMemory:
         self._refused: set[tuple[int, int]] = set()  # exact requests that failed
         self._order = "<" if self.byteorder == "little" else ">"
         self._word_code = "Q" if self.word_size == 8 else "I"
-        self._word = struct.Struct(self._order + self._word_code)
+        self._within, self._last_word = block - 1, block - self.word_size
+        self._word_in = struct.Struct(self._order + self._word_code).unpack_from
         self._pair = struct.Struct(self._order + 2 * self._word_code)
         self._forms = [struct.Struct(f"{self._order}{count}{self._word_code}") for count in range(FEW_WORDS)]
 
@@ -135,16 +136,19 @@ class CachedMemory:
         """The unsigned machine word at `address`."""
         address &= self.address_mask
         block = self._blocks.get(address >> self._shift)
-        at = address & (self._block - 1)
-        if block and at + self.word_size <= self._block:
-            return int(self._word.unpack_from(block, at)[0])
-        return int(self._word.unpack(self.read(address, self.word_size))[0])
+        at = address & self._within
+        found: int
+        if block and at <= self._last_word:
+            (found,) = self._word_in(block, at)
+        else:
+            (found,) = self._word_in(self.read(address, self.word_size))
+        return found
 
     def pair(self, address: int) -> tuple[int, int]:
         """The two unsigned words at `address`: a cons cell."""
         address &= self.address_mask
         block = self._blocks.get(address >> self._shift)
-        at = address & (self._block - 1)
+        at = address & self._within
         if block and at + 2 * self.word_size <= self._block:
             head, tail = self._pair.unpack_from(block, at)
         else:
@@ -155,7 +159,7 @@ class CachedMemory:
         """`count` unsigned words from `address` on."""
         address &= self.address_mask
         if 0 <= count < FEW_WORDS:
-            block, at = self._blocks.get(address >> self._shift), address & (self._block - 1)
+            block, at = self._blocks.get(address >> self._shift), address & self._within
             if block and at + count * self.word_size <= self._block:
                 return self._forms[count].unpack_from(block, at)
         if not 0 <= count <= READ_LIMIT // self.word_size:
@@ -228,7 +232,7 @@ class CachedMemory:
         left = limit
         while left > 0:
             address &= self.address_mask
-            step = min(left, self._block - (address & (self._block - 1)))
+            step = min(left, self._block - (address & self._within))
             part = self._readable(address, step)
             end = part.find(b"\0")
             if end >= 0:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from jit.object.target import ByteOrder
@@ -19,6 +19,13 @@ UNCACHED_ABOVE = 256 << 10
 #: Bounds of the caches, in blocks and in remembered failures.
 BLOCKS_KEPT = 16384
 FAILURES_KEPT = 4096
+#: Blocks that are no further apart are read together, with what is between them.
+NEAR = 3
+#: Words that are often read together.
+FEW_WORDS = 65
+#: Bytes that are read ahead in one request, and in all, at most.
+AHEAD_AT_ONCE = 1 << 20
+AHEAD = 32 << 20
 
 
 class Unreadable(Exception):
@@ -91,8 +98,10 @@ class CachedMemory:
         self._refused: set[tuple[int, int]] = set()  # exact requests that failed
         self._order = "<" if self.byteorder == "little" else ">"
         self._word_code = "Q" if self.word_size == 8 else "I"
-        self._word = struct.Struct(self._order + self._word_code)
+        self._within, self._last_word = block - 1, block - self.word_size
+        self._word_in = struct.Struct(self._order + self._word_code).unpack_from
         self._pair = struct.Struct(self._order + 2 * self._word_code)
+        self._forms = [struct.Struct(f"{self._order}{count}{self._word_code}") for count in range(FEW_WORDS)]
 
     def forget(self) -> None:
         """Drop all that was read: the target has run, or its memory was written."""
@@ -127,16 +136,19 @@ class CachedMemory:
         """The unsigned machine word at `address`."""
         address &= self.address_mask
         block = self._blocks.get(address >> self._shift)
-        at = address & (self._block - 1)
-        if block and at + self.word_size <= self._block:
-            return int(self._word.unpack_from(block, at)[0])
-        return int(self._word.unpack(self.read(address, self.word_size))[0])
+        at = address & self._within
+        found: int
+        if block and at <= self._last_word:
+            (found,) = self._word_in(block, at)
+        else:
+            (found,) = self._word_in(self.read(address, self.word_size))
+        return found
 
     def pair(self, address: int) -> tuple[int, int]:
         """The two unsigned words at `address`: a cons cell."""
         address &= self.address_mask
         block = self._blocks.get(address >> self._shift)
-        at = address & (self._block - 1)
+        at = address & self._within
         if block and at + 2 * self.word_size <= self._block:
             head, tail = self._pair.unpack_from(block, at)
         else:
@@ -145,8 +157,13 @@ class CachedMemory:
 
     def words(self, address: int, count: int) -> tuple[int, ...]:
         """`count` unsigned words from `address` on."""
+        address &= self.address_mask
+        if 0 <= count < FEW_WORDS:
+            block, at = self._blocks.get(address >> self._shift), address & self._within
+            if block and at + count * self.word_size <= self._block:
+                return self._forms[count].unpack_from(block, at)
         if not 0 <= count <= READ_LIMIT // self.word_size:
-            raise Unreadable(address & self.address_mask, count * self.word_size)
+            raise Unreadable(address, count * self.word_size)
         return self._unpacked(self.read(address, count * self.word_size))
 
     def used_words(self, address: int, count: int) -> tuple[int, ...]:
@@ -157,6 +174,42 @@ class CachedMemory:
 
     def _unpacked(self, raw: bytes) -> tuple[int, ...]:
         return struct.unpack(f"{self._order}{len(raw) // self.word_size}{self._word_code}", raw)
+
+    def ahead(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Fetch what will be asked for soon, each from an address up to another, in few requests. What there is no room
+        for, or cannot be read, is left for when it is asked for."""
+        most, wanted = AHEAD >> self._shift, set[int]()
+        for start, end in ranges:
+            if 0 <= start < end <= self.address_mask and end - start <= AHEAD:
+                wanted.update(range(start >> self._shift, (end - 1 >> self._shift) + 1))
+            if len(wanted) >= most:
+                break
+        missing = [number for number in sorted(wanted) if number not in self._blocks and number not in self._broken]
+        if len(self._blocks) + len(missing) > BLOCKS_KEPT:
+            self._blocks.clear()
+            missing = sorted(wanted)
+        at_once, first = AHEAD_AT_ONCE >> self._shift, 0
+        for at in range(1, len(missing) + 1):
+            after = missing[at] if at < len(missing) else self.address_mask
+            if after - missing[at - 1] > NEAR or after - missing[first] >= at_once:
+                self._load_these(missing[first:at])
+                first = at
+
+    def _load_these(self, numbers: list[int]) -> None:
+        """Blocks that are near to each other, as far as they can be read."""
+        first, half = numbers[0], len(numbers) // 2
+        if not half:
+            self._load(first)
+            return
+        try:
+            data = self._fetch(first << self._shift, numbers[-1] - first + 1 << self._shift)
+        except Unreadable:
+            self._load_these(numbers[:half])
+            self._load_these(numbers[half:])
+            return
+        for number in numbers:
+            at = number - first << self._shift
+            self._blocks[number] = data[at : at + self._block]
 
     def u8(self, address: int) -> int:
         return self.read(address, 1)[0]
@@ -179,7 +232,7 @@ class CachedMemory:
         left = limit
         while left > 0:
             address &= self.address_mask
-            step = min(left, self._block - (address & (self._block - 1)))
+            step = min(left, self._block - (address & self._within))
             part = self._readable(address, step)
             end = part.find(b"\0")
             if end >= 0:

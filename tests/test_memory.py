@@ -27,7 +27,9 @@ def outcome(read: Callable[[int, int], bytes], address: int, size: int) -> bytes
 def test_cached_reads_equal_plain_ones_around_holes(segments: dict[int, bytes], reads: list[tuple[int, int]]) -> None:
     plain = BytesMemory(segments)
     cached = CachedMemory(plain, block=32)
-    for address, size in reads:
+    for at, (address, size) in enumerate(reads):
+        if at % 3 == 1:
+            cached.ahead((start, start + length) for start, length in reads[at:])
         assert outcome(cached.read, address, size) == outcome(plain.read, address, size)
 
 
@@ -165,3 +167,13 @@ def test_words_where_something_is() -> None:
 def test_block_sizes_are_checked() -> None:
     with pytest.raises(ValueError, match="power of two"):
         CachedMemory(BytesMemory({}), block=100)
+
+
+def test_what_is_read_ahead_costs_few_requests() -> None:
+    memory = CachedMemory(BytesMemory({0x10000: bytes(1 << 20)}))
+    wanted = [(start, start + 100) for start in range(0x10000 + 4000, 0x110000 - 4096, 8192)]
+    memory.ahead(wanted)
+    before = memory.reads
+    assert before <= 2
+    assert all(memory.read(start, end - start) == bytes(100) for start, end in wanted)
+    assert memory.reads == before

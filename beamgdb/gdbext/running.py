@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
 
@@ -58,7 +57,7 @@ class Running:
     def levels(self, process: Process) -> Iterator[Level]:
         """The stack of a process, whose thread stands still if it is on one."""
         position = self._position(process)
-        if position is None and process.is_running() and not _tells_process(self._node):
+        if position is None and not _tells_process(self._node) and process.is_running():
             return _on_some_thread()
         if position is None:
             return backtrace.of_waiting(self._node, process)
@@ -70,7 +69,7 @@ class Running:
         place, arguments = nif
         if place is not None:
             return chain([Level(place, False, None, (), arguments=arguments)], levels)
-        return chain((replace(one, arguments=arguments) for one in islice(levels, 1)), levels)
+        return chain((one._replace(arguments=arguments) for one in islice(levels, 1)), levels)
 
     def moves(self, process: Process) -> bool:
         """Whether the process goes on while it is looked at: a thread runs it, in non-stop mode."""

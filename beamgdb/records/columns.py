@@ -87,6 +87,12 @@ class Gather:
         return [unpack(data, address - base) for address in group]
 
 
+def form_of_words(offsets: Sequence[int], word_size: int) -> str:
+    """That of `Gather` for words at some offsets, in ascending order, from the first one on."""
+    gaps = (after - before - word_size for before, after in zip(offsets, offsets[1:]))
+    return "w" + "".join(f"{gap}xw" for gap in gaps)
+
+
 def _format(fields: list[Field], start: int) -> str:
     """That of `struct` for fields in order of their offsets, from the first one on."""
     text, at = [""], start

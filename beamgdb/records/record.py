@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from beamgdb.memory import CachedMemory
 from jit.otp.layouts.layout import Layout
@@ -10,20 +11,24 @@ from jit.otp.layouts.layout import Layout
 
 @dataclass(frozen=True)
 class Record:
-    """The `struct` (a name of `jit.otp.layouts.wanted`) at `address`."""
+    """The `struct` (a name of `jit.otp.layouts.wanted`) at `address`. `known` are fields that have been read already,
+    with those of others."""
 
     memory: CachedMemory
     layout: Layout
     struct: str
     address: int
+    known: Mapping[str, int] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, path: str) -> int:
         """The field as an unsigned integer. KeyError: not in this VM's layout; `Unreadable`: not in its memory."""
-        field = self.layout.field(self.struct, path)
-        if field.width == self.memory.word_size:
-            return field.value(self.memory.word(self.address + field.offset))
-        data = self.memory.read(self.address + field.offset, field.width)
-        return field.value(int.from_bytes(data, self.memory.byteorder))
+        if self.known is not None and path in self.known:
+            return self.known[path]
+        found = self.layout.field(self.struct, path)
+        if found.width == self.memory.word_size:
+            return found.value(self.memory.word(self.address + found.offset))
+        data = self.memory.read(self.address + found.offset, found.width)
+        return found.value(int.from_bytes(data, self.memory.byteorder))
 
     def field_address(self, path: str) -> int:
         """Where the field lies."""

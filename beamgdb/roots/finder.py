@@ -9,7 +9,7 @@ from typing import Optional, Union
 from beamgdb.code import module_tables
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.records import allocator_table, descriptor_table, persistent_table
+from beamgdb.records import allocator_table, descriptor_table, name_table, persistent_table
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Recovered
 from beamgdb.roots import (
@@ -169,6 +169,10 @@ class Roots:
     def _this_node(self) -> Found:
         return {tables.THIS_NODE: tables.this_node(self._memory, self._known, self._image, self._snapshot)}
 
+    def _registered_names(self) -> Found:
+        found = tables.registered_names(self._memory, self._known, self._image, self._snapshot)
+        return {name_table.VARIABLE: found}
+
     def _modules(self) -> Found:
         return {module_tables.VARIABLE: tables.module_table(self._memory, self._known, self._image, self._snapshot)}
 
@@ -291,6 +295,7 @@ def _finders() -> Iterator[tuple[str, Callable[[Roots], Found]]]:
         (Roots._persistent_terms, (persistent_table.VARIABLE,)),
         (Roots._nodes, (tables.NODES,)),
         (Roots._this_node, (tables.THIS_NODE,)),
+        (Roots._registered_names, (name_table.VARIABLE,)),
         (Roots._modules, (module_tables.VARIABLE,)),
         (Roots._permissions, tuple(tables.PERMISSIONS)),
         (Roots._resource_types, (tables.RESOURCE_TYPES,)),

@@ -7,7 +7,7 @@ from itertools import islice
 
 from beamgdb.code import module_tables
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.records import persistent_table
+from beamgdb.records import name_table, persistent_table
 from beamgdb.records.chain import chain
 from beamgdb.records.hash_table import members
 from beamgdb.records.record import Record
@@ -99,6 +99,16 @@ def _is_of_nodes(memory: CachedMemory, layout: Layout, table: int) -> bool:
         return named and 0 < len(nodes) == min(found["nobjs"], SAMPLE)
     except Unreadable:
         return False
+
+
+def registered_names(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
+    """The table of registered names, or why it is not found."""
+    name = layout.offset("Hash", "name")
+    text = name_table.NAME + b"\0"
+    found = _by_name(image, data, text, name, lambda at: name_table.is_table(Record(memory, layout, "Hash", at)))
+    if isinstance(found, str):
+        return found
+    return Recovered(name_table.VARIABLE, found, f"by its name {name_table.VARIABLE}")
 
 
 def module_table(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:

@@ -18,7 +18,7 @@ class BinaryColumns:
 
     def items(self) -> Iterator[BinaryUse]:
         """All binaries that a process or an ETS table holds."""
-        yield from self._off_heap.uses().values()
+        return self._off_heap.uses()
 
     @property
     def columns(self) -> Sequence[Column[BinaryUse]]:

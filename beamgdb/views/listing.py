@@ -231,27 +231,34 @@ def lines(
     """The items as a table whose lines have `width` characters at most, as far as columns can be cut."""
     shown = [column for column in columns if column.heading]
     every = ([_shown(column.values(piece)) for column in shown] for piece in pieces(items, MEASURED))
-    nothing: list[list[Any]] = [[] for _ in shown]
+    nothing: list[Sequence[Any]] = [[] for _ in shown]
     first = next(every, nothing)
     widths = [max(map(len, [column.heading, *map(str, values)])) for column, values in zip(shown, first)]
     _fit(shown, widths, width)
     template = "  ".join(f"%{'' if column.kind is int else '-'}{wide}s" for column, wide in zip(shown, widths))
 
-    def table(found: list[list[Any]]) -> Iterator[str]:
+    def table(found: list[Sequence[Any]]) -> Iterator[str]:
         fitting = (
-            values if column.kind is int else
-            [text if len(text) <= wide else shortened(text, wide) for text in values]
+            values if column.kind is int else _fitting(values, wide)
             for column, wide, values in zip(shown, widths, found)
-        )  # fmt: skip
+        )
         return map(str.rstrip, map(template.__mod__, zip(*fitting)))
 
     yield from map(styler.heading, table([[column.heading] for column in shown]))
     yield from chain.from_iterable(map(table, chain([first], every)))
 
 
-def _shown(values: Sequence[Value]) -> list[Any]:
+def _shown(values: Sequence[Value]) -> Sequence[Any]:
     """Numbers, or texts, of a column: what is not known is empty."""
-    return ["" if value is None else value for value in values]
+    return ["" if value is None else value for value in values] if None in values else values
+
+
+def _fitting(texts: Sequence[str], width: int) -> Sequence[str]:
+    """The same, cut where they are too long: many are equal."""
+    if max(map(len, texts), default=0) <= width:
+        return texts
+    cut = {text: shortened(text, width) for text in {*texts}}
+    return [cut[text] for text in texts]
 
 
 class Readable(Generic[Item]):
@@ -266,6 +273,8 @@ class Readable(Generic[Item]):
         return chain.from_iterable(map(self._readable, pieces(self._every, STEP)))
 
     def _readable(self, piece: list[Item | Unreadable]) -> list[Item]:
+        if Unreadable not in map(type, piece):
+            return piece  # type: ignore[return-value]
         self.damaged += (one for one in piece if isinstance(one, Unreadable))
         return [one for one in piece if not isinstance(one, Unreadable)]
 

@@ -11,6 +11,7 @@ from beamgdb.node import Node
 from beamgdb.terms import elixir_quoting
 from beamgdb.terms.quoting import unquoted
 from beamgdb.views.typed import brief, natural
+from beamgdb.vm import registered_names
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from jit.otp.tags import IMMED2_BITS
@@ -110,7 +111,7 @@ def _still_run(node: Node, pid: str) -> Process | None:
 
 def _registered(node: Node, text: str) -> Process | None:
     name = unquoted(text)
-    return next((process for process, word in node.processes.named() if _text(node, word) == name), None)
+    return next((process for process, word in registered_names.named(node) if _text(node, word) == name), None)
 
 
 def _of_elixir(node: Node, text: str) -> Process | None:

@@ -70,11 +70,12 @@ class WaitColumns:
                 self._advance()
                 if not isinstance(noted, Noted):
                     continue
-                pid, name = self._list.pid(noted), self._list.registered_name(noted)
+                name = self._list.registered_name(noted)
                 if noted.id in wanted or name:
+                    pid = self._list.pid(noted)
                     known[pid] = noted
-                if name:
-                    names[name] = pid
+                    if name:
+                        names[name] = pid
         edges: dict[str, str] = {}
         rows: list[WaitRow] = []
         for one in found:

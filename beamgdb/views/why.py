@@ -13,7 +13,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views import purging, stack
-from beamgdb.views.listing import STEP, pieces
+from beamgdb.views.listing import MEASURED, pieces
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
@@ -162,7 +162,7 @@ def report(
     exiting: list[str] = []
     memory = unreadable = read = 0
     numbers = itertools.count()
-    for piece in pieces(found, STEP):
+    for piece in pieces(found, MEASURED):
         many = [one for one in piece if not isinstance(one, Unreadable)]
         unreadable += len(piece) - len(many)
         read += len(many)

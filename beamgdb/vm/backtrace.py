@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
@@ -22,8 +21,7 @@ MAX_STACK: Final = 16 << 20
 """Bytes of a stack that are looked through, likewise."""
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """One function on the stack.
 
     `pc` is where it goes on; `calling` whether that is the return address of a call. `place` is None for code that is

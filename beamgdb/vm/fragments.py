@@ -51,11 +51,11 @@ def received(process: Record) -> Iterator[int]:
 
 def of_message(owner: Record, address: int, non_value: int) -> Iterator[Record]:
     """The fragments of the message at an address; none of one that another node has sent, which is not decoded yet."""
-    message = Record(owner.memory, owner.layout, "ErtsMessage", address)
-    attached = message["data.attached"]
+    memory, offset = owner.memory, owner.layout.offset
+    attached = memory.word(address + offset("ErtsMessage", "data.attached"))
     if attached == COMBINED:
-        return _chain(owner, message.field_address("hfrag"))
-    is_decoded = attached and owner.memory.word(message.field_address("m")) != non_value
+        return _chain(owner, address + offset("ErtsMessage", "hfrag"))
+    is_decoded = attached and memory.word(address + offset("ErtsMessage", "m")) != non_value
     return _chain(owner, attached if is_decoded else 0)
 
 

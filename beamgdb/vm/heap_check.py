@@ -8,6 +8,7 @@ been moved; nor the stack of one that runs, for only its thread knows where it e
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ class HeapCheck:
         self._leads: dict[int, str] = {}
         self._codes: set[int] = set()
         self._quiet: dict[int, bytes] = {}
-        self._blocks: list[tuple[int, int, int]] = []
+        code = next(code for code in "ILQ" if array(code).itemsize == self._word)
+        self._starts, self._ends, self._owners = (array(code) for _ in range(3))
         self.heaps = 0
         """Blocks of memory with terms that were gone through."""
         self.bytes = 0
@@ -107,12 +109,21 @@ class HeapCheck:
                 continue
             for start, end in (row[1:3], row[3:5]):
                 if start and end and start < end and self._heaps.is_sound(start, end):
-                    self._blocks.append((start, end, row[0]))
-        self._blocks.sort()
+                    self._starts.append(start)
+                    self._ends.append(end)
+                    self._owners.append(row[0])
+        # As numbers, not as objects of Python: there may be millions.
+        order = list(range(len(self._starts)))
+        for column in (self._owners, self._ends, self._starts):
+            order.sort(key=column.__getitem__)
+        self._starts, self._ends, self._owners = (
+            array(column.typecode, map(column.__getitem__, order))
+            for column in (self._starts, self._ends, self._owners)
+        )
 
     def _overlapping(self) -> Iterator[Wrong]:
         furthest: tuple[int, int, int] = (0, 0, 0)
-        for block in self._blocks:
+        for block in zip(self._starts, self._ends, self._owners):
             if block[0] < furthest[1]:
                 other = self._name(furthest[2])
                 yield Wrong(self._owner(block[2]), "heap", block[0], None, f"this block overlaps that of {other}")
@@ -259,9 +270,9 @@ class HeapCheck:
         return known
 
     def _elsewhere(self, word: int, address: int) -> str:
-        at = bisect_right(self._blocks, (address, 1 << 64, 0)) - 1
-        if at >= 0 and address < self._blocks[at][1]:
-            return f"leads to what is no term of it, in the heap of {self._name(self._blocks[at][2])}"
+        at = bisect_right(self._starts, address) - 1
+        if at >= 0 and address < self._ends[at]:
+            return f"leads to what is no term of it, in the heap of {self._name(self._owners[at])}"
         return self._there(word, address)
 
     def _there(self, word: int, address: int) -> str:

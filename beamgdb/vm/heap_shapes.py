@@ -7,7 +7,9 @@ with the same keys, funs of one place in the source; what has bytes is sorted in
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from beamgdb.memory import Unreadable
@@ -42,6 +44,9 @@ from jit.otp.things import BinRef, ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap
 MAX_KEY_SETS: Final = 1 << 18
 """Tuples of keys whose text is kept. Many maps share one."""
 
+FEW: Final = 4
+"""New shapes in a piece of memory that are looked for one by one."""
+
 
 class HeapShapes:
     """Counts terms of a VM by their shapes; raises `Unavailable` as its parts do. `advance` is called for each piece of
@@ -52,7 +57,7 @@ class HeapShapes:
         self._heaps = Heaps(vm)
         self._walker = Walker(vm.memory, vm.tags, advance)
         self._word = vm.memory.word_size
-        self._counts: dict[str, dict[Key, int]] = {place: {} for place in PLACES}
+        self._counts: dict[str, Counter[Key]] = {place: Counter() for place in PLACES}
         self._examples: dict[Key, tuple[int, Owner]] = {}
         self._cells: dict[str, int] = dict.fromkeys(PLACES, 0)
         self._a_cell: tuple[int, Owner] | None = None
@@ -123,29 +128,25 @@ class HeapShapes:
             at = place + max(1, self._walker.whole_size(piece.words, place))
         return piece.address + at * self._word
 
-    def _piece(self, piece: Piece, counts: dict[Key, int], owner: Owner) -> None:
-        words, keyed, get, examples = piece.words, self._keyed, counts.get, self._examples
-        address, word, is_atom = piece.address, self._word, IMMED2_MASK
-        key: Key
-        for place in piece.things:
-            header = words[place]
-            tag = header & HEADER_MASK
-            if tag == TUPLE_HEADER:
-                first = words[place + 1] if header > tag else 0
-                key = (header, first) if first & is_atom == ATOM else header
-            elif tag in keyed:
-                key = keyed[tag](words, place, header)
-            else:
-                key = header
-            known = get(key)
-            if known is None:
-                if len(counts) >= MAX_SHAPES:
-                    key = header
-                    known = get(key, 0)
-                examples.setdefault(key, (address + place * word, owner))
-                counts[key] = known + 1 if known else 1
-            else:
-                counts[key] = known + 1
+    def _piece(self, piece: Piece, counts: Counter[Key], owner: Owner) -> None:
+        words, keyed = piece.words, self._keyed
+        headers = list(map(words.__getitem__, piece.things))
+        keys: list[Key] = [
+            keyed[tag](words, place, header) if (tag := header & HEADER_MASK) in keyed else
+            header if tag != TUPLE_HEADER or header == tag or (first := words[place + 1]) & IMMED2_MASK != ATOM else
+            (header, first)
+            for place, header in zip(piece.things, headers)
+        ]  # fmt: skip
+        before = len(counts)
+        if before >= MAX_SHAPES:
+            keys = [key if key in counts else header for key, header in zip(keys, headers)]
+        counts.update(keys)
+        new = len(counts) - before
+        if new:
+            # (Mostly it is one, such as a binary.)
+            where = keys.index if new < FEW else dict(zip(reversed(keys), range(len(keys) - 1, -1, -1))).__getitem__
+            for key in islice(reversed(counts), new):
+                self._examples.setdefault(key, (piece.address + piece.things[where(key)] * self._word, owner))
 
     def _map(self, words: array[int], at: int, header: int) -> Key:
         if not maps.is_flat(header):

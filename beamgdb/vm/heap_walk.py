@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from beamgdb.memory import READ_LIMIT, CachedMemory
@@ -74,8 +73,7 @@ def _class(tags: TagScheme, byte: int) -> int:
     return OF_IMMEDIATE if byte & IMMED2_MASK == NIL and byte & IMMED2_MASK != CATCH else OF_NOTHING
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """What a header word tells of a thing: its `kind`, how many `opaque` words follow that are no terms, and its `size`
     in words, which other words add to where `has_more`."""
 
@@ -83,6 +81,9 @@ class Form:
     opaque: int
     size: int
     has_more: bool = False
+
+
+_NOTHING: Final = (None, 0, 0, False)
 
 
 class Forms:
@@ -136,8 +137,7 @@ class Forms:
         return Form(Kind.MAP, HashMap.SIZE, HashMap.NODES + nodes)
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A piece of memory from `address` on. `classes` says of each word what it is by its lowest byte, in `things` are
     the places of header words, of things that lie in it as a whole; `cells` words are halves of cons cells. `wrong` are
     places of header words that introduce nothing, or more than there is. What is behind the last thing is free."""
@@ -171,6 +171,8 @@ class Walker:
         self._classes = _classes(tags)
         self._sizes: dict[int, int] = {}
         self._lowest = 0 if memory.byteorder == "little" else memory.word_size - 1
+        number = ErlFunThing25.NUM_FREE_BYTE
+        self._num_free_shift = 8 * (number if memory.byteorder == "little" else memory.word_size - 1 - number)
         self._code = next(code for code in "ILQ" if array(code).itemsize == memory.word_size)
         self._is_swapped = (memory.byteorder == "little") != (array("H", [1]).tobytes()[0] == 1)
 
@@ -241,7 +243,8 @@ class Walker:
                     found(place)
                     at = after
                 break
-            cells += place - at
+            if place != at:
+                cells += place - at
             found(place)
             at = after
         return Piece(address, words[: min(at, count)], classes, things, cells, wrong), at
@@ -258,16 +261,15 @@ class Walker:
     def whole_size(self, words: array[int], place: int) -> int:
         """Words of the thing whose header word is at a place, where that does not tell it alone; -1 for an impossible
         one."""
-        form = self.forms.of(words[place])
-        if form is None or place + form.opaque >= len(words):
+        kind, opaque, size, has_more = self.forms.of(words[place]) or _NOTHING
+        if kind is None or place + opaque >= len(words):
             return _NO_FORM
-        if not form.has_more:
-            return form.size
-        if form.kind is Kind.MAP:
+        if not has_more:
+            return size
+        if kind is Kind.MAP:
             keys = words[place + FlatMap.SIZE]
-            return form.size + keys if keys <= MAX_FLATMAP_SIZE else _NO_FORM
-        counts = words[place + ErlFunThing25.COUNTS].to_bytes(self.word_size, self.memory.byteorder)
-        return form.size + counts[ErlFunThing25.NUM_FREE_BYTE]
+            return size + keys if keys <= MAX_FLATMAP_SIZE else _NO_FORM
+        return size + (words[place + ErlFunThing25.COUNTS] >> self._num_free_shift & 0xFF)
 
     def everything(self, start: int, end: int) -> Iterator[Found]:
         """Each thing and each cell. Raises `Unreadable`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
@@ -24,6 +25,12 @@ from jit.otp.tags import IMMED1_MASK, PID
 HEAPS, MESSAGES, ETS, LITERALS = PLACES = ("heaps", "messages", "ets", "literals")
 """Where terms lie: on heaps of processes and in fragments of these, in messages that wait, in tables, in modules."""
 
+SMALL: Final = 32 << 10
+"""Bytes of heaps that are read together, those of many processes."""
+
+NEAR: Final = 256
+"""Bytes of a message or a fragment that are read with them: most have less."""
+
 MAX_WORDS: Final = 1 << 38
 """Of a heap."""
 
@@ -35,6 +42,13 @@ _KNOWN: Final = 6
 """Of these, how many say where the heaps are; the others lead to fragments."""
 
 _NO_FRAGMENTS: Final = (0,) * 6
+
+_BESIDES: Final = (
+    "hend", "dictionary", "stop", "heap_sz", "old_hend", "state", "lock.flags", "off_heap.first", "wrt_bins", "i",
+    "arity", "arg_reg", "common.u.alive.reg", "common.u.alive.links", "common.u.alive.monitors",
+    "common.u.alive.lt_monitors", "group_leader", "parent", "fvalue", "ftrace",
+)  # fmt: skip
+"""What those ask for besides who go through all processes."""
 
 
 class Area(NamedTuple):
@@ -108,14 +122,27 @@ class Heaps:
 
     def processes(self) -> Iterator[Process]:
         """All processes."""
-        for row in self._vm.processes.rows(_PATHS):
-            if isinstance(row, Unreadable):
-                self.damaged.append(row)
-            elif row[0] is None or row[1] is None or row[1] & IMMED1_MASK != PID:
-                self.damaged.append(Unreadable(row[0] or 0, self._word))
-            else:
-                self._row = row
-                yield self._vm.processes.at(row[0])
+        paths = (*_PATHS, *_BESIDES)
+        for piece in self._vm.processes.pieces(paths):
+            self._memory.ahead(chain.from_iterable(map(self._near, piece)))
+            for row in piece:
+                if isinstance(row, Unreadable):
+                    self.damaged.append(row)
+                elif row[0] is None or row[1] is None or row[1] & IMMED1_MASK != PID:
+                    self.damaged.append(Unreadable(row[0] or 0, self._word))
+                else:
+                    self._row = row[: 1 + len(_PATHS)]
+                    yield self._vm.processes.of_row(paths, row)
+
+    def _near(self, row: Row | Unreadable) -> Iterator[tuple[int, int]]:
+        """Where small heaps of a process lie, and the first one of the messages and fragments in each of its lists."""
+        if not isinstance(row, Unreadable):
+            _, _, heap, top, old_heap, old_top, _ = row[: 1 + _KNOWN]
+            lists, end = row[1 + _KNOWN : 1 + len(_PATHS)], row[1 + len(_PATHS)]
+            for start, stop in ((heap, end if end and top and end - top <= SMALL else top), (old_heap, old_top)):
+                if start and stop and stop - start <= SMALL:
+                    yield start, stop
+            yield from ((first, first + NEAR) for first in (*lists, row[2 + len(_PATHS)]) if first)
 
     def of_process(self, process: Process) -> Iterator[Area]:
         """The memory of a process. What cannot be read is left out, and noted. While a collection moves it, that is

@@ -131,10 +131,19 @@ class IdTable:
         layout = self._table.layout
         columns = Columns(self._memory, layout, self._struct, paths)
         whole = layout.structs[self._struct].size or self._memory.word_size
+        for chunk in self.chunks(first):
+            found = columns.of([entry for entry in chunk if isinstance(entry, int)])
+            if len(found) == len(chunk) and all(found):
+                yield found  # type: ignore[misc]
+                continue
+            rows = iter(found)
+            yield [
+                entry if isinstance(entry, Unreadable) else next(rows) or Unreadable(entry, whole) for entry in chunk
+            ]
+
+    def chunks(self, first: int = FIRST_PIECE) -> Iterator[list[int | Unreadable]]:
+        """What `addresses` gives, in lists of those that are looked at together."""
         entries, size = self.addresses(), first
         while chunk := list(islice(entries, size)):
             size = min(2 * size, MANY)
-            found = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
-            yield [
-                entry if isinstance(entry, Unreadable) else next(found) or Unreadable(entry, whole) for entry in chunk
-            ]
+            yield chunk

@@ -5,10 +5,11 @@ the heap. All queues of many processes are gone through side by side, in few rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from operator import itemgetter
+from typing import Final, Optional
 
 from beamgdb.memory import Unreadable
-from beamgdb.records.columns import Columns, Gather
+from beamgdb.records.columns import Columns, Gather, form_of_words
 from beamgdb.vm import signals
 from beamgdb.vm.fragments import COMBINED, MAX_FRAGMENTS
 from beamgdb.vm.model import Vm
@@ -18,68 +19,75 @@ FOLLOWED: Final = 1 << 14
 """Signals of a queue that are followed: queues of tens of millions have been seen."""
 
 
+Leading = tuple[int, Optional[int], Optional[int], Optional[int], Optional[int]]
+"""What leads to the signals of a process: where its structure is, with what its queues begin, and its buffers."""
+
+
 class MessageSizes:
     """Those of a VM; raises KeyError where it is not known where fields lie."""
 
     def __init__(self, vm: Vm) -> None:
         memory, layout = vm.memory, vm.layout
         self._vm, self._word, self._whole = vm, memory.word_size, layout.size("ErtsMessage")
-        self._queues = Columns(memory, layout, "Process", (*signals.QUEUES, "sig_inq_buffers"))
-        self._messages = Gather(memory, "w" * (self._whole // self._word))
-        fragment, inside = layout.offset("ErlHeapFragment", "next"), layout.offset("ErtsMessage", "hfrag")
-        used = layout.offset("ErlHeapFragment", "used_size")
-        self._next, self._attached, self._tag, self._more, self._used = (
-            at // self._word
-            for at in (
-                layout.offset("ErtsMessageRef", "next"), layout.offset("ErtsMessage", "data.attached"),
-                layout.offset("ErtsMessageRef", "m"), inside + fragment, inside + used,
-            )
+        inside = layout.offset("ErtsMessage", "hfrag")
+        places = (
+            layout.offset("ErtsMessageRef", "next"), layout.offset("ErtsMessage", "data.attached"),
+            layout.offset("ErtsMessageRef", "m"), inside + layout.offset("ErlHeapFragment", "next"),
+            inside + layout.offset("ErlHeapFragment", "used_size"),
         )  # fmt: skip
+        in_order = sorted(places)
+        self._messages = Gather(memory, form_of_words(in_order, memory.word_size))
+        self._arranged = itemgetter(*map(in_order.index, places))
         self._fragments = Columns(memory, layout, "ErlHeapFragment", ("next", "used_size"))
 
-    def of(self, processes: Sequence[int]) -> list[tuple[int, int]]:
-        """How many messages wait for each process, by the address of its structure, and their bytes: of a queue those
-        before what is damaged, and of a long one the first `FOLLOWED`."""
+    def of(self, processes: Sequence[Leading]) -> list[tuple[int, int]]:
+        """How many messages wait for each process, and their bytes: of a queue those before what is damaged, and of a
+        long one the first `FOLLOWED`."""
         counts, sizes = [0] * len(processes), [0] * len(processes)
-        pending = self._first(processes)
+        whole, word, arranged, non_value = self._whole, self._word, self._arranged, self._vm.tags.non_value
+        pending, addresses = self._first(processes)
         fragments: list[tuple[int, int]] = []
         for _ in range(FOLLOWED):
             if not pending:
                 break
-            found = self._messages.of([at for _, at in pending])
-            following = []
-            for (which, _), words in zip(pending, found):
+            whose, later = [], []
+            for which, words in zip(pending, self._messages.of(addresses)):
                 if words is None:
                     continue
-                if words[self._tag] & HEADER_MASK != SIGNAL_HEADER:
+                following, attached, tag, more, used = arranged(words)
+                if tag & HEADER_MASK != SIGNAL_HEADER:
                     counts[which] += 1
-                    sizes[which] += self._whole
-                    attached = words[self._attached]
+                    sizes[which] += whole
                     if attached == COMBINED:
-                        sizes[which] += self._word * words[self._used]
-                        fragments.append((which, words[self._more]))
-                    elif words[self._tag] != self._vm.tags.non_value:
-                        # (The other is of another node, and not decoded yet.)
+                        sizes[which] += word * used
+                        attached = more
+                    # (The other is of another node, and not decoded yet.)
+                    elif tag == non_value:
+                        attached = 0
+                    if attached:
                         fragments.append((which, attached))
-                following.append((which, words[self._next]))
-            pending = [one for one in following if one[1]]
-        self._add_fragments(sizes, [one for one in fragments if one[1]])
+                if following:
+                    whose.append(which)
+                    later.append(following)
+            pending, addresses = whose, later
+        self._add_fragments(sizes, fragments)
         return list(zip(counts, sizes))
 
-    def _first(self, processes: Sequence[int]) -> list[tuple[int, int]]:
-        """With what the queues begin, each with the number of its process."""
-        found: list[tuple[int, int]] = []
-        for which, row in enumerate(self._queues.of(processes)):
-            if row is None:
-                continue
-            *queues, buffers = row[1:]
+    def _first(self, processes: Sequence[Leading]) -> tuple[list[int], list[int]]:
+        """With what the queues begin: the number of the process of each, and its address."""
+        whose: list[int] = []
+        found: list[int] = []
+        for which, (address, *queues, buffers) in enumerate(processes):
             if buffers:
                 try:
-                    queues += signals.buffers(self._vm.processes.at(processes[which]).record)
+                    queues += signals.buffers(self._vm.processes.at(address).record)
                 except (Unreadable, KeyError):
                     pass
-            found += ((which, at) for at in queues if at)
-        return found
+            for at in queues:
+                if at:
+                    whose.append(which)
+                    found.append(at)
+        return whose, found
 
     def _add_fragments(self, sizes: list[int], pending: list[tuple[int, int]]) -> None:
         """Most messages have one at most."""

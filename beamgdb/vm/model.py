@@ -69,6 +69,7 @@ class Vm(ABC):
         self.no_layout = no_layout
         self._layout = layout
         self._catches: Catches | None = None
+        self._stacks: StackReader | None = None
         self._texts: dict[tuple[int, bool], str] = {}
 
     @property
@@ -158,7 +159,9 @@ class Vm(ABC):
 
     def stack(self) -> StackReader:
         """A reader of Erlang stacks, for the code that is loaded now."""
-        return StackReader(self.memory, self.code, self.frame_form)
+        if self._stacks is None or self._stacks.code is not self.code:
+            self._stacks = StackReader(self.memory, self.code, self.frame_form)
+        return self._stacks
 
     @cached_property
     def _decoder(self) -> TermDecoder:

@@ -8,6 +8,7 @@ are no messages, to objects that were deleted from a fixed table, or to damage.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,10 +16,10 @@ from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
-from beamgdb.records.columns import Columns
+from beamgdb.records.columns import Columns, Row
 from beamgdb.vm import fragments, signals
 from beamgdb.vm.ets import EtsTable, EtsTables
-from beamgdb.vm.heaps import Owner
+from beamgdb.vm.heaps import NEAR, SMALL, Owner
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import BITS_NOT_BYTES, FUN_HEADERS
@@ -39,10 +40,24 @@ IS_MAGIC: Final = 1
 _LISTS: Final = (
     "off_heap.first", "wrt_bins", "mbuf", "msg_frag", "sig_inq_buffers", signals.INNER, signals.MIDDLE, signals.OUTER,
 )  # fmt: skip
+_PATHS: Final = ("common.id", *_LISTS, "heap", "htop", "old_heap", "old_htop", "lock.flags", "state")
 _OWN: Final = 2
 """Of these, how many are lists of a process itself; the others lead to fragments."""
 
+_LISTED: Final = 2 + len(_LISTS)
+"""Where these end in a row, which the address and the pid begin."""
+
 _NO_FRAGMENTS: Final = (0,) * (len(_LISTS) - _OWN)
+
+
+def _near(row: Row | Unreadable) -> Iterator[tuple[int, int]]:
+    """Where what the lists of a process lead to first lies, and its small heaps, in which the rest is."""
+    if not isinstance(row, Unreadable):
+        yield from ((first, first + NEAR) for first in row[2:_LISTED] if first)
+        heap, top, old_heap, old_top = row[_LISTED : _LISTED + 4]
+        for start, end in ((heap, top), (old_heap, old_top)):
+            if start and end and end - start <= SMALL:
+                yield start, end
 
 
 class Holding:
@@ -131,16 +146,18 @@ class OffHeap:
     def everything(self) -> Iterator[tuple[Owner, Iterator[Counted]]]:
         """Each process and ETS table with the things that it has in lists of what is outside. `damaged` gets what
         cannot be read."""
-        for row in self._vm.processes.rows(("common.id", *_LISTS)):
-            self._advance()
-            if isinstance(row, Unreadable):
-                self.damaged.append(row)
-            elif row[0] is not None:
-                own, process = row[2 : 2 + _OWN], self._vm.processes.at(row[0])
-                # (What is not known there is not passed over.)
-                has_fragments = row[2 + _OWN :] != _NO_FRAGMENTS
-                if any(own) or has_fragments:
-                    yield Owner(self._vm, process), self._checked(self._of_process(process, own, has_fragments))
+        for piece in self._vm.processes.pieces(_PATHS):
+            self._memory.ahead(one for row in piece for one in _near(row))
+            for row in piece:
+                self._advance()
+                if isinstance(row, Unreadable):
+                    self.damaged.append(row)
+                elif row[0] is not None:
+                    own, process = row[2 : 2 + _OWN], self._vm.processes.of_row(_PATHS, row)
+                    # (What is not known there is not passed over.)
+                    has_fragments = row[2 + _OWN : _LISTED] != _NO_FRAGMENTS
+                    if any(own) or has_fragments:
+                        yield Owner(self._vm, process), self._checked(self._of_process(process, own, has_fragments))
         for table in EtsTables(self._vm):
             self._advance()
             if isinstance(table, EtsTable):
@@ -178,21 +195,37 @@ class OffHeap:
             if counter is not None:
                 yield Counted(counter.kind, at, memory.word(at + counter.value))
 
-    def uses(self) -> dict[int, BinaryUse]:
-        """All binaries that somebody holds, by their addresses."""
-        found: dict[int, BinaryUse] = {}
-        for holder, binaries in self.binaries():
-            for address in binaries:
-                if address not in found:
-                    found[address] = BinaryUse(address)
-                found[address].held_by(holder)
+    def uses(self) -> Iterator[BinaryUse]:
+        """All binaries that somebody holds, in the order in which they are found."""
+        # As numbers, not as objects of Python: there may be millions.
+        code = next(code for code in "ILQ" if array(code).itemsize == self._memory.word_size)
+        values, holders, tables = array(code), array(code), list[str]()
+        of_processes = 0
+        for owner, things in self.everything():
+            if isinstance(owner.item, Process):
+                holder = owner.item.id
+            else:
+                holder = len(tables)
+                tables.append(owner.text)
+            for thing in things:
+                if thing.kind is self._binary:
+                    values.append(thing.value)
+                    holders.append(holder)
+            if not tables:
+                of_processes = len(values)
+        order = array(code, sorted(range(len(values)), key=values.__getitem__))
+        firsts = (at for at in range(len(order)) if not at or values[order[at]] != values[order[at - 1]])
         columns = Columns(self._memory, self._layout, "Binary", ("orig_size", "intern.refc"))
-        left = iter(list(found))
+        left = iter(array(code, sorted(firsts, key=order.__getitem__)))
         while some := list(islice(left, AT_ONCE)):
-            for address, row in zip(some, columns.of(some)):
+            addresses = [values[order[first]] for first in some]
+            for first, address, row in zip(some, addresses, columns.of(addresses)):
                 if row is None or row[1] is None or row[2] is None:
                     self.damaged.append(Unreadable(address, self._layout.size("Binary")))
-                    del found[address]
-                else:
-                    found[address].size, found[address].references = row[1], row[2]
-        return found
+                    continue
+                use = BinaryUse(address, row[1], row[2])
+                for at in map(order.__getitem__, range(first, len(order))):
+                    if values[at] != address:
+                        break
+                    use.held_by(self._vm.term(holders[at]) if at < of_processes else tables[holders[at]])
+                yield use

@@ -20,7 +20,8 @@ from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
 
 class Noted(NamedTuple):
     """What the VM notes of a process, as words; None for what the layout lacks. Of the queues `inner`, `middle` and
-    `outer` count messages as `ProcessList.queue_length` knows."""
+    `outer` count messages as `ProcessList.queue_length` knows; `first`, `cont` and `received` are what they begin
+    with."""
 
     address: int
     id: int | None
@@ -47,6 +48,8 @@ class Noted(NamedTuple):
     cont: int | None
     incoming: int | None
     buffers: int | None
+    first: int | None
+    received: int | None
     dictionary: int | None
 
 
@@ -57,10 +60,8 @@ def _of(*names: str) -> Any:
 _ID, _STATE = _of("id"), _of("state")
 _INITIAL, _PLACE = _of("module", "function", "arity"), _of("current", "i")
 _MEMORY = _of("heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz")
+_LEADING = _of("address", "first", "cont", "received", "buffers")
 _QUEUE = _of("inner", "middle", "outer", "cont", "incoming", "buffers")
-
-_NO_MESSAGES: Final = ((0, 0, 0, 0, 0, 0), (0, None, 0, 0, 0, 0))
-"""What is noted of queues that have none, as of most."""
 
 _PATHS: Final = (
     "common.id", "state", "common.u.alive.reg", "current", "i", "heap", "hend", "heap_sz", "abandoned_heap", "old_heap",
@@ -107,7 +108,7 @@ class ProcessList:
 
     @property
     def _paths(self) -> tuple[str, ...]:
-        return *_PATHS, *_QUEUE_PATHS[self._apart], "dictionary"
+        return *_PATHS, *_QUEUE_PATHS[self._apart], signals.INNER, signals.OUTER, "dictionary"
 
     def _noted(self, rows: Sequence[Row | Unreadable]) -> list[Noted | Unreadable]:
         make = partial(tuple.__new__, Noted)  # what `Noted._make` does, in half the time
@@ -227,12 +228,13 @@ class ProcessList:
             + (max(0, old_hend - old) if old and old_hend else 0)
             for heap, hend, size, abandoned, old, old_hend, mbuf in map(_MEMORY, many)
         ]  # fmt: skip
+        leading = list(map(_LEADING, many))
         asked = [
-            at for at, queues in enumerate(map(_QUEUE, many))
-            if queues not in _NO_MESSAGES and any(queues) and found[at] is not None
+            at for at, (_, first, cont, received, buffers) in enumerate(leading)
+            if (first or cont or received or buffers) and found[at] is not None
         ]  # fmt: skip
         if asked and self._message_sizes is not None:
-            for at, (number, size) in zip(asked, self._message_sizes.of([many[at].address for at in asked])):
+            for at, (number, size) in zip(asked, self._message_sizes.of([leading[at] for at in asked])):
                 count = self.queue_length(many[at]) if number >= message_sizes.FOLLOWED else None
                 if count is not None and count > number:
                     size = size * count // number  # the first ones of a long queue stand for all

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from beamgdb.memory import Unreadable
+from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record
 from beamgdb.vm.id_table import IdTable
 from jit.otp import vm_flags
@@ -69,15 +71,7 @@ class Process:
 
     def status_of(self, state: int) -> str:
         """The same of the word of a state."""
-        rules = (
-            (("FREE",), "free"),
-            (("EXITING",), "exiting"),
-            (("GC",), "garbage_collecting"),
-            (RUNNING, "running"),
-            (("SUSPENDED",), "suspended"),
-            (("IN_RUNQ",), "runnable"),
-        )
-        return next((name for flags, name in rules if self._has_any(state, flags)), "waiting")
+        return _status(self.tags.release, state)
 
     def registered_name(self) -> int | None:
         """The name it is registered under, an atom; None without."""
@@ -104,6 +98,21 @@ class Process:
         return call["module"], call["function"], call["arity"]
 
 
+@lru_cache(maxsize=256)
+def _status(release: int, state: int) -> str:
+    """The status that a state has in a release: nearly all processes are in the same few."""
+    rules = (
+        (("FREE",), "free"),
+        (("EXITING",), "exiting"),
+        (("GC",), "garbage_collecting"),
+        (RUNNING, "running"),
+        (("SUSPENDED",), "suspended"),
+        (("IN_RUNQ",), "runnable"),
+    )
+    known = vm_flags.of_state(release)
+    return next((name for flags, name in rules if any(state & known[flag] for flag in flags)), "waiting")
+
+
 class ProcessTable(IdTable):
     """The VM's process table `erts_proc`."""
 
@@ -111,9 +120,14 @@ class ProcessTable(IdTable):
         super().__init__(table, "Process")
         self._tags = tags
 
-    def at(self, address: int) -> Process:
-        """The process whose structure is at `address`; nothing is checked."""
-        return Process(Record(self._memory, self._table.layout, "Process", address), self._tags)
+    def at(self, address: int, known: Mapping[str, int] | None = None) -> Process:
+        """The process whose structure is at `address`; nothing is checked. `known` are fields that have been read."""
+        return Process(Record(self._memory, self._table.layout, "Process", address, known), self._tags)
+
+    def of_row(self, paths: Sequence[str], row: Row) -> Process:
+        """The process whose fields are in a row of `Columns`."""
+        known = {path: value for path, value in zip(paths, row[1:]) if value is not None}
+        return self.at(row[0] or 0, known)
 
     def found_at(self, address: int) -> Process | None:
         """The process whose structure is at `address`, None where there is none."""
@@ -143,6 +157,18 @@ class ProcessTable(IdTable):
     def entries(self) -> Iterator[Process | Unreadable]:
         """All processes, in order of their slots, and what stands for each part of the table that cannot be read."""
         return (self.at(entry) if isinstance(entry, int) else entry for entry in self.addresses())
+
+    def read(self, paths: Sequence[str]) -> Iterator[list[Process | Unreadable]]:
+        """The same in lists of those of which fields have been read together, as far as the layout has them."""
+        paths = [path for path in paths if self._table.layout.has("Process", path)]
+        columns = Columns(self._memory, self._table.layout, "Process", paths)
+        for chunk in self.chunks():
+            rows = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
+            yield [
+                entry if isinstance(entry, Unreadable) else self.at(entry) if (row := next(rows)) is None else
+                self.at(entry, dict(zip(paths, row[1:])))  # type: ignore[arg-type]
+                for entry in chunk
+            ]  # fmt: skip
 
     def is_number(self, number: int, serial: int) -> bool:
         """Whether a pid `<0.number.serial>` can be one of this VM."""

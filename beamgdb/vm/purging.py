@@ -19,7 +19,7 @@ from beamgdb.code import module_tables
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
-from beamgdb.vm import backtrace, calls, signals
+from beamgdb.vm import backtrace, calls, registered_names, signals
 from beamgdb.vm.backtrace import MAX_LEVELS, MAX_STACK, Level, StackEnds
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
@@ -223,7 +223,7 @@ class Purge:
 def purge(vm: Vm, advance: Callable[[], None] = lambda: None) -> Purge | None:
     """The purge that is under way, None where there is none, or that cannot be told. `advance` is called for each
     process that may keep it waiting."""
-    purger = next((one for one, name in vm.processes.named() if vm.term(name) == PURGER), None)
+    purger = next((one for one, name in registered_names.named(vm) if vm.term(name) == PURGER), None)
     if purger is None or purger.is_running():
         return None
     module = requester = None

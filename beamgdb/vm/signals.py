@@ -8,8 +8,7 @@ the other. What is no message has a tag like the header word of an external pid.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
@@ -28,8 +27,7 @@ BUFFERS: Final = 64
 """Buffers for signals that come at once (`ERTS_PROC_SIG_INQ_BUFFERED_NR_OF_BUFFERS`)."""
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """A signal: an `ErtsMessage` or an `ErtsNonMsgSignal`, with the word that tells which it is: of a message that has
     been decoded the message itself."""
 
@@ -72,8 +70,10 @@ def buffers(process: Record) -> Iterator[int]:
 def everywhere(process: Record) -> Iterator[Signal]:
     """The signals of all queues, and those in buffers."""
     for name in QUEUES:
-        yield from queue(process, name)
-    yield from buffered(process)
+        if process[name]:
+            yield from queue(process, name)
+    if process["sig_inq_buffers"]:
+        yield from buffered(process)
 
 
 def unhandled(process: Record) -> Iterator[Signal]:

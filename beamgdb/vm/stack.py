@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from beamgdb.code.loaded import LoadedCode, Place
 from beamgdb.memory import CachedMemory, Unreadable
@@ -54,8 +55,7 @@ def is_base(process: Process, end: int) -> bool:
     return process.has_sound_stack() and end >= process.record["hend"]
 
 
-@dataclass(frozen=True)
-class StackFrame:
+class StackFrame(NamedTuple):
     """A frame on the stack: `address` of y0, `slots` y registers, and the `return_address` above them.
 
     `cfa` is the address above the return address: where the caller's frame begins.
@@ -77,14 +77,14 @@ class StackReader:
 
     def __init__(self, memory: CachedMemory, code: LoadedCode, form: FrameForm) -> None:
         self._memory = memory
-        self._code = code
+        self.code = code
         self._form = form
         self._word = memory.word_size
 
     def is_return_address(self, word: int) -> bool:
         """Whether a word on a stack is one: tagged as such, and in loaded code, where that is not the description of
         a function, which lies right before it. The interpreter's own words of code have none, and lie side by side."""
-        place = self._code.find(word) if word & PRIMARY_MASK == HEADER else None
+        place = self.code.find(word) if word & PRIMARY_MASK == HEADER else None
         if place is None:
             return False
         is_own = place.is_internal and place.code.start == word
@@ -98,8 +98,8 @@ class StackReader:
 
     def _is_entry(self, address: int) -> bool:
         """Whether a function begins there. Code may return to what stands that near before its description."""
-        place = self._code.find(address)
-        return place is not None and not place.is_fragment and place.code.start == address
+        place = self.code.find(address)
+        return place is not None and place.code.start == address and not place.is_fragment
 
     def return_slot(self, top: int, end: int, place: Place | None = None) -> int | None:
         """Where the return address of the frame with y0 at `top` lies, None without one below `end`, the stack's base.

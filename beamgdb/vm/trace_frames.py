@@ -40,8 +40,10 @@ def kind(place: Place | None) -> str | None:
         return None
     if place.code.name in _BREAKPOINT_CODE and (place.is_internal or place.is_fragment):
         return LINE_BREAKPOINT
+    if not place.is_internal:
+        return None
     name = place.code.name.rpartition(":")[2].partition("/")[0]
-    return name if place.is_internal and name in SLOTS else None
+    return name if name in SLOTS else None
 
 
 def is_entered_by_return(place: Place | None) -> bool:

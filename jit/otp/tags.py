@@ -102,6 +102,9 @@ class Kind(Enum):
     # since OTP 29
     RECORD = "native record"
 
+    # There is one of each, and kinds are looked up for each term: what `Enum` does in Python takes its time.
+    __hash__ = object.__hash__
+
 
 #: By the four bits of a header word above the primary tag, before bit strings were counted in bits, and since.
 _SUBTAGS_IN_BYTES: Final = (

@@ -14,6 +14,14 @@ from tests.views.listed import table
 
 pytestmark = pytest.mark.no_frames
 
+#: Prints what the VM's table of registered names has.
+NAMES = (
+    "python from beamgdb.gdbext import session; from beamgdb.vm import registered_names; "
+    "node = session.require().node; "
+    "print(*(f'{node.term(node.processes.at(process).id)} {node.term(name)}' "
+    "for process, name in registered_names.in_table(node)), sep=chr(10))"
+)
+
 #: What process_info/2 calls it, and the column.
 COLUMNS = {
     "registered_name": "name", "status": "status", "message_queue_len": "queue", "current_function": "current",
@@ -50,6 +58,14 @@ def test_what_the_node_says_of_each(scene: Scene) -> None:
                 # A process without a name has an empty list for one.
                 value = None if facts[key] == "[]" else facts[key]
                 assert (str(row[column]) if row[column] is not None else None) == value, (facts, column)
+
+
+def test_the_table_of_names(scene: Scene) -> None:
+    """It has those of all processes, and leads to them."""
+    lines = scene.gdb.cmd(NAMES).splitlines()
+    named = {row["pid"]: row["name"] for row in listed(scene).values() if row["name"] is not None}
+    assert dict(line.split(" ", 1) for line in lines) == named
+    assert "code_server" in named.values()
 
 
 def test_reductions(scene: Scene) -> None:

@@ -19,7 +19,7 @@ ALL = {
     "erts_aligned_dirty_cpu_scheduler_data", "erts_aligned_dirty_io_scheduler_data", "etp_arch", "etp_beamasm",
     "etp_endianness", "etp_erts_version", "etp_otp_release", "etp_arch_bits", "etp_debug_compiled",
     "erts_build_flags_CONFIG_H", "erts_build_flags_CFLAGS", "erts_dist_table", "erts_this_node", "the_hash_table",
-    "erts_allctrs_info", "drv_ev_state", "resource_type_list", "module_tables",
+    "erts_allctrs_info", "drv_ev_state", "resource_type_list", "module_tables", "process_reg",
 }  # fmt: skip
 
 COMPILED = {

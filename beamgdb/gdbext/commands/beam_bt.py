@@ -83,14 +83,13 @@ def _show(node: Node, process: Process, running: Running, limit: int) -> None:
 
 def _show_all(node: Node, running: Running, limit: int) -> None:
     damaged: list[DamageRow] = []
-    terms, styler = term_printing.terms(node), GdbStyler()
+    stacks, styler = stack.Stacks(node, running, term_printing.terms(node), limit), GdbStyler()
     with ProgressLine("processes", _number_of_processes(node)) as progress:
         for found in stack.processes(node, running):
             if isinstance(found, DamageRow):
                 damaged.append(found)
             else:
-                rows = stack.rows(node, found, running, terms, limit)
-                gdb.write("\n".join([*(line for row in rows for line in stack.lines(row, styler)), "\n"]))
+                gdb.write("\n".join([*(line for row in stacks.of(found) for line in stack.lines(row, styler)), "\n"]))
             progress.advance()
     for line in stack.damaged_lines(damaged):
         gdb.write(line + "\n")

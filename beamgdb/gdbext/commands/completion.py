@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import gdb
@@ -14,11 +15,15 @@ from beamgdb.gdbext import older_gdb, session
 from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
 from beamgdb.terms import elixir_quoting
+from beamgdb.vm import registered_names
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.process_list import Noted, ProcessList
 
 MOST = 2_000
 """Words that are offered at most. GDB shows 200 (`max-completions`)."""
+
+PIDS = 20_000
+"""Processes whose pids may be offered: the first ones, of a node with a million."""
 
 _OPEN = re.compile(r"(?:'(?:[^'\\]|\\.)*'|[^'])*'(?:[^'\\]|\\.)*\\?")
 """An argument that ends in a quoted atom which is not closed."""
@@ -111,10 +116,10 @@ def processes(start: str) -> Iterator[str]:
         return
     node = current.node
     if not _LIKE_A_PID.match(start):
-        yield from (node.term(name) for _, name in node.processes.named())
+        yield from (node.term(name) for _, name in registered_names.named(node))
     if not start or _LIKE_A_PID.match(start):
         found = ProcessList(node)
-        yield from (found.pid(one) for one in found if isinstance(one, Noted))
+        yield from (found.pid(one) for one in islice(found, PIDS) if isinstance(one, Noted))
 
 
 def _code() -> LoadedCode:

@@ -8,7 +8,18 @@ def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again.
 
     Ctrl-C ends it only before anything has been installed; later it raises `KeyboardInterrupt` at the end."""
-    from beamgdb.gdbext import context, ctrl_c, events, frames, functions, points, printers, stop_reason, unwinder
+    from beamgdb.gdbext import (
+        context,
+        ctrl_c,
+        events,
+        frames,
+        functions,
+        points,
+        printers,
+        stop_reason,
+        unwinder,
+        windows,
+    )
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
@@ -74,5 +85,6 @@ def install() -> None:
         announce.install()
         lines.install()
         context.install()
+        windows.install()
         stop_reason.install()
         extension().part(DebugAdapter).connect()

@@ -137,6 +137,15 @@ def dies_of_frame_filters() -> bool:
     return str(gdb.parameter("print frame-info")) in ("source-line", "source-and-location")
 
 
+def fill(window: gdb.TuiWindow, text: str) -> None:
+    """`TuiWindow.write` that fills the window (since 11)."""
+    try:
+        window.write(text, True)
+    except TypeError:
+        window.erase()
+        window.write(text)
+
+
 def set_on(parameter: str) -> None:
     """`gdb.set_parameter` (since 12), of one that is on or off."""
     gdb.execute(f"set {parameter} on")

@@ -71,9 +71,9 @@ class Here:
     def __init__(self) -> None:
         standing.require_selected()
         self._current: Session = session.require()
-        self._node = self._current.node
-        self._terms = term_printing.terms(self._node)
-        self._running = Running(self._node)
+        self.node = self._current.node
+        self.terms = term_printing.terms(self.node)
+        self.running = Running(self.node)
         try:
             self._frame: gdb.Frame | None = gdb.selected_frame()
         except gdb.error:
@@ -87,9 +87,9 @@ class Here:
 
     def elsewhere(self) -> str:
         """Where Erlang runs, as there is none here: a line."""
-        if not self._node.has_layout:
-            return f"there is no Erlang function here, and where one runs is not known: {self._node.no_layout}"
-        return where.text(where.row(self._node, self._running))
+        if not self.node.has_layout:
+            return f"there is no Erlang function here, and where one runs is not known: {self.node.no_layout}"
+        return where.text(where.row(self.node, self.running))
 
     @property
     def is_called(self) -> bool:
@@ -139,12 +139,12 @@ class Here:
         """The process and its first frames, with their arguments and y registers; `but_x`: without those of the first
         one that x registers have. Empty where no process is known. Raises `Unavailable`."""
         process = self._found.erlang.process if self._found is not None else None
-        process = process or self._running.selected()
+        process = process or self.running.selected()
         if process is None:
             return
         callers = self._erlang_frames(frames)
         following = next(callers, None)
-        for row in stack.rows(self._node, process, self._running, self._terms, frames):
+        for row in stack.rows(self.node, process, self.running, self.terms, frames):
             is_selected = False
             if isinstance(row, FrameRow):
                 if following is not None and following.erlang.pc == row.pc:
@@ -176,7 +176,7 @@ class Here:
                 continue
             kept = next((one for one in row.variables if one.word == word and one.name[0] == "y"), None)
             if kept is None:
-                arguments.append(VariableRow(name, word, self._terms.text(word)))
+                arguments.append(VariableRow(name, word, self.terms.text(word)))
             else:
                 names.setdefault(word, name)
         variables = (
@@ -191,14 +191,20 @@ class Here:
         """The x registers that are known to be in use. Raises `Unavailable`."""
         found = self._require()
         if found.erlang.x_registers is None:
-            found.x_register(0)
+            found.x_register(0)  # which says why there are none
         live = self._live(found)
         for name, word in islice(live, VARIABLES):
-            yield registers.line(registers.RegisterRow(name, word, self._terms.text(word)))
+            yield registers.line(registers.RegisterRow(name, word, self.terms.text(word)))
         if len(live) > VARIABLES:
             yield f"({len(live) - VARIABLES} more: `xreg`)"
         if not live:
             yield "(none is known to be in use here; `xreg` shows what was left in them)"
+
+    def saved(self) -> Iterator[str]:
+        """The y registers of the Erlang function. Raises `Unavailable`."""
+        words = self._require().words()
+        rows = registers.rows("y", range(len(words)), words.__getitem__, self.terms)
+        return map(registers.line, rows)
 
     def _live(self, found: Selected) -> Sequence[tuple[str, int]]:
         """x registers whose words the function is known to use still: its arguments, those that are in their places."""

@@ -37,7 +37,9 @@ class Styler:
 PLAIN = Styler()
 
 _COLOUR: Final = re.compile(r"\033\[[0-9;]*m")
+_COLOURED: Final = re.compile(f"({_COLOUR.pattern})")
 _NO_COLOUR: Final = "\033[m"
+_MORE: Final = "..."
 
 
 def columns(text: str) -> int:
@@ -54,16 +56,23 @@ def _columns(letter: str) -> int:
 
 def cut(text: str, most: int) -> str:
     """The text in so many columns, with its colours; `...` stands at its end for what is left out."""
-    if columns(text) <= most:
+    return text if columns(text) <= most else part(text, 0, most - len(_MORE)) + _MORE[:most]
+
+
+def part(text: str, left: int, most: int) -> str:
+    """What of the text is in so many columns from `left` on, with its colours."""
+    if not left and columns(text) <= most:
         return text
-    kept, room = "", most - len("...")
-    for part in re.split(f"({_COLOUR.pattern})", text):
-        if _COLOUR.fullmatch(part):
-            kept += part
+    kept, at, is_coloured = [], 0, False
+    for piece in _COLOURED.split(text):
+        if _COLOUR.fullmatch(piece):
+            kept.append(piece)
+            is_coloured = True
             continue
-        for letter in part:
-            room -= _columns(letter)
-            if room < 0:
-                return f"{kept}...{_NO_COLOUR}" if _COLOUR.search(kept) else f"{kept}..."[:most]
-            kept += letter
-    return kept
+        for letter in piece:
+            before, at = at, at + _columns(letter)
+            if at > left + most:
+                return "".join((*kept, _NO_COLOUR if is_coloured else ""))
+            if before >= left:
+                kept.append(letter)
+    return "".join(kept)

@@ -156,7 +156,7 @@ class Window:
         self._top = max(0, min(self._top, len(lines) - height))
         # A line as wide as the window would be followed by an empty one.
         seen = [part(line, self._left, wide - 1) for line in lines[self._top : self._top + height]]
-        older_gdb.fill(self._window, "\n".join(seen))
+        older_gdb.fill(self._window, seen)
 
     def vscroll(self, number: int) -> None:
         """For GDB: show what is so many lines further down."""

@@ -55,6 +55,7 @@ class Beam(Command):
       set beam-depth|beam-width|beam-bytes N  how much of a term is shown
       set beam-syntax elixir               terms as Elixir writes them
       set beam-context on                  beam-context after each stop
+      layout beam                          the same in windows of GDB's TUI
       set beam-layout-from FILE            where fields lie, by a similar build
       set beam-debug on                    where an error comes from
 

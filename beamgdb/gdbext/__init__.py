@@ -8,7 +8,18 @@ def install() -> None:
     """Define commands, parameters and printers, and connect to GDB's events. Harmless when done again.
 
     Ctrl-C ends it only before anything has been installed; later it raises `KeyboardInterrupt` at the end."""
-    from beamgdb.gdbext import ctrl_c, events, frames, functions, points, printers, stop_reason, unwinder
+    from beamgdb.gdbext import (
+        context,
+        ctrl_c,
+        events,
+        frames,
+        functions,
+        points,
+        printers,
+        stop_reason,
+        unwinder,
+        windows,
+    )
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
@@ -16,6 +27,7 @@ def install() -> None:
         beam_binaries,
         beam_break,
         beam_bt,
+        beam_context,
         beam_crashdump,
         beam_disas,
         beam_ets,
@@ -53,10 +65,11 @@ def install() -> None:
     with ctrl_c.held():
         extension().is_installed = True
         commands = (
-            beam, beam_allocators, beam_binaries, beam_break, beam_bt, beam_crashdump, beam_disas, beam_ets,
-            beam_exceptions, beam_fds, beam_heap, beam_info, beam_locks, beam_memory, beam_nodes, beam_persistent_terms,
-            beam_ports, beam_process, beam_ps, beam_purge, beam_refs, beam_resources, beam_schedulers, beam_stacks,
-            beam_step, beam_timers, beam_top, beam_tree, beam_verify, beam_waits, beam_why, eterm, registers,
+            beam, beam_allocators, beam_binaries, beam_break, beam_bt, beam_context, beam_crashdump, beam_disas,
+            beam_ets, beam_exceptions, beam_fds, beam_heap, beam_info, beam_locks, beam_memory, beam_nodes,
+            beam_persistent_terms, beam_ports, beam_process, beam_ps, beam_purge, beam_refs, beam_resources,
+            beam_schedulers, beam_stacks, beam_step, beam_timers, beam_top, beam_tree, beam_verify, beam_waits,
+            beam_why, eterm, registers,
         )  # fmt: skip
         for module in commands:
             module.install()
@@ -71,5 +84,7 @@ def install() -> None:
         events.install()
         announce.install()
         lines.install()
+        context.install()
+        windows.install()
         stop_reason.install()
         extension().part(DebugAdapter).connect()

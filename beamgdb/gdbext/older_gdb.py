@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,16 @@ def dies_of_frame_filters() -> bool:
     """Whether `bt` ends GDB itself (SIGSEGV, up to 18 at least), whatever the frame filter, at a frame without source:
     where it is set to print the source of each, it looks for that in no file."""
     return str(gdb.parameter("print frame-info")) in ("source-line", "source-and-location")
+
+
+def fill(window: gdb.TuiWindow, lines: Sequence[str]) -> None:
+    """`TuiWindow.write` that fills the window (since 11), with lines narrower than that. GDB 10 loses the end of a line
+    unless another one follows."""
+    try:
+        window.write("\n".join(lines), True)
+    except TypeError:
+        window.erase()
+        window.write("\n\n".join(lines))
 
 
 def set_on(parameter: str) -> None:

@@ -10,6 +10,7 @@ import gdb
 from beamgdb.terms.quoting import bare
 from beamgdb.terms.source import MAX_DEPTH, Limits
 from beamgdb.views.terms import Syntax
+from beamgdb.views.typed import brief
 
 _DEFAULTS = Limits(depth=12, width=50, bytes=200)
 
@@ -132,6 +133,56 @@ class _LayoutFrom(_Setting):
         return f"Fields lie as the debug information of {value} says." if value else "No file is set."
 
 
+SECTIONS = ("source", "stack", "registers", "code")
+"""What `beam-context` can show."""
+
+
+class _Context(_Setting):
+    """Whether the place is shown after each stop."""
+
+    set_doc = "Set whether source, Erlang stack and registers are shown after each stop."
+    show_doc = "Show whether source, Erlang stack and registers are shown after each stop."
+    __doc__ = (
+        "When on, each stop that GDB tells of is followed by what `beam-context`\n"
+        "prints. Off by default. To editors, by GDB/MI, nothing is told."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-context", gdb.COMMAND_STACK, gdb.PARAM_BOOLEAN, False)
+
+    def get_show_string(self, value: str) -> str:
+        return f"The place is {'' if self.value else 'not '}shown after each stop."
+
+
+class _ContextSections(_Setting):
+    """Which parts that has."""
+
+    set_doc = "Set the sections that `beam-context` and `set beam-context on` show."
+    show_doc = "Show the sections that `beam-context` and `set beam-context on` show."
+    __doc__ = (
+        f"Some of {', '.join(SECTIONS)}, in the order in which they are\n"
+        "wanted; `help beam-context` tells what is in each. The default is\n"
+        f"{' '.join(SECTIONS[:3])}."
+    )
+
+    def __init__(self) -> None:
+        self.sections: Sequence[str] = SECTIONS[:3]
+        super().__init__("beam-context-sections", gdb.COMMAND_STACK, gdb.PARAM_STRING_NOESCAPE, " ".join(self.sections))
+
+    def check(self) -> None:
+        wanted = tuple(dict.fromkeys(str(self.value).replace(",", " ").split()))
+        wrong = [one for one in wanted if one not in SECTIONS]
+        if not wrong and wanted:
+            self.sections = wanted
+        self.value = " ".join(self.sections)
+        if wrong or not wanted:
+            said = f"{brief(wrong[0])} is no section" if wrong else "a section is wanted"
+            raise gdb.GdbError(f"beam-context-sections: {said}: there are {', '.join(SECTIONS)}")
+
+    def get_show_string(self, value: str) -> str:
+        return f"The sections are {', '.join(self.sections)}."
+
+
 class Parameters:
     """All of them. GDB has each as soon as it is made, and only once."""
 
@@ -142,12 +193,24 @@ class Parameters:
         self._layout_from = _LayoutFrom()
         self._depth = _Limit("beam-depth", "the levels of nesting", _DEFAULTS.depth, MAX_DEPTH)
         self._width = _Limit("beam-width", "the elements of each list, tuple or map", _DEFAULTS.width, 1_000_000)
+        self._context = _Context()
+        self._context_sections = _ContextSections()
         self._bytes = _Limit("beam-bytes", "the bytes of binaries and characters of strings", _DEFAULTS.bytes, 1 << 24)
 
     @property
     def debugging(self) -> bool:
         """Whether the user wants tracebacks."""
         return bool(self._debug.value)
+
+    @property
+    def context(self) -> bool:
+        """Whether the user wants to see the place after each stop."""
+        return bool(self._context.value)
+
+    @property
+    def context_sections(self) -> Sequence[str]:
+        """What is shown of it."""
+        return self._context_sections.sections
 
     @property
     def syntax(self) -> Syntax:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+from unicodedata import combining, east_asian_width
+
 COLUMNS = 79
 """Of a terminal that help and notes are to fit."""
 
@@ -31,3 +35,44 @@ class Styler:
 
 
 PLAIN = Styler()
+
+_COLOUR: Final = re.compile(r"\033\[[0-9;]*m")
+_COLOURED: Final = re.compile(f"({_COLOUR.pattern})")
+_NO_COLOUR: Final = "\033[m"
+_MORE: Final = "..."
+
+
+def columns(text: str) -> int:
+    """Columns of a terminal that a text takes: colours take none, letters of East Asia two (Unicode, UAX #11)."""
+    plain = _COLOUR.sub("", text)
+    return len(plain) if plain.isascii() else sum(map(_columns, plain))
+
+
+def _columns(letter: str) -> int:
+    if combining(letter):
+        return 0
+    return 2 if east_asian_width(letter) in "WF" else 1
+
+
+def cut(text: str, most: int) -> str:
+    """The text in so many columns, with its colours; `...` stands at its end for what is left out."""
+    return text if columns(text) <= most else part(text, 0, most - len(_MORE)) + _MORE[:most]
+
+
+def part(text: str, left: int, most: int) -> str:
+    """What of the text is in so many columns from `left` on, with its colours."""
+    if not left and columns(text) <= most:
+        return text
+    kept, at, is_coloured = [], 0, False
+    for piece in _COLOURED.split(text):
+        if _COLOUR.fullmatch(piece):
+            kept.append(piece)
+            is_coloured = True
+            continue
+        for letter in piece:
+            before, at = at, at + _columns(letter)
+            if at > left + most:
+                return "".join((*kept, _NO_COLOUR if is_coloured else ""))
+            if before >= left:
+                kept.append(letter)
+    return "".join(kept)

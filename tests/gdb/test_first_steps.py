@@ -22,7 +22,7 @@ COLUMNS = 80
 #: Besides the commands.
 TOPICS = (
     "set beam-depth", "set beam-width", "set beam-bytes", "set beam-debug", "set beam-syntax",
-    "set beam-elixir-names", "set beam-layout-from",
+    "set beam-context", "set beam-context-sections", "set beam-elixir-names", "set beam-layout-from",
     "function _xreg", "function _yreg", "function _arg", "function _eterm", "function _beam_process",
     "function _beam_hit",
 )  # fmt: skip
@@ -76,6 +76,9 @@ def test_help(gdb: Gdb) -> None:
         ("beam-exceptions -where state=over ini", "beam-exceptions -where state=over init"),
         ("beam-resources -where mod", "beam-resources -where module"),
         ("beam-process -limit 3 ini", "beam-process -limit 3 init"),
+        ("beam-context sta", "beam-context stack"),
+        ("beam-context stack reg", "beam-context stack registers"),
+        ("set beam-context o", "set beam-context on"),
         ("beam-break -p", "beam-break -process"),
         ("beam-break -process ini", "beam-break -process init"),
         ("beam-break -process init walks:fac", "beam-break -process init walks:factorial/1"),

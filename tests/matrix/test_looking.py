@@ -65,6 +65,37 @@ def test_bt(scene: Scene) -> None:
     assert len(names) > first + 3
 
 
+def test_context(scene: Scene) -> None:
+    """The same as the commands show that are for each of its parts."""
+    inner = erlang_only(read_frames(scene.gdb.cmd("bt 12")))[0].function
+    assert scene.gdb.cmd("beam-context stack").startswith(f"(the selected frame was called by {inner})\n-- stack ---")
+    scene.up_to("stages:in_nif/2")
+    shown = scene.gdb.cmd("beam-context source stack code registers")
+    _, source, found, code, registers_ = re.split(r"^-- .* -+\n", shown, flags=re.M)
+    number = line_of("stages", text := "c_function({argument, 3})")
+    assert [line for line in source.splitlines() if line.startswith("=>")] == [f"=> {number}      Answer = {text},"]
+    (selected,) = (line for line in found.splitlines() if line.startswith("=>"))
+    assert "in stages:in_nif/2" in selected
+    shown_frames = re.sub(r"^(=>|  ) (?=#)", "", found.rpartition("(")[0], flags=re.M)
+    frames = read_backtrace(re.sub(r"^( +y\d+ =) x\d+ =", r"\1", shown_frames, flags=re.M))
+    whole = read_backtrace(scene.gdb.cmd("beam-bt"))
+    assert frames.heading == whole.heading
+    assert frames.names() == whole.names()[: len(frames.functions)]
+    saved = [(one.function, name, text) for one in frames.functions for name, text in one.registers.items()]
+    assert ("stages:in_nif/2", PAYLOAD) in [(function, text) for function, _, text in saved]
+    both = [one for one in saved if one[1].startswith("y")]
+    assert both == [
+        (one.function, name, text)
+        for one in whole.functions[: len(frames.functions)]
+        for name, text in one.registers.items()
+        if name.startswith("y")
+    ]
+    assert [line for line in code.splitlines() if line.startswith("=>")] == [
+        line for line in scene.gdb.cmd("beam-disas").splitlines() if line.startswith("=>")
+    ]
+    assert registers_.startswith("(x registers are not available in stages:in_nif/2")
+
+
 def test_arguments(scene: Scene) -> None:
     """Of functions that have saved them: the number of the round is the same in all."""
     erlang = erlang_only(read_frames(scene.gdb.cmd("bt")))

@@ -6,7 +6,7 @@ from typing import Any
 
 import gdb
 
-from beamgdb.gdbext import current_frame, errors, front_end, older_gdb, term_printing
+from beamgdb.gdbext import context, current_frame, errors, front_end, older_gdb, term_printing
 from beamgdb.gdbext.breakpoints import interpreted
 from beamgdb.gdbext.extension import extension
 from beamgdb.views import stack
@@ -25,7 +25,8 @@ def _on_stop(event: Any) -> None:
 
 def show(with_frame: bool) -> None:
     """Print the arguments of the Erlang function that has just been called, as far as they are known; before them where
-    it is, and select its frame, unless GDB has done so: as it has where native code stands."""
+    it is, and select its frame, unless GDB has done so: as it has where native code stands. The arguments are left out
+    where `set beam-context on` shows them."""
     found = current_frame.first_erlang(gdb.newest_frame())
     if found is None:
         return
@@ -36,6 +37,8 @@ def show(with_frame: bool) -> None:
             gdb.write(front_end.taken("frame"))
         else:
             gdb.execute("frame")
+    if context.shows_arguments():
+        return
     terms = term_printing.terms(found.node)
     for number, word in enumerate(found.arguments()):
         if word is not None:

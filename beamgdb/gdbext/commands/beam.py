@@ -42,6 +42,7 @@ class Beam(Command):
       beam-block ADDRESS    which block of memory an address is in
       beam-crashdump FILE   write an erl_crash.dump
       beam-bt [PROCESS]     the Erlang stack of a process; `beam-bt all`
+      beam-context          source, stack and registers of the place
       beam-disas [M:F/A]    the code of a function
       beam-break PLACE      a breakpoint on M:F/A, M.f/A or FILE:LINE
       beam-breakpoints      list those
@@ -53,6 +54,8 @@ class Beam(Command):
       $_xreg(N), $_yreg(N), $_eterm(WORD)  the same in expressions
       set beam-depth|beam-width|beam-bytes N  how much of a term is shown
       set beam-syntax elixir               terms as Elixir writes them
+      set beam-context on                  beam-context after each stop
+      layout beam                          the same in windows of GDB's TUI
       set beam-layout-from FILE            where fields lie, by a similar build
       set beam-debug on                    where an error comes from
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 import gdb
 
 from beamgdb.code.loaded import Place
-from beamgdb.gdbext import beam_files, current_frame, session, term_printing
-from beamgdb.gdbext.c_names import c_name
+from beamgdb.gdbext import code_listing, current_frame, session
 from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.style import GdbStyler
-from beamgdb.gdbext.unwinder import unwinder_of
 from beamgdb.node import Node
 from beamgdb.views.disassembly import listing
-from beamgdb.views.disassembly.listing import FunctionListing, ListingSources, bytecode_of
+from beamgdb.views.disassembly.listing import FunctionListing, bytecode_of
 from beamgdb.views.location import BadLocation, FunctionLocation, parse
 from beamgdb.vm.model import Unavailable
 
@@ -60,8 +57,7 @@ class BeamDisas(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         current = session.require()
         node = current.node
-        files = partial(beam_files.candidates, node)
-        sources = ListingSources(term_printing.terms(node), c_name, unwinder_of(current), files)
+        sources = code_listing.sources(current)
         for place, pc in self._wanted(node, arguments.function, arguments.bytecode):
             path = Path(arguments.beam).expanduser() if arguments.beam else None
             for row in FunctionListing(sources, place, pc, path).rows():

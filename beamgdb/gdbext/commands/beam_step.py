@@ -6,7 +6,7 @@ import argparse
 
 import gdb
 
-from beamgdb.gdbext import current_frame, front_end, session, term_printing
+from beamgdb.gdbext import context, current_frame, front_end, session, term_printing
 from beamgdb.gdbext.breakpoints.compiled import TooMany
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.debug_adapter import DebugAdapter
@@ -55,7 +55,7 @@ class _StepCommand(Command):
         parser.add_argument("count", metavar="COUNT", nargs="?", type=_count, default=1)
 
     def run(self, arguments: argparse.Namespace) -> None:
-        with extension().part(DebugAdapter).one_step():
+        with context.once(), extension().part(DebugAdapter).one_step():
             self._run(arguments)
 
     def _run(self, arguments: argparse.Namespace) -> None:
@@ -106,7 +106,7 @@ class BeamFinish(Command):
     repeats = True
 
     def run(self, arguments: argparse.Namespace) -> None:
-        with extension().part(DebugAdapter).one_step():
+        with context.once(), extension().part(DebugAdapter).one_step():
             self._run()
 
     def _run(self) -> None:

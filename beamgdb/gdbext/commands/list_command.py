@@ -14,11 +14,10 @@ from beamgdb.gdbext import session
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.progress import ProgressLine
-from beamgdb.gdbext.style import GdbStyler
+from beamgdb.gdbext.style import GdbStyler, width
 from beamgdb.node import Node
 from beamgdb.views import listing
 from beamgdb.views.listing import Column, Query, Selected, Value
-from beamgdb.views.styler import COLUMNS
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
 
@@ -26,9 +25,6 @@ Item = TypeVar("Item")
 
 AT_ONCE = 1000
 """Lines that are given to GDB together."""
-
-WIDEST = 300
-"""Characters of a line where GDB knows of no limit. Names are up to 255 long, and one binary may be held by all."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ class ListCommand(Command, Generic[Item]):
                 _write(listing.json_lines(found.columns, selected))
             else:
                 # (One is the heading.)
-                written = _write(listing.lines(found.columns, selected, GdbStyler(), _width()))
+                written = _write(listing.lines(found.columns, selected, GdbStyler(), width()))
                 if written == 1 and not selected.left_out:
                     gdb.write("(none)\n")
         stream = gdb.STDERR if arguments.json else gdb.STDOUT
@@ -138,14 +134,6 @@ def rows(node: Node, line: str) -> Iterator[dict[str, Value]]:
     with ProgressLine(found.what, found.count) as progress:
         for one in command.select(found, arguments, arguments.limit, progress):
             yield {column.name: column.value(one) for column in found.columns}
-
-
-def _width() -> int:
-    """Characters of a line: those of the terminal, but for one, as GDB knows them (`set width`). It knows of no limit
-    in batch mode."""
-    width = gdb.parameter("width")
-    known = width - 1 if isinstance(width, int) and width > 0 else WIDEST
-    return min(WIDEST, max(COLUMNS, known))
 
 
 def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterator[Item]:

@@ -15,8 +15,8 @@ WIDEST = 300
 
 
 class GdbStyler(Styler):
-    """As the user has it (`set style enabled`, and `NO_COLOR` in the environment) when it is first used: one is made for
-    each command."""
+    """As the user has it (`set style enabled`, and `NO_COLOR` in the environment) when it is first used: one is made
+    for each command."""
 
     def coloured(self, text: str, code: str) -> str:
         return f"\033[{code}m{text}\033[m" if self._has_colours else text

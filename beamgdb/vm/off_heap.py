@@ -208,7 +208,7 @@ class OffHeap:
                 holder = len(tables)
                 tables.append(owner.text)
             for thing in things:
-                if thing.kind is self._binary:
+                if thing.kind is self.binary:
                     values.append(thing.value)
                     holders.append(holder)
             if not tables:

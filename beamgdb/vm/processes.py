@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
@@ -198,10 +199,10 @@ class ProcessTable(IdTable):
         # Where the word has the plain number, its upper half has the slot (erl_ptab.h, erts_ptab_make_id).
         return order.slot_of(data) << 32 | data << IMMED1_BITS | PID
 
-    def named(self) -> Iterator[tuple[Process, int]]:
-        """All processes that have a registered name, and the name, an atom as a term."""
+    def named(self, of_first: int | None = None) -> Iterator[tuple[Process, int]]:
+        """All processes, or all of the first ones, that have a registered name, and the name, an atom as a term."""
         # Those that one looks for by name were mostly started with the node.
-        for row in self.rows(("common.u.alive.reg",), first=1):
+        for row in islice(self.rows(("common.u.alive.reg",), first=1), of_first):
             if isinstance(row, Unreadable) or row[1] == 0 or row[0] is None:
                 continue
             process = self.at(row[0])

@@ -17,16 +17,24 @@ from jit.otp.tags import ATOM, IMMED2_MASK
 MOST: Final = 1 << 22
 """Names at most; more are damage."""
 
+FIRST: Final = 1 << 10
+"""Processes that are asked before: whom one looks for was mostly started with the node, and to find the table takes
+hundreds of packets of a remote stub."""
+
 
 def named(vm: Vm) -> Iterator[tuple[Process, int]]:
-    """All processes that have a registered name, and the name, an atom as a term. Where the table of names is not
-    found, or is damaged or just being changed, all processes are asked for theirs."""
+    """All processes that have a registered name, and the name, an atom as a term: the first ones, then others. Where
+    the table of names is not found, or is damaged or just being changed, all processes are asked for theirs."""
+    told = set()
+    for process, name in vm.processes.named(FIRST):
+        told.add(process.address)
+        yield process, name
     try:
         found = in_table(vm)
     except (Unreadable, Unavailable, KeyError):
-        yield from vm.processes.named()
+        yield from ((process, name) for process, name in vm.processes.named() if process.address not in told)
         return
-    yield from ((vm.processes.at(address), name) for address, name in found)
+    yield from ((vm.processes.at(address), name) for address, name in found if address not in told)
 
 
 def in_table(vm: Vm) -> list[tuple[int, int]]:

@@ -68,7 +68,7 @@ def test_after_each_stop_that_a_user_sees(shop: Node) -> None:
     assert found["stack"][-1] == "(1 more frames: `beam-bt`)"
     assert source_line("    Seal = ") in sections(stepped)["source"]
     assert [line[:2] for line in sections(twice)["source"]].count("=>") == 1
-    assert " in lists:foldl_1/3+" in sections(out)["stack"][1]  # of which the fun has been called
+    assert re.search(r" in lists:foldl(_1)?/3\+", sections(out)["stack"][1])  # as which calls the fun
     assert "(none is known to be in use here" in "\n".join(sections(out)["registers"])
 
 

@@ -63,7 +63,7 @@ def test_a_process_that_has_ended(ebin: Path) -> None:
             assert "not being run" in one_line_error(gdb, command)
 
 
-@pytest.mark.parametrize("command", ["beam-ps", "beam-bt", "beam-ets", "beam-process init"])
+@pytest.mark.parametrize("command", ["beam-ps", "beam-process init"])
 def test_a_stub_that_ends_meanwhile(ebin: Path, command: str) -> None:
     """Nothing can be read from then on: what there is no more is not told as what never was."""
     with running_node(ebin, "ok") as node, stub(node.pid) as (server, port), Gdb() as gdb:

@@ -6,6 +6,7 @@ Everything below the GDB-facing code takes a `Memory`. `CachedMemory` is the rea
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -26,6 +27,11 @@ FEW_WORDS = 65
 #: Bytes that are read ahead in one request, and in all, at most.
 AHEAD_AT_ONCE = 1 << 20
 AHEAD = 32 << 20
+
+
+def array_code(word_size: int) -> str:
+    """The type code of `array` for words of a target: as numbers and not as objects of Python there may be millions."""
+    return next(code for code in "ILQ" if array(code).itemsize == word_size)
 
 
 class Unreadable(Exception):

@@ -116,16 +116,13 @@ def once() -> Iterator[None]:
 
 def _show(*, or_where: bool = True) -> None:
     """Print it. Whatever goes wrong is a line: the stop is what matters."""
-    try:
+
+    def shown() -> None:
         current = session.find()
         if current is not None and current.is_settled:
             gdb.write(text(or_where=or_where))
-    except KeyboardInterrupt:
-        gdb.write("beamgdb: interrupted; `beam-context` shows the place\n", gdb.STDERR)
-    except Exception as error:
-        if extension().parameters.debugging:
-            raise
-        gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+
+    errors.guarded(shown, "`beam-context` shows the place")
 
 
 def _on_stop(event: Any) -> None:

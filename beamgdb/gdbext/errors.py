@@ -18,13 +18,14 @@ def one_line(error: BaseException) -> str:
     return errors.one_line(error, gdb.error, gdb.GdbError)
 
 
-def guarded(action: Callable[[], object]) -> None:
-    """Do something in the background; a failure is a warning, for GDB itself must go on."""
+def guarded(action: Callable[[], object], interrupted: str = "Erlang symbols may be incomplete") -> None:
+    """Do something in the background; a failure is a warning, for GDB itself must go on. `interrupted`: what is to be
+    known when Ctrl-C has ended it."""
     try:
         action()
     except KeyboardInterrupt:
         extension().interruptions += 1
-        gdb.write("beamgdb: interrupted; Erlang symbols may be incomplete\n", gdb.STDERR)
+        gdb.write(f"beamgdb: interrupted; {interrupted}\n", gdb.STDERR)
     except Exception as error:
         if extension().parameters.debugging:
             raise

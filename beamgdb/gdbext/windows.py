@@ -135,10 +135,9 @@ class Window:
             self._content = Content("", [f"({here})"]) if isinstance(here, str) else self.content(here)
         except KeyboardInterrupt:
             self._content = Content("", ["(interrupted)"])
-        except (Unavailable, Unreadable, KeyError, gdb.error) as error:
-            self._content = Content("", [f"({errors.one_line(error)})"])
         except Exception as error:
-            if extension().parameters.debugging:
+            expected = isinstance(error, (Unavailable, Unreadable, KeyError, gdb.error))
+            if extension().parameters.debugging and not expected:
                 raise
             self._content = Content("", [f"({errors.one_line(error)})"])
         if self._content.about != before.about:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from beamgdb.memory import Unreadable
+from beamgdb.memory import Unreadable, array_code
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.vm import fragments, process_dictionary, signals
@@ -67,8 +67,7 @@ class HeapCheck:
         self._leads: dict[int, str] = {}
         self._codes: set[int] = set()
         self._quiet: dict[int, bytes] = {}
-        code = next(code for code in "ILQ" if array(code).itemsize == self._word)
-        self._starts, self._ends, self._owners = (array(code) for _ in range(3))
+        self._starts, self._ends, self._owners = (array(array_code(self._word)) for _ in range(3))
         self.heaps = 0
         """Blocks of memory with terms that were gone through."""
         self.bytes = 0
@@ -112,7 +111,6 @@ class HeapCheck:
                     self._starts.append(start)
                     self._ends.append(end)
                     self._owners.append(row[0])
-        # As numbers, not as objects of Python: there may be millions.
         order = list(range(len(self._starts)))
         for column in (self._owners, self._ends, self._starts):
             order.sort(key=column.__getitem__)

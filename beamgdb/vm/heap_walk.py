@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from beamgdb.memory import READ_LIMIT, CachedMemory
+from beamgdb.memory import READ_LIMIT, CachedMemory, array_code
 from beamgdb.terms import maps
 from beamgdb.terms.headers import believable_arity
 from jit.otp.features import FUN_HEADERS, LASTING_FUNS
@@ -173,7 +173,7 @@ class Walker:
         self._lowest = 0 if memory.byteorder == "little" else memory.word_size - 1
         number = ErlFunThing25.NUM_FREE_BYTE
         self._num_free_shift = 8 * (number if memory.byteorder == "little" else memory.word_size - 1 - number)
-        self._code = next(code for code in "ILQ" if array(code).itemsize == memory.word_size)
+        self._code = array_code(memory.word_size)
         self._is_swapped = (memory.byteorder == "little") != (array("H", [1]).tobytes()[0] == 1)
 
     def words(self, raw: bytes) -> array[int]:

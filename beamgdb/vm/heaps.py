@@ -51,6 +51,11 @@ _BESIDES: Final = (
 """What those ask for besides who go through all processes."""
 
 
+def small(*heaps: tuple[int | None, int | None]) -> Iterator[tuple[int, int]]:
+    """Those heaps, by start and end, that are read together with others."""
+    return ((start, end) for start, end in heaps if start and end and end - start <= SMALL)
+
+
 class Area(NamedTuple):
     """Memory from `start` to `end` with terms one after the other, and what it is called."""
 
@@ -139,9 +144,7 @@ class Heaps:
         if not isinstance(row, Unreadable):
             _, _, heap, top, old_heap, old_top, _ = row[: 1 + _KNOWN]
             lists, end = row[1 + _KNOWN : 1 + len(_PATHS)], row[1 + len(_PATHS)]
-            for start, stop in ((heap, end if end and top and end - top <= SMALL else top), (old_heap, old_top)):
-                if start and stop and stop - start <= SMALL:
-                    yield start, stop
+            yield from small((heap, end if end and top and end - top <= SMALL else top), (old_heap, old_top))
             yield from ((first, first + NEAR) for first in (*lists, row[2 + len(_PATHS)]) if first)
 
     def of_process(self, process: Process) -> Iterator[Area]:

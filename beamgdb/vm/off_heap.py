@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
-from beamgdb.memory import Unreadable
+from beamgdb.memory import Unreadable, array_code
 from beamgdb.records.chain import chain
 from beamgdb.records.columns import Columns, Row
 from beamgdb.vm import fragments, signals
 from beamgdb.vm.ets import EtsTable, EtsTables
-from beamgdb.vm.heaps import NEAR, SMALL, Owner
+from beamgdb.vm.heaps import NEAR, Owner, small
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.features import BITS_NOT_BYTES, FUN_HEADERS
@@ -55,9 +55,7 @@ def _near(row: Row | Unreadable) -> Iterator[tuple[int, int]]:
     if not isinstance(row, Unreadable):
         yield from ((first, first + NEAR) for first in row[2:_LISTED] if first)
         heap, top, old_heap, old_top = row[_LISTED : _LISTED + 4]
-        for start, end in ((heap, top), (old_heap, old_top)):
-            if start and end and end - start <= SMALL:
-                yield start, end
+        yield from small((heap, top), (old_heap, old_top))
 
 
 class Holding:
@@ -197,8 +195,7 @@ class OffHeap:
 
     def uses(self) -> Iterator[BinaryUse]:
         """All binaries that somebody holds, in the order in which they are found."""
-        # As numbers, not as objects of Python: there may be millions.
-        code = next(code for code in "ILQ" if array(code).itemsize == self._memory.word_size)
+        code = array_code(self._memory.word_size)
         values, holders, tables = array(code), array(code), list[str]()
         of_processes = 0
         for owner, things in self.everything():

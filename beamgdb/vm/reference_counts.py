@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Final
 
-from beamgdb.memory import Unreadable
+from beamgdb.memory import Unreadable, array_code
 from beamgdb.records.columns import Columns
 from beamgdb.vm.heaps import Owner
 from beamgdb.vm.model import Vm
@@ -67,7 +67,7 @@ class ReferenceCounts:
         self._word = vm.memory.word_size
         self._off_heap = OffHeap(vm, advance)
         self._advance = advance
-        self._code = next(code for code in "ILQ" if array(code).itemsize == self._word)
+        self._code = array_code(self._word)
         self.surplus: dict[str, Surplus] = {}
         """By the names of kinds."""
         self.objects = 0

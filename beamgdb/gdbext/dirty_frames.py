@@ -14,9 +14,10 @@ from beamgdb.roots.texts import DIRTY_MAIN
 from beamgdb.unwinding.unwinder import Unwinder, Unwound
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL
+from beamgdb.vm.stack import stack_end
 
 MAIN = DIRTY_MAIN
-"""What runs NIFs and BIFs for processes on dirty schedulers (beam_common.c)."""
+"""What runs NIFs and BIFs for processes on dirty schedulers, and collects their garbage (beam_common.c)."""
 
 LARGEST_STACK = 64 << 20
 """Bytes of a scheduler thread's stack, at most."""
@@ -35,7 +36,8 @@ def unwind(node: Node, unwinder: Unwinder, read: ReadRegister) -> Unwound | None
     if process is None:
         return None
     reader, word = node.stack(), node.memory.word_size
-    slot = reader.return_slot(reader.y0(process.record["stop"]), process.record["hend"])
+    top = reader.y0(process.record["stop"])
+    slot = reader.return_slot(top, stack_end(process, top))
     if slot is None:
         return None
     registers = unwinder.saved_registers(process, node.memory.word(slot), slot + word, sp)

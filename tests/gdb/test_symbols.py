@@ -130,8 +130,11 @@ def test_break_by_function(gdb: Gdb) -> None:
     assert "file stages.erl, line" in text
     assert "pending" not in text
     continue_to(gdb, breakpoint_number(text))
-    assert innermost(gdb) == "stages:third/1"
-    assert gdb.cmd("p x0").endswith(' = <<"third">>\n')
+    frame, caller = read_frames(gdb.cmd("bt 2"))
+    assert frame.function == "stages:third/1"
+    # Two functions call it, and the target may have been stopped before either.
+    given = {"stages:leaf/3": ["third"], "stages:in_lines/2": ["one", "two", "three"]}
+    assert gdb.cmd("p x0").partition(" = ")[2].strip() in [f'<<"{text}">>' for text in given[caller.function]]
 
 
 def test_break_at_the_entry_has_all_arguments(gdb: Gdb) -> None:

@@ -27,7 +27,8 @@ class NotProved(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A VM that is looked at. `near` is the table of a VM like it. `slots` are read of the process table at most."""
+    """A VM that is looked at. `near` is the table of a VM like it. `slots` are read of the process table at most.
+    `has_musl`: it was built for that C library."""
 
     memory: CachedMemory
     symbol: Symbol
@@ -35,6 +36,7 @@ class Seen:
     is_interpreter: bool
     near: Layout
     slots: int
+    has_musl: bool = False
 
     @property
     def is_slow(self) -> bool:

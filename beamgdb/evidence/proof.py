@@ -23,7 +23,7 @@ from beamgdb.evidence import (
 from beamgdb.evidence.findings import Findings, NotProved, Prover, Seen
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol
-from jit.otp.layouts.identity import Identity
+from jit.otp.layouts.identity import Identity, is_musl
 from jit.otp.layouts.layout import NEEDED, TABLES, Layout, NoLayout, nearest, of_identity
 
 _FIRST: tuple[Prover, ...] = (
@@ -40,7 +40,7 @@ def prove(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, 
             raise NoLayout(f"{name} unknown, {identity.unknown.get(name, 'no reason given')}")
     near = nearest(identity, directory)
     is_interpreter = identity.flavour == "emu"
-    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots)
+    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots, is_musl(identity.triplet))
     found = Findings()
     for prover in (*_FIRST, interpreter.prove if is_interpreter else jit_code.prove, *_LAST):
         _try(prover, seen, found)
@@ -64,7 +64,8 @@ def _with_tags(seen: Seen, found: Findings, identity: Identity, layout: Layout) 
 def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout) -> Layout:
     """A layout that was proved, with what this stop shows besides; the same if that is nothing. Quick."""
     is_interpreter = identity.flavour == "emu"
-    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, nearest(identity), needed.FEW_SLOTS)
+    near, has_musl = nearest(identity), is_musl(identity.triplet)
+    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, needed.FEW_SLOTS, has_musl)
     found = Findings.of(layout)
     _try(_sample, seen, found)
     _try(schedulers.prove_running, seen, found)

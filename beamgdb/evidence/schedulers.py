@@ -130,6 +130,9 @@ def _is_thread(seen: Seen, pointer: int) -> bool:
     if not pointer or pointer % seen.word:
         return False
     try:
+        if seen.has_musl:
+            # At its beginning (pthread_impl.h).
+            return seen.memory.word(pointer) == pointer
         if seen.arch == "x86_64":
             return seen.memory.word(pointer) == seen.memory.word(pointer + SELF_AT * seen.word) == pointer
         here = pointer + LIST_AT * seen.word

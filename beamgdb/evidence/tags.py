@@ -18,6 +18,7 @@ from beamgdb.evidence.terms import Things, arity_of_code, things_of
 from beamgdb.memory import Unreadable
 from beamgdb.terms.headers import believable_arity
 from beamgdb.terms.slots import SlotOrder
+from beamgdb.vm.off_heap import IS_MAGIC
 from beamgdb.vm.processes import RUNNING
 from jit.otp.features import FUN_HEADERS, LASTING_FUNS
 from jit.otp.tags import (
@@ -177,10 +178,13 @@ def _is_part(at: int, *wholes: Kind) -> Check:
     return check
 
 
-def _is_proc_bin(seen: Seen, _: Findings, __: TagScheme, address: int) -> bool:
-    """The bytes are behind the head of the binary that it has besides."""
+def _is_proc_bin(seen: Seen, _: Findings, __: TagScheme, address: int) -> bool | None:
+    """The bytes are behind the head of the binary that it has besides; those of a NIF's resource may be anywhere."""
     words = seen.memory.words(address, ProcBin.WORDS)
-    return 0 < words[ProcBin.BYTES] - words[ProcBin.BYTES - 1] <= LARGEST_BINARY_HEAD
+    binary = words[ProcBin.VAL]
+    if 0 < words[ProcBin.BYTES] - binary <= LARGEST_BINARY_HEAD:
+        return True
+    return None if seen.memory.word(binary) == IS_MAGIC else False
 
 
 def _is_bin_ref(seen: Seen, _: Findings, __: TagScheme, address: int) -> bool:

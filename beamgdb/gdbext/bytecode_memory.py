@@ -26,7 +26,7 @@ def protect() -> None:
         return
     current.per_code.is_protected = True
     areas = list(_areas(module for module in current.node.code if not module.of_vm))
-    extension().read_only.declare(current.pid, areas)
+    extension().read_only.declare(gdb.selected_inferior().num, areas)
 
 
 def explain(point: gdb.Breakpoint) -> None:

@@ -25,7 +25,7 @@ def protect() -> None:
         return
     modules = list(current.node.code)
     areas = [area for area in _read_only_shared() if any(area[0] <= module.base < area[1] for module in modules)]
-    extension().read_only.declare(current.pid, areas)
+    extension().read_only.declare(gdb.selected_inferior().num, areas)
 
 
 def needs_hardware(address: int) -> bool:

@@ -380,7 +380,7 @@ def _on_exit(event: Any) -> None:
     session.drop(number)
     program_file.forget(number)
     errors.guarded(lambda: symbols.withdraw(number))
-    errors.guarded(extension().read_only.release)
+    errors.guarded(lambda: extension().read_only.release(number))
     errors.guarded(_new_program)
 
 

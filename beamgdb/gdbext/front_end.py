@@ -8,7 +8,9 @@ from pathlib import Path
 
 import gdb
 
-_MI = re.compile(rb"\0--?i(?:nterpreter)?[=\0]mi\d?\0")
+from beamgdb.gdbext import gdb_version
+
+_MI = re.compile(rb"\0--?i(?:nt[a-z]*)?[=\0]mi\d?\0")  # GDB takes any beginning of `--interpreter`
 
 _TOLD = re.compile(r'^~"((?:[^"\\\n]|\\.)*)"\n', re.M)
 """A record of GDB/MI that has text of a command."""
@@ -33,7 +35,7 @@ def speaks_mi() -> bool:
 
 def misses_output() -> bool:
     """Whether a front end would miss what it is to be told of a command whose output is taken."""
-    return int(gdb.VERSION.partition(".")[0]) >= _TAKES_RECORDS and speaks_mi()
+    return gdb_version.is_from(_TAKES_RECORDS) and speaks_mi()
 
 
 def taken(command: str) -> str:

@@ -12,17 +12,20 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gdb
 
-from beamgdb.gdbext import front_end
+from beamgdb.gdbext import front_end, gdb_version
 from beamgdb.gdbext.temporary_settings import temporarily
 
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
 _PLACE = re.compile(r"^(-?\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)
 _TEXT_OR_NOTHING = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|({\s*})""")
 _PC, _SP = ("pc", "rip", "eip"), ("sp", "rsp", "esp")
+HARDWARE_BREAKPOINT: Final = 2
+"""`gdb.BP_HARDWARE_BREAKPOINT` (since 11)."""
+
 _UNSIGNED = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsigned long long"}
 
 
@@ -82,8 +85,7 @@ def _raw_place() -> tuple[int, int] | None:
 
 def closes_quotes() -> bool:
     """Whether GDB itself closes a quote that is open where it completes a word (since 16)."""
-    version = re.search(r"(\d+)\.", gdb.VERSION)  # a distribution's name may come before
-    return version is None or int(version[1]) >= 16
+    return gdb_version.is_from(16)
 
 
 def tells_of_its_end() -> bool:

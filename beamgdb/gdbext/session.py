@@ -258,7 +258,12 @@ def _content(session: Session) -> bytes | None:
 
 def known() -> Session | None:
     """The session of the selected inferior if there is one already: quick, for unwinders and printers."""
-    return extension().part(_Sessions).get(gdb.selected_inferior().num)
+    return of_inferior(gdb.selected_inferior().num)
+
+
+def of_inferior(number: int) -> Session | None:
+    """The same, of any inferior."""
+    return extension().part(_Sessions).get(number)
 
 
 def relocate() -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import c_functions, current_frame, front_end, session
+from beamgdb.gdbext import c_expressions, c_functions, current_frame, front_end, session
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
@@ -36,6 +36,8 @@ STACK_BYTES: Final = 4096
 """Of a stack that are looked at, and how many at a time: there may be no more."""
 
 STACK_PIECE: Final = 512
+
+SI_KERNEL: Final = 0x80
 
 _INTEGERS: Final = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_PTR)
 """Types of registers that may have an address."""
@@ -99,8 +101,15 @@ def _signal(thread: gdb.InferiorThread | None, death: core_file.Death | None) ->
     name = _name(number) if number else None
     if name is not None and thread is not None and _is_of_another(thread, name, death):
         name = None
-    address = _evaluated("(unsigned long) $_siginfo._sifields._sigfault.si_addr") if name in AT_ADDRESS else None
-    return name, address
+    return name, _fault_address() if name in AT_ADDRESS else None
+
+
+def _fault_address() -> int | None:
+    """What was accessed, where the kernel tells: not of a signal that somebody has sent (there the sender's number lies
+    in its place), nor of an address that no page can have (there is 0; siginfo(2), `SI_KERNEL`)."""
+    code = _evaluated("$_siginfo.si_code")
+    is_told = code is not None and 0 < code < SI_KERNEL
+    return _evaluated("(unsigned long) $_siginfo._sifields._sigfault.si_addr") if is_told else None
 
 
 def _name(number: int) -> str:
@@ -190,7 +199,7 @@ def stack_words(memory: CachedMemory) -> list[int]:
 
 def _evaluated(expression: str) -> int | None:
     try:
-        return int(gdb.parse_and_eval(expression))
+        return int(c_expressions.evaluated(expression))
     except (gdb.error, ValueError, OverflowError):
         return None
 

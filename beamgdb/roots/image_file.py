@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -29,6 +29,9 @@ MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64", "EM_ARM": "arm32"}
 
 RELATIVE = {"EM_X86_64": 8, "EM_AARCH64": 1027, "EM_ARM": 23}
 """The relocation that makes an address in the file one in memory (the processors' ELF supplements)."""
+
+RELR = ("SHT_RELR", 19)
+"""The type of a table of packed relocations, by its name, which an older pyelftools does not know."""
 
 PF_W = 2
 """A segment is writable (ELF gABI, p_flags)."""
@@ -118,6 +121,24 @@ def _relocated(elf: ELFFile) -> Iterator[tuple[int, int]]:
                 start, content = next((one for one in loaded if 0 <= place - one[0] < len(one[1])), (0, b""))
                 if info & 0xFF == kind and content[place - start : place - start + word]:
                     yield place, int.from_bytes(content[place - start : place - start + word], "little")
+        elif section["sh_type"] in RELR:
+            for place in _packed(struct.iter_unpack(order + code, section.data()), word):
+                start, content = next((one for one in loaded if 0 <= place - one[0] < len(one[1])), (0, b""))
+                if len(there := content[place - start : place - start + word]) == word:
+                    yield place, struct.unpack(order + code, there)[0]
+
+
+def _packed(entries: Iterable[tuple[int]], word: int) -> Iterator[int]:
+    """Where pointers stand that a table of `SHT_RELR` tells of: an even entry is the place of one, an odd one a bit for
+    each of the words that come next (ELF gABI, Relative Relocation Table)."""
+    place, each = 0, 8 * word - 1
+    for (entry,) in entries:
+        if not entry & 1:
+            yield entry
+            place = entry + word
+            continue
+        yield from (place + word * i for i in range(each) if entry >> i + 1 & 1)
+        place += word * each
 
 
 def _relro(elf: ELFFile) -> Iterator[tuple[int, int]]:

@@ -10,8 +10,8 @@ from beamgdb.vm.frame import ErlangFrame
 from beamgdb.vm.processes import Process
 from jit.otp.tags import IMMED1_BITS
 
-FRAME_BITS = 36
-"""Bits of a frame id's distance from the base of the stack; the process's number comes above."""
+SPREAD = 0x9E3779B97F4A7C15
+"""A large odd number, whose multiples lie far from each other, in 32 bits too."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,10 @@ class Unwound:
 
 
 def within_process(process: Process, end: int) -> int:
-    """The part of a frame's id that tells frames of processes apart: the number of the process, and the distance of the
-    frame's `end` from the base of the stack. Neither changes when the stack moves."""
-    number = process.id >> IMMED1_BITS & 0xFFFFFFF
-    distance = (process.record["hend"] - end) & ((1 << FRAME_BITS) - 1)
-    return number << FRAME_BITS | distance
+    """The part of a frame's id that tells frames of processes apart, of which GDB takes the low word: made of the pid's
+    number, and of the distance of the frame's `end` from the base of the stack. Neither changes when the stack moves.
+    Each frame of a process has its own; for two processes to have the same one takes a rare chance."""
+    return (process.id >> IMMED1_BITS) * SPREAD + process.record["hend"] - end
 
 
 class Unwinder(Protocol):

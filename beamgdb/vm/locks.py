@@ -22,6 +22,7 @@ from beamgdb.vm.ports import Ports
 from beamgdb.vm.processes import LOCKS
 from beamgdb.vm.schedulers import NORMAL, Scheduler
 from jit.otp import vm_flags
+from jit.otp.layouts.identity import is_musl
 
 WRITTEN: Final = 1 << 31
 WRITER_WAITS: Final = 1 << 30
@@ -91,6 +92,8 @@ class Locks:
 
     def __iter__(self) -> Iterator[Lock]:
         """All that are held or waited for."""
+        if not self._has_glibc:
+            self.unknown.append("mutexes, of tables, ports and drivers: they are those of another C library than glibc")
         yield from permissions(self._vm, self.unknown)
         yield from self.of_processes()
         for part, what in ((self.of_tables, "tables"), (self.of_ports, "ports")):
@@ -98,6 +101,10 @@ class Locks:
                 yield from part()
             except (Unavailable, KeyError) as error:
                 self.unknown.append(f"locks of {what}: {error}")
+
+    @property
+    def _has_glibc(self) -> bool:
+        return not is_musl(self._vm.identity.triplet)
 
     @cached_property
     def _in_ets(self) -> tuple[int, ...]:
@@ -225,7 +232,9 @@ class Locks:
                 yield found
 
     def _mutex(self, what: str, owner: int | EtsTable | str | None, address: int) -> Lock | None:
-        """A mutex of the C library, None where it is free."""
+        """A mutex of the C library, None where it is free, or nothing is known of it."""
+        if not self._has_glibc:
+            return None
         at = address + self._vm.layout.offset("erts_mtx_t", "mtx.pt_mtx")
         state = self._vm.memory.u32(at)
         if not state:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.gdb.stages import functions, line_of, read_backtrace, read_frames
-from tests.harness.erl import Release
+from tests.harness.erl import Release, running_node
 from tests.harness.gdb import Gdb, GdbError, command_line
 
 MAP, LIST, TUPLE, BINARY = '#{reason => "why it died"}', "[1,2,3]", "{order,66}", '<<"payload">>'
@@ -90,3 +94,30 @@ def test_the_function_that_called(dead: Gdb) -> None:
 def test_the_instruction(dead: Gdb) -> None:
     assert "*nowhere" in dead.cmd("frame 0")
     assert re.search(r"nowhere = (\(.*\) )?0x0|nowhere = <optimized out>", dead.cmd("info locals"))
+
+
+def why(gdb: Gdb) -> Any:
+    return json.loads(gdb.cmd("beam-why -json"))["stop"]
+
+
+def test_why_whatever_language_is_set(dead: Gdb) -> None:
+    """What the extension asks of GDB it asks in C."""
+    told = why(dead)
+    assert (told["signal"], told["address"]) == ("SIGSEGV", 0)
+    for language in ("ada", "fortran", "pascal", "rust"):
+        dead.cmd(f"set language {language}")
+        try:
+            assert why(dead) == told, language
+        finally:
+            dead.cmd("set language auto")
+
+
+def test_a_signal_that_was_sent(ebin: Path) -> None:
+    """It has no address: where that would be, the kernel has put the number of who sent it."""
+    with running_node(ebin, "ok") as node, Gdb() as gdb:
+        gdb.cmd("handle SIGSEGV stop print")
+        gdb.attach(node.pid)
+        os.kill(node.pid, signal.SIGSEGV)
+        assert gdb.go("continue").results["signal-name"] == "SIGSEGV"
+        told = why(gdb)
+        assert (told["signal"], told["address"]) == ("SIGSEGV", None)

@@ -24,7 +24,7 @@ TOPICS = (
     "set beam-depth", "set beam-width", "set beam-bytes", "set beam-debug", "set beam-syntax",
     "set beam-context", "set beam-context-sections", "set beam-elixir-names", "set beam-layout-from",
     "function _xreg", "function _yreg", "function _arg", "function _eterm", "function _beam_process",
-    "function _beam_hit",
+    "function _beam_hit", "function _beam_before",
 )  # fmt: skip
 
 
@@ -47,6 +47,15 @@ def test_one_line_when_it_is_there(ebin: Path) -> None:
     assert re.fullmatch(rf"beamgdb {re.escape(__version__)}: Erlang/OTP \d+, erts [\d.]+, JIT; .*`beam-bt all`.*", line)
     assert len(line) <= COLUMNS
     assert "beamgdb" not in batch("-ex", "file /bin/true", "-ex", "run", load="-ix")
+
+
+def test_a_distribution_whose_name_is_before_the_version(ebin: Path) -> None:
+    """As Fedora and Red Hat have it."""
+    with running_node(ebin, "ok") as node:
+        named = ("-iex", "python gdb.VERSION = 'Fedora Linux 18.2-3.fc40'")
+        said = batch(*named, "-p", str(node.pid), "-ex", "beam-bt init", load="-ix")
+    assert "Python Exception" not in said
+    assert "Process <0.0.0> init" in said
 
 
 def test_help(gdb: Gdb) -> None:

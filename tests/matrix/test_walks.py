@@ -255,7 +255,7 @@ def run_until(gdb: Gdb, file: Path) -> None:
     gdb.interrupt()
 
 
-TAKEN = "all 4 hardware breakpoints of the processor are taken: delete or disable one"
+TAKEN = "all 4 hardware breakpoints of the processor are taken: delete or disable one, or a watchpoint"
 
 
 def test_too_many(walking: Walking, gdb: Gdb) -> None:

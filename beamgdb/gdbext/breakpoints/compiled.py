@@ -16,7 +16,7 @@ from beamgdb.views.location import BreakpointLocation, FunctionLocation
 HARDWARE = 4
 """Hardware breakpoints of an x86-64 processor (Intel SDM, volume 3, chapter 18: DR0 to DR3)."""
 
-NO_MORE = f"all {HARDWARE} hardware breakpoints of the processor are taken: delete or disable one"
+NO_MORE = f"all {HARDWARE} hardware breakpoints of the processor are taken: delete or disable one, or a watchpoint"
 """BeamAsm's code needs them: GDB cannot write to it, unless the node was started with +JPperf true."""
 
 
@@ -68,15 +68,20 @@ def bar(point: gdb.Breakpoint, wanted: Collection[int], code: LoadedCode) -> tup
 
 
 def hardware_used() -> int:
-    """At how many addresses enabled breakpoints are where GDB must use hardware: it does so once for each."""
+    """How many of the processor's breakpoints GDB needs: for each address where one is enabled and nothing else will
+    do, or was asked for, and for each watchpoint of at most a word; what more a larger one takes is not known here."""
+    enabled = [point for point in gdb.breakpoints() if point.enabled]
     places = {
         place.address
-        for point in gdb.breakpoints()
-        if point.enabled
+        for point in enabled
         for place in older_gdb.locations(point)
-        if place.enabled
+        if place.enabled and (point.type == older_gdb.HARDWARE_BREAKPOINT or code_memory.needs_hardware(place.address))
     }
-    return sum(map(code_memory.needs_hardware, places))
+    return len(places) + sum(point.type in WATCHPOINTS for point in enabled)
+
+
+WATCHPOINTS = (gdb.BP_HARDWARE_WATCHPOINT, gdb.BP_READ_WATCHPOINT, gdb.BP_ACCESS_WATCHPOINT)
+"""Those that take hardware."""
 
 
 def room() -> int:

@@ -31,7 +31,11 @@ from beamgdb.views.location import BadLocation, BreakpointLocation, LineLocation
 from beamgdb.vm.model import Unavailable
 
 PLACE = "_beam_trap"
-"""The convenience variable with the address where traps lead: GDB evaluates locations anew when symbols change."""
+"""The convenience variable with the address where traps lead, 0 as long as that is not known."""
+
+BEFORE = "_beam_before"
+"""The convenience function for a place that is run once by each scheduler, until the VM has told where traps lead. GDB
+evaluates locations anew when symbols change, which are those of another release then."""
 
 HIT = "_beam_hit"
 """The convenience function in conditions of GDB's breakpoints there."""
@@ -40,13 +44,9 @@ LOADED = "erts_update_ranges"
 """Called with the `BeamCodeHeader` of each module that is loaded (beam_ranges.c)."""
 
 MAIN = "process_main"
-"""A place that is run once by each scheduler, for as long as the VM has not told where traps can lead."""
 
-
-def place() -> str:
-    """Where GDB's breakpoints are. By a symbol before the start: the program may not be yet where it will run."""
-    before = MAIN if session.address_of(MAIN) is not None else unnamed.FIRST_CALLED
-    return f"*(${PLACE} ? ${PLACE} : (unsigned long) (char *) &{before})"
+LOCATION = f"*(${PLACE} ? ${PLACE} : ${BEFORE}())"
+"""Where GDB's breakpoints are."""
 
 
 STAYS_BEHIND = "this GDB does not tell that it quits: `detach` before, or delete these breakpoints, or the node dies"
@@ -67,7 +67,7 @@ class _TrapPoint(Asked):
     the same place, later in GDB's list, with conditions that ask whether they are meant."""
 
     def __init__(self, breakpoints: InterpretedBreakpoints) -> None:
-        super().__init__(place())
+        super().__init__(LOCATION)
         self._breakpoints = breakpoints
 
     def is_wanted(self) -> bool:
@@ -143,7 +143,7 @@ class InterpretedBreakpoints:
             self._places_of(current)
         if self._point is None or not self._point.is_valid():
             self._point = _TrapPoint(self)
-        return place()
+        return LOCATION
 
     def _places_of(self, current: session.Session) -> _Places:
         if self._places is None or self._places.owner is not current:
@@ -362,10 +362,14 @@ class InterpretedBreakpoints:
         self._forget_natives()
         self._places = None
 
-    def _on_exit(self, _: Any) -> None:
+    def _on_exit(self, event: Any) -> None:
+        if self._places is None or session.of_inferior(event.inferior.num) is not self._places.owner:
+            return
         errors.guarded(self._forget_natives)
         self._places = self._arrival = None
         self._runs = False
+        # In the next program something else is there.
+        gdb.set_convenience_variable(PLACE, 0)
 
     def _waits_for_code(self) -> bool:
         """Whether code that is being loaded is of interest. The place of traps is told before symbols change."""
@@ -412,6 +416,22 @@ def _string(text: str) -> str:
 def _wanted_by_users(code: LoadedCode) -> set[int]:
     enabled = (request.location for point, request in extension().requests.all() if request.trapped and point.enabled)
     return {address for location in enabled for address in location.addresses(code)}
+
+
+class Before(ConvenienceFunction):
+    """$_beam_before(): where each scheduler begins to run.
+
+    `beam-break` has its breakpoints for interpreted code there until the VM
+    has started."""
+
+    least = most = 0
+
+    def answer(self, *_: gdb.Value) -> gdb.Value:
+        for name in (MAIN, unnamed.FIRST_CALLED):
+            with contextlib.suppress(gdb.error):
+                # (GDB has the language of the breakpoint just now, C.)
+                return older_gdb.value(f"(unsigned long) (char *) &{name}")
+        raise Unavailable(f"the program has neither {MAIN} nor {unnamed.FIRST_CALLED}: is it a beam.smp?")
 
 
 class Hit(ConvenienceFunction):
@@ -461,4 +481,5 @@ def _is_initialised(current: session.Session) -> bool:
 def install() -> None:
     """Define what conditions use."""
     Hit(HIT)
+    Before(BEFORE)
     _leave_before_detaching()

@@ -68,6 +68,11 @@ TEXT_LIMIT = 64
 INT_SIZE = 4
 
 
+def is_musl(triplet: str | None) -> bool:
+    """Whether a VM was built for this C library, and not for glibc."""
+    return triplet is not None and "musl" in triplet
+
+
 @dataclass(frozen=True)
 class Identity:
     """What is known of a VM. None is unknown; `unknown` maps the name of the field to the reason.

@@ -17,7 +17,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from jit.otp.layouts.identity import Identity
+from jit.otp.layouts.identity import Identity, is_musl
 from jit.otp.layouts.resolve import Field, StructLayout
 from jit.otp.tags import TagScheme
 
@@ -31,6 +31,11 @@ SAME: Final[Mapping[str, str]] = {"17.1.1": "17.1"}
 
 #: What must be known of a VM before a table may be used for it.
 NEEDED = ("erts_version", "arch", "flavour", "word_size", "build", "options")
+
+
+OTHER_MUTEX: Final = ("aarch64",)
+"""Where a `pthread_mutex_t` of musl has another size than that of glibc, 40 and 48 bytes, and with it all that has one
+(pthreadtypes-arch.h of glibc, alltypes.h.in of musl)."""
 
 
 class NoLayout(LookupError):
@@ -181,6 +186,10 @@ def for_identity(identity: Identity, directory: Path = TABLES) -> Layout:
     if (layout.word_size, layout.options) != (identity.word_size, identity.options):
         here = ", ".join(sorted(identity.options or ())) or "no options"
         raise NoLayout(f"the {layout.origin} is not for this build: {here}, words of {identity.word_size} bytes")
+    if key.arch in OTHER_MUTEX and is_musl(identity.triplet) != is_musl(layout.triplet):
+        raise NoLayout(
+            f"the {layout.origin} is for {layout.triplet}, and a mutex of {identity.triplet} has another size"
+        )
     return layout
 
 

@@ -180,6 +180,16 @@ def test_a_table_that_is_nearly_right_is_refused(vm: Identity, message: str) -> 
         for_identity(vm)
 
 
+def test_a_build_for_musl() -> None:
+    """A mutex of musl has the size of one of glibc, but on ARM64."""
+    assert for_identity(replace(DEBIAN_12, triplet="x86_64-alpine-linux-musl")) == for_identity(DEBIAN_12)
+    vm = replace(DEBIAN_12, arch="aarch64", triplet="aarch64-alpine-linux-musl")
+    with pytest.raises(
+        NoLayout, match=r"is for aarch64-unknown-linux-gnu, and a mutex of aarch64-alpine-linux-musl has"
+    ):
+        for_identity(vm)
+
+
 def test_no_table() -> None:
     assert load_table("1.0", "x86_64", "jit") is None
 

@@ -113,6 +113,10 @@ class DebugAdapter:
             if last == _STEP:
                 self._expect(_STEP)
                 last = _Step(self.returned)
+            if isinstance(last, gdb.BreakpointEvent):
+                # GDB tells the numbers of all: those of the step are no more.
+                told: Any = last.breakpoints
+                told[:] = [one for one in last.breakpoints if one.is_valid() and _is_visible(one)]
             if last is not None and session.has_process():
                 self._tell_stop(last)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 
 import gdb
 
@@ -125,6 +124,6 @@ def _program_build_id() -> str | None:
     from jit.otp.layouts.executable import BadExecutable, Executable
 
     try:
-        return Executable(Path(path)).build_id
+        return Executable(program_file.local(path)).build_id
     except (BadExecutable, OSError):
         return None

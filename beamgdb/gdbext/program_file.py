@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 import gdb
 
-from beamgdb.gdbext import front_end
+from beamgdb.gdbext import connection, front_end
 from beamgdb.gdbext.extension import extension
 
 if TYPE_CHECKING:
@@ -61,11 +61,27 @@ def name() -> str | None:
     asked = extension().part(_Executables)
     key = (number, space.filename)
     if key not in asked:
-        asked[key] = _listed(number) or space.filename or None
+        found = _listed(number) or space.filename
+        if not found:
+            # (Nor is it listed while GDB discards symbols.)
+            return None
+        asked[key] = found
     return asked[key]
 
 
-class _Executables(dict[tuple[int, Optional[str]], Optional[str]]):
+def local(path: str) -> Path:
+    """Where the program can be read here. What GDB reads through the target, as if that process is in a container, is
+    what the process runs, if that is on this machine."""
+    if path.startswith(_THROUGH_TARGET) and connection.kind() == "native":
+        return Path(f"/proc/{gdb.selected_inferior().pid}/exe")
+    return Path(path)
+
+
+_THROUGH_TARGET = "target:"
+"""What such a path begins with (GDB manual, `set sysroot`)."""
+
+
+class _Executables(dict[tuple[int, Optional[str]], str]):
     """The program of each inferior, by its number and the file of its symbols."""
 
 
@@ -87,7 +103,7 @@ class OpenedProgram:
         """The file at `path`, as `find` gives it for a process."""
         asked = (path, symbol, address, pid)
         if self._asked != asked:
-            self._asked, self._file = asked, _open(Path(path), symbol, address) if path else None
+            self._asked, self._file = asked, _open(local(path), symbol, address) if path else None
         return self._file
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from beamgdb.gdbext import (
     program_file,
     unnamed,
 )
-from beamgdb.gdbext.connection import is_core, is_remote
+from beamgdb.gdbext.connection import is_core, is_remote, kind
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.target_memory import InferiorMemory
@@ -299,10 +300,18 @@ def require_beam() -> None:
     path, foreign = program_file.name(), core_program.foreign()
     if path is None and is_core():
         raise Unavailable("the core file has no program: give the BEAM that wrote it (`file BEAM`, or `gdb BEAM CORE`)")
+    if path is None and kind() == "native":
+        advice = f"`file /proc/{gdb.selected_inferior().pid}/exe`"
+        raise Unavailable(f"GDB has not read the program's file, which may be deleted or replaced: {advice}")
     if path is None:
         raise Unavailable("no program is loaded: attach to a process, or give BEAM, or BEAM and CORE")
     if foreign:
         raise Unavailable(foreign)
+    space = gdb.current_progspace()
+    symbols_of = space.filename if space is not None else None
+    if not is_beam() and (symbols_of is None or realpath(symbols_of) != realpath(path)):
+        whose = f"of {bare(symbols_of)}" if symbols_of else "of no file"
+        raise Unavailable(f"GDB has the symbols {whose}, not of the program: `symbol-file {bare(path)}`")
     if not is_beam():
         why = unnamed.program().why
         raise Unavailable(f"this program is no beam.smp{f' that is known: {why} (load its debug file)' if why else ''}")
@@ -334,10 +343,10 @@ def _build() -> Build:
     # Not before it is needed: what reads ELF files takes time to load.
     from jit.otp.layouts.executable import extent
 
-    address, size = (extent(Path(path), "process_main") if path else None) or (None, None)
+    address, size = (extent(program_file.local(path), "process_main") if path else None) or (None, None)
     if address is None and path:
         # All code of a program is of one kind.
-        address, _ = extent(Path(path), unnamed.ANCHOR) or (None, None)
+        address, _ = extent(program_file.local(path), unnamed.ANCHOR) or (None, None)
     separate = next((one for one in gdb.objfiles() if objfile is not None and one.owner == objfile), None)
     debug = (separate or objfile).filename if objfile else None
     return Build(objfile.build_id if objfile else None, size, bool((address or 0) & 1), Path(debug) if debug else None)

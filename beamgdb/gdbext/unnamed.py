@@ -7,7 +7,6 @@ export no function for NIFs nothing more is read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import gdb
 
@@ -53,7 +52,7 @@ class Unnamed:
         from beamgdb.roots.image_file import NoImage, open_image
 
         try:
-            image = open_image(Path(path), ANCHOR, address)
+            image = open_image(program_file.local(path), ANCHOR, address)
         except NoImage as error:
             self.why = str(error)
             return

@@ -368,8 +368,11 @@ class InterpretedBreakpoints:
         errors.guarded(self._forget_natives)
         self._places = self._arrival = None
         self._runs = False
-        # In the next program something else is there.
+        # In the next program something else is where these lead.
         gdb.set_convenience_variable(PLACE, 0)
+        if self._loads is not None and self._loads.is_valid():
+            errors.guarded(self._loads.delete)
+        self._loads = None
 
     def _waits_for_code(self) -> bool:
         """Whether code that is being loaded is of interest. The place of traps is told before symbols change."""

@@ -1,0 +1,80 @@
+"""A node whose program is not where GDB looks for it: in a container, and after an upgrade."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.gdb.stages import SOON, functions, read_frames
+from tests.harness.erl import READY, Release, installed_release, running
+from tests.harness.gdb import Gdb, GdbError
+from tests.harness.targets import Target
+
+
+def can_unshare() -> bool:
+    """Whether this user may have a file system of his own."""
+    return subprocess.run(["unshare", "-rm", "true"], stderr=subprocess.DEVNULL).returncode == 0
+
+
+@contextmanager
+def node_of(release: Release, beam: Path, ebin: Path, folder: Path, before: str = "true") -> Iterator[int]:
+    """The process of a node, whose program is `beam`, begun after a command of the shell in a file system of its own
+    if that is given."""
+    own = ["unshare", "-rm"] if before != "true" else []
+    arguments = release.arguments(ebin, f'stages:start(), io:format("{READY}~n").', "-S", "1:1")
+    variables = {name: release.environment()[name] for name in ("ROOTDIR", "BINDIR", "EMU", "PROGNAME")}
+    setting = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    begin = f"{before} && {setting} exec {shlex.join([str(beam), *arguments])}"
+    with running([*own, "bash", "-c", begin], folder / "said") as process:
+        yield process.pid
+
+
+@pytest.mark.skipif(not can_unshare(), reason="this machine lets no user have a file system of his own")
+def test_a_program_that_only_the_container_has(ebin: Path, tmp_path: Path) -> None:
+    """GDB reads it through the process. That of OTP 29 hides its symbols, so its file is read here as well."""
+    beam = Target("amd64", 29).sandbox.beam
+    top, inside = next(one for one in beam.parents if one.name == "root"), tmp_path / "only_inside"
+    inside.mkdir()
+    there = inside / beam.relative_to(top)
+    release = Release(there.parents[2], there.parent.parent.name.removeprefix("erts-"), 29)
+    mount = f"mount --bind {shlex.quote(str(top))} {shlex.quote(str(inside))}"
+    with node_of(release, there, ebin, tmp_path, mount) as pid, Gdb() as gdb:
+        gdb.attach(pid)
+        assert "target:" in gdb.cmd("info inferiors")
+        gdb.cmd("beam-break stages:third/1")
+        assert gdb.go("continue", timeout=SOON).reason == "breakpoint-hit"
+        assert functions(read_frames(gdb.cmd("bt 1"))) == ["stages:third/1"]
+
+
+def test_a_program_that_was_deleted(ebin: Path, tmp_path: Path) -> None:
+    """Where GDB finds it no more, its process still has it."""
+    release, beam = installed_release(), tmp_path / "beam.smp"
+    shutil.copy(release.beam, beam)
+    with node_of(release, beam, ebin, tmp_path) as pid, Gdb() as gdb:
+        beam.unlink()
+        gdb.attach(pid)
+        program = f"file /proc/{pid}/exe"
+        if "No symbol" in gdb.cmd("p &enif_alloc", check=False):
+            with pytest.raises(GdbError, match=program):
+                gdb.cmd("beam-info")
+            gdb.cmd(program)
+        assert "Process <0.0.0> init" in gdb.cmd("beam-bt init")
+
+
+def test_symbols_of_another_file(ebin: Path, tmp_path: Path) -> None:
+    """What the user has done is said, not that the program is another one."""
+    release = installed_release()
+    with node_of(release, release.beam, ebin, tmp_path) as pid, Gdb() as gdb:
+        gdb.attach(pid)
+        for other, whose in ((" /bin/ls", "of \\S+/ls"), ("", "of no file")):
+            gdb.cmd(f"symbol-file{other}", check=False)
+            with pytest.raises(GdbError, match=f"GDB has the symbols {whose}, not of the program: `symbol-file /"):
+                gdb.cmd("beam-info")
+        gdb.cmd(f"symbol-file {release.beam}")
+        assert "Process <0.0.0> init" in gdb.cmd("beam-bt init")

@@ -29,14 +29,27 @@ def protect() -> None:
     extension().read_only.declare(gdb.selected_inferior().num, areas)
 
 
-def explain(point: gdb.Breakpoint) -> None:
-    """Tell of a user's breakpoint that lies in interpreted code, where it is of no use."""
+class _Explained(set[int]):
+    """Numbers of breakpoints of which the user has been told."""
+
+
+def explain_all() -> None:
+    """The same of all breakpoints: some may have waited for code that is loaded now."""
     current = session.known()
-    if current is None or not current.node.is_interpreter or not point.visible:
+    if current is not None and current.node.is_interpreter:
+        for point in gdb.breakpoints():
+            explain(point)
+
+
+def explain(point: gdb.Breakpoint) -> None:
+    """Tell, once, of a user's breakpoint that lies in interpreted code, where it is of no use."""
+    current, told = session.known(), extension().part(_Explained)
+    if current is None or not current.node.is_interpreter or not point.visible or point.number in told:
         return
     found = (current.node.code.find(one.address) for one in older_gdb.locations(point))
     place = next((one for one in found if one and not current.node.code.native_at(one.code.start)), None)
     if place is not None:
+        told.add(point.number)
         advice = f"`beam-break {term_printing.function(place.code.name)}` makes one"
         text = f"breakpoint {point.number} is in interpreted code and will not be hit; {advice} that is"
         gdb.write(f"beamgdb: {text}\n", gdb.STDERR)

@@ -153,6 +153,7 @@ def _follow_code(current: session.Session) -> None:
     _tell_what_is_left_out(current)
     if not current.per_code.is_followed:
         current.per_code.is_followed = True
+        errors.guarded(bytecode_memory.explain_all)
         for follower in _code_watch().followers:
             errors.guarded(follower.changed)
 

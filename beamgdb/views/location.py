@@ -170,13 +170,13 @@ def parse(text: str, code: LoadedCode) -> tuple[BreakpointLocation, str]:
 def _location(match: re.Match[str], code: LoadedCode) -> BreakpointLocation:
     parts = match.groupdict()
     if "line" in parts:
-        return LineLocation(parts["file"], _number(parts["line"], "line", MAX_LINE))
+        return LineLocation(parts["file"], _number(parts["line"], "line", 1, MAX_LINE))
     if "elixir" in parts:
         module, function = elixir_quoting.symbol(parts["elixir"], parts["function"])
     else:
         module, function = (_symbol_atom(parts[part]) for part in ("module", "function"))
     if parts.get("arity"):
-        return FunctionLocation(module, f"{module}:{function}/{_number(parts['arity'], 'arity', MAX_ARG)}")
+        return FunctionLocation(module, f"{module}:{function}/{_number(parts['arity'], 'arity', 0, MAX_ARG)}")
     head = f"{module}:{function}/"
     names = {one.name for loaded in FunctionLocation(module, head).modules(code) for one in loaded.ranges}
     known = sorted(name for name in names if name.startswith(head) and name[len(head) :].isdecimal())
@@ -188,11 +188,11 @@ def _location(match: re.Match[str], code: LoadedCode) -> BreakpointLocation:
     raise BadLocation(f"{function} is there as {', '.join(shown[1:])}" if known else f"which arity has {function}?")
 
 
-def _number(digits: str, what: str, most: int) -> int:
-    """A number up to `most`; raises `BadLocation`."""
+def _number(digits: str, what: str, least: int, most: int) -> int:
+    """A number between two; raises `BadLocation`."""
     number = natural(digits)
-    if number is None or number > most:
-        raise BadLocation(f"there is no {what} {brief(digits)}: the largest is {most}")
+    if number is None or not least <= number <= most:
+        raise BadLocation(f"there is no {what} {brief(digits)}: they go from {least} to {most}")
     return number
 
 

@@ -66,3 +66,16 @@ def test_watchpoints_take_hardware_too(ebin: Path) -> None:
         said = gdb.cmd("beam-next", check=False)
         assert "hardware breakpoints of the processor are taken: delete or disable one, or a watchpoint" in said
         assert functions(read_frames(gdb.cmd("bt 1"))) == ["stages:leaf/3"]
+
+
+def test_a_breakpoint_stays_when_another_node_comes_and_goes(ebin: Path) -> None:
+    with running_node(ebin, BEGIN) as one, running_node(ebin, BEGIN) as other, Gdb() as gdb:
+        gdb.attach(one.pid)
+        gdb.cmd("beam-break stages:third/1")
+        gdb.cmd("add-inferior")
+        gdb.cmd("inferior 2")
+        gdb.attach(other.pid)
+        gdb.cmd("detach")
+        gdb.cmd("inferior 1")
+        assert gdb.go("continue", timeout=SOON).reason == "breakpoint-hit"
+        assert functions(read_frames(gdb.cmd("bt 1"))) == ["stages:third/1"]

@@ -191,7 +191,9 @@ def test_a_plain_breakpoint(running: Session) -> None:
     assert ("will not be hit; `beam-break stages:third/1` makes one that is" in said) is running.target.interpreted
 
 
-@pytest.mark.parametrize("wrong", ["", "stages", "stages:third/2", "stages.erl:99999", "stages:third/x", "a b c"])
+@pytest.mark.parametrize(
+    "wrong", ["", "stages", "stages:third/2", "stages.erl:99999", "stages.erl:0", "stages:third/x", "a b c"]
+)
 def test_errors(running: Session, wrong: str) -> None:
     one_line_error(running.gdb, f"beam-break {wrong}".strip())
 

@@ -111,6 +111,12 @@ def _is_noted(processes: Processes, found: Findings, place: int) -> bool:
     return all(one % seen.word == 0 and is_mfa(seen, found, seen.words(one, MFA_WORDS * seen.word)) for one in noted)
 
 
+def _require_reader(seen: Seen) -> None:
+    """Raise `NotProved` where nothing here reads the code of the processor."""
+    if seen.arch not in ("x86_64", "arm32"):
+        raise NotProved(f"what tells is code of the interpreter, and that for {seen.arch} is not read")
+
+
 def _noted_by_call_nif(seen: Seen, found: Findings) -> int:
     """Where the operation that calls a NIF notes the function which that is: its name lies before the operation."""
     if "OpEntry" not in found.sizes:
@@ -118,6 +124,7 @@ def _noted_by_call_nif(seen: Seen, found: Findings) -> int:
     known = operations.read(seen.memory, seen.near, seen.symbol)
     handlers = [one.handler for one in known if one.name.removesuffix(f"_{one.signature}") == CALL_NIF]
     code = [(seen.memory.read(handler, HANDLER), handler) for handler in handlers]
+    _require_reader(seen)
     if seen.arch == "x86_64":
         told = [interpreter_x86_64.noted(raw, handler) for raw, handler in code]
     else:
@@ -168,6 +175,7 @@ def prove_arity(seen: Seen, found: Findings) -> None:
 def _arities_in_code(seen: Seen, at_current: int) -> set[tuple[int, int]]:
     """Where, and how wide, the arity of a function is stored beside the place where the function is noted: it is the
     word before the function's first instruction."""
+    _require_reader(seen)
     start = seen.variable("process_main") & _code_mask(seen)
     end = max(one.handler for one in operations.read(seen.memory, seen.near, seen.symbol)) + BEHIND
     if not start < end <= start + LARGEST:
@@ -207,6 +215,7 @@ def _all(code: bytes, start: int, thumb: bool) -> Iterator[Arm32Instruction]:
 
 def _registers(seen: Seen, found: Findings) -> None:
     """`process_main` takes the arrays of registers from its argument: that of x registers is the shorter one."""
+    _require_reader(seen)
     start = seen.variable("process_main") & _code_mask(seen)
     raw = seen.memory.read(start, BEGINNING)
     read = [interpreter_x86_64.taken(raw, start)] if seen.arch == "x86_64" else [

@@ -376,7 +376,7 @@ def _at_prompt(_: Any = None) -> None:
 def _on_exit(event: Any) -> None:
     number = event.inferior.num
     extension().jit_reader.resume()
-    session.drop(number)
+    errors.guarded(lambda: session.ended(number))
     program_file.forget(number)
     errors.guarded(lambda: symbols.withdraw(number))
     errors.guarded(lambda: extension().read_only.release(number))

@@ -1,4 +1,4 @@
-"""What GDBs back to 10 lack of what this extension uses, by the means that they have: the only place that asks.
+"""What GDBs back to 10 lack of what this extension uses, by the means that they have.
 
 What a GDB has is taken as it is, but for what ends it. Besides, `printf "%s", $_eterm(x0)` is beyond GDB 10, which
 wants to put the string into the target's memory; `set $text = $_eterm(x0)` before it helps.
@@ -67,11 +67,11 @@ class FirstFrames:
         if thread is None:
             return False
         place = int(frame.read_register("pc")), int(frame.read_register("sp"))
-        known = self._known.get(thread.num)
+        known = self._known.get(thread.global_num)
         # Of a thread that stands still for GDB's user no frame is older than what is known. (And commands of a
         # breakpoint would be run now: GDB 10 looks for such after each command that Python gives.)
         if known is None or (known != place and thread.is_running() and place == _raw_place()):
-            self._known[thread.num] = known = place
+            self._known[thread.global_num] = known = place
         return place == known
 
 
@@ -147,11 +147,6 @@ def fill(window: gdb.TuiWindow, lines: Sequence[str]) -> None:
     except TypeError:
         window.erase()
         window.write("\n\n".join(lines))
-
-
-def set_on(parameter: str) -> None:
-    """`gdb.set_parameter` (since 12), of one that is on or off."""
-    gdb.execute(f"set {parameter} on")
 
 
 def host_charset() -> str:

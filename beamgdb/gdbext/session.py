@@ -20,7 +20,6 @@ from beamgdb.gdbext import (
     core_files,
     core_program,
     debug_information,
-    older_gdb,
     program_file,
     unnamed,
 )
@@ -70,6 +69,8 @@ SYMBOLS = (
 EXPORTED = ("erts_atom_table", "erts_proc", "the_active_code_index", "erts_no_schedulers")
 """What every beam.smp has: one that exports `MARK` and these hides nothing."""
 
+
+PAST_ENTRY = "backtrace past-entry"
 
 LOCAL_BLOCK = 4096
 """Bytes of memory that are read at a time."""
@@ -322,6 +323,28 @@ def drop(number: int) -> None:
     extension().part(_Sessions).pop(number, None)
 
 
+class _PastEntry:
+    """Whether `PAST_ENTRY` was set for a program here."""
+
+    is_set = False
+
+
+def _trace_past_entry(past_entry: _PastEntry) -> None:
+    if not gdb.parameter(PAST_ENTRY):
+        gdb.execute(f"set {PAST_ENTRY} on")
+        past_entry.is_set = True
+
+
+def ended(number: int) -> None:
+    """The process of an inferior has ended, or GDB has left it: it is forgotten, and what was set for it."""
+    drop(number)
+    past_entry = extension().part(_PastEntry)
+    left = extension().part(_Sessions).values()
+    if past_entry.is_set and all(one.node.identity.arch != "arm32" for one in left):
+        past_entry.is_set = False
+        gdb.execute(f"set {PAST_ENTRY} off")
+
+
 def forget_all() -> None:
     """Some target has run. What is not known yet of a VM may be known now."""
     for number, session in list(extension().part(_Sessions).items()):
@@ -403,7 +426,7 @@ def _new(marked_at: int, pid: int) -> Session:
     identity = read_identity(memory.try_read, symbol)
     if identity.arch == "arm32":
         # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
-        older_gdb.set_on("backtrace past-entry")
+        _trace_past_entry(extension().part(_PastEntry))
     # Nothing else is asked what the program's file tells: to read that takes time.
     build = _build() if identity.flavour == "emu" else None
 

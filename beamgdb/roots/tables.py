@@ -82,7 +82,10 @@ def this_node(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot
     )
     if isinstance(table, str):
         return table
-    nodes = list(islice(members(Record(memory, layout, "Hash", table)), MAX_LOOKED_AT))
+    try:
+        nodes = list(islice(members(Record(memory, layout, "Hash", table)), MAX_LOOKED_AT))
+    except Unreadable as error:
+        return f"the table of nodes: {error}"
     found = [place for node in nodes for place in data.places(node)]
     if len(found) != 1:
         return f"{len(found) or 'no'} variables lead to entries of the table of nodes"

@@ -92,7 +92,8 @@ class _ElixirNames(_Setting):
     __doc__ = (
         "When on, GDB and beamgdb name functions of Elixir's modules as Elixir does:\n"
         "ShopWeb.Cart.add!/2. When off, all functions are named as in Erlang:\n"
-        "'Elixir.ShopWeb.Cart':'add!'/2. On by default. Commands take both."
+        "'Elixir.ShopWeb.Cart':'add!'/2. On by default. beamgdb's commands take both,\n"
+        "GDB's own `break` the names of now."
     )
 
     def __init__(self) -> None:

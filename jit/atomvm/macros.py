@@ -1,7 +1,8 @@
 """The macro operations that emitters are made of: what a processor's package gives.
 
-Registers: ``args`` are those of the first arguments of C functions, of which the first has results too; calls change
-them. ``saved`` keep their values in calls. Beside these a processor has registers of its own for the context, the JIT
+Registers: ``args`` are four that calls change, of which the first has results; what is in one of them need not be moved
+to be the argument of a C function that has the same number, where the processor allows that. ``saved`` are three that
+keep their values in calls. Beside these a processor has registers of its own for the context, the JIT
 state, the primitives, the module's index and the place of the code, which hold that everywhere between two entries,
 and some that its macro operations use up. A number is given as it is; words of memory are counted from 0.
 """

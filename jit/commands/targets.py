@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from jit.atomvm import chunk as atomvm
 from jit.atomvm.arm32.runtime import ON_ARM32
-from jit.atomvm.runtime import AtomVm
+from jit.atomvm.runtime import AtomVm, OnProcessor
+from jit.atomvm.x86_64.runtime import ON_X86_64
 from jit.codegen.runtime import Runtime
 from jit.commands.errors import CommandError
 from jit.erts.arm32.runtime import StockErts
@@ -37,9 +38,12 @@ class Targets:
     whole: bool = False
 
 
-def _atomvm(_otp: int, *, dwarf: bool = False) -> AtomVm:
-    return AtomVm("arm32", ON_ARM32, dwarf=dwarf)
+def _atomvm(on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
+    return AtomVm(on.processor.name, on, dwarf=dwarf)
 
+
+#: The processors of AtomVM.
+_ON: Final = {on.processor.name: on for on in (ON_ARM32, ON_X86_64)}
 
 #: What is compiled for unless another runtime and processor are asked for.
 DEFAULT_RUNTIME: Final = "erts"
@@ -47,7 +51,13 @@ DEFAULT: Final = "arm32"
 
 RUNTIMES: Final = {
     DEFAULT_RUNTIME: Targets({"arm32": StockErts}, RELEASES, CHUNK),
-    "atomvm": Targets({"arm32": _atomvm}, (), atomvm.CHUNK, {"arm32": partial(_atomvm, dwarf=True)}, whole=True),
+    "atomvm": Targets(
+        {name: partial(_atomvm, on) for name, on in _ON.items()},
+        (),
+        atomvm.CHUNK,
+        {name: partial(_atomvm, on, dwarf=True) for name, on in _ON.items()},
+        whole=True,
+    ),
 }
 ERTS: Final = RUNTIMES[DEFAULT_RUNTIME]
 

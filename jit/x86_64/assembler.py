@@ -37,9 +37,13 @@ _LEFT: Final = partial(Jumped, target=None, always=True)
 
 @dataclass(frozen=True, slots=True)
 class FinishedCode:
-    """Finished code; ``events`` are what instructions do to the stack, and where control goes."""
+    """Finished code, of which ``instructions`` bytes are that, and data stand behind them.
+
+    ``events`` are what instructions do to the stack, and where control goes.
+    """
 
     data: bytes
+    instructions: int
     events: list[Event]
 
 
@@ -53,6 +57,7 @@ class Assembler:
         #: How many branches and calls have been appended.
         self.branches = 0
         self._data = bytearray()
+        self._instructions = 0
         self._events: list[Event] = []
         self._waited_for: dict[Label, None] = {}
 
@@ -72,14 +77,14 @@ class Assembler:
         self._waited_for.pop(label, None)
 
     def data(self, content: bytes) -> None:
-        """Bytes."""
+        """Bytes, behind all instructions."""
         self._data += content
 
     def finish(self) -> FinishedCode:
         """Everything so far. Raises ValueError for labels used but never bound."""
         if self._waited_for:
             raise ValueError(f"labels used but not bound: {', '.join(sorted(map(str, self._waited_for)))}")
-        return FinishedCode(bytes(self._data), list(self._events))
+        return FinishedCode(bytes(self._data), self._instructions, list(self._events))
 
     # Moves
 
@@ -290,9 +295,14 @@ class Assembler:
         """What is never run."""
         self._emit(b"\x0f\x0b", _LEFT)
 
+    def int3(self) -> None:
+        """A byte that is never run."""
+        self._emit(b"\xcc")
+
     def _emit(self, code: bytes, *does: _Does) -> None:
         begin = self.offset
         self._data += code
+        self._instructions = self.offset
         self._events += [one(begin, self.offset) for one in does]
 
     def _emit_referring(

@@ -122,6 +122,7 @@ def control() -> Iterator[Case]:
         yield f"call {place(memory, 'qword ptr ')}", "call", (memory,), {}
     yield "ret", "ret", (), {}
     yield "ud2", "ud2", (), {}
+    yield "int3", "int3", (), {}
 
 
 def assembled(lines: list[str], folder: Path) -> bytes:

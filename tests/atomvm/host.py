@@ -1,4 +1,4 @@
-"""Runs modules natively in the small machine of host.c, built with the module in it, under qemu-user."""
+"""Runs modules natively in the small machine of host.c, built with the module in it, under qemu-user where need be."""
 
 from __future__ import annotations
 
@@ -6,36 +6,40 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from jit.atomvm.arm32.runtime import ON_ARM32
-from jit.atomvm.runtime import AtomVm
+from jit.atomvm.formats import F1
 from jit.atomvm.terms import ATOMS
 from jit.beam.module import Module, read_module
 from jit.beam.terms import Atom, List, Term, Tuple
 from jit.codegen.compile import compile_module
+from jit.commands import targets
 from tests.harness.patience import PATIENCE
 
 HOST = Path(__file__).with_name("host.c")
+#: By target the compiler, and what runs its programs.
+TOOLS = {"arm32": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]), "x86_64": ("x86_64-linux-gnu-gcc", [])}
 
 
-def run(beam: Path, folder: Path) -> str:
+def run(target: str, beam: Path, folder: Path) -> str:
     """What a module's start/0 prints. All of it is native."""
     module = read_module(beam)
-    native = compile_module(module, AtomVm("arm32", ON_ARM32))
+    native = compile_module(module, targets.runtime(targets.Wanted(target, runtime="atomvm")))
     assert native.interpreted == {}
     atoms = [*ATOMS, *(name for name in module.atoms if name not in ATOMS)]
     (folder / "literals.h").write_text("\n".join(_literals(module, atoms)), encoding="utf-8")
-    (folder / "image.h").write_text("\n".join(_image(module, native.code.data, atoms)), encoding="utf-8")
+    (folder / "image.h").write_text("\n".join(_image(module, target, native.code.data, atoms)), encoding="utf-8")
     program = folder / "host"
-    compiler = ["arm-linux-gnueabihf-gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wno-unused-function", "-static"]
-    subprocess.run([*compiler, "-I", folder, "-o", program, HOST], check=True, timeout=PATIENCE)
-    ran = subprocess.run(["qemu-arm", program], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    compiler, runner = TOOLS[target]
+    options = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wno-unused-function", "-static"]
+    subprocess.run([compiler, *options, "-I", folder, "-o", program, HOST], check=True, timeout=PATIENCE)
+    ran = subprocess.run([*runner, program], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
     return ran.stdout
 
 
-def _image(module: Module, code: bytes, atoms: list[str]) -> Iterator[str]:
+def _image(module: Module, target: str, code: bytes, atoms: list[str]) -> Iterator[str]:
     labels = {(row.function, row.arity): row.label for row in module.exports}
-    yield f"enum {{ LABELS = {module.code.label_count}, START = {labels['start', 0]} }};"
+    count, entry = module.code.label_count, F1.targets[target].entry
+    yield f"enum {{ LABELS = {count}, START = {labels['start', 0]}, ENTRY = {entry} }};"
     yield f"static const uint8_t code[] = {{ {','.join(map(str, code))} }};"
     yield f"static const char *const ATOMS[] = {{ {', '.join(map(_string, atoms))} }};"
     yield f"static const int ATOM_IDS[] = {{ 0, {', '.join(str(atoms.index(name)) for name in module.atoms)} }};"

@@ -18,8 +18,9 @@ SOURCE = Path(__file__).with_name("in_host.erl")
 EXPRESSION = '[io:format("~w~n", [R]) || R <- in_host:results()], halt().'
 
 
+@pytest.mark.parametrize("target", host.TOOLS)
 @pytest.mark.parametrize("otp", [0, 27, 29])
-def test_as_in_otp(tmp_path: Path, otp: int) -> None:
+def test_as_in_otp(tmp_path: Path, otp: int, target: str) -> None:
     """Compiled by the Erlang that is installed, and by others, which make other operations."""
     beam = erlc_of(otp, SOURCE, tmp_path) if otp else erlc(SOURCE, tmp_path)
     plain = erlc(SOURCE, tmp_path / "plain").parent
@@ -27,13 +28,14 @@ def test_as_in_otp(tmp_path: Path, otp: int) -> None:
         ["erl", "-noshell", "-pa", plain, "-eval", EXPRESSION],
         capture_output=True, text=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
-    lines = host.run(beam, tmp_path).splitlines()
+    lines = host.run(target, beam, tmp_path).splitlines()
     assert lines[-1] == "ended after many collections and many turns"
     assert lines[:-1] == told.stdout.splitlines()
 
 
-def test_it_finds_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("target", host.TOOLS)
+def test_it_finds_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """Such as one in a list's cells: then the program does not give what it should, or ends."""
     monkeypatch.setattr(terms, "HEAD", terms.TAIL)
     with pytest.raises(AssertionError):
-        host.run(erlc(SOURCE, tmp_path), tmp_path)
+        host.run(target, erlc(SOURCE, tmp_path), tmp_path)

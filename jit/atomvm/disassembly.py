@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from jit.atomvm import terms
 from jit.atomvm.formats import F1, X_REGISTERS
@@ -33,6 +33,18 @@ class Syntax:
     primitives: Register
     memory: re.Pattern[str]
     constant: re.Pattern[str]
+
+
+class CodeReader(Protocol):
+    """Reads code that a file carries, whichever compiler has made it."""
+
+    def entered(self, code: bytes, label: int) -> int | None:
+        """Where an entry of the table of labels leads to, past what only the VM comes to; None if it does not."""
+        ...
+
+    def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
+        """All instructions, with names of places."""
+        ...
 
 
 class AtomDisassembly:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from jit.atomvm import chunk as atomvm
 from jit.atomvm.arm32.runtime import ON_ARM32
+from jit.atomvm.disassembly import CodeReader
 from jit.atomvm.runtime import AtomVm, OnProcessor
 from jit.atomvm.x86_64.runtime import ON_X86_64
 from jit.codegen.runtime import Runtime
@@ -44,6 +45,8 @@ def _atomvm(on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
 
 #: The processors of AtomVM.
 _ON: Final = {on.processor.name: on for on in (ON_ARM32, ON_X86_64)}
+#: What reads code that files for AtomVM carry, by the name of the target.
+READERS: Final[Mapping[str, CodeReader]] = {name: on.reader for name, on in _ON.items()}
 
 #: What is compiled for unless another runtime and processor are asked for.
 DEFAULT_RUNTIME: Final = "erts"

@@ -9,7 +9,7 @@ from typing import Final
 from capstone import CS_ARCH_X86, CS_MODE_64, Cs
 
 #: A place that an instruction names: where a branch leads to, or what is so far from the next instruction.
-_TARGET: Final = re.compile(r"(?<=^)(?:j\w+|call) (0x[0-9a-f]+|\d+)$")
+_TARGET: Final = re.compile(r"(?:j\w+|call) (0x[0-9a-f]+|\d+)$")
 _RELATIVE: Final = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+|\d+)\]")
 #: Columns of an instruction's bytes, of which few have more.
 _COLUMNS: Final = 14
@@ -38,5 +38,5 @@ def _named(text: str, end: int, names: Mapping[int, str]) -> str:
         return text[: found.start(1)] + names.get(target, f"{target:#x}")
     if found := _RELATIVE.search(text):
         target = end + int(found[1] + str(int(found[2], 0)))
-        return f"{text[: found.start()]}[rip + {names.get(target, f'{target:#x}')}]{text[found.end() :]}"
+        return f"{text[: found.start()]}[{names.get(target, f'{target:#x}')}]{text[found.end() :]}"
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -29,7 +29,8 @@ class Targets:
     ``processors`` has by ``Processor.name`` what gives the runtime there for a release of Erlang/OTP, one of
     ``releases``, of which there are none where that makes no difference. ``chunk`` of a .beam file has its native code.
     ``described`` are those whose files carry debugging information if that is asked for. Of a runtime that wants it
-    ``whole`` a module is native only if all its functions are.
+    ``whole`` a module is native only if all its functions are. ``joined`` makes one file of those of a module for
+    several processors, where there is such a thing.
     """
 
     processors: dict[str, Make]
@@ -37,6 +38,7 @@ class Targets:
     chunk: str
     described: Mapping[str, Make] = field(default_factory=dict)
     whole: bool = False
+    joined: Callable[[Sequence[bytes]], bytes] | None = None
 
 
 def _atomvm(on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
@@ -60,6 +62,7 @@ RUNTIMES: Final = {
         atomvm.CHUNK,
         {name: partial(_atomvm, on, dwarf=True) for name, on in _ON.items()},
         whole=True,
+        joined=atomvm.joined,
     ),
 }
 ERTS: Final = RUNTIMES[DEFAULT_RUNTIME]
@@ -92,3 +95,14 @@ def runtime(wanted: Wanted) -> Runtime[Any, Any]:
         there = ", ".join(makers)
         raise CommandError(f"--target: there is no target {wanted.target} of {wanted.runtime}; there is {there}")
     return makers[wanted.target](max(targets.releases, default=0) if wanted.otp is None else wanted.otp)
+
+
+def check_several(wanted: Sequence[Wanted]) -> None:
+    """Raise CommandError for what there is not of one of them, or of all of them in a file."""
+    for one in wanted:
+        runtime(one)
+    first, *others = wanted
+    if others and first.targets.joined is None:
+        raise CommandError(f"--target: a file for {first.runtime} is for one target: compile twice")
+    if others and first.dwarf:
+        raise CommandError("--dwarf: a file has room for the debugging information of one target: compile twice")

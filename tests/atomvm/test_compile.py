@@ -105,6 +105,17 @@ def test_what_cannot_be_native(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert ["1", "1", "0", "bs_add"] in [line.split() for line in capfd.readouterr().out.splitlines()]
 
 
+def test_several_targets(program: Path, tmp_path: Path) -> None:
+    """One file has what those for each target have."""
+    for target in (*TARGETS, ",".join(TARGETS)):
+        compiled(tmp_path / target, str(program), target=target)
+    codes = {one.target: one.data for one in carried(tmp_path / ",".join(TARGETS) / program.name).codes}
+    assert list(codes) == TARGETS
+    for target in TARGETS:
+        (code,) = carried(tmp_path / target / program.name).codes
+        assert code.data == codes[target]
+
+
 def test_not_again(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     compiled(tmp_path, str(program))
     capfd.readouterr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, Final
 
 from jit.codegen.native import Fragment, source_of
@@ -21,7 +22,8 @@ class SharedCode:
         self.fragments: list[Fragment] = []
         self._a, self._inside = a, inside
         self._asked: dict[str, tuple[Label, Callable[[], None], Frame]] = {}
-        self._others: list[Stretch] = []
+        #: From an offset on, up to the next: the frame that code begins with.
+        self._begins: list[tuple[int, Frame]] = [(0, inside)]
 
     def label(self, name: str, emit: Callable[[], None], frame: Frame | None = None) -> Label:
         """Where code is that is to be emitted behind all functions."""
@@ -45,16 +47,14 @@ class SharedCode:
 
     @contextmanager
     def framed(self, frame: Frame) -> Iterator[None]:
-        """What is appended meanwhile begins in another frame."""
-        begin = self._a.offset
+        """What is appended meanwhile begins in a frame of its own."""
+        _, outside = self._begins[-1]
+        self._begins.append((self._a.offset, frame))
         yield
-        if frame is not self._inside:
-            self._others.append(Stretch(begin, self._a.offset, frame))
+        self._begins.append((self._a.offset, outside))
 
     def stretches(self) -> Iterator[Stretch]:
-        """All code, the last of which begins in another frame."""
-        at = 0
-        for one in self._others:
-            yield Stretch(at, one.begin, self._inside)
-            yield one
-            at = one.end
+        """All code up to the end of the last part."""
+        for (begin, frame), (end, _) in pairwise(self._begins):
+            if begin < end:
+                yield Stretch(begin, end, frame)

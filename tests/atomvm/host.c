@@ -47,7 +47,7 @@ enum {
 
 typedef struct { const char *function; int arity, label; } Function; /* label 0: of another module */
 
-#include "image.h" /* code[], ATOMS, ATOM_IDS, IMPORTS, EXPORTS, FUNS, LABELS, START, ENTRY */
+#include "image.h" /* code[], ATOMS, ATOM_IDS, IMPORTS, EXPORTS, FUNS, LABELS, START, ENTRY, BASE */
 
 static Root root;
 static uint32_t module = MODULE;
@@ -653,6 +653,16 @@ static void missing(void) { die("a primitive that is missing here"); }
 
 static const void *primitives[77];
 
+static void __attribute__((noinline)) map_code(void)
+{
+    mapped = mmap((void *) BASE, sizeof code, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if ((uintptr_t) mapped != BASE)
+        die("the code is not where it was to be");
+    memcpy(mapped, code, sizeof code);
+    mprotect(mapped, sizeof code, PROT_READ | PROT_EXEC);
+    __builtin___clear_cache((char *) mapped, (char *) mapped + sizeof code);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -667,10 +677,7 @@ int main(void)
     primitives[44] = ensure, primitives[60] = apply, primitives[65] = fun_arity, primitives[71] = stacktrace;
     primitives[75] = raw_raise, primitives[76] = raise_error_mfa;
 
-    mapped = mmap(NULL, sizeof code, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memcpy(mapped, code, sizeof code);
-    mprotect(mapped, sizeof code, PROT_READ | PROT_EXEC);
-    __builtin___clear_cache((char *) mapped, (char *) mapped + sizeof code);
+    map_code();
     Context *ctx = &machine;
     ctx->root = &root;
     ctx->heap_start = ctx->heap_ptr = calloc(1, sizeof(term));

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gdb
 
-STEPS = 100
+STEPS = 140
 FUNCTIONS = ("start/0", "lists/0", "funs/0", "wide/2", "caught/1", "again/20", "kept/2")
 ELF = gdb.parse_and_eval("$elf").string()
 

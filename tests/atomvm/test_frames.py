@@ -15,7 +15,7 @@ from tests.harness.patience import PATIENCE
 SOURCE = Path(__file__).with_name("in_host.erl")
 SCRIPT = Path(__file__).with_name("step_frames.py")
 VISITED = (
-    "in_host:start/0", "in_host:fib/1", "in_host:reverse/2", "in_host:caught/1", "native::setup", "native::allocate",
+    "in_host:start/0", "in_host:fib/1", "in_host:lists/0", "in_host:caught/1", "native::setup", "native::allocate",
     "native::deallocate", "native::test_heap", "native::tail call_fun", "native::tail call_ext", "native::gc_bif2",
     "native::return",
 )  # fmt: skip

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from jit.codegen.processor import (
-    Called,
-    Event,
-    Jumped,
-    Label,
-    OperandError,
-    RegisterLoaded,
-    RegisterSaved,
-    StackMoved,
-)
+from jit.codegen.code_buffer import LEFT, CodeBuffer, Does
+from jit.codegen.processor import Called, Jumped, Label, OperandError, RegisterLoaded, RegisterSaved, StackMoved
 from jit.x86_64.operands import RAX, RBP, RSP, Condition, Memory, Register
 
 _WORD: Final = 8
@@ -28,63 +18,16 @@ _UINT32: Final = range(0x1_0000_0000)
 #: Groups of the manual's A.4, by what their second byte holds.
 _ADD, _OR, _AND, _SUB, _XOR, _CMP = 0, 1, 4, 5, 6, 7
 _SHL, _SHR, _SAR = 4, 5, 7
+#: What is filled in later.
+_LATER: Final = bytes(4)
 _SCALES: Final = {1: 0, 2: 1, 4: 2, 8: 3}
 
-#: What an instruction does, told of where it begins and ends.
-_Does = Callable[[int, int], Event]
-_LEFT: Final = partial(Jumped, target=None, always=True)
 
-
-@dataclass(frozen=True, slots=True)
-class FinishedCode:
-    """Finished code, of which ``instructions`` bytes are that, and data stand behind them.
-
-    ``events`` are what instructions do to the stack, and where control goes.
-    """
-
-    data: bytes
-    instructions: int
-    events: list[Event]
-
-
-class Assembler:
+class Assembler(CodeBuffer):
     """Each method appends the instruction of its name (``and_`` is and); ``finish`` gives the code.
 
     A method raises OperandError, and appends nothing, for operands that its instruction cannot have.
     """
-
-    def __init__(self) -> None:
-        #: How many branches and calls have been appended.
-        self.branches = 0
-        self._data = bytearray()
-        self._instructions = 0
-        self._events: list[Event] = []
-        self._waited_for: dict[Label, None] = {}
-
-    @property
-    def offset(self) -> int:
-        """Where the next instruction goes, in bytes from the beginning."""
-        return len(self._data)
-
-    def bind(self, label: Label) -> None:
-        """Let *label* be here. Raises ValueError when it is bound already."""
-        if label.offset is not None:
-            raise ValueError(f"{label} is bound already")
-        label.offset = self.offset
-        for place, origin, fill in label.waiting:
-            self._data[place : place + 4] = struct.pack("<i", fill(0, label.offset - origin))
-        label.waiting = []
-        self._waited_for.pop(label, None)
-
-    def data(self, content: bytes) -> None:
-        """Bytes, behind all instructions."""
-        self._data += content
-
-    def finish(self) -> FinishedCode:
-        """Everything so far. Raises ValueError for labels used but never bound."""
-        if self._waited_for:
-            raise ValueError(f"labels used but not bound: {', '.join(sorted(map(str, self._waited_for)))}")
-        return FinishedCode(bytes(self._data), self._instructions, list(self._events))
 
     # Moves
 
@@ -126,7 +69,7 @@ class Assembler:
                 raise OperandError(f"mov: the offset {offset} does not fit")
             return offset << shift
 
-        self._emit_referring(_prefixed(0xB8, into), label, fill, origin=0)
+        self._emit_referring(_prefixed(0xB8, into, _LATER), label, 0, fill)
 
     def lea(self, into: Register, place: Memory | Label) -> None:
         """A register = an address."""
@@ -134,7 +77,7 @@ class Assembler:
             self._emit(_encoded(b"\x8d", into.code, place))
         else:
             rex = 0x48 | into.code >> 3 << 2
-            self._emit_referring(bytes((rex, 0x8D, (into.code & 7) << 3 | 5)), place)
+            self._emit_far(bytes((rex, 0x8D, (into.code & 7) << 3 | 5)), place)
 
     def movsxd(self, into: Register, source: Register) -> None:
         """A register = the lower half of one, with its sign."""
@@ -175,7 +118,7 @@ class Assembler:
         self._emit(_with_immediate(_CMP, one, other, wide=True))
 
     def _arithmetic(self, operation: int, into: Register, source: Register | Memory | int, wide: bool) -> None:
-        events: list[_Does] = []
+        events: list[Does] = []
         if into is RSP and operation != _CMP:
             if not isinstance(source, int) or operation not in (_ADD, _SUB):
                 raise OperandError("rsp is moved by numbers alone")
@@ -268,66 +211,44 @@ class Assembler:
         short, near = bytes((0x70 | condition.value,)), bytes((0x0F, 0x80 | condition.value))
         self._branch(short, near, target, partial(Jumped, target=target, always=False))
 
-    def _branch(self, short: bytes, near: bytes, target: Label, does: _Does) -> None:
+    def _branch(self, short: bytes, near: bytes, target: Label, does: Does) -> None:
         if target.offset is not None and (distance := target.offset - self.offset - len(short) - 1) in _BYTE:
             self._emit(short + struct.pack("<b", distance), does)
         else:
-            self._emit_referring(near, target, does=does)
+            self._emit_far(near, target, does)
 
     def jump_to(self, place: Register) -> None:
         """Go on at the address in a register: jmp."""
         self.branches += 1
-        self._emit(_encoded(b"\xff", 4, place, wide=False), _LEFT)
+        self._emit(_encoded(b"\xff", 4, place, wide=False), LEFT)
 
     def call(self, target: Label | Register | Memory) -> None:
         """Call a label, or the address in a register or in memory."""
         self.branches += 1
         if isinstance(target, Label):
-            self._emit_referring(b"\xe8", target, does=partial(Called, target=target))
+            self._emit_far(b"\xe8", target, partial(Called, target=target))
         else:
             self._emit(_encoded(b"\xff", 2, target, wide=False), partial(Called, target=None))
 
     def ret(self) -> None:
         """Return."""
-        self._emit(b"\xc3", _LEFT)
+        self._emit(b"\xc3", LEFT)
 
     def ud2(self) -> None:
         """What is never run."""
-        self._emit(b"\x0f\x0b", _LEFT)
+        self._emit(b"\x0f\x0b", LEFT)
 
     def int3(self) -> None:
         """A byte that is never run."""
         self._emit(b"\xcc")
 
-    def _emit(self, code: bytes, *does: _Does) -> None:
-        begin = self.offset
-        self._data += code
-        self._instructions = self.offset
-        self._events += [one(begin, self.offset) for one in does]
-
-    def _emit_referring(
-        self,
-        code: bytes,
-        label: Label,
-        fill: Callable[[int, int], int] = lambda _word, distance: distance,
-        *,
-        origin: int | None = None,
-        does: _Does | None = None,
-    ) -> None:
-        """An instruction that ends with 32 bits, which *fill* makes of the distance to *label*, from its end on unless
-        another *origin* is told."""
-        place = self.offset + len(code)
-        origin = place + 4 if origin is None else origin
-        if label.offset is not None:
-            number = fill(0, label.offset - origin)
-        else:
-            number = 0
-            label.waiting.append((place, origin, fill))
-            self._waited_for[label] = None
-        self._emit(code + struct.pack("<i", number), *([does] if does else []))
+    def _emit_far(self, code: bytes, label: Label, *does: Does) -> None:
+        """An instruction that ends with the distance from its end to *label*."""
+        end = self.offset + len(code) + len(_LATER)
+        self._emit_referring(code + _LATER, label, end, lambda _word, distance: distance, *does)
 
 
-def _moved(size: int) -> _Does:
+def _moved(size: int) -> Does:
     return partial(StackMoved, size=size)
 
 

@@ -10,8 +10,8 @@ from jit.atomvm.disassembly import AtomDisassembly, Syntax
 from jit.atomvm.formats import F1
 from jit.atomvm.module_emission import AtomNative
 from jit.atomvm.x86_64.conventions import CONTEXT, PRIMITIVES, STATE
+from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.disassembly import Instruction
-from jit.x86_64.assembler import FinishedCode
 from jit.x86_64.processor import X86_64
 from jit.x86_64.text import listing
 

@@ -26,10 +26,11 @@ from jit.atomvm.x86_64.conventions import (
     STATE,
     WORD,
 )
+from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
 from jit.codegen.unwinding import Frame, Stretch
-from jit.x86_64.assembler import Assembler, FinishedCode
+from jit.x86_64.assembler import Assembler
 from jit.x86_64.operands import R8, RAX, RCX, RDI, RDX, RSI, RSP, Condition, Memory, Register, at
 from jit.x86_64.processor import X86_64
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -30,7 +30,9 @@ from jit.x86_64.operands import (
     Register,
     at,
 )
+from tests.harness.gnu_as import assembled
 
+gnu_as = partial(assembled, tools="x86_64-linux-gnu-", head=[".intel_syntax noprefix"])
 #: An instruction as it is written, and the method that appends it, with its arguments.
 Case = tuple[str, str, tuple[object, ...], dict[str, bool]]
 WIDE, NARROW = {"wide": True}, {"wide": False}
@@ -125,14 +127,6 @@ def control() -> Iterator[Case]:
     yield "int3", "int3", (), {}
 
 
-def assembled(lines: list[str], folder: Path) -> bytes:
-    source, made, raw = folder / "lines.s", folder / "lines.o", folder / "lines.bin"
-    source.write_text("\n".join((".intel_syntax noprefix", *lines)) + "\n")
-    subprocess.run(["as", "--64", "-o", made, source], check=True)
-    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", made, raw], check=True)
-    return raw.read_bytes()
-
-
 def plain(text: str) -> str:
     """As both write it, but how numbers are written."""
     text = re.sub(r"\b[dq]?word ptr ", "", text)
@@ -149,7 +143,7 @@ def test_as_gnu_as_and_capstone(family: Callable[[], Iterator[Case]], tmp_path: 
         places.append(a.offset)
         getattr(a, method)(*arguments, **options)
         lines.append(line)
-    data, expected = a.finish().data, assembled(lines, tmp_path)
+    data, expected = a.finish().data, gnu_as(lines, tmp_path)
     for line, begin, end in zip(lines, places, [*places[1:], len(data)]):
         assert data[begin:end] == expected[begin:end], (
             f"{line}: {data[begin:end].hex()}, as has {expected[begin:].hex()[:24]}"
@@ -183,7 +177,7 @@ def test_branches(tmp_path: Path) -> None:
                 lines.append(f"{{disp32}} j{name} ahead")
     a.bind(ahead)
     lines.append("ahead:")
-    assert a.finish().data == assembled(lines, tmp_path)
+    assert a.finish().data == gnu_as(lines, tmp_path)
 
 
 def test_offsets() -> None:

@@ -175,6 +175,10 @@ class Assembler(CodeBuffer):
         """Flags of rn - such."""
         self._sum(_SUBS, _ZERO, rn, other)
 
+    def cmn(self, rn: Register, other: Operand) -> None:
+        """Flags of rn + such."""
+        self._sum(_ADDS, _ZERO, rn, other)
+
     def _sum(self, base: int, rd: Register | int, rn: Register, other: Operand) -> None:
         into = rd if isinstance(rd, int) else _core(rd)
         if isinstance(other, int):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from jit.atomvm import chunk as atomvm
+from jit.atomvm.aarch64.runtime import ON_AARCH64
 from jit.atomvm.arm32.runtime import ON_ARM32
 from jit.atomvm.disassembly import CodeReader
 from jit.atomvm.runtime import AtomVm, OnProcessor
@@ -46,7 +47,7 @@ def _atomvm(on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
 
 
 #: The processors of AtomVM.
-_ON: Final = {on.processor.name: on for on in (ON_ARM32, ON_X86_64)}
+_ON: Final = {on.processor.name: on for on in (ON_ARM32, ON_AARCH64, ON_X86_64)}
 #: What reads code that files for AtomVM carry, by the name of the target.
 READERS: Final[Mapping[str, CodeReader]] = {name: on.reader for name, on in _ON.items()}
 

@@ -89,6 +89,7 @@ def arithmetic() -> Iterator[Case]:
             if isinstance(other, int):
                 yield f"subs w{into.number}, w{one.number}, #{other}", "subs32", (into, one, other), {}
             yield f"cmp {one}, {named(other)}", "cmp", (one, other), {}
+            yield f"cmn {one}, {named(other)}", "cmn", (one, other), {}
         for other in [X0, X19, *shifted, *MASKS]:
             for name in ("and", "orr", "eor"):
                 yield (

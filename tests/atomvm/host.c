@@ -257,7 +257,7 @@ static term pair(Context *ctx, term one, term other)
 
 /* Primitives. Where the C ABI says nothing of the rest of the register that has a bool or an int, that is filled. */
 
-#ifdef __x86_64__
+#if UINTPTR_MAX > UINT32_MAX
 static term narrow(uint32_t value, term mask) { return (value & mask) | ((term) 0xABABABABABABABAB & ~mask); }
 #else
 static term narrow(uint32_t value, term mask) { (void) mask; return value; }

@@ -22,7 +22,11 @@ HOST = Path(__file__).with_name("host.c")
 #: Where the machine has the code.
 BASE = 0x2000_0000
 #: By target the compiler, and what runs its programs.
-TOOLS = {"arm32": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]), "x86_64": ("x86_64-linux-gnu-gcc", [])}
+TOOLS = {
+    "arm32": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]),
+    "aarch64": ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]),
+    "x86_64": ("x86_64-linux-gnu-gcc", []),
+}
 
 
 def build(target: str, beam: Path, folder: Path) -> Path:

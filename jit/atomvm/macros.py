@@ -278,3 +278,18 @@ def in_order(moves: Mapping[R, R], spare: R) -> Iterator[tuple[R, R]]:
         circle = next(iter(left))
         yield spare, circle
         left = {into: spare if source is circle else source for into, source in left.items()}
+
+
+def in_place(
+    places: Sequence[R], arguments: Sequence[Argument], special: Mapping[Special, R], spare: R
+) -> Iterator[tuple[R, R | int]]:
+    """Moves, as (into, source), that put arguments where a C function has them if each has a register of its own."""
+    registers: dict[R, R] = {}
+    numbers: dict[R, int] = {}
+    for into, one in zip(places, arguments):
+        if isinstance(one, int | Wide):
+            numbers[into] = one if isinstance(one, int) else one.value
+        else:
+            registers[into] = special[one] if isinstance(one, Special) else one
+    yield from in_order(registers, spare)
+    yield from numbers.items()

@@ -30,23 +30,14 @@ from jit.atomvm.aarch64.conventions import (
     WORD,
 )
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
-from jit.atomvm.macros import Argument, Special, Wide, in_order
+from jit.atomvm.macros import Argument, Special, in_place
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
 from jit.codegen.unwinding import Frame, Stretch
 
-_CONDITIONS: Final = {
-    macros.Condition.LESS: Condition.LESS,
-    macros.Condition.LESS_EQUAL: Condition.LESS_EQUAL,
-    macros.Condition.GREATER: Condition.GREATER,
-    macros.Condition.GREATER_EQUAL: Condition.GREATER_EQUAL,
-    macros.Condition.EQUAL: Condition.EQUAL,
-    macros.Condition.DIFFERENT: Condition.DIFFERENT,
-    macros.Condition.BELOW: Condition.BELOW,
-    macros.Condition.ABOVE: Condition.ABOVE,
-}
+_CONDITIONS: Final = {one: Condition[one.name] for one in macros.Condition}
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 #: Arguments of primitives behind context and state.
 _TAIL_ARGS: Final = C_ARGS[2:]
@@ -254,16 +245,11 @@ class Aarch64Macros:
 
     def _arguments(self, places: Sequence[Register], arguments: Sequence[Argument]) -> None:
         """Put arguments where a C function has them."""
-        registers, numbers = {}, {}
-        for into, one in zip(places, arguments):
-            if isinstance(one, int | Wide):
-                numbers[into] = one if isinstance(one, int) else one.value
+        for into, source in in_place(places, arguments, _SPECIAL, SCRATCH):
+            if isinstance(source, int):
+                self.a.constant(into, source)
             else:
-                registers[into] = _SPECIAL[one] if isinstance(one, Special) else one
-        for into, source in in_order(registers, SCRATCH):
-            self.a.mov(into, source)
-        for into, number in numbers.items():
-            self.a.constant(into, number)
+                self.a.mov(into, source)
 
     def compare(self, one: Register, other: Register, options: int) -> None:
         self._arguments((X2, X3), (one, other))

@@ -7,7 +7,7 @@ from typing import Final
 
 from jit.atomvm import macros, terms
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
-from jit.atomvm.macros import Argument, Special, Wide, in_order
+from jit.atomvm.macros import Argument, Special, in_place
 from jit.atomvm.shared_code import SharedCode
 from jit.atomvm.x86_64.conventions import (
     ARGS,
@@ -34,16 +34,7 @@ from jit.x86_64.assembler import Assembler
 from jit.x86_64.operands import R8, RAX, RCX, RDI, RDX, RSI, RSP, Condition, Memory, Register, at
 from jit.x86_64.processor import X86_64
 
-_CONDITIONS: Final = {
-    macros.Condition.LESS: Condition.LESS,
-    macros.Condition.LESS_EQUAL: Condition.LESS_EQUAL,
-    macros.Condition.GREATER: Condition.GREATER,
-    macros.Condition.GREATER_EQUAL: Condition.GREATER_EQUAL,
-    macros.Condition.EQUAL: Condition.EQUAL,
-    macros.Condition.DIFFERENT: Condition.DIFFERENT,
-    macros.Condition.BELOW: Condition.BELOW,
-    macros.Condition.ABOVE: Condition.ABOVE,
-}
+_CONDITIONS: Final = {one: Condition[one.name] for one in macros.Condition}
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 #: Arguments of primitives behind context and state.
 _TAIL_ARGS: Final = C_ARGS[2:]
@@ -256,16 +247,11 @@ class X86Macros:
 
     def _arguments(self, places: Sequence[Register], arguments: Sequence[Argument]) -> None:
         """Put arguments where a C function has them."""
-        registers, numbers = {}, {}
-        for into, one in zip(places, arguments):
-            if isinstance(one, int | Wide):
-                numbers[into] = one if isinstance(one, int) else one.value
+        for into, source in in_place(places, arguments, _SPECIAL, SCRATCH):
+            if isinstance(source, int):
+                self.a.constant(into, source)
             else:
-                registers[into] = _SPECIAL[one] if isinstance(one, Special) else one
-        for into, source in in_order(registers, SCRATCH):
-            self.a.mov(into, source)
-        for into, number in numbers.items():
-            self.a.constant(into, number)
+                self.a.mov(into, source)
 
     def compare(self, one: Register, other: Register, options: int) -> None:
         self._arguments((RDX, RCX), (one, other))

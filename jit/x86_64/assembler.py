@@ -71,10 +71,10 @@ class Assembler(CodeBuffer):
 
         self._emit_referring(_prefixed(0xB8, into, _LATER), label, 0, fill)
 
-    def lea(self, into: Register, place: Memory | Label) -> None:
-        """A register = an address."""
+    def lea(self, into: Register, place: Memory | Label, *, wide: bool = True) -> None:
+        """A register = an address, or 32 bits of a sum."""
         if isinstance(place, Memory):
-            self._emit(_encoded(b"\x8d", into.code, place))
+            self._emit(_encoded(b"\x8d", into.code, place, wide=wide))
         else:
             rex = 0x48 | into.code >> 3 << 2
             self._emit_far(bytes((rex, 0x8D, (into.code & 7) << 3 | 5)), place)

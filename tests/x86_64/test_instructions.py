@@ -73,7 +73,8 @@ def moves() -> Iterator[Case]:
         yield f"mov {register}, {place(memory)}", "mov", (register, memory), WIDE
         yield f"mov {narrow(register)}, {place(memory)}", "mov", (register, memory), NARROW
         yield f"mov {place(memory)}, {register}", "store", (memory, register), {}
-        yield f"lea {register}, {place(memory)}", "lea", (register, memory), {}
+        yield f"lea {register}, {place(memory)}", "lea", (register, memory), WIDE
+        yield f"lea {narrow(register)}, {place(memory)}", "lea", (register, memory), NARROW
     for into in REGISTERS:
         for number in (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
             yield f"mov {narrow(into)}, {number}", "constant", (into, number), {}

@@ -205,11 +205,13 @@ class X86Macros:
         self.a.jump_if(_CONDITIONS[condition], target)
 
     def branch_if_bits(self, condition: macros.Condition, one: Register, mask: int, value: int, target: Label) -> None:
-        if value:
-            if one is not SCRATCH:
-                self.a.mov(SCRATCH, one, wide=False)
+        if value and mask & mask + 1:
+            self.a.mov(SCRATCH, one, wide=False)
             self.a.and_(SCRATCH, mask, wide=False)
             self.a.cmp(SCRATCH, value, wide=False)
+        elif value:  # all bits of the mask and below it: they are equal where those of the difference are 0
+            self.a.lea(SCRATCH, at(one, -value), wide=False)
+            self.a.test_bits(SCRATCH, mask)
         else:
             self.a.test_bits(one, mask)
         self.a.jump_if(_CONDITIONS[condition], target)
@@ -248,10 +250,12 @@ class X86Macros:
     def _arguments(self, places: Sequence[Register], arguments: Sequence[Argument]) -> None:
         """Put arguments where a C function has them."""
         for into, source in in_place(places, arguments, _SPECIAL, SCRATCH):
-            if isinstance(source, int):
+            if isinstance(source, Register):
+                self.a.mov(into, source)
+            elif source:
                 self.a.constant(into, source)
             else:
-                self.a.mov(into, source)
+                self.a.xor(into, into, wide=False)
 
     def compare(self, one: Register, other: Register, options: int) -> None:
         self._arguments((RDX, RCX), (one, other))

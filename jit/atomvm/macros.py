@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Assembler, Label, MachineCode, Processor, Register
-from jit.codegen.unwinding import Frame, Stretch
+from jit.codegen.unwinding import Stretch
 
 R = TypeVar("R", bound=Register)
 
@@ -256,11 +256,6 @@ class Macros(Protocol[R]):
         ...
 
     # For debuggers
-
-    @property
-    def frames(self) -> Sequence[Frame]:
-        """The frames that stretches of code begin with."""
-        ...
 
     def stretches(self) -> Iterator[Stretch]:
         """All code, by the frames with which it begins."""

@@ -35,7 +35,7 @@ from jit.atomvm.shared_code import SharedCode
 from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Frame, Stretch
+from jit.codegen.unwinding import Stretch
 
 _CONDITIONS: Final = {one: Condition[one.name] for one in macros.Condition}
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
@@ -56,7 +56,6 @@ class Aarch64Macros:
     processor = AARCH64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
-    frames: Sequence[Frame] = (CALLED, ENTERED, INSIDE)
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = Assembler()

@@ -33,7 +33,7 @@ from jit.atomvm.macros import Argument, Special, Wide, in_order
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Frame, Stretch
+from jit.codegen.unwinding import Stretch
 
 _CONDITIONS: Final = {
     macros.Condition.LESS: LT,
@@ -63,7 +63,6 @@ class Arm32Macros:
     processor = ARM32
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
-    frames: Sequence[Frame] = (CALLED, INSIDE)
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = CodeAssembler()

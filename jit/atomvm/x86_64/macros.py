@@ -29,7 +29,7 @@ from jit.atomvm.x86_64.conventions import (
 from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Frame, Stretch
+from jit.codegen.unwinding import Stretch
 from jit.x86_64.assembler import Assembler
 from jit.x86_64.operands import R8, RAX, RCX, RDI, RDX, RSI, RSP, Condition, Memory, Register, at
 from jit.x86_64.processor import X86_64
@@ -51,7 +51,6 @@ class X86Macros:
     processor = X86_64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
-    frames: Sequence[Frame] = (CALLED, CALLED_TWICE, INSIDE)
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = Assembler()

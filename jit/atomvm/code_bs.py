@@ -128,7 +128,7 @@ def bs_get_float2(
     state = e.m.saved[0]
     e.load(source, state)
     bits = size_in_bits(e, size, unit, e.m.saved[1], e.fail(fail))
-    e.ensure(terms.float_words(e.word), live, (state, source))
+    e.ensure(terms.float_words(e.shared.target), live, (state, source))
     _get_number(e, fail, state, bits, flags, into, "bitstring_extract_float")
 
 

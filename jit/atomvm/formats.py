@@ -45,6 +45,11 @@ class Target:
     layout: Layout
     entry: int
 
+    @property
+    def float_bytes(self) -> int:
+        """The size of a float in the VM's registers for these."""
+        return 4 if self.variant & FLOAT32 else 8
+
 
 @dataclass(frozen=True)
 class Format:
@@ -104,13 +109,16 @@ F1: Final = Format(
     narrow={**dict.fromkeys(_BOOLS_1.split(), _BOOL), **dict.fromkeys(_INTS_1.split(), _INT)},
     targets={
         "x86_64": Target(1, PIC, _WORDS_OF_8, 5),
+        "x86_64+float32": Target(1, PIC | FLOAT32, _WORDS_OF_8, 5),
         "aarch64": Target(2, PIC, _WORDS_OF_8, 4),
+        "aarch64+float32": Target(2, PIC | FLOAT32, _WORDS_OF_8, 4),
         "armv6m": Target(3, PIC, _WORDS_OF_4, 12),
         "armv6m+float32": Target(3, PIC | FLOAT32, _WORDS_OF_4, 12),
         "armv6m+thumb2": Target(3, PIC | THUMB2, _WORDS_OF_4, 6),
         "riscv32": Target(4, PIC, _WORDS_OF_4, 8),
         "riscv64": Target(5, PIC, _WORDS_OF_8, 8),
         "arm32": Target(6, PIC, _WORDS_OF_4, 8),
+        "arm32+float32": Target(6, PIC | FLOAT32, _WORDS_OF_4, 8),
         "wasm32": Target(7, PIC, _WORDS_OF_4, 4),
         "xtensa": Target(8, PIC, _WORDS_OF_4, 20),
     },

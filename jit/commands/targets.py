@@ -11,6 +11,7 @@ from jit.atomvm import chunk as atomvm
 from jit.atomvm.aarch64.runtime import ON_AARCH64
 from jit.atomvm.arm32.runtime import ON_ARM32
 from jit.atomvm.disassembly import CodeReader
+from jit.atomvm.formats import F1
 from jit.atomvm.runtime import AtomVm, OnProcessor
 from jit.atomvm.x86_64.runtime import ON_X86_64
 from jit.codegen.runtime import Runtime
@@ -42,12 +43,15 @@ class Targets:
     joined: Callable[[Sequence[bytes]], bytes] | None = None
 
 
-def _atomvm(on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
-    return AtomVm(on.processor.name, on, dwarf=dwarf)
+def _atomvm(name: str, on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
+    return AtomVm(name, on, dwarf=dwarf)
 
 
-#: The processors of AtomVM.
-_ON: Final = {on.processor.name: on for on in (ON_ARM32, ON_AARCH64, ON_X86_64)}
+#: The processors that there are of AtomVM's targets, whose names go on with "+" and what else the VM is built for.
+_PROCESSORS: Final = {on.processor.name: on for on in (ON_ARM32, ON_AARCH64, ON_X86_64)}
+_ON: Final = {
+    name: _PROCESSORS[processor] for name in F1.targets if (processor := name.partition("+")[0]) in _PROCESSORS
+}
 #: What reads code that files for AtomVM carry, by the name of the target.
 READERS: Final[Mapping[str, CodeReader]] = {name: on.reader for name, on in _ON.items()}
 
@@ -58,10 +62,10 @@ DEFAULT: Final = "arm32"
 RUNTIMES: Final = {
     DEFAULT_RUNTIME: Targets({"arm32": StockErts}, RELEASES, CHUNK),
     "atomvm": Targets(
-        {name: partial(_atomvm, on) for name, on in _ON.items()},
+        {name: partial(_atomvm, name, on) for name, on in _ON.items()},
         (),
         atomvm.CHUNK,
-        {name: partial(_atomvm, on, dwarf=True) for name, on in _ON.items()},
+        {name: partial(_atomvm, name, on, dwarf=True) for name, on in _ON.items()},
         whole=True,
         joined=atomvm.joined,
     ),

@@ -16,12 +16,12 @@ from jit.atomvm.chunk import CHUNK, NativeChunk, decode_native
 from jit.atomvm.formats import F1
 from jit.beam.chunks import read_chunks
 from jit.beam.module import read_module
-from jit.commands.targets import RUNTIMES
 from tests.atomvm.conftest import SOURCE
+from tests.atomvm.host import TOOLS
 from tests.codegen.native_node import erlc
 
 STDLIB = ("lists", "maps", "gb_trees", "unicode", "io_lib_format", "gen_server")
-TARGETS = list(RUNTIMES["atomvm"].processors)
+TARGETS = list(TOOLS)
 #: How an entry begins that the VM does not come to; and what entry 0 goes to, behind which the tables are: `add r0, pc,
 #: #0; bx lr`, `adr x0, #8; ret`, and `lea rax, [rip + 1]; ret`.
 NOT_ENTERED = {"arm32": b"\xf0\0\xf0\xe7", "aarch64": bytes(4), "x86_64": b"\x0f\x0b"}
@@ -115,6 +115,14 @@ def test_several_targets(program: Path, tmp_path: Path) -> None:
     for target in TARGETS:
         (code,) = carried(tmp_path / target / program.name).codes
         assert code.data == codes[target]
+
+
+def test_small_floats(program: Path, tmp_path: Path) -> None:
+    """Code for a VM that is built for floats of 32 bits is told by its variant, and differs where there are floats."""
+    compiled(tmp_path, str(program), target="x86_64,x86_64+float32,arm32,arm32+float32")
+    codes = {(one.architecture, one.variant): one.data for one in carried(tmp_path / program.name).codes}
+    assert list(codes) == [(1, 1), (1, 3), (6, 1), (6, 3)]
+    assert len(set(codes.values())) == 4
 
 
 def test_not_again(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import subprocess
 from io import BytesIO
 from pathlib import Path
 
@@ -178,6 +179,10 @@ def test_debugging_information(program: Path, tmp_path: Path, target: str) -> No
             functions[die.attributes["DW_AT_name"].value.decode()] = die.attributes["DW_AT_low_pc"].value - base
     assert functions["program:fib/1"] == symbols["program:fib/1"]
     assert functions == {name: symbols[name] for name in functions}
+    verified = subprocess.run(
+        ["llvm-dwarfdump", "--verify", tmp_path / "out.elf"], capture_output=True, text=True, check=False
+    )
+    assert (verified.returncode, verified.stderr) == (0, ""), verified.stdout
 
 
 def test_elf_needs_it(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,10 @@ class Assembler(CodeBuffer):
     does so later if its label is bound too far away.
     """
 
+    def data(self, content: bytes) -> None:
+        """Bytes, behind all instructions, filled up to whole words with zeros."""
+        super().data(content + bytes(-len(content) % 4))
+
     # Moves
 
     def move(self, into: Register, source: Register) -> None:

@@ -37,12 +37,14 @@ def flag_bits(flags: Operand) -> int:
 
 
 def size_in_bits(e: Emission, size: Operand, unit: int, into: Any, fail: Label) -> Any:
-    """A size, as a number or in a register: to *fail* if it is none, or less than nothing."""
+    """A size, as a number or in a register: to *fail* if it is none, less than nothing, or more than a word holds."""
     size = plain(size)
     if isinstance(size, Integer):
-        if size.value < 0:
-            e.a.jump(fail)
-        return max(size.value * unit, 0)
+        bits = size.value * unit
+        if terms.is_small(size.value, e.word) and 0 <= bits < 1 << 8 * e.word - 1:
+            return bits
+        e.a.jump(fail)
+        return 0
     e.load(size, into)
     e.check_small(into, size, fail)
     e.untag(into, into)

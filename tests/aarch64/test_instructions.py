@@ -243,6 +243,15 @@ def test_what_there_is_not(wrong: Callable[[Assembler], None]) -> None:
     assert a.offset == 0
 
 
+def test_data() -> None:
+    """They are filled up to a whole word: what describes code counts in words."""
+    a = Assembler()
+    a.ret()
+    a.data(b"12345")
+    code = a.finish()
+    assert (code.instructions, code.data[4:]) == (4, b"12345\0\0\0")
+
+
 def test_too_far() -> None:
     a, label = Assembler(), Label()
     a.cbz(X0, label)

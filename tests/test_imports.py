@@ -20,10 +20,12 @@ ALLOWED = {
     "jit.beam": "jit.otp jit.system",
     "jit.sandbox": "jit.system",
     "jit.codegen": "jit.beam jit.object jit.system",
+    "jit.aarch64": "jit.codegen jit.object",
     "jit.arm32": "jit.codegen jit.object",
+    "jit.x86_64": "jit.codegen jit.object",
     "jit.erts": "jit.arm32 jit.beam jit.codegen jit.object jit.otp jit.system",
-    "jit.atomvm": "jit.arm32 jit.beam jit.codegen jit.object",
-    "jit.commands": "jit.arm32 jit.atomvm jit.beam jit.codegen jit.erts jit.sandbox jit.system",
+    "jit.atomvm": "jit.aarch64 jit.arm32 jit.beam jit.codegen jit.object jit.x86_64",
+    "jit.commands": "jit.atomvm jit.beam jit.codegen jit.erts jit.sandbox jit.system",
     "jit": "jit.commands jit.system",
 }
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jit.atomvm.formats import F1
-from jit.beam.chunks import Chunk
+from jit.beam.chunks import Chunk, read_chunks, write_chunks
 from jit.object.elf_constants import ELF_MAGIC
 
 CHUNK: Final = "avmN"
@@ -111,6 +111,17 @@ def encode_native(labels: int, codes: Sequence[tuple[str, bytes]]) -> bytes:
         rows.append((name, offset))
         offset += len(code)
     return _header(labels, rows) + b"".join(code for _, code in codes)
+
+
+def joined(files: Sequence[bytes]) -> bytes:
+    """One file of those of a module that have native code for one target each, and else the same chunks."""
+    chunks = [read_chunks(data, "") for data in files]
+    natives = [decode_native(one) for file in chunks for one in file if one.name == CHUNK]
+    if len(natives) < len(files):
+        return files[0]
+    codes = [(code.target, code.data) for native in natives for code in native.codes]
+    data = encode_native(natives[0].labels, codes)
+    return write_chunks((one.name, data if one.name == CHUNK else one.data) for one in chunks[0])
 
 
 def encode_with_elf(labels: int, target: str, code_offset: int, elf: bytes, addresses: Sequence[int]) -> bytes:

@@ -220,9 +220,13 @@ def fmove(e: Emission, source: Operand, destination: Operand) -> None:
     value, floats, word = m.saved[0], m.args[1], m.args[2]
     e.load(source, value)
     m.call("context_ensure_fpregs", CONTEXT)
+    target = e.shared.target
+    if target.float_bytes < e.word:
+        m.call("term_conv_to_float", CONTEXT, value, destination.number)
+        return
     e.pointer(value, value)
-    m.load_context(floats, e.shared.target.layout.fr)
-    size = terms.float_words(e.word) - 1
+    m.load_context(floats, target.layout.fr)
+    size = target.float_bytes // e.word
     for at in range(size):
         m.load(word, value, 1 + at)
         m.store(word, floats, size * destination.number + at)

@@ -10,7 +10,7 @@ from jit.atomvm import formats, terms
 from jit.atomvm.code_tests import compare
 from jit.atomvm.emission import Emission, plain
 from jit.atomvm.emitters import emits
-from jit.atomvm.macros import CONTEXT, STATE, Condition
+from jit.atomvm.macros import CONTEXT, STATE, Condition, Special
 from jit.beam.matching import match_commands
 from jit.beam.operands import BeamLabel, Integer, Literal, Operand, String
 from jit.beam.terms import Atom, List
@@ -37,12 +37,14 @@ def flag_bits(flags: Operand) -> int:
 
 
 def size_in_bits(e: Emission, size: Operand, unit: int, into: Any, fail: Label) -> Any:
-    """A size, as a number or in a register: to *fail* if it is none, or less than nothing."""
+    """A size, as a number or in a register: to *fail* if it is none, less than nothing, or more than a word holds."""
     size = plain(size)
     if isinstance(size, Integer):
-        if size.value < 0:
-            e.a.jump(fail)
-        return max(size.value * unit, 0)
+        bits = size.value * unit
+        if terms.is_small(size.value, e.word) and 0 <= bits < 1 << 8 * e.word - 1:
+            return bits
+        e.a.jump(fail)
+        return 0
     e.load(size, into)
     e.check_small(into, size, fail)
     e.untag(into, into)
@@ -115,35 +117,35 @@ def _start(e: Emission, fail: Label | None, source: Operand, live: int, destinat
 def bs_get_integer2(
     e: Emission, fail: Operand, source: Operand, _live: int, size: Operand, unit: int, flags: int, into: Operand
 ) -> None:
-    m, no = e.m, e.fail(fail)
-    state, saved, _ = m.saved
-    result, scratch, binary, offset = m.args
-    _state(e, source, state)
-    bits = size_in_bits(e, size, unit, saved, no)
-    m.load(binary, state, terms.STATE_BINARY)
-    m.load(offset, state, terms.STATE_OFFSET)
-    m.call("bitstring_extract_integer", CONTEXT, STATE, binary, offset, bits, flags)
-    m.branch_if_false(result, e.error())
-    m.branch_if(Condition.EQUAL, result, terms.FALSE, no)
-    _advance(e, state, bits, scratch)
-    e.store(result, into)
+    state = e.m.saved[0]
+    e.load(source, state)
+    bits = size_in_bits(e, size, unit, e.m.saved[1], e.fail(fail))
+    _get_number(e, fail, state, bits, flags, into, "bitstring_extract_integer", STATE)
 
 
 @emits("bs_get_float2")
 def bs_get_float2(
     e: Emission, fail: Operand, source: Operand, live: int, size: Operand, unit: int, flags: int, into: Operand
 ) -> None:
-    m, no = e.m, e.fail(fail)
-    state, saved, _ = m.saved
-    result, binary, offset, scratch = m.args
+    state = e.m.saved[0]
     e.load(source, state)
-    bits = size_in_bits(e, size, unit, saved, no)
-    e.ensure(terms.float_words(e.word), live, (state, source))
+    bits = size_in_bits(e, size, unit, e.m.saved[1], e.fail(fail))
+    e.ensure(terms.float_words(e.shared.target), live, (state, source))
+    _get_number(e, fail, state, bits, flags, into, "bitstring_extract_float")
+
+
+def _get_number(
+    e: Emission, fail: Operand, state: Any, bits: Any, flags: int, into: Operand, primitive: str, *beside: Special
+) -> None:
+    """A number that a primitive gives, which is told *beside* the context of that."""
+    m = e.m
+    result, scratch, binary, offset = m.args
     e.pointer(state, state)
     m.load(binary, state, terms.STATE_BINARY)
     m.load(offset, state, terms.STATE_OFFSET)
-    m.call("bitstring_extract_float", CONTEXT, binary, offset, bits, flags)
-    m.branch_if(Condition.EQUAL, result, terms.FALSE, no)
+    m.call(primitive, CONTEXT, *beside, binary, offset, bits, flags)
+    m.branch_if_false(result, e.error())
+    m.branch_if(Condition.EQUAL, result, terms.FALSE, e.fail(fail))
     _advance(e, state, bits, scratch)
     e.store(result, into)
 

@@ -63,7 +63,7 @@ def init_yregs(e: Emission, registers: tuple[Operand, ...]) -> None:
 def heap_words(e: Emission, need: Operand) -> int:
     """How many words are asked for."""
     if isinstance(need, Allocation):
-        return need.words + terms.float_words(e.word) * need.floats + terms.FUN_SIZE * need.funs
+        return need.words + terms.float_words(e.shared.target) * need.floats + terms.FUN_SIZE * need.funs
     if not isinstance(need, int):
         raise Unsupported(f"heap need {need}")
     return need

@@ -98,20 +98,27 @@ def put_map_assoc(
 def put_map_exact(
     e: Emission, fail: Operand, source: Operand, destination: Operand, live: int, pairs: tuple[Operand, ...]
 ) -> None:
+    """The place of the first key is kept; those of others are looked for again, in the copy."""
     m = e.m
-    map_, copy, value = m.saved
-    result, size, scratch, *_ = m.args
+    map_, copy, kept = m.saved
+    result, size, words, *_ = m.args
+    (first, operand), *others = _pairs(pairs)
     e.load(source, map_)
-    for key, _ in _pairs(pairs):
+    for key, _ in others:
         _find(e, map_, key, e.fail(fail))
+    _find(e, map_, first, e.fail(fail))
+    m.a.move(kept, result)
     _size(e, size, map_)
     m.add(size, size, terms.MAP_VALUES)
     e.ensure(size, live, (map_, source))
     m.call("term_copy_map", CONTEXT, map_)
     m.a.move(copy, result)
-    for key, operand in _pairs(pairs):
-        e.load(operand, value)
+    e.load(operand, result)
+    e.pointer(words, copy)
+    m.store_at(result, words, kept, terms.MAP_VALUES)
+    for key, operand in others:
+        e.load(operand, kept)
         _find(e, map_, key, e.fail(fail))
-        e.pointer(scratch, copy)
-        m.store_at(value, scratch, result, terms.MAP_VALUES)
+        e.pointer(words, copy)
+        m.store_at(kept, words, result, terms.MAP_VALUES)
     e.store(copy, destination)

@@ -150,13 +150,18 @@ def compare(e: Emission, one: Register, other: Register, options: int) -> Regist
 
 
 def _slowly(
-    e: Emission, one: Register, other: Register, options: int, outcome: int, target: Label
+    e: Emission, one: Register, other: Register, options: int, outcome: int, target: Label, constant: int | None = None
 ) -> tuple[Label, Label]:
-    """A place where two terms are compared by the VM: to *target* with one of some outcomes, else to another place."""
+    """A place where two terms are compared by the VM: to *target* with one of some outcomes, else to another place.
+
+    If the other one is a *constant*, it is loaded there only.
+    """
     place, back, error = Label(), Label(), e.error()
 
     def cold() -> None:
         e.a.bind(place)
+        if constant is not None:
+            e.m.constant(other, constant)
         e.m.compare(one, other, options)
         e.m.branch_if_false(e.m.args[0], error)
         e.m.branch_if_any(e.m.args[0], outcome, target)
@@ -184,13 +189,17 @@ def _order(name: str, otherwise: Condition, outcome: int) -> None:
     def emit(e: Emission, fail: Operand, one: Operand, other: Operand) -> None:
         first, second, *_ = e.m.args
         target = e.fail(fail)
-        e.loads((one, first), (other, second))
         if not _may_be_small(e, one, other):
+            e.loads((one, first), (other, second))
             e.m.branch_if_any(compare(e, first, second, 0), outcome, target)
             return
-        slow, back = _slowly(e, first, second, 0, outcome, target)
-        _both_small(e, one, other, (first, second), slow)
         constant = terms.immediate(plain(other), e.word)
+        if constant is None:
+            e.loads((one, first), (other, second))
+        else:
+            e.load(one, first)
+        slow, back = _slowly(e, first, second, 0, outcome, target, constant)
+        _both_small(e, one, other, (first, second), slow)
         e.m.branch_if(otherwise, first, second if constant is None else constant, target)
         e.a.bind(back)
 

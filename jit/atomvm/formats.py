@@ -1,7 +1,8 @@
 """What AtomVM asks of native code: numbers of the chunk, primitives, and where its structures have what, by format.
 
 A format is a version of all that. Facts of format 1 are those of AtomVM's repository at commit 7b282159 (2026-04-30):
-src/libAtomVM/jit.h (numbers and primitives), module.h (the chunk), context.h and jit.c (offsets, asserted there).
+src/libAtomVM/jit.h (numbers, primitives and their types), module.h (the chunk), context.h and jit.c (offsets, asserted
+there).
 """
 
 from __future__ import annotations
@@ -44,13 +45,23 @@ class Target:
     layout: Layout
     entry: int
 
+    @property
+    def float_bytes(self) -> int:
+        """The size of a float in the VM's registers for these."""
+        return 4 if self.variant & FLOAT32 else 8
+
 
 @dataclass(frozen=True)
 class Format:
-    """A version of the contract. ``primitives`` has the index of each in the table that native code is given."""
+    """A version of the contract. ``primitives`` has the index of each in the table that native code is given.
+
+    ``narrow`` are those whose results are not whole words, with the bytes of these: the C ABI says nothing of the rest
+    of the register.
+    """
 
     version: int
     primitives: Mapping[str, int]
+    narrow: Mapping[str, int]
     targets: Mapping[str, Target]
 
 
@@ -74,6 +85,17 @@ _PRIMITIVES_1: Final = (
     "bitstring_insert_float raw_raise raise_error_mfa"
 )
 
+_BOOL: Final = 1
+_INT: Final = 4
+_BOOLS_1: Final = (
+    "allocate deallocate test_heap send term_is_number fadd fsub fmul fdiv catch_end memory_ensure_free_with_roots "
+    "bitstring_insert_utf32 bitstring_insert_integer bitstring_match_module_str bitstring_insert_float"
+)
+_INTS_1: Final = (
+    "term_compare context_get_flags term_find_map_pos bitstring_utf8_size bitstring_utf16_size decode_flags_list "
+    "bitstring_insert_utf8 bitstring_insert_utf16 bitstring_copy_binary module_get_fun_arity"
+)
+
 _WORDS_OF_4: Final = Layout(
     word=4, root=0x04, heap=0x0C, e=0x14, x=0x18, cp=0x5C, fr=0x60, bs=0x64, module=0, continuation=4, reductions=8
 )
@@ -84,15 +106,19 @@ _WORDS_OF_8: Final = Layout(
 F1: Final = Format(
     version=1,
     primitives={name: index for index, name in enumerate(_PRIMITIVES_1.split())},
+    narrow={**dict.fromkeys(_BOOLS_1.split(), _BOOL), **dict.fromkeys(_INTS_1.split(), _INT)},
     targets={
         "x86_64": Target(1, PIC, _WORDS_OF_8, 5),
+        "x86_64+float32": Target(1, PIC | FLOAT32, _WORDS_OF_8, 5),
         "aarch64": Target(2, PIC, _WORDS_OF_8, 4),
+        "aarch64+float32": Target(2, PIC | FLOAT32, _WORDS_OF_8, 4),
         "armv6m": Target(3, PIC, _WORDS_OF_4, 12),
         "armv6m+float32": Target(3, PIC | FLOAT32, _WORDS_OF_4, 12),
         "armv6m+thumb2": Target(3, PIC | THUMB2, _WORDS_OF_4, 6),
         "riscv32": Target(4, PIC, _WORDS_OF_4, 8),
         "riscv64": Target(5, PIC, _WORDS_OF_8, 8),
         "arm32": Target(6, PIC, _WORDS_OF_4, 8),
+        "arm32+float32": Target(6, PIC | FLOAT32, _WORDS_OF_4, 8),
         "wasm32": Target(7, PIC, _WORDS_OF_4, 4),
         "xtensa": Target(8, PIC, _WORDS_OF_4, 20),
     },

@@ -1,7 +1,8 @@
 """The macro operations that emitters are made of: what a processor's package gives.
 
-Registers: ``args`` are those of the first arguments of C functions, of which the first has results too; calls change
-them. ``saved`` keep their values in calls. Beside these a processor has registers of its own for the context, the JIT
+Registers: ``args`` are four that calls change, of which the first has results; what is in one of them need not be moved
+to be the argument of a C function that has the same number, where the processor allows that. ``saved`` are three that
+keep their values in calls. Beside these a processor has registers of its own for the context, the JIT
 state, the primitives, the module's index and the place of the code, which hold that everywhere between two entries,
 and some that its macro operations use up. A number is given as it is; words of memory are counted from 0.
 """
@@ -15,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Assembler, Label, MachineCode, Processor, Register
-from jit.codegen.unwinding import Frame, Stretch
+from jit.codegen.unwinding import Stretch
 
 R = TypeVar("R", bound=Register)
 
@@ -256,11 +257,6 @@ class Macros(Protocol[R]):
 
     # For debuggers
 
-    @property
-    def frames(self) -> Sequence[Frame]:
-        """The frames that stretches of code begin with."""
-        ...
-
     def stretches(self) -> Iterator[Stretch]:
         """All code, by the frames with which it begins."""
         ...
@@ -277,3 +273,18 @@ def in_order(moves: Mapping[R, R], spare: R) -> Iterator[tuple[R, R]]:
         circle = next(iter(left))
         yield spare, circle
         left = {into: spare if source is circle else source for into, source in left.items()}
+
+
+def in_place(
+    places: Sequence[R], arguments: Sequence[Argument], special: Mapping[Special, R], spare: R
+) -> Iterator[tuple[R, R | int]]:
+    """Moves, as (into, source), that put arguments where a C function has them if each has a register of its own."""
+    registers: dict[R, R] = {}
+    numbers: dict[R, int] = {}
+    for into, one in zip(places, arguments):
+        if isinstance(one, int | Wide):
+            numbers[into] = one if isinstance(one, int) else one.value
+        else:
+            registers[into] = special[one] if isinstance(one, Special) else one
+    yield from in_order(registers, spare)
+    yield from numbers.items()

@@ -18,6 +18,7 @@ from jit.atomvm import (  # noqa: F401 - the import of a family declares its emi
 )
 from jit.atomvm.chunk import CHUNK, encode_native, encode_with_elf
 from jit.atomvm.code_call import never_returns
+from jit.atomvm.disassembly import CodeReader
 from jit.atomvm.elf_file import elf_file
 from jit.atomvm.emitters import EMITTERS
 from jit.atomvm.formats import CATCH_BITS, F1, OFFSET_BITS, Format, Target
@@ -43,7 +44,7 @@ _MOST: Final = 0xFFFF
 @dataclass(frozen=True)
 class OnProcessor:
     """What a package for a processor gives: how macro operations are begun, which registers have context and JIT
-    state, and how code is listed."""
+    state, and how code is listed, that which is made and that which a file carries."""
 
     processor: Processor
     macros: Callable[[Format, Target], Macros[Any]]
@@ -51,6 +52,7 @@ class OnProcessor:
     state: Register
     frames: Sequence[Frame]
     disassemble: Callable[[AtomNative], Disassembly]
+    reader: CodeReader
 
 
 class AtomVm:

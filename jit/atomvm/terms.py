@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jit.atomvm.formats import Target
 from jit.beam.operands import Integer, Operand
 from jit.beam.terms import NIL as EMPTY_LIST
 from jit.beam.terms import Atom
@@ -86,6 +87,7 @@ def binary_words(size: int, word: int) -> int:
     return -(-size // word) + 1 + BINARY_HEADER if size < refc_minimum(word) else REFC_SIZE
 
 
-def float_words(word: int) -> int:
+def float_words(target: Target) -> int:
     """Words of heap that a float takes."""
-    return 1 + 8 // word
+    word = target.layout.word
+    return 1 + max(target.float_bytes // word, 1)

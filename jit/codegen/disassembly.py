@@ -11,10 +11,10 @@ from jit.beam.operations import Operation
 
 @dataclass(frozen=True)
 class Instruction:
-    """An instruction, or data amidst code, ``offset`` bytes from the start. ``word`` are its bytes as a number."""
+    """An instruction, or data amidst code, ``offset`` bytes from the start. ``code`` is what a listing has as bytes."""
 
     offset: int
-    word: int
+    code: str
     text: str
 
 

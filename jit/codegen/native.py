@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
 
 from jit.beam.module import Module
 from jit.beam.operations import Function
@@ -75,6 +76,17 @@ def regions(function: NativeFunction[Any]) -> list[Region]:
     places += [(begin, index, True) for begin, index in function.cold]
     ends = [place[0] for place in places[1:]] + [function.end]
     return [Region(begin, end, index, cold) for (begin, index, cold), end in zip(places, ends) if begin < end]
+
+
+_ROOT: Final = Path(__file__).parents[2]
+#: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
+_COMPILER_FOLDER: Final = "/beamgdb"
+
+
+def source_of(maker: Callable[..., object]) -> tuple[str, int]:
+    """File and line of a function of the compiler, as debuggers are told of them."""
+    code = maker.__code__
+    return f"{_COMPILER_FOLDER}/{Path(code.co_filename).relative_to(_ROOT).as_posix()}", code.co_firstlineno
 
 
 @dataclass(frozen=True)

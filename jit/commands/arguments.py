@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,12 +37,14 @@ def add_release(parser: argparse.ArgumentParser, *, default: int | None = None) 
     parser.add_argument("--otp", type=int, choices=there, default=default, metavar="N", help=text)
 
 
-def add_target(parser: argparse.ArgumentParser) -> None:
+def add_target(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """The options ``--runtime``, ``--target`` and ``--otp``."""
     text = f"what is to run it: {' or '.join(RUNTIMES)} (%(default)s)"
     parser.add_argument("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, metavar="NAME", help=text)
-    text = f"the processor to compile for: {', '.join(_targets())} (%(default)s)"
-    parser.add_argument("--target", type=_target, default=DEFAULT, metavar="NAME", help=text)
+    there = "; ".join(f"for {name} {listed(tuple(one.processors), 'or')}" for name, one in RUNTIMES.items())
+    more = ", or several with commas between them" if several else ""
+    text = f"the processor to compile for: {there}{more} (%(default)s)"
+    parser.add_argument("--target", default=DEFAULT, metavar="NAME[,...]" if several else "NAME", help=text)
     add_release(parser)
 
 
@@ -50,22 +53,16 @@ def wanted(options: argparse.Namespace) -> Wanted:
     return Wanted(options.target, options.otp, options.runtime, getattr(options, "dwarf", False))
 
 
+def each_wanted(options: argparse.Namespace) -> list[Wanted]:
+    """The same of each target of several."""
+    return [replace(wanted(options), target=name) for name in dict.fromkeys(options.target.split(","))]
+
+
 def add_files(parser: argparse.ArgumentParser) -> None:
     """The arguments FILE|DIR, and the option ``--jobs``."""
     parser.add_argument("files", metavar="FILE|DIR", nargs="+", type=Path, help=FILES)
     text = "processes that work side by side (one for each processor)"
     parser.add_argument("-j", "--jobs", type=_count, metavar="N", help=text)
-
-
-def _targets() -> list[str]:
-    """Of all runtimes."""
-    return list(dict.fromkeys(name for one in RUNTIMES.values() for name in one.processors))
-
-
-def _target(text: str) -> str:
-    if text not in _targets():
-        raise argparse.ArgumentTypeError(f"there is no target {text!r}; there is {', '.join(_targets())}")
-    return text
 
 
 def _count(text: str) -> int:

@@ -26,13 +26,15 @@ the native code, if it is of the release and build that it was compiled for. Eve
 the files load and run as bytecode, as before.
 Functions that have no native code stay bytecode; a file without any native function is copied as it is.
 
-For AtomVM the native code takes the place of the bytecode, in a chunk avmN of format 1. A file that cannot be native
-as a whole is copied as it is, and told of; AtomVM cannot call such a module from native code.
+For AtomVM the native code takes the place of the bytecode, in a chunk avmN of format 1, for one or several processors.
+A file that cannot be native as a whole is copied as it is, and told of; AtomVM cannot call such a module from native
+code.
 
   {program} glue -o native
   {program} compile -o native ebin
   {program} compile --otp 25 -o native my_module.beam
-  {program} compile --runtime atomvm --dwarf -o native my_module.beam"""
+  {program} compile --runtime atomvm --dwarf -o native my_module.beam
+  {program} compile --runtime atomvm --target arm32,x86_64 -o native ebin"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Compiled:
 def add_to(commands: arguments.Commands) -> None:
     """Declare the command."""
     parser = arguments.add(commands, "compile", "write .beam files that carry native code", _DESCRIPTION)
-    arguments.add_target(parser)
+    arguments.add_target(parser, several=True)
     arguments.add_files(parser)
     text = "where to write them; made if it is not there (default: the current folder)"
     parser.add_argument("-o", dest="out", metavar="DIR", type=Path, default=Path(), help=text)
@@ -71,8 +73,8 @@ def add_to(commands: arguments.Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compile all files. Those that cannot be compiled are told of, and the others compiled all the same."""
     paths = find(options.files)
-    wanted = arguments.wanted(options)
-    targets.runtime(wanted)
+    wanted = arguments.each_wanted(options)
+    targets.check_several(wanted)
     _check_names(paths, options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     written: list[Compiled] = []
@@ -95,22 +97,28 @@ def run(options: argparse.Namespace) -> int:
     return int(len(written) < len(paths))
 
 
-def compile_file(path: Path, *, wanted: targets.Wanted, stress: bool = False) -> Compiled:
-    """A file with native code, or the same as it was where that is not possible.
+def compile_file(path: Path, *, wanted: Sequence[targets.Wanted], stress: bool = False) -> Compiled:
+    """A file with native code for one or several targets, or the same as it was where that is not possible.
 
     Raises CommandError, BeamError and OSError.
     """
     read = whole_files.read(path, LARGEST)
-    module = plain(decode_module(read, str(path)))
-    runtime = targets.runtime(wanted)
-    native = compile_module(module, runtime, stress=stress)
-    interpreted = {at: one_line(f"{at[0]}/{at[1]}: {why}") for at, why in native.interpreted.items()}
-    lines, broken = list(interpreted.values()), [line for at, line in interpreted.items() if at in native.broken]
-    count = len(module.functions)
-    if wanted.targets.whole and interpreted:
-        return Compiled(path.name, read, count, 0, lines, broken, lines)
-    data = runtime.beam_file(native) if native.functions else read
-    return Compiled(path.name, data, count, len(native.functions), lines, broken, [])
+    files: list[bytes] = []
+    interpreted: dict[tuple[str, int], str] = {}
+    broken: set[tuple[str, int]] = set()
+    for runtime in map(targets.runtime, wanted):
+        module = plain(decode_module(read, str(path)))
+        native = compile_module(module, runtime, stress=stress)
+        interpreted |= {at: one_line(f"{at[0]}/{at[1]}: {why}") for at, why in native.interpreted.items()}
+        broken |= native.broken
+        files.append(runtime.beam_file(native) if native.functions else read)
+    lines, count = list(interpreted.values()), len(native.functions) + len(native.interpreted)
+    mistakes = [line for at, line in interpreted.items() if at in broken]
+    the = wanted[0].targets
+    if the.whole and interpreted:
+        return Compiled(path.name, read, count, 0, lines, mistakes, lines)
+    data = the.joined(files) if the.joined and len(files) > 1 else files[0]
+    return Compiled(path.name, data, count, count - len(interpreted), lines, mistakes, [])
 
 
 def _check_names(paths: Sequence[Path], out: Path) -> None:

@@ -138,7 +138,7 @@ class Listing:
         """Machine code from one offset to another."""
         code = self._disassembly.code[bisect_left(self._offsets, begin) : bisect_left(self._offsets, end)]
         for one, comment in zip(code, self._disassembly.comments(code, operation)):
-            yield _with_comment(f"    {one.offset:04x}  {one.word:08x}  {one.text}", comment)
+            yield _with_comment(f"    {one.offset:04x}  {one.code}  {one.text}", comment)
 
 
 def _with_comment(line: str, comment: str) -> str:

@@ -115,7 +115,7 @@ def _run_in(folder: Path, sandbox: Sandbox, options: argparse.Namespace) -> int:
     expression = _expression(module, options)
     native = folder / "native"
     native.mkdir()
-    compiled = compile_file(beam, wanted=targets.Wanted(otp=options.otp))
+    compiled = compile_file(beam, wanted=[targets.Wanted(otp=options.otp)])
     if not compiled.native:
         complain("jit", f"{options.file}: all of it is interpreted: `coverage` tells why")
     write_whole(native / name, compiled.data)

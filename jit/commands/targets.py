@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 from jit.atomvm import chunk as atomvm
+from jit.atomvm.aarch64.runtime import ON_AARCH64
 from jit.atomvm.arm32.runtime import ON_ARM32
-from jit.atomvm.runtime import AtomVm
+from jit.atomvm.disassembly import CodeReader
+from jit.atomvm.formats import F1
+from jit.atomvm.runtime import AtomVm, OnProcessor
+from jit.atomvm.x86_64.runtime import ON_X86_64
 from jit.codegen.runtime import Runtime
 from jit.commands.errors import CommandError
 from jit.erts.arm32.runtime import StockErts
@@ -27,7 +31,8 @@ class Targets:
     ``processors`` has by ``Processor.name`` what gives the runtime there for a release of Erlang/OTP, one of
     ``releases``, of which there are none where that makes no difference. ``chunk`` of a .beam file has its native code.
     ``described`` are those whose files carry debugging information if that is asked for. Of a runtime that wants it
-    ``whole`` a module is native only if all its functions are.
+    ``whole`` a module is native only if all its functions are. ``joined`` makes one file of those of a module for
+    several processors, where there is such a thing.
     """
 
     processors: dict[str, Make]
@@ -35,11 +40,20 @@ class Targets:
     chunk: str
     described: Mapping[str, Make] = field(default_factory=dict)
     whole: bool = False
+    joined: Callable[[Sequence[bytes]], bytes] | None = None
 
 
-def _atomvm(_otp: int, *, dwarf: bool = False) -> AtomVm:
-    return AtomVm("arm32", ON_ARM32, dwarf=dwarf)
+def _atomvm(name: str, on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
+    return AtomVm(name, on, dwarf=dwarf)
 
+
+#: The processors that there are of AtomVM's targets, whose names go on with "+" and what else the VM is built for.
+_PROCESSORS: Final = {on.processor.name: on for on in (ON_ARM32, ON_AARCH64, ON_X86_64)}
+_ON: Final = {
+    name: _PROCESSORS[processor] for name in F1.targets if (processor := name.partition("+")[0]) in _PROCESSORS
+}
+#: What reads code that files for AtomVM carry, by the name of the target.
+READERS: Final[Mapping[str, CodeReader]] = {name: on.reader for name, on in _ON.items()}
 
 #: What is compiled for unless another runtime and processor are asked for.
 DEFAULT_RUNTIME: Final = "erts"
@@ -47,7 +61,14 @@ DEFAULT: Final = "arm32"
 
 RUNTIMES: Final = {
     DEFAULT_RUNTIME: Targets({"arm32": StockErts}, RELEASES, CHUNK),
-    "atomvm": Targets({"arm32": _atomvm}, (), atomvm.CHUNK, {"arm32": partial(_atomvm, dwarf=True)}, whole=True),
+    "atomvm": Targets(
+        {name: partial(_atomvm, name, on) for name, on in _ON.items()},
+        (),
+        atomvm.CHUNK,
+        {name: partial(_atomvm, name, on, dwarf=True) for name, on in _ON.items()},
+        whole=True,
+        joined=atomvm.joined,
+    ),
 }
 ERTS: Final = RUNTIMES[DEFAULT_RUNTIME]
 
@@ -79,3 +100,14 @@ def runtime(wanted: Wanted) -> Runtime[Any, Any]:
         there = ", ".join(makers)
         raise CommandError(f"--target: there is no target {wanted.target} of {wanted.runtime}; there is {there}")
     return makers[wanted.target](max(targets.releases, default=0) if wanted.otp is None else wanted.otp)
+
+
+def check_several(wanted: Sequence[Wanted]) -> None:
+    """Raise CommandError for what there is not of one of them, or of all of them in a file."""
+    for one in wanted:
+        runtime(one)
+    first, *others = wanted
+    if others and first.targets.joined is None:
+        raise CommandError(f"--target: a file for {first.runtime} is for one target: compile twice")
+    if others and first.dwarf:
+        raise CommandError("--dwarf: a file has room for the debugging information of one target: compile twice")

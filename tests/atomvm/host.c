@@ -1,5 +1,5 @@
-/* A small machine that keeps the contract between AtomVM and native code of format 1 on 32-bit ARM: context, JIT state,
-   table of labels, primitives. Its collector runs whenever native code asks for memory, and moves all that lives.
+/* A small machine that keeps the contract between AtomVM and native code of format 1: context, JIT state, table of
+   labels, primitives. It is of the processor that it is compiled for. Its collector runs whenever native code asks for memory, and moves all that lives.
 
    image.h has the module: see tests/atomvm/host.py. What a module does not use here is missing: maps, binaries, floats,
    messages. Who calls such a primitive is told so, and the program ends. */
@@ -11,9 +11,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-typedef uint32_t term;
+typedef uintptr_t term;
 enum { LIST = 1, BOXED = 2, NIL = 0x3B, TUPLE = 0, INTEGER = 0x8, FUN = 0x14 };
-enum { REDUCTIONS = 1024, EXTENDED = 64, MODULE = 7, DEAD = 0xDEAD4 };
+enum { REDUCTIONS = 1024, EXTENDED = 64, MODULE = 7, DEAD = 0xDEAD4, SMALL_BITS = 8 * sizeof(term) - 4 };
+#define MOVED ((term) 0xEEEEEEEEEEEEEEEE)
 
 typedef struct { void *next; } Root;
 typedef struct {
@@ -30,7 +31,11 @@ typedef struct {
     term class, reason;
 } Context;
 typedef struct { uint32_t *module; uintptr_t continuation; int32_t reductions; } JITState;
+#if UINTPTR_MAX == UINT32_MAX
 _Static_assert(offsetof(Context, e) == 0x14 && offsetof(Context, x) == 0x18 && offsetof(Context, cp) == 0x5C, "context");
+#else
+_Static_assert(offsetof(Context, e) == 0x28 && offsetof(Context, x) == 0x30 && offsetof(Context, cp) == 0xB8, "context");
+#endif
 
 typedef Context *(*Entry)(Context *, JITState *, const void *const *);
 
@@ -42,7 +47,7 @@ enum {
 
 typedef struct { const char *function; int arity, label; } Function; /* label 0: of another module */
 
-#include "image.h" /* code[], ATOMS, ATOM_IDS, IMPORTS, EXPORTS, FUNS, LABELS, START */
+#include "image.h" /* code[], ATOMS, ATOM_IDS, IMPORTS, EXPORTS, FUNS, LABELS, START, ENTRY, BASE */
 
 static Root root;
 static uint32_t module = MODULE;
@@ -58,9 +63,9 @@ static void die(const char *what)
 
 /* Terms. Atoms that are fixed come first in ATOMS, in their order. */
 
-static term small(int32_t value) { return (uint32_t) value << 4 | 0xF; }
+static term small(intptr_t value) { return (term) value << 4 | 0xF; }
 static bool is_small(term t) { return (t & 0xF) == 0xF; }
-static term *words(term t) { return (term *) (t & ~3u); }
+static term *words(term t) { return (term *) (t & ~(term) 3); }
 static bool is_boxed(term t, uint32_t tag) { return (t & 3) == BOXED && (words(t)[0] & 0x3F) == tag; }
 static bool is_integer(term t) { return is_small(t) || is_boxed(t, INTEGER); }
 
@@ -70,20 +75,21 @@ static term *beside(size_t count) { return calloc(count, sizeof(term)); }
 static int64_t integer(term t)
 {
     if (is_small(t))
-        return (int32_t) t >> 4;
+        return (intptr_t) t >> 4;
     uint64_t value = words(t)[1];
-    return words(t)[0] >> 6 == 1 ? (int64_t) (int32_t) value : (int64_t) (value | (uint64_t) words(t)[2] << 32);
+    return words(t)[0] >> 6 == 1 ? (intptr_t) value : (int64_t) (value | (uint64_t) words(t)[2] << 32);
 }
 
 static term from_integer(int64_t value)
 {
-    if (value >= -(1 << 27) && value < 1 << 27)
-        return small((int32_t) value);
-    bool one = value >= INT32_MIN && value <= INT32_MAX;
+    int64_t most = (int64_t) 1 << (SMALL_BITS - 1);
+    if (value >= -most && value < most)
+        return small(value);
+    bool one = value >= INTPTR_MIN && value <= INTPTR_MAX;
     term *new = beside(3);
     new[0] = (one ? 1 : 2) << 6 | INTEGER;
-    new[1] = (uint32_t) value;
-    new[2] = (uint32_t) (value >> 32);
+    new[1] = value;
+    new[2] = value >> 32;
     return (term) new | BOXED;
 }
 
@@ -132,7 +138,7 @@ static void print(term t)
     } else if (is_boxed(t, FUN)) {
         printf("fun");
     } else {
-        printf("<%x>", t);
+        printf("<%llx>", (long long) t);
         die("a term that is none");
     }
 }
@@ -183,7 +189,7 @@ static term moved(term t)
     if ((t & 3) == 0 || (t & 3) == 3 || old < from || old >= from_end)
         return t;
     size_t count = (t & 3) == LIST ? 2 : 1 + (old[0] >> 6);
-    if (old[0] == 0xEEEEEEEE)
+    if (old[0] == MOVED)
         die("a term that is not where it was");
     if ((t & 3) == LIST ? old[0] == 0 : (old[0] & 3) != 0)
         return (t & 3) == LIST ? old[1] : old[0]; /* where it is now */
@@ -249,7 +255,15 @@ static term pair(Context *ctx, term one, term other)
     return (term) new | BOXED;
 }
 
-/* Primitives. */
+/* Primitives. Where the C ABI says nothing of the rest of the register that has a bool or an int, that is filled. */
+
+#if UINTPTR_MAX > UINT32_MAX
+static term narrow(uint32_t value, term mask) { return (value & mask) | ((term) 0xABABABABABABABAB & ~mask); }
+#else
+static term narrow(uint32_t value, term mask) { (void) mask; return value; }
+#endif
+static term as_bool(bool value) { return narrow(value, 0xFF); }
+static term as_int(int value) { return narrow(value, 0xFFFFFFFF); }
 
 static Context *do_return(Context *ctx, JITState *js)
 {
@@ -259,7 +273,7 @@ static Context *do_return(Context *ctx, JITState *js)
     return ctx;
 }
 
-static uintptr_t entry(uint32_t label) { return (uintptr_t) mapped + 8 * label; }
+static uintptr_t entry(uint32_t label) { return (uintptr_t) mapped + ENTRY * label; }
 
 static Context *terminate_context(Context *ctx, JITState *js)
 {
@@ -350,7 +364,7 @@ static term atom(JITState *js, int id)
     return FIXED(ATOM_IDS[id]);
 }
 
-static bool allocate(Context *ctx, JITState *js, uint32_t stack, uint32_t heap, uint32_t live)
+static term allocate(Context *ctx, JITState *js, uint32_t stack, uint32_t heap, uint32_t live)
 {
     (void) js;
     collect(ctx, stack + 1 + heap, live);
@@ -358,37 +372,37 @@ static bool allocate(Context *ctx, JITState *js, uint32_t stack, uint32_t heap, 
     ctx->e[stack] = ctx->cp;
     for (uint32_t at = 0; at < stack; at++)
         ctx->e[at] = NIL;
-    return true;
+    return as_bool(true);
 }
 
-static bool test_heap(Context *ctx, JITState *js, uint32_t need, uint32_t live)
+static term test_heap(Context *ctx, JITState *js, uint32_t need, uint32_t live)
 {
     (void) js;
     collect(ctx, need, live);
-    return true;
+    return as_bool(true);
 }
 
-static bool ensure(Context *ctx, JITState *js, int need, int live, int flags)
+static term ensure(Context *ctx, JITState *js, int need, int live, int flags)
 {
     (void) flags;
     return test_heap(ctx, js, need, live);
 }
 
-static bool deallocate(Context *ctx, JITState *js, uint32_t count)
+static term deallocate(Context *ctx, JITState *js, uint32_t count)
 {
     (void) js;
     ctx->cp = ctx->e[count];
     ctx->e += count + 1;
-    return true;
+    return as_bool(true);
 }
 
 static void trim_live_regs(Context *ctx, uint32_t live) { (void) ctx, (void) live; }
 
-static int term_compare(Context *ctx, JITState *js, term a, term b, int options)
+static term term_compare(Context *ctx, JITState *js, term a, term b, int options)
 {
     (void) ctx, (void) js, (void) options;
     int result = compare(a, b);
-    return result < 0 ? 2 : result > 0 ? 4 : 1;
+    return as_int(result < 0 ? 2 : result > 0 ? 4 : 1);
 }
 
 static term load_literal(Context *ctx, JITState *js, int index)
@@ -415,10 +429,16 @@ static term alloc_fun(Context *ctx, JITState *js, uint32_t index, uint32_t free)
     return (term) new | BOXED;
 }
 
+static int arity(term fun)
+{
+    const int *row = FUNS[integer(words(fun)[2])];
+    return row[1] - row[2];
+}
+
 static Context *call_fun(Context *ctx, JITState *js, int offset, term fun, uint32_t count)
 {
     const int *row = FUNS[integer(words(fun)[2])]; /* label, arity with free variables, free variables */
-    if (count != (uint32_t) (row[1] - row[2]))
+    if (count != (uint32_t) arity(fun))
         return raise_error(ctx, js, offset, BADARG);
     for (int at = 0; at < row[2]; at++) {
         uint32_t number = count + at;
@@ -428,13 +448,13 @@ static Context *call_fun(Context *ctx, JITState *js, int offset, term fun, uint3
     return ctx;
 }
 
-static int fun_arity(void *from, uint32_t index)
+static term fun_arity(void *from, uint32_t index)
 {
     (void) from;
-    return FUNS[index][1] - FUNS[index][2];
+    return as_int(FUNS[index][1] - FUNS[index][2]);
 }
 
-static bool catch_end(Context *ctx, JITState *js)
+static term catch_end(Context *ctx, JITState *js)
 {
     (void) js;
     if (ctx->x[0] == THROW) {
@@ -443,7 +463,7 @@ static bool catch_end(Context *ctx, JITState *js)
         collect(ctx, 3, 2);
         ctx->x[0] = pair(ctx, ctx->x[0], ctx->x[1]);
     }
-    return true;
+    return as_bool(true);
 }
 
 static term stacktrace(Context *ctx)
@@ -492,12 +512,12 @@ static term bif2(Context *ctx, uint32_t fail, term a, term b)
 {
     const char *n = called;
     if (!strcmp(n, "element")) {
-        if (!is_small(a) || !is_boxed(b, TUPLE) || integer(a) < 1 || integer(a) > words(b)[0] >> 6)
+        if (!is_small(a) || !is_boxed(b, TUPLE) || integer(a) < 1 || integer(a) > (int64_t) (words(b)[0] >> 6))
             return wrong(ctx, fail, BADARG);
         return words(b)[integer(a)];
     }
     if (!strcmp(n, "is_function"))
-        return truth(is_boxed(a, FUN) && fun_arity(NULL, integer(words(a)[2])) == integer(b));
+        return truth(is_boxed(a, FUN) && arity(a) == integer(b));
     int c = compare(a, b);
     if (!strcmp(n, "=:=") || !strcmp(n, "=="))
         return truth(c == 0);
@@ -633,6 +653,16 @@ static void missing(void) { die("a primitive that is missing here"); }
 
 static const void *primitives[77];
 
+static void __attribute__((noinline)) map_code(void)
+{
+    mapped = mmap((void *) BASE, sizeof code, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if ((uintptr_t) mapped != BASE)
+        die("the code is not where it was to be");
+    memcpy(mapped, code, sizeof code);
+    mprotect(mapped, sizeof code, PROT_READ | PROT_EXEC);
+    __builtin___clear_cache((char *) mapped, (char *) mapped + sizeof code);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -647,17 +677,14 @@ int main(void)
     primitives[44] = ensure, primitives[60] = apply, primitives[65] = fun_arity, primitives[71] = stacktrace;
     primitives[75] = raw_raise, primitives[76] = raise_error_mfa;
 
-    mapped = mmap(NULL, sizeof code, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memcpy(mapped, code, sizeof code);
-    mprotect(mapped, sizeof code, PROT_READ | PROT_EXEC);
-    __builtin___clear_cache((char *) mapped, (char *) mapped + sizeof code);
+    map_code();
     Context *ctx = &machine;
     ctx->root = &root;
     ctx->heap_start = ctx->heap_ptr = calloc(1, sizeof(term));
     ctx->heap_end = ctx->e = ctx->heap_start;
     for (size_t at = 0; at <= 16; at++)
         ctx->x[at] = NIL;
-    ctx->cp = MODULE << 24 | LABELS * 8 << 2;
+    ctx->cp = MODULE << 24 | LABELS * ENTRY << 2;
     ctx->reason = NIL;
     JITState js = {&module, entry(START), REDUCTIONS};
     for (;;) {

@@ -1,41 +1,74 @@
-"""Runs modules natively in the small machine of host.c, built with the module in it, under qemu-user."""
+"""Runs modules natively in the small machine of host.c, built with the module in it, under qemu-user where need be."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
-from jit.atomvm.arm32.runtime import ON_ARM32
-from jit.atomvm.runtime import AtomVm
+from elftools.elf.elffile import ELFFile
+
+from jit.atomvm.elf_file import elf_file
+from jit.atomvm.formats import F1
 from jit.atomvm.terms import ATOMS
 from jit.beam.module import Module, read_module
 from jit.beam.terms import Atom, List, Term, Tuple
 from jit.codegen.compile import compile_module
+from jit.commands import targets
 from tests.harness.patience import PATIENCE
 
 HOST = Path(__file__).with_name("host.c")
+#: Where the machine has the code.
+BASE = 0x2000_0000
+#: By target the compiler, and what runs its programs.
+TOOLS = {
+    "arm32": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]),
+    "aarch64": ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]),
+    "x86_64": ("x86_64-linux-gnu-gcc", []),
+}
 
 
-def run(beam: Path, folder: Path) -> str:
-    """What a module's start/0 prints. All of it is native."""
+def build(target: str, beam: Path, folder: Path) -> Path:
+    """The machine with a module, all of which is native; beside it in ``native.elf`` what describes that code."""
     module = read_module(beam)
-    native = compile_module(module, AtomVm("arm32", ON_ARM32))
+    runtime = targets.runtime(targets.Wanted(target, runtime="atomvm"))
+    native = compile_module(module, runtime)
     assert native.interpreted == {}
     atoms = [*ATOMS, *(name for name in module.atoms if name not in ATOMS)]
     (folder / "literals.h").write_text("\n".join(_literals(module, atoms)), encoding="utf-8")
-    (folder / "image.h").write_text("\n".join(_image(module, native.code.data, atoms)), encoding="utf-8")
-    program = folder / "host"
-    compiler = ["arm-linux-gnueabihf-gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wno-unused-function", "-static"]
-    subprocess.run([*compiler, "-I", folder, "-o", program, HOST], check=True, timeout=PATIENCE)
-    ran = subprocess.run(["qemu-arm", program], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    (folder / "image.h").write_text("\n".join(_image(module, target, native.code.data, atoms)), encoding="utf-8")
+    described = elf_file(native, runtime)
+    (folder / "native.elf").write_bytes(moved(target, described.data, described.addresses))
+    program, compiler = folder / "host", TOOLS[target][0]
+    options = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-function", "-static"]
+    subprocess.run([compiler, *options, "-I", folder, "-o", program, HOST], check=True, timeout=PATIENCE)
+    return program
+
+
+def moved(target: str, elf: bytes, addresses: Sequence[int]) -> bytes:
+    """An ELF file as AtomVM shows it to a debugger, with code at BASE: addresses in it are changed, and where .text is,
+    the first of its sections."""
+    out, word, header = bytearray(elf), F1.targets[target].layout.word, ELFFile(BytesIO(elf)).header
+    text = header["e_shoff"] + header["e_shentsize"]
+    for place in (text + 8 + word, *addresses):
+        address = int.from_bytes(out[place : place + word], "little")
+        out[place : place + word] = (address + BASE).to_bytes(word, "little")
+    return bytes(out)
+
+
+def run(target: str, beam: Path, folder: Path) -> str:
+    """What a module's start/0 prints."""
+    program = build(target, beam, folder)
+    ran = subprocess.run([*TOOLS[target][1], program], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
     return ran.stdout
 
 
-def _image(module: Module, code: bytes, atoms: list[str]) -> Iterator[str]:
+def _image(module: Module, target: str, code: bytes, atoms: list[str]) -> Iterator[str]:
     labels = {(row.function, row.arity): row.label for row in module.exports}
-    yield f"enum {{ LABELS = {module.code.label_count}, START = {labels['start', 0]} }};"
+    count, entry = module.code.label_count, F1.targets[target].entry
+    yield f"enum {{ LABELS = {count}, START = {labels['start', 0]}, ENTRY = {entry}, BASE = {BASE} }};"
     yield f"static const uint8_t code[] = {{ {','.join(map(str, code))} }};"
     yield f"static const char *const ATOMS[] = {{ {', '.join(map(_string, atoms))} }};"
     yield f"static const int ATOM_IDS[] = {{ 0, {', '.join(str(atoms.index(name)) for name in module.atoms)} }};"

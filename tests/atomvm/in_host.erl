@@ -52,7 +52,12 @@ funs() ->
     B = id({free, [A]}),
     F = fun(X, Y) -> {X, Y, A, B} end,
     {F(1, [2]), caught(fun() -> (id(x))(1) end), [G(A) || G <- [fun(X) -> X + A end, fun(X) -> [X, B] end, fun id/1]],
-        is_function(F, 2), is_function(F, 3), is_function(A)}.
+        is_function(F, 2), is_function(F, 3), is_function(A), [arity(G) || G <- [F, fun id/1, fun nothing/0, A]]}.
+
+arity(F) when is_function(F, 2) -> two;
+arity(F) when is_function(F, 1) -> one;
+arity(F) when is_function(F) -> other;
+arity(_) -> none.
 
 integers() ->
     Small = id(134217727),
@@ -61,6 +66,16 @@ integers() ->
         Small + 1, Least - 1, Small + Least, Small * Small, Least * -1, Small * 2, id(7) * -3, id(-7) * id(-3),
         id(255) band 15, id(-1) band 255, id(8) bor 3, id(5) bxor 1, id(5) bxor -1, id(-256) bsr 4, id(1) bsl 40,
         id(17) div 5, id(-17) rem 5, id(1 bsl 40) - 1, 134217728 - id(1), -134217729 + id(1), bnot id(7), -id(Least)
+        | wide(id(576460752303423487), id(-576460752303423488))
+    ].
+
+%% As above, of the small integers of words of 64 bits.
+wide(Small, Least) ->
+    [
+        Small + 1, Least - 1, Small + Least, Small - Least, Least + Least, Least * -1, Small * 2, Small * id(3),
+        Small - id(1 bsl 58), 576460752303423488 - id(1), -576460752303423489 + id(1), Small band (1 bsl 40 - 1),
+        id(1) bor (1 bsl 40), Small bxor -1, Least bsr 27, Least bsr 1, -Least, id(1 bsl 33) + (1 bsl 34),
+        id(-1 bsl 33) - (1 bsl 34), id(1 bsl 30) * (1 bsl 28), id(1 bsl 20) * id(1 bsl 40), Small < Least, Small == Least
     ].
 
 exceptions() ->
@@ -95,10 +110,11 @@ after_all() ->
     try id(X) after id({after_all, X}) end.
 
 selections() ->
-    [select(X) || X <- [1, 2, 134217728, a, ok, foo, [], {}, {1, 2}, {1, 2, 3}, [x], {foo, 1}, 9]].
+    [select(X) || X <- [1, 2, 134217728, 1 bsl 60, a, ok, foo, [], {}, {1, 2}, {1, 2, 3}, [x], {foo, 1}, 9]].
 
 select(1) -> one;
 select(134217728) -> large;
+select(1152921504606846976) -> larger;
 select(a) -> atom;
 select(ok) -> fixed_atom;
 select(foo) -> foo;
@@ -112,7 +128,7 @@ select([_ | _]) -> list;
 select(_) -> other.
 
 comparisons() ->
-    Terms = [id(1), id(2), -1, 134217728, -134217729, 1 bsl 40, a, b, {}, {1}, {a, b}, [], [1], [1, 2]],
+    Terms = [id(1), id(2), -1, 134217728, -134217729, 1 bsl 40, 1 bsl 60, a, b, {}, {1}, {a, b}, [], [1], [1, 2]],
     [{X < Y, X >= Y, X == Y, X =:= Y, X /= Y, X =/= Y} || X <- Terms, Y <- Terms].
 
 many() ->

@@ -150,7 +150,7 @@ making() ->
     S = id(16),
     {<<N>>, <<N:S>>, <<N:16/little>>, <<(-N):32/signed>>, <<B/binary, N, B/binary>>, <<B:2/binary>>, <<1.5/float>>,
         <<(id(2)):32/float>>, grown(5, <<>>), byte_size(<<0:800>>), <<16#123456789A:40>>, caught(fun() -> <<(id(a))>> end),
-        caught(fun() -> <<(id(a))/binary>> end), <<N:4, 1:4>>}.
+        caught(fun() -> <<(id(a))/binary>> end), <<N:4, 1:4>>, caught(fun() -> <<N:(1 bsl 66)>> end)}.
 
 grown(0, B) -> B;
 grown(N, B) -> grown(N - 1, <<B/binary, N, "-">>).

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+import subprocess
 from io import BytesIO
 from pathlib import Path
 
@@ -11,15 +13,24 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from jit.__main__ import main as jit
-from jit.atomvm.arm32.conventions import PUSHED
 from jit.atomvm.chunk import CHUNK, NativeChunk, decode_native
+from jit.atomvm.formats import F1
 from jit.beam.chunks import read_chunks
 from jit.beam.module import read_module
 from tests.atomvm.conftest import SOURCE
+from tests.atomvm.host import TOOLS
 from tests.codegen.native_node import erlc
 
 STDLIB = ("lists", "maps", "gb_trees", "unicode", "io_lib_format", "gen_server")
-PUSH = 0xE92D_0000 | sum(1 << one.number for one in PUSHED)
+TARGETS = list(TOOLS)
+#: How an entry begins that the VM does not come to; and what entry 0 goes to, behind which the tables are: `add r0, pc,
+#: #0; bx lr`, `adr x0, #8; ret`, and `lea rax, [rip + 1]; ret`.
+NOT_ENTERED = {"arm32": b"\xf0\0\xf0\xe7", "aarch64": bytes(4), "x86_64": b"\x0f\x0b"}
+TELLS_TABLES = {
+    "arm32": bytes.fromhex("00008fe2 1eff2fe1"),
+    "aarch64": bytes.fromhex("40000010 c0035fd6"),
+    "x86_64": bytes.fromhex("488d0501000000 c3"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +39,8 @@ def files(program: Path) -> list[Path]:
     return [program, *(folder / f"{name}.beam" for name in STDLIB)]
 
 
-def compiled(folder: Path, *words: str) -> None:
-    assert jit(["compile", "--runtime", "atomvm", *words, "-o", str(folder)]) == 0
+def compiled(folder: Path, *words: str, target: str = "arm32") -> None:
+    assert jit(["compile", "--runtime", "atomvm", "--target", target, *words, "-o", str(folder)]) == 0
 
 
 def carried(path: Path) -> NativeChunk:
@@ -45,11 +56,11 @@ def table(data: bytes, at: int) -> tuple[dict[int, int], int]:
 
 
 def test_files(files: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """All is native; native code takes the place of bytecode, and everything else stays."""
-    compiled(tmp_path, *map(str, files))
+    """All is native on all targets; native code takes the place of bytecode, and everything else stays."""
+    compiled(tmp_path, *map(str, files), target=",".join(TARGETS))
     said = capfd.readouterr()
     assert "functions native (100%)" in said.out
-    assert said.err == ""
+    assert [line for line in said.err.splitlines() if not re.fullmatch(r"jit: \d+ of \d+ files", line)] == []
     for file in files:
         before = {one.name: one.data for one in read_chunks(file.read_bytes(), "")}
         after = {one.name: one.data for one in read_chunks((tmp_path / file.name).read_bytes(), "")}
@@ -59,19 +70,20 @@ def test_files(files: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[s
         }
 
 
-def test_the_vm_finds_labels_and_lines(program: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_vm_finds_labels_and_lines(program: Path, tmp_path: Path, target: str) -> None:
     """Each function that the VM enters has an entry, and the tables tell of all labels and lines by offset."""
-    compiled(tmp_path, str(program))
+    compiled(tmp_path, str(program), target=target)
     module, native = read_module(program), carried(tmp_path / program.name)
     (code,) = native.codes
-    assert (native.version, native.labels, code.target) == (1, module.code.label_count, "arm32")
-    entered = [row.label for rows in (module.exports, module.locals) for row in rows]
-    for label in (*entered, *(row.label for row in module.lambdas)):
-        assert struct.unpack_from("<I", code.data, 8 * label) == (PUSH,)
-    assert struct.unpack_from("<I", code.data, 8 * native.labels) == (PUSH,)
-    # Entry 0 goes to `add r0, pc, #0; bx lr`, behind which they are.
-    (tables,) = (at for at in range(0, len(code.data), 4) if code.data[at : at + 8] == b"\0\0\x8f\xe2\x1e\xff\x2f\xe1")
-    labels, at = table(code.data, tables + 8)
+    assert (native.version, native.labels, code.target) == (1, module.code.label_count, target)
+    entered = [row.label for rows in (module.exports, module.locals, module.lambdas) for row in rows]
+    size = F1.targets[target].entry
+    there = {one for one in range(1, native.labels) if not code.data.startswith(NOT_ENTERED[target], size * one)}
+    assert set(entered) <= there
+    assert len(there) < native.labels / 2
+    tables = code.data.rindex(TELLS_TABLES[target]) + len(TELLS_TABLES[target])
+    labels, at = table(code.data, tables)
     lines, at = table(code.data, at)
     assert len(code.data) - at < 4
     assert module.lines is not None
@@ -95,6 +107,25 @@ def test_what_cannot_be_native(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert ["1", "1", "0", "bs_add"] in [line.split() for line in capfd.readouterr().out.splitlines()]
 
 
+def test_several_targets(program: Path, tmp_path: Path) -> None:
+    """One file has what those for each target have."""
+    for target in (*TARGETS, ",".join(TARGETS)):
+        compiled(tmp_path / target, str(program), target=target)
+    codes = {one.target: one.data for one in carried(tmp_path / ",".join(TARGETS) / program.name).codes}
+    assert list(codes) == TARGETS
+    for target in TARGETS:
+        (code,) = carried(tmp_path / target / program.name).codes
+        assert code.data == codes[target]
+
+
+def test_small_floats(program: Path, tmp_path: Path) -> None:
+    """Code for a VM that is built for floats of 32 bits is told by its variant, and differs where there are floats."""
+    compiled(tmp_path, str(program), target="x86_64,x86_64+float32,arm32,arm32+float32")
+    codes = {(one.architecture, one.variant): one.data for one in carried(tmp_path / program.name).codes}
+    assert list(codes) == [(1, 1), (1, 3), (6, 1), (6, 3)]
+    assert len(set(codes.values())) == 4
+
+
 def test_not_again(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     compiled(tmp_path, str(program))
     capfd.readouterr()
@@ -116,10 +147,11 @@ def test_options(program: Path, capfd: pytest.CaptureFixture[str], words: list[s
     assert capfd.readouterr().err == f"jit: {what}\n"
 
 
-def test_debugging_information(program: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_debugging_information(program: Path, tmp_path: Path, target: str) -> None:
     """The VM maps just the code, adds its address to what the list behind the ELF file names: all is in place."""
-    compiled(tmp_path / "plain", str(program))
-    compiled(tmp_path / "dwarf", "--dwarf", str(program))
+    compiled(tmp_path / "plain", str(program), target=target)
+    compiled(tmp_path / "dwarf", "--dwarf", str(program), target=target)
     (plain,) = carried(tmp_path / "plain" / program.name).codes
     native = carried(tmp_path / "dwarf" / program.name)
     (code,) = native.codes
@@ -129,11 +161,11 @@ def test_debugging_information(program: Path, tmp_path: Path) -> None:
     assert elf == native.elf
     count, *places = struct.unpack(f"<{len(native.area[len(elf) :]) // 4}I", native.area[len(elf) :])
     assert count == len(places)
-    moved, base = bytearray(elf), 0x4000_0000
+    moved, base, address_of = bytearray(elf), 0x4000_0000, "<I" if F1.targets[target].layout.word == 4 else "<Q"
     for place in places:
-        (address,) = struct.unpack_from("<I", moved, place)
+        (address,) = struct.unpack_from(address_of, moved, place)
         assert address <= len(plain.data)
-        struct.pack_into("<I", moved, place, address + base)
+        struct.pack_into(address_of, moved, place, address + base)
     file = ELFFile(BytesIO(moved))
     assert file["e_type"] == "ET_REL"
     text, symtab = file.get_section_by_name(".text"), file.get_section_by_name(".symtab")
@@ -147,6 +179,10 @@ def test_debugging_information(program: Path, tmp_path: Path) -> None:
             functions[die.attributes["DW_AT_name"].value.decode()] = die.attributes["DW_AT_low_pc"].value - base
     assert functions["program:fib/1"] == symbols["program:fib/1"]
     assert functions == {name: symbols[name] for name in functions}
+    verified = subprocess.run(
+        ["llvm-dwarfdump", "--verify", tmp_path / "out.elf"], capture_output=True, text=True, check=False
+    )
+    assert (verified.returncode, verified.stderr) == (0, ""), verified.stdout
 
 
 def test_elf_needs_it(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -157,18 +193,19 @@ def test_elf_needs_it(program: Path, tmp_path: Path, capfd: pytest.CaptureFixtur
     assert capfd.readouterr().err == f"jit: {path}: has native code without an ELF file: compile it with --dwarf\n"
 
 
-def test_dump(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_dump(program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], target: str) -> None:
     """Of bytecode beside what would be made of it, and of what a file carries: the same instructions."""
-    compiled(tmp_path, "--dwarf", str(program))
+    compiled(tmp_path, "--dwarf", str(program), target=target)
     capfd.readouterr()
-    assert jit(["dump", "--runtime", "atomvm", str(program), "fib/1"]) == 0
+    assert jit(["dump", "--runtime", "atomvm", "--target", target, str(program), "fib/1"]) == 0
     both = capfd.readouterr().out
     assert "{call,1,{f," in both
     assert "; reductions" in both
     assert jit(["dump", str(tmp_path / program.name), "program:fib/1"]) == 0
-    header, _, target, *lines = capfd.readouterr().out.splitlines()
+    header, _, about, *lines = capfd.readouterr().out.splitlines()
     assert header.endswith("labels, with debugging information")
-    assert target.startswith("% arm32: ")
+    assert about.startswith(f"% {target}: ")
     listed = [line.split()[:2] for line in lines if line.startswith("    ")]
     assert [line.split()[:2] for line in both.splitlines() if line.startswith("    ")] == listed
     assert jit(["dump", str(tmp_path / program.name), "nothing/0"]) == 1

@@ -4,6 +4,7 @@ and gives what Erlang/OTP gives."""
 from __future__ import annotations
 
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,22 +19,32 @@ SOURCE = Path(__file__).with_name("in_host.erl")
 EXPRESSION = '[io:format("~w~n", [R]) || R <- in_host:results()], halt().'
 
 
-@pytest.mark.parametrize("otp", [0, 27, 29])
-def test_as_in_otp(tmp_path: Path, otp: int) -> None:
-    """Compiled by the Erlang that is installed, and by others, which make other operations."""
-    beam = erlc_of(otp, SOURCE, tmp_path) if otp else erlc(SOURCE, tmp_path)
-    plain = erlc(SOURCE, tmp_path / "plain").parent
+@pytest.fixture(scope="module")
+def beam(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """By the Erlang that is installed."""
+    return erlc(SOURCE, tmp_path_factory.mktemp("ebin"))
+
+
+@pytest.fixture(scope="module")
+def expected(beam: Path) -> list[str]:
+    """What Erlang/OTP gives."""
     told = subprocess.run(
-        ["erl", "-noshell", "-pa", plain, "-eval", EXPRESSION],
+        ["erl", "-noshell", "-pa", beam.parent, "-eval", EXPRESSION],
         capture_output=True, text=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
-    lines = host.run(beam, tmp_path).splitlines()
+    return told.stdout.splitlines()
+
+
+@pytest.mark.parametrize(("target", "otp"), [*product(host.TOOLS, (0, 29)), ("x86_64", 27)])
+def test_as_in_otp(tmp_path: Path, beam: Path, expected: list[str], target: str, otp: int) -> None:
+    """Compiled by the Erlang that is installed, and by others, which make other operations."""
+    lines = host.run(target, erlc_of(otp, SOURCE, tmp_path) if otp else beam, tmp_path).splitlines()
     assert lines[-1] == "ended after many collections and many turns"
-    assert lines[:-1] == told.stdout.splitlines()
+    assert lines[:-1] == expected
 
 
-def test_it_finds_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_finds_mistakes(tmp_path: Path, beam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one in a list's cells: then the program does not give what it should, or ends."""
     monkeypatch.setattr(terms, "HEAD", terms.TAIL)
     with pytest.raises(AssertionError):
-        host.run(erlc(SOURCE, tmp_path), tmp_path)
+        host.run("x86_64", beam, tmp_path)

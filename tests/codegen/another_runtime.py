@@ -1,4 +1,4 @@
-"""A processor and a runtime that have nothing in common with the compiler's own, for few operations.
+"""A runtime that has nothing in common with the compiler's own, for few operations.
 
 X registers are in an array at rdi, the one argument of a native function, which is a C function on x86-64. Two of them
 may be in rbx and rbp, which are pushed at the entry.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from jit.beam.module import Module
@@ -20,94 +20,19 @@ from jit.codegen.describe import describe, symbol
 from jit.codegen.disassembly import Disassembly
 from jit.codegen.emission import Analysis, FunctionEmission, Unsupported
 from jit.codegen.native import Fragment, Native, NativeFunction
-from jit.codegen.processor import Event, Jumped, Label, Processor, RegisterLoaded, RegisterSaved, StackMoved
+from jit.codegen.processor import Label
 from jit.codegen.runtime import Emitter
 from jit.codegen.unwinding import Frame, Stretch
 from jit.object import dwarf_expression as expression
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_TAG
 from jit.object.dwarf_info import Die
 from jit.object.elf import ElfFile
-from jit.object.elf_constants import EM, ET, SHF, SHT, STT
-from jit.object.target import Target
+from jit.object.elf_constants import ET, SHF, SHT, STT
+from jit.x86_64.assembler import Assembler
+from jit.x86_64.operands import RAX, RBP, RBX, RCX, RDI, RETURN_ADDRESS, Memory, Register, at
+from jit.x86_64.processor import X86_64
 
 WORD: Final = 8
-
-
-@dataclass(frozen=True)
-class Register:
-    """``code`` is what instructions hold; the number in DWARF is another one (System V ABI, AMD64, 3.6.2)."""
-
-    number: int
-    code: int
-    name: str
-
-
-RAX, RCX, RBX, RBP = Register(0, 0, "rax"), Register(2, 1, "rcx"), Register(3, 3, "rbx"), Register(6, 5, "rbp")
-RDI, RSP, RETURN_ADDRESS = 5, 7, 16
-X86_64 = Processor("x86_64", Target(WORD, machine=EM.X86_64), 1, RSP, RETURN_ADDRESS)
-
-
-@dataclass
-class Code:
-    """Finished code."""
-
-    data: bytes
-    events: list[Event]
-
-
-@dataclass
-class X86Assembler:
-    """Instructions of one to eleven bytes."""
-
-    data: bytearray = field(default_factory=bytearray)
-    events: list[Event] = field(default_factory=list)
-    branches: int = 0
-
-    @property
-    def offset(self) -> int:
-        return len(self.data)
-
-    def emit(self, code: bytes, *events: Callable[[int, int], Event]) -> None:
-        begin = self.offset
-        self.data += code
-        self.events += [event(begin, self.offset) for event in events]
-
-    def bind(self, label: Label) -> None:
-        label.offset = self.offset
-        for place, origin, fill in label.waiting:
-            self.data[place : place + 4] = fill(0, self.offset - origin).to_bytes(4, "little", signed=True)
-
-    def move(self, into: Register, source: Register) -> None:
-        if into != source:
-            self.emit(bytes((0x48, 0x89, 0xC0 | source.code << 3 | into.code)))
-
-    def jump(self, target: Label) -> None:
-        self.branches += 1
-        self.emit(b"\xe9\0\0\0\0", lambda begin, end: Jumped(begin, end, target, always=True))
-        if target.offset is None:
-            target.waiting.append((self.offset - 4, self.offset, lambda _word, distance: distance))
-        else:
-            self.data[-4:] = (target.offset - self.offset).to_bytes(4, "little", signed=True)
-
-    def load(self, into: Register, number: int) -> None:
-        self.emit(bytes((0x48, 0x8B, 0x87 | into.code << 3)) + (WORD * number).to_bytes(4, "little"))
-
-    def store(self, source: Register, number: int) -> None:
-        self.emit(bytes((0x48, 0x89, 0x87 | source.code << 3)) + (WORD * number).to_bytes(4, "little"))
-
-    def constant(self, into: Register, word: int) -> None:
-        self.emit(bytes((0x48, 0xB8 | into.code)) + word.to_bytes(8, "little"))
-
-    def push(self, register: Register) -> None:
-        code = bytes((0x50 | register.code,))
-        self.emit(code, lambda b, e: StackMoved(b, e, WORD), lambda b, e: RegisterSaved(b, e, register.number, 0))
-
-    def pop(self, register: Register) -> None:
-        code = bytes((0x58 | register.code,))
-        self.emit(code, lambda b, e: RegisterLoaded(b, e, register.number, 0), lambda b, e: StackMoved(b, e, -WORD))
-
-    def ret(self) -> None:
-        self.emit(b"\xc3", lambda begin, end: Jumped(begin, end, None, always=True))
 
 
 @dataclass(kw_only=True)
@@ -117,14 +42,14 @@ class Emission(FunctionEmission[Register]):
     shared: Shared
 
     @property
-    def a(self) -> X86Assembler:
+    def a(self) -> Assembler:
         return self.shared.assembler
 
     def fetch(self, into: Register, register: Operand) -> None:
-        self.a.load(into, _number(register))
+        self.a.mov(into, _place(register))
 
     def put(self, source: Register, register: Operand) -> None:
-        self.a.store(source, _number(register))
+        self.a.store(_place(register), source)
 
     def constant(self, into: Register, operand: Operand) -> None:
         if not isinstance(operand, Integer):
@@ -138,10 +63,10 @@ class Emission(FunctionEmission[Register]):
         return False
 
 
-def _number(register: Operand) -> int:
+def _place(register: Operand) -> Memory:
     if not isinstance(register, X):
         raise Unsupported(f"operand {register}")
-    return register.number
+    return at(RDI, WORD * register.number)
 
 
 def nothing(_e: Emission, *_operands: object) -> None:
@@ -154,7 +79,7 @@ def label(e: Emission, number: int) -> None:
 
 def func_info(e: Emission, *_operands: object) -> None:
     """Nobody comes here in these tests."""
-    e.a.emit(b"\x0f\x0b")
+    e.a.ud2()
 
 
 def move(e: Emission, source: Operand, destination: Operand) -> None:
@@ -181,15 +106,14 @@ def return_(e: Emission) -> None:
 
 
 def _leave(e: Emission) -> None:
-    e.a.pop(RBP)
-    e.a.pop(RBX)
+    e.a.pop(RBP, RBX)
 
 
 class Shared:
     """A module under construction."""
 
     def __init__(self, module: Module, functions: Sequence[Function]) -> None:
-        self.module, self.assembler = module, X86Assembler()
+        self.module, self.assembler = module, Assembler()
         self.entries = {function.entry: Label() for function in functions}
 
     def emission(self, analysis: Analysis, keeps: Sequence[Keeps]) -> Emission:
@@ -198,8 +122,7 @@ class Shared:
 
     def enter(self, e: Emission) -> int:
         e.a.bind(self.entries[e.function.entry])
-        e.a.push(RBX)
-        e.a.push(RBP)
+        e.a.push(RBX, RBP)
         return e.a.offset
 
     def finish(
@@ -211,10 +134,9 @@ class Shared:
         begin = self.assembler.offset
         self.assembler.ret()
         last = Fragment("module", begin, self.assembler.offset, ("/nowhere.py", 1), stands_for_module=True)
-        code = Code(bytes(self.assembler.data), self.assembler.events)
         return Native(
             module=self.module,
-            code=code,
+            code=self.assembler.finish(),
             functions=functions,
             fragments=[last],
             interpreted=interpreted,
@@ -229,7 +151,9 @@ class Types:
     dies = (eterm,)
 
     def machine_variables(self) -> list[Die]:
-        return [Die(DW_TAG.variable, {DW_AT.name: "x", DW_AT.type: self.eterm, DW_AT.location: expression.reg(RDI)})]
+        return [
+            Die(DW_TAG.variable, {DW_AT.name: "x", DW_AT.type: self.eterm, DW_AT.location: expression.reg(RDI.number)})
+        ]
 
 
 class AnotherRuntime:
@@ -262,7 +186,7 @@ class AnotherRuntime:
             yield Stretch(one.start, one.end, self.frames[0])
 
     def place(self, register: X | Y) -> bytes:
-        return expression.breg(RDI, WORD * register.number)
+        return expression.breg(RDI.number, WORD * register.number)
 
     def types(self) -> Types:
         return Types()

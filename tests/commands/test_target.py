@@ -15,16 +15,16 @@ from jit.erts.arm32.runtime import StockErts
 
 @pytest.mark.parametrize("command", ["compile", "coverage", "dump", "elf"])
 def test_one_that_there_is_not(program: Path, capfd: pytest.CaptureFixture[str], command: str) -> None:
-    assert jit([command, "--target", "pdp11", str(program)]) == 2
-    last = capfd.readouterr().err.splitlines()[-1]
-    assert last.endswith("error: argument --target: there is no target 'pdp11'; there is arm32")
+    out = ["-o", str(program.parent / "out")] if command in ("compile", "elf") else []
+    assert jit([command, "--target", "pdp11", str(program), *out]) == 1
+    assert capfd.readouterr().err == "jit: --target: there is no target pdp11 of erts; there is arm32\n"
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_each_is_called_as_its_processor(name: str) -> None:
-    """In all releases that there are for the runtime, if it tells them apart."""
+    """In all releases that there are for the runtime, if it tells them apart; behind "+" is what else it is for."""
     for target, runtime in RUNTIMES[name].processors.items():
-        assert {runtime(otp).processor.name for otp in RUNTIMES[name].releases or (0,)} == {target}
+        assert {runtime(otp).processor.name for otp in RUNTIMES[name].releases or (0,)} == {target.partition("+")[0]}
 
 
 def test_help_tells_of_all_releases(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,3 +58,23 @@ def test_dump_and_coverage_are_of_it(
         assert ("% interpreted: call_ext" in capfd.readouterr().out) == lacks
         assert jit(["coverage", "--target", target, str(program), "--jobs", "1"]) == 0
         assert ("call_ext" in capfd.readouterr().out) == lacks
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--target", "arm32,old"], "--target: a file for erts is for one target: compile twice"),
+        (["--target", "arm32,pdp11"], "--target: there is no target pdp11 of erts; there is arm32, old"),
+        (["--target", ""], "--target: there is no target  of erts; there is arm32, old"),
+        (
+            ["--runtime", "atomvm", "--dwarf", "--target", "arm32,x86_64"],
+            "--dwarf: a file has room for the debugging information of one target: compile twice",
+        ),
+    ],
+)
+def test_several(
+    program: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], what: str
+) -> None:
+    monkeypatch.setitem(ERTS.processors, "old", lambda _otp: StockErts(25))
+    assert jit(["compile", *words, str(program)]) == 1
+    assert capfd.readouterr().err == f"jit: {what}\n"

@@ -1,67 +1,67 @@
-"""Native code for AtomVM on 32-bit ARM as text, and what the operands of its instructions mean."""
+"""Native code for AtomVM on 32-bit ARM as text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from jit.arm32.buffer import FinishedCode
-from jit.arm32.text import listing
-from jit.atomvm import terms
+from jit.arm32.processor import ARM32
+from jit.arm32.text import listing, text
 from jit.atomvm.arm32.conventions import CONTEXT, PRIMITIVES, STATE, WORD
-from jit.atomvm.formats import F1, X_REGISTERS
+from jit.atomvm.disassembly import AtomDisassembly, Syntax
+from jit.atomvm.formats import F1
 from jit.atomvm.module_emission import AtomNative
-from jit.beam.operations import Operation
-from jit.beam.text import atom_text
-from jit.codegen.describe import symbol
-from jit.codegen.disassembly import Instruction, Part
+from jit.codegen.disassembly import Instruction
 
-_MEMORY: Final = re.compile(r"\w+ \w+, \[(\w+)(?:, #(-?\d+))?\]")
-_CONSTANT: Final = re.compile(r"(?:cmp|mov|movw) \w+, #(\d+)")
-_IS_ATOM: Final = {word: atom_text(name) for name, word in terms.ATOMS.items() if word > terms.NIL}
+_SYNTAX: Final = Syntax(
+    registers="r4 context, r5 JIT state, r6 primitives, r7 module index, r8 beginning of the code",
+    context=CONTEXT,
+    state=STATE,
+    primitives=PRIMITIVES,
+    memory=re.compile(r"^\w+ \w+, \[(\w+)(?:, #(-?\d+))?\]"),
+    constant=re.compile(r"(?:cmp|mov|movw) \w+, #(\d+)"),
+)
 
 
-class Arm32Disassembly:
-    """See ``Disassembly`` in jit/codegen/disassembly.py."""
+#: A branch, which the second word of an entry of the table of labels is, and what makes it a call (B, BL, A1).
+_BRANCH, _BRANCH_MASK, _LINK = 0xEA00_0000, 0xFF00_0000, 1 << 24
+_PC_AHEAD: Final = 8
+
+
+class Arm32Disassembly(AtomDisassembly):
+    """The code of one module."""
 
     def __init__(self, native: AtomNative) -> None:
-        code = native.code
-        assert isinstance(code, FinishedCode)
-        module = native.module.name
-        self.names: dict[int, str] = {}
-        for one in native.functions:
-            self.names.update({place: f"L{number}" for number, place in one.labels})
-        for one in native.functions:
-            self.names[one.body] = symbol(module, one.function.name, one.function.arity)
-        self.names.update({one.begin: one.name for one in native.fragments})
-        named = replace(code, symbols={name: offset for offset, name in self.names.items()})
-        self.code = [Instruction(*row) for row in listing(named)]
-        self.parts: Sequence[Part] = ()
-        self.about = (
-            f"arm32, for AtomVM (format {F1.version})",
-            "r4 context, r5 JIT state, r6 primitives, r7 module index, r8 beginning of the code",
-        )
-        layout = native.target.layout
-        fields = {layout.e: "e", layout.cp: "cp", layout.fr: "fr", layout.bs: "bs", layout.bs + WORD: "bs_offset"}
-        fields.update({layout.x + WORD * number: f"x{number}" for number in range(X_REGISTERS + 1)})
-        state = {layout.module: "module", layout.continuation: "continuation", layout.reductions: "reductions"}
-        primitives = {WORD * index: name for name, index in F1.primitives.items()}
-        self._fields = {CONTEXT.name: fields, STATE.name: state, PRIMITIVES.name: primitives}
+        super().__init__(native, _SYNTAX)
+        assert isinstance(native.code, FinishedCode)
+        named = replace(native.code, symbols={name: offset for offset, name in self.names.items()})
+        self.code = [Instruction(offset, f"{word:08x}", text) for offset, word, text in listing(named)]
 
-    def returns(self, function: int) -> Sequence[tuple[int, str]]:
-        """Callees return into the midst of operations."""
-        return ()
 
-    def comments(self, code: Sequence[Instruction], operation: Operation | None) -> Iterator[str]:
-        """A comment on each instruction, or nothing."""
-        for one in code:
-            yield self._comment(one.text)
+class Arm32Reader:
+    """See ``CodeReader``."""
 
-    def _comment(self, text: str) -> str:
-        if found := _MEMORY.match(text):
-            return self._fields.get(found[1], {}).get(int(found[2] or 0), "")
-        if found := _CONSTANT.match(text):
-            return _IS_ATOM.get(int(found[1]), "")
-        return ""
+    def entered(self, code: bytes, label: int) -> int | None:
+        """Here, code that an entry leads to calls some other before it branches."""
+        place = _branch(code, F1.targets[ARM32.name].entry * label + WORD)
+        if place is None or _branch(code, place, _LINK) is None:
+            return place
+        return _branch(code, place + WORD) or place
+
+    def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
+        """Words, some of which may be data."""
+        for at, (word,) in enumerate(struct.iter_unpack("<I", code[: len(code) // WORD * WORD])):
+            yield Instruction(WORD * at, f"{word:08x}", text(word, WORD * at, names))
+
+
+def _branch(code: bytes, offset: int, link: int = 0) -> int | None:
+    """Where the branch at an offset leads to."""
+    word = int.from_bytes(code[offset : offset + WORD], "little")
+    if word & _BRANCH_MASK != _BRANCH | link:
+        return None
+    distance = (word & 0xFF_FFFF) << 2
+    return offset + _PC_AHEAD + (distance - (1 << 26) if distance >> 25 else distance)

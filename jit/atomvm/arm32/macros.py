@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from jit.arm32.buffer import FinishedCode
@@ -31,9 +30,10 @@ from jit.atomvm.arm32.conventions import (
 )
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
 from jit.atomvm.macros import Argument, Special, Wide, in_order
+from jit.atomvm.shared_code import SharedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Frame, Stretch
+from jit.codegen.unwinding import Stretch
 
 _CONDITIONS: Final = {
     macros.Condition.LESS: LT,
@@ -56,15 +56,6 @@ _ENTRY_SIZE: Final = 2 * WORD
 #: A return point is not farther behind where its address is made.
 _NEAR: Final = 4096
 
-#: How names begin of code that functions share and call; what else they share they go to.
-_CALLED: Final = ("allocate", "test_heap", "deallocate", "compare", "bif", "gc_bif")
-
-_ROOT: Final = Path(__file__).parents[3]
-#: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
-COMPILER_FOLDER: Final = "/beamgdb"
-#: How the names of code begin that functions share.
-FRAGMENT: Final = "native::"
-
 
 class Arm32Macros:
     """The code of one module."""
@@ -72,16 +63,13 @@ class Arm32Macros:
     processor = ARM32
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
-    frames: Sequence[Frame] = (CALLED, INSIDE)
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = CodeAssembler()
         self._primitives = format.primitives
         self._layout = target.layout
-        self._shared: dict[str, tuple[Label, Callable[[], None]]] = {}
-        self._fragments: list[Fragment] = []
+        self._shared = SharedCode(self.a, INSIDE)
         self._setup, self._tables = Label(), Label()
-        self._outside: list[tuple[int, int]] = []
 
     # Words
 
@@ -285,7 +273,7 @@ class Arm32Macros:
 
     def compare(self, one: Register, other: Register, options: int) -> None:
         self._move({R2: one, R3: other}, SCRATCH)
-        self.a.bl(self._share(f"compare {options}", lambda: self._compare(options)))
+        self.a.bl(self._shared.label(f"compare {options}", lambda: self._compare(options), CALLED))
 
     def _compare(self, options: int) -> None:
         a = self.a
@@ -303,7 +291,7 @@ class Arm32Macros:
             self.a.mov_constant(R2, live)
         self.a.mov_constant(R3, fail)
         name = f"bif{count}" if live is None else f"gc_bif{count}"
-        self.a.bl(self._share(name, lambda: self._bif(live is not None, count)))
+        self.a.bl(self._shared.label(name, lambda: self._bif(live is not None, count), CALLED))
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
@@ -330,7 +318,7 @@ class Arm32Macros:
     def tail(self, primitive: str, *arguments: Argument) -> None:
         self._move(dict(zip(_TAIL_ARGS, arguments)), SCRATCH)
         on_stack = len(arguments) > len(ARGS) - 2
-        self.a.b(self._share(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack)))
+        self.a.b(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack)))
 
     def _tail(self, primitive: str, *, on_stack: bool) -> None:
         a = self.a
@@ -353,7 +341,7 @@ class Arm32Macros:
 
     def return_unless_context(self, context: Register) -> None:
         self.a.cmp(context, CONTEXT)
-        self.a.b(self._share("leave", self._leave), NE)
+        self.a.b(self._shared.label("leave", self._leave), NE)
 
     def keep(self, register: Register) -> None:
         self.a.push(register, SCRATCH) if register.number < SCRATCH.number else self.a.push(SCRATCH, register)
@@ -362,17 +350,13 @@ class Arm32Macros:
         self.a.ldr(register, at(SP))
         self.a.add(SP, SP, 2 * WORD)
 
-    def _share(self, name: str, emit: Callable[[], None]) -> Label:
-        """Code that functions share, emitted behind them."""
-        return self._shared.setdefault(name, (Label(), emit))[0]
-
     # The stack and the heap
 
     def allocate(self, stack: int, heap: int, live: int) -> None:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * stack)
         self.a.mov_constant(R3, WORD * (stack + 1 + heap))
-        self.a.bl(self._share("allocate", self._allocate))
+        self.a.bl(self._shared.label("allocate", self._allocate, CALLED))
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -396,7 +380,7 @@ class Arm32Macros:
     def test_heap(self, words: int, live: int) -> None:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * words)
-        self.a.bl(self._share("test_heap", self._test_heap))
+        self.a.bl(self._shared.label("test_heap", self._test_heap, CALLED))
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
@@ -410,7 +394,7 @@ class Arm32Macros:
 
     def deallocate(self, words: int) -> None:
         self.a.mov_constant(R2, words)
-        self.a.bl(self._share("deallocate", self._deallocate))
+        self.a.bl(self._shared.label("deallocate", self._deallocate, CALLED))
 
     def _deallocate(self) -> None:
         a, slow = self.a, Label()
@@ -457,37 +441,33 @@ class Arm32Macros:
         a.pop(R3, LR)
         a.sub(R2, LR, CODE)
         a.sub(R2, R2, WORD)
-        a.b(self._share("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
+        a.b(self._shared.label("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
 
     # Ways in and out
 
     def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
         a, stubs = self.a, {number: Label() for number in places}
-        self._outside.append((0, 2 * WORD))
-        a.b(self._tables)
-        a.nop()
-        for number in range(1, label_count):
-            if number in stubs:
-                self._push()
-                a.b(stubs[number])
-            else:
-                a.udf()
-                a.udf()
-        self.entry()
-        self._part("labels", 0, self.begin)
-        begin = a.offset
-        self.tail("terminate_context")  # where returns come to, as behind any entry
-        self._part("end", begin, self.begin)
-        begin = a.offset
-        self._emit_setup()
-        self._outside.append((begin, a.offset))
-        self._part("setup", begin, self._emit_setup)
-        begin = a.offset
-        for number, stub in stubs.items():
-            a.bind(stub)
-            a.bl(self._setup)
-            a.b(places[number])
-        self._part("ways in", begin, self.begin)
+        with self._shared.part("labels", self.begin):
+            with self._shared.framed(CALLED):
+                a.b(self._tables)
+                a.nop()
+            for number in range(1, label_count):
+                if number in stubs:
+                    self._push()
+                    a.b(stubs[number])
+                else:
+                    a.udf()
+                    a.udf()
+            self.entry()
+        with self._shared.part("end", self.begin):
+            self.tail("terminate_context")  # where returns come to, as behind any entry
+        with self._shared.part("setup", self._emit_setup, CALLED):
+            self._emit_setup()
+        with self._shared.part("ways in", self.begin):
+            for number, stub in stubs.items():
+                a.bind(stub)
+                a.bl(self._setup)
+                a.b(places[number])
 
     def _emit_setup(self) -> None:
         """Called at every entry: the registers that native code has everywhere."""
@@ -506,8 +486,8 @@ class Arm32Macros:
         a.bx(LR)
 
     def _push(self) -> None:
-        self._outside.append((self.a.offset, self.a.offset + WORD))
-        self.a.push(*PUSHED)
+        with self._shared.framed(CALLED):
+            self.a.push(*PUSHED)
 
     def entry(self) -> None:
         self._push()
@@ -537,7 +517,7 @@ class Arm32Macros:
         self.a.b(exhausted, EQ)
 
     def return_(self) -> None:
-        self.a.b(self._share("return", self._return))
+        self.a.b(self._shared.label("return", self._return))
 
     def _return(self) -> None:
         """To a return point of this module behind its entry, as all registers have what that gives them."""
@@ -554,29 +534,16 @@ class Arm32Macros:
         self.a.orr(into, into, INDEX)
 
     def finish(self, tables: Callable[[], bytes]) -> list[Fragment]:
-        while waiting := [(name, row) for name, row in self._shared.items() if row[0].offset is None]:
-            for name, (label, emit) in waiting:
-                begin = self.a.offset
-                self.a.bind(label)
-                emit()
-                if name.startswith(_CALLED):
-                    self._outside.append((begin, self.a.offset))
-                self._part(name, begin, emit)
-        begin, data = self.a.offset, Label()
-        self.a.bind(self._tables)
-        self.a.adr(R0, data)
-        self.a.bx(LR)
-        self.a.place_pool()
-        self.a.bind(data)
-        self.a.data(tables())
-        self._outside.append((begin, self.a.offset))
-        self._part("tables", begin, self.finish)
-        return self._fragments
-
-    def _part(self, name: str, begin: int, emit: Callable[..., object]) -> None:
-        code = emit.__code__
-        place = f"{COMPILER_FOLDER}/{Path(code.co_filename).relative_to(_ROOT).as_posix()}", code.co_firstlineno
-        self._fragments.append(Fragment(FRAGMENT + name, begin, self.a.offset, place))
+        self._shared.emit()
+        with self._shared.part("tables", self.finish, CALLED):
+            data = Label()
+            self.a.bind(self._tables)
+            self.a.adr(R0, data)
+            self.a.bx(LR)
+            self.a.place_pool()
+            self.a.bind(data)
+            self.a.data(tables())
+        return self._shared.fragments
 
     def code(self) -> FinishedCode:
         return self.a.finish()
@@ -584,8 +551,4 @@ class Arm32Macros:
     # For debuggers
 
     def stretches(self) -> Iterator[Stretch]:
-        at = 0
-        for begin, end in self._outside:
-            yield Stretch(at, begin, INSIDE)
-            yield Stretch(begin, end, CALLED)
-            at = end
+        return self._shared.stretches()

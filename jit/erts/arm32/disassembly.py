@@ -45,7 +45,7 @@ class StockDisassembly:
         self._native = native
         self.names = places(native)
         named = replace(native.code, symbols={name: offset for offset, name in self.names.items()})
-        self.code = [Instruction(*row) for row in listing(named)]
+        self.code = [Instruction(offset, f"{word:08x}", text) for offset, word, text in listing(named)]
         self.parts = [Part("ways in from the interpreter", *native.ways_in)]
         layout = native.layout
         self.about = (

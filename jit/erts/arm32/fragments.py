@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from jit.arm32.assembler import Assembler
@@ -12,7 +11,7 @@ from jit.arm32.conditions import EQ, LE, NE
 from jit.arm32.operands import at, lsl, post
 from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP, Register
 from jit.arm32.relocations import External
-from jit.codegen.native import Fragment
+from jit.codegen.native import Fragment, source_of
 from jit.codegen.processor import Label
 from jit.erts.arm32 import conventions, symbols
 from jit.erts.arm32.conventions import CALL_NIF, FCALLS, HTOP, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY, E
@@ -30,9 +29,6 @@ SWAPPED: Final = tuple(_IN_PROCESS)
 #: Appends the code of a fragment.
 FragmentEmitter = Callable[[Assembler, NativeLayout, "Fragments"], None]
 
-_ROOT: Final = Path(__file__).parents[3]
-#: The folder that the compiler's own files are said to be in: GDB finds them after ``set substitute-path``.
-_COMPILER_FOLDER: Final = "/beamgdb"
 #: Fragments in which the registers of the machine do not hold what they hold elsewhere.
 _AT_THE_EDGE: Final = ("enter", "leave")
 
@@ -102,8 +98,7 @@ class Fragments(Mapping[str, Label]):
 @cache
 def source(name: str) -> tuple[str, int]:
     """File and line of the function that makes a fragment."""
-    code = FRAGMENTS[name].__code__
-    return f"{_COMPILER_FOLDER}/{Path(code.co_filename).relative_to(_ROOT).as_posix()}", code.co_firstlineno
+    return source_of(FRAGMENTS[name])
 
 
 @fragment(MODULE)

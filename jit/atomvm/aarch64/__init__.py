@@ -1,0 +1,1 @@
+"""The macro operations on 64-bit ARM."""

@@ -1,0 +1,1 @@
+"""The macro operations on x86-64."""

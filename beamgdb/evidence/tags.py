@@ -179,12 +179,14 @@ def _is_part(at: int, *wholes: Kind) -> Check:
 
 
 def _is_proc_bin(seen: Seen, _: Findings, __: TagScheme, address: int) -> bool | None:
-    """The bytes are behind the head of the binary that it has besides; those of a NIF's resource may be anywhere."""
+    """The bytes are behind the head of the binary that it has besides, or further on in that if a driver has made it
+    (`driver_output_binary`); those of a NIF's resource may be anywhere."""
     words = seen.memory.words(address, ProcBin.WORDS)
     binary = words[ProcBin.VAL]
-    if 0 < words[ProcBin.BYTES] - binary <= LARGEST_BINARY_HEAD:
+    before = words[ProcBin.BYTES] - binary
+    if 0 < before <= LARGEST_BINARY_HEAD:
         return True
-    return None if seen.memory.word(binary) == IS_MAGIC else False
+    return None if before > 0 or seen.memory.word(binary) == IS_MAGIC else False
 
 
 def _is_bin_ref(seen: Seen, _: Findings, __: TagScheme, address: int) -> bool:

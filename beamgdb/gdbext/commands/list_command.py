@@ -100,10 +100,10 @@ class ListCommand(Command, Generic[Item]):
         with ProgressLine(found.what, found.count) as progress:
             selected = self.select(found, arguments, limit, progress)
             if arguments.json:
-                _write(listing.json_lines(found.columns, selected))
+                write(listing.json_lines(found.columns, selected))
             else:
                 # (One is the heading.)
-                written = _write(listing.lines(found.columns, selected, GdbStyler(), width()))
+                written = write(listing.lines(found.columns, selected, GdbStyler(), width()))
                 if written == 1 and not selected.left_out:
                     gdb.write("(none)\n")
         stream = gdb.STDERR if arguments.json else gdb.STDOUT
@@ -144,7 +144,7 @@ def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterator[Item]:
     return chain.from_iterable(map(seen, listing.pieces(items, listing.STEP)))
 
 
-def _write(lines: Iterator[str]) -> int:
+def write(lines: Iterator[str]) -> int:
     """Lines, many at once: GDB takes its time with each piece. How many there were."""
     number = 0
     for piece in listing.pieces(lines, AT_ONCE):

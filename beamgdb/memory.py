@@ -129,6 +129,10 @@ class CachedMemory:
         if first >= last:
             block = self._blocks.get(first) or self._load(first)
             return block[at : at + size] if block else self._exact(address, size)
+        if last == first + 1:
+            one, other = self._blocks.get(first), self._blocks.get(last)
+            if one and other:
+                return one[at:] + other[: at + size - self._block]
         blocks = self._span(first, last)
         return blocks[at : at + size] if blocks else self._exact(address, size)
 

@@ -47,6 +47,14 @@ class Columns:
             for values, address in zip(found, addresses)
         ]
 
+    def turned(self, addresses: Sequence[int]) -> tuple[Sequence[int | None], ...] | None:
+        """What is in these rows, turned: the addresses, and for each path all values; None where a structure cannot be
+        read, or there is none."""
+        found = self._gather.of(addresses)
+        if not found or None in found:
+            return None
+        return self._arranged((*zip(*found), (None,) * len(found), addresses))  # type: ignore[no-any-return]
+
 
 class Gather:
     """What stands at many addresses: at each, `first` bytes on, values in the form of `struct`, without a byte order. A

@@ -117,7 +117,8 @@ class Selected(InPieces[Item]):
     def pieces(self, size: int) -> Iterator[Sequence[Item]]:
         query = self.query
         if not query.conditions and query.sort is None:
-            yield from self._first(pieces(self.items, size))
+            # (No more are made than are shown.)
+            yield from self._first(pieces(self.items, size if query.limit is None else max(1, min(size, query.limit))))
             return
         wanted = self.items
         for condition in query.conditions:

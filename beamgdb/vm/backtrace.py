@@ -64,7 +64,8 @@ def levels(node: Vm, process: Process, pc: int, top: int, calling: bool = False)
     reader, end = node.stack(), stack_end(process, top)
     words = reader.small(top, end)
     if not words:
-        return (_level(reader, one) for one in _functions(node, pc, top, end, calling))
+        yield from (_level(reader, one) for one in _functions(node, pc, top, end, calling))
+        return
     # Which frames there are is told by the words that may be return addresses: as by those of very many processes.
     shape = pc, calling, tuple([word if word & PRIMARY_MASK == HEADER else None for word in words])
     parts = reader.shapes.get(shape)
@@ -72,10 +73,12 @@ def levels(node: Vm, process: Process, pc: int, top: int, calling: bool = False)
         try:
             found = list(_functions(node, pc, top, end, calling))
         except StackEnds:
-            return (_level(reader, one) for one in _functions(node, pc, top, end, calling))
+            yield from (_level(reader, one) for one in _functions(node, pc, top, end, calling))
+            return
         parts = [reader.part(one.pc, one.calling, one.place, one.frame, top) for one in found]
         reader.keep(shape, parts)
-    return (Level(pc, calling, place, words[part], damaged) for pc, calling, place, part, damaged in parts)
+    for pc, calling, place, part, damaged in parts:
+        yield Level(pc, calling, place, words[part], damaged)
 
 
 def _functions(node: Vm, pc: int, top: int, end: int, calling: bool) -> Iterator[_Function]:

@@ -31,7 +31,21 @@ class Pieces(InPieces[Item]):
         self._every = every
 
     def pieces(self, size: int) -> Iterator[Sequence[Item]]:
-        return iter(self._every)
+        """Lists are put together, or divided; what is none is given as it is."""
+        waiting: list[Item] = []
+        for piece in self._every:
+            if isinstance(piece, list):
+                waiting += piece
+                while len(waiting) >= size:
+                    yield waiting[:size]
+                    waiting = waiting[size:]
+                continue
+            if waiting:
+                yield waiting
+                waiting = []
+            yield piece
+        if waiting:
+            yield waiting
 
 
 def pieces(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -106,6 +106,7 @@ class CachedMemory:
         self._word_code = "Q" if self.word_size == 8 else "I"
         self._within, self._last_word = block - 1, block - self.word_size
         self._word_in = struct.Struct(self._order + self._word_code).unpack_from
+        self._s32_in = struct.Struct(self._order + "i").unpack_from
         self._pair = struct.Struct(self._order + 2 * self._word_code)
         self._forms = [struct.Struct(f"{self._order}{count}{self._word_code}") for count in range(FEW_WORDS)]
 
@@ -128,6 +129,10 @@ class CachedMemory:
         if first >= last:
             block = self._blocks.get(first) or self._load(first)
             return block[at : at + size] if block else self._exact(address, size)
+        if last == first + 1:
+            one, other = self._blocks.get(first), self._blocks.get(last)
+            if one and other:
+                return one[at:] + other[: at + size - self._block]
         blocks = self._span(first, last)
         return blocks[at : at + size] if blocks else self._exact(address, size)
 
@@ -230,7 +235,10 @@ class CachedMemory:
         return int.from_bytes(self.read(address, 8), self.byteorder)
 
     def s32(self, address: int) -> int:
-        return int.from_bytes(self.read(address, 4), self.byteorder, signed=True)
+        block, at = self._blocks.get(address >> self._shift), address & self._within
+        found: int
+        (found,) = self._s32_in(block, at) if block and at + 4 <= self._block else self._s32_in(self.read(address, 4))
+        return found
 
     def cstring(self, address: int, limit: int = 1024) -> bytes:
         """The bytes at `address` before the first NUL, at most `limit`; raises `Unreadable` if memory ends first."""

@@ -27,7 +27,8 @@ CROWD = (
 
 COMMANDS = (
     "beam-ps -limit 10", "beam-ps -sort memory -limit 10", "beam-ps -where queue>2", "beam-ps -limit 10000000",
-    "beam-ps -json", "beam-top", "beam-process code_server", "beam-stacks", "beam-waits", "beam-why",
+    "beam-ps -json", "beam-top", "beam-process code_server", "complete beam-process code",
+    "complete beam-process <0.1", "beam-stacks", "beam-waits", "beam-why",
     "beam-binaries -limit 10", "beam-bt -limit 1 all", "beam-heap", "beam-refs code_server", "beam-verify",
     "beam-crashdump {folder}/erl_crash.dump",
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final, Optional
 
@@ -46,6 +47,14 @@ class Columns:
             for values, address in zip(found, addresses)
         ]
 
+    def turned(self, addresses: Sequence[int]) -> tuple[Sequence[int | None], ...] | None:
+        """What is in these rows, turned: the addresses, and for each path all values; None where a structure cannot be
+        read, or there is none."""
+        found = self._gather.of(addresses)
+        if not found or None in found:
+            return None
+        return self._arranged((*zip(*found), (None,) * len(found), addresses))  # type: ignore[no-any-return]
+
 
 class Gather:
     """What stands at many addresses: at each, `first` bytes on, values in the form of `struct`, without a byte order. A
@@ -60,16 +69,14 @@ class Gather:
     def of(self, addresses: Sequence[int]) -> list[tuple[int, ...] | None]:
         """The values at each address, in their order; None where they cannot be read."""
         in_order = sorted(addresses)
-        found = [values for group in self._groups(in_order) for values in self._read(group)]
-        if in_order == addresses:
-            return found
-        known = dict(zip(in_order, found))
-        return [known[address] for address in addresses]
+        found = list(chain.from_iterable(map(self._read, self._groups(in_order))))
+        return found if in_order == addresses else list(map(dict(zip(in_order, found)).__getitem__, addresses))
 
     def _groups(self, in_order: list[int]) -> Iterator[list[int]]:
         """Addresses that are read together, of all in their order."""
         size, start = self._struct.size, 0
-        far = [at for at, (one, after) in enumerate(zip(in_order, in_order[1:]), 1) if after - one > GAP + size]
+        most = GAP + size
+        far = [at for at, (one, after) in enumerate(zip(in_order, islice(in_order, 1, None)), 1) if after - one > most]
         for end in [*far, len(in_order)]:
             while start < end:
                 stop = max(start + 1, bisect_left(in_order, in_order[start] + LARGEST - size, start, end))

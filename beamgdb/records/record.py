@@ -9,10 +9,11 @@ from beamgdb.memory import CachedMemory
 from jit.otp.layouts.layout import Layout
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Record:
     """The `struct` (a name of `jit.otp.layouts.wanted`) at `address`. `known` are fields that have been read already,
-    with those of others."""
+    with those of others. (Nobody changes one; one that is frozen takes three times as long to make, and millions are
+    made.)"""
 
     memory: CachedMemory
     layout: Layout

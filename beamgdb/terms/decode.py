@@ -107,6 +107,8 @@ class TermDecoder:
 
     def decode(self, word: int, limits: Limits = DEFAULT_LIMITS) -> Value:
         """The value of a tagged word. Never raises: what is wrong with a term is part of the value."""
+        if word & IMMED1_MASK == PID:
+            return identifiers.local_pid(self._source, word & self.memory.address_mask)  # there are very many
         return _Decoding(self._source, limits).term(word & self.memory.address_mask, min(limits.depth, MAX_DEPTH))
 
     def parts(self, word: int, most: int) -> list[Part]:

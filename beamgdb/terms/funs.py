@@ -51,15 +51,12 @@ def fun_28(source: Source, address: int, header: int) -> Value:
 
 
 def _local(source: Source, address: int, entry: int, arity: int, free: int) -> Value:
-    offset = source.layout.offset
-    try:
-        module = entry + offset("ErlFunEntry", "module")
-        index = entry + offset("ErlFunEntry", "old_index")
-        uniq = entry + offset("ErlFunEntry", "old_uniq")
-    except KeyError:
+    places = source.fun_entry
+    if places is None:
         return LayoutUnknown(Kind.FUN, address)
-    name = _atom(source, module, address)
-    return Fun(name, source.memory.s32(index), source.memory.s32(uniq), arity, free)
+    module, index, uniq = places
+    name = _atom(source, entry + module, address)
+    return Fun(name, source.memory.s32(entry + index), source.memory.s32(entry + uniq), arity, free)
 
 
 def _external(source: Source, address: int, export: int) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Optional, Protocol
 
 from beamgdb.memory import CachedMemory
@@ -99,6 +100,17 @@ class Source:
         self._known_atoms: dict[int, Atom] = {}
         self._pointer_strip = ~(PRIMARY_MASK | tags.literal_bit)
         self._misaligned = tags.word_size - 1
+
+    @cached_property
+    def fun_entry(self) -> tuple[int, int, int] | None:
+        """Where module, index and uniq lie in a fun's entry, None where that is not known."""
+        try:
+            module, index, uniq = (
+                self.layout.offset("ErlFunEntry", one) for one in ("module", "old_index", "old_uniq")
+            )
+        except KeyError:
+            return None
+        return module, index, uniq
 
     def atom(self, index: int) -> Atom:
         known = self._known_atoms.get(index)

@@ -8,19 +8,17 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar, Union
 
 from beamgdb.memory import Unreadable
 from beamgdb.views.styler import COLUMNS, Styler
 from beamgdb.views.typed import brief, shortened
+from beamgdb.vm.pieces import STEP, InPieces, Pieces, pieces
 
 LIMIT: Final = 1000
 """Lines of text, unless more are asked for."""
-
-STEP: Final = 64
-"""Items that are made together: they may be slow."""
 
 MAX_DAMAGED: Final = 20
 """Damages that are told one by one."""
@@ -73,13 +71,6 @@ class Column(Generic[Item]):
         return self.many(items) if self.many is not None else list(map(self.value, items))
 
 
-def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items, so many at a time."""
-    left = iter(items)
-    while piece := list(islice(left, size)):
-        yield piece
-
-
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "!=": operator.ne, "<=": operator.le, ">=": operator.ge, "=": operator.eq, "<": operator.lt, ">": operator.gt,
     "~": lambda text, part: part in text,
@@ -98,8 +89,8 @@ class Condition(Generic[Item]):
 
     def filtered(self, items: Sequence[Item]) -> list[Item]:
         """Those for which it holds; it does not for what is not known."""
-        found = zip(items, self.column.values(items))
-        return [one for one, value in found if value is not None and self.holds(value)]
+        found = enumerate(self.column.values(items))
+        return [items[at] for at, value in found if value is not None and self.holds(value)]
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,7 @@ class Query(Generic[Item]):
 
 
 @dataclass
-class Selected(Generic[Item]):
+class Selected(InPieces[Item]):
     """The items of a query, to be gone through once; then `left_out` says how many others would have been wanted. If
     `count`, how many items there are, is known, those that are not wanted need not be gone through."""
 
@@ -123,26 +114,32 @@ class Selected(Generic[Item]):
     count: int = 0
     left_out: int = 0
 
-    def __iter__(self) -> Iterator[Item]:
-        limit = self.query.limit
-        wanted = self.items
-        if limit is not None and self.count > limit and not self.query.conditions and self.query.sort is None:
-            shown = 0
-            for one in islice(wanted, limit):
-                shown += 1
-                yield one
-            # (Where there are fewer, the others cannot be read.)
-            self.left_out = self.count - limit if shown == limit else 0
+    def pieces(self, size: int) -> Iterator[Sequence[Item]]:
+        query = self.query
+        if not query.conditions and query.sort is None:
+            # (No more are made than are shown.)
+            yield from self._first(pieces(self.items, size if query.limit is None else max(1, min(size, query.limit))))
             return
-        for condition in self.query.conditions:
+        wanted = self.items
+        for condition in query.conditions:
             wanted = chain.from_iterable(map(condition.filtered, pieces(wanted, MEASURED)))
-        shown = 0
-        for one in self._sorted(wanted):
-            if limit is not None and shown >= limit:
-                self.left_out += 1
-                continue
-            shown += 1
-            yield one
+        # (How wide columns are is told by the first ones together.)
+        yield from self._first(pieces(self._sorted(wanted), size))
+
+    def _first(self, every: Iterator[Sequence[Item]]) -> Iterator[Sequence[Item]]:
+        """No more of them than are wanted."""
+        limit, shown = self.query.limit, 0
+        enough = limit is not None and self.count > limit and not self.query.conditions and self.query.sort is None
+        for piece in every:
+            left = len(piece) if limit is None else limit - shown
+            shown += min(left, len(piece))
+            self.left_out += max(0, len(piece) - left)
+            if left > 0:
+                yield piece[:left] if left < len(piece) else piece
+            if enough and left <= len(piece):
+                # (Where there are fewer, the others cannot be read.)
+                self.left_out = self.count - shown
+                return
 
     def _sorted(self, wanted: Iterable[Item]) -> Iterable[Item]:
         column, limit = self.query.sort, self.query.limit
@@ -150,24 +147,23 @@ class Selected(Generic[Item]):
             return wanted
         least_first = (column.kind is str) != self.query.reverse
 
-        def keyed(items: list[Item], values: Sequence[Value]) -> list[tuple[tuple[bool, Any], Item]]:
-            return [
-                (((found is None) is least_first, found if found is not None else ""), one)
-                for one, found in zip(items, values)
-            ]
+        def keyed(values: Sequence[Value]) -> list[tuple[bool, Any]]:
+            return [((found is None) is least_first, found if found is not None else "") for found in values]
 
-        every = (keyed(piece, column.values(piece)) for piece in pieces(wanted, MEASURED))
+        every = ((piece, keyed(column.values(piece))) for piece in pieces(wanted, MEASURED))
         if limit is None:
-            in_order = sorted(chain.from_iterable(every), key=itemgetter(0), reverse=not least_first)
-            return (one for _, one in in_order)
+            keys_and_items = (entry for piece, keys in every for entry in zip(keys, piece))
+            return (one for _, one in sorted(keys_and_items, key=itemgetter(0), reverse=not least_first))
         choose, comes_before = (heapq.nsmallest, operator.lt) if least_first else (heapq.nlargest, operator.gt)
         best: list[tuple[tuple[bool, Any], Item]] = []
         seen = 0
-        for entries in every:
-            seen += len(entries)
+        for piece, keys in every:
+            seen += len(piece)
             if best and len(best) >= limit:
                 last = best[-1][0]
-                entries = [entry for entry in entries if comes_before(entry[0], last)]
+                entries = [(key, piece[at]) for at, key in enumerate(keys) if comes_before(key, last)]
+            else:
+                entries = list(zip(keys, piece))
             # (Of none heapq goes through nothing.)
             best = choose(max(1, limit), chain(best, entries), key=itemgetter(0)) if entries else best
         self.left_out = seen - len(best[:limit])
@@ -233,7 +229,7 @@ def lines(
     every = ([_shown(column.values(piece)) for column in shown] for piece in pieces(items, MEASURED))
     nothing: list[Sequence[Any]] = [[] for _ in shown]
     first = next(every, nothing)
-    widths = [max(map(len, [column.heading, *map(str, values)])) for column, values in zip(shown, first)]
+    widths = [max(map(len, [column.heading, *map(str, values[:MEASURED])])) for column, values in zip(shown, first)]
     _fit(shown, widths, width)
     template = "  ".join(f"%{'' if column.kind is int else '-'}{wide}s" for column, wide in zip(shown, widths))
 
@@ -261,6 +257,13 @@ def _fitting(texts: Sequence[str], width: int) -> Sequence[str]:
     return [cut[text] for text in texts]
 
 
+def readable(piece: Sequence[Item | Unreadable]) -> Sequence[Item]:
+    """Those that can be read. (Among what was read as columns all can.)"""
+    if not isinstance(piece, list) or Unreadable not in map(type, piece):
+        return piece  # type: ignore[return-value]
+    return [one for one in piece if not isinstance(one, Unreadable)]
+
+
 class Readable(Generic[Item]):
     """What a list has of a VM: `items` are those of `every` that can be read, `damaged` gets what stands for others."""
 
@@ -268,15 +271,15 @@ class Readable(Generic[Item]):
         self._every = every
         self.damaged: list[Unreadable] = []
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterable[Item]:
         """All that can be read."""
-        return chain.from_iterable(map(self._readable, pieces(self._every, STEP)))
+        return Pieces(map(self._readable, pieces(self._every, STEP)))
 
-    def _readable(self, piece: list[Item | Unreadable]) -> list[Item]:
-        if Unreadable not in map(type, piece):
-            return piece  # type: ignore[return-value]
-        self.damaged += (one for one in piece if isinstance(one, Unreadable))
-        return [one for one in piece if not isinstance(one, Unreadable)]
+    def _readable(self, piece: Sequence[Item | Unreadable]) -> Sequence[Item]:
+        found = readable(piece)
+        if len(found) < len(piece):
+            self.damaged += (one for one in piece if isinstance(one, Unreadable))
+        return found
 
     def notes(self) -> Iterator[str]:
         """What is said of what cannot be shown."""

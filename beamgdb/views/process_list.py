@@ -11,10 +11,13 @@ from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import StackEnds
-from beamgdb.vm.process_list import Noted, ProcessList
+from beamgdb.vm.process_list import Noted, ProcessList, fields
 from beamgdb.vm.processes import Process
 from beamgdb.vm.supervision import Supervision
 from jit.otp.tags import IMMED1_MASK, PID
+
+_REDUCTIONS, _ADDRESS = fields("reds"), fields("address")
+_REGISTRATION, _DICTIONARY = fields("registration"), fields("dictionary")
 
 
 class ProcessColumns(Readable[Noted]):
@@ -37,14 +40,14 @@ class ProcessColumns(Readable[Noted]):
             Column.of("memory", int, known.memories, "MEMORY"),
             Column.of("queue", int, known.queue_lengths, "QUEUE"),
             Column.of("status", str, known.statuses, "STATUS"),
-            Column("name", str, known.registered_name),
+            Column.of("name", str, self._names),
             Column.of("label", str, self._labels),
             Column.of("spawned", str, self._spawned),
             Column.of("called", str, self._called, "NAME, LABEL OR FUNCTION"),
             Column.of("current", str, self._current, "CURRENT FUNCTION"),
-            Column("reductions", int, lambda one: one.reds),
+            Column.of("reductions", int, lambda many: _REDUCTIONS(many)[0]),
             Column("parent", str, self._parent),
-            Column("address", int, lambda one: one.address),
+            Column.of("address", int, lambda many: _ADDRESS(many)[0]),
         )
 
     def _functions(self, calls: Sequence[str | None]) -> list[str | None]:
@@ -60,15 +63,16 @@ class ProcessColumns(Readable[Noted]):
         return self._called([noted])[0]
 
     def _called(self, many: Sequence[Noted]) -> list[str | None]:
+        every = zip(self._names(many), self._labels(many), self._spawned(many))
+        return [name or label or spawned for name, label, spawned in every]
+
+    def _names(self, many: Sequence[Noted]) -> list[str | None]:
         name = self.list.registered_name
-        return [
-            (name(one) if one.registration else None) or label or spawned
-            for one, label, spawned in zip(many, self._labels(many), self._spawned(many))
-        ]
+        return [name(many[at]) if registration else None for at, registration in enumerate(_REGISTRATION(many)[0])]
 
     def _labels(self, many: Sequence[Noted]) -> list[str | None]:
         """What they call themselves (`proc_lib:set_label/1`)."""
-        labels = self._supervision.labels([one.dictionary or 0 for one in many])
+        labels = self._supervision.labels([dictionary or 0 for dictionary in _DICTIONARY(many)[0]])
         return [self._node.term(label) if label is not None else None for label in labels]
 
     def current(self, noted: Noted) -> str | None:
@@ -79,9 +83,9 @@ class ProcessColumns(Readable[Noted]):
         found = self._functions(self.list.current_calls(many))
         statuses = self.list.statuses(many)
         if "running" in statuses:
-            for at, (one, status) in enumerate(zip(many, statuses)):
-                if status == "running" and self._threads.in_erlang(self.list.process(one)):
-                    found[at] = self._running_in(self.list.process(one))
+            for at, status in enumerate(statuses):
+                if status == "running" and self._threads.in_erlang(process := self.list.process(many[at])):
+                    found[at] = self._running_in(process)
         return found
 
     def _running_in(self, process: Process) -> str | None:

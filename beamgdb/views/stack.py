@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, count
-from typing import Final, Optional, Union
+from itertools import chain, compress, count
+from typing import Final, NamedTuple, Optional, Union
 
 from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
@@ -32,7 +32,11 @@ MAX_DAMAGED = 20
 """Processes of which nothing can be shown that are listed."""
 
 MAX_KEPT: Final = 1 << 14
-"""Places in code, and y registers that are no pointers, whose text is kept: most processes wait in a few functions."""
+"""Stacks without what pointers in them lead to, places in code, and y registers that are no pointers, whose text is
+kept: most processes wait in a few functions."""
+
+_MARK: Final = "\0"
+"""Stands in a text for a term: no text has it, for what comes from the target is escaped."""
 
 SMALL_HEAP: Final = 8 << 10
 """Bytes of a heap that is read together with the stack, which lies in the same block."""
@@ -101,10 +105,13 @@ class DamageRow:
     why: str
 
 
+_UNKNOWN: Final = (None, None, None, None, None)
+
 StackRow = Union[ProcessRow, FrameRow, LeftOutRow, DamageRow]
 
-_Place = tuple[str, int, Optional[str], Optional[int]]
-"""Function, offset in it, file and line, as in `FrameRow`."""
+_Place = tuple[Optional[str], Optional[str], int, Optional[str], Optional[int]]
+"""Of which kind a frame of tracing is, None of another one; and function, offset in it, file and line, as in
+`FrameRow`."""
 
 
 def processes(node: Node, threads: Threads) -> Iterator[Process | DamageRow]:
@@ -150,27 +157,84 @@ def rows(node: Node, process: Process, threads: Threads, terms: Terms, limit: in
     return Stacks(node, threads, terms, limit).of(process)
 
 
+_Stack = tuple[int, tuple[Optional[int], ...]]
+"""What tells the text of a stack, but for the terms that pointers lead to: where the process goes on, and the words of
+its stack, None in the place of pointers."""
+
+
+class _Text(NamedTuple):
+    """The text of a stack: a `template` of `size` characters, in which the terms of the first `pointers` are put."""
+
+    template: str
+    size: int
+    pointers: int
+
+
 class Stacks:
     """Stacks of many processes, as long as the target stands still: what is equal in them is made once."""
 
     def __init__(self, node: Node, threads: Threads, terms: Terms, limit: int = FRAMES) -> None:
         self._node, self._threads, self._terms, self._limit = node, threads, terms, limit
+        self._room = max(limit, FRAMES) * ROOM_PER_FRAME
+        self._tells_arguments = all(node.layout.has("Process", name) for name in ("arity", "arg_reg"))
+        self._texts: dict[_Stack, _Text | None] = {}
+        self._spawned: dict[tuple[int, int, int], str] = {}
         self._places: dict[tuple[int, bool], _Place] = {}
         self._immediates: dict[tuple[int, int], VariableRow] = {}
 
     def of(self, process: Process) -> Iterator[StackRow]:
         """As `rows`."""
-        threads, limit = self._threads, self._limit
-        description = calls.spawned_as(self._node, process, self._terms.syntax.function)
+        row = self._heading(process)
+        yield row
+        if not row.moves:
+            yield from self._frames(process)
+
+    def lines(self, process: Process, styler: Styler) -> Iterator[str]:
+        """The text of these rows. Of most processes what is alike has been written for another one."""
+        row = self._heading(process)
+        yield from lines(row, styler)
+        stack = self._waiting(process) if row.status == "waiting" and row.thread is None else None
+        if stack is not None:
+            words, pointers = stack
+            if words not in self._texts:
+                if len(self._texts) >= MAX_KEPT:
+                    self._texts.clear()
+                self._texts[words] = _text(list(self._frames(process)), pointers, styler)
+            text = self._texts[words]
+            if text is not None:
+                terms = tuple(map(self._terms.text, pointers[: text.pointers]))
+                if text.size + sum(map(len, terms)) <= self._room:
+                    yield text.template % terms
+                    return
+        for frame in self._frames(process) if not row.moves else ():
+            yield from lines(frame, styler)
+
+    def _waiting(self, process: Process) -> tuple[_Stack, list[int]] | None:
+        """What tells the text of a stack, and the pointers in it, of a process that waits without arguments; None of
+        another one, and of a large stack."""
+        record, reader = process.record, self._node.stack()
+        try:
+            if not self._tells_arguments or record["arity"]:
+                return None
+            words = reader.small(reader.y0(record["stop"]), record["hend"])
+            shape = [None if word & PRIMARY_MASK in (CONS, BOXED) else word for word in words]
+        except Unreadable:
+            return None
+        pointers = [word for word, kept in zip(words, shape) if kept is None]
+        return ((record["i"], tuple(shape)), pointers) if words else None
+
+    def _heading(self, process: Process) -> ProcessRow:
+        threads = self._threads
+        description = calls.spawned_as(self._node, process, self._terms.syntax.function, self._spawned)
         thread, status = threads.thread(process), process.status()
         if status == "free":
             status = "ended, but its native code still runs"
-        row = ProcessRow(process.address, description, status, thread, threads.moves(process))
-        yield row
-        if row.moves:
-            return
-        room = max(limit, FRAMES) * ROOM_PER_FRAME
-        levels = iter(threads.levels(process))
+        return ProcessRow(process.address, description, status, thread, threads.moves(process))
+
+    def _frames(self, process: Process) -> Iterator[StackRow]:
+        """All but the heading."""
+        limit, room = self._limit, self._room
+        levels = iter(self._threads.levels(process))
         try:
             for number, level in enumerate(levels):
                 if number >= limit:
@@ -200,7 +264,7 @@ class Stacks:
             variables += (VariableRow(f"x{index}", word, terms.text(word)) for index, word in enumerate(saved or ()))
         variables += (VariableRow(f"x{index}", word, terms.text(word)) for index, word in enumerate(level.arguments))
         place, pc = level.place, level.pc
-        kind = trace_frames.kind(place)
+        kind, function, offset, file, line = self._place(level, place) if place is not None else _UNKNOWN
         if kind is not None:
             slots = trace_frames.terms(kind, level.y_registers)
             variables += (VariableRow(name, word, terms.text(word)) for name, word in slots)
@@ -210,8 +274,6 @@ class Stacks:
         if place is None:
             name = backtrace.function(node, process, level)
             function = terms.syntax.function(name) if name else None
-            return FrameRow(number, pc, function, None, "", None, None, tuple(variables), level.damaged)
-        function, offset, file, line = self._place(level, place)
         return FrameRow(number, pc, function, offset, "", file, line, tuple(variables), level.damaged)
 
     def _place(self, level: Level, place: Place) -> _Place:
@@ -224,7 +286,8 @@ class Stacks:
             where = self._node.code.where(level.lookup)
             file, line = (where.file, where.line) if where else (None, None)
             function = self._terms.syntax.function(place.code.name)
-            found = self._places[key] = function, level.pc - place.code.start, file, line
+            kind, offset = trace_frames.kind(place), level.pc - place.code.start
+            found = self._places[key] = kind, function, offset, file, line
         return found
 
     def _y_register(self, at: int, word: int) -> VariableRow:
@@ -246,6 +309,27 @@ def _size(row: FrameRow) -> int:
     if row.damaged:
         return sum(map(len, _frame_lines(row, PLAIN)))
     return len(_head(row, PLAIN)) + sum([_BESIDE + len(one.name) + len(one.text) for one in row.variables])
+
+
+def _text(rows: list[StackRow], pointers: list[int], styler: Styler) -> _Text | None:
+    """The text of a stack that any other has, with the terms of its own pointers, whose words tell the same; None where
+    more tells it."""
+    frames, shown, size = list[StackRow](), list[int](), 0
+    for row in rows:
+        if isinstance(row, FrameRow) and (row.function is not None or row.note):
+            leads = [one.word is not None and one.word & PRIMARY_MASK in (CONS, BOXED) for one in row.variables]
+            shown += (one.word or 0 for one in compress(row.variables, leads))
+            size += _size(row) - sum(len(one.text) for one in compress(row.variables, leads))
+            marked = (replace(one, text=_MARK) if lead else one for one, lead in zip(row.variables, leads))
+            frames.append(replace(row, variables=tuple(marked)))
+        elif isinstance(row, LeftOutRow) and row.limit is not None:
+            frames.append(row)
+        else:
+            return None
+    if not frames or shown != pointers[: len(shown)]:
+        return None
+    text = "\n".join(line for row in frames for line in lines(row, styler))
+    return _Text(text.replace("%", "%%").replace(_MARK, "%s"), size, len(shown))
 
 
 def _fitting(lines: list[str], room: int) -> int:

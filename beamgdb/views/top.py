@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from beamgdb.views.listing import Column
 from beamgdb.views.process_list import ProcessColumns
-from beamgdb.vm.process_list import Noted
+from beamgdb.vm.pieces import STEP, Pieces, pieces
+from beamgdb.vm.process_list import Noted, fields
 
 LIMIT: Final = 20
 """Processes that are shown unless more are asked for."""
@@ -33,6 +34,9 @@ class Reductions:
         self.run = run
 
 
+_COUNTED = fields("id", "reds")
+
+
 class TopColumns:
     """What is shown of each process."""
 
@@ -40,13 +44,16 @@ class TopColumns:
         self._shown = shown
         self._reductions = reductions
 
-    def items(self) -> Iterator[Noted]:
+    def items(self) -> Iterable[Noted]:
         """All processes."""
+        return Pieces(map(self._seen, pieces(self._shown.items(), STEP)))
+
+    def _seen(self, many: Sequence[Noted]) -> Sequence[Noted]:
         now = self._reductions.now
-        for one in self._shown.items():
-            if one.id is not None and one.reds is not None and len(now) < MAX_REMEMBERED:
-                now[one.id] = one.reds
-            yield one
+        if len(now) < MAX_REMEMBERED:
+            ids, reductions = _COUNTED(many)
+            now.update((one, ran) for one, ran in zip(ids, reductions) if one is not None and ran is not None)
+        return many
 
     @property
     def order(self) -> str:
@@ -59,7 +66,7 @@ class TopColumns:
         return (
             own["pid"],
             Column("ran", int, self._ran, "RAN"),
-            Column("reductions", int, own["reductions"].value, "REDUCTIONS"),
+            replace(own["reductions"], heading="REDUCTIONS"),
             *(own[name] for name in ("memory", "queue", "status", "name", "label", "spawned", "called", "current")),
         )
 

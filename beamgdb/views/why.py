@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views import purging, stack
-from beamgdb.views.listing import MEASURED, pieces
+from beamgdb.views.listing import MEASURED, readable
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
@@ -22,6 +21,7 @@ from beamgdb.views.waits import WaitColumns, circle
 from beamgdb.vm import resources
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.pieces import pieces
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
 from beamgdb.vm.purging import Purge
@@ -161,19 +161,18 @@ def report(
     collecting: list[str] = []
     exiting: list[str] = []
     memory = unreadable = read = 0
-    numbers = itertools.count()
     for piece in pieces(found, MEASURED):
-        many = [one for one in piece if not isinstance(one, Unreadable)]
+        many = readable(piece)
         unreadable += len(piece) - len(many)
-        read += len(many)
-        facts = zip(numbers, found.memories(many), found.queue_lengths(many), found.statuses(many))
-        for one, (number, size, queue, status) in zip(many, facts):
-            memory += size or 0
-            _rank(largest, size or 0, number, one)
+        sizes = [size or 0 for size in found.memories(many)]
+        memory += sum(sizes)
+        for at, (size, queue, status) in enumerate(zip(sizes, found.queue_lengths(many), found.statuses(many))):
+            _rank(largest, size, read + at, many, at)
             if queue:
-                _rank(queues, queue, number, one)
+                _rank(queues, queue, read + at, many, at)
             if status in ("garbage_collecting", "exiting"):
-                (collecting if status == "garbage_collecting" else exiting).append(found.pid(one))
+                (collecting if status == "garbage_collecting" else exiting).append(found.pid(many[at]))
+        read += len(many)
         advance(len(piece))
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
     counts, calls = tuple(_counts(node)), _waits(node, shown)
@@ -190,10 +189,10 @@ def report(
     return replace(why, suspects=suspects)
 
 
-def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, noted: Noted) -> None:
+def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, many: Sequence[Noted], at: int) -> None:
     if len(best) == MOST and amount <= best[0][0]:
         return  # the one that came first stays
-    entry = (amount, -number, noted)
+    entry = (amount, -number, many[at])
     if len(best) < MOST:
         heapq.heappush(best, entry)
     elif entry > best[0]:

@@ -13,6 +13,7 @@ from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from beamgdb.vm.stack import MAX_SCAN, StackFrame, StackReader, stack_end
 from jit.otp.code import MAX_ARG
+from jit.otp.tags import HEADER, PRIMARY_MASK
 
 MAX_LEVELS: Final = 1 << 20
 """Functions on a stack that are looked at, by who looks at all: a bound on damage."""
@@ -46,23 +47,54 @@ class StackEnds(Exception):
     """A stack is not shown to its base; the text, a part of a line, says why."""
 
 
+class _Function(NamedTuple):
+    """A function on the stack with its frame, None where it has none; its y registers have not been read."""
+
+    pc: int
+    calling: bool
+    place: Place | None
+    frame: StackFrame | None
+
+
 def levels(node: Vm, process: Process, pc: int, top: int, calling: bool = False) -> Iterator[Level]:
     """The functions of a process that continues at `pc` with its stack pointer at `top`.
 
     Ends at the first function of the process, or where the VM has nothing more. Raises `StackEnds`.
     """
     reader, end = node.stack(), stack_end(process, top)
+    words = reader.small(top, end)
+    if not words:
+        yield from (_level(reader, one) for one in _functions(node, pc, top, end, calling))
+        return
+    # Which frames there are is told by the words that may be return addresses: as by those of very many processes.
+    shape = pc, calling, tuple([word if word & PRIMARY_MASK == HEADER else None for word in words])
+    parts = reader.shapes.get(shape)
+    if parts is None:
+        try:
+            found = list(_functions(node, pc, top, end, calling))
+        except StackEnds:
+            yield from (_level(reader, one) for one in _functions(node, pc, top, end, calling))
+            return
+        parts = [reader.part(one.pc, one.calling, one.place, one.frame, top) for one in found]
+        reader.keep(shape, parts)
+    for pc, calling, place, part, damaged in parts:
+        yield Level(pc, calling, place, words[part], damaged)
+
+
+def _functions(node: Vm, pc: int, top: int, end: int, calling: bool) -> Iterator[_Function]:
+    """Those of a stack from `top` up to `end`. Raises `StackEnds`."""
+    reader = node.stack()
     while True:
         place = node.code.of_frame(pc, calling)
         slot, why = _return_slot(reader, top, end, place)
         if slot is None:
             if pc:
-                yield Level(pc, calling, place, ())
+                yield _Function(pc, calling, place, None)
             if why:
                 raise StackEnds(why)
             return
         frame = reader.frame(top, slot)
-        yield _level(reader, frame, pc, calling, place)
+        yield _Function(pc, calling, place, frame)
         pc, calling, top = node.code.goes_on(frame.return_address), True, frame.cfa
         if _is_base(node, pc):
             return
@@ -79,7 +111,10 @@ def _return_slot(reader: StackReader, top: int, end: int, place: Place | None) -
     return None, f"no return address from {top:#x} to {min(end, top + MAX_SCAN):#x}"
 
 
-def _level(reader: StackReader, frame: StackFrame, pc: int, calling: bool, place: Place | None) -> Level:
+def _level(reader: StackReader, found: _Function) -> Level:
+    pc, calling, place, frame = found
+    if frame is None:
+        return Level(pc, calling, place, ())
     if frame.is_sound:
         return Level(pc, calling, place, reader.words(frame))
     return Level(pc, calling, place, (), frame.slots)
@@ -112,7 +147,7 @@ def of_frame(node: Vm, process: Process, frame: ErlangFrame, calling: bool) -> I
         yield from levels(node, process, frame.pc, frame.top, calling)
         return
     reader = node.stack()
-    yield _level(reader, reader.frame(frame.top, slot), frame.pc, calling, frame.place)
+    yield _level(reader, _Function(frame.pc, calling, frame.place, reader.frame(frame.top, slot)))
     if not _is_base(node, return_address):
         goes_on = node.code.goes_on(return_address)
         yield from levels(node, process, goes_on, slot + node.memory.word_size, True)
@@ -134,11 +169,11 @@ def function(node: Vm, process: Process, level: Level) -> str | None:
 
 def saved_arguments(process: Process) -> list[int] | None:
     """x registers that the VM saved when the process was scheduled out; None where it is not known which those are."""
-    if not all(process.record.layout.has("Process", name) for name in ("arity", "arg_reg")):
-        return None
-    count = min(process.record["arity"], MAX_ARG)
-    where = process.record["arg_reg"]
     try:
-        return list(process.record.memory.words(where, count)) if where else []
+        count, where = min(process.record["arity"], MAX_ARG), process.record["arg_reg"]
+    except KeyError:
+        return None
+    try:
+        return list(process.record.memory.words(where, count)) if count and where else []
     except Unreadable:
         return []

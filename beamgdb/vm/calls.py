@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from beamgdb.memory import Unreadable
 from beamgdb.vm import trace_frames
 from beamgdb.vm.model import Vm
 from beamgdb.vm.processes import Process
 from jit.otp.tags import HEADER, PRIMARY_MASK
+
+MAX_KNOWN: Final = 1 << 14
+"""First functions of processes whose names are kept."""
 
 _Answer = TypeVar("_Answer")
 
@@ -28,12 +31,21 @@ def at(node: Vm, address: int) -> str:
     return mfa(node, noted["module"], noted["function"], noted["arity"])
 
 
-def spawned_as(node: Vm, process: Process, named: Named = str) -> str:
-    """The process and its first function, which an exiting process no longer knows (`Process.u` is a union)."""
+def spawned_as(
+    node: Vm, process: Process, named: Named = str, known: dict[tuple[int, int, int], str] | None = None
+) -> str:
+    """The process and its first function, which an exiting process no longer knows (`Process.u` is a union). Who asks
+    of very many keeps the names that are `known`, of few functions."""
     name, call = _readable(process.registered_name), _readable(process.initial_call)
     registered = f" {node.term(name)}" if name else ""
-    spawned = f", spawned as {named(mfa(node, *call))}" if call else ""
-    return f"process {node.term(process.id)}{registered}{spawned}"
+    if call is None:
+        return f"process {node.term(process.id)}{registered}"
+    function = known.get(call) if known is not None else None
+    if function is None:
+        function = named(mfa(node, *call))
+        if known is not None and len(known) < MAX_KNOWN:
+            known[call] = function
+    return f"process {node.term(process.id)}{registered}, spawned as {function}"
 
 
 def _readable(question: Callable[[], _Answer | None]) -> _Answer | None:

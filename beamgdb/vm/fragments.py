@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.vm import signals
+from jit.otp.tags import HEADER_MASK, SIGNAL_HEADER
 
 MAX_FRAGMENTS: Final = 1 << 20
 """Fragments in one list that are followed."""
@@ -28,14 +29,17 @@ class Fragment(NamedTuple):
 def of_process(process: Record, non_value: int) -> Iterator[Fragment]:
     """All fragments of a process. Raises `Unreadable` where they lead to nowhere, or in a circle; KeyError where the
     layout lacks what leads to them; so with the others. `non_value`: that of the tag scheme."""
-    yield from map(Fragment, own(process))
-    messages = (signal for signal in signals.everywhere(process) if signal.is_message)
-    for number, signal in enumerate(messages, 1):
-        for fragment in of_message(process, signal.address, non_value):
-            yield Fragment(fragment, number)
-    for address in received(process):
-        for fragment in of_message(process, address, non_value):
-            yield Fragment(fragment, 0)
+    for record in own(process) if process["mbuf"] else ():
+        yield Fragment(record)
+    number = 0
+    for address, tag in signals.everywhere(process):
+        if tag & HEADER_MASK != SIGNAL_HEADER:
+            number += 1
+            for record in of_message(process, address, non_value):
+                yield Fragment(record, number)
+    for address in received(process) if process["msg_frag"] else ():
+        for record in of_message(process, address, non_value):
+            yield Fragment(record, 0)
 
 
 def own(process: Record) -> Iterator[Record]:

@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Final
 
 from beamgdb.memory import Unreadable
-from beamgdb.records.columns import Columns
 from beamgdb.terms import maps
 from beamgdb.vm import off_heap
+from beamgdb.vm.binary_shapes import BinaryShapes
 from beamgdb.vm.ets import EtsTable
 from beamgdb.vm.heap_walk import Piece, Walker
 from beamgdb.vm.heaps import ETS, PLACES, Area, Heaps, Owner
@@ -39,7 +39,7 @@ from jit.otp.tags import (
     TUPLE_HEADER,
     Kind,
 )
-from jit.otp.things import BinRef, ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap, HashMap, ProcBin
+from jit.otp.things import ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap, HashMap
 
 MAX_KEY_SETS: Final = 1 << 18
 """Tuples of keys whose text is kept. Many maps share one."""
@@ -62,18 +62,20 @@ class HeapShapes:
         self._cells: dict[str, int] = dict.fromkeys(PLACES, 0)
         self._a_cell: tuple[int, Owner] | None = None
         self._key_sets: dict[int, Key] = {}
-        self._packed = PackedShapes(vm)
+        self._binaries = BinaryShapes(vm)
+        self._packed = PackedShapes(vm, self._binaries)
         self._walked = 0
         self.wrong = 0
         """Words in places of headers that are none, or of things that are larger than what they lie in."""
         in_bits = BITS_NOT_BYTES.of(vm.tags.release)
         headers = HEADERS_IN_BITS if in_bits else HEADERS_IN_BYTES
         counter = off_heap.counter(vm)
-        self._binary = counter.value // self._word
+        self._counter, self._binary = counter.header, counter.value // self._word
+        self._held: list[int] = []
         self._keyed: dict[int, Callable[[array[int], int, int], Key]] = {
             headers[Kind.MAP]: self._map,
             headers[Kind.FUN]: self._fun,
-            counter.header: lambda words, at, header: ("binary", words[at + self._binary]),
+            counter.header: self._outside,
             headers[Kind.SUB_BITS if in_bits else Kind.SUB_BIN]: self._part_in_bits if in_bits else self._part,
         }
 
@@ -112,6 +114,8 @@ class HeapShapes:
             try:
                 for piece in self._walker.pieces(area.start, area.end):
                     self._piece(piece, self._counts[place], owner)
+                    if self._held:
+                        self._count_held(piece, place, owner)
                     self._cells[place] += piece.cells
                     if self._a_cell is None and piece.cells:
                         self._a_cell = self._first_cell(piece), owner
@@ -147,6 +151,17 @@ class HeapShapes:
             where = keys.index if new < FEW else dict(zip(reversed(keys), range(len(keys) - 1, -1, -1))).__getitem__
             for key in islice(reversed(counts), new):
                 self._examples.setdefault(key, (piece.address + piece.things[where(key)] * self._word, owner))
+
+    def _outside(self, words: array[int], at: int, header: int) -> Key:
+        self._held.append(at)  # for `_count_held`
+        return header
+
+    def _count_held(self, piece: Piece, place: str, owner: Owner) -> None:
+        """Count the things that lead to binaries outside."""
+        for at in self._held:
+            size = (1 + (piece.words[at] >> ARITY_SHIFT)) * self._word
+            self._binaries.add(place, piece.words[at + self._binary], size, (piece.address + at * self._word, owner))
+        self._held.clear()
 
     def _map(self, words: array[int], at: int, header: int) -> Key:
         if not maps.is_flat(header):
@@ -194,20 +209,14 @@ class HeapShapes:
         for place, cells in self._cells.items():
             if cells > 1 and self._a_cell is not None:
                 shape("list", "cell").add(place, cells // 2, cells * self._word, self._a_cell, 2 * self._word)
-        sizes = self._sizes_of_binaries()
-        seen: set[int] = set()
         for place, key, (kind, name), count, size, each, example in self._counted():
-            if isinstance(key, tuple) and key[0] == "binary":
-                address = key[1]
-                assert isinstance(address, int)
-                outside = sizes.get(address)
-                one = shape(kind, "of unknown size" if outside is None else f"{size_class(outside)} bytes")
-                if outside is not None and address not in seen:
-                    one.outside += outside
-                seen.add(address)
-                one.add(place, count, size, example, outside or 0)
-            else:
+            if not isinstance(key, int) or key & HEADER_MASK != self._counter:
                 shape(kind, name).add(place, count, size, example, each)
+        for place, of_size in sorted(self._binaries.shapes(), key=lambda one: PLACES.index(one[0])):
+            assert of_size.owner is not None
+            one = shape(of_size.kind, of_size.name)
+            one.add(place, of_size.count, of_size.bytes, (of_size.address, of_size.owner), of_size.largest)
+            one.outside += of_size.outside
         return list(found.values())
 
     def _counted(self) -> Iterator[tuple[str, Key, tuple[str, str], int, int, int, tuple[int, Owner]]]:
@@ -221,14 +230,6 @@ class HeapShapes:
         for key, tally in self._packed.tallies.items():
             kind, name, _ = ("list", "cell", 0) if key == CELLS else self._named(key, tally.example[0])
             yield ETS, key, (kind, name), tally.terms, tally.bytes, tally.largest, tally.example
-
-    def _sizes_of_binaries(self) -> dict[int, int]:
-        keys = (*(key for counts in self._counts.values() for key in counts), *self._packed.tallies)
-        addresses = {
-            key[1] for key in keys if isinstance(key, tuple) and key[0] == "binary" and isinstance(key[1], int)
-        }
-        rows = Columns(self._vm.memory, self._vm.layout, "Binary", ("orig_size",)).of(sorted(addresses))
-        return {row[0]: row[1] for row in rows if row is not None and row[0] is not None and row[1] is not None}
 
     def _named(self, key: Key, example: int) -> tuple[str, str, int]:
         """Kind, name and size in words of what has a key."""
@@ -259,9 +260,7 @@ class HeapShapes:
             assert isinstance(size, int)
             return "fun", self._vm.boxed(example, BRIEF), size
         in_bits = BITS_NOT_BYTES.of(self._vm.tags.release)
-        if what == "part":
-            return "part of a binary", f"{key[1]} bytes", ErlSubBits.WORDS if in_bits else ErlSubBin.WORDS
-        return "binary outside", "", 1 + (BinRef.ARITY if in_bits else ProcBin.ARITY)
+        return "part of a binary", f"{key[1]} bytes", ErlSubBits.WORDS if in_bits else ErlSubBin.WORDS
 
     def _keys_text(self, count: int, keys: object) -> str:
         if not isinstance(keys, tuple):

@@ -212,12 +212,15 @@ class Walker:
         things: list[int] = []
         wrong: list[int] = []
         find, sizes, found = classes.find, self._sizes, things.append
-        while True:
-            place = find(_HEADER, at)
-            if place < 0:
-                cells += count - at
-                at = count
-                break
+        while at < count:
+            place = at
+            if classes[at]:  # (Mostly a thing follows another one, and there is nothing to be looked for.)
+                place = find(_HEADER, at)
+                if place < 0:
+                    cells += count - at
+                    at = count
+                    break
+                cells += place - at
             try:
                 size = sizes[words[place]]
             except KeyError:
@@ -228,13 +231,11 @@ class Walker:
                 elif size == _MORE_WORDS:
                     size = self.whole_size(words, place)
                 if size == _NO_FORM:
-                    cells += place - at
                     wrong.append(place)
                     at = place + 1
                     continue
             after = place + size
             if after > count:
-                cells += place - at
                 at = place
                 if is_last:
                     wrong.append(place)
@@ -243,11 +244,9 @@ class Walker:
                     found(place)
                     at = after
                 break
-            if place != at:
-                cells += place - at
             found(place)
             at = after
-        return Piece(address, words[: min(at, count)], classes, things, cells, wrong), at
+        return Piece(address, words if at >= count else words[:at], classes, things, cells, wrong), at
 
     def _size(self, header: int) -> int:
         """Words of a thing; `_MORE_WORDS` where its header does not tell, `_NO_FORM` for what is no header."""

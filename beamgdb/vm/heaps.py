@@ -7,9 +7,8 @@ no messages, environments of NIFs.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
@@ -129,7 +128,7 @@ class Heaps:
         """All processes."""
         paths = (*_PATHS, *_BESIDES)
         for piece in self._vm.processes.pieces(paths):
-            self._memory.ahead(chain.from_iterable(map(self._near, piece)))
+            self._memory.ahead(self._near(piece))
             for row in piece:
                 if isinstance(row, Unreadable):
                     self.damaged.append(row)
@@ -139,13 +138,22 @@ class Heaps:
                     self._row = row[: 1 + len(_PATHS)]
                     yield self._vm.processes.of_row(paths, row)
 
-    def _near(self, row: Row | Unreadable) -> Iterator[tuple[int, int]]:
-        """Where small heaps of a process lie, and the first one of the messages and fragments in each of its lists."""
-        if not isinstance(row, Unreadable):
-            _, _, heap, top, old_heap, old_top, _ = row[: 1 + _KNOWN]
-            lists, end = row[1 + _KNOWN : 1 + len(_PATHS)], row[1 + len(_PATHS)]
-            yield from small((heap, end if end and top and end - top <= SMALL else top), (old_heap, old_top))
-            yield from ((first, first + NEAR) for first in (*lists, row[2 + len(_PATHS)]) if first)
+    def _near(self, rows: Sequence[Row | Unreadable]) -> Iterator[tuple[int, int]]:
+        """Where small heaps of processes lie, and the first one of the messages and fragments in each of their
+        lists."""
+        for row in rows:
+            if isinstance(row, Unreadable):
+                continue
+            _, _, heap, top, old_heap, old_top, _, *lists, end, dictionary = row[: 3 + len(_PATHS)]
+            if end and top and end - top <= SMALL:
+                top = end
+            if heap and top and top - heap <= SMALL:
+                yield heap, top
+            if old_heap and old_top and old_top - old_heap <= SMALL:
+                yield old_heap, old_top
+            for first in (*lists, dictionary):
+                if first:
+                    yield first, first + NEAR
 
     def of_process(self, process: Process) -> Iterator[Area]:
         """The memory of a process. What cannot be read is left out, and noted. While a collection moves it, that is

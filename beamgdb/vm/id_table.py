@@ -128,18 +128,23 @@ class IdTable:
 
     def pieces(self, paths: Sequence[str], first: int = FIRST_PIECE) -> Iterator[list[Row | Unreadable]]:
         """The same in lists of those that are read together."""
-        layout = self._table.layout
-        columns = Columns(self._memory, layout, self._struct, paths)
-        whole = layout.structs[self._struct].size or self._memory.word_size
-        for chunk in self.chunks(first):
-            found = columns.of([entry for entry in chunk if isinstance(entry, int)])
-            if len(found) == len(chunk) and all(found):
-                yield found  # type: ignore[misc]
-                continue
-            rows = iter(found)
-            yield [
-                entry if isinstance(entry, Unreadable) else next(rows) or Unreadable(entry, whole) for entry in chunk
-            ]
+        columns = Columns(self._memory, self._table.layout, self._struct, paths)
+        return (self._rows(columns, chunk) for chunk in self.chunks(first))
+
+    def turned(self, paths: Sequence[str]) -> Iterator[tuple[Sequence[int | None], ...] | list[Row | Unreadable]]:
+        """The same, as `Columns.turned` has it where all can be read."""
+        columns = Columns(self._memory, self._table.layout, self._struct, paths)
+        for chunk in self.chunks():
+            addresses = [entry for entry in chunk if isinstance(entry, int)]
+            yield (columns.turned(addresses) if len(addresses) == len(chunk) else None) or self._rows(columns, chunk)
+
+    def _rows(self, columns: Columns, chunk: list[int | Unreadable]) -> list[Row | Unreadable]:
+        whole = self._table.layout.structs[self._struct].size or self._memory.word_size
+        found = columns.of([entry for entry in chunk if isinstance(entry, int)])
+        if len(found) == len(chunk) and all(found):
+            return found  # type: ignore[return-value]
+        rows = iter(found)
+        return [entry if isinstance(entry, Unreadable) else next(rows) or Unreadable(entry, whole) for entry in chunk]
 
     def chunks(self, first: int = FIRST_PIECE) -> Iterator[list[int | Unreadable]]:
         """What `addresses` gives, in lists of those that are looked at together."""

@@ -57,15 +57,15 @@ class MessageSizes:
                 following, attached, tag, more, used = arranged(words)
                 if tag & HEADER_MASK != SIGNAL_HEADER:
                     counts[which] += 1
-                    sizes[which] += whole
+                    # (What is of another node, and not decoded yet, has no fragment.)
                     if attached == COMBINED:
-                        sizes[which] += word * used
-                        attached = more
-                    # (The other is of another node, and not decoded yet.)
-                    elif tag == non_value:
-                        attached = 0
-                    if attached:
-                        fragments.append((which, attached))
+                        sizes[which] += whole + word * used
+                        if more:
+                            fragments.append((which, more))
+                    else:
+                        sizes[which] += whole
+                        if attached and tag != non_value:
+                            fragments.append((which, attached))
                 if following:
                     whose.append(which)
                     later.append(following)

@@ -12,7 +12,7 @@ from beamgdb.code.loaded import LoadedCode
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol
-from beamgdb.terms.decode import TermDecoder
+from beamgdb.terms.decode import DEFAULT_LIMITS, TermDecoder
 from beamgdb.terms.elixir_text import elixir_text
 from beamgdb.terms.packed import PackedTerm
 from beamgdb.terms.parts import Part
@@ -189,7 +189,7 @@ class Vm(ABC):
 
     def value(self, word: int, limits: Limits | None = None) -> Value:
         """The term that a word is; what is not known of the VM shows as such. Never raises."""
-        return self._decoder.decode(word, limits or Limits())
+        return self._decoder.decode(word, limits or DEFAULT_LIMITS)
 
     def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str:
         """The text of a term, in Erlang syntax or that of Elixir; what is not known of the VM shows as such. Never
@@ -205,7 +205,7 @@ class Vm(ABC):
                         self._texts.clear()
                     self._texts[word, elixir] = known
             return known
-        return self.text(self.value(word, limits), elixir)
+        return self.text(self._decoder.decode(word, limits or DEFAULT_LIMITS), elixir)
 
     def reference(self, numbers: int) -> str:
         """The text of a reference of this node whose three numbers lie at an address. Raises `Unreadable`."""
@@ -229,7 +229,11 @@ class Vm(ABC):
 
     def text(self, value: Value, elixir: bool) -> str:
         """A value as text, in Erlang syntax or that of Elixir."""
-        return elixir_text(value) if elixir else term_text(value, Style(self.term_tags.release))
+        return elixir_text(value) if elixir else term_text(value, self._style)
+
+    @cached_property
+    def _style(self) -> Style:
+        return Style(self.term_tags.release)
 
     def catch_handler(self, index: int) -> int | None:
         """The address where the catch with this index goes on, None where that is not known."""

@@ -13,8 +13,9 @@ from beamgdb.terms import packed
 from beamgdb.terms.packed import PackedTerm
 from beamgdb.terms.values import Atom, Bitstring, ExternalFun, HugeInteger, List, Pid, Port, Reference
 from beamgdb.vm import off_heap
+from beamgdb.vm.binary_shapes import BinaryShapes
 from beamgdb.vm.ets import PackedObject
-from beamgdb.vm.heaps import Owner
+from beamgdb.vm.heaps import ETS, Owner
 from beamgdb.vm.model import Vm
 from beamgdb.vm.shape import BRIEF, MAX_SHAPES, Key, binary, integer, size_class
 from jit.otp.tags import (
@@ -58,8 +59,9 @@ class _Open:
 class PackedShapes:
     """Counts terms of compressed tables."""
 
-    def __init__(self, vm: Vm) -> None:
-        self._vm = vm
+    def __init__(self, vm: Vm, binaries: BinaryShapes) -> None:
+        """`binaries` counts what leads to binaries outside."""
+        self._vm, self._binaries = vm, binaries
         self._word = vm.memory.word_size
         self._binary = off_heap.counter(vm).value
         self._small = 1 << (8 * self._word - IMMED1_BITS - 1)
@@ -162,7 +164,8 @@ class PackedShapes:
                 thing_size = term.size - (thing - term.address)
             else:
                 thing_size = term.size
-            self._add(("binary", self._vm.memory.word(thing + self._binary)), thing_size, term.address)
+            binary = self._vm.memory.word(thing + self._binary)
+            self._binaries.add(ETS, binary, thing_size, (term.address, self._owner))
         elif term.tag == packed.STRING:
             self._add(CELLS, term.size, term.address, term.size - packed.STRING_HEAD)
         elif term.tag in (packed.TUPLE, packed.LARGE_TUPLE):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from itertools import chain
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Union, overload
 
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
 from beamgdb.vm import calls, message_sizes, signals
 from beamgdb.vm.message_sizes import MessageSizes
 from beamgdb.vm.model import Vm
+from beamgdb.vm.pieces import InPieces
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
@@ -53,15 +52,44 @@ class Noted(NamedTuple):
     dictionary: int | None
 
 
-def _of(*names: str) -> Any:
-    return itemgetter(*map(Noted._fields.index, names))
+class NotedTogether(Sequence[Noted]):
+    """Processes that were read together: `columns` has each field of all."""
+
+    def __init__(self, columns: Sequence[Sequence[int | None]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, at: int) -> Noted: ...
+    @overload
+    def __getitem__(self, at: slice) -> NotedTogether: ...
+    def __getitem__(self, at: int | slice) -> Noted | NotedTogether:
+        if isinstance(at, slice):
+            return NotedTogether([column[at] for column in self.columns])
+        return Noted._make(column[at] for column in self.columns)
+
+    def __iter__(self) -> Iterator[Noted]:
+        return map(partial(tuple.__new__, Noted), zip(*self.columns))
 
 
-_ID, _STATE = _of("id"), _of("state")
-_INITIAL, _PLACE = _of("module", "function", "arity"), _of("current", "i")
-_MEMORY = _of("heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz")
-_LEADING = _of("address", "first", "cont", "received", "buffers")
-_QUEUE = _of("inner", "middle", "outer", "cont", "incoming", "buffers")
+def fields(*names: str) -> Callable[[Sequence[Noted]], Sequence[Sequence[Any]]]:
+    """What gives the values of these fields of many processes."""
+    places = [Noted._fields.index(name) for name in names]
+
+    def found(many: Sequence[Noted]) -> Sequence[Sequence[Any]]:
+        columns = many.columns if isinstance(many, NotedTogether) else list(zip(*many)) or [()] * len(Noted._fields)
+        return [columns[place] for place in places]
+
+    return found
+
+
+_ID, _STATE = fields("id"), fields("state")
+_INITIAL, _PLACE = fields("module", "function", "arity"), fields("current", "i")
+_MEMORY = fields("heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz")
+_LEADING = fields("address", "first", "cont", "received", "buffers")
+_QUEUE = fields("inner", "middle", "outer", "cont", "incoming", "buffers")
 
 _PATHS: Final = (
     "common.id", "state", "common.u.alive.reg", "current", "i", "heap", "hend", "heap_sz", "abandoned_heap", "old_heap",
@@ -75,7 +103,7 @@ _QUEUE_PATHS: Final = {
 }  # fmt: skip
 
 
-class ProcessList:
+class ProcessList(InPieces[Union[Noted, Unreadable]]):
     """The processes of a VM; raises `Unavailable` as its parts do."""
 
     def __init__(self, vm: Vm) -> None:
@@ -96,10 +124,10 @@ class ProcessList:
         except (Unreadable, KeyError):
             return 0
 
-    def __iter__(self) -> Iterator[Noted | Unreadable]:
+    def pieces(self, size: int = 0) -> Iterator[Sequence[Noted | Unreadable]]:
         """All processes in order of their slots, and what stands for those, and for parts of the table, that cannot be
-        read or are none."""
-        return chain.from_iterable(map(self._noted, self._table.pieces(self._paths)))
+        read or are none, as they are read together."""
+        return map(self._together, self._table.turned(self._paths))
 
     def of(self, process: Process) -> Noted | Unreadable:
         """The same of one process."""
@@ -109,6 +137,15 @@ class ProcessList:
     @property
     def _paths(self) -> tuple[str, ...]:
         return *_PATHS, *_QUEUE_PATHS[self._apart], signals.INNER, signals.OUTER, "dictionary"
+
+    def _together(
+        self, found: tuple[Sequence[int | None], ...] | list[Row | Unreadable]
+    ) -> Sequence[Noted | Unreadable]:
+        if isinstance(found, list):
+            return self._noted(found)
+        if all(word is not None and word & IMMED1_MASK == PID for word in found[1]):
+            return NotedTogether(found)
+        return self._noted(list(zip(*found)))
 
     def _noted(self, rows: Sequence[Row | Unreadable]) -> list[Noted | Unreadable]:
         make = partial(tuple.__new__, Noted)  # what `Noted._make` does, in half the time
@@ -125,12 +162,13 @@ class ProcessList:
     def pids(self, many: Sequence[Noted]) -> list[str]:
         """Their pids, as terms are written."""
         tags, mask, low, bits = self._vm.tags, self._id_mask, self._number_mask, self._vm.tags.pid_number_bits
-        if not all(map(_ID, many)):
+        (words,) = _ID(many)
+        if not all(words):
             return ["<unknown>" if one.id is None else self.pids([one])[0] for one in many]
-        data = [word >> IMMED1_BITS & mask for word in map(_ID, many)]
+        data = [word >> IMMED1_BITS & mask for word in words]
         if tags.ids_by_slot:
             if self._order is None:
-                return list(map(self._vm.term, map(_ID, many)))
+                return list(map(self._vm.term, words))
             data = list(map(self._order.number_of, data))
         return [f"<0.{one & low}.{one >> bits}>" for one in data]
 
@@ -144,13 +182,10 @@ class ProcessList:
 
     def statuses(self, many: Sequence[Noted]) -> list[str]:
         """As `Process.status` says."""
-        known = self._states
-        for one in many:
-            if one.state not in known:
-                known[one.state] = (
-                    self.process(one).status_of(one.state) if one.state is not None else "of unknown status"
-                )
-        return [known[state] for state in map(_STATE, many)]
+        known, (states,) = self._states, _STATE(many)
+        for state in {*states} - known.keys():
+            known[state] = self._table.at(0).status_of(state) if state is not None else "of unknown status"
+        return [known[state] for state in states]
 
     def status(self, noted: Noted) -> str:
         """That of one."""
@@ -168,7 +203,7 @@ class ProcessList:
 
     def initial_calls(self, many: Sequence[Noted]) -> list[str | None]:
         """The functions that they were spawned with, as symbols have them; None for one that exits."""
-        calls = list(map(_INITIAL, many))
+        calls = list(zip(*_INITIAL(many)))
         known = self._spawned
         for call in {*calls} - known.keys():
             known[call] = self._initial_call(*call)
@@ -188,7 +223,7 @@ class ProcessList:
     def current_calls(self, many: Sequence[Noted]) -> list[str | None]:
         """The functions in which they wait, or were when they were scheduled out; None where that is unknown. What the
         VM has noted of one that runs is out of date."""
-        places = list(map(_PLACE, many))
+        places = list(zip(*_PLACE(many)))
         known = self._calls
         for place in {*places} - known.keys():
             current, i = place
@@ -226,9 +261,9 @@ class ProcessList:
             process + word * (size + (mbuf or 0))
             + (max(0, hend - heap) if abandoned else 0)
             + (max(0, old_hend - old) if old and old_hend else 0)
-            for heap, hend, size, abandoned, old, old_hend, mbuf in map(_MEMORY, many)
+            for heap, hend, size, abandoned, old, old_hend, mbuf in zip(*_MEMORY(many))
         ]  # fmt: skip
-        leading = list(map(_LEADING, many))
+        leading = list(zip(*_LEADING(many)))
         asked = [
             at for at, (_, first, cont, received, buffers) in enumerate(leading)
             if (first or cont or received or buffers) and found[at] is not None
@@ -260,9 +295,10 @@ class ProcessList:
         has what stands behind the last signal that is no message: all, where there is no such signal.
         """
         return [
-            self._queue_length(one) if inner is None or outer is None or cont is None or cont or incoming or buffers
-            else inner + (middle or 0) + outer
-            for one, (inner, middle, outer, cont, incoming, buffers) in zip(many, map(_QUEUE, many))
+            self._queue_length(many[at])
+            if inner is None or outer is None or cont is None or cont or incoming or buffers else
+            inner + (middle or 0) + outer
+            for at, (inner, middle, outer, cont, incoming, buffers) in enumerate(zip(*_QUEUE(many)))
         ]  # fmt: skip
 
     def queue_length(self, noted: Noted) -> int | None:

@@ -24,9 +24,9 @@ LOCKS = ("main", "msgq", "btm", "status", "trace")
 ALL_LOCKS = (1 << len(LOCKS)) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Process:
-    """The process whose `Process` structure is at `record.address`."""
+    """The process whose `Process` structure is at `record.address`. (As to `Record`, it is not frozen.)"""
 
     record: Record
     tags: TagScheme
@@ -42,7 +42,8 @@ class Process:
 
     def has_sound_stack(self) -> bool:
         """Whether its pid is one, and its stack inside its heap: not so while a garbage collection moves both."""
-        return self.id & IMMED1_MASK == PID and self.record["heap"] <= self.record["stop"] <= self.record["hend"]
+        record = self.record
+        return record["common.id"] & IMMED1_MASK == PID and record["heap"] <= record["stop"] <= record["hend"]
 
     def has(self, flag: str) -> bool:
         """Whether the flag of `vm_flags.of_state` is set in the process's state."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from beamgdb.code.loaded import LoadedCode, Place
 from beamgdb.memory import CachedMemory, Unreadable
@@ -24,6 +24,12 @@ MAX_SCAN = 1 << 20
 
 AT_ONCE = 256
 """Bytes of a stack that are read together: most frames are smaller."""
+
+SMALL_STACK = 4 << 10
+"""Bytes of one that is read as a whole: nearly all are."""
+
+MAX_SHAPES = 1 << 14
+"""Shapes of stacks whose frames are kept: most processes wait in a few functions."""
 
 MAX_SLOTS = 1 << 27
 """Words of a stack that are looked at: more than the largest heap block holds is a corrupt process."""
@@ -72,6 +78,15 @@ class StackFrame(NamedTuple):
         return self.slots <= MAX_REG
 
 
+Shape = tuple[int, bool, tuple[Optional[int], ...]]
+"""What tells which frames there are on a stack: where the process goes on, whether that is a return address, and each
+word that has the tag of one, None in the place of others."""
+
+Part = tuple[int, bool, Optional[Place], slice, int]
+"""A function on a stack of some shape: `pc`, `calling`, `place` and `damaged` as in `backtrace.Level`, and which of the
+words of the stack are its y registers."""
+
+
 class StackReader:
     """Finds frames on stacks of one VM."""
 
@@ -80,6 +95,32 @@ class StackReader:
         self.code = code
         self._form = form
         self._word = memory.word_size
+        self.shapes: dict[Shape, list[Part]] = {}
+        """What is on stacks of the shapes that have been met, as long as the same code is loaded."""
+
+    def keep(self, shape: Shape, parts: list[Part]) -> None:
+        """Note what is on stacks of a shape."""
+        if len(self.shapes) >= MAX_SHAPES:
+            self.shapes.clear()
+        self.shapes[shape] = parts
+
+    def part(self, pc: int, calling: bool, place: Place | None, frame: StackFrame | None, top: int) -> Part:
+        """A function with its frame on a stack from `top` on."""
+        at, slots = ((frame.address - top) // self._word, frame.slots) if frame is not None else (0, 0)
+        if frame is None or frame.is_sound:
+            return pc, calling, place, slice(at, at + slots), 0
+        return pc, calling, place, slice(0, 0), slots
+
+    def small(self, top: int, end: int) -> tuple[int, ...]:
+        """All words of a stack, none of one that is large or cannot be read. With frame pointers no two stacks are of
+        one shape: there are none either."""
+        size = end - top
+        if not 0 < size <= SMALL_STACK or size % self._word or self._form.frame_pointers:
+            return ()
+        try:
+            return self._memory.words(top, size // self._word)
+        except Unreadable:
+            return ()
 
     def is_return_address(self, word: int) -> bool:
         """Whether a word on a stack is one: tagged as such, and in loaded code, where that is not the description of

@@ -127,7 +127,7 @@ class Gdb:
         self._stops: list[Stop] = []
         self._text: list[str] = []
         self._token = 0
-        #: GDB/MI has a record for each line; 0: no Ctrl-C.
+        #: Lines that are still to come before Ctrl-C does; 0: none comes.
         self._ctrl_c_after = 0
         self.running = False
         #: What is known of the target where GDB says no more than that a stub has closed the connection.
@@ -276,8 +276,11 @@ class Gdb:
         if kind in ("console", "log", "target", "output"):
             self._text.append(payload or "")
             self._lost = self._lost or LOST in self._text[-1]
-            if len(self._text) == self._ctrl_c_after:
-                os.kill(self._process.pid, signal.SIGINT)
+            if self._ctrl_c_after:
+                # (A record may have many.)
+                self._ctrl_c_after = max(0, self._ctrl_c_after - max(1, self._text[-1].count("\n")))
+                if not self._ctrl_c_after:
+                    os.kill(self._process.pid, signal.SIGINT)
         elif record["message"] == "running":
             self.running = True
         elif record["message"] == "stopped":

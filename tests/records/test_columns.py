@@ -20,6 +20,11 @@ def test_values_are_in_the_order_that_was_asked_for() -> None:
         (record.address, n, 100 + n, None, 200 + n) for n, record in reversed(list(enumerate(records)))
     ]
     assert columns.of([]) == []
+    rows = columns.of(addresses)
+    turned = columns.turned(addresses)
+    assert turned is not None
+    assert list(zip(*turned, strict=True)) == rows
+    assert columns.turned([]) is columns.turned([*addresses, 0xBAD0000]) is None
 
 
 def test_those_that_cannot_be_read_leave_the_others() -> None:

@@ -9,6 +9,7 @@ import pytest
 from beamgdb.views import listing
 from beamgdb.views.listing import Column, Query, Selected, Wrong
 from beamgdb.views.styler import PLAIN
+from beamgdb.vm.pieces import Pieces, pieces
 from tests.views.listed import table
 
 Row = tuple[str, "int | None"]
@@ -46,6 +47,18 @@ def test_limits() -> None:
             assert names(sort=sort, reverse=reverse, limit=4) == everything
             assert names(sort=sort, reverse=reverse, limit=2) == " ".join(everything.split()[:2]) + " +2"
     assert names(sort="size", limit=0) == " +4"
+
+
+def test_items_that_come_in_pieces() -> None:
+    """Those that were read together stay so; lists are put together."""
+
+    class Together(tuple[int, ...]):
+        pass
+
+    every = [[1, 2], [3], Together((4, 5, 6)), [7, 8, 9, 10, 11]]
+    assert list(pieces(Pieces(every), 4)) == [[1, 2, 3], (4, 5, 6), [7, 8, 9, 10], [11]]
+    assert list(Pieces(every)) == list(range(1, 12))
+    assert list(pieces(range(5), 4)) == [[0, 1, 2, 3], [4]]
 
 
 def test_fewer_than_there_should_be() -> None:

@@ -27,7 +27,7 @@ from beamgdb.vm.backtrace import Level
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from jit.otp.layouts.resolve import StructLayout
-from jit.otp.tags import ARITY_SHIFT, BOXED, NIL
+from jit.otp.tags import ARITY_SHIFT, BOXED, CONS, NIL
 from tests.vm.image import LAYOUT, Image
 from tests.vm.test_node import ENTRY, A, B, C, loaded, waiting
 
@@ -155,6 +155,26 @@ def test_a_stack_that_ends_too_soon_says_so() -> None:
     *_, last = stack.rows(vm.node, process, Unseen(vm.node), Terms(vm.node, Limits()))
     assert isinstance(last, DamageRow)
     assert next(stack.lines(last, PLAIN)).startswith("(the stack is damaged here or missing: no return address from ")
+
+
+def test_what_is_alike_is_written_as_it_was() -> None:
+    """The text of a stack is that of its rows, also where another one gave all but what its pointers lead to."""
+    vm = loaded()
+    stacks = stack.Stacks(vm.node, Unseen(vm.node), Terms(vm.node, Limits()))
+    several = []
+    for number in range(4):
+        cell = vm.image.words((number // 2) << 4 | 15, NIL) | CONS
+        several += [
+            waiting(vm, [cell, 31, B.base + 80, A.base + 72, cell, ENTRY.base + 64]),
+            waiting(vm, [31, cell, B.base + 80, A.base + 72, 47 + 16 * number, ENTRY.base + 64]),
+            waiting(vm, [cell, 31]),  # which ends too soon
+            waiting(vm, [cell, 31, B.base + 80, A.base + 72, cell, ENTRY.base + 64], [63]),
+        ]
+    for process in several:
+        rows = stacks.of(process)
+        assert list("\n".join(stacks.lines(process, PLAIN)).split("\n")) == [
+            line for row in rows for line in stack.lines(row, PLAIN)
+        ]
 
 
 def test_where_erlang_runs() -> None:

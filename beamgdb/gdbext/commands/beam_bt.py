@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import gdb
@@ -12,13 +12,14 @@ import gdb
 from beamgdb.gdbext import machine_word, session, term_printing
 from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.commands.list_command import write
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views import process_named, stack
-from beamgdb.views.stack import DamageRow
+from beamgdb.views.stack import DamageRow, Stacks
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
@@ -83,16 +84,25 @@ def _show(node: Node, process: Process, running: Running, limit: int) -> None:
 
 def _show_all(node: Node, running: Running, limit: int) -> None:
     damaged: list[DamageRow] = []
-    stacks, styler = stack.Stacks(node, running, term_printing.terms(node), limit), GdbStyler()
+    stacks = stack.Stacks(node, running, term_printing.terms(node), limit)
     with ProgressLine("processes", _number_of_processes(node)) as progress:
-        for found in stack.processes(node, running):
-            if isinstance(found, DamageRow):
-                damaged.append(found)
-            else:
-                gdb.write("\n".join([*(line for row in stacks.of(found) for line in stack.lines(row, styler)), "\n"]))
-            progress.advance()
+        write(_lines(stack.processes(node, running), stacks, damaged, progress))
     for line in stack.damaged_lines(damaged):
         gdb.write(line + "\n")
+
+
+def _lines(
+    every: Iterable[Process | DamageRow], stacks: Stacks, damaged: list[DamageRow], progress: ProgressLine
+) -> Iterator[str]:
+    """The stacks of all processes; `damaged` gets what cannot be shown."""
+    styler = GdbStyler()
+    for found in every:
+        if isinstance(found, DamageRow):
+            damaged.append(found)
+        else:
+            yield from stacks.lines(found, styler)
+            yield ""
+        progress.advance()
 
 
 def _number_of_processes(node: Node) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import gdb
@@ -20,6 +19,7 @@ from beamgdb.views import listing
 from beamgdb.views.listing import Column, Query, Selected, Value
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.pieces import STEP, Pieces, pieces
 
 Item = TypeVar("Item")
 
@@ -100,10 +100,10 @@ class ListCommand(Command, Generic[Item]):
         with ProgressLine(found.what, found.count) as progress:
             selected = self.select(found, arguments, limit, progress)
             if arguments.json:
-                _write(listing.json_lines(found.columns, selected))
+                write(listing.json_lines(found.columns, selected))
             else:
                 # (One is the heading.)
-                written = _write(listing.lines(found.columns, selected, GdbStyler(), width()))
+                written = write(listing.lines(found.columns, selected, GdbStyler(), width()))
                 if written == 1 and not selected.left_out:
                     gdb.write("(none)\n")
         stream = gdb.STDERR if arguments.json else gdb.STDOUT
@@ -136,18 +136,18 @@ def rows(node: Node, line: str) -> Iterator[dict[str, Value]]:
             yield {column.name: column.value(one) for column in found.columns}
 
 
-def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterator[Item]:
-    def seen(piece: list[Item]) -> list[Item]:
+def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterable[Item]:
+    def seen(piece: Sequence[Item]) -> Sequence[Item]:
         progress.advance(len(piece))
         return piece
 
-    return chain.from_iterable(map(seen, listing.pieces(items, listing.STEP)))
+    return Pieces(map(seen, pieces(items, STEP)))
 
 
-def _write(lines: Iterator[str]) -> int:
+def write(lines: Iterator[str]) -> int:
     """Lines, many at once: GDB takes its time with each piece. How many there were."""
     number = 0
-    for piece in listing.pieces(lines, AT_ONCE):
+    for piece in pieces(lines, AT_ONCE):
         number += len(piece)
         gdb.write("\n".join(piece) + "\n")
     return number

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-import gdb
-
+from beamgdb.gdbext import front_end
 from beamgdb.gdbext.c_expressions import in_c
 
 Area = tuple[int, int]
@@ -33,18 +32,18 @@ class ReadOnlyMemory:
         new = sorted(wanted - self._declared)
         if new and not self._declared:
             # Without this, memory outside of all declared areas would be out of reach.
-            gdb.execute("set mem inaccessible-by-default off", to_string=True)
+            front_end.taken("set mem inaccessible-by-default off")
         with in_c():
             for start, stop in new:
-                gdb.execute(f"mem {start:#x} {stop:#x} ro", to_string=True)
+                front_end.taken(f"mem {start:#x} {stop:#x} ro")
                 self._declared.add((start, stop))
 
     def release(self) -> None:
         """The process has ended, or GDB has left it: its areas mean nothing any more."""
         if self._declared:
             self._declared.clear()
-            gdb.execute("mem auto", to_string=True)
-            gdb.execute("set mem inaccessible-by-default on", to_string=True)
+            front_end.taken("mem auto")
+            front_end.taken("set mem inaccessible-by-default on")
 
     def holds(self, address: int) -> bool:
         """Whether an address is in a declared area."""
@@ -56,8 +55,8 @@ class ReadOnlyMemory:
         if not self._declared:
             yield
             return
-        gdb.execute("disable mem", to_string=True)
+        front_end.taken("disable mem")
         try:
             yield
         finally:
-            gdb.execute("enable mem", to_string=True)
+            front_end.taken("enable mem")

@@ -19,6 +19,8 @@ from beamgdb.gdbext import (
     core_files,
     core_program,
     debug_information,
+    front_end,
+    gdb_text,
     older_gdb,
     program_file,
     unnamed,
@@ -319,13 +321,13 @@ def forget_all() -> None:
 
 
 def _byteorder() -> ByteOrder:
-    return "big" if "big endian" in gdb.execute("show endian", to_string=True) else "little"
+    return "big" if "big endian" in front_end.taken("show endian") else "little"
 
 
 def _build() -> Build:
     """What the program's file tells of it."""
     path = program_file.name()
-    objfile = next((one for one in gdb.objfiles() if one.filename == path), None)
+    objfile = next((one for one in gdb.objfiles() if gdb_text.file_name(one) == path), None)
     # Not before it is needed: what reads ELF files takes time to load.
     from jit.otp.layouts.executable import extent
 
@@ -334,7 +336,7 @@ def _build() -> Build:
         # All code of a program is of one kind.
         address, _ = extent(Path(path), unnamed.ANCHOR) or (None, None)
     separate = next((one for one in gdb.objfiles() if objfile is not None and one.owner == objfile), None)
-    debug = (separate or objfile).filename if objfile else None
+    debug = gdb_text.file_name(separate or objfile) if objfile else None
     return Build(objfile.build_id if objfile else None, size, bool((address or 0) & 1), Path(debug) if debug else None)
 
 
@@ -361,7 +363,7 @@ class _CSymbols:
     def _is_library_new(self) -> bool:
         """Whether GDB has a file that it did not have when it was asked last, which may hold the symbols of what runs
         native code: a NIF."""
-        files = (one.filename or "" for one in gdb.objfiles())
+        files = map(gdb_text.file_name, gdb.objfiles())
         before, self._libraries = self._libraries, frozenset(name for name in files if ".so" in name)
         return not self._libraries <= before
 

@@ -11,7 +11,7 @@ from typing import Final
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import c_functions, current_frame, front_end, session
+from beamgdb.gdbext import c_functions, current_frame, front_end, gdb_text, session
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
@@ -54,7 +54,7 @@ def stop() -> Stop:
     """Of the selected thread."""
     thread, death = gdb.selected_thread(), _death() if is_core() else None
     name, address = _signal(thread, death)
-    row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
+    row = ThreadRow(thread.num, gdb_text.thread_name(thread)) if thread is not None and thread.is_valid() else None
     elsewhere = None if name or thread is None else _elsewhere(thread, death)
     frames = tuple(_frames())
     return Stop(name, address, row, frames, elsewhere, _last_words(), _halt(frames))
@@ -207,8 +207,8 @@ def _frames() -> list[CFrameRow]:
         if erlang_frame(frame) is not None:
             break
         pc = frame.pc()
-        library = gdb.solib_name(pc)
+        library = gdb_text.library(pc)
         # What the program itself hides GDB cannot know better.
         name = c_functions.name(node, frame) or (c_name(pc) if library or node.roots is None else None)
-        found.append(CFrameRow(pc, bare(name) if name else None, bare(library) if library else None))
+        found.append(CFrameRow(pc, bare(name) if name else None, library))
     return found

@@ -282,6 +282,8 @@ def test_names_of_sections_that_are_no_text(core: Core, opened: Callable[[Core],
     assert b".altinstructions\0" in core.data
     core.data[:] = core.data.replace(b".altinstructions\0", b".altinstruction\xc3\0")
     gdb = opened(core)
+    told = gdb.cmd("python from beamgdb.gdbext import told; told.all_of('', ['info files'])")
+    assert ".altinstruction\ufffd" in json.loads(told)["text"]
     for command in ("beam-why", "beam-info", "beam-bt", "bt 5"):
         said = gdb.cmd(command, check=False)
         assert "internal error" not in said, said

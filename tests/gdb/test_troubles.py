@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -227,9 +228,11 @@ def says_that_memory_ran_out(said: str) -> None:
 
 def test_an_assertion_in_a_nif_that_is_called_last(stripped: Path, tmp_path: Path) -> None:
     """Its message is told; and the process is in the NIF, of which no frame of Erlang is left, not where the VM has
-    noted it before."""
+    noted it before. The folder of the NIF, and the thread, have names of bytes that are no text to GDB's Python."""
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/gr\xf6\xdfe"))
+    shutil.copytree(stripped, folder)
     start = f'spawn(troubles, fail, ["{tmp_path}/now"])'
-    with erl.running_node(stripped, start) as node, Gdb() as gdb:
+    with erl.running_node(folder, start, "+fnl") as node, Gdb() as gdb:
         said = stopped(gdb, node, tmp_path / "now", "handle SIGABRT stop print")
         assert said.startswith("SIGABRT in thread ")
         (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
@@ -242,6 +245,12 @@ def test_an_assertion_in_a_nif_that_is_called_last(stripped: Path, tmp_path: Pat
         assert re.search(r" spawned as troubles:fail/1: running on thread \d+", shown.heading)
         assert shown.names() == ["troubles:make_sure/1"]
         assert shown.functions[0].registers == {"x0": "5"}
+        assert "in make_sure from " in said or re.search(
+            r"^#\d+ .* from \S*/gr\ufffd\ufffde/troubles_nif.so$", said, re.M
+        )
+        gdb.cmd('call (int) prctl(15, "gr\\366\\337er")')
+        assert re.search(r"running on thread \d+ \(gr\ufffd\ufffder\)$", gdb.cmd("beam-bt"), re.M)
+        assert gdb.cmd("beam-schedulers -where state=running").count("running") == 1
 
 
 @pytest.mark.parametrize("how", ["[]", "[{flush,false}]"])

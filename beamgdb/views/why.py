@@ -24,7 +24,6 @@ from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
-from beamgdb.vm.purging import Purge
 from beamgdb.vm.resources import ResourceType
 
 MOST: Final = 5
@@ -186,7 +185,7 @@ def report(
         tuple(calls.busy.most_common(MOST)), (),
     )  # fmt: skip
     kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
-    suspects = tuple(_suspects(why, node, shown, process, kind, calls.purge))
+    suspects = tuple(_suspects(why, node, shown, process, kind, calls))
     return replace(why, suspects=suspects)
 
 
@@ -242,7 +241,7 @@ def _ets_memory(node: Node) -> int | None:
 
 def _suspects(
     why: Why, node: Node, shown: ProcessColumns, process: Process | None, destroyed: ResourceType | None,
-    purge: Purge | None,
+    calls: WaitColumns,
 ) -> Iterator[str]:  # fmt: skip
     stop = why.stop
     said = f": {stop.last_words}" if stop.last_words else ""
@@ -275,9 +274,7 @@ def _suspects(
         yield f"the VM or a library ended the node itself (abort){said or ': what it said is on its standard error'}"
     for cycle in why.deadlocks:
         yield f"a deadlock: {circle(cycle)} (see `beam-waits`)"
-    waits = purging.suspect(node, shown, purge) if purge is not None else None
-    if waits is not None:
-        yield waits
+    yield from purging.suspects(node, shown, calls.purge, calls.literals)
     for what, senders in why.busy:
         they = "processes wait" if senders != 1 else "process waits"
         yield f"{senders} {they} to send to {what}, which is busy (see `beam-waits`, `beam-nodes`, `beam-ports`)"

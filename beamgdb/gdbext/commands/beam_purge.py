@@ -12,7 +12,7 @@ from beamgdb.views.purging import PurgeColumns, PurgeRow
 
 
 class BeamPurge(ListCommand[PurgeRow]):
-    """List who is in old code, for whom a purge waits, and who keeps literals of purged code.
+    """List who is in old code, and for whom a purge waits, or the freeing of literals.
 
     A module that was loaded anew has old code until that is purged. A process is in it if it runs there, goes on there
     (where it waits), returns there later, or has begun a native call there that runs on a dirty scheduler or waits for

@@ -81,7 +81,7 @@ class Stop:
     none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code.
     `elsewhere` is what the program crashed of, if that came in another thread. `last_words` are what C's library has
     noted as it ended the program, such as a failed assertion; `halt` the arguments of erlang:halt, where that was
-    called."""
+    called. `cut_off`, of a core file that is not all there: how many bytes it has, and should have."""
 
     signal: str | None
     address: int | None
@@ -90,6 +90,7 @@ class Stop:
     elsewhere: Came | None
     last_words: str | None = None
     halt: tuple[str, ...] | None = None
+    cut_off: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,9 @@ def report(
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
     counts, calls = tuple(_counts(node)), _waits(node, shown)
     if unreadable:
-        # What cannot be read may be a piece of their table, with many.
-        unreadable = max(unreadable, *(one.count - read for one in counts if one.what == PROCESSES), 0)
+        # What cannot be read may be a piece of their table, with many, or with none that are not found otherwise.
+        left = next((one.count - read for one in counts if one.what == PROCESSES), -1)
+        unreadable = left if left >= 0 else unreadable
     why = Why(
         stop, foreign, counts, memory if read else None, _ets_memory(node), _ranked(shown, largest),
         _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable, tuple(map(tuple, calls.cycles)),
@@ -307,6 +309,9 @@ def lines(
     """The text."""
     stop = why.stop
     yield styler.heading(headline(stop))
+    if stop.cut_off is not None:
+        there, whole = stop.cut_off
+        yield f"The core file is cut off: {_bytes(there)} of {_bytes(whole)} are there; what the rest had is missing."
     for number, frame in enumerate(stop.frames[:C_FRAMES]):
         place = f" from {frame.library}" if frame.library else ""
         yield f"#{number:<2} {frame.pc:#x} in {frame.function or '??'}{place}"

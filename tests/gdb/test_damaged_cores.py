@@ -156,6 +156,28 @@ def test_a_table_of_processes_that_is_missing(core: Core, opened: Callable[[Core
     assert re.search(r"^The process table: cannot read \d+ bytes at 0x\w+; processes there are missing$", said, re.M)
 
 
+def test_a_core_that_is_cut_off(core: Core, opened: Callable[[Core], Gdb]) -> None:
+    """What is there is shown, process by process, also where the table of processes is what is not there."""
+    whole = {row["pid"]: row for row in json.loads(opened(core).cmd("beam-ps -json"))}
+    cut = core.offset(core.facts["table"])
+    places = {pid: core.offset(row["address"]) for pid, row in whole.items()}
+    size = len(core.data)
+    del core.data[cut:]
+    gdb = opened(core)
+    text = gdb.cmd("beam-ps -json")
+    found = {row["pid"]: row for row in json.JSONDecoder().raw_decode(text)[0]}
+    assert set(found) == {pid for pid, at in places.items() if at < cut}
+    for column in ("status", "queue", "memory", "address"):
+        assert {pid: row[column] for pid, row in found.items()} == {pid: whole[pid][column] for pid in found}
+    assert "(missing: what lies at " in text
+    first = next(iter(found))
+    assert gdb.cmd(f"beam-bt {first}").startswith(f"Process {first}")
+    assert f"Process {first}" in gdb.cmd("beam-bt all")
+    said = gdb.cmd("beam-why")
+    assert re.search(r"^The core file is cut off: \d+ \w+ of \d+ \w+ are there;", said, re.M)
+    assert json.loads(gdb.cmd("beam-why -json"))["stop"]["cut_off"] == [cut, size]
+
+
 def test_one_process_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:
     """All others are shown, and how far its own words tell something of it."""
     core.set_word(core.facts["name"], 0xDEAD_0000)

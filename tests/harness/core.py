@@ -50,7 +50,7 @@ def _page(memory: BinaryIO, address: int) -> bytes:
 
 
 def put_notes_first(path: Path) -> None:
-    """Move what a core of 64 bits tells of threads to its beginning, where the kernel writes it. GDB writes it last, and
+    """Move what a core of 64 bits tells of threads to its beginning, where the kernel has it. GDB writes it last, and
     such a core is none any more when it is cut off."""
     data = path.read_bytes()
     start, count = int.from_bytes(data[32:40], "little"), int.from_bytes(data[56:58], "little")

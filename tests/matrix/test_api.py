@@ -16,6 +16,9 @@ from tests.matrix.test_processes import listed, said
 
 pytestmark = pytest.mark.no_frames
 
+#: What takes time, and is the same everywhere but for what commands read.
+SOME = ((Target("amd64", 27), "attached"), (Target("amd64", 29), "core"), (Target("armhf", 25), "core"))
+
 EXAMPLES = dict(
     re.findall(
         r"^## (.*)\n(?:.*\n)*?```python\n((?:.*\n)*?)```", (REPOSITORY / "API.md").read_text(encoding="utf-8"), re.M
@@ -56,6 +59,7 @@ def test_a_table_as_a_file(scene: Scene, tmp_path: Path) -> None:
     assert any(line.startswith("part,") for line in lines)
 
 
+@pytest.mark.scenes(*SOME)
 def test_whom_most_wait_for(scene: Scene, tmp_path: Path) -> None:
     lines = run(scene, tmp_path, EXAMPLES["For whom do most processes wait?"])
     rows = json.JSONDecoder().raw_decode(scene.gdb.cmd("beam-waits -json"))[0]
@@ -96,7 +100,7 @@ for asked in {asked}:
 """
 
 
-@pytest.mark.scenes((Target("amd64", 27), "attached"), (Target("amd64", 29), "core"), (Target("armhf", 25), "core"))
+@pytest.mark.scenes(*SOME)
 def test_typed_objects_of_what_commands_show(scene: Scene, tmp_path: Path) -> None:
     """They have all columns, with the same in them; but for terms, which are values."""
     lines = run(scene, tmp_path, TYPED.format(asked=list(ASKED)))

@@ -18,7 +18,7 @@ from typing import Final
 from beamgdb.memory import Unreadable, array_code
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
-from beamgdb.vm import fragments, process_dictionary, signals
+from beamgdb.vm import fragments, locks, process_dictionary, signals
 from beamgdb.vm.heap_walk import OF_ATOM, OF_BOXED, OF_CONS, OF_HEADER, OF_IMMEDIATE, OF_NOTHING, Found, Piece, Walker
 from beamgdb.vm.heaps import Area, Areas, Heaps, Owner
 from beamgdb.vm.model import Vm
@@ -74,6 +74,8 @@ class HeapCheck:
         """How large they are together."""
         self.passed_over = 0
         """Processes that are being collected."""
+        self.changing = 0
+        """Tables that are being changed, which are passed over too."""
 
     @property
     def damaged(self) -> list[Unreadable]:
@@ -84,7 +86,14 @@ class HeapCheck:
         """What is wrong of each process, table and module."""
         yield from self.of_all_processes()
         for table in self._heaps.tables():
-            yield self._apart(Owner(self._vm, table), self._heaps.of_table(table))
+            try:
+                is_changing = locks.is_changing(self._vm, table)
+            except Unreadable as error:
+                self.damaged.append(error)
+                continue
+            self.changing += is_changing
+            if not is_changing:
+                yield self._apart(Owner(self._vm, table), self._heaps.of_table(table))
         for header, area in self._heaps.literals():
             yield self._apart(Owner(self._vm, header), [area])
 

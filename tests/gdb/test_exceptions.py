@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
 from tests.harness.targets import Target, session
@@ -53,9 +51,8 @@ def stop_at(gdb: Gdb, function: str) -> dict[str, Any]:
     return {name: row[name] for name in ("state", "class", "reason", "in", "arguments")}
 
 
-@pytest.mark.parametrize("otp", [27])
-def test_what_nobody_catches(otp: int, tmp_path: Path) -> None:
-    target = Target("amd64", otp)
+def test_what_nobody_catches(tmp_path: Path) -> None:
+    target = Target("amd64", 27)
     kinds = ", ".join(KINDS)
     start = f'[spawn(raising, dies, ["{tmp_path}/" ++ atom_to_list(Kind), Kind]) || Kind <- [{kinds}]]'
     with session(target, "attached", target.ebin, start) as one:

@@ -14,6 +14,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.gdb import every_command
+from tests.gdb.test_hidden_symbols import API, without
 from tests.harness.erl import Release
 from tests.harness.gdb import Gdb
 
@@ -156,8 +157,11 @@ def test_a_table_of_processes_that_is_missing(core: Core, opened: Callable[[Core
     assert re.search(r"^The process table: cannot read \d+ bytes at 0x\w+; processes there are missing$", said, re.M)
 
 
-def test_a_core_that_is_cut_off(core: Core, opened: Callable[[Core], Gdb]) -> None:
-    """What is there is shown, process by process, also where the table of processes is what is not there."""
+def test_a_core_that_is_cut_off(
+    core: Core, opened: Callable[[Core], Gdb], start_gdb: Callable[..., Gdb], release: Release, tmp_path: Path
+) -> None:
+    """What is there is shown, process by process, also where the table of processes is what is not there; and of a
+    program that hides its symbols, as Debian's OTP 29 does."""
     whole = {row["pid"]: row for row in json.loads(opened(core).cmd("beam-ps -json"))}
     cut = core.offset(core.facts["table"])
     places = {pid: core.offset(row["address"]) for pid, row in whole.items()}
@@ -176,6 +180,9 @@ def test_a_core_that_is_cut_off(core: Core, opened: Callable[[Core], Gdb]) -> No
     said = gdb.cmd("beam-why")
     assert re.search(r"^The core file is cut off: \d+ \w+ of \d+ \w+ are there;", said, re.M)
     assert json.loads(gdb.cmd("beam-why -json"))["stop"]["cut_off"] == [cut, size]
+    without(release.beam, tmp_path / "beam.smp", lambda name: not API.match(name))
+    text = start_gdb(str(tmp_path / "beam.smp"), str(tmp_path / "core")).cmd("beam-ps -json")
+    assert {row["pid"] for row in json.JSONDecoder().raw_decode(text)[0]} == set(found)
 
 
 def test_one_process_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:

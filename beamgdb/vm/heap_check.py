@@ -111,9 +111,16 @@ class HeapCheck:
         return [*islice(overlaps, MOST), *self._of_process(process)]
 
     def _find_blocks(self) -> None:
-        """The blocks of all heaps, in order of their addresses."""
-        for row in self._vm.processes.rows(("heap", "hend", "old_heap", "old_hend")):
+        """The blocks of all heaps, in order of their addresses: of a process that is being collected one may have the
+        start of one and the end of another."""
+        paths = ("heap", "hend", "old_heap", "old_hend", "state", "lock.flags")
+        for row in self._vm.processes.rows(paths):
             if isinstance(row, Unreadable) or row[0] is None:
+                continue
+            try:
+                if self._is_passed_over(self._vm.processes.of_row(paths, row)):
+                    continue
+            except Unreadable:
                 continue
             for start, end in (row[1:3], row[3:5]):
                 if start and end and start < end and self._heaps.is_sound(start, end):
@@ -143,12 +150,17 @@ class HeapCheck:
     def _name(self, address: int) -> str:
         return self._owner(address).text
 
+    @staticmethod
+    def _is_passed_over(process: Process) -> bool:
+        """Whether it is being collected, made or ended. Raises `Unreadable`."""
+        return process.has("GC") or process.is_unfinished()
+
     # -- one process ---------------------------------------------------------------------------------------------------
 
     def _of_process(self, process: Process) -> list[Wrong]:
         owner = Owner(self._vm, process)
         try:
-            if process.has("GC") or process.is_unfinished():
+            if self._is_passed_over(process):
                 self.passed_over += 1
                 return []
             if process.has("FREE"):

@@ -237,7 +237,8 @@ class Locks:
 
 def is_changing(vm: Vm, table: EtsTable) -> bool:
     """Whether somebody changes a table just now, who has it to himself, or has begun to empty it: objects may be free
-    that are in it, or in two places. Raises `Unreadable`."""
+    that are in it, or in two places. (With one scheduler nobody locks tables, and that is not seen.) Raises
+    `Unreadable`."""
     if table.status & (BEING_DELETED | BUSY):
         return True
     try:

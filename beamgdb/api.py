@@ -11,11 +11,36 @@ Terms are those of `beamgdb.terms.values`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from keyword import iskeyword
+from typing import Any, TypeVar
 
+from beamgdb.api_objects import (
+    AllocatorUse,
+    Binary,
+    Carrier,
+    Child,
+    FileDescriptor,
+    KnownNode,
+    LastException,
+    Lock,
+    MemoryUse,
+    OldCode,
+    PersistentTerm,
+    Port,
+    Ran,
+    Reference,
+    Resource,
+    ResourceType,
+    Scheduler,
+    Shape,
+    Thing,
+    Timer,
+    Wait,
+)
 from beamgdb.gdbext import machine_word, session, term_printing
-from beamgdb.gdbext.commands import list_command
+from beamgdb.gdbext.commands import beam_stacks, beam_why, list_command
 from beamgdb.gdbext.running import Running
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node as Model
@@ -24,12 +49,18 @@ from beamgdb.terms.source import MAX_DEPTH, Limits
 from beamgdb.terms.values import NON_VALUE, Value
 from beamgdb.views import ets, process_named, stack
 from beamgdb.views.ets import TableColumns
+from beamgdb.views.process_details import ITEMS, Details, ProcessDetails
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.stack import DamageRow, FrameRow
-from beamgdb.vm import process_dictionary, signals
+from beamgdb.views.stack_groups import StackGroup
+from beamgdb.views.verify import Verified, WrongRow
+from beamgdb.views.why import Why
+from beamgdb.vm import nodes, process_dictionary, signals
 from beamgdb.vm.ets import EtsTable
 from beamgdb.vm.monitor_links import MonitorLinks, Side
 from beamgdb.vm.process_list import Noted
+
+_Object = TypeVar("_Object")
 
 WHOLE = Limits(depth=MAX_DEPTH, width=1 << 20, bytes=1 << 26, nodes=1 << 20)
 """How much of a term is followed where nothing else is said: nearly always all of it."""
@@ -45,7 +76,9 @@ class Node:
         self._terms = term_printing.terms(model)
         self._columns = ProcessColumns(model, self._running, self._terms.syntax)
         self.damaged: list[str] = []
-        """What the last `processes` or `tables` had to leave out, a line each."""
+        """What the last `processes`, `tables` or `stacks` had to leave out, a line each."""
+        self.notes: list[str] = []
+        """What a command says below its list, of the one that stands behind what was gone through last, a line each."""
 
     @property
     def release(self) -> str | None:
@@ -54,6 +87,11 @@ class Node:
     @property
     def erts(self) -> str | None:
         return self.model.identity.erts_version
+
+    @property
+    def name(self) -> str:
+        """As node/0 gives it. Raises `Unavailable`."""
+        return unquoted(self.model.term(nodes.this_node(self.model)))
 
     def processes(self) -> Iterator[Process]:
         """All processes, in the order of the process table; a million take seconds. What is damaged is left out."""
@@ -80,6 +118,130 @@ class Node:
     def table(self, text: str) -> Table:
         """The ETS table with this name, identifier or address, as in `beam-ets-objects`. Raises `Unavailable`."""
         return Table(self, ets.find(self.model, text, machine_word.evaluated))
+
+    def why(self) -> Why:
+        """What `beam-why` tells."""
+        return beam_why.report(self.model, self._running)[1]
+
+    def stacks(self) -> list[StackGroup]:
+        """Which stacks there are, and how many processes have each, as in `beam-stacks`."""
+        damaged: list[DamageRow] = []
+        groups = beam_stacks.groups_of(self.model, damaged)
+        self.damaged = list(stack.damaged_lines(damaged))
+        return groups
+
+    def wrong(self, process: str | None = None) -> Iterator[WrongRow]:
+        """What is wrong in memory that holds terms, of all or of one process, as in `beam-verify`."""
+        found = process_named.find(self.model, process, machine_word.evaluated) if process is not None else None
+        verified = Verified(self.model, found, lambda: None)
+        yield from verified.rows()
+        self.notes = list(verified.notes())
+
+    def waits(self) -> Iterator[Wait]:
+        """Who waits for whom; `notes` name deadlocks."""
+        return self._all(Wait, "beam-waits")
+
+    def tree(self) -> Iterator[Child]:
+        """The supervision tree, parents before children."""
+        return self._all(Child, "beam-tree")
+
+    def top(self) -> Iterator[Ran]:
+        """All processes, those first that have run most since this, or `beam-top`, was asked last."""
+        return self._all(Ran, "beam-top")
+
+    def exceptions(self, process: str | None = None) -> Iterator[LastException]:
+        """The last exceptions of all processes, or of one."""
+        return self._all(LastException, f"beam-exceptions {process or ''}", value=self._term("value"))
+
+    def old_code(self) -> Iterator[OldCode]:
+        """Who is in old code, or keeps a purge or old literals; `notes` tell of these."""
+        return self._all(OldCode, "beam-purge")
+
+    def locks(self) -> Iterator[Lock]:
+        """Locks that are held or waited for."""
+        return self._all(Lock, "beam-locks")
+
+    def heap(self, process: str | None = None) -> Iterator[Shape]:
+        """Which terms there are, everywhere or of one process, those first that take most."""
+        return self._all(Shape, f"beam-heap {process or ''}")
+
+    def things(self, process: str) -> Iterator[Thing]:
+        """What is on the heap of a process, one by one."""
+        return self._all(Thing, f"beam-heap -things {process}")
+
+    def references(self, term: str) -> Iterator[Reference]:
+        """Who holds a term, given as for `beam-refs`."""
+        return self._all(Reference, f"beam-refs {term}")
+
+    def binaries(self) -> Iterator[Binary]:
+        """Binaries outside of the heaps, largest first."""
+        return self._all(Binary, "beam-binaries")
+
+    def resources(self) -> Iterator[Resource]:
+        """Resources of NIFs."""
+        return self._all(Resource, "beam-resources")
+
+    def resource_types(self) -> Iterator[ResourceType]:
+        """Their types."""
+        return self._all(ResourceType, "beam-resources -types")
+
+    def ports(self) -> Iterator[Port]:
+        """All ports."""
+        return self._all(Port, "beam-ports")
+
+    def file_descriptors(self) -> Iterator[FileDescriptor]:
+        """File descriptors that are waited for."""
+        return self._all(FileDescriptor, "beam-fds")
+
+    def persistent_terms(self) -> Iterator[PersistentTerm]:
+        """All persistent terms."""
+        return self._all(PersistentTerm, "beam-persistent-terms", key=self._term("key"), value=self._term("value"))
+
+    def timers(self) -> Iterator[Timer]:
+        """Timers that Erlang has started."""
+        return self._all(Timer, "beam-timers", message=self._term("message"))
+
+    def known_nodes(self) -> Iterator[KnownNode]:
+        """Nodes that this one knows."""
+        return self._all(KnownNode, "beam-nodes")
+
+    def schedulers(self) -> Iterator[Scheduler]:
+        """Scheduler threads."""
+        return self._all(Scheduler, "beam-schedulers")
+
+    def memory(self) -> Iterator[MemoryUse]:
+        """How much memory there is for what."""
+        return self._all(MemoryUse, "beam-memory")
+
+    def allocators(self) -> Iterator[AllocatorUse]:
+        """The VM's allocators."""
+        return self._all(AllocatorUse, "beam-allocators")
+
+    def allocator_instances(self) -> Iterator[AllocatorUse]:
+        """Their instances."""
+        return self._all(AllocatorUse, "beam-allocators -instances")
+
+    def carriers(self) -> Iterator[Carrier]:
+        """Their carriers."""
+        return self._all(Carrier, "beam-allocators -carriers")
+
+    def _all(self, kind: Callable[..., _Object], command: str, **terms: Callable[[Any], object]) -> Iterator[_Object]:
+        """What a command lists, all of it, as objects of a kind. `terms` are fields that are not as its columns are,
+        each by what is asked of a thing of the model."""
+        notes: list[str] = []
+        for item, row in list_command.items(self.model, command, notes):
+            told = {f"{name}_" if iskeyword(name) else name: value for name, value in row.items()}
+            yield kind(**{**told, **{name: ask(item) for name, ask in terms.items()}})
+        self.notes = notes
+
+    def _term(self, attribute: str) -> Callable[[Any], Value | None]:
+        """What gives the term that a thing of the model has as a word."""
+
+        def value(item: Any) -> Value | None:
+            word = getattr(item, attribute)
+            return self.value(word) if word is not None else None
+
+        return value
 
     def rows(self, command: str) -> Iterator[dict[str, int | str | None]]:
         """What a command that lists shows, such as `beam-ports -where queue>0 -sort queue`, or `beam-refs <0.80.0>`: a
@@ -181,6 +343,31 @@ class Process:
         return self._columns.list.queue_length(self._noted)
 
     @property
+    def label(self) -> str | None:
+        """What proc_lib:set_label/1 has given it, as text."""
+        return self._column("label")
+
+    @property
+    def called(self) -> str | None:
+        """Its name, else its label, else the function that it was spawned with."""
+        return self._columns.called(self._noted)
+
+    @property
+    def parent(self) -> str | None:
+        """The pid of who has spawned it."""
+        return self._column("parent")
+
+    def details(self, limit: int = ITEMS) -> ProcessDetails:
+        """All that `beam-process` tells, with so many messages, links and so on as text."""
+        node = self._node
+        return Details(node.model, node._running, node._terms, limit).of(self.model)
+
+    def _column(self, name: str) -> str | None:
+        column = next(one for one in self._columns.columns if one.name == name)
+        value = column.value(self._noted)
+        return value if isinstance(value, str) else None
+
+    @property
     def reductions(self) -> int | None:
         return self._noted.reds
 
@@ -253,6 +440,16 @@ class Table:
     def kind(self) -> str | None:
         """set, bag, duplicate_bag or ordered_set."""
         return self._table.kind()
+
+    @property
+    def protection(self) -> str | None:
+        """public, protected or private."""
+        return self._table.protection()
+
+    @property
+    def options(self) -> list[str]:
+        """What else it was created with, and `fixed` where it is."""
+        return self._table.options()
 
     @property
     def memory(self) -> int | None:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 ELF_MAGIC: Final = b"\x7fELF"
 ET_CORE: Final = 4
-PT_INTERP, PT_NOTE = 3, 4
+PT_LOAD, PT_INTERP, PT_NOTE = 1, 3, 4
 PN_XNUM: Final = 0xFFFF
 """The number of program headers if there are more: it is in the first section header then."""
 
@@ -52,12 +52,19 @@ class Death:
 @dataclass(frozen=True)
 class CoreFile:
     """`program` is the path of the program, None where that is not told; `mapped` all that was mapped of files; `death`
-    None where no signal is told."""
+    None where no signal is told. `size` are its bytes, and `whole` as many as it must have by its own account: one that
+    was cut off, as where a disk is full, has less."""
 
     path: Path
     program: str | None
     mapped: tuple[Mapping, ...]
     death: Death | None
+    size: int = 0
+    whole: int = 0
+
+    @property
+    def is_cut_off(self) -> bool:
+        return self.size < self.whole
 
     def files(self) -> list[str]:
         """The paths of all mapped files, each once."""
@@ -93,6 +100,8 @@ def read(path: Path) -> CoreFile:
             if reader.kind != ET_CORE:
                 raise NoCore(f"{path}: a program or library, no core file")
             notes = list(reader.notes())
+            whole = max((offset + size for offset, size in reader.segments(PT_LOAD)), default=0)
+            there = file.seek(0, 2)
         except struct.error:
             raise NoCore(f"{path}: no whole core file") from None
     mapped: tuple[Mapping, ...] = ()
@@ -106,7 +115,7 @@ def read(path: Path) -> CoreFile:
         elif kind == NT_AUXV:
             headers = headers or _auxiliary(content, code).get(AT_PHDR, 0)
     program = next((one.path for one in mapped if one.start <= headers < one.end), None)
-    return CoreFile(path, program, mapped, next((one for one in told if one.signal), None))
+    return CoreFile(path, program, mapped, next((one for one in told if one.signal), None), there, whole)
 
 
 Note = tuple[int, int, str, bytes]

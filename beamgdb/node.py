@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build, ProcessMain
 from beamgdb.memory import CachedMemory
 from beamgdb.records.statics import Recovered, Symbol
+from beamgdb.vm import lost_processes
 from beamgdb.vm.model import Vm
 from beamgdb.vm.stack import FrameForm
 from jit.otp.layouts.identity import Identity
@@ -113,6 +115,9 @@ class Node(Vm):
         table = self._loaded_now.table
         words = table.words() if table is not None else None
         return tuple(dict.fromkeys(start for start, _ in table.loaded(words))) if table and words else ()
+
+    def lost_processes(self) -> Iterator[int]:
+        return lost_processes.addresses(self)
 
     def coming(self) -> tuple[str, ...]:
         """Names of modules that are about to be taken into use, while `erts_commit_staging_code_ix` is called."""

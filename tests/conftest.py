@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from jit.erts.layout import RELEASES
 from tests.harness import built, erl
-from tests.harness.core import dump_core
+from tests.harness.core import dump_core, put_notes_first
 from tests.harness.gdb import GDB, Gdb
 from tests.harness.patience import PATIENCE
 from tests.harness.targets import Target
@@ -154,5 +154,6 @@ def terms_core(ebin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     # A smaller reserve for literals: GDB writes out all of it.
     with erl.running_node(ebin, "terms:start(), busy:start()", "+MIscs", "32") as node:
         dump_core(node, path)
+    put_notes_first(path)
     yield path
     path.unlink()

@@ -55,7 +55,8 @@ DEBUGGER = {
     "views": "code dependencies disassembly interpreter machine_code memory native node roots terms unwinding vm",
     "gdbext": "beamasm code core_file crashdump evidence interpreter machine_code memory native node records roots"
     " terms unwinding views vm",
-    "api": "gdbext memory node terms views vm",
+    "api_objects": "terms",
+    "api": "api_objects gdbext memory node terms views vm",
     "loader": "dependencies gdbext",
     "asked_gdb": "core_file",
     "pack": "asked_gdb core_file",

@@ -95,6 +95,7 @@ def test_a_core_that_is_cut_off(terms_core: Path, tmp_path: Path) -> None:
     half.write_bytes(data[: len(data) // 2])
     done = report(half)
     assert "Traceback" not in done.stdout + done.stderr
+    assert "The core file is cut off: " in done.stdout
     assert done.returncode == (1 if done.stderr or "(not known: " in done.stdout else 0)
 
 

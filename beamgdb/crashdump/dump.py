@@ -17,11 +17,12 @@ from beamgdb.crashdump.timers import TimerSections
 from beamgdb.memory import READ_LIMIT, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.terms.quoting import runtime_atom
+from beamgdb.vm import nodes
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.schedulers import DIRTY_CPU, DIRTY_IO, NORMAL, Scheduler
 from jit.otp import vm_flags
-from jit.otp.tags import ATOM, IMMED2_BITS, IMMED2_MASK
+from jit.otp.tags import ATOM, IMMED2_BITS
 
 VERSION: Final = "0.5"
 
@@ -165,12 +166,10 @@ def _truth(value: bool) -> str:
 
 def _node_name(vm: Vm) -> int | None:
     """The name of the node, an atom; None where it is not known."""
-    variable = vm.symbol("erts_this_node")
     try:
-        name = vm.record("ErlNode", vm.memory.word(variable))["sysname"] if variable is not None else 0
+        return nodes.this_node(vm)
     except (Unreadable, Unavailable, KeyError):
         return None
-    return name if name & IMMED2_MASK == ATOM else None
 
 
 def _distribution(vm: Vm, node: int | None) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gdb
 
+from beamgdb.gdbext import gdb_text
 from beamgdb.gdbext.unwinder import is_innermost
 from beamgdb.node import Node
 
@@ -17,4 +18,4 @@ def name(node: Node, frame: gdb.Frame) -> str:
         found = node.roots.function_name(frame.pc() if is_innermost(frame) else frame.pc() - 1)
         if found is not None:
             return found
-    return frame.name() or ""
+    return gdb_text.frame_name(frame)

@@ -6,7 +6,7 @@ import re
 
 import gdb
 
-from beamgdb.gdbext import front_end
+from beamgdb.gdbext import front_end, gdb_text
 from beamgdb.terms.quoting import bare
 
 _SYMBOL = re.compile(r"(?P<name>\S+)(?: \+ (?P<offset>\d+))? in section ")
@@ -26,6 +26,6 @@ def c_name(address: int) -> str | None:
 
 def c_place(address: int) -> str | None:
     """The symbol of C code, and the library that it is in; None where neither is known."""
-    library = gdb.solib_name(address)
-    parts = (c_name(address), f"in {bare(library)}" if library else None)
+    library = gdb_text.library(address)
+    parts = (c_name(address), f"in {library}" if library else None)
     return " ".join(part for part in parts if part) or None

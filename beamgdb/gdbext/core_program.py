@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import gdb
 
-from beamgdb.gdbext import front_end, program_file
+from beamgdb.gdbext import front_end, gdb_text, program_file
 from beamgdb.gdbext.connection import is_core
 
 _FILE_TYPE = re.compile(r"^Local (core dump|exec) file:\s+`.*', file type (\S+)\.$", re.MULTILINE)
@@ -44,7 +44,7 @@ def foreign() -> str | None:
     if len(set(types.values())) > 1:
         differ = f"it is {types['core dump']}, and that {types['exec']}"
         return f"the core file is not of {path}: {differ}; give the BEAM that wrote it"
-    objfile = next((one for one in gdb.objfiles() if one.filename == path), None)
+    objfile = next((one for one in gdb.objfiles() if gdb_text.file_name(one) == path), None)
     known = objfile.build_id if objfile is not None else None
     wrote = _in_core()
     if known is None or wrote is None or known == wrote:
@@ -55,7 +55,7 @@ def foreign() -> str | None:
 
 def _in_core() -> str | None:
     """The build id of the program that wrote the core file, None where that is not to be read."""
-    order = ">" if "big endian" in gdb.execute("show endian", to_string=True) else "<"
+    order = ">" if "big endian" in front_end.taken("show endian") else "<"
     try:
         return next(_build_ids(order), None)
     except (gdb.error, struct.error, OverflowError):

@@ -17,7 +17,7 @@ from typing import Any
 
 import gdb
 
-from beamgdb.gdbext import errors, session, term_printing
+from beamgdb.gdbext import errors, front_end, session, term_printing
 from beamgdb.gdbext.unwinder import erlang_frame
 
 _POINTS = ("created", "modified", "deleted")
@@ -131,7 +131,7 @@ class DebugAdapter:
             self._last = _STEP
             self._keep_going_on()
             try:
-                gdb.execute(own, to_string=True)
+                front_end.taken(own)
             except gdb.error as error:
                 gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
 

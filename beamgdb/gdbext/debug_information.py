@@ -8,7 +8,7 @@ from itertools import islice
 
 import gdb
 
-from beamgdb.gdbext import gdb_types, program_file
+from beamgdb.gdbext import gdb_text, gdb_types, program_file
 from beamgdb.gdbext.c_expressions import in_c
 from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
@@ -41,9 +41,10 @@ def layout(identity: Identity) -> Layout | None:
     size of the VM is unknown."""
     for objfile in _having_types():
         why = _foreign(objfile)
-        name = bare(objfile.filename or "")
+        name = bare(gdb_text.file_name(objfile))
         if why is None:
-            origin = f"debug information of {'the program' if objfile.filename == program_file.name() else name}"
+            is_program = gdb_text.file_name(objfile) == program_file.name()
+            origin = f"debug information of {'the program' if is_program else name}"
             structs, constants = gdb_types.structs(objfile, identity.byteorder), gdb_types.constants(objfile)
             return of_identity(structs, constants, identity, origin)
         if name not in extension().part(_Told):
@@ -81,7 +82,7 @@ def contradiction(node: Node) -> str | None:
 
 def offers(objfile: gdb.Objfile) -> bool:
     """Whether a file that GDB has just read has types of a VM. No library has, and to look takes time."""
-    return ".so" not in (objfile.filename or "") and objfile in _having_types()
+    return ".so" not in gdb_text.file_name(objfile) and objfile in _having_types()
 
 
 def _having_types() -> list[gdb.Objfile]:
@@ -103,12 +104,12 @@ def _having_types() -> list[gdb.Objfile]:
 def _foreign(objfile: gdb.Objfile) -> str | None:
     """Why a file is not, or may not be, of the program; None if it is: the program's own, one that GDB has found for
     that and has compared, or of the same build."""
-    if program_file.name() in (objfile.filename, objfile.owner.filename if objfile.owner is not None else None):
+    path = program_file.name()
+    if path in [gdb_text.file_name(one) for one in (objfile, objfile.owner) if one is not None]:
         return None
     theirs, ours = objfile.build_id, _program_build_id()
     advice = "for another build there is `set beam-layout-from`"
-    path = program_file.name()
-    if path is not None and all(one.filename != path for one in gdb.objfiles()):
+    if path is not None and all(gdb_text.file_name(one) != path for one in gdb.objfiles()):
         # `symbol-file` puts its symbols, too, in the place of the program's.
         advice += f", and `symbol-file {path}` for the program's own symbols again"
     if theirs is None or ours is None:
@@ -118,7 +119,7 @@ def _foreign(objfile: gdb.Objfile) -> str | None:
 
 def _program_build_id() -> str | None:
     path = program_file.name()
-    objfile = next((one for one in gdb.objfiles() if one.filename == path and one.is_valid()), None)
+    objfile = next((one for one in gdb.objfiles() if gdb_text.file_name(one) == path and one.is_valid()), None)
     if objfile is not None or path is None:
         return objfile.build_id if objfile is not None else None
     from jit.otp.layouts.executable import BadExecutable, Executable

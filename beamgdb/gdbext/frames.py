@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import gdb
 from gdb.FrameDecorator import FrameDecorator
 
-from beamgdb.gdbext import c_functions, dirty_frames, errors, older_gdb, session, term_printing
+from beamgdb.gdbext import c_functions, dirty_frames, errors, gdb_text, older_gdb, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
@@ -61,14 +61,14 @@ class _Decorator(FrameDecorator):
     def function(self) -> Any:
         """The function's name, or its address."""
         self._is_described = True
-        return super().function()
+        return gdb_text.text(super().function)
 
     def filename(self) -> str | None:
         """The file's name; for editors with its folder, for they open it, and GDB tells no full name besides."""
-        name = super().filename()
+        name = gdb_text.text(super().filename) or None
         if not self._with_arguments:
             symtab = self.inferior_frame().find_sal().symtab
-            return symtab.fullname() if symtab else name
+            return gdb_text.text(symtab.fullname) if symtab else name
         return name
 
     def frame_args(self) -> Any:
@@ -219,7 +219,7 @@ class ErlangFrameFilter:
             process = _known(lambda: dirty_frames.process_of_thread(node, int(frame.read_register("sp"))))
             if process is not None:
                 return _DirtyFrameDecorator(decorator, node, process)
-        return _Decorator(decorator) if name == frame.name() else _NamedFrameDecorator(decorator, name)
+        return _Decorator(decorator) if name == gdb_text.frame_name(frame) else _NamedFrameDecorator(decorator, name)
 
 
 def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gdb
 
-from beamgdb.gdbext import gdb_version
+from beamgdb.gdbext import gdb_text, gdb_version
 
 _MI = re.compile(rb"\0--?i(?:nt[a-z]*)?[=\0]mi\d?\0")  # GDB takes any beginning of `--interpreter`
 
@@ -41,13 +41,10 @@ def misses_output() -> bool:
 def taken(command: str) -> str:
     """What a command prints, for who may be asked while GDB prints something itself, as a frame: what it has printed of
     that so far a front end would miss as well. For that GDB gives records of GDB/MI, of most commands, a `~"TEXT"` for
-    each line: their texts are what is printed. Empty where it is no text, as are names in a damaged core file."""
+    each line: their texts are what is printed."""
     if misses_output():
         gdb.flush()
-    try:
-        said: str = gdb.execute(command, to_string=True)
-    except UnicodeDecodeError:
-        return ""
+    said = gdb_text.text(lambda: gdb.execute(command, to_string=True))
     return _TOLD.sub(lambda record: _unescaped(record[1]), said) if misses_output() else said
 
 

@@ -77,7 +77,7 @@ class FirstFrames:
 
 def _raw_place() -> tuple[int, int] | None:
     """The pc and the stack pointer of the selected thread."""
-    said = gdb.execute("maintenance print raw-registers", to_string=True)
+    said = front_end.taken("maintenance print raw-registers")
     values = {name: int(value, 16) for name, value in _REGISTER.findall(said)}
     pc, sp = (next((values[name] for name in names if name in values), None) for names in (_PC, _SP))
     return (pc, sp) if pc is not None and sp is not None else None
@@ -115,7 +115,7 @@ class _Location:
 
     @enabled.setter
     def enabled(self, wanted: bool) -> None:
-        gdb.execute(f"{'enable' if wanted else 'disable'} {self.number}", to_string=True)
+        front_end.taken(f"{'enable' if wanted else 'disable'} {self.number}")
         self.is_enabled = wanted
 
 
@@ -124,7 +124,7 @@ def locations(point: gdb.Breakpoint) -> Iterable[Any]:
     if hasattr(point, "locations"):
         return point.locations
     command = "info breakpoints" if point.number > 0 else "maintenance info breakpoints"
-    said = gdb.execute(f"{command} {point.number}", to_string=True)
+    said = front_end.taken(f"{command} {point.number}")
     found = [_Location(number, int(address, 16), on == "y") for number, on, address in _PLACE.findall(said)]
     # Where there is a line for each place, it stands behind one for the breakpoint. Its only place has a number too.
     places = [one for one in found if "." in one.number]
@@ -153,7 +153,7 @@ def host_charset() -> str:
     """`gdb.host_charset` (since 12)."""
     if hasattr(gdb, "host_charset"):
         return gdb.host_charset()
-    said = gdb.execute("show host-charset", to_string=True)
+    said = front_end.taken("show host-charset")
     return said.rpartition('"')[0].rpartition(" ")[2].rpartition('"')[2]
 
 
@@ -202,5 +202,5 @@ def mappings(pid: int, is_remote: bool) -> list[tuple[int, int, str]]:
 def _remote_file(path: str) -> str:
     """What a file holds where the target is."""
     with tempfile.NamedTemporaryFile(prefix="beamgdb-") as copy:
-        gdb.execute(f"remote get {path} {copy.name}", to_string=True)
+        front_end.taken(f"remote get {path} {copy.name}")
         return Path(copy.name).read_text()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 import gdb
 
-from beamgdb.gdbext import connection, front_end
+from beamgdb.gdbext import connection, front_end, gdb_text
 from beamgdb.gdbext.extension import extension
 
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ def name() -> str | None:
     if space is None:
         return None
     if hasattr(space, "executable_filename"):
-        return space.executable_filename or space.filename or None
+        return gdb_text.path(lambda: space.executable_filename) or gdb_text.path(lambda: space.filename) or None
     number = gdb.selected_inferior().num
     asked = extension().part(_Executables)
-    key = (number, space.filename)
+    symbols = gdb_text.path(lambda: space.filename)
+    key = (number, symbols)
     if key not in asked:
-        found = _listed(number) or space.filename
+        found = _listed(number) or symbols
         if not found:
             # (Nor is it listed while GDB discards symbols.)
             return None

@@ -54,16 +54,16 @@ class ReadOnlyMemory:
         if new and not self._declared:
             # Without this, memory outside of all declared areas would be out of reach.
             self._default = bool(gdb.parameter(_DEFAULT))
-            gdb.execute(f"set {_DEFAULT} off", to_string=True)
+            front_end.taken(f"set {_DEFAULT} off")
         with in_c():
             for start, stop in new:
-                gdb.execute(f"mem {start:#x} {stop:#x} ro", to_string=True)
+                front_end.taken(f"mem {start:#x} {stop:#x} ro")
         regions = _regions()
         self._declared.update((area, regions[area]) for area in new if area in regions)
         if gone and not self._declared:
             if not regions:
-                gdb.execute("mem auto", to_string=True)
-            gdb.execute(f"set {_DEFAULT} {'on' if self._default else 'off'}", to_string=True)
+                front_end.taken("mem auto")
+            front_end.taken(f"set {_DEFAULT} {'on' if self._default else 'off'}")
 
     def holds(self, address: int) -> bool:
         """Whether an address is in a declared area."""
@@ -82,7 +82,7 @@ class ReadOnlyMemory:
 def _have(command: str, numbers: Collection[int]) -> None:
     """A command for some regions: for none it would be for all."""
     if numbers:
-        gdb.execute(f"{command} {' '.join(map(str, numbers))}", to_string=True)
+        front_end.taken(f"{command} {' '.join(map(str, numbers))}")
 
 
 def _regions() -> dict[Area, int]:

@@ -12,12 +12,11 @@ from itertools import chain, islice
 
 import gdb
 
-from beamgdb.gdbext import current_frame, standing
+from beamgdb.gdbext import current_frame, gdb_text, standing
 from beamgdb.gdbext.dirty_frames import LARGEST_STACK
 from beamgdb.gdbext.unwinder import register_reader
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.terms.quoting import bare
 from beamgdb.views.threads import ThreadRow
 from beamgdb.vm import backtrace, trace_frames
 from beamgdb.vm.backtrace import Level, StackEnds
@@ -82,13 +81,13 @@ class Running:
         """The thread that it runs on, None if it does not run."""
         position = self._position(process)
         thread = position[0] if position else self._thread(process)
-        return ThreadRow(thread.num, bare(thread.name or "")) if thread is not None else None
+        return ThreadRow(thread.num, gdb_text.thread_name(thread)) if thread is not None else None
 
     def of_scheduler(self, scheduler: Scheduler) -> ThreadRow | None:
         """The thread of a scheduler, where GDB knows `pthread_t`s or the scheduler runs a process."""
         thread = self._handles.get(scheduler.thread)
         if thread is not None:
-            return ThreadRow(thread.num, bare(thread.name or ""))
+            return ThreadRow(thread.num, gdb_text.thread_name(thread))
         process = scheduler.current_process
         return self.thread(self._node.processes.at(process)) if process else None
 

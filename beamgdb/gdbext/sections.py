@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gdb
 
-from beamgdb.gdbext import code_listing, current_frame, session, standing, term_printing
+from beamgdb.gdbext import code_listing, current_frame, gdb_text, session, standing, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.session import Session
@@ -110,7 +110,7 @@ class Here:
         place = self._found.gdb_frame.find_sal()
         if place.symtab is None or not place.line:
             return None
-        path = Path(place.symtab.fullname())
+        path = Path(gdb_text.path(place.symtab.fullname))
         return Location(path, place.line) if is_file(path) else None
 
     def source(self, before: int = BEFORE, after: int = AFTER) -> list[SourceLineRow]:

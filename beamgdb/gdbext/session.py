@@ -20,6 +20,8 @@ from beamgdb.gdbext import (
     core_files,
     core_program,
     debug_information,
+    front_end,
+    gdb_text,
     program_file,
     unnamed,
 )
@@ -309,8 +311,8 @@ def require_beam() -> None:
     if foreign:
         raise Unavailable(foreign)
     space = gdb.current_progspace()
-    symbols_of = space.filename if space is not None else None
-    if not is_beam() and (symbols_of is None or realpath(symbols_of) != realpath(path)):
+    symbols_of = gdb_text.path(lambda: space.filename) if space is not None else ""
+    if not is_beam() and (not symbols_of or realpath(symbols_of) != realpath(path)):
         whose = f"of {bare(symbols_of)}" if symbols_of else "of no file"
         raise Unavailable(f"GDB has the symbols {whose}, not of the program: `symbol-file {bare(path)}`")
     if not is_beam():
@@ -331,7 +333,7 @@ class _PastEntry:
 
 def _trace_past_entry(past_entry: _PastEntry) -> None:
     if not gdb.parameter(PAST_ENTRY):
-        gdb.execute(f"set {PAST_ENTRY} on")
+        front_end.taken(f"set {PAST_ENTRY} on")
         past_entry.is_set = True
 
 
@@ -342,7 +344,7 @@ def ended(number: int) -> None:
     left = extension().part(_Sessions).values()
     if past_entry.is_set and all(one.node.identity.arch != "arm32" for one in left):
         past_entry.is_set = False
-        gdb.execute(f"set {PAST_ENTRY} off")
+        front_end.taken(f"set {PAST_ENTRY} off")
 
 
 def forget_all() -> None:
@@ -356,13 +358,13 @@ def forget_all() -> None:
 
 
 def _byteorder() -> ByteOrder:
-    return "big" if "big endian" in gdb.execute("show endian", to_string=True) else "little"
+    return "big" if "big endian" in front_end.taken("show endian") else "little"
 
 
 def _build() -> Build:
     """What the program's file tells of it."""
     path = program_file.name()
-    objfile = next((one for one in gdb.objfiles() if one.filename == path), None)
+    objfile = next((one for one in gdb.objfiles() if gdb_text.file_name(one) == path), None)
     # Not before it is needed: what reads ELF files takes time to load.
     from jit.otp.layouts.executable import extent
 
@@ -371,7 +373,7 @@ def _build() -> Build:
         # All code of a program is of one kind.
         address, _ = extent(program_file.local(path), unnamed.ANCHOR) or (None, None)
     separate = next((one for one in gdb.objfiles() if objfile is not None and one.owner == objfile), None)
-    debug = (separate or objfile).filename if objfile else None
+    debug = gdb_text.file_name(separate or objfile) if objfile else None
     return Build(objfile.build_id if objfile else None, size, bool((address or 0) & 1), Path(debug) if debug else None)
 
 
@@ -398,7 +400,7 @@ class _CSymbols:
     def _is_library_new(self) -> bool:
         """Whether GDB has a file that it did not have when it was asked last, which may hold the symbols of what runs
         native code: a NIF."""
-        files = (one.filename or "" for one in gdb.objfiles())
+        files = map(gdb_text.file_name, gdb.objfiles())
         before, self._libraries = self._libraries, frozenset(name for name in files if ".so" in name)
         return not self._libraries <= before
 

@@ -11,7 +11,7 @@ from typing import Final
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import c_expressions, c_functions, current_frame, front_end, session
+from beamgdb.gdbext import c_expressions, c_functions, current_frame, front_end, gdb_text, session
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
@@ -54,18 +54,21 @@ class _Stopped:
 
 def stop() -> Stop:
     """Of the selected thread."""
-    thread, death = gdb.selected_thread(), _death() if is_core() else None
+    thread, core = gdb.selected_thread(), _core() if is_core() else None
+    death = core.death if core is not None else None
     name, address = _signal(thread, death)
-    row = ThreadRow(thread.num, bare(thread.name or "")) if thread is not None and thread.is_valid() else None
+    row = ThreadRow(thread.num, gdb_text.thread_name(thread)) if thread is not None and thread.is_valid() else None
     elsewhere = None if name or thread is None else _elsewhere(thread, death)
     frames = tuple(_frames())
-    return Stop(name, address, row, frames, elsewhere, _last_words(), _halt(frames))
+    cut_off = (core.size, core.whole) if core is not None and core.is_cut_off else None
+    return Stop(name, address, row, frames, elsewhere, _last_words(), _halt(frames), cut_off)
 
 
 def crashed_elsewhere() -> int | None:
     """GDB's number of the thread that has crashed, where another one is selected."""
     thread = gdb.selected_thread()
-    found = _elsewhere(thread, _death() if is_core() else None) if thread is not None else None
+    core = _core() if is_core() else None
+    found = _elsewhere(thread, core.death if core is not None else None) if thread is not None else None
     return found.thread if found is not None else None
 
 
@@ -127,11 +130,11 @@ def _killer(thread: gdb.InferiorThread | None, death: core_file.Death | None) ->
     return _evaluated("$_exitsignal") if thread is None or thread.num == 1 else None
 
 
-def _death() -> core_file.Death | None:
+def _core() -> core_file.CoreFile | None:
     """What the core file itself says: GDB takes the thread that it has first for the one that died."""
     named = _CORE.search(front_end.taken("info files"))
     try:
-        return core_file.read(Path(named[1])).death if named is not None else None
+        return core_file.read(Path(named[1])) if named is not None else None
     except (OSError, ValueError, struct.error, core_file.NoCore):
         return None
 
@@ -216,8 +219,8 @@ def _frames() -> list[CFrameRow]:
         if erlang_frame(frame) is not None:
             break
         pc = frame.pc()
-        library = gdb.solib_name(pc)
+        library = gdb_text.library(pc)
         # What the program itself hides GDB cannot know better.
         name = c_functions.name(node, frame) or (c_name(pc) if library or node.roots is None else None)
-        found.append(CFrameRow(pc, bare(name) if name else None, bare(library) if library else None))
+        found.append(CFrameRow(pc, bare(name) if name else None, library))
     return found

@@ -12,7 +12,7 @@ import gdb
 from beamgdb.code import symbol_file
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import Module
-from beamgdb.gdbext import errors, front_end, source_files
+from beamgdb.gdbext import errors, front_end, gdb_text, source_files
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.file_arguments import file_argument
 from beamgdb.gdbext.session import Session
@@ -107,12 +107,12 @@ def _beside_native(module: Module, code: LoadedCode) -> Module:
 
 def is_native(objfile: gdb.Objfile) -> bool:
     """Whether an object file is one that GDB has taken from the VM, of native code."""
-    return (objfile.filename or "").startswith("<<")
+    return gdb_text.file_name(objfile).startswith("<<")
 
 
 def is_ours(objfile: gdb.Objfile) -> bool:
     """Whether GDB has an object file from here."""
-    return Path(objfile.filename or "").parent == extension().symbol_folder.path
+    return Path(gdb_text.file_name(objfile)).parent == extension().symbol_folder.path
 
 
 def withdraw(number: int) -> None:
@@ -131,6 +131,6 @@ def _add(data: bytes, modules: Iterable[Module]) -> _File:
 
 def _remove(file: _File) -> None:
     # GDB may have dropped it by itself, when it forgot all symbols.
-    if any(objfile.filename == str(file.path) for objfile in gdb.objfiles()):
-        without_questions(lambda: gdb.execute(f"remove-symbol-file {file_argument(file.path)}", to_string=True))
+    if any(gdb_text.file_name(objfile) == str(file.path) for objfile in gdb.objfiles()):
+        without_questions(lambda: front_end.taken(f"remove-symbol-file {file_argument(file.path)}"))
     file.path.unlink(missing_ok=True)

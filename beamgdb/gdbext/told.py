@@ -9,7 +9,7 @@ import gdb
 
 from beamgdb.code.module import NO_CODE
 from beamgdb.code.ranges import is_permanent
-from beamgdb.gdbext import session, stop_reason
+from beamgdb.gdbext import front_end, session, stop_reason
 from beamgdb.gdbext.errors import one_line
 from beamgdb.memory import Unreadable
 from beamgdb.vm import compile_info
@@ -22,11 +22,11 @@ def all_of(token: str, commands: Iterable[str]) -> None:
     crashed, they are asked of that one, which GDB does not select at first in core files of qemu 10."""
     crashed = stop_reason.crashed_elsewhere()
     if crashed is not None:
-        gdb.execute(f"thread {crashed}", to_string=True)
+        front_end.taken(f"thread {crashed}")
     for command in commands:
         told: dict[str, str | bool | None] = {"text": None, "error": None, "taken": session.has_process()}
         try:
-            told["text"] = gdb.execute(command, to_string=True)
+            told["text"] = front_end.taken(command)
         except gdb.error as error:
             told["error"] = one_line(error)
         _write(token, told)

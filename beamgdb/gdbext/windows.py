@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import gdb
 
-from beamgdb.gdbext import errors, older_gdb, standing
+from beamgdb.gdbext import errors, front_end, older_gdb, standing
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.sections import Here
 from beamgdb.gdbext.style import WIDEST, GdbStyler
@@ -261,4 +261,4 @@ def install() -> None:
     for name, kind in kinds.items():
         gdb.register_window_type(name, cast(Any, kind))  # which takes no clicks
     for name, windows in LAYOUTS.items():
-        gdb.execute(f"tui new-layout {name} {windows}", to_string=True)
+        front_end.taken(f"tui new-layout {name} {windows}")

@@ -142,7 +142,8 @@ def _is_node_table(table: Record) -> bool:
 
 
 def _is_atom_table(table: Record) -> bool:
-    """Whether the counts of this table agree, and atoms know their places in it."""
+    """Whether the counts of this table agree, and atoms know their places in it: those that can be read, of a core file
+    that was cut off."""
     memory, layout = table.memory, table.layout
     try:
         count = table["entries"]
@@ -152,10 +153,13 @@ def _is_atom_table(table: Record) -> bool:
         if count - table.at("Hash", "htable")["nobjs"] not in (0, 1):
             return False
         for index in range(0, count, -(-count // SAMPLE)):
-            page = memory.word(table["seg_table"] + memory.word_size * (index >> PAGE_SHIFT))
-            atom = Record(memory, layout, "Atom", memory.word(page + memory.word_size * (index % (1 << PAGE_SHIFT))))
-            if atom["slot.index"] != index:
-                return False
+            try:
+                page = memory.word(table["seg_table"] + memory.word_size * (index >> PAGE_SHIFT))
+                at = memory.word(page + memory.word_size * (index % (1 << PAGE_SHIFT)))
+                if Record(memory, layout, "Atom", at)["slot.index"] != index:
+                    return False
+            except Unreadable:
+                continue
     except Unreadable:
         return False
     return True
@@ -164,15 +168,26 @@ def _is_atom_table(table: Record) -> bool:
 def process_tables(memory: CachedMemory, layout: Layout, data: Snapshot) -> dict[str, Recovered | str]:
     """`erts_proc` and `erts_port`, or why one is not found."""
     found: dict[str, list[int]] = {name: [] for name in KINDS.values()}
+    cut_off: dict[str, list[int]] = {name: [] for name in KINDS.values()}
     for address in _like_process_table(memory, layout, data):
-        kind = _kind(Record(memory, layout, "ErtsPTab", address))
+        table = Record(memory, layout, "ErtsPTab", address)
+        kind = _kind(table)
         if kind is not None:
-            found[kind].append(address)
-    how = "by its shape; identifiers in it lead back to their slots"
-    return {
-        name: Recovered(name, places[0], how) if len(places) == 1 else f"{len(places) or 'no'} places look like it"
-        for name, places in found.items()
-    }
+            if _leads_back(table, kind):
+                found[kind].append(address)
+            elif _is_cut_off(table):
+                cut_off[kind].append(address)
+    answers: dict[str, Recovered | str] = {}
+    for name, places in found.items():
+        what = "identifiers in it lead back to their slots" if places else "its slots are missing"
+        places = places or cut_off[name]
+        is_one = len(places) == 1
+        answers[name] = (
+            Recovered(name, places[0], f"by its shape; {what}")
+            if is_one
+            else f"{len(places) or 'no'} places look like it"
+        )
+    return answers
 
 
 def _like_process_table(memory: CachedMemory, layout: Layout, data: Snapshot) -> Iterator[int]:
@@ -188,20 +203,30 @@ def _like_process_table(memory: CachedMemory, layout: Layout, data: Snapshot) ->
 
 
 def _kind(table: Record) -> str | None:
-    """Which table this is, None if none: all that is in it has identifiers of its kind, that lead to its slots. They do
-    by their lowest bits, or as pids are shown, by release and width of a word (erl_ptab.h)."""
-    memory = table.memory
+    """Which table this may be, None if none: what stands for none in it has an identifier of its kind."""
+    try:
+        kind = KINDS.get(_id(table, table["r.o.invalid_element"]) & 0xF)
+        if kind is None or not 0 <= table["vola.tile.count"] <= table["r.o.max"]:
+            return None
+        return kind if SlotOrder.of(table.__getitem__) is not None else None
+    except Unreadable:
+        return None
+
+
+def _is_cut_off(table: Record) -> bool:
+    """Whether not one of its slots can be read, as in a core file that has not all memory."""
+    return table["r.o.tab"] != 0 and table.memory.try_read(table["r.o.tab"], table.memory.word_size) is None
+
+
+def _leads_back(table: Record, kind: str) -> bool:
+    """Whether all that is in it has identifiers of its kind, that lead to its slots. They do by their lowest bits, or
+    as pids are shown, by release and width of a word (erl_ptab.h)."""
+    memory, order, seen = table.memory, SlotOrder.of(table.__getitem__), 0
+    if order is None:
+        return False
+    rules = {lambda data: data & order.mask, order.slot_of}
     try:
         size, invalid = table["r.o.max"], table["r.o.invalid_element"]
-        count = table["vola.tile.count"]
-        kind = KINDS.get(_id(table, invalid) & 0xF)
-        if kind is None or not 0 <= count <= size:
-            return None
-        order = SlotOrder.of(table.__getitem__)
-        if order is None:
-            return None
-        rules = {lambda data: data & order.mask, order.slot_of}
-        seen = 0
         for slot, pointer in enumerate(memory.words(table["r.o.tab"], min(size, _slots(table)))):
             if pointer in (0, invalid) or seen >= SAMPLE:
                 continue
@@ -209,10 +234,10 @@ def _kind(table: Record) -> str | None:
             identifier = _id(table, pointer)
             rules = {rule for rule in rules if rule(identifier >> IMMED1_BITS) == slot}
             if KINDS.get(identifier & 0xF) != kind or not rules:
-                return None
+                return False
+        return bool(seen) or not table["vola.tile.count"]
     except Unreadable:
-        return None
-    return kind if seen or not count else None
+        return False
 
 
 def persistent_terms(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:

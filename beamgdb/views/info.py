@@ -15,6 +15,7 @@ from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.views.errors import one_line
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.nodes import this_node
 from beamgdb.vm.schedulers import KINDS
 from jit.otp.layouts.identity import CONFIG_LIMIT, FLAGS_LIMIT
 
@@ -116,7 +117,13 @@ def _model(node: Node) -> Iterator[tuple[str, str]]:
         counts = ((kind, node.schedulers.count(kind)) for kind, _, _ in KINDS)
         return ", ".join(f"{'unknown' if count is None else count} {kind}" for kind, count in counts)
 
+    def others() -> str:
+        counts = [(kind, count) for kind, count in node.schedulers.others() if count is not None]
+        return ", ".join(f"{count} {kind}" for kind, count in counts) or "unknown (this beam.smp exports no numbers)"
+
+    yield "node", asked(lambda: node.term(this_node(node)))
     yield "schedulers", asked(schedulers)
+    yield "other threads", asked(others)
     yield "processes", asked(lambda: node.processes.count())
     yield "atoms", asked(lambda: node.atoms.count())
     yield "layouts", node.layout.origin if node.has_layout else f"none: {node.no_layout}"

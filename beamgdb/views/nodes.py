@@ -34,6 +34,7 @@ class NodeColumns(Readable[NodeEntry]):
             Column("input", int, _up(lambda one: one.record["in"])),
             Column("output", int, _up(lambda one: one.record["out"])),
             Column("creation", int, _up(lambda one: one.record["creation"])),
+            Column("capabilities", str, _up(lambda one: ", ".join(one.capabilities()) or None)),
             Column("address", int, lambda one: one.record.address),
         )
 

@@ -1,4 +1,4 @@
-"""Old code, who is in it, and what a purge waits for, as `beam-purge` shows it."""
+"""Old code, who is in it, what a purge waits for, and who keeps literals of purged code, as `beam-purge` shows it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.threads import Threads
-from beamgdb.vm import purging
+from beamgdb.vm import old_literals, purging
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.old_literals import Collection
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
 from beamgdb.vm.purging import OldCode, Purge
@@ -19,11 +20,14 @@ from beamgdb.vm.purging import OldCode, Purge
 UNANSWERED = "has not answered"
 DYING = "was killed, and has not ended"
 RUNNING = "keeps a scheduler"
+HOLDS = "holds old literals"
+UNCOPIED = "has not told of old literals"
 
 
 @dataclass(frozen=True)
 class PurgeRow:
-    """A process in old code of a module, or for which a purge of it waits: which of these, and where in old code."""
+    """A process in old code of a module, or for which a purge of it waits, or the collection of literals that purges
+    have left: which of these, and where in old code. It is not known of which module such literals are."""
 
     pid: str
     called: str | None
@@ -45,14 +49,19 @@ class PurgeColumns:
         self._shown = shown
         self._old: OldCode | None = None
         self._purge: Purge | None = None
+        self._literals: Collection | None = None
         self._unknown: list[str] = []
 
     def items(self) -> Iterator[PurgeRow]:
-        """Those for which a purge waits, then those in old code."""
+        """Those for which a purge waits, or the collection of old literals, then those in old code."""
         try:
             self._purge = purging.purge(self._node, self._advance)
         except (Unreadable, Unavailable, KeyError) as error:
             self._unknown.append(f"whether a purge is under way is not known: {error}")
+        try:
+            self._literals = old_literals.collection(self._node, self._advance)
+        except (Unreadable, Unavailable, KeyError) as error:
+            self._unknown.append(f"whether old literals are collected is not known: {error}")
         purge = self._purge
         if purge is not None:
             module = self._node.term(purge.module) if purge.module is not None else None
@@ -66,6 +75,12 @@ class PurgeColumns:
                     yield PurgeRow(self._node.term(pid), None, module, DYING, None, None, None)
                 else:
                     yield self._row(process_or_none, module, DYING, None)
+        literals = self._literals
+        if literals is not None:
+            for process in literals.running:
+                yield self._row(process, None, RUNNING, None)
+            for process in literals.unanswered:
+                yield self._row(process, None, HOLDS if literals.holds(process) else UNCOPIED, None)
         try:
             self._old = old = OldCode(self._node, self._advance)
         except (Unreadable, Unavailable, KeyError) as error:
@@ -108,6 +123,8 @@ class PurgeColumns:
         """What is purged, and which old code there is."""
         if self._purge is not None:
             yield f"{under_way(self._node, self._purge)}."
+        if self._literals is not None:
+            yield f"{not_freed(self._node, self._literals)}."
         yield from (f"({one})" for one in self._unknown)
         if self._old is not None:
             names = ", ".join(self._node.term(one.name) for one in self._old.modules)
@@ -129,21 +146,35 @@ def under_way(node: Node, purge: Purge) -> str:
     return f"A purge of {module}{asked} waits for {' and '.join(parts) or 'nobody that is seen'}"
 
 
+def not_freed(node: Node, literals: Collection) -> str:
+    """For whom the collection of old literals waits."""
+    size = f" ({literals.size} bytes)" if literals.size is not None else ""
+    if literals.running:
+        what = _many(node, [one.id for one in literals.running], "to let a scheduler go on")
+    else:
+        what = _many(node, [one.id for one in literals.unanswered], "to copy what they have of them")
+    return f"Literals of purged code{size} are not freed: {node.term(literals.collector.id)} waits for {what}"
+
+
 def _many(node: Node, pids: Sequence[int], what: str) -> str:
     return f"{', '.join(map(node.term, pids[:3]))}{f' and {len(pids) - 3} more' if len(pids) > 3 else ''} {what}"
 
 
-def suspect(node: Node, shown: ProcessColumns, purge: Purge) -> str | None:
-    """A purge that is under way, as a line, with where the first one is that it waits for; None if it waits for nobody
-    that is seen."""
-    if not purge.is_held_up:
-        return None
+def suspects(node: Node, shown: ProcessColumns, purge: Purge | None, literals: Collection | None) -> Iterator[str]:
+    """A purge that is under way, and a collection of old literals, that wait for somebody who is seen: a line for each,
+    with where the first one is that it waits for."""
     try:
-        text = under_way(node, purge)
-        first = next(iter((*purge.running, *purge.unanswered)), None)
-        noted = shown.list.of(first) if first is not None else None
-        current = shown.current(noted) if isinstance(noted, Noted) else None
+        if purge is not None and purge.is_held_up:
+            first = next(iter((*purge.running, *purge.unanswered)), None)
+            yield f"a{under_way(node, purge)[1:]}{_where(node, shown, first)} (see `beam-purge`)"
+        if literals is not None:
+            first = (*literals.running, *literals.unanswered)[0]
+            yield f"l{not_freed(node, literals)[1:]}{_where(node, shown, first)} (see `beam-purge`)"
     except (Unreadable, Unavailable, KeyError):
-        return None
-    where = f"; {node.term(first.id)} is in {current}" if first is not None and current else ""
-    return f"a{text[1:]}{where} (see `beam-purge`)"
+        return
+
+
+def _where(node: Node, shown: ProcessColumns, process: Process | None) -> str:
+    noted = shown.list.of(process) if process is not None else None
+    current = shown.current(noted) if isinstance(noted, Noted) else None
+    return f"; {node.term(process.id)} is in {current}" if process is not None and current else ""

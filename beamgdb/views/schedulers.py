@@ -41,6 +41,8 @@ class SchedulerColumns:
             Column("switches", int, known(lambda one: one.run_queue["procs.context_switches"])),
             Column("flags", str, known(lambda one: ", ".join(one.flags()) or None)),
             Column("work", str, known(lambda one: ", ".join(one.other_work()) or None)),
+            Column("jobs", str, known(lambda one: "yes" if one.run_queue["misc.start"] else "no")),
+            Column("cpu", int, known(Scheduler.processor)),
             Column("emigrates", str, known(lambda one: self._migrates(one, vm_flags.EMIGRATE))),
             Column("immigrates", str, known(lambda one: self._migrates(one, vm_flags.IMMIGRATE))),
             Column("evacuates", str, known(lambda one: self._migrates(one, vm_flags.EVACUATE))),

@@ -38,11 +38,13 @@ class WrongRow:
 @dataclass(frozen=True)
 class WalkedRow:
     """How much was gone through: blocks of memory with terms, and bytes. `passed_over` are processes that are being
-    collected, made or ended, `wrong` is how many rows there are of what is wrong."""
+    collected, made or ended, `changing` tables that are being changed; `wrong` is how many rows there are of what is
+    wrong."""
 
     heaps: int
     bytes: int
     passed_over: int
+    changing: int
     wrong: int
 
 
@@ -71,7 +73,7 @@ class Verified:
     def walked(self) -> WalkedRow:
         """How much was gone through so far."""
         check = self._check
-        return WalkedRow(check.heaps, check.bytes, check.passed_over, self._wrong)
+        return WalkedRow(check.heaps, check.bytes, check.passed_over, check.changing, self._wrong)
 
     def notes(self) -> Iterator[str]:
         """What is said of what is held by more than is found, and of what cannot be read."""
@@ -132,5 +134,7 @@ def summary(row: WalkedRow) -> str:
     """The text of how much was gone through."""
     what = f"{row.wrong} things wrong" if row.wrong > 1 else "one thing wrong" if row.wrong else "nothing wrong"
     many = f"{row.passed_over} processes are" if row.passed_over > 1 else "one process is"
-    passed = f"; {many} being collected, made or ended, and passed over"
-    return f"{what} in {row.heaps} heaps, {row.bytes} bytes{passed if row.passed_over else ''}"
+    passed = f"; {many} being collected, made or ended, and passed over" if row.passed_over else ""
+    tables = f"{row.changing} tables are" if row.changing > 1 else "one table is"
+    changing = f"; {tables} being changed, and passed over" if row.changing else ""
+    return f"{what} in {row.heaps} heaps, {row.bytes} bytes{passed}{changing}"

@@ -10,8 +10,9 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.process_list import ProcessColumns
-from beamgdb.vm import purging, waits
+from beamgdb.vm import old_literals, purging, waits
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.old_literals import Collection
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
 from beamgdb.vm.purging import Purge
@@ -50,16 +51,20 @@ class WaitColumns:
         """How many wait for which port or node that is busy."""
         self.purge: Purge | None = None
         """The purge that is under way."""
+        self.literals: Collection | None = None
+        """The collection of literals that purges have left."""
         self.damaged: list[Unreadable] = []
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
         try:
             self.purge = purging.purge(self._node)
+            self.literals = old_literals.collection(self._node)
         except (Unreadable, Unavailable, KeyError):
             pass
         of_purge = waits.of_purge(self.purge) if self.purge is not None else ()
-        of_code = (*of_purge, *waits.of_permission(self._node))
+        of_literals = waits.of_literals(self.literals) if self.literals is not None else ()
+        of_code = (*of_purge, *of_literals, *waits.of_permission(self._node))
         calls = waits.waits(self._node, self._candidates(), self.damaged)
         found = [*calls, *of_code, *waits.of_senders(self._node, self.damaged)]
         wanted = {one.waiter for one in found} | {one.target for one in found}

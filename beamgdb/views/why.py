@@ -24,7 +24,6 @@ from beamgdb.vm.model import Unavailable
 from beamgdb.vm.pieces import pieces
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.processes import Process
-from beamgdb.vm.purging import Purge
 from beamgdb.vm.resources import ResourceType
 
 MOST: Final = 5
@@ -82,7 +81,7 @@ class Stop:
     none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code.
     `elsewhere` is what the program crashed of, if that came in another thread. `last_words` are what C's library has
     noted as it ended the program, such as a failed assertion; `halt` the arguments of erlang:halt, where that was
-    called."""
+    called. `cut_off`, of a core file that is not all there: how many bytes it has, and should have."""
 
     signal: str | None
     address: int | None
@@ -91,6 +90,7 @@ class Stop:
     elsewhere: Came | None
     last_words: str | None = None
     halt: tuple[str, ...] | None = None
+    cut_off: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,15 +177,16 @@ def report(
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
     counts, calls = tuple(_counts(node)), _waits(node, shown)
     if unreadable:
-        # What cannot be read may be a piece of their table, with many.
-        unreadable = max(unreadable, *(one.count - read for one in counts if one.what == PROCESSES), 0)
+        # What cannot be read may be a piece of their table, with many, or with none that are not found otherwise.
+        left = next((one.count - read for one in counts if one.what == PROCESSES), -1)
+        unreadable = left if left >= 0 else unreadable
     why = Why(
         stop, foreign, counts, memory if read else None, _ets_memory(node), _ranked(shown, largest),
         _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable, tuple(map(tuple, calls.cycles)),
         tuple(calls.busy.most_common(MOST)), (),
     )  # fmt: skip
     kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
-    suspects = tuple(_suspects(why, node, shown, process, kind, calls.purge))
+    suspects = tuple(_suspects(why, node, shown, process, kind, calls))
     return replace(why, suspects=suspects)
 
 
@@ -241,7 +242,7 @@ def _ets_memory(node: Node) -> int | None:
 
 def _suspects(
     why: Why, node: Node, shown: ProcessColumns, process: Process | None, destroyed: ResourceType | None,
-    purge: Purge | None,
+    calls: WaitColumns,
 ) -> Iterator[str]:  # fmt: skip
     stop = why.stop
     said = f": {stop.last_words}" if stop.last_words else ""
@@ -274,9 +275,7 @@ def _suspects(
         yield f"the VM or a library ended the node itself (abort){said or ': what it said is on its standard error'}"
     for cycle in why.deadlocks:
         yield f"a deadlock: {circle(cycle)} (see `beam-waits`)"
-    waits = purging.suspect(node, shown, purge) if purge is not None else None
-    if waits is not None:
-        yield waits
+    yield from purging.suspects(node, shown, calls.purge, calls.literals)
     for what, senders in why.busy:
         they = "processes wait" if senders != 1 else "process waits"
         yield f"{senders} {they} to send to {what}, which is busy (see `beam-waits`, `beam-nodes`, `beam-ports`)"
@@ -309,6 +308,9 @@ def lines(
     """The text."""
     stop = why.stop
     yield styler.heading(headline(stop))
+    if stop.cut_off is not None:
+        there, whole = stop.cut_off
+        yield f"The core file is cut off: {_bytes(there)} of {_bytes(whole)} are there; what the rest had is missing."
     for number, frame in enumerate(stop.frames[:C_FRAMES]):
         place = f" from {frame.library}" if frame.library else ""
         yield f"#{number:<2} {frame.pc:#x} in {frame.function or '??'}{place}"

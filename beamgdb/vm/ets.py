@@ -42,9 +42,10 @@ KINDS: Final = {1 << 4: "set", 1 << 5: "bag", 1 << 6: "duplicate_bag", 1 << 7: "
 
 CA_ORDERED_SET: Final = 1 << 8
 PROTECTIONS: Final = {1 << 0: "private", 1 << 1: "protected", 1 << 2: "public"}
+BEING_DELETED, BUSY = 1 << 3, 1 << 12
 OPTIONS: Final = {
     1 << 9: "write_concurrency", 1 << 10: "read_concurrency", 1 << 11: "named_table", 1 << 14: "write_concurrency auto",
-    1 << 3: "being deleted", 1 << 12: "busy",
+    BEING_DELETED: "being deleted", BUSY: "busy",
 }  # fmt: skip
 
 ITEMS, MEMORY = 0, 1

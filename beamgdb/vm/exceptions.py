@@ -1,10 +1,11 @@
 """The last exception of a process, as far as the VM keeps it (error.h, beam_common.c).
 
-While an exception is raised, the process has its reason, class and raw stack trace in fields of its own. As soon as it
-is caught, or the process is to end, the VM forgets reason and trace there; the class stays (`freason`) until another
-exception, a BIF that goes on in Erlang (a trap), or a purge of code that the trace has been in. The code that catches
-it gets the raw trace, in which the kind of error is: in registers as long as that is needed, as in `after`, then on the
-heap until a collection. A process that exits has its reason.
+While an exception is raised, the process has its reason, class and raw stack trace in fields of its own, the reason
+only until a handler is looked for (`handle_error`). As soon as it is caught, or the process is to end, the VM forgets
+reason and trace there; the class stays (`freason`) until another exception, a BIF that goes on in Erlang (a trap), or a
+purge of code that the trace has been in. The code that catches it gets the raw trace, in which the kind of error is: in
+registers as long as that is needed, as in `after`, then on the heap until a collection. A process that exits has its
+reason.
 
 What fails in a guard is noted in `freason` too, with the number of its kind, but is not raised. What is raised has such
 a number only until it is handled (`handle_error`), before the process is scheduled out: only one that runs may have it.
@@ -157,7 +158,11 @@ class Exceptions:
         if trace is not None or freason & SAVES_TRACE and not is_numbered:
             if freason & WITH_ARGUMENTS and fvalue & PRIMARY_MASK == BOXED:
                 fvalue = self._vm.memory.word(fvalue - BOXED + self._vm.memory.word_size)
-            return LastException(process, RAISED, _kind(freason), _class(freason), fvalue, trace)
+            if trace is None or is_numbered or fvalue != NIL:
+                return LastException(process, RAISED, _kind(freason), _class(freason), fvalue, trace)
+            # While it is handled, the VM has taken the reason from there.
+            kind = _kind(trace.freason) if not trace.is_term else None
+            return LastException(process, RAISED, kind, _class(freason), None, trace)
         if is_numbered and process.is_running():
             return LastException(process, UNCLEAR, _kind(freason), _class(freason), None, None)
         newest, held = self._newest(process)

@@ -18,7 +18,7 @@ from typing import Final
 from beamgdb.memory import Unreadable, array_code
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
-from beamgdb.vm import fragments, process_dictionary, signals
+from beamgdb.vm import fragments, locks, process_dictionary, signals
 from beamgdb.vm.heap_walk import OF_ATOM, OF_BOXED, OF_CONS, OF_HEADER, OF_IMMEDIATE, OF_NOTHING, Found, Piece, Walker
 from beamgdb.vm.heaps import Area, Areas, Heaps, Owner
 from beamgdb.vm.model import Vm
@@ -74,6 +74,8 @@ class HeapCheck:
         """How large they are together."""
         self.passed_over = 0
         """Processes that are being collected."""
+        self.changing = 0
+        """Tables that are being changed, which are passed over too."""
 
     @property
     def damaged(self) -> list[Unreadable]:
@@ -84,7 +86,14 @@ class HeapCheck:
         """What is wrong of each process, table and module."""
         yield from self.of_all_processes()
         for table in self._heaps.tables():
-            yield self._apart(Owner(self._vm, table), self._heaps.of_table(table))
+            try:
+                is_changing = locks.is_changing(self._vm, table)
+            except Unreadable as error:
+                self.damaged.append(error)
+                continue
+            self.changing += is_changing
+            if not is_changing:
+                yield self._apart(Owner(self._vm, table), self._heaps.of_table(table))
         for header, area in self._heaps.literals():
             yield self._apart(Owner(self._vm, header), [area])
 
@@ -102,9 +111,16 @@ class HeapCheck:
         return [*islice(overlaps, MOST), *self._of_process(process)]
 
     def _find_blocks(self) -> None:
-        """The blocks of all heaps, in order of their addresses."""
-        for row in self._vm.processes.rows(("heap", "hend", "old_heap", "old_hend")):
+        """The blocks of all heaps, in order of their addresses: of a process that is being collected one may have the
+        start of one and the end of another."""
+        paths = ("heap", "hend", "old_heap", "old_hend", "state", "lock.flags")
+        for row in self._vm.processes.rows(paths):
             if isinstance(row, Unreadable) or row[0] is None:
+                continue
+            try:
+                if self._is_passed_over(self._vm.processes.of_row(paths, row)):
+                    continue
+            except Unreadable:
                 continue
             for start, end in (row[1:3], row[3:5]):
                 if start and end and start < end and self._heaps.is_sound(start, end):
@@ -134,12 +150,17 @@ class HeapCheck:
     def _name(self, address: int) -> str:
         return self._owner(address).text
 
+    @staticmethod
+    def _is_passed_over(process: Process) -> bool:
+        """Whether it is being collected, made or ended. Raises `Unreadable`."""
+        return process.has("GC") or process.is_unfinished()
+
     # -- one process ---------------------------------------------------------------------------------------------------
 
     def _of_process(self, process: Process) -> list[Wrong]:
         owner = Owner(self._vm, process)
         try:
-            if process.has("GC") or process.is_unfinished():
+            if self._is_passed_over(process):
                 self.passed_over += 1
                 return []
             if process.has("FREE"):

@@ -16,7 +16,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.statics import referred
-from beamgdb.vm.ets import EtsTable, EtsTables
+from beamgdb.vm.ets import BEING_DELETED, BUSY, EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.ports import Ports
 from beamgdb.vm.processes import LOCKS
@@ -242,6 +242,19 @@ class Locks:
         # (2 where somebody waits, or did before this one got it.)
         waits, thread = None if state > 1 else False, self._vm.memory.u32(at + MUTEX_OWNER) or None
         return Lock(what, owner, address, "held", waits, thread=thread)
+
+
+def is_changing(vm: Vm, table: EtsTable) -> bool:
+    """Whether somebody changes a table just now, who has it to himself, or has begun to empty it: objects may be free
+    that are in it, or in two places. (With one scheduler nobody locks tables, and that is not seen.) Raises
+    `Unreadable`."""
+    if table.status & (BEING_DELETED | BUSY):
+        return True
+    try:
+        lock = vm.record("erts_rwmtx_t", table.record.field_address("rwlock"))
+        return bool(lock["rwmtx.mtxb.flgs"] & WRITTEN)
+    except KeyError:
+        return False
 
 
 def permissions(vm: Vm, unknown: list[str]) -> Iterator[Lock]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from beamgdb.code import catches
@@ -87,6 +87,10 @@ class Vm(ABC):
         told."""
         return ()
 
+    def lost_processes(self) -> Iterable[int]:
+        """Where processes lie of which the table does not tell any more, as far as that can be found otherwise."""
+        return ()
+
     @property
     def layout(self) -> Layout:
         """Where fields lie; raises `Unavailable`."""
@@ -145,7 +149,7 @@ class Vm(ABC):
     @cached_property
     def processes(self) -> ProcessTable:
         """The process table; raises `Unavailable`."""
-        return ProcessTable(self.record("ErtsPTab", self._global("erts_proc")), self.tags)
+        return ProcessTable(self.record("ErtsPTab", self._global("erts_proc")), self.tags, self.lost_processes)
 
     @cached_property
     def ports(self) -> IdTable:

@@ -11,12 +11,15 @@ from beamgdb.records.hash_table import members
 from beamgdb.records.record import Record
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.ports import suspended
+from jit.otp import vm_flags
 from jit.otp.tags import ATOM, IMMED1_MASK, IMMED2_MASK, PID, PORT
 
 TABLE: Final = "erts_dist_table"
 
 STATES: Final = ("idle", "pending", "connected", "exiting")
 """By their numbers (`ERTS_DE_STATE_IDLE` and so on), the same in OTP 25, 27 and 29."""
+
+THIS_NODE: Final = "erts_this_node"
 
 _PUBLISHED: Final = 1 << 0
 _BUSY: Final = 1 << 0
@@ -66,6 +69,10 @@ class NodeEntry:
         """The pids of those that wait until it is no longer busy."""
         yield from suspended(self.vm, self.record["suspended"])
 
+    def capabilities(self) -> list[str]:
+        """What both nodes can do."""
+        return vm_flags.set_in(self.record["dflags"], vm_flags.CAPABILITIES)
+
     def is_sound(self) -> bool:
         """Whether there is an entry here."""
         return self.name & IMMED2_MASK == ATOM and self.record["state"] < len(STATES)
@@ -89,3 +96,15 @@ class NodeEntries:
                 yield entry if entry.is_sound() else Unreadable(address, self._vm.layout.size("DistEntry"))
         except Unreadable as error:
             yield error
+
+
+def this_node(vm: Vm) -> int:
+    """The name of the node itself, an atom. Raises `Unavailable` where that is not found, `Unreadable`."""
+    variable = vm.symbol(THIS_NODE)
+    if variable is None:
+        raise Unavailable("the node's own entry is not found in this VM")
+    entry = vm.record("ErlNode", vm.memory.word(variable))
+    name = entry["sysname"]
+    if name & IMMED2_MASK != ATOM:
+        raise Unreadable(entry.field_address("sysname"), vm.memory.word_size)
+    return name

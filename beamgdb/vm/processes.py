@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -118,9 +118,30 @@ def _status(release: int, state: int) -> str:
 class ProcessTable(IdTable):
     """The VM's process table `erts_proc`."""
 
-    def __init__(self, table: Record, tags: TagScheme) -> None:
+    def __init__(self, table: Record, tags: TagScheme, elsewhere: Callable[[], Iterable[int]] = tuple) -> None:
+        """`elsewhere`: addresses of processes by what else tells of them, for who finds parts of the table missing."""
         super().__init__(table, "Process")
         self._tags = tags
+        self._elsewhere = elsewhere
+
+    def addresses(self) -> Iterator[int | Unreadable]:
+        """As of any table; and of what is missing, at last, those that are found otherwise."""
+        is_whole = True
+        for entry in super().addresses():
+            is_whole = is_whole and not isinstance(entry, Unreadable)
+            yield entry
+        if not is_whole:
+            yield from self._lost()
+
+    def _lost(self) -> Iterator[int]:
+        """Those that are elsewhere, and not where the table has them."""
+        for address in self._elsewhere():
+            try:
+                if self.holds(self.at(address)):
+                    continue
+            except Unreadable:
+                pass
+            yield address
 
     def at(self, address: int, known: Mapping[str, int] | None = None) -> Process:
         """The process whose structure is at `address`; nothing is checked. `known` are fields that have been read."""
@@ -183,11 +204,17 @@ class ProcessTable(IdTable):
         slot = order.slot_of(serial << self._tags.pid_number_bits | number) if order is not None else 0
         if wanted is None or slot >= self._table["r.o.max"]:
             return None
-        address = self._at_slot(slot)
-        if address in (0, self._table["r.o.invalid_element"]):
-            return None
-        process, mask = self.at(address), (1 << self._tags.id_bits) - 1
-        return process if (process.id >> IMMED1_BITS) & mask == (wanted >> IMMED1_BITS) & mask else None
+        mask = (1 << self._tags.id_bits) - 1
+        try:
+            places: Iterable[int] = (self._at_slot(slot),)
+        except Unreadable:
+            places = self._lost()
+        for address in places:
+            if address not in (0, self._table["r.o.invalid_element"]):
+                process = self.at(address)
+                if (process.id >> IMMED1_BITS) & mask == (wanted >> IMMED1_BITS) & mask:
+                    return process
+        return None
 
     def word_of(self, number: int, serial: int) -> int | None:
         """The pid `<0.number.serial>` as a term, whether there is such a process or not; None where the table is

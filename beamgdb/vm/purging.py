@@ -25,6 +25,7 @@ from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.processes import Process
 from beamgdb.vm.schedulers import NORMAL
+from beamgdb.vm.signals import Signal
 from jit.otp import vm_flags
 from jit.otp.tags import ATOM, HEADER, IMMED1_MASK, IMMED2_BITS, IMMED2_MASK, PID, PRIMARY_MASK
 
@@ -42,7 +43,7 @@ MAX_TASKS: Final = 1 << 12
 """System tasks of a process that are looked at."""
 
 REMOTE_CALL: Final = 13
-"""`ERTS_SIG_Q_OP_RPC`: what brings such a task to a process that has other signals to handle before, and much else."""
+"""`ERTS_SIG_Q_OP_RPC`: what brings a system task to who has other signals to handle before, and much else."""
 
 NATIVE_CALL: Final = 5
 """Where the native call of a process is among what only some have (`ERTS_PSD_NFUNC_TRAP_WRAPPER`)."""
@@ -239,14 +240,15 @@ def purge(vm: Vm, advance: Callable[[], None] = lambda: None) -> Purge | None:
         pass
     if module is None:
         return None
-    unanswered = tuple(_unanswered(vm, purger, advance))
+    asks = Asks(vm, purger, "ERTS_PSTT_CPC", lambda signal: signal.operation == REMOTE_CALL)
+    unanswered = tuple(asks.unanswered(advance))
     try:
         sides = list(MonitorLinks(vm.tags.release).monitors(purger.record))
     except (Unreadable, KeyError):
         sides = []
     dying = tuple(side.other for side in sides if side.other is not None and side.other & IMMED1_MASK == PID)
-    running = tuple(_running(vm)) if purger.status() == "suspended" and _awaits_progress(vm, purger) else ()
-    return Purge(purger, module, requester, unanswered, dying, running)
+    kept = tuple(running(vm)) if purger.status() == "suspended" and _awaits_progress(vm, purger) else ()
+    return Purge(purger, module, requester, unanswered, dying, kept)
 
 
 def _awaits_progress(vm: Vm, purger: Process) -> bool:
@@ -255,7 +257,8 @@ def _awaits_progress(vm: Vm, purger: Process) -> bool:
     return call is not None and calls.mfa(vm, *call) == AWAITS_PROGRESS
 
 
-def _running(vm: Vm) -> Iterator[Process]:
+def running(vm: Vm) -> Iterator[Process]:
+    """The processes that normal schedulers run."""
     for one in vm.schedulers:
         try:
             if one.kind == NORMAL and one.current_process:
@@ -264,55 +267,58 @@ def _running(vm: Vm) -> Iterator[Process]:
             continue
 
 
-def _unanswered(vm: Vm, purger: Process, advance: Callable[[], None]) -> Iterator[Process]:
-    """Those who have a request of the purger before them."""
-    wanted = purger.id
-    try:
-        kind = vm.layout.constants["ERTS_PSTT_CPC"]
-    except KeyError:
-        return
-    paths = ("sys_task_qs", "dirty_sys_tasks", signals.MIDDLE, signals.OUTER, "sig_inq_buffers")
-    for row in vm.processes.rows(paths):
-        advance()
-        if isinstance(row, Unreadable) or row[0] is None or not any(row[1:]):
-            continue
-        process = vm.processes.at(row[0])
+class Asks:
+    """What a process asks of all others, by a system task of a kind, or before that by a signal."""
+
+    PATHS: Final = ("sys_task_qs", "dirty_sys_tasks", signals.MIDDLE, signals.OUTER, "sig_inq_buffers")
+
+    def __init__(self, vm: Vm, requester: Process, kind: str, may_ask: Callable[[Signal], bool]) -> None:
+        """`may_ask` tells of a signal whether it may bring such a task, or be as much."""
+        self._vm = vm
+        self._kind = vm.layout.constants.get(kind)
+        self._requester = requester.id
+        self._may_ask = may_ask
+
+    def unanswered(self, advance: Callable[[], None]) -> Iterator[Process]:
+        """Those who have a request before them. `advance` is called for each process."""
+        if self._kind is None:
+            return
+        for row in self._vm.processes.rows(self.PATHS):
+            advance()
+            if isinstance(row, Unreadable) or row[0] is None or not any(row[1:]):
+                continue
+            process = self._vm.processes.at(row[0])
+            try:
+                if self._has_task(row[1] or 0, row[2] or 0) or any(row[3:]) and self._has_signal(process):
+                    yield process
+            except (Unreadable, KeyError):
+                continue
+
+    def _has_task(self, queues: int, dirty: int) -> bool:
+        vm, firsts = self._vm, [dirty]
+        if queues:
+            start = vm.record("ErtsProcSysTaskQs", queues).field_address("q")
+            firsts += vm.memory.words(start, len(vm_flags.PRIORITIES))
+        following = vm.layout.offset("ErtsProcSysTask", "next")
+        return any(self._is_task(at) for first in firsts for at in ring(vm.memory, first, following, MAX_TASKS))
+
+    def _is_task(self, address: int) -> bool:
+        task = self._vm.record("ErtsProcSysTask", address)
+        return task["type"] == self._kind and task["requester"] == self._requester
+
+    def _has_signal(self, process: Process) -> bool:
+        """Whether such a request is among signals which are not handled yet."""
+        unhandled = (one for one in signals.unhandled(process.record) if not one.is_message)
+        return any(
+            self._may_ask(one) and (one.operation != REMOTE_CALL or self._brings(one.address)) for one in unhandled
+        )
+
+    def _brings(self, signal: int) -> bool:
+        """Whether a call's argument is such a task. Behind what all signals have stand who asks, what to call, and the
+        argument, a word each (`ErtsProcSigRPC` in erl_proc_sig_queue.c)."""
+        word = self._vm.memory.word_size
         try:
-            if _has_task(vm, row[1] or 0, row[2] or 0, kind, wanted) or _has_call(vm, process, row[3:], kind, wanted):
-                yield process
-        except (Unreadable, KeyError):
-            continue
-
-
-def _has_task(vm: Vm, queues: int, dirty: int, kind: int, requester: int) -> bool:
-    firsts = [dirty]
-    if queues:
-        firsts += vm.memory.words(vm.record("ErtsProcSysTaskQs", queues).field_address("q"), len(vm_flags.PRIORITIES))
-    following = vm.layout.offset("ErtsProcSysTask", "next")
-    return any(
-        _is_task(vm, at, kind, requester) for first in firsts for at in ring(vm.memory, first, following, MAX_TASKS)
-    )
-
-
-def _is_task(vm: Vm, address: int, kind: int, requester: int) -> bool:
-    task = vm.record("ErtsProcSysTask", address)
-    return task["type"] == kind and task["requester"] == requester
-
-
-def _has_call(vm: Vm, process: Process, queues: tuple[int | None, ...], kind: int, requester: int) -> bool:
-    """Whether such a task is what a call brings that waits among signals which are not handled yet."""
-    return any(queues) and any(
-        not one.is_message and one.operation == REMOTE_CALL and _brings(vm, one.address, kind, requester)
-        for one in signals.unhandled(process.record)
-    )
-
-
-def _brings(vm: Vm, signal: int, kind: int, requester: int) -> bool:
-    """Whether a call's argument is such a task. Behind what all signals have stand who asks, what to call, and the
-    argument, a word each (`ErtsProcSigRPC` in erl_proc_sig_queue.c)."""
-    word = vm.memory.word_size
-    try:
-        argument = vm.memory.word(signal + vm.layout.size("ErtsNonMsgSignal") + 2 * word)
-        return argument != 0 and argument % word == 0 and _is_task(vm, argument, kind, requester)
-    except Unreadable:
-        return False
+            argument = self._vm.memory.word(signal + self._vm.layout.size("ErtsNonMsgSignal") + 2 * word)
+            return argument != 0 and argument % word == 0 and self._is_task(argument)
+        except Unreadable:
+            return False

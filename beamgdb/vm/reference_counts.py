@@ -16,6 +16,8 @@ from typing import Final
 
 from beamgdb.memory import Unreadable, array_code
 from beamgdb.records.columns import Columns
+from beamgdb.vm import locks
+from beamgdb.vm.ets import EtsTable
 from beamgdb.vm.heaps import Owner
 from beamgdb.vm.model import Vm
 from beamgdb.vm.off_heap import IS_MAGIC, OffHeap
@@ -98,9 +100,14 @@ class ReferenceCounts:
                     found.setdefault(thing.kind, array(self._code)).append(thing.value)
         return found
 
-    @staticmethod
-    def _is_moved(owner: Owner) -> bool:
-        """Whether a collection is moving the things of a process: some may be in two places."""
+    def _is_moved(self, owner: Owner) -> bool:
+        """Whether a collection is moving the things of a process, or a table is being changed: some may be in two
+        places, or gone."""
+        if isinstance(owner.item, EtsTable):
+            try:
+                return locks.is_changing(self._vm, owner.item)
+            except Unreadable:
+                return True
         return isinstance(owner.item, Process) and (owner.item.has("GC") or owner.item.has("FREE"))
 
     def _compared(self, kind: Kind, values: array[int]) -> Iterator[Miscounted]:

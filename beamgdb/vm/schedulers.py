@@ -13,6 +13,12 @@ from jit.otp import vm_flags
 MAX_SCHEDULERS = 1024
 """`ERTS_MAX_NO_OF_SCHEDULERS`; there are as many dirty CPU and dirty I/O schedulers at most."""
 
+UNBOUND = 1 << 31
+"""From here on `ErtsSchedulerData.cpu_id` is negative: it is bound to no processor."""
+
+OTHERS = (("async", "erts_async_max_threads"), ("poll", "erts_no_poll_threads"))
+"""Threads besides schedulers, for drivers and for file descriptors, each kind with the symbol of their number."""
+
 NORMAL, DIRTY_CPU, DIRTY_IO = "normal", "dirty CPU", "dirty I/O"
 """Kinds of schedulers; the first run Erlang code."""
 
@@ -72,6 +78,11 @@ class Scheduler:
         """What is so with its run queue."""
         return vm_flags.set_in(self.run_queue["flags"], vm_flags.RUN_QUEUE_FLAGS)
 
+    def processor(self) -> int | None:
+        """The number of the logical processor that it is bound to, None without one."""
+        number = self.record["cpu_id"]
+        return number if number < UNBOUND else None
+
     def other_work(self) -> list[str]:
         """What it has to do besides."""
         bits = self._sleep["aux_work"]
@@ -113,8 +124,15 @@ class Schedulers:
         """Number of schedulers of a kind, None where the VM does not tell."""
         array, counter = next(((array, counter) for name, array, counter in KINDS if name == kind), ("", ""))
         address = self._symbol(counter) if counter else None
-        if address is None:
-            return self._counted(array)
+        return self._number_at(address) if address is not None else self._counted(array)
+
+    def others(self) -> Iterator[tuple[str, int | None]]:
+        """The kinds of other threads, each with their number, None where the VM does not tell."""
+        for kind, counter in OTHERS:
+            address = self._symbol(counter)
+            yield kind, self._number_at(address) if address is not None else None
+
+    def _number_at(self, address: int) -> int | None:
         memory = self._record("ErtsSchedulerData", 0).memory
         try:
             number = memory.u32(address)

@@ -3,7 +3,7 @@
 A process that waits for an answer monitors who is to give it, and keeps the monitor's reference, by which the answer
 comes, in a y register of the function that waits: gen:call and all that is made of it, erpc, and code of one's own that
 does so. So the reference leads to the monitor, and that to who is waited for. A purge of code waits otherwise, as do
-who wants to change code while another one does, and who sends to a port or node that is busy.
+who frees its literals, who wants to change code while another one does, and who sends to a port or node that is busy.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from beamgdb.vm.backtrace import StackEnds, of_waiting
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.nodes import NodeEntries
+from beamgdb.vm.old_literals import Collection
 from beamgdb.vm.ports import Ports
 from beamgdb.vm.processes import Process
 from beamgdb.vm.purging import Purge
@@ -74,6 +75,15 @@ def of_purge(purge: Purge) -> Iterator[Wait]:
             yield Wait(purge.requester, purger)
         for pid in dict.fromkeys((*(one.id for one in (*purge.running, *purge.unanswered)), *purge.dying)):
             yield Wait(purger, pid)
+    except Unreadable:
+        return
+
+
+def of_literals(literals: Collection) -> Iterator[Wait]:
+    """Whom the collection of literals of purged code waits for."""
+    try:
+        for one in (*literals.running, *literals.unanswered):
+            yield Wait(literals.collector.id, one.id)
     except Unreadable:
         return
 

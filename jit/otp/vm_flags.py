@@ -41,9 +41,12 @@ PROCESS_FLAGS: Final = {
     "delay_gc": F_DELAY_GC, "need_fullsweep": 1 << 4, "heap_grow": 1 << 3, "abandoned_heap_use": 1 << 12,
     "dirty_major_gc": F_DIRTY_MAJOR_GC, "dirty_minor_gc": F_DIRTY_MINOR_GC, "in_timer_queue": F_INSLPQUEUE,
     "timed_out": F_TIMO, "using_ets": 1 << 5, "distribution": 1 << 6, "using_ddll": 1 << 7,
-    "blocked_multi_scheduling": 1 << 8, "fragmented_send": 1 << 23,
+    "blocked_multi_scheduling": 1 << 8, "blocked_normal_multi_scheduling": 1 << 15,
+    "waits_for_schedulers_online": 1 << 14, "fragmented_send": 1 << 23, "async_dist": 1 << 26,
+    "ets_super_user": 1 << 9, "hibernate_scheduled": 1 << 0, "dirty_hibernate_gc": 1 << 18,
+    "dirty_copy_literals": 1 << 17, "dirty_check_literals": 1 << 25, "delayed_delete": 1 << 16,
 }  # fmt: skip
-"""What is shown of `Process.flags`, where that is the same in 25, 27 and 29."""
+"""What is shown of `Process.flags` (erl_process.h, `F_`), where that is the same in 25, 27 and 29."""
 
 QUEUE_FLAGS: Final = {
     "changing_message_queue": 1 << 2, "handling_signals": 1 << 4, "waiting_to_handle_signals": 1 << 5,
@@ -86,6 +89,22 @@ RUN_QUEUE_FLAGS: Final = {
     )
 }  # fmt: skip
 """Of `ErtsRunQueue.flags` (erl_process.h, `ERTS_RUNQ_FLG_`), likewise, after four sets of bits by priority."""
+
+CAPABILITIES: Final = {
+    name: 1 << bit
+    for first, names in (
+        (
+            0,
+            """published atom_cache extended_references dist_monitor fun_tags dist_monitor_name hidden_atom_cache
+               new_fun_tags extended_pids_ports export_ptr_tag bit_binaries new_floats unicode_io dist_hdr_atom_cache
+               small_atom_tags ets_compressed utf8_atoms map_tag big_creation send_sender big_seqtrace_labels
+               pending_connect exit_payload fragments handshake_23 unlink_id mandatory_25_digest""",
+        ),
+        (32, "spawn name_me v4_nc alias local_ext altact_sig native_records"),
+    )
+    for bit, name in enumerate(names.split(), first)
+}
+"""Of `DistEntry.dflags` (dist.h, `DFLAG_`), where that is the same in 25, 27 and 29: what both nodes can do."""
 
 EMIGRATE, IMMIGRATE, EVACUATE = (5 * number for number in (1, 2, 3))
 """The lowest bits of those sets of `ErtsMigrationPath.flags` (`ERTS_RUNQ_FLGS_EMIGRATE_SHFT` and so on), each of the

@@ -39,6 +39,8 @@ facts() ->
      {schedulers, integer_to_list(erlang:system_info(schedulers))},
      {dirty_cpu_schedulers, integer_to_list(erlang:system_info(dirty_cpu_schedulers))},
      {dirty_io_schedulers, integer_to_list(erlang:system_info(dirty_io_schedulers))},
+     {node, io_lib:write_atom(node())},
+     {async_threads, integer_to_list(erlang:system_info(thread_pool_size))},
      {processes, integer_to_list(erlang:system_info(process_count))},
      {atoms, integer_to_list(erlang:system_info(atom_count))},
      {modules, integer_to_list(length(Modules))},

@@ -1,6 +1,6 @@
 %% Processes that have had exceptions, and what Erlang says of each: a line "raised PID KEY VALUE" for each thing.
 -module(raising).
--export([start/0, keep/3, guard/4]).
+-export([start/0, keep/3, guard/4, dies/2]).
 
 start() ->
     [begin
@@ -55,6 +55,11 @@ once(Kind, Then) ->
     after
         Then()
     end.
+
+%% As soon as there is a file, it fails where nobody catches that.
+dies(File, Kind) ->
+    troubles:await(File),
+    {fail(Kind, {an, argument}), not_reached}.
 
 fail(badarith, Argument) -> Argument + 1;
 fail(badmatch, Argument) -> [] = Argument;

@@ -2,7 +2,7 @@
 %% waits for old code, a destructor that crashes, memory that runs out, a failed assertion, a node that ends itself.
 -module(troubles).
 -export([start/1, destroy/1, run_out/1, fail/1, halts/2, await/1]).
--export([calls/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0, make_sure/1]).
+-export([keep_literal/0, calls/1, hang/2, dirty_hang/2, dirty_io_hang/1, start_thread/0, make_fragile/0, make_sure/1]).
 -export([over_released/0]).
 -on_load(load/0).
 
@@ -10,10 +10,12 @@ load() ->
     erlang:load_nif(filename:join(filename:dirname(code:which(?MODULE)), "troubles_nif"), 0).
 
 %% One hangs on a scheduler; start the node with more than one. Others hang on dirty ones, one of which is killed
-%% meanwhile; one is in old code of aged.erl; and old code of later.erl is to be purged, which waits for the first one.
+%% meanwhile, and one keeps a literal of code that was purged; one is in old code of aged.erl; and old code of later.erl
+%% is to be purged, which waits for the first one.
 start(File) ->
     0 = start_thread(),
     register(t_dirty, spawn(?MODULE, calls, [dirty])),
+    keep_literal(),
     Killed = spawn(?MODULE, calls, [killed]),
     register(t_killed, Killed),
     register(t_released, spawn(fun() -> keeps(over_released()) end)),
@@ -31,6 +33,14 @@ start(File) ->
     Hangs = fun() -> await(File), [Pid ! hangs || Pid <- [Purges, Loads, Queues]], calls(normal) end,
     register(t_normal, spawn_opt(Hangs, [{scheduler, 1}])),
     io:format("pids ~p ~p~n", [Killed, Holder]).
+
+%% To copy the literal takes a collection, and none is made while native code runs.
+keep_literal() ->
+    register(t_literal, spawn(?MODULE, calls, [literal])),
+    receive after 200 -> ok end,
+    {module, constant} = code:load_file(constant),
+    {true, false} = erts_code_purger:purge(constant),
+    receive after 200 -> ok end.
 
 %% To load code takes a permission that one process has at a time. They wait one after the other, each so many times: of
 %% a debugger that stops them meanwhile timers that run side by side know nothing, and end all at once.
@@ -51,6 +61,9 @@ calls(normal) ->
 calls(dirty) ->
     Kept = {kept, dirty},
     {dirty_hang({argument, 4}, [<<"third">>]), Kept};
+calls(literal) ->
+    Kept = constant:value(),
+    {dirty_hang({argument, 6}, []), Kept};
 calls(killed) ->
     Kept = {kept, killed},
     {dirty_io_hang({argument, 5}), Kept}.

@@ -51,6 +51,8 @@ def test_counts(ebin: Path, tmp_path: Path, schedulers: str) -> None:
         assert re.findall(r"\d+", shown["schedulers"]) == [
             expected["schedulers"], expected["dirty_cpu_schedulers"], expected["dirty_io_schedulers"],
         ]  # fmt: skip
+        assert shown["node"] == expected["node"]
+        assert shown["other threads"] == f"{expected['async_threads']} async, 1 poll"
         assert shown["processes"] == expected["processes"]
         assert shown["atoms"] == expected["atoms"]
         modules, functions = re.findall(r"\d+", shown["code"])[:2]

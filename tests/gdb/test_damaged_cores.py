@@ -14,6 +14,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.gdb import every_command
+from tests.gdb.test_hidden_symbols import API, without
 from tests.harness.erl import Release
 from tests.harness.gdb import Gdb
 
@@ -156,6 +157,34 @@ def test_a_table_of_processes_that_is_missing(core: Core, opened: Callable[[Core
     assert re.search(r"^The process table: cannot read \d+ bytes at 0x\w+; processes there are missing$", said, re.M)
 
 
+def test_a_core_that_is_cut_off(
+    core: Core, opened: Callable[[Core], Gdb], start_gdb: Callable[..., Gdb], release: Release, tmp_path: Path
+) -> None:
+    """What is there is shown, process by process, also where the table of processes is what is not there; and of a
+    program that hides its symbols, as Debian's OTP 29 does."""
+    whole = {row["pid"]: row for row in json.loads(opened(core).cmd("beam-ps -json"))}
+    cut = core.offset(core.facts["table"])
+    places = {pid: core.offset(row["address"]) for pid, row in whole.items()}
+    size = len(core.data)
+    del core.data[cut:]
+    gdb = opened(core)
+    text = gdb.cmd("beam-ps -json")
+    found = {row["pid"]: row for row in json.JSONDecoder().raw_decode(text)[0]}
+    assert set(found) == {pid for pid, at in places.items() if at < cut}
+    for column in ("status", "queue", "memory", "address"):
+        assert {pid: row[column] for pid, row in found.items()} == {pid: whole[pid][column] for pid in found}
+    assert "(missing: what lies at " in text
+    first = next(iter(found))
+    assert gdb.cmd(f"beam-bt {first}").startswith(f"Process {first}")
+    assert f"Process {first}" in gdb.cmd("beam-bt all")
+    said = gdb.cmd("beam-why")
+    assert re.search(r"^The core file is cut off: \d+ \w+ of \d+ \w+ are there;", said, re.M)
+    assert json.loads(gdb.cmd("beam-why -json"))["stop"]["cut_off"] == [cut, size]
+    without(release.beam, tmp_path / "beam.smp", lambda name: not API.match(name))
+    text = start_gdb(str(tmp_path / "beam.smp"), str(tmp_path / "core")).cmd("beam-ps -json")
+    assert {row["pid"] for row in json.JSONDecoder().raw_decode(text)[0]} == set(found)
+
+
 def test_one_process_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:
     """All others are shown, and how far its own words tell something of it."""
     core.set_word(core.facts["name"], 0xDEAD_0000)
@@ -282,6 +311,8 @@ def test_names_of_sections_that_are_no_text(core: Core, opened: Callable[[Core],
     assert b".altinstructions\0" in core.data
     core.data[:] = core.data.replace(b".altinstructions\0", b".altinstruction\xc3\0")
     gdb = opened(core)
+    told = gdb.cmd("python from beamgdb.gdbext import told; told.all_of('', ['info files'])")
+    assert ".altinstruction\ufffd" in json.loads(told)["text"]
     for command in ("beam-why", "beam-info", "beam-bt", "bt 5"):
         said = gdb.cmd(command, check=False)
         assert "internal error" not in said, said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from beamgdb.views.purging import HOLDS, UNCOPIED
 from tests.gdb.stages import Frame, read_backtrace, read_frames
 from tests.harness import erl
 from tests.harness.gdb import Gdb
@@ -111,7 +113,7 @@ def test_a_purge_that_waits(hung: tuple[Gdb, str, str]) -> None:
     rows = {row["pid"]: row for row in json.JSONDecoder().raw_decode(gdb.cmd("beam-purge -json"))[0]}
     pids = {name: json.loads(gdb.cmd(f"beam-ps -json -where name={name}"))[0]["pid"]
             for name in ("t_normal", "t_purges", "erts_code_purger")}  # fmt: skip
-    assert set(rows) == {pids["t_normal"], holder}
+    assert {pid for pid, row in rows.items() if row["module"]} == {pids["t_normal"], holder}
     waited = rows[pids["t_normal"]]
     assert [waited[name] for name in ("called", "module", "how", "status", "current")] == [
         "t_normal", "later", "keeps a scheduler", "running", "troubles:hang/2",
@@ -125,6 +127,39 @@ def test_a_purge_that_waits(hung: tuple[Gdb, str, str]) -> None:
     waits = {row["pid"]: row["for"] for row in json.loads(gdb.cmd("beam-waits -json"))}
     assert waits[pids["t_purges"]] == pids["erts_code_purger"]
     assert waits[pids["erts_code_purger"]] == pids["t_normal"]
+
+
+def keeps_a_literal(gdb: Gdb, how: str) -> None:
+    """What is told of a literal of purged code, which a process has whose native code runs."""
+    (keeper,) = json.loads(gdb.cmd("beam-ps -json -where name=t_literal"))
+    text = gdb.cmd("beam-purge -json")
+    (row,) = (row for row in json.JSONDecoder().raw_decode(text)[0] if row["module"] is None)
+    assert [row[name] for name in ("pid", "called", "how", "status", "current")] == [
+        keeper["pid"], "t_literal", how, "running", "troubles:dirty_hang/2",
+    ]  # fmt: skip
+    said = re.search(
+        r"^Literals of purged code(?: \((\d+) bytes\))? are not freed: (<\S+>) waits for (<\S+>) to ", text, re.M
+    )
+    assert said
+    assert (said[1] is None) is (how == UNCOPIED)
+    assert said[3] == keeper["pid"]
+    suspects = re.findall(r"^  \d\. (.*)$", gdb.cmd("beam-why"), re.M)
+    assert any(
+        one.startswith(f"l{said[0][1:]}") and f"; {said[3]} is in troubles:dirty_hang/2 " in one for one in suspects
+    )
+    (waits,) = json.loads(gdb.cmd(f"beam-waits -json -where pid={said[2]}"))
+    assert [waits["called"], waits["for"]] == ["erts_literal_area_collector:start/0", keeper["pid"]]
+
+
+def test_a_literal_of_purged_code(hung: tuple[Gdb, str, str]) -> None:
+    keeps_a_literal(hung[0], HOLDS)
+
+
+def test_a_literal_of_purged_code_in_a_vm_that_hides_its_symbols() -> None:
+    """Which literals are collected is one of them."""
+    target = Target("amd64", 29)
+    with session(target, "attached", target.ebin, "troubles:keep_literal()") as one:
+        keeps_a_literal(one.gdb, UNCOPIED)
 
 
 def test_who_waits_for_code_to_be_loaded(hung: tuple[Gdb, str, str]) -> None:
@@ -227,9 +262,11 @@ def says_that_memory_ran_out(said: str) -> None:
 
 def test_an_assertion_in_a_nif_that_is_called_last(stripped: Path, tmp_path: Path) -> None:
     """Its message is told; and the process is in the NIF, of which no frame of Erlang is left, not where the VM has
-    noted it before."""
+    noted it before. The folder of the NIF, and the thread, have names of bytes that are no text to GDB's Python."""
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/gr\xf6\xdfe"))
+    shutil.copytree(stripped, folder)
     start = f'spawn(troubles, fail, ["{tmp_path}/now"])'
-    with erl.running_node(stripped, start) as node, Gdb() as gdb:
+    with erl.running_node(folder, start, "+fnl") as node, Gdb() as gdb:
         said = stopped(gdb, node, tmp_path / "now", "handle SIGABRT stop print")
         assert said.startswith("SIGABRT in thread ")
         (suspect,) = re.findall(r"^  1\. (.*)$", said, re.M)
@@ -242,6 +279,12 @@ def test_an_assertion_in_a_nif_that_is_called_last(stripped: Path, tmp_path: Pat
         assert re.search(r" spawned as troubles:fail/1: running on thread \d+", shown.heading)
         assert shown.names() == ["troubles:make_sure/1"]
         assert shown.functions[0].registers == {"x0": "5"}
+        assert "in make_sure from " in said or re.search(
+            r"^#\d+ .* from \S*/gr\ufffd\ufffde/troubles_nif.so$", said, re.M
+        )
+        gdb.cmd('call (int) prctl(15, "gr\\366\\337er")')
+        assert re.search(r"running on thread \d+ \(gr\ufffd\ufffder\)$", gdb.cmd("beam-bt"), re.M)
+        assert gdb.cmd("beam-schedulers -where state=running").count("running") == 1
 
 
 @pytest.mark.parametrize("how", ["[]", "[{flush,false}]"])

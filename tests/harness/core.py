@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,10 @@ from tests.harness.erl import Node
 from tests.harness.gdb import Gdb, batch
 
 PAGE = 4096
+
+PT_NOTE = 4
+HEADER, HEADER_SIZE = "<IIQQQQQQ", 56
+"""A program header: p_type, p_flags, p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align."""
 
 #: What GDB says where it stopped to copy a part of the memory.
 UNREAD = re.compile(r"Memory read failed for corefile section, \d+ bytes at (0x[0-9a-f]+)")
@@ -42,6 +47,25 @@ def _page(memory: BinaryIO, address: int) -> bytes:
         return memory.read(PAGE)
     except (OSError, OverflowError):
         return bytes(PAGE)
+
+
+def put_notes_first(path: Path) -> None:
+    """Move what a core of 64 bits tells of threads to its beginning, where the kernel has it. GDB writes it last, and
+    such a core is none any more when it is cut off."""
+    data = path.read_bytes()
+    start, count = int.from_bytes(data[32:40], "little"), int.from_bytes(data[56:58], "little")
+    headers = [list(struct.unpack_from(HEADER, data, start + number * HEADER_SIZE)) for number in range(count)]
+    headers.sort(key=lambda one: one[0] != PT_NOTE)
+    at = 64 + count * HEADER_SIZE
+    parts = []
+    for header in headers:
+        offset, size = header[2], header[5]
+        parts.append(data[offset : offset + size])
+        header[2], at = at, at + size
+    table = b"".join(struct.pack(HEADER, *header) for header in headers)
+    # (Without sections: e_phoff, e_shoff, and e_shnum with e_shstrndx.)
+    top = data[:32] + struct.pack("<QQ", 64, 0) + data[48:60] + bytes(4)
+    path.write_bytes(b"".join((top, table, *parts)))
 
 
 def thread_that_died(path: Path) -> int:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.harness.gdb import REPOSITORY, GdbError
+from tests.harness.targets import Target
 from tests.matrix.conftest import Scene
 from tests.matrix.test_processes import listed, said
 
 pytestmark = pytest.mark.no_frames
+
+#: What takes time, and is the same everywhere but for what commands read.
+SOME = ((Target("amd64", 27), "attached"), (Target("amd64", 29), "core"))
 
 EXAMPLES = dict(
     re.findall(
@@ -52,6 +57,66 @@ def test_a_table_as_a_file(scene: Scene, tmp_path: Path) -> None:
     lines = run(scene, tmp_path, example.replace('"facts"', '"t_holds_part"'))
     assert "atom,only" in lines
     assert any(line.startswith("part,") for line in lines)
+
+
+@pytest.mark.scenes(*SOME)
+def test_whom_most_wait_for(scene: Scene, tmp_path: Path) -> None:
+    lines = run(scene, tmp_path, EXAMPLES["For whom do most processes wait?"])
+    rows = json.JSONDecoder().raw_decode(scene.gdb.cmd("beam-waits -json"))[0]
+    waits = Counter((row["for"], row["for_called"]) for row in rows)
+    most = [f"{count} {pid} {called}" for (pid, called), count in waits.most_common(5)]
+    assert most
+    assert lines[: len(most)] == most
+    assert any(line.startswith("Deadlock: <") for line in lines[len(most) :])
+
+
+#: What a script asks, and the command that shows the same.
+ASKED = {
+    "waits()": "beam-waits", "tree()": "beam-tree", "top()": "beam-top", "stacks()": "beam-stacks",
+    "exceptions()": "beam-exceptions", "exceptions('init')": "beam-exceptions init", "old_code()": "beam-purge",
+    "locks()": "beam-locks", "heap()": "beam-heap", "heap('init')": "beam-heap init",
+    "things('init')": "beam-heap -things init", "references('init')": "beam-refs init", "wrong('init')":
+    "beam-verify init", "binaries()": "beam-binaries", "resources()": "beam-resources",
+    "resource_types()": "beam-resources -types", "ports()": "beam-ports", "file_descriptors()": "beam-fds",
+    "known_nodes()": "beam-nodes", "timers()": "beam-timers", "persistent_terms()": "beam-persistent-terms",
+    "schedulers()": "beam-schedulers", "memory()": "beam-memory", "allocators()": "beam-allocators",
+    "allocator_instances()": "beam-allocators -instances", "carriers()": "beam-allocators -carriers",
+    "why()": "beam-why", "process('init').details()": "beam-process init",
+}  # fmt: skip
+
+#: What it prints: terms as they are written, within the same limits. Python cannot have some names of columns.
+TYPED = """
+import dataclasses, json, beamgdb.api
+node = beamgdb.api.node()
+TERMS = {{"Timer": ["message"], "PersistentTerm": ["key", "value"], "LastException": ["value"]}}
+def told(one):
+    found = {{field.name.rstrip("_"): getattr(one, field.name) for field in dataclasses.fields(one)}}
+    terms = TERMS.get(type(one).__name__, ())
+    return {{name: node.model.text(value, False) if name in terms and value is not None else value
+            for name, value in found.items()}}
+for asked in {asked}:
+    found = eval("node." + asked)
+    print(json.dumps(dataclasses.asdict(found) if dataclasses.is_dataclass(found) else list(map(told, found))))
+"""
+
+
+@pytest.mark.scenes(*SOME)
+def test_typed_objects_of_what_commands_show(scene: Scene, tmp_path: Path) -> None:
+    """They have all columns, with the same in them; but for terms, which are values."""
+    lines = run(scene, tmp_path, TYPED.format(asked=list(ASKED)))
+    for (asked, command), line in zip(ASKED.items(), lines):
+        found, shown = json.loads(line), json.JSONDecoder().raw_decode(scene.gdb.cmd(f"{command} -json"))[0]
+        for one in found if asked.startswith("exceptions") else ():
+            assert one.pop("value") is None  # these have no more than a trace
+        for one, other in zip(found, shown) if asked in ("timers()", "persistent_terms()") else ():
+            for name in other.keys() & {"message", "key", "value"}:
+                # (Of a large one the command shows a part.)
+                if one[name] and one[name].startswith(other[name].partition("...")[0]):
+                    one[name] = other[name]
+        if asked == "why()":
+            shown.pop("process")
+        assert found == shown, asked
+    assert len(lines) == len(ASKED)
 
 
 ALL = """

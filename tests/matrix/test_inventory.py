@@ -133,6 +133,8 @@ def test_schedulers(scene: Scene) -> None:
     assert selected
     assert (first["state"], first["runs"], first["thread"]) == ("running", stages, int(selected[1]))
     assert all(row["runs"] is None and row["state"] != "running" for row in others)
+    assert {row["cpu"] for row in rows} == {None}
+    assert {row["jobs"] for row in rows} <= {"yes", "no"}
     assert first["reductions"] > 0
     assert first["switches"] > 0
     # Of what waits the list of processes knows too.
@@ -191,6 +193,9 @@ def test_nodes_that_are_connected(target: Target, ebin_for: Callable[[Target], P
         there = rows["there@localhost"]
         assert (there["kind"], there["busy"], there["queue"], there["suspended"]) == ("hidden", "no", 0, None)
         assert there["connection"] > 0
+        capabilities = there["capabilities"].split(", ")
+        assert {"dist_monitor", "utf8_atoms", "big_creation", "spawn", "alias"} <= set(capabilities)
+        assert "published" not in capabilities
         assert min(there["input"], there["output"]) > 0
         ports = {row["port"]: row for row in listed(Scene(target, "attached", one.gdb, one.said), "beam-ports")}
         assert "distribution" in ports[there["channel"]]["state"]

@@ -11,9 +11,9 @@ from beamgdb.terms.source import Limits
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.purging import PurgeColumns
 from beamgdb.views.terms import Terms
-from beamgdb.vm import purging
+from beamgdb.vm import old_literals
 from beamgdb.vm.processes import Process
-from beamgdb.vm.purging import NATIVE_CALL, REMOTE_CALL, OldCode
+from beamgdb.vm.purging import NATIVE_CALL, REMOTE_CALL, Asks, OldCode
 from beamgdb.vm.signals import OUTER
 from jit.otp.tags import ARITY_SHIFT, IMMED1_BITS, PID, SIGNAL_HEADER
 from tests.views.test_rows import Unseen
@@ -76,13 +76,35 @@ def test_calls_that_are_no_requests_of_the_purger() -> None:
         image.symbols["erts_proc"] = process_table(image, {5: 0}, {OUTER: signal}).address
         node = image.node()
         asks = Process(image.struct("Process", {"common.id": purger}), node.tags)
-        return bool(list(purging._unanswered(node, asks, lambda: None)))
+        may_ask = lambda signal: signal.operation == REMOTE_CALL  # noqa: E731
+        return bool(list(Asks(node, asks, "ERTS_PSTT_CPC", may_ask).unanswered(lambda: None)))
 
     assert asked(check, purger)
     assert not asked(check, other)
     assert not asked(collect, purger)
     assert not waits_for(Image(), 0)
     assert not waits_for(Image(), 0xBAD0)
+
+
+def test_a_request_to_copy_literals() -> None:
+    """It comes as a signal to adjust the queue, of which there are others, that a process sends to itself."""
+    collector, other = 2 << IMMED1_BITS | PID, 9 << IMMED1_BITS | PID
+
+    def asked(operation: int, sender: int) -> bool:
+        image = Image()
+        signal = image.block(LAYOUT.size("ErtsMessageRef") + 8 * 8)
+        at = signal + LAYOUT.offset("ErtsMessageRef", "m")
+        image.poke(at, SIGNAL_HEADER | operation << ARITY_SHIFT)
+        image.poke(at + 2 * 8, sender)
+        image.symbols["erts_proc"] = process_table(image, {5: 0}, {OUTER: signal}).address
+        node = image.node()
+        asks = Process(image.struct("Process", {"common.id": collector}), node.tags)
+        request = Asks(node, asks, "ERTS_PSTT_CLA", lambda one: old_literals._asks(node, one, collector))
+        return bool(list(request.unanswered(lambda: None)))
+
+    assert asked(old_literals.ADJUST_QUEUE, collector)
+    assert not asked(old_literals.ADJUST_QUEUE, other)
+    assert not asked(REMOTE_CALL, collector)
 
 
 def test_a_damaged_table_of_modules() -> None:

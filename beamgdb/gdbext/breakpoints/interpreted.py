@@ -16,6 +16,7 @@ from beamgdb.gdbext import (
     current_frame,
     errors,
     events,
+    front_end,
     older_gdb,
     session,
     unnamed,
@@ -466,10 +467,10 @@ def _leave_before_detaching() -> None:
     """No event tells that GDB is about to detach: a hook (GDB manual, "User-defined Command Hooks") does, unless the
     user has one."""
     try:
-        gdb.execute("show user hook-detach", to_string=True)
+        front_end.taken("show user hook-detach")
     except gdb.error:
         command = f"python from {breakpoints.__module__} import breakpoints; breakpoints().leave()"
-        gdb.execute(f"define hook-detach\n{command}\nend", to_string=True)
+        front_end.taken(f"define hook-detach\n{command}\nend")
 
 
 def _is_initialised(current: session.Session) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import gdb
 
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.gdbext import events, machine_word, older_gdb, session, term_printing
+from beamgdb.gdbext import events, front_end, machine_word, older_gdb, session, term_printing
 from beamgdb.gdbext.breakpoints import compiled, interpreted
 from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
@@ -166,7 +166,7 @@ def _new(request: Request, temporary: bool) -> int:
     try:
         with compiled.pending(), in_c():
             command = "tbreak" if temporary else "break"
-            gdb.execute(f"{command} {where}{f' if {wanted}' if wanted else ''}", to_string=True)
+            front_end.taken(f"{command} {where}{f' if {wanted}' if wanted else ''}")
     finally:
         extension().requests.is_making_one = False
     return int(gdb.convenience_variable("bpnum") or 0)

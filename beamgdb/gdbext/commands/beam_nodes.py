@@ -13,11 +13,13 @@ class BeamNodes(ListCommand[NodeEntry]):
 
     Each with the state of the connection (idle, pending, connected or exiting) and, where there is one, the port or
     process that it goes through, its number, bytes that wait to be sent, and whether it is busy, so that those have to
-    wait who send to that node. input and output count packets. The node itself is idle.
+    wait who send to that node. input and output count packets; capabilities are what both nodes can do, by the names
+    in OTP's dist.h. The node itself is idle.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 
-    Columns: node, state, kind, channel, connection, queue, busy, suspended, input, output, creation, address."""
+    Columns: node, state, kind, channel, connection, queue, busy, suspended, input, output, creation,
+    capabilities, address."""
 
     name = "beam-nodes"
 

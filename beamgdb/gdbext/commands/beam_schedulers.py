@@ -15,7 +15,8 @@ class BeamSchedulers(ListCommand[Scheduler]):
     Each with GDB's number of its thread, what it does, the process or port that it runs, and the length of its run
     queue: in all, of processes by priority, and of ports. Dirty schedulers of a kind have one queue together. It
     sleeps, polls for input (polling), looks for work (waiting), is not in use (suspended), or does work of the VM's own
-    (working) where it does not run a process or port. The column work tells which such work is to be done.
+    (working) where it does not run a process or port. The column work tells which such work is to be done,
+    jobs whether its run queue has some, too, and cpu the logical processor that it is bound to.
 
     How run queues are balanced the columns emigrates, immigrates and evacuates tell: of which priorities, and of ports,
     something is to go to the run queue of which other scheduler, is to come from there, or all has to go there, as of a
@@ -24,7 +25,7 @@ class BeamSchedulers(ListCommand[Scheduler]):
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 
     Columns: scheduler, thread, state, runs, queue, max, high, normal, low, ports, reductions, switches, flags, work,
-    emigrates, immigrates, evacuates, address."""
+    jobs, cpu, emigrates, immigrates, evacuates, address."""
 
     name = "beam-schedulers"
 

@@ -18,6 +18,7 @@ from beamgdb.gdbext.style import GdbStyler
 from beamgdb.node import Node
 from beamgdb.views import stack, stack_groups
 from beamgdb.views.stack import DamageRow
+from beamgdb.views.stack_groups import StackGroup
 from beamgdb.vm.processes import Process
 
 GROUPS = 20
@@ -39,10 +40,8 @@ class BeamStacks(Command):
         parser.add_argument("-json", "--json", action="store_true")
 
     def run(self, arguments: argparse.Namespace) -> None:
-        node = session.require().node
-        running, damaged = Running(node), list[DamageRow]()
-        with ProgressLine("processes", node.processes.count()) as progress:
-            groups = stack_groups.grouped(node, _sound(node, running, damaged, progress), running)
+        node, damaged = session.require().node, list[DamageRow]()
+        groups = groups_of(node, damaged)
         limit = arguments.limit if arguments.limit is not None else None if arguments.json else GROUPS
         if arguments.json:
             gdb.write(json.dumps([asdict(group) for group in groups[:limit]]) + "\n")
@@ -54,6 +53,13 @@ class BeamStacks(Command):
             gdb.write(f"({len(groups) - len(groups[:limit])} more groups: -limit {limit})\n")
         for line in stack.damaged_lines(damaged):
             gdb.write(line + "\n")
+
+
+def groups_of(node: Node, damaged: list[DamageRow]) -> list[StackGroup]:
+    """The groups; `damaged` gets what cannot be read."""
+    running = Running(node)
+    with ProgressLine("processes", node.processes.count()) as progress:
+        return stack_groups.grouped(node, _sound(node, running, damaged, progress), running)
 
 
 def _sound(node: Node, running: Running, damaged: list[DamageRow], progress: ProgressLine) -> Iterator[Process]:

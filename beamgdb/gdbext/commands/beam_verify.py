@@ -31,6 +31,8 @@ class BeamVerify(OptionsAround):
     lead to, such as resources of NIFs, and of funs. One that counts fewer than there are is freed while it is in use;
     so it is when a NIF releases a resource once too often. Of those that count more it is said how many there are.
 
+    Processes that are being collected, made or ended, and tables that are being changed, are passed over, and counted.
+    (Where there is one scheduler tables have no locks: one that a process just changes is not told from damage.)
     There is a line for the first such word of each block of memory, with the term that it is in: whoever wrote there
     last, a NIF perhaps, is the one to ask. The text of a damaged term is what can be made of it.
 

@@ -13,8 +13,11 @@ from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
+from beamgdb.node import Node
 from beamgdb.views import why
 from beamgdb.views.process_list import ProcessColumns
+from beamgdb.views.why import Why
+from beamgdb.vm.processes import Process
 
 
 class BeamWhy(Command):
@@ -33,18 +36,22 @@ class BeamWhy(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         running = Running(node)
-        process, stop = running.selected(), stop_reason.stop()
-        terms = term_printing.terms(node)
-        shown = ProcessColumns(node, running, terms.syntax)
-        words = stop_reason.stack_words(node.memory) if process is None else ()
-        with ProgressLine("processes", node.processes.count()) as progress:
-            found = why.report(node, shown, stop, process, progress.advance, words)
+        process, found = report(node, running)
         if arguments.json:
             told = {**asdict(found), "process": node.term(process.id) if process is not None else None}
             gdb.write(json.dumps(told) + "\n")
             return
-        for line in why.lines(found, node, process, running, terms, GdbStyler()):
+        for line in why.lines(found, node, process, running, term_printing.terms(node), GdbStyler()):
             gdb.write(line + "\n")
+
+
+def report(node: Node, running: Running) -> tuple[Process | None, Why]:
+    """The process that the selected thread works for, and all that is told."""
+    process, stop = running.selected(), stop_reason.stop()
+    shown = ProcessColumns(node, running, term_printing.terms(node).syntax)
+    words = stop_reason.stack_words(node.memory) if process is None else ()
+    with ProgressLine("processes", node.processes.count()) as progress:
+        return process, why.report(node, shown, stop, process, progress.advance, words)
 
 
 def install() -> None:

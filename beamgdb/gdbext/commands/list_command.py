@@ -120,10 +120,10 @@ class _Lists:
         self.by_name: dict[str, ListCommand[Any]] = {}
 
 
-def rows(node: Node, line: str) -> Iterator[dict[str, Value]]:
-    """What a command that lists shows, one by one, each with what is in its columns by their names: `line` is what a
-    user would type, such as `beam-ports -where queue>0`. Raises `gdb.GdbError` for what cannot be typed, `Unavailable`
-    as the command does."""
+def items(node: Node, line: str, notes: list[str]) -> Iterator[tuple[Any, dict[str, Value]]]:
+    """What a command lists, one by one, each with what is in its columns by their names: `line` is what a user would
+    type, such as `beam-ports -where queue>0`. `notes` gets what it says besides, a line each. Raises `gdb.GdbError` for
+    what cannot be typed, `Unavailable` as the command does."""
     name, _, rest = line.strip().partition(" ")
     lists = extension().part(_Lists).by_name
     if name not in lists:
@@ -133,7 +133,13 @@ def rows(node: Node, line: str) -> Iterator[dict[str, Value]]:
     found = command.listed(node, arguments)
     with ProgressLine(found.what, found.count) as progress:
         for one in command.select(found, arguments, arguments.limit, progress):
-            yield {column.name: column.value(one) for column in found.columns}
+            yield one, {column.name: column.value(one) for column in found.columns}
+    notes += found.notes()
+
+
+def rows(node: Node, line: str) -> Iterator[dict[str, Value]]:
+    """What is in the columns of what a command lists: see `items`."""
+    return (row for _, row in items(node, line, []))
 
 
 def _advancing(items: Iterable[Item], progress: ProgressLine) -> Iterable[Item]:

@@ -1,0 +1,6 @@
+%% Code with a literal that a process still has when it is purged: see troubles.erl.
+-module(constant).
+-export([value/0]).
+
+value() ->
+    {literal, "of old", <<"code">>}.

@@ -19,6 +19,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.views import registers, source_lines, stack, where
 from beamgdb.views.disassembly import listing
 from beamgdb.views.disassembly.listing import FunctionListing, InstructionRow
+from beamgdb.views.registers import RegisterRow
 from beamgdb.views.source_lines import SourceLineRow
 from beamgdb.views.stack import FrameRow, LeftOutRow, StackRow, VariableRow
 from beamgdb.views.styler import Styler
@@ -124,6 +125,10 @@ class Here:
     # -- code ----------------------------------------------------------------------------------------------------------
 
     def code(self, styler: Styler, before: int = BEFORE, after: int = AFTER) -> Iterator[str]:
+        """The text of `code_rows`."""
+        return (listing.line(row, styler) for row in self.code_rows(before, after))
+
+    def code_rows(self, before: int = BEFORE, after: int = AFTER) -> Iterator[listing.ListingRow]:
         """Operations and machine code, or loaded instructions, around the current one. Raises `Unavailable`."""
         found = self._require()
         code = found.erlang.place.code
@@ -131,7 +136,7 @@ class Here:
             name = term_printing.function(code.name)
             raise Unavailable(f"the code of {name} is too long to be taken apart at each stop: `beam-disas` shows it")
         rows = FunctionListing(code_listing.sources(self._current), found.erlang.place, found.erlang.pc, None).rows()
-        return (listing.line(row, styler) for row in _around_current(rows, before, after))
+        return _around_current(rows, before, after)
 
     # -- stack ---------------------------------------------------------------------------------------------------------
 
@@ -189,16 +194,19 @@ class Here:
 
     def registers(self) -> Iterator[str]:
         """The x registers that are known to be in use. Raises `Unavailable`."""
-        found = self._require()
-        if found.erlang.x_registers is None:
-            found.x_register(0)  # which says why there are none
-        live = self._live(found)
-        for name, word in islice(live, VARIABLES):
-            yield registers.line(registers.RegisterRow(name, word, self.terms.text(word)))
+        live = self.register_rows()
+        yield from map(registers.line, live[:VARIABLES])
         if len(live) > VARIABLES:
             yield f"({len(live) - VARIABLES} more: `xreg`)"
         if not live:
             yield "(none is known to be in use here; `xreg` shows what was left in them)"
+
+    def register_rows(self) -> list[RegisterRow]:
+        """The same as rows, all of them. Raises `Unavailable`."""
+        found = self._require()
+        if found.erlang.x_registers is None:
+            found.x_register(0)  # which says why there are none
+        return [RegisterRow(name, word, self.terms.text(word)) for name, word in self._live(found)]
 
     def saved(self) -> Iterator[str]:
         """The y registers of the Erlang function. Raises `Unavailable`."""

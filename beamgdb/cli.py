@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, NoReturn
 
-from beamgdb import __version__, erlang_start, gdb_options, pack, perf_map, report
+from beamgdb import __version__, core_file, erlang_start, gdb_options, pack, perf_map, report
 from beamgdb.asked_gdb import Gdb, NoAnswer
 from jit.system.command_line import Parser, complain, complete
 
@@ -22,16 +22,30 @@ LOADER = Path(__file__).resolve().parent / "loader.py"
 #: The first that is installed is run; the multiarch one can also read cores of other machines.
 GDBS = ("gdb-multiarch", "gdb")
 
-USAGE = """beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM [CORE | PID]]
+USAGE = """beamgdb [--gdb GDB] [PID | CORE | NAME]
+       beamgdb [--gdb GDB] --arch ARCH --otp N [-- ERL-ARGS]
+       beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM CORE | PROGRAM PID | -p PID]
        beamgdb [--gdb GDB] [GDB-OPTIONS] erl|iex|elixir|mix [ARGS]
        beamgdb [--gdb GDB] report CORE [--json] [--program BEAM]
        beamgdb [--gdb GDB] pack CORE [-o FILE] [--program BEAM]
        beamgdb [--gdb GDB] symbols PID [-o FILE]
        beamgdb --print-loader"""
 
+DESCRIPTION = "Erlang inside a stock BEAM, shown by GDB with the extension: on a full screen, or at GDB's prompt."
+
 EXAMPLES = """\
 examples:
-  beamgdb -p PID                 attach to a running node
+  beamgdb                        choose from the nodes that run here and the
+                                 core files in this folder, and see it on a
+                                 full screen
+  beamgdb PID                    the same for a running node; so NAME, by its
+                                 -sname or -name
+  beamgdb CORE                   the same for a core file, or what
+                                 `beamgdb pack` has made of one
+  beamgdb --arch armhf --otp 27 -- -noinput -s my_module
+                                 the same for a node of another architecture,
+                                 from its first instruction on
+  beamgdb -p PID                 GDB's own prompt: attach to a running node
   beamgdb BEAM CORE              look at a core file; BEAM is its beam.smp
   beamgdb erl ARGS               start a node as erl does, and run it
   beamgdb iex -S mix             likewise; so do elixir and mix
@@ -65,10 +79,12 @@ def parser() -> ArgumentParser:
     """What the command takes that is not GDB's; for its help, the man page and completion in shells too."""
     layout = partial(RawDescriptionHelpFormatter, width=80)
     found = _Parser(
-        prog="beamgdb", usage=USAGE, description="GDB with the extension that shows Erlang.", epilog=EXAMPLES,
+        prog="beamgdb", usage=USAGE, description=DESCRIPTION, epilog=EXAMPLES,
         formatter_class=layout,
     )  # fmt: skip
     found.add_argument("--gdb", metavar="GDB", help=f"the GDB to run (default: {', else '.join(GDBS)})")
+    found.add_argument("--arch", metavar="ARCH", help="the architecture of a node that is to be run: armhf or arm64")
+    found.add_argument("--otp", metavar="N", type=int, help="its release of Erlang/OTP")
     found.add_argument(
         "--print-loader", action="store_true", help="print the path of the script that loads the extension"
     )
@@ -155,10 +171,39 @@ def _act() -> int:
         parser().print_help()
     elif {"version", "v"} & set(options):
         print(_version(wanted), end="")
+    elif _is_for_screen(rest):
+        return _screen(Gdb(_gdb(wanted), LOADER), rest)
     else:
         command = command_line(arguments)
         os.execve(command.words[0], command.words, dict(command.environment))
     return 0
+
+
+def _is_for_screen(rest: Sequence[str]) -> bool:
+    """Whether one thing is named that is to be looked at, and no program for GDB; or nothing, on a terminal."""
+    if not rest:
+        return sys.stdin.isatty() and sys.stdout.isatty()
+    if rest[0].partition("=")[0] in ("--arch", "--otp"):
+        return True
+    if len(rest) > 1 or rest[0].startswith("-") or erlang_start.is_meant(rest[0]):
+        return False
+    path = Path(rest[0])
+    return rest[0].isdecimal() or not path.is_file() or not core_file.is_program(path)
+
+
+def _screen(gdb: Gdb, rest: Sequence[str]) -> int:
+    """The exit status of the screen."""
+    try:
+        from beamgdb.screen import command
+    except ModuleNotFoundError as error:
+        raise LookupError(f"the screen needs Python packages ({error}): pip install prompt_toolkit pygdbmi") from None
+    if rest and rest[0].startswith("--"):
+        before = rest.index("--") if "--" in rest else len(rest)
+        wanted = parser().parse_args(rest[:before])
+        if not wanted.arch or not wanted.otp:
+            raise LookupError("--arch and --otp tell which node is to be run")
+        return command.run(gdb, None, (wanted.arch, wanted.otp, rest[before + 1 :]))
+    return command.run(gdb, rest[0] if rest else None)
 
 
 def _run(module: ModuleType, wanted: Sequence[str], parsed: Namespace) -> int:

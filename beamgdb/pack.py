@@ -13,9 +13,11 @@ import json
 import os
 import sys
 import tarfile
+import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -302,3 +304,16 @@ def opened(folder: Path) -> Opened:
         if not path.is_file():
             raise NoPack(f"{folder}: not whole: it has no {path.name}")
     return found
+
+
+@contextmanager
+def whatever(core: Path, program: Path | None) -> Iterator[Opened]:
+    """A core file, the folder of a pack, or a pack, which is unpacked as long as that lasts. Raises `NoPack`,
+    `NoAnswer`, OSError."""
+    if core.is_dir():
+        yield opened(core)
+    elif is_packed(core):
+        with tempfile.TemporaryDirectory(prefix="beamgdb-") as folder:
+            yield unpack(core, Path(folder))
+    else:
+        yield asked_gdb.opened(core, program)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from beamgdb import asked_gdb, pack
+from beamgdb import pack
 from beamgdb.asked_gdb import Gdb, NoAnswer, Opened
 from jit.system.command_line import one_line
 
@@ -67,23 +65,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(gdb: Gdb, wanted: Namespace) -> int:
     """Print the report; the exit status: 1 if something of it is missing. Raises `NoAnswer`, `pack.NoPack`, OSError."""
-    with _opened(wanted.core, wanted.program) as found:
+    with pack.whatever(wanted.core, wanted.program) as found:
         if wanted.sysroot is not None:
             found = replace(found, sysroot=wanted.sysroot)
         answers = _told(gdb, found, wanted.json)
         return _as_json(answers) if wanted.json else _as_text(answers)
-
-
-@contextmanager
-def _opened(core: Path, program: Path | None) -> Iterator[Opened]:
-    """A core file, whatever it is in."""
-    if core.is_dir():
-        yield pack.opened(core)
-    elif pack.is_packed(core):
-        with tempfile.TemporaryDirectory(prefix="beamgdb-") as folder:
-            yield pack.unpack(core, Path(folder))
-    else:
-        yield asked_gdb.opened(core, program)
 
 
 def _told(gdb: Gdb, opened: Opened, as_json: bool) -> Iterator[tuple[Section, Told]]:

@@ -108,7 +108,7 @@ def _section_as_json(here: Here, name: str) -> object:
     """A section, None where there is none to show. Raises `Unavailable`."""
     if name == "stack":
         shown = here.stack(MOST_FRAMES, MOST_VARIABLES)
-        return [{**tagged.as_json(one.row), "is_selected": one.is_selected} for one in shown]
+        return [{**tagged.as_json(one.row), "is_selected": one.is_selected, "level": one.level} for one in shown]
     if not here.in_erlang:
         return None
     if name == "source":

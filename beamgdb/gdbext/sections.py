@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gdb
 
-from beamgdb.gdbext import code_listing, current_frame, session, standing, term_printing
+from beamgdb.gdbext import code_listing, current_frame, older_gdb, session, standing, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.session import Session
@@ -49,10 +49,11 @@ class Location:
 
 @dataclass(frozen=True)
 class Shown:
-    """A row of the stack; `is_selected`: that of the selected frame."""
+    """A row of the stack; `is_selected`: that of the selected frame; `level`: GDB's number of a frame, if it has it."""
 
     row: StackRow
     is_selected: bool
+    level: int | None = None
 
     def lines(self, styler: Styler) -> Iterator[str]:
         """Its text."""
@@ -150,14 +151,15 @@ class Here:
         callers = self._erlang_frames(frames)
         following = next(callers, None)
         for row in stack.rows(self.node, process, self.running, self.terms, frames):
-            is_selected = False
+            is_selected, level = False, None
             if isinstance(row, FrameRow):
                 if following is not None and following.erlang.pc == row.pc:
+                    level = older_gdb.level(following.gdb_frame)
                     is_selected = self._found is not None and following.gdb_frame == self._found.gdb_frame
                     row = self._with_arguments(row, following, but_x and row.number == 0)
                     following = next(callers, None)
                 row = _bounded(row, variables)
-            yield Shown(row, is_selected)
+            yield Shown(row, is_selected, level)
 
     def _erlang_frames(self, most: int) -> Iterator[Selected]:
         """Of the selected thread, innermost first."""

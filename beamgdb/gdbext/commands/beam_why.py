@@ -15,6 +15,7 @@ from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import why
 from beamgdb.views.process_list import ProcessColumns
+from beamgdb.views.styler import PLAIN
 
 
 class BeamWhy(Command):
@@ -40,8 +41,9 @@ class BeamWhy(Command):
         with ProgressLine("processes", node.processes.count()) as progress:
             found = why.report(node, shown, stop, process, progress.advance, words)
         if arguments.json:
-            told = {**asdict(found), "process": node.term(process.id) if process is not None else None}
-            gdb.write(json.dumps(told) + "\n")
+            text = list(why.lines(found, node, process, running, terms, PLAIN))
+            pid = node.term(process.id) if process is not None else None
+            gdb.write(json.dumps({**asdict(found), "process": pid, "text": text}) + "\n")
             return
         for line in why.lines(found, node, process, running, terms, GdbStyler()):
             gdb.write(line + "\n")

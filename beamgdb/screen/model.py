@@ -1,0 +1,261 @@
+"""What is known of a target, and what is being asked. All is asked in the background, one question after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from beamgdb.screen.connection import Connection, Ended, Happened, Reply
+from beamgdb.screen.targets import Target
+from jit.system.controls import harmless
+
+STARTING, STOPPED, RUNNING, GONE, ENDED = "starting", "stopped", "running", "gone", "ended"
+"""What a target does: GDB starts; it stands still, as a core file always does; it runs; there is none any more; GDB has
+ended."""
+
+LOGGED: Final = 5000
+"""Lines of the console that are kept."""
+
+BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]")
+"""What GDB says of each thread."""
+
+KEPT: Final = 200
+"""Answers that are kept."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a question: a value in JSON, or why there is none. `moment`: see `Model`."""
+
+    value: Any
+    error: str | None
+    moment: int
+
+
+def value(text: str) -> tuple[Any, str]:
+    """The value in JSON that an answer has, and what was said before it. Raises ValueError."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        if text[at] in "[{":
+            try:
+                return decoder.raw_decode(text, at)[0], text[:at]
+            except ValueError:
+                pass
+        at = text.find("\n", at) + 1 or len(text)
+    raise ValueError("GDB has given no answer that is JSON")
+
+
+class Model:
+    """A target in a GDB. A `moment` begins whenever something may have changed: the program has stopped, or a command
+    was given. Answers of an earlier one are kept until there are new ones. `changed` is called when there is something
+    new."""
+
+    def __init__(self, target: Target, changed: Callable[[], None]) -> None:
+        self.target = target
+        self._changed = changed
+        self._connection = Connection(self._on)
+        self._wake = asyncio.Event()
+        self._commands: deque[str] = deque()
+        self._wanted: list[str] = []
+        self._answers: dict[str, Answer] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.state = STARTING
+        self.moment = 0
+        self.where = ""
+        """Where the program stands, in words."""
+        self.asked: str | None = None
+        """The question or command that GDB is at."""
+        self.progress = ""
+        self.log: deque[str] = deque(maxlen=LOGGED)
+        """Lines of the console."""
+        self._unended = ""
+
+    async def start(self) -> None:
+        """Start GDB. Raises OSError."""
+        await self._connection.start(self.target.command, self.target.environment)
+        self._task = asyncio.create_task(self._work())
+        self._wake.set()
+
+    async def end(self, *, kill: bool) -> None:
+        """End GDB: it lets go of a node that it was attached to, and of one that it has started too, unless `kill`."""
+        if self._task is not None:
+            self._task.cancel()
+        if self.asked is not None or self.state == RUNNING:
+            self._connection.interrupt()
+        if self.target.is_live and not kill and self.state in (STOPPED, RUNNING):
+            try:
+                await asyncio.wait_for(self._connection.ask("detach"), 10)
+            except (Ended, asyncio.TimeoutError):
+                pass
+        await self._connection.end()
+
+    @property
+    def gdb(self) -> int | None:
+        """GDB's process."""
+        return self._connection.pid
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    def known(self, question: str) -> Answer | None:
+        """The last answer to a question."""
+        return self._answers.get(question)
+
+    def want(self, questions: Iterable[str]) -> None:
+        """Have these answered, in this order, as long as no others are wanted."""
+        self._wanted = list(questions)
+        if self._next() is not None:
+            self._wake.set()
+
+    def is_fresh(self, answer: Answer | None) -> bool:
+        """Whether an answer is of this moment."""
+        return answer is not None and answer.moment == self.moment
+
+    def do(self, command: str) -> None:
+        """Give a command that a user has typed."""
+        self._say(f"(gdb) {command}\n")
+        if self.state == RUNNING:
+            self._say("the program runs: Ctrl-C stops it\n")
+        elif self.state == ENDED:
+            self._say("GDB has ended: R starts it again\n")
+        else:
+            self._commands.append(command)
+            self._wake.set()
+        self._changed()
+
+    def interrupt(self) -> None:
+        """Stop the program, or end what GDB is asked."""
+        self._commands.clear()
+        self._connection.interrupt()
+
+    def refresh(self) -> None:
+        """Ask all again."""
+        self.moment += 1
+        self._wake.set()
+        self._changed()
+
+    async def completed(self, text: str) -> list[str]:
+        """What a command line that begins so may become."""
+        if self.state not in (STOPPED, GONE) or self.asked is not None:
+            return []
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+        try:
+            reply = await self._connection.ask_mi(f'-complete "{quoted}"')
+        except Ended:
+            return []
+        return [str(one) for one in reply.results.get("matches", ())]
+
+    # -- in the background ---------------------------------------------------------------------------------------------
+
+    def _next(self) -> str | None:
+        """The question that is to be asked next."""
+        if self.state not in (STOPPED, GONE):
+            return None
+        return next((one for one in self._wanted if not self.is_fresh(self.known(one))), None)
+
+    async def _work(self) -> None:
+        try:
+            reply = await self._ask("set beam-progress on")
+            self._say(reply.text + reply.notes)
+            await self._stand()
+            while True:
+                self._changed()
+                await self._wake.wait()
+                self._wake.clear()
+                while self._commands or self._next() is not None:
+                    if self._commands:
+                        await self._run(self._commands.popleft())
+                    elif (question := self._next()) is not None:
+                        await self._answer(question)
+        except Ended:
+            pass  # which has been told
+
+    async def _stand(self) -> None:
+        """Learn what the target does at first."""
+        reply = await self._connection.ask_mi("-thread-info")
+        threads = {str(one.get("id")): one for one in reply.results.get("threads", ())}
+        current = threads.get(str(reply.results.get("current-thread-id")), {})
+        if self.state == STARTING:
+            self.state = STOPPED if threads else GONE
+            frame = {"frame": current.get("frame"), "thread-id": current.get("id")}
+            self.where = harmless(_in_words("", frame)) if threads else "there is no program yet"
+        self.moment += 1
+
+    async def _ask(self, command: str) -> Reply:
+        self.asked, self.progress = command, ""
+        self._changed()
+        try:
+            return await self._connection.ask(command)
+        finally:
+            self.asked, self.progress = None, ""
+
+    async def _run(self, command: str) -> None:
+        reply = await self._ask(command)
+        self._say(reply.text + reply.notes)
+        if reply.error is not None and reply.error.strip() not in reply.text + reply.notes:
+            self._say(reply.error + "\n")
+        self.moment += 1
+        self._changed()
+
+    async def _answer(self, question: str) -> None:
+        moment = self.moment
+        reply = await self._ask(question)
+        found, error = None, reply.error
+        if error is None:
+            try:
+                found, before = value(reply.text)
+                self._say(before)
+            except ValueError as wrong:
+                error = str(wrong)
+        self._answers.pop(question, None)
+        self._answers[question] = Answer(found, harmless(error) if error is not None else None, moment)
+        while len(self._answers) > KEPT:
+            del self._answers[next(iter(self._answers))]
+        self._changed()
+
+    # -- what GDB tells ------------------------------------------------------------------------------------------------
+
+    def _on(self, happened: Happened) -> None:
+        if happened.what == "text":
+            self._say(happened.text)
+        elif happened.what == "progress":
+            self.progress = harmless(happened.text)
+        elif happened.what == "running":
+            self.state = RUNNING
+        elif happened.what == "stopped":
+            self._stopped(happened.results)
+        else:
+            self.state, self.where = ENDED, happened.text
+        self._changed()
+
+    def _stopped(self, results: Mapping[str, Any]) -> None:
+        self.moment += 1
+        reason = str(results.get("reason", ""))
+        self.state = GONE if reason.startswith("exited") else STOPPED
+        self.where = harmless(_in_words(reason, results))
+        self._wake.set()
+
+    def _say(self, text: str) -> None:
+        """Lines of the console; what is no whole line waits for its end."""
+        *lines, self._unended = (self._unended + text).split("\n")
+        self.log.extend(harmless(line.expandtabs()) for line in lines if line.strip() and not BORING.match(line))
+
+
+def _in_words(reason: str, results: Mapping[str, Any]) -> str:
+    """Why and where a program has stopped."""
+    frame = results.get("frame") or {}
+    thread = f" (thread {results['thread-id']})" if "thread-id" in results else ""
+    where = f"in {frame['func']}{thread}" if "func" in frame else f"at {frame['addr']}{thread}" if frame else ""
+    if reason.startswith("exited"):
+        return "the program has ended"
+    why = ""
+    if reason == "breakpoint-hit" and not str(results.get("bkptno", "-")).startswith("-"):
+        why = f"breakpoint {results['bkptno']}, "
+    elif reason == "signal-received":
+        name = str(results.get("signal-name", ""))
+        why = "interrupted, " if name in ("SIGINT", "0") else f"{name}, "
+    return why + where

@@ -333,18 +333,18 @@ def _spot(row: Mapping[str, Any]) -> str:
 
 PANES: Final = (
     Pane("1", "Why", why),
-    Pane("2", "Source", source, help="Enter sets a breakpoint at a line"),
-    Pane("3", "Stack", stack, help="Enter unfolds a term, selects a frame"),
+    Pane("2", "Source", source, help="Enter: breakpoint"),
+    Pane("3", "Stack", stack, help="Enter: unfold, select"),
     Pane("4", "Code", code),
-    Pane("5", "Processes", _listed("beam-ps", PROCESSES, _pid_of("pid")), "memory", "Enter shows one"),
-    Pane("6", "Process", process, help="Enter unfolds a term"),
+    Pane("5", "Processes", _listed("beam-ps", PROCESSES, _pid_of("pid")), "memory", "Enter: open"),
+    Pane("6", "Process", process, help="Enter: unfold"),
     Pane("7", "Schedulers", _listed(
         "beam-schedulers", SCHEDULERS,
         lambda row: Deed("command", f"thread {row['thread']}") if row.get("thread") else None,
-    ), None, "Enter selects its thread"),
-    Pane("8", "ETS", tables, "memory", "Enter shows what is in one"),
-    Pane("9", "Breakpoints", breakpoints, help="Enter turns one off and on, Delete deletes it"),
-    Pane("x", "Registers", registers, help="Enter unfolds a term"),
+    ), None, "Enter: select"),
+    Pane("8", "ETS", tables, "memory", "Enter: open"),
+    Pane("9", "Breakpoints", breakpoints, help="Enter: off/on  Del"),
+    Pane("x", "Registers", registers, help="Enter: unfold"),
 )  # fmt: skip
 
 SORTED: Final = {"Processes": PROCESSES, "Schedulers": SCHEDULERS, "ETS": TABLES}

@@ -28,6 +28,7 @@ from prompt_toolkit.layout import (
     FormattedTextControl,
     HSplit,
     Layout,
+    ScrollOffsets,
     VSplit,
     Window,
 )
@@ -50,6 +51,9 @@ STYLE: Final = Style.from_dict({
 """Of the sixteen colours that each terminal has as its user likes them."""
 
 CONSOLE: Final = "Console"
+
+MARGIN: Final = ScrollOffsets(top=3, bottom=3)
+"""Lines that are seen around that where one is."""
 
 STATES: Final = {STARTING: "GDB starts", STOPPED: "stopped", RUNNING: "running", GONE: "", ENDED: ""}
 
@@ -111,7 +115,7 @@ class Screen:
             full_screen=True, mouse_support=True, before_render=lambda _: self._prepare(),
             color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
         )  # fmt: skip
-        self._app.ttimeoutlen = 0.05
+        self._app.ttimeoutlen = self._app.timeoutlen = 0.1
 
     async def run(self) -> None:
         """Until the user quits. Raises OSError where GDB cannot be started."""
@@ -233,9 +237,9 @@ class Screen:
             keys = "Enter keeps it  Esc shows all"
         else:
             pane = next((one for one in PANES if one.name == self._focused()), None)
-            own = f"  {pane.help}" if pane is not None and pane.help else ""
-            sorting = "  < > R sort" if pane is not None and pane.name in SORTED else ""
-            keys = f"? keys  : command  / find{sorting}  c n s f run  ^C stop  q quit{own}"
+            own = f"{pane.help}  " if pane is not None and pane.help else ""
+            sorting = "< > R sort  " if pane is not None and pane.name in SORTED else ""
+            keys = f"? keys  : command  {own}/ find  {sorting}c n s f run  ^C stop  q quit"
         return [("class:bar", f" {keys} "[: self._columns()].ljust(self._columns()))]
 
     def _focused(self) -> str | None:
@@ -249,7 +253,7 @@ class Screen:
 
     def _container(self, name: str) -> HSplit:
         title = FormattedTextControl(lambda: self._title(name))
-        return HSplit([Window(title, height=1), Window(self._controls[name], wrap_lines=False)])
+        return HSplit([Window(title, height=1), Window(self._controls[name], scroll_offsets=MARGIN)])
 
     def _root(self) -> FloatContainer:
         def body() -> AnyContainer:

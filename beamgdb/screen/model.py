@@ -182,8 +182,14 @@ class Model:
         if self.state == STARTING:
             self.state = STOPPED if threads else GONE
             frame = {"frame": current.get("frame"), "thread-id": current.get("id")}
-            self.where = harmless(_in_words("", frame)) if threads else "there is no program yet"
+            self.where = harmless(_in_words("", frame)) if threads else self._nothing()
         self.moment += 1
+
+    def _nothing(self) -> str:
+        """Why there is no program at first, in words."""
+        if self.target.is_started:
+            return "there is no program yet"
+        return "GDB has not taken it: see the console"
 
     async def _ask(self, command: str) -> Reply:
         self.asked, self.progress = command, ""

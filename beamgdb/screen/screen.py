@@ -218,7 +218,7 @@ class Screen:
 
     def _header(self) -> StyleAndTextTuples:
         model = self._model
-        state = STATES[model.state]
+        state = STATES[model.state] if self._target.is_live or model.state != STOPPED else "core file"
         words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
         if model.state == ENDED and self._target.pid is not None:
             words += f"; {state_of(self._target.pid)}"

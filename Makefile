@@ -39,7 +39,7 @@ CHECKED  := $(wildcard beamgdb jit tests demo bench)
 
 # Tests on bytes, and few that start a VM.
 QUICK    := $(addprefix tests/,arm32 beam code interpreter machine_code object otp records terms unwinding \
-    views vm test_documents.py test_imports.py test_memory.py)
+    screen views vm test_documents.py test_imports.py test_memory.py)
 
 .PHONY: demo demo-arm32 glue test check bench setup packages sandboxes gdbs lint types clean
 

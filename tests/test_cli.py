@@ -64,6 +64,10 @@ def test_help_and_version() -> None:
         (("report",), "beamgdb report: .* required: CORE"), (("symbols", "none"), "beamgdb symbols: .*'none'"),
         (("pack", "CORE", "--force"), "beamgdb: .*--force"), (("--gdb",), "beamgdb: --gdb needs .*"),
         (("--gdb", "no-gdb", "-p", "1"), "beamgdb: no no-gdb on this machine"),
+        (("no-such-node",), "beamgdb: no-such-node: no core file, and no node of that name runs here"),
+        (("999999999",), "beamgdb: 999999999 is no process"), (("README.md",), "beamgdb: README.md: no core file"),
+        (("1",), "beamgdb: the screen needs a terminal"), (("--arch", "armhf"), "beamgdb: --arch and --otp tell which"),
+        (("--arch", "armhf", "--otp", "99"), "beamgdb: .*99"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_one_line(words: tuple[str, ...], why: str) -> None:

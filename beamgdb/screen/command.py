@@ -31,9 +31,9 @@ class NoTarget(LookupError):
 def run(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] | None = None) -> int:
     """Show what a word names, or what is chosen, or a node of an architecture and release with arguments, until the
     user quits; the exit status. Raises `NoTarget`, `NoAnswer`, `NoPack`, OSError."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise NoTarget("the screen needs a terminal; `beamgdb -p PID`, `beamgdb report CORE` do without")
     with _target(gdb, word, sandbox) as target:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise NoTarget("the screen needs a terminal; `beamgdb -p PID` and `beamgdb report CORE` do without")
         if target is not None:
             asyncio.run(Screen(target, "Source" if target.is_live else "Why").run())
     return 0

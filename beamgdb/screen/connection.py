@@ -143,7 +143,11 @@ class Connection:
         self._tell(Happened("ended", self.ended))
 
     def _take(self, line: str) -> None:
-        record = parse_response(line)
+        try:
+            record = parse_response(line)
+        except Exception:  # of a parser, for what GDB never says
+            self._tell(Happened("text", line + "\n"))
+            return
         kind, message, payload = record["type"], record["message"], record["payload"]
         if kind == "result":
             if self._waits is not None and record.get("token") == self._waits[0] and not self._waits[1].done():

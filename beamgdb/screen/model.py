@@ -21,8 +21,8 @@ ended."""
 LOGGED: Final = 5000
 """Lines of the console that are kept."""
 
-BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]")
-"""What GDB says of each thread."""
+BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]|Thread .* hit Breakpoint -[0-9]")
+"""What GDB says of each thread, and of breakpoints that nobody has set."""
 
 KEPT: Final = 200
 """Answers that are kept."""

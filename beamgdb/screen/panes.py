@@ -19,6 +19,9 @@ DEEPEST: Final = 40
 ADVICE: Final = re.compile("`(thread [0-9]+)`")
 """A command that a text advises."""
 
+CONDITION: Final = re.compile(r"\s*[a-z_]+\s*(!=|<=|>=|=|<|>|~)\s*[^\s=]")
+"""What `-where` takes."""
+
 OPENING: Final = ("[", "{", "#{", "%")
 """What the text of a list, a tuple or a map begins with."""
 
@@ -202,7 +205,7 @@ def _listed(
     def lines(asked: Asked) -> list[Line]:
         looks = asked.looks
         sort = f" -sort {looks.sort}{' -reverse' if looks.reverse else ''}" if looks.sort else ""
-        where = f" -where {_quoted(looks.filter)}" if is_condition(looks.filter, columns) else ""
+        where = f" -where {_quoted(looks.filter)}" if is_condition(looks.filter) else ""
         rows, trouble = asked.ask(f"{command} -json -limit {ROWS}{sort}{where}")
         if trouble:
             return trouble
@@ -213,13 +216,9 @@ def _listed(
     return lines
 
 
-def is_condition(text: str, columns: Sequence[Column]) -> bool:
-    """Whether it asks for a column, with a value behind the operator."""
-    for operator in ("!=", "<=", ">=", "=", "<", ">", "~"):
-        name, found, wanted = text.partition(operator)
-        if found:
-            return name.strip() in {one.key for one in columns} and bool(wanted.strip())
-    return False
+def is_condition(text: str) -> bool:
+    """Whether it asks for a column, with a value behind an operator; which columns there are GDB knows."""
+    return CONDITION.match(text) is not None
 
 
 def _quoted(text: str) -> str:

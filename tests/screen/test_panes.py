@@ -59,10 +59,10 @@ def test_a_table_that_is_looked_through() -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("memory>10k", True), ("pid=<0.1.0>", True), ("memory>", False), ("log", False), ("x=1", False)],
+    [("memory>10k", True), ("pid=<0.1.0>", True), ("memory>", False), ("log", False), ("x =1", True), (">1", False)],
 )
 def test_what_is_taken_for_a_condition(text: str, wanted: bool) -> None:
-    assert is_condition(text, COLUMNS) == wanted
+    assert is_condition(text) == wanted
 
 
 @pytest.mark.parametrize("name", [pane.name for pane in PANES])

@@ -109,16 +109,20 @@ def _dumped(found: Found) -> Iterator[Path]:
 
 @contextmanager
 def _sandbox(gdb: Gdb, wanted: tuple[str, int, Sequence[str]]) -> Iterator[Target]:
-    """A node of another architecture or release, which waits at its first instruction."""
+    """A node of another architecture or release: one for this machine is begun by `run`, the others wait at their first
+    instruction. What it prints would be on the screen, and is dropped."""
     arch, otp, arguments = wanted
     try:
         sandbox = Sandbox(arch, otp)
-        if sandbox.native:
-            raise NoTarget("that is a node of this machine: `python -m beamgdb.sandbox gdb` runs it")
         sandbox.check_runnable()
-        quiet = subprocess.DEVNULL  # what the node prints would be on the screen
-        with debuggee(sandbox.ensure(), arguments or ["-noinput"], stdout=quiet, stderr=quiet) as node:
-            label = f"Erlang/OTP {otp} for {arch}"
+        sandbox.ensure()
+        label, own, quiet = f"Erlang/OTP {otp} for {arch}", arguments or ["-noinput"], subprocess.DEVNULL
+        if sandbox.native:
+            words = (*sandbox.gdb_settings(), "--args", *sandbox.beam_command(own))
+            command = _command(gdb, words, ("set inferior-tty /dev/null",))
+            yield Target(label, command, sandbox.environment(), is_started=True)
+            return
+        with debuggee(sandbox, own, stdout=quiet, stderr=quiet) as node:
             yield Target(label, _command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True)
     except SandboxError as error:
         raise NoTarget(str(error)) from None

@@ -188,7 +188,7 @@ class Model:
     def _nothing(self) -> str:
         """Why there is no program at first, in words."""
         if self.target.is_started:
-            return "there is no program yet"
+            return "the program is begun by `run`"
         return "GDB has not taken it: see the console"
 
     async def _ask(self, command: str) -> Reply:

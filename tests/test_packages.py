@@ -75,7 +75,12 @@ def installed(built: Path) -> Path:
         wcwidth,
     ):  # without a network, what it depends on comes from here
         assert package.__file__
-        (packages / package.__name__).symlink_to(Path(package.__file__).parent)
+        folder = Path(package.__file__).parent
+        for one in (
+            folder,
+            *folder.parent.glob(f"{package.__name__}-*.dist-info"),
+        ):  # a package may ask for its version
+            (packages / one.name).symlink_to(one)
     return built / "venv/bin"
 
 
@@ -120,6 +125,8 @@ def test_the_demo_of_an_unpacked_archive(unpacked: Path) -> None:
 
 
 def test_the_command_of_an_installed_wheel(installed: Path, busy_node: Node) -> None:
+    screen = subprocess.run([installed / "beamgdb", "999999999"], capture_output=True, text=True, timeout=PATIENCE)
+    assert screen.stderr == "beamgdb: 999999999 is no process\n"  # so it has all that it needs
     loader = said(str(installed / "beamgdb"), "--print-loader").strip()
     assert loader.startswith(str(installed.parent / "lib"))
     look = ("-nx", "-batch", "-ex", "beam-bt busy", "-p", str(busy_node.pid))

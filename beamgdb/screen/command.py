@@ -35,8 +35,13 @@ def run(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] | No
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise NoTarget("the screen needs a terminal; `beamgdb -p PID` and `beamgdb report CORE` do without")
         if target is not None:
-            asyncio.run(Screen(target, "Source" if target.is_live else "Why").run())
+            asyncio.run(_show(target))
     return 0
+
+
+async def _show(target: Target) -> None:
+    """The screen, made in the event loop that it is in."""
+    await Screen(target, "Source" if target.is_live else "Why").run()
 
 
 @contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from beamgdb.screen.connection import Connection, Ended, Happened, Reply
@@ -24,17 +25,36 @@ LOGGED: Final = 5000
 BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]|Thread .* hit Breakpoint -[0-9]")
 """What GDB says of each thread, and of breakpoints that nobody has set."""
 
+LOOKING: Final = re.compile(
+    r"(help|info|show|list|l|bt|backtrace|where|eterm|[xyf]reg|echo|beam(-(?!(break|step|next|finish)(\s|$))\S+)?)(\s|$)"
+)
+NOTHING: Final = re.compile("(?!)")
+"""Commands that change nothing of what is known, and the questions about that."""
+
+SELECTING: Final = re.compile(r"(thread|t|frame|f|up|down|select-frame)(\s|$)")
+OF_SELECTION: Final = re.compile(r"beam-(context|why|process -json( -limit \d+)?$|disas -json$|bt -json$)")
+"""Commands that select a thread or frame, and questions that are about what is selected."""
+
+BREAKING: Final = re.compile(r"(beam-break|break|b|tbreak|delete|d|disable|enable|ignore|condition)(\s|$)")
+OF_BREAKPOINTS: Final = re.compile("beam-breakpoints")
+"""The same for breakpoints."""
+
+IMPATIENCE: Final = 1.0
+"""Seconds after which a question is given up for a command that a user has typed meanwhile."""
+
 KEPT: Final = 200
 """Answers that are kept."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to a question: a value in JSON, or why there is none. `moment`: see `Model`."""
+    """An answer to a question: a value in JSON, or why there is none; `number`: how many there were before. `moment`:
+    see `Model`; it is negative once the answer may not hold any more."""
 
     value: Any
     error: str | None
     moment: int
+    number: int
 
 
 def value(text: str) -> tuple[Any, str]:
@@ -50,10 +70,17 @@ def value(text: str) -> tuple[Any, str]:
     raise ValueError("GDB has given no answer that is JSON")
 
 
+def outdated(command: str) -> re.Pattern[str] | None:
+    """Which questions have other answers after a command that a user has typed; None: all."""
+    if LOOKING.match(command):
+        return NOTHING
+    return OF_SELECTION if SELECTING.match(command) else OF_BREAKPOINTS if BREAKING.match(command) else None
+
+
 class Model:
-    """A target in a GDB. A `moment` begins whenever something may have changed: the program has stopped, or a command
-    was given. Answers of an earlier one are kept until there are new ones. `changed` is called when there is something
-    new."""
+    """A target in a GDB. A `moment` begins whenever all may have changed: the program has stopped, or a command was
+    given that may change it. Answers of an earlier one are kept until there are new ones. `changed` is called when
+    there is something new."""
 
     def __init__(self, target: Target, changed: Callable[[], None]) -> None:
         self.target = target
@@ -63,6 +90,9 @@ class Model:
         self._commands: deque[str] = deque()
         self._wanted: list[str] = []
         self._answers: dict[str, Answer] = {}
+        self._count = 0
+        self._asked_since = 0.0
+        self._is_question = self._is_dropped = False
         self._task: asyncio.Task[None] | None = None
         self.state = STARTING
         self.moment = 0
@@ -124,6 +154,9 @@ class Model:
             self._say("GDB has ended: R starts it again\n")
         else:
             self._commands.append(command)
+            if self._is_question and time.monotonic() - self._asked_since > IMPATIENCE:
+                self._is_dropped = True
+                self._connection.interrupt()
             self._wake.set()
         self._changed()
 
@@ -192,7 +225,7 @@ class Model:
         return "GDB has not taken it: see the console"
 
     async def _ask(self, command: str) -> Reply:
-        self.asked, self.progress = command, ""
+        self.asked, self.progress, self._asked_since = command, "", time.monotonic()
         self._changed()
         try:
             return await self._connection.ask(command)
@@ -204,12 +237,27 @@ class Model:
         self._say(reply.text + reply.notes)
         if reply.error is not None and reply.error.strip() not in reply.text + reply.notes:
             self._say(reply.error + "\n")
-        self.moment += 1
+        self._forget(command)
         self._changed()
 
+    def _forget(self, command: str) -> None:
+        """What is known may not hold any more after a command."""
+        old = outdated(command)
+        if old is None:
+            self.moment += 1
+            return
+        for question, answer in self._answers.items():
+            if old.match(question):
+                self._answers[question] = replace(answer, moment=-1)
+
     async def _answer(self, question: str) -> None:
-        moment = self.moment
-        reply = await self._ask(question)
+        moment, self._is_question, self._is_dropped = self.moment, True, False
+        try:
+            reply = await self._ask(question)
+        finally:
+            self._is_question = False
+        if self._is_dropped:
+            return
         found, error = None, reply.error
         if error is None:
             try:
@@ -218,7 +266,8 @@ class Model:
             except ValueError as wrong:
                 error = str(wrong)
         self._answers.pop(question, None)
-        self._answers[question] = Answer(found, harmless(error) if error is not None else None, moment)
+        self._count += 1
+        self._answers[question] = Answer(found, harmless(error) if error is not None else None, moment, self._count)
         while len(self._answers) > KEPT:
             del self._answers[next(iter(self._answers))]
         self._changed()

@@ -95,7 +95,7 @@ class Screen:
         self._process: str | None = None
         self._table: str | None = None
         self._unfolded: set[str] = set()
-        self._followed: dict[str, int] = {}
+        self._followed: dict[str, list[int]] = {}
         self._shown: dict[str, list[Line]] = {}
         self._questions: dict[str, list[str]] = {}
         self._choice: Choice | None = None
@@ -166,9 +166,11 @@ class Screen:
 
     def _follow(self, name: str, found: list[Line]) -> None:
         """Go to the current line when it is another one."""
-        if not all(map(self._is_fresh, self._questions[name])) or self._followed.get(name) == self._model.moment:
+        answers = [self._model.known(question) for question in self._questions[name][:1]]
+        numbers = [answer.number for answer in answers if answer is not None and self._model.is_fresh(answer)]
+        if not numbers or self._followed.get(name) == numbers:
             return
-        self._followed[name] = self._model.moment
+        self._followed[name] = numbers
         current = next((number for number, one in enumerate(found) if one.is_current), None)
         if current is not None:
             self._controls[name].at = current

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from beamgdb.screen.lines import Asked, Column, Deed, Line, Looks, note, table
-from beamgdb.screen.model import value
 from beamgdb.screen.panes import PANES, arrangement, is_condition, stack
 
 ROWS = [{"pid": "<0.1.0>", "memory": 5, "name": None}, {"pid": "<0.22.0>", "memory": 1000, "name": "日本"}]
@@ -23,24 +22,6 @@ def asked(answers: Mapping[str, Any], *unfolded: str) -> Asked:
         return (answers[question], []) if question in answers else (None, [note("(waiting)")])
 
     return Asked(ask, unfolded=frozenset(unfolded))
-
-
-@pytest.mark.parametrize(
-    ("text", "found", "before"),
-    [
-        ('{"a": 1}\n', {"a": 1}, ""),
-        ("[\n1,\n2\n]\n(a note)\n", [1, 2], ""),
-        ('beamgdb 0.1.0: Erlang\n[New LWP 12]\n["x"]\n', ["x"], "beamgdb 0.1.0: Erlang\n[New LWP 12]\n"),
-    ],
-)
-def test_the_value_of_an_answer(text: str, found: object, before: str) -> None:
-    assert value(text) == (found, before)
-
-
-@pytest.mark.parametrize("text", ["", "no answer\n", "[\n1,\n"])
-def test_what_is_no_answer(text: str) -> None:
-    with pytest.raises(ValueError, match="no answer"):
-        value(text)
 
 
 def test_a_table() -> None:

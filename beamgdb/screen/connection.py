@@ -135,19 +135,22 @@ class Connection:
             for line in lines:
                 text = line.decode(errors="replace").strip()
                 if text not in ("", "(gdb)"):
-                    self._take(text)
+                    self._take_safely(text)
         status = await process.wait()
         self.ended = _how(status)
         if self._waits is not None and not self._waits[1].done():
             self._waits[1].set_exception(Ended(self.ended))
         self._tell(Happened("ended", self.ended))
 
-    def _take(self, line: str) -> None:
+    def _take_safely(self, line: str) -> None:
+        """Take a record; what makes no sense is text for people, for what follows is still to be taken."""
         try:
-            record = parse_response(line)
-        except Exception:  # of a parser, for what GDB never says
+            self._take(line)
+        except Exception:
             self._tell(Happened("text", line + "\n"))
-            return
+
+    def _take(self, line: str) -> None:
+        record = parse_response(line)
         kind, message, payload = record["type"], record["message"], record["payload"]
         if kind == "result":
             if self._waits is not None and record.get("token") == self._waits[0] and not self._waits[1].done():

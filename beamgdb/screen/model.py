@@ -109,6 +109,7 @@ class Model:
         """Start GDB. Raises OSError."""
         await self._connection.start(self.target.command, self.target.environment)
         self._task = asyncio.create_task(self._work())
+        self._task.add_done_callback(self._worked)
         self._wake.set()
 
     async def end(self, *, kill: bool) -> None:
@@ -206,6 +207,13 @@ class Model:
                         await self._answer(question)
         except Ended:
             pass  # which has been told
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        """Nothing is asked any more."""
+        error = task.exception() if not task.cancelled() else None
+        if error is not None:
+            self.where = f"internal error, {type(error).__name__}: {harmless(str(error))}"
+            self._changed()
 
     async def _stand(self) -> None:
         """Learn what the target does at first."""

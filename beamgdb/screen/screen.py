@@ -126,8 +126,7 @@ class Screen:
             await self._model.end(kill=self._target.is_started)
 
     def _changed(self) -> None:
-        if hasattr(self, "_app"):
-            self._app.invalidate()
+        self._app.invalidate()
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
@@ -196,7 +195,7 @@ class Screen:
         is_focused = self._app.layout.current_control is self._controls[name]
         style = "class:title-focused" if is_focused else "class:title"
         if name == CONSOLE:
-            asked = f"  {self._model.asked} ..." if self._model.asked else ""
+            asked = f"  {self._model.asked} ... {self._model.progress}" if self._model.asked else ""
             return self._rule(name, [(style, " 0 Console "), ("class:dim", asked)])
         pane, looks = next(one for one in PANES if one.name == name), self._looks[name]
         parts: StyleAndTextTuples = [(style, f" {pane.key} {pane.name} ")]

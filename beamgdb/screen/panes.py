@@ -278,6 +278,8 @@ def process(asked: Asked) -> list[Line]:
     for key, title in (("heap", "heap"), ("old_heap", "old heap")):
         if found[key]:
             lines.append(_fact(title, f"{found[key]['used']} of {found[key]['size']} words"))
+    if found["state_word"] is not None:
+        lines += _term(asked, f"{found['pid']}.state", "state", found["state_word"], found["state"], 4, None)
     for key in ("messages", "links", "monitors", "monitored_by", "dictionary"):
         lines += _items(key.replace("_", " "), found[key])
     rows, trouble = asked.ask(f"beam-bt -json -limit 50 {found['pid']}")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout import FormattedTextControl, HSplit, Layout, Window
-from prompt_toolkit.output import ColorDepth
 
 from beamgdb.screen.lines import Line, line
 from beamgdb.screen.list_control import ListControl
-from beamgdb.screen.screen import STYLE
+from beamgdb.screen.style import STYLE, colours
 from beamgdb.screen.targets import Found
 
 HEADING = " beamgdb: nodes that run here, and core files "
@@ -39,6 +37,6 @@ async def chosen(found: Sequence[Found]) -> Found | None:
     ]
     app: Application[Found | None] = Application(
         Layout(HSplit([bars[0], Window(control), bars[1]])), key_bindings=keys, style=STYLE, full_screen=True,
-        mouse_support=True, color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
+        mouse_support=True, color_depth=colours(),
     )  # fmt: skip
     return await app.run_async()

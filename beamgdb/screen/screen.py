@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import (
     AnyContainer,
@@ -34,21 +29,14 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
-from prompt_toolkit.output import ColorDepth
-from prompt_toolkit.styles import Style
 
+from beamgdb.screen.command_line import Commands, history
 from beamgdb.screen.lines import Asked, Line, Looks, line, note
 from beamgdb.screen.list_control import ListControl
 from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
 from beamgdb.screen.panes import PANES, SORTED, Pane, arrangement
+from beamgdb.screen.style import STYLE, colours
 from beamgdb.screen.targets import Target, state_of
-
-STYLE: Final = Style.from_dict({
-    "bar": "reverse", "title": "bold", "title-focused": "bold reverse", "heading": "bold", "dim": "ansibrightblack",
-    "function": "ansiyellow", "file": "ansigreen", "name": "ansicyan", "error": "ansired", "current": "bold",
-    "at": "reverse", "old": "ansiyellow",
-})  # fmt: skip
-"""Of the sixteen colours that each terminal has as its user likes them."""
 
 CONSOLE: Final = "Console"
 
@@ -106,14 +94,14 @@ class Screen:
         self._controls[CONSOLE] = ListControl(self._console, lambda _: None)
         self._containers = {name: self._container(name) for name in self._controls}
         self._command = Buffer(
-            name="command", completer=_Commands(lambda: self._model), auto_suggest=AutoSuggestFromHistory(),
-            history=_history(), accept_handler=self._entered, multiline=False,
+            name="command", completer=Commands(lambda: self._model), auto_suggest=AutoSuggestFromHistory(),
+            history=history(), accept_handler=self._entered, multiline=False,
         )  # fmt: skip
         self._filter = Buffer(name="filter", multiline=False, on_text_changed=lambda _: self._filter_changed())
         self._app: Application[None] = Application(
             Layout(self._root(), focused_element=self._controls[first]), key_bindings=self._keys(), style=STYLE,
             full_screen=True, mouse_support=True, before_render=lambda _: self._prepare(),
-            color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
+            color_depth=colours(),
         )  # fmt: skip
         self._app.ttimeoutlen = self._app.timeoutlen = 0.1
 
@@ -231,7 +219,7 @@ class Screen:
 
     def _footer(self) -> StyleAndTextTuples:
         if self._choice is not None:
-            keys = "the keys above"
+            keys = "Esc: no"
         elif self._app.layout.has_focus(self._command):
             keys = "Enter runs it  Tab completes  ↑ ↓ history  → takes the suggestion  Esc leaves"
         elif self._is_filtering:
@@ -477,32 +465,3 @@ class Screen:
 
     def _help(self) -> None:
         self._has_help = not self._has_help
-
-
-class _Commands(Completer):
-    """What GDB offers for a command line."""
-
-    def __init__(self, model: Callable[[], Model]) -> None:
-        self._model = model
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> list[Completion]:
-        """None at once: GDB is asked in the background."""
-        return []
-
-    async def get_completions_async(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> AsyncGenerator[Completion, None]:
-        text = document.text_before_cursor
-        for one in await self._model().completed(text):
-            yield Completion(one, -len(text), display=one.rpartition(" ")[2])
-
-
-def _history() -> History:
-    """Of the command line, kept as other programs keep theirs; only in memory where that cannot be."""
-    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "beamgdb"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "history").touch(0o600)
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(str(folder / "history"))

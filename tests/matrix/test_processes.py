@@ -172,13 +172,11 @@ def test_the_state_of_a_server(scene: Scene) -> None:
     """Of one that waits, and of one that hibernates, as the node says it; of others there is none."""
     expected = dict(re.findall(r"^state (\w+) (.*?)\r?$", scene.said, re.M))
     assert len(expected) == 3
-    for name, state in expected.items():
-        shown = json.loads(scene.gdb.cmd(f"beam-process -json {name}"))
-        assert shown["state"] == state
-        assert json.loads(scene.gdb.cmd(f"eterm -json {shown['state_word']}"))["text"] == state
-        assert f"\n  state:        {state}\n" in scene.gdb.cmd(f"beam-process {name}")
-    for other in ("w_a", "init", "stages"):
-        assert json.loads(scene.gdb.cmd(f"beam-process -json {other}"))["state"] is None
+    shown = {name: json.loads(scene.gdb.cmd(f"beam-process -json {name}")) for name in (*expected, "w_a", "init")}
+    assert {name: one["state"] for name, one in shown.items()} == {**expected, "w_a": None, "init": None}
+    state = expected["w_state"]
+    assert json.loads(scene.gdb.cmd(f"eterm -json {shown['w_state']['state_word']}"))["text"] == state
+    assert f"\n  state:        {state}\n" in scene.gdb.cmd("beam-process w_state")
 
 
 def test_what_waits_for_one_that_is_suspended(scene: Scene) -> None:

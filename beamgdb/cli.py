@@ -31,7 +31,9 @@ USAGE = """beamgdb [--gdb GDB] [PID | CORE | NAME]
        beamgdb [--gdb GDB] symbols PID [-o FILE]
        beamgdb --print-loader"""
 
-DESCRIPTION = "Erlang inside a stock BEAM, shown by GDB with the extension: on a full screen, or at GDB's prompt."
+DESCRIPTION = """\
+Erlang inside a stock BEAM, shown by GDB with the extension: on a full screen,
+or at GDB's prompt."""
 
 EXAMPLES = """\
 examples:

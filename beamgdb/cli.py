@@ -85,7 +85,9 @@ def parser() -> ArgumentParser:
         formatter_class=layout,
     )  # fmt: skip
     found.add_argument("--gdb", metavar="GDB", help=f"the GDB to run (default: {', else '.join(GDBS)})")
-    found.add_argument("--arch", metavar="ARCH", help="the architecture of a node that is to be run: armhf or arm64")
+    found.add_argument(
+        "--arch", metavar="ARCH", help="the architecture of a node that is to be run: armhf, arm64 or amd64"
+    )
     found.add_argument("--otp", metavar="N", type=int, help="its release of Erlang/OTP")
     found.add_argument(
         "--print-loader", action="store_true", help="print the path of the script that loads the extension"

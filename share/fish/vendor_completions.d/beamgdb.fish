@@ -58,7 +58,7 @@ complete -c beamgdb -f
 
 complete -c beamgdb -n _shtab_beamgdb_using -s h -l help -d 'show this help message and exit'
 complete -c beamgdb -n _shtab_beamgdb_using -l gdb -x -d 'the GDB to run (default: gdb-multiarch, else gdb)'
-complete -c beamgdb -n _shtab_beamgdb_using -l arch -x -d 'the architecture of a node that is to be run: armhf or arm64'
+complete -c beamgdb -n _shtab_beamgdb_using -l arch -x -d 'the architecture of a node that is to be run: armhf, arm64 or amd64'
 complete -c beamgdb -n _shtab_beamgdb_using -l otp -x -d 'its release of Erlang/OTP'
 complete -c beamgdb -n _shtab_beamgdb_using -l print-loader -d 'print the path of the script that loads the extension'
 complete -c beamgdb -n _shtab_beamgdb_using -l version -d 'print the versions of beamgdb and GDB'

@@ -18,7 +18,7 @@ FOR_types     := $(PYTHON3)
 FOR_sandboxes := $(PYTHON3)
 FOR_gdbs      := $(PYTHON3)
 FOR_bench     := $(FOR_demo-arm32) $(FOR_glue) $(CROSS_ARM64) gdbserver erlang-nox gcc libc6-dev
-FOR_test      := $(FOR_demo) $(FOR_bench) gdb binutils llvm elixir procps
+FOR_test      := $(FOR_demo) $(FOR_bench) gdb binutils llvm elixir procps tmux
 FOR_check     := $(FOR_test)
 GOALS         := $(or $(MAKECMDGOALS),demo)
 WANTED        := $(sort $(foreach goal,$(GOALS),$(FOR_$(goal))))
@@ -39,7 +39,7 @@ CHECKED  := $(wildcard beamgdb jit tests demo bench)
 
 # Tests on bytes, and few that start a VM.
 QUICK    := $(addprefix tests/,aarch64 arm32 beam code interpreter machine_code object otp records terms unwinding \
-    views vm x86_64 test_documents.py test_imports.py test_memory.py)
+    screen views vm x86_64 test_documents.py test_imports.py test_memory.py)
 
 .PHONY: demo demo-arm32 glue test check bench setup packages sandboxes gdbs lint types clean
 

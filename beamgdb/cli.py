@@ -6,51 +6,98 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import ModuleType
+from typing import Final, NoReturn
 
-from beamgdb import __version__, erlang_start, gdb_options, pack, perf_map, report
+from beamgdb import __version__, core_file, erlang_start, gdb_options, pack, perf_map, report
 from beamgdb.asked_gdb import Gdb, NoAnswer
-from jit.system.command_line import complete
+from jit.system.command_line import Parser, complain, complete
 
 LOADER = Path(__file__).resolve().parent / "loader.py"
 #: The first that is installed is run; the multiarch one can also read cores of other machines.
 GDBS = ("gdb-multiarch", "gdb")
 
-HELP = """\
-Usage: beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM [CORE | PID]]
+USAGE = """beamgdb [--gdb GDB] [PID | CORE | NAME]
+       beamgdb [--gdb GDB] --arch ARCH --otp N [-- ERL-ARGS]
+       beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM CORE | PROGRAM PID | -p PID]
        beamgdb [--gdb GDB] [GDB-OPTIONS] erl|iex|elixir|mix [ARGS]
        beamgdb [--gdb GDB] report CORE [--json] [--program BEAM]
        beamgdb [--gdb GDB] pack CORE [-o FILE] [--program BEAM]
        beamgdb [--gdb GDB] symbols PID [-o FILE]
-       beamgdb --print-loader
+       beamgdb --print-loader"""
 
-GDB with the extension that shows Erlang.
+DESCRIPTION = """\
+Erlang inside a stock BEAM, shown by GDB with the extension: on a full screen,
+or at GDB's prompt."""
 
-  beamgdb -p PID                 attach to a running node
+EXAMPLES = """\
+examples:
+  beamgdb                        choose from the nodes that run here and the
+                                 core files in this folder, and see it on a
+                                 full screen
+  beamgdb PID                    the same for a running node; so NAME, by its
+                                 -sname or -name
+  beamgdb CORE                   the same for a core file, or what
+                                 `beamgdb pack` has made of one
+  beamgdb --arch armhf --otp 27 -- -noinput -s my_module
+                                 the same for a node of another architecture,
+                                 from its first instruction on
+  beamgdb -p PID                 GDB's own prompt: attach to a running node
   beamgdb BEAM CORE              look at a core file; BEAM is its beam.smp
   beamgdb erl ARGS               start a node as erl does, and run it
   beamgdb iex -S mix             likewise; so do elixir and mix
   beamgdb -ex 'beam-break m:f/1' erl ARGS
                                  the same, with a breakpoint from the start:
                                  commands of -ex run before the node starts
+  gdb -ix "$(beamgdb --print-loader)" ...
+                                 load the extension into any GDB
 
-  beamgdb report CORE            print why a node died, without a prompt;
-                                 `beamgdb report --help` tells more
-  beamgdb pack CORE              make one file of it with beam.smp, libraries
-                                 and sources, to be looked at elsewhere
-  beamgdb symbols PID            names of Erlang functions for perf, of a node
-                                 that was started without +JPperf
-
-  --gdb GDB        the GDB to run (default: gdb-multiarch, else gdb)
-  --print-loader   print the script that loads the extension into any GDB:
-                   gdb -ix "$(beamgdb --print-loader)" ...
-  --help           print this; GDB's own options: gdb --help
-  --version        print the versions of beamgdb and GDB
-
-All other options are GDB's. In GDB `help beam` tells of the commands.
+All other options are GDB's: gdb --help. In GDB `help beam` tells of the
+commands.
 """
+
+COMMANDS: Final[Mapping[str, tuple[str, ModuleType]]] = {
+    "report": ("print why a node died, by its core file, without a prompt", report),
+    "pack": ("make one file of a core file and what it needs, to be looked at elsewhere", pack),
+    "symbols": ("names of Erlang functions for perf, of a node that was started without +JPperf", perf_map),
+}
+"""What is no command line of GDB, with its help, and the module that does it."""
+
+
+class _Parser(Parser):
+    """One whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(self.prog, f"{message} (see `{self.prog} --help`)")
+        sys.exit(2)
+
+
+def parser() -> ArgumentParser:
+    """What the command takes that is not GDB's; for its help, the man page and completion in shells too."""
+    layout = partial(RawDescriptionHelpFormatter, width=80)
+    found = _Parser(
+        prog="beamgdb", usage=USAGE, description=DESCRIPTION, epilog=EXAMPLES,
+        formatter_class=layout,
+    )  # fmt: skip
+    found.add_argument("--gdb", metavar="GDB", help=f"the GDB to run (default: {', else '.join(GDBS)})")
+    found.add_argument(
+        "--arch", metavar="ARCH", help="the architecture of a node that is to be run: armhf, arm64 or amd64"
+    )
+    found.add_argument("--otp", metavar="N", type=int, help="its release of Erlang/OTP")
+    found.add_argument(
+        "--print-loader", action="store_true", help="print the path of the script that loads the extension"
+    )
+    found.add_argument("--version", action="store_true", help="print the versions of beamgdb and GDB")
+    commands = found.add_subparsers(prog="beamgdb", title="commands", metavar="COMMAND", dest="command")
+    for name, (summary, module) in COMMANDS.items():
+        own = commands.add_parser(name, help=summary, description=module.DESCRIPTION)
+        module.arguments(own)
+    return found
 
 
 @dataclass(frozen=True)
@@ -119,21 +166,53 @@ def _act() -> int:
     """Print what is asked for, or become GDB."""
     arguments = sys.argv[1:]
     wanted, rest = _split(arguments)
-    if rest[:1] == ["report"]:
-        return report.main(Gdb(_gdb(wanted), LOADER), rest[1:])
-    if rest[:1] == ["symbols"]:
-        return perf_map.main(Gdb(_gdb(wanted), LOADER), rest[1:])
-    if rest[:1] == ["pack"]:
-        found = next((path for path in map(shutil.which, wanted) if path), None)
-        return pack.main(Gdb(found, LOADER) if found else None, rest[1:])
+    if rest[:1] and rest[0] in COMMANDS:
+        return _run(COMMANDS[rest[0]][1], wanted, parser().parse_args(rest))
     options = gdb_options.split(rest).options
     if rest == ["--print-loader"]:
         print(LOADER)
     elif {"help", "h"} & set(options):
-        print(HELP, end="")
+        parser().print_help()
     elif {"version", "v"} & set(options):
         print(_version(wanted), end="")
+    elif _is_for_screen(rest):
+        return _screen(Gdb(_gdb(wanted), LOADER), rest)
     else:
         command = command_line(arguments)
         os.execve(command.words[0], command.words, dict(command.environment))
     return 0
+
+
+def _is_for_screen(rest: Sequence[str]) -> bool:
+    """Whether one thing is named that is to be looked at, and no program for GDB; or nothing, on a terminal."""
+    if not rest:
+        return sys.stdin.isatty() and sys.stdout.isatty()
+    if rest[0].partition("=")[0] in ("--arch", "--otp"):
+        return True
+    if len(rest) > 1 or rest[0].startswith("-") or erlang_start.is_meant(rest[0]):
+        return False
+    path = Path(rest[0])
+    return rest[0].isdecimal() or not path.is_file() or not core_file.is_program(path)
+
+
+def _screen(gdb: Gdb, rest: Sequence[str]) -> int:
+    """The exit status of the screen."""
+    try:
+        from beamgdb.screen import command
+    except ModuleNotFoundError as error:
+        raise LookupError(f"the screen needs Python packages ({error}): pip install prompt_toolkit pygdbmi") from None
+    if rest and rest[0].startswith("--"):
+        before = rest.index("--") if "--" in rest else len(rest)
+        wanted = parser().parse_args(rest[:before])
+        if not wanted.arch or not wanted.otp:
+            raise LookupError("--arch and --otp tell which node is to be run")
+        return command.run(gdb, None, (wanted.arch, wanted.otp, rest[before + 1 :]))
+    return command.run(gdb, rest[0] if rest else None)
+
+
+def _run(module: ModuleType, wanted: Sequence[str], parsed: Namespace) -> int:
+    """The exit status of one of the commands. A pack is made without GDB too."""
+    if module is pack and not any(map(shutil.which, wanted)):
+        return pack.run(None, parsed)
+    status: int = module.run(Gdb(_gdb(wanted), LOADER), parsed)
+    return status

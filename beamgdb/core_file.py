@@ -79,6 +79,15 @@ def is_elf(path: Path) -> bool:
         return file.read(len(ELF_MAGIC)) == ELF_MAGIC
 
 
+def is_program(path: Path) -> bool:
+    """Whether it is a program or a library, no core file. Raises OSError."""
+    with path.open("rb") as file:
+        try:
+            return bool(_Reader(file, path).kind != ET_CORE)
+        except (NoCore, struct.error):
+            return False
+
+
 def interpreter(path: Path) -> str | None:
     """The path of the dynamic linker that a program asks for, None without one. Raises OSError."""
     with path.open("rb") as file:

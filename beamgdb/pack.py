@@ -13,8 +13,11 @@ import json
 import os
 import sys
 import tarfile
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -23,7 +26,7 @@ from beamgdb import asked_gdb, core_file
 from beamgdb.asked_gdb import Gdb, NoAnswer, Opened
 from beamgdb.core_file import NoCore
 from jit.system import whole_files
-from jit.system.command_line import Parser, one_line
+from jit.system.command_line import one_line
 
 MANIFEST, CORE, ROOT, README = "pack.json", "core", "root", "README.txt"
 
@@ -51,19 +54,23 @@ class NoPack(Exception):
     """There is no pack, or no sound one; the text is one line that says why, and what to do."""
 
 
-def main(gdb: Gdb | None, arguments: Sequence[str]) -> int:
-    """Make a pack; the exit status. Without a GDB no sources are found. Raises `NoPack`, `NoAnswer`, OSError."""
-    parser = Parser(
-        prog="beamgdb pack",
-        description="Make one file of a core file and all that is needed to look at it elsewhere: beam.smp, its "
-        "libraries, and sources that are found. It holds all that the node had in memory: treat it as secret.",
-    )
+DESCRIPTION: Final = (
+    "Make one file of a core file and all that is needed to look at it elsewhere: beam.smp, its libraries, and sources "
+    "that are found. It holds all that the node had in memory: treat it as secret."
+)
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare what `beamgdb pack` takes."""
     parser.add_argument("core", metavar="CORE", type=Path, help="the core file")
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="the file to make (default: CORE.tar.gz here)"
     )
     parser.add_argument("--program", metavar="BEAM", type=Path, help="the beam.smp that wrote it")
-    wanted = parser.parse_args(arguments)
+
+
+def run(gdb: Gdb | None, wanted: Namespace) -> int:
+    """Make a pack; the exit status. Without a GDB no sources are found. Raises `NoPack`, `NoAnswer`, OSError."""
     found = asked_gdb.opened(wanted.core, wanted.program)
     core, program = found.core, found.program.absolute()
     output: Path = wanted.output or Path(f"{core.name}.tar.gz")
@@ -297,3 +304,16 @@ def opened(folder: Path) -> Opened:
         if not path.is_file():
             raise NoPack(f"{folder}: not whole: it has no {path.name}")
     return found
+
+
+@contextmanager
+def whatever(core: Path, program: Path | None) -> Iterator[Opened]:
+    """A core file, the folder of a pack, or a pack, which is unpacked as long as that lasts. Raises `NoPack`,
+    `NoAnswer`, OSError."""
+    if core.is_dir():
+        yield opened(core)
+    elif is_packed(core):
+        with tempfile.TemporaryDirectory(prefix="beamgdb-") as folder:
+            yield unpack(core, Path(folder))
+    else:
+        yield asked_gdb.opened(core, program)

@@ -6,12 +6,13 @@ node's own do (beam_jit_metadata.cpp).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Final
 
 from beamgdb.asked_gdb import Attached, Gdb, NoAnswer
 from jit.system import whole_files
-from jit.system.command_line import Parser, one_line
+from jit.system.command_line import one_line
 
 
 class NoMap(Exception):
@@ -23,17 +24,21 @@ def usual(pid: int) -> Path:
     return Path(f"/tmp/perf-{pid}.map")
 
 
-def main(gdb: Gdb, arguments: Sequence[str]) -> int:
-    """Write the map; the exit status. Raises `NoAnswer`, `NoMap`, OSError."""
-    parser = Parser(
-        prog="beamgdb symbols",
-        description="Write which Erlang function each piece of a node's machine code is, for perf. The node stands "
-        "still meanwhile, for a second or two. Functions that are loaded later are not in it.",
-    )
+DESCRIPTION: Final = (
+    "Write which Erlang function each piece of a node's machine code is, for perf. The node stands still meanwhile, "
+    "for a second or two. Functions that are loaded later are not in it."
+)
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare what `beamgdb symbols` takes."""
     parser.add_argument("pid", metavar="PID", type=int, help="the process of the node, as ps shows it")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="the file (default: /tmp/perf-PID.map)")
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
-    wanted = parser.parse_args(arguments)
+
+
+def run(gdb: Gdb, wanted: Namespace) -> int:
+    """Write the map; the exit status. Raises `NoAnswer`, `NoMap`, OSError."""
     if wanted.pid <= 0 or not Path(f"/proc/{wanted.pid}").exists():
         raise NoMap(f"{wanted.pid} is no process")
     output: Path = wanted.output or usual(wanted.pid)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from beamgdb import asked_gdb, pack
+from beamgdb import pack
 from beamgdb.asked_gdb import Gdb, NoAnswer, Opened
-from jit.system.command_line import Parser, one_line
+from jit.system.command_line import one_line
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,14 @@ class Told:
     said: str
 
 
-def main(gdb: Gdb, arguments: Sequence[str]) -> int:
-    """Print the report; the exit status: 1 if something of it is missing. Raises `NoAnswer`, `pack.NoPack`, OSError."""
-    parser = Parser(
-        prog="beamgdb report",
-        description="Tell why the node died that wrote a core file, and what was in it. The exit status is 1 if "
-        "something could not be told.",
-    )
+DESCRIPTION: Final = (
+    "Tell why the node died that wrote a core file, and what was in it. The exit status is 1 if something could not be "
+    "told."
+)
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare what `beamgdb report` takes."""
     parser.add_argument(
         "core", metavar="CORE", type=Path, help="the core file, or what `beamgdb pack` has made of one, or its folder"
     )
@@ -61,24 +61,15 @@ def main(gdb: Gdb, arguments: Sequence[str]) -> int:
         "--program", metavar="BEAM", type=Path, help="the beam.smp that wrote it, if it is not where it was"
     )
     parser.add_argument("--sysroot", metavar="ROOT", type=Path, help="the folder that has its libraries as / had them")
-    wanted = parser.parse_args(arguments)
-    with _opened(wanted.core, wanted.program) as found:
+
+
+def run(gdb: Gdb, wanted: Namespace) -> int:
+    """Print the report; the exit status: 1 if something of it is missing. Raises `NoAnswer`, `pack.NoPack`, OSError."""
+    with pack.whatever(wanted.core, wanted.program) as found:
         if wanted.sysroot is not None:
             found = replace(found, sysroot=wanted.sysroot)
         answers = _told(gdb, found, wanted.json)
         return _as_json(answers) if wanted.json else _as_text(answers)
-
-
-@contextmanager
-def _opened(core: Path, program: Path | None) -> Iterator[Opened]:
-    """A core file, whatever it is in."""
-    if core.is_dir():
-        yield pack.opened(core)
-    elif pack.is_packed(core):
-        with tempfile.TemporaryDirectory(prefix="beamgdb-") as folder:
-            yield pack.unpack(core, Path(folder))
-    else:
-        yield asked_gdb.opened(core, program)
 
 
 def _told(gdb: Gdb, opened: Opened, as_json: bool) -> Iterator[tuple[Section, Told]]:

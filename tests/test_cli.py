@@ -48,7 +48,7 @@ def told(said: str) -> str:
 def test_help_and_version() -> None:
     """Ours, and where GDB's are."""
     said = beamgdb("--help")
-    assert said.startswith("Usage: beamgdb ")
+    assert said.startswith("usage: beamgdb ")
     assert "beamgdb erl ARGS" in said
     assert "gdb --help" in said
     assert max(map(len, said.splitlines())) <= 80
@@ -56,6 +56,30 @@ def test_help_and_version() -> None:
     assert beamgdb("-q", "--help") == beamgdb("-ex", "info line", "-q", "--help") == said
     assert said not in beamgdb("-q", "-batch", "-nx", "-ex", "--help")  # a command, which GDB does not know
     assert beamgdb("-q", "--version") == beamgdb("--version")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("report",), "beamgdb report: .* required: CORE"), (("symbols", "none"), "beamgdb symbols: .*'none'"),
+        (("pack", "CORE", "--force"), "beamgdb: .*--force"), (("--gdb",), "beamgdb: --gdb needs .*"),
+        (("--gdb", "no-gdb", "-p", "1"), "beamgdb: no no-gdb on this machine"),
+        (("no-such-node",), "beamgdb: no-such-node: no core file, and no node of that name runs here"),
+        (("999999999",), "beamgdb: 999999999 is no process"), (("README.md",), "beamgdb: README.md: no core file"),
+        (("1",), "beamgdb: the screen needs a terminal"), (("--arch", "armhf"), "beamgdb: --arch and --otp tell which"),
+        (("--arch", "armhf", "--otp", "99"), "beamgdb: .*99"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_one_line(words: tuple[str, ...], why: str) -> None:
+    assert re.fullmatch(f"{why}.*\n", beamgdb(*words))
+
+
+def test_what_shells_and_man_read_is_of_this_parser(tmp_path: Path) -> None:
+    """`tools/shell_files` has been run since it was changed."""
+    run(sys.executable, str(REPOSITORY / "tools/shell_files"), str(tmp_path))
+    made = {str(file.relative_to(tmp_path)): file.read_text() for file in tmp_path.rglob("*") if file.is_file()}
+    share = REPOSITORY / "share"
+    assert {str(file.relative_to(share)): file.read_text() for file in share.rglob("*") if file.is_file()} == made
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ DEBUGGER = {
     "pack": "asked_gdb core_file",
     "report": "asked_gdb pack",
     "perf_map": "asked_gdb",
-    "cli": "asked_gdb erlang_start gdb_options pack perf_map report",
+    "screen": "asked_gdb core_file pack",
+    "cli": "asked_gdb core_file erlang_start gdb_options pack perf_map report screen",
     "__main__": "cli",
     "__init__": "api",
 }
@@ -205,6 +206,15 @@ def test_only_what_gdb_runs_imports_gdb() -> None:
     assert "beamgdb/gdbext/session.py" in importers
     others = {name for name in importers if not name.startswith("beamgdb/gdbext/")}
     assert others == {"beamgdb/loader.py", "demo/tour.py"}
+
+
+def test_the_screen_knows_no_vm() -> None:
+    """What it shows it has asked by the protocol: it has no place, tag or flag of a VM from anywhere."""
+    known = {name for path in (ROOT / "beamgdb/screen").glob("*.py") for name in imports(path)}
+    ours = {name for name in known if name.partition(".")[0] in ("beamgdb", "jit")}
+    assert {room(name) for name in ours if name.startswith("beamgdb")} == {"screen", "asked_gdb", "core_file", "pack"}
+    assert {package(name) for name in ours if name.startswith("jit")} == {"jit.sandbox", "jit.system"}
+    assert "gdb" not in known
 
 
 def test_a_processor_knows_only_its_interface() -> None:

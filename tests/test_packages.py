@@ -12,8 +12,12 @@ from typing import Final
 
 import capstone
 import elftools
+import prompt_toolkit
+import pygdbmi
 import pytest
+import wcwidth
 
+from beamgdb import __version__
 from tests.harness.erl import Node
 from tests.harness.gdb import REPOSITORY
 from tests.harness.patience import PATIENCE
@@ -63,9 +67,20 @@ def installed(built: Path) -> Path:
     said(sys.executable, "-m", "venv", str(built / "venv"))
     said(str(built / "venv/bin/python"), "-m", "pip", "install", "-q", "--no-index", "--no-deps", str(wheel))
     (packages,) = (built / "venv").glob("lib/python3*/site-packages")
-    for package in (capstone, elftools):  # without a network, what it depends on comes from here
+    for package in (
+        capstone,
+        elftools,
+        prompt_toolkit,
+        pygdbmi,
+        wcwidth,
+    ):  # without a network, what it depends on comes from here
         assert package.__file__
-        (packages / package.__name__).symlink_to(Path(package.__file__).parent)
+        folder = Path(package.__file__).parent
+        for one in (
+            folder,
+            *folder.parent.glob(f"{package.__name__}-*.dist-info"),
+        ):  # a package may ask for its version
+            (packages / one.name).symlink_to(one)
     return built / "venv/bin"
 
 
@@ -97,7 +112,8 @@ def test_the_wheel_is_two_packages_and_their_data(sources: Path, built: Path) ->
     (wheel,) = built.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     ours = {f"{package}/{name}" for package in ("beamgdb", "jit") for name in files_in(sources / package)}
-    assert names == ours
+    for_shells = {f"beamgdb-{__version__}.data/data/share/{name}" for name in files_in(sources / "share")}
+    assert names == ours | for_shells
 
 
 @pytest.mark.skipif(shutil.which("erl") is None, reason="not installed: erl")
@@ -109,12 +125,23 @@ def test_the_demo_of_an_unpacked_archive(unpacked: Path) -> None:
 
 
 def test_the_command_of_an_installed_wheel(installed: Path, busy_node: Node) -> None:
+    screen = subprocess.run([installed / "beamgdb", "999999999"], capture_output=True, text=True, timeout=PATIENCE)
+    assert screen.stderr == "beamgdb: 999999999 is no process\n"  # so it has all that it needs
     loader = said(str(installed / "beamgdb"), "--print-loader").strip()
     assert loader.startswith(str(installed.parent / "lib"))
     look = ("-nx", "-batch", "-ex", "beam-bt busy", "-p", str(busy_node.pid))
     for shown in (said(str(installed / "beamgdb"), *look), said("gdb-multiarch", "-ix", loader, *look)):
         assert "Process <0." in shown
         assert " busy:" in shown
+
+
+def test_what_an_installed_wheel_has_for_shells(installed: Path) -> None:
+    share = installed.parent / "share"
+    assert (share / "man/man1/beamgdb.1").read_text().startswith(".TH BEAMGDB 1 ")
+    asked = f"""source {share}/bash-completion/completions/beamgdb
+        COMP_WORDS=(beamgdb rep) COMP_CWORD=1 COMP_LINE="beamgdb rep"; _shtab_beamgdb beamgdb rep beamgdb
+        echo "${{COMPREPLY[*]}}" """
+    assert said("bash", "-c", asked) == "report\n"
 
 
 def test_native_code_from_an_installed_wheel(installed: Path, tmp_path: Path) -> None:

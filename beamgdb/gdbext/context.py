@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import gdb
@@ -15,12 +16,16 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.sections import Here
 from beamgdb.gdbext.style import GdbStyler, width
 from beamgdb.memory import Unreadable
-from beamgdb.views import source_lines
+from beamgdb.views import source_lines, tagged
 from beamgdb.views.styler import COLUMNS, Styler, cut
 from beamgdb.vm.model import Unavailable
 
 NARROWEST = 20
 """Columns that a line has at least."""
+
+MOST_FRAMES, MOST_VARIABLES, MOST_LINES = 100, 50, 200
+"""Frames of the stack, variables of each, and lines on either side of the current one, in JSON: who asks for it has its
+own window to show them in."""
 
 
 class _Display:
@@ -78,6 +83,42 @@ def _section(here: Here, name: str, all_of_them: Sequence[str], styler: Styler) 
     elif name == "registers" and here.in_erlang:
         yield name, ""
         yield from here.registers()
+
+
+def as_json(sections: Sequence[str]) -> dict[str, object]:
+    """What `beam-context -json` prints: see PROTOCOL.md. Raises `Unavailable`."""
+    here = Here()
+    errors_of: dict[str, str] = {}
+    found: dict[str, object] = {
+        "function": here.function or None,
+        "is_called": here.is_called,
+        "elsewhere": None if here.in_erlang else here.elsewhere(),
+        "errors": errors_of,
+    }
+    for section in sections:
+        found[section] = None
+        try:
+            found[section] = _section_as_json(here, section)
+        except (Unavailable, Unreadable, KeyError, gdb.error) as error:
+            errors_of[section] = errors.one_line(error)
+    return found
+
+
+def _section_as_json(here: Here, name: str) -> object:
+    """A section, None where there is none to show. Raises `Unavailable`."""
+    if name == "stack":
+        shown = here.stack(MOST_FRAMES, MOST_VARIABLES)
+        return [{**tagged.as_json(one.row), "is_selected": one.is_selected, "level": one.level} for one in shown]
+    if not here.in_erlang:
+        return None
+    if name == "source":
+        location, rows = here.location(), here.source(MOST_LINES, MOST_LINES)
+        if location is None or not rows:
+            return None
+        return {"path": str(location.path), "line": location.line, "lines": [asdict(row) for row in rows]}
+    if name == "code":
+        return [tagged.as_json(row) for row in here.code_rows(MOST_LINES, MOST_LINES)]
+    return [asdict(row) for row in here.register_rows()]
 
 
 def text(sections: Sequence[str] = (), *, or_where: bool = True) -> str:

@@ -155,6 +155,23 @@ class _Context(_Setting):
         return f"The place is {'' if self.value else 'not '}shown after each stop."
 
 
+class _Progress(_Setting):
+    """Whether front ends are told how far a command has come."""
+
+    set_doc = "Set whether front ends are told how far a long command has come."
+    show_doc = "Show whether front ends are told how far a long command has come."
+    __doc__ = (
+        "When on, a command that takes longer than two seconds writes lines that\n"
+        "begin with `beam-progress: ` to the log of GDB/MI. Off by default."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("beam-progress", gdb.COMMAND_SUPPORT, gdb.PARAM_BOOLEAN, False)
+
+    def get_show_string(self, value: str) -> str:
+        return f"Front ends are {'' if self.value else 'not '}told how far a long command has come."
+
+
 class _ContextSections(_Setting):
     """Which parts that has."""
 
@@ -195,6 +212,7 @@ class Parameters:
         self._depth = _Limit("beam-depth", "the levels of nesting", _DEFAULTS.depth, MAX_DEPTH)
         self._width = _Limit("beam-width", "the elements of each list, tuple or map", _DEFAULTS.width, 1_000_000)
         self._context = _Context()
+        self._progress = _Progress()
         self._context_sections = _ContextSections()
         self._bytes = _Limit("beam-bytes", "the bytes of binaries and characters of strings", _DEFAULTS.bytes, 1 << 24)
 
@@ -202,6 +220,11 @@ class Parameters:
     def debugging(self) -> bool:
         """Whether the user wants tracebacks."""
         return bool(self._debug.value)
+
+    @property
+    def progress(self) -> bool:
+        """Whether front ends are told how far a long command has come."""
+        return bool(self._progress.value)
 
     @property
     def context(self) -> bool:

@@ -14,14 +14,12 @@ from beamgdb.gdbext.debug_adapter import DebugAdapter
 from beamgdb.gdbext.extension import extension
 from beamgdb.node import Node
 from beamgdb.terms.parts import Part
+from beamgdb.views import term_parts
 from beamgdb.views.registers import NOT_AVAILABLE
 
 TERM_TYPES = ("Eterm", "ERL_NIF_TERM")
 """Names of the C types of terms, in the VM (sys.h) and in NIFs (erl_nif.h)."""
 
-
-BRACKETS = ("[", "{", "#", "%")
-"""What the text of a list that is no string, a tuple or a map begins with."""
 
 MORE = "(set beam-width shows more)"
 
@@ -122,8 +120,9 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
             word = int(value)
         except (gdb.error, ValueError) as error:
             return _Text(f"<{errors.one_line(error)}>")
-        text = term_printing.terms(current.node).text(word)
-        if text[:1] in BRACKETS and current.node.parts(word, 1):
+        terms = term_printing.terms(current.node)
+        text = terms.text(word)
+        if term_parts.has_parts(terms, word, text):
             return _Compound(current.node, word, text)
         return _Text(text)
 

@@ -1,4 +1,4 @@
-"""Says how far a long command has come, on a terminal and only after a while."""
+"""Says how far a long command has come, only after a while: on a terminal, and to a front end that wants to know."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from types import TracebackType
 
 import gdb
 
+from beamgdb.gdbext.extension import extension
+
 QUIET_SECONDS = 2.0
 """Commands that are done sooner say nothing."""
 
 STEP_SECONDS = 0.5
+
+TO_FRONT_ENDS = "beam-progress: "
+"""What such a line begins with for a front end: see PROTOCOL.md."""
 
 
 class ProgressLine:
@@ -33,10 +38,14 @@ class ProgressLine:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + STEP_SECONDS
-            if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            of_all = f" of {self._total}" if self._total else ""
+            how_far = f"{self._done}{of_all} {self._what}"
+            if extension().parameters.progress:
+                gdb.write(f"{TO_FRONT_ENDS}{how_far}\n", gdb.STDERR)
+                gdb.flush(gdb.STDERR)
+            elif sys.__stderr__ is not None and sys.__stderr__.isatty():
                 self._shown = True
-                of_all = f" of {self._total}" if self._total else ""
-                gdb.write(f"\r{self._done}{of_all} {self._what}", gdb.STDERR)
+                gdb.write(f"\r{how_far}", gdb.STDERR)
                 gdb.flush(gdb.STDERR)
 
     def __exit__(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gdb
 
-from beamgdb.gdbext import code_listing, current_frame, gdb_text, session, standing, term_printing
+from beamgdb.gdbext import code_listing, current_frame, gdb_text, older_gdb, session, standing, term_printing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.session import Session
@@ -19,6 +19,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.views import registers, source_lines, stack, where
 from beamgdb.views.disassembly import listing
 from beamgdb.views.disassembly.listing import FunctionListing, InstructionRow
+from beamgdb.views.registers import RegisterRow
 from beamgdb.views.source_lines import SourceLineRow
 from beamgdb.views.stack import FrameRow, LeftOutRow, StackRow, VariableRow
 from beamgdb.views.styler import Styler
@@ -48,10 +49,11 @@ class Location:
 
 @dataclass(frozen=True)
 class Shown:
-    """A row of the stack; `is_selected`: that of the selected frame."""
+    """A row of the stack; `is_selected`: that of the selected frame; `level`: GDB's number of a frame, if it has it."""
 
     row: StackRow
     is_selected: bool
+    level: int | None = None
 
     def lines(self, styler: Styler) -> Iterator[str]:
         """Its text."""
@@ -124,6 +126,10 @@ class Here:
     # -- code ----------------------------------------------------------------------------------------------------------
 
     def code(self, styler: Styler, before: int = BEFORE, after: int = AFTER) -> Iterator[str]:
+        """The text of `code_rows`."""
+        return (listing.line(row, styler) for row in self.code_rows(before, after))
+
+    def code_rows(self, before: int = BEFORE, after: int = AFTER) -> Iterator[listing.ListingRow]:
         """Operations and machine code, or loaded instructions, around the current one. Raises `Unavailable`."""
         found = self._require()
         code = found.erlang.place.code
@@ -131,7 +137,7 @@ class Here:
             name = term_printing.function(code.name)
             raise Unavailable(f"the code of {name} is too long to be taken apart at each stop: `beam-disas` shows it")
         rows = FunctionListing(code_listing.sources(self._current), found.erlang.place, found.erlang.pc, None).rows()
-        return (listing.line(row, styler) for row in _around_current(rows, before, after))
+        return _around_current(rows, before, after)
 
     # -- stack ---------------------------------------------------------------------------------------------------------
 
@@ -145,14 +151,15 @@ class Here:
         callers = self._erlang_frames(frames)
         following = next(callers, None)
         for row in stack.rows(self.node, process, self.running, self.terms, frames):
-            is_selected = False
+            is_selected, level = False, None
             if isinstance(row, FrameRow):
                 if following is not None and following.erlang.pc == row.pc:
+                    level = older_gdb.level(following.gdb_frame)
                     is_selected = self._found is not None and following.gdb_frame == self._found.gdb_frame
                     row = self._with_arguments(row, following, but_x and row.number == 0)
                     following = next(callers, None)
                 row = _bounded(row, variables)
-            yield Shown(row, is_selected)
+            yield Shown(row, is_selected, level)
 
     def _erlang_frames(self, most: int) -> Iterator[Selected]:
         """Of the selected thread, innermost first."""
@@ -189,16 +196,19 @@ class Here:
 
     def registers(self) -> Iterator[str]:
         """The x registers that are known to be in use. Raises `Unavailable`."""
-        found = self._require()
-        if found.erlang.x_registers is None:
-            found.x_register(0)  # which says why there are none
-        live = self._live(found)
-        for name, word in islice(live, VARIABLES):
-            yield registers.line(registers.RegisterRow(name, word, self.terms.text(word)))
+        live = self.register_rows()
+        yield from map(registers.line, live[:VARIABLES])
         if len(live) > VARIABLES:
             yield f"({len(live) - VARIABLES} more: `xreg`)"
         if not live:
             yield "(none is known to be in use here; `xreg` shows what was left in them)"
+
+    def register_rows(self) -> list[RegisterRow]:
+        """The same as rows, all of them. Raises `Unavailable`."""
+        found = self._require()
+        if found.erlang.x_registers is None:
+            found.x_register(0)  # which says why there are none
+        return [RegisterRow(name, word, self.terms.text(word)) for name, word in self._live(found)]
 
     def saved(self) -> Iterator[str]:
         """The y registers of the Erlang function. Raises `Unavailable`."""

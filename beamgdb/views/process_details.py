@@ -14,7 +14,7 @@ from beamgdb.views.errors import one_line
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Terms
 from beamgdb.views.threads import Threads
-from beamgdb.vm import backtrace, calls, process_dictionary, signals
+from beamgdb.vm import backtrace, calls, process_dictionary, server_state, signals
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.monitor_links import MonitorLinks, Side
 from beamgdb.vm.processes import Process
@@ -54,7 +54,8 @@ class Heap:
 
 @dataclass(frozen=True)
 class ProcessDetails:
-    """A process. What is None is not there, or not known; sizes are in words, memory in bytes."""
+    """A process. What is None is not there, or not known; sizes are in words, memory in bytes. `state` is that of a
+    gen_server that waits, `state_word` its word."""
 
     pid: str
     address: int
@@ -68,6 +69,8 @@ class ProcessDetails:
     parent: str | None
     group_leader: str | None
     reductions: int | None
+    state: str | None
+    state_word: int | None
     heap: Heap | None
     old_heap: Heap | None
     fragments: int | None
@@ -96,6 +99,7 @@ class Details:
         word = self._node.memory.word_size
         state = _field(process, "state")
         name = _known(process.registered_name)
+        state_of = server_state.state(self._node, process) if not process.is_running() else None
         return ProcessDetails(
             pid=self._node.term(process.id),
             address=process.address,
@@ -109,6 +113,8 @@ class Details:
             parent=self._term(_field(process, "parent")),
             group_leader=self._term(_field(process, "group_leader")),
             reductions=_field(process, "reds"),
+            state=self._terms.text(state_of) if state_of is not None else None,
+            state_word=state_of,
             heap=_known(lambda: Heap((record["htop"] - record["heap"]) // word, record["heap_sz"])),
             old_heap=_known(
                 lambda: (
@@ -218,6 +224,7 @@ def lines(details: ProcessDetails, styler: Styler) -> Iterator[str]:
         ("priority", details.priority),
         ("flags", ", ".join(details.flags) or None),
         ("reductions", details.reductions),
+        ("state", details.state),
         ("heap", _heap(details.heap)),
         ("old heap", _heap(details.old_heap)),
         ("fragments", f"{details.fragments} words" if details.fragments else None),

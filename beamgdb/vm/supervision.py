@@ -126,6 +126,11 @@ class Supervision:
         call = self._call(notes)
         return f"{self._text(call[0])}:{self._text(call[1])}/{self._text(call[2])}" if call is not None else None
 
+    def callback_module(self, process: Process) -> int | None:
+        """The module, an atom, of the function that it notes as its first: of a gen_server that which it calls back."""
+        call = self._call(self.notes(process))
+        return call[0] if call is not None else None
+
     def _call(self, notes: Notes) -> list[int] | None:
         call = self._elements(notes.initial_call, 3) if notes.initial_call is not None else []
         return call if len(call) == 3 else None

@@ -6,6 +6,9 @@
 %% w_a and w_b wait for each other, w_c and w_d for w_a, and w_e for nobody.
 start() ->
     [{ok, _} = gen_server:start({local, Name}, ?MODULE, [], []) || Name <- [w_a, w_b, w_c, w_d, w_e]],
+    States = [{w_state, {state, w_state, ["of", <<"this">>], self()}, infinity}, {w_asleep, [asleep, waiting], hibernate}],
+    [{ok, _} = gen_server:start({local, Name}, ?MODULE, {State, How}, []) || {Name, State, How} <- States],
+    [io:format("state ~p ~0p~n", [Name, sys:get_state(Name)]) || Name <- [w_e, w_state, w_asleep]],
     gen_server:cast(w_a, {call, whereis(w_b), 1}),
     receive after 100 -> ok end,
     gen_server:cast(w_b, {call, whereis(w_a), 2}),
@@ -15,7 +18,8 @@ start() ->
     [io:format("waiting ~p ~p~n", [Name, whereis(Name)]) || Name <- [w_a, w_b, w_c, w_d, w_e]],
     ok.
 
-init([]) -> {ok, none}.
+init([]) -> {ok, none};
+init({State, How}) -> {ok, State, How}.
 
 handle_call(_, _, State) -> {reply, ok, State}.
 

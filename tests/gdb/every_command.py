@@ -20,7 +20,8 @@ LINES = (
     "beam-allocators -check", "beam-block $rsp", "beam-crashdump -force DIR/dump",
     "xreg", "xreg -raw", "yreg", "yreg -raw", "freg", "eterm 687", "eterm $rsp", "eterm $pc", "eterm -boxed $rsp",
     "beam-disas", "beam-disas lists:map/2", "beam-disas -bytecode lists:map/2", "beam-breakpoints",
-    "beam-context", "beam-context stack",
+    "beam-context", "beam-context stack", "beam-context -json", "beam-bt -json init", "beam-info -json",
+    "eterm -json 687", "beam-disas -json lists:map/2", "beam-breakpoints -json",
 )  # fmt: skip
 
 #: Those that let the program run, or set a breakpoint.

@@ -168,6 +168,17 @@ def test_what_the_node_says_of_one(scene: Scene) -> None:
         assert sorted(shown["dictionary"]["shown"]) == sorted(facts.get("dictionary", []))
 
 
+def test_the_state_of_a_server(scene: Scene) -> None:
+    """Of one that waits, and of one that hibernates, as the node says it; of others there is none."""
+    expected = dict(re.findall(r"^state (\w+) (.*?)\r?$", scene.said, re.M))
+    assert len(expected) == 3
+    shown = {name: json.loads(scene.gdb.cmd(f"beam-process -json {name}")) for name in (*expected, "w_a", "init")}
+    assert {name: one["state"] for name, one in shown.items()} == {**expected, "w_a": None, "init": None}
+    state = expected["w_state"]
+    assert json.loads(scene.gdb.cmd(f"eterm -json {shown['w_state']['state_word']}"))["text"] == state
+    assert f"\n  state:        {state}\n" in scene.gdb.cmd("beam-process w_state")
+
+
 def test_what_waits_for_one_that_is_suspended(scene: Scene) -> None:
     (pid,) = (pid for pid, facts in said(scene).items() if facts["kind"] == "suspended")
     shown = scene.gdb.cmd(f"beam-process {pid}")

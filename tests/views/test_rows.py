@@ -12,7 +12,19 @@ import pytest
 
 from beamgdb.node import Node
 from beamgdb.terms.source import Limits
-from beamgdb.views import allocators, breakpoints, info, layouts, registers, stack, steps, verify, where
+from beamgdb.views import (
+    allocators,
+    breakpoints,
+    info,
+    layouts,
+    registers,
+    source_lines,
+    stack,
+    steps,
+    term_parts,
+    verify,
+    where,
+)
 from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.disassembly import listing
 from beamgdb.views.location import parse
@@ -46,6 +58,8 @@ ROWS = [
     verify.WrongRow,
     verify.WalkedRow,
     allocators.HeldRow,
+    term_parts.TermRow,
+    source_lines.SourceLineRow,
 ]
 
 

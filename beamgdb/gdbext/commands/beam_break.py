@@ -18,7 +18,7 @@ from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.style import GdbStyler
-from beamgdb.views import breakpoints, process_named
+from beamgdb.views import breakpoints, process_named, tagged
 from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.location import BadLocation, LineLocation, parse
 from beamgdb.vm.model import Unavailable
@@ -96,14 +96,19 @@ class BeamBreak(Command):
 class BeamBreakpoints(Command):
     """List the breakpoints that beam-break has set.
 
-    As `info breakpoints` does, with its numbers, but by Erlang functions also where code is interpreted."""
+    As `info breakpoints` does, with its numbers, but by Erlang functions also where code is interpreted. -json prints
+    an array of objects."""
 
     name = "beam-breakpoints"
     looks = False
     category = gdb.COMMAND_BREAKPOINTS
 
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-json", "--json", action="store_true")
+
     def run(self, arguments: argparse.Namespace) -> None:
-        for line in breakpoints.lines(_rows(_code()), GdbStyler()):
+        rows = _rows(_code())
+        for line in tagged.lines(rows) if arguments.json else breakpoints.lines(rows, GdbStyler()):
             gdb.write(line + "\n")
 
 

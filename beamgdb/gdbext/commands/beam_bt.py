@@ -18,13 +18,13 @@ from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views import process_named, stack
-from beamgdb.views.stack import DamageRow, Stacks
+from beamgdb.views import process_named, stack, tagged
+from beamgdb.views.stack import DamageRow, StackRow, Stacks
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 
-LIMIT = re.compile(r"(^|(?<=\s))-limit\s+\S+")
+_OPTION = re.compile(r"(?:^|(?<=\s))(?:-limit\s+\S+|--?json(?=\s|$))")
 
 
 class BeamBt(Command):
@@ -36,19 +36,20 @@ class BeamBt(Command):
 
     -limit N, before or after PROCESS, stops after N frames of each process; without it 1000 are shown, and 1 MiB of
     text at most. A y register that holds a catch shows the code that handles it. A frame that tracing has put onto the
-    stack shows what it is for."""
+    stack shows what it is for. -json prints an array of objects, of which each says in `row` what it is."""
 
     name = "beam-bt"
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-limit", metavar="N", type=_count, default=stack.FRAMES)
+        parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("process", metavar="PROCESS | all", nargs="?")
 
     def split(self, text: str) -> list[str]:
         """A pid's angle brackets mean nothing special here, and a quoted atom keeps its quotes and blanks."""
-        option = LIMIT.search(text)
-        process = LIMIT.sub("", text).strip()
-        return [*(option[0].split() if option else ()), *([process] if process else ())]
+        options = [word for option in _OPTION.findall(text) for word in option.split()]
+        process = _OPTION.sub("", text).strip()
+        return [*options, *([process] if process else ())]
 
     def words(self, before: str, start: str) -> Iterable[str]:
         # One by one: what is known before something goes wrong is offered.
@@ -57,15 +58,26 @@ class BeamBt(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         running, limit = Running(node), arguments.limit
-        if arguments.process is None:
-            process = running.selected()
-            if process is None:
-                raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
-            _show(node, process, running, limit)
-        elif arguments.process == "all":
-            _show_all(node, running, limit)
+        if arguments.process == "all":
+            if arguments.json:
+                _write_json(_all_rows(node, running, limit))
+            else:
+                _show_all(node, running, limit)
+            return
+        if arguments.process is not None:
+            process = process_named.find(node, arguments.process, machine_word.evaluated)
         else:
-            _show(node, process_named.find(node, arguments.process, machine_word.evaluated), running, limit)
+            selected = running.selected()
+            if selected is None:
+                raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
+            process = selected
+        rows = stack.rows(node, process, running, term_printing.terms(node), limit)
+        if arguments.json:
+            _write_json(rows)
+            return
+        for row in rows:
+            for line in stack.lines(row, GdbStyler()):
+                gdb.write(line + "\n")
 
 
 def _count(text: str) -> int:
@@ -76,10 +88,21 @@ def _count(text: str) -> int:
     return number
 
 
-def _show(node: Node, process: Process, running: Running, limit: int) -> None:
-    for row in stack.rows(node, process, running, term_printing.terms(node), limit):
-        for line in stack.lines(row, GdbStyler()):
-            gdb.write(line + "\n")
+def _write_json(rows: Iterable[StackRow]) -> None:
+    for line in tagged.lines(rows):
+        gdb.write(line + "\n")
+
+
+def _all_rows(node: Node, running: Running, limit: int) -> Iterator[StackRow]:
+    """Those of all processes, one after the other."""
+    stacks = stack.Stacks(node, running, term_printing.terms(node), limit)
+    with ProgressLine("processes", _number_of_processes(node)) as progress:
+        for found in stack.processes(node, running):
+            if isinstance(found, DamageRow):
+                yield found
+            else:
+                yield from stacks.of(found)
+            progress.advance()
 
 
 def _show_all(node: Node, running: Running, limit: int) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable
 
 import gdb
 
 from beamgdb.gdbext import context
 from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.parameters import SECTIONS
 from beamgdb.views.typed import brief
 
@@ -27,17 +29,24 @@ class BeamContext(Command):
       code       operations and machine code around the current one
 
     It is about the selected frame, or where that is one of C the Erlang function that has called it. Lines are cut to
-    fit the terminal. `list`, `beam-bt`, `xreg` and `beam-disas` show all of each."""
+    fit the terminal. `list`, `beam-bt`, `xreg` and `beam-disas` show all of each.
+
+    -json prints an object with a key for each section, of which more is told."""
 
     name = "beam-context"
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("sections", metavar="SECTION", nargs="*", type=_section)
 
     def words(self, before: str, start: str) -> Iterable[str]:
         return (one for one in SECTIONS if one not in before.split())
 
     def run(self, arguments: argparse.Namespace) -> None:
+        if arguments.json:
+            wanted = arguments.sections or extension().parameters.context_sections
+            gdb.write(json.dumps(context.as_json(wanted)) + "\n")
+            return
         gdb.write(context.text(arguments.sections))
 
 

@@ -16,12 +16,13 @@ from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.node import Node
+from beamgdb.views import tagged
 from beamgdb.views.disassembly import listing
 from beamgdb.views.disassembly.listing import FunctionListing, bytecode_of
 from beamgdb.views.location import BadLocation, FunctionLocation, parse
 from beamgdb.vm.model import Unavailable
 
-_OPTION = re.compile(r"\s*(-bytecode(?=\s)|-beam\s+(\"[^\"]*\"|\S+))")
+_OPTION = re.compile(r"\s*(-bytecode(?=\s)|--?json(?=\s)|-beam\s+(\"[^\"]*\"|\S+))")
 
 
 class BeamDisas(Command):
@@ -33,7 +34,8 @@ class BeamDisas(Command):
 
     Native code and code of the JIT are shown with the operations that they were compiled from, if the module's .beam
     file is found; -beam names it. For native code without it, the interpreter's own instructions stand for them. Of
-    interpreted code the loaded instructions are shown; with -bytecode also for a function that has native code."""
+    interpreted code the loaded instructions are shown; with -bytecode also for a function that has native code. -json
+    prints an array of objects, of which each says in `row` what it is."""
 
     name = "beam-disas"
     category = gdb.COMMAND_DATA
@@ -41,6 +43,7 @@ class BeamDisas(Command):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-bytecode", action="store_true")
         parser.add_argument("-beam", metavar="FILE", default="")
+        parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("function", metavar="FUNCTION", nargs="?")
 
     def split(self, text: str) -> list[str]:
@@ -58,10 +61,12 @@ class BeamDisas(Command):
         current = session.require()
         node = current.node
         sources = code_listing.sources(current)
-        for place, pc in self._wanted(node, arguments.function, arguments.bytecode):
-            path = Path(arguments.beam).expanduser() if arguments.beam else None
-            for row in FunctionListing(sources, place, pc, path).rows():
-                gdb.write(listing.line(row, GdbStyler()) + "\n")
+        path = Path(arguments.beam).expanduser() if arguments.beam else None
+        wanted = self._wanted(node, arguments.function, arguments.bytecode)
+        rows = (row for place, pc in wanted for row in FunctionListing(sources, place, pc, path).rows())
+        styler = GdbStyler()
+        for line in tagged.lines(rows) if arguments.json else (listing.line(row, styler) for row in rows):
+            gdb.write(line + "\n")
 
     def _wanted(self, node: Node, text: str | None, bytecode: bool) -> Iterator[tuple[Place, int | None]]:
         """The code that is meant, with the address where the selected frame is. Raises `Unavailable`."""

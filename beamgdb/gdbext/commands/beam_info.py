@@ -9,7 +9,7 @@ import gdb
 from beamgdb.gdbext import session, symbols
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.style import GdbStyler
-from beamgdb.views import info, layouts
+from beamgdb.views import info, layouts, tagged
 from beamgdb.views.info import SymbolsMade
 
 
@@ -22,7 +22,8 @@ class BeamInfo(Command):
 
     With -layout it lists the VM's structures instead, and where each field came from: debug information, a built-in
     table, or what has proved it on this target. Fields that are unknown are not used. With -config it prints the C
-    compiler's flags and the config.h that the VM was built with, which it keeps."""
+    compiler's flags and the config.h that the VM was built with, which it keeps. -json prints an array of what is
+    known, each with a name and a text."""
 
     name = "beam-info"
     category = gdb.COMMAND_STATUS
@@ -31,6 +32,7 @@ class BeamInfo(Command):
         which = parser.add_mutually_exclusive_group()
         which.add_argument("-layout", action="store_true")
         which.add_argument("-config", action="store_true")
+        which.add_argument("-json", "--json", action="store_true")
 
     def run(self, arguments: argparse.Namespace) -> None:
         current = session.require()
@@ -43,7 +45,8 @@ class BeamInfo(Command):
             return
         given = symbols.of_selected()
         made = SymbolsMade(len(given.files), current.code_seconds, given.seconds)
-        for line in info.lines(info.facts(current.node, made)):
+        facts = info.facts(current.node, made)
+        for line in tagged.lines(facts) if arguments.json else info.lines(facts):
             gdb.write(line + "\n")
 
 

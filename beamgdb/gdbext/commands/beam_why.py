@@ -16,6 +16,7 @@ from beamgdb.gdbext.style import GdbStyler
 from beamgdb.node import Node
 from beamgdb.views import why
 from beamgdb.views.process_list import ProcessColumns
+from beamgdb.views.styler import PLAIN
 from beamgdb.views.why import Why
 from beamgdb.vm.processes import Process
 
@@ -38,8 +39,9 @@ class BeamWhy(Command):
         running = Running(node)
         process, found = report(node, running)
         if arguments.json:
-            told = {**asdict(found), "process": node.term(process.id) if process is not None else None}
-            gdb.write(json.dumps(told) + "\n")
+            text = list(why.lines(found, node, process, running, term_printing.terms(node), PLAIN))
+            pid = node.term(process.id) if process is not None else None
+            gdb.write(json.dumps({**asdict(found), "process": pid, "text": text}) + "\n")
             return
         for line in why.lines(found, node, process, running, term_printing.terms(node), GdbStyler()):
             gdb.write(line + "\n")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
+from dataclasses import asdict
 
 import gdb
 
 from beamgdb.gdbext import current_frame, older_gdb, session, term_printing
-from beamgdb.gdbext.commands.command import Command
+from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.machine_word import machine_word
+from beamgdb.views import term_parts
+from jit.otp.tags import BOXED
 
+_OPTION = re.compile(r"\s*(-boxed|--?json)(?=\s)")
 _REGISTER = re.compile("([xy])([0-9]{1,4})")
 
 
@@ -21,6 +26,9 @@ class Eterm(Command):
     *(unsigned long *)ADDRESS for what lies in memory; or the name of an x or y register (y0), as xreg and yreg show
     them. With -boxed its value is the plain address of a heap object.
 
+    -json prints an object with the text, the word, and the parts of a list, tuple or map, each with its own word, by
+    which `eterm -json WORD` shows the parts of that: `set beam-width` of them.
+
     Pointers into code show as <cp module:function/arity+offset>, header words as such; what cannot be read or is no
     term is shown in angle brackets. `set beam-depth`, `beam-width` and `beam-bytes` limit what is printed."""
 
@@ -30,20 +38,23 @@ class Eterm(Command):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-boxed", action="store_true")
+        parser.add_argument("-json", "--json", action="store_true")
         parser.add_argument("expression", metavar="EXPRESSION", nargs=1)
 
     def split(self, text: str) -> list[str]:
         """The expression is one argument, whatever it contains."""
-        flag, _, rest = text.strip().partition(" ")
-        if flag == "-boxed":
-            return [flag, rest.strip()] if rest.strip() else [flag]
-        return ["--", text.strip()] if text.strip() else []
+        flags, rest = leading_options(_OPTION, text)
+        return [*flags, *(["--", rest] if rest else ())]
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         (expression,) = arguments.expression
         found = word(expression) & node.memory.address_mask
         terms = term_printing.terms(node)
+        if arguments.json:
+            found = found | BOXED if arguments.boxed else found
+            gdb.write(json.dumps(asdict(term_parts.row(terms, found))) + "\n")
+            return
         gdb.write((terms.boxed if arguments.boxed else terms.text)(found) + "\n")
 
 

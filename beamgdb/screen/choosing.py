@@ -1,0 +1,42 @@
+"""The list that one chooses from where no node or core file was named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.layout import FormattedTextControl, HSplit, Layout, Window
+
+from beamgdb.screen.lines import Line, line
+from beamgdb.screen.list_control import ListControl
+from beamgdb.screen.style import STYLE, colours
+from beamgdb.screen.targets import Found
+
+HEADING = " beamgdb: nodes that run here, and core files "
+KEYS = " Enter opens it  ↑ ↓ go through them  q quit "
+
+
+async def chosen(found: Sequence[Found]) -> Found | None:
+    """The one that the user has chosen, None if that is none."""
+    lines = [line(one.label) for one in found]
+    by_line = dict(zip(map(id, lines), found))
+
+    def choose(one: Line) -> None:
+        app.exit(result=by_line[id(one)])
+
+    control = ListControl(lambda: lines, choose)
+    keys = KeyBindings()
+    for name, by in (("up", -1), ("k", -1), ("down", 1), ("j", 1), ("pageup", -10), ("pagedown", 10)):
+        keys.add(name)(lambda event, by=by: control.move(by))
+    keys.add("enter")(lambda event: control.choose())
+    for name in ("q", "escape", "c-c"):
+        keys.add(name)(lambda event: app.exit(result=None))
+    bars = [
+        Window(FormattedTextControl([("class:bar", text)]), height=1, style="class:bar") for text in (HEADING, KEYS)
+    ]
+    app: Application[Found | None] = Application(
+        Layout(HSplit([bars[0], Window(control), bars[1]])), key_bindings=keys, style=STYLE, full_screen=True,
+        mouse_support=True, color_depth=colours(),
+    )  # fmt: skip
+    return await app.run_async()

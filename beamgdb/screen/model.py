@@ -1,0 +1,324 @@
+"""What is known of a target, and what is being asked. All is asked in the background, one question after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from beamgdb.screen.connection import Connection, Ended, Happened, Reply
+from beamgdb.screen.targets import Target
+from jit.system.controls import harmless
+
+STARTING, STOPPED, RUNNING, GONE, ENDED = "starting", "stopped", "running", "gone", "ended"
+"""What a target does: GDB starts; it stands still, as a core file always does; it runs; there is none any more; GDB has
+ended."""
+
+LOGGED: Final = 5000
+"""Lines of the console that are kept."""
+
+BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]|Thread .* hit Breakpoint -[0-9]")
+"""What GDB says of each thread, and of breakpoints that nobody has set."""
+
+LOOKING: Final = re.compile(
+    r"(help|info|show|list|l|bt|backtrace|where|eterm|[xyf]reg|echo|beam(-(?!(break|step|next|finish)(\s|$))\S+)?)(\s|$)"
+)
+NOTHING: Final = re.compile("(?!)")
+"""Commands that change nothing of what is known, and the questions about that."""
+
+SELECTING: Final = re.compile(r"(thread|t|frame|f|up|down|select-frame)(\s|$)")
+OF_SELECTION: Final = re.compile(r"beam-(context|why|process -json( -limit \d+)?$|disas -json$|bt -json$)")
+"""Commands that select a thread or frame, and questions that are about what is selected."""
+
+BREAKING: Final = re.compile(r"(beam-break|break|b|tbreak|delete|d|disable|enable|ignore|condition)(\s|$)")
+OF_BREAKPOINTS: Final = re.compile("beam-breakpoints")
+"""The same for breakpoints."""
+
+IMPATIENCE: Final = 1.0
+"""Seconds after which a question is given up for a command that a user has typed meanwhile."""
+
+KEPT: Final = 200
+"""Answers that are kept."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a question: a value in JSON, or why there is none; `number`: how many there were before. `moment`:
+    see `Model`; it is negative once the answer may not hold any more."""
+
+    value: Any
+    error: str | None
+    moment: int
+    number: int
+
+
+def value(text: str) -> tuple[Any, str]:
+    """The value in JSON that an answer has, and what was said before it. Raises ValueError."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        if text[at] in "[{":
+            try:
+                return decoder.raw_decode(text, at)[0], text[:at]
+            except ValueError:
+                pass
+        at = text.find("\n", at) + 1 or len(text)
+    raise ValueError("GDB has given no answer that is JSON")
+
+
+def outdated(command: str) -> re.Pattern[str] | None:
+    """Which questions have other answers after a command that a user has typed; None: all."""
+    if LOOKING.match(command):
+        return NOTHING
+    return OF_SELECTION if SELECTING.match(command) else OF_BREAKPOINTS if BREAKING.match(command) else None
+
+
+class Model:
+    """A target in a GDB. A `moment` begins whenever all may have changed: the program has stopped, or a command was
+    given that may change it. Answers of an earlier one are kept until there are new ones. `changed` is called when
+    there is something new."""
+
+    def __init__(self, target: Target, changed: Callable[[], None]) -> None:
+        self.target = target
+        self._changed = changed
+        self._connection = Connection(self._on)
+        self._wake = asyncio.Event()
+        self._commands: deque[str] = deque()
+        self._wanted: list[str] = []
+        self._answers: dict[str, Answer] = {}
+        self._count = 0
+        self._asked_since = 0.0
+        self._is_question = self._is_dropped = False
+        self._task: asyncio.Task[None] | None = None
+        self.state = STARTING
+        self.moment = 0
+        self.where = ""
+        """Where the program stands, in words."""
+        self.asked: str | None = None
+        """The question or command that GDB is at."""
+        self.progress = ""
+        self.log: deque[str] = deque(maxlen=LOGGED)
+        """Lines of the console."""
+        self._unended = ""
+
+    async def start(self) -> None:
+        """Start GDB. Raises OSError."""
+        await self._connection.start(self.target.command, self.target.environment)
+        self._task = asyncio.create_task(self._work())
+        self._task.add_done_callback(self._worked)
+        self._wake.set()
+
+    async def end(self, *, kill: bool) -> None:
+        """End GDB: it lets go of a node that it was attached to, and of one that it has started too, unless `kill`."""
+        if self._task is not None:
+            self._task.cancel()
+        if self.asked is not None or self.state == RUNNING:
+            self._connection.interrupt()
+        if self.target.is_live and not kill and self.state in (STOPPED, RUNNING):
+            try:
+                await asyncio.wait_for(self._connection.ask("detach"), 10)
+            except (Ended, asyncio.TimeoutError):
+                pass
+        await self._connection.end()
+
+    @property
+    def gdb(self) -> int | None:
+        """GDB's process."""
+        return self._connection.pid
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    def known(self, question: str) -> Answer | None:
+        """The last answer to a question."""
+        return self._answers.get(question)
+
+    def want(self, questions: Iterable[str]) -> None:
+        """Have these answered, in this order, as long as no others are wanted."""
+        self._wanted = list(questions)
+        if self._next() is not None:
+            self._wake.set()
+
+    def is_fresh(self, answer: Answer | None) -> bool:
+        """Whether an answer is of this moment."""
+        return answer is not None and answer.moment == self.moment
+
+    def do(self, command: str) -> None:
+        """Give a command that a user has typed."""
+        self._say(f"(gdb) {command}\n")
+        if self.state == RUNNING:
+            self._say("the program runs: Ctrl-C stops it\n")
+        elif self.state == ENDED:
+            self._say("GDB has ended: R starts it again\n")
+        else:
+            self._commands.append(command)
+            if self._is_question and time.monotonic() - self._asked_since > IMPATIENCE:
+                self._is_dropped = True
+                self._connection.interrupt()
+            self._wake.set()
+        self._changed()
+
+    def interrupt(self) -> None:
+        """Stop the program, or end what GDB is asked."""
+        self._commands.clear()
+        self._connection.interrupt()
+
+    def refresh(self) -> None:
+        """Ask all again."""
+        self.moment += 1
+        self._wake.set()
+        self._changed()
+
+    async def completed(self, text: str) -> list[str]:
+        """What a command line that begins so may become."""
+        if self.state not in (STOPPED, GONE) or self.asked is not None:
+            return []
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+        try:
+            reply = await self._connection.ask_mi(f'-complete "{quoted}"')
+        except Ended:
+            return []
+        return [str(one) for one in reply.results.get("matches", ())]
+
+    # -- in the background ---------------------------------------------------------------------------------------------
+
+    def _next(self) -> str | None:
+        """The question that is to be asked next."""
+        if self.state not in (STOPPED, GONE):
+            return None
+        return next((one for one in self._wanted if not self.is_fresh(self.known(one))), None)
+
+    async def _work(self) -> None:
+        try:
+            reply = await self._ask("set beam-progress on")
+            self._say(reply.text + reply.notes)
+            await self._stand()
+            while True:
+                self._changed()
+                await self._wake.wait()
+                self._wake.clear()
+                while self._commands or self._next() is not None:
+                    if self._commands:
+                        await self._run(self._commands.popleft())
+                    elif (question := self._next()) is not None:
+                        await self._answer(question)
+        except Ended:
+            pass  # which has been told
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        """Nothing is asked any more."""
+        error = task.exception() if not task.cancelled() else None
+        if error is not None:
+            self.where = f"internal error, {type(error).__name__}: {harmless(str(error))}"
+            self._changed()
+
+    async def _stand(self) -> None:
+        """Learn what the target does at first."""
+        reply = await self._connection.ask_mi("-thread-info")
+        threads = {str(one.get("id")): one for one in reply.results.get("threads", ())}
+        current = threads.get(str(reply.results.get("current-thread-id")), {})
+        if self.state == STARTING:
+            self.state = STOPPED if threads else GONE
+            frame = {"frame": current.get("frame"), "thread-id": current.get("id")}
+            self.where = harmless(_in_words("", frame)) if threads else self._nothing()
+        self.moment += 1
+
+    def _nothing(self) -> str:
+        """Why there is no program at first, in words."""
+        if self.target.is_started:
+            return "the program is begun by `run`"
+        return "GDB has not taken it: see the console"
+
+    async def _ask(self, command: str) -> Reply:
+        self.asked, self.progress, self._asked_since = command, "", time.monotonic()
+        self._changed()
+        try:
+            return await self._connection.ask(command)
+        finally:
+            self.asked, self.progress = None, ""
+
+    async def _run(self, command: str) -> None:
+        reply = await self._ask(command)
+        self._say(reply.text + reply.notes)
+        if reply.error is not None and reply.error.strip() not in reply.text + reply.notes:
+            self._say(reply.error + "\n")
+        self._forget(command)
+        self._changed()
+
+    def _forget(self, command: str) -> None:
+        """What is known may not hold any more after a command."""
+        old = outdated(command)
+        if old is None:
+            self.moment += 1
+            return
+        for question, answer in self._answers.items():
+            if old.match(question):
+                self._answers[question] = replace(answer, moment=-1)
+
+    async def _answer(self, question: str) -> None:
+        moment, self._is_question, self._is_dropped = self.moment, True, False
+        try:
+            reply = await self._ask(question)
+        finally:
+            self._is_question = False
+        if self._is_dropped:
+            return
+        found, error = None, reply.error
+        if error is None:
+            try:
+                found, before = value(reply.text)
+                self._say(before)
+            except ValueError as wrong:
+                error = str(wrong)
+        self._answers.pop(question, None)
+        self._count += 1
+        self._answers[question] = Answer(found, harmless(error) if error is not None else None, moment, self._count)
+        while len(self._answers) > KEPT:
+            del self._answers[next(iter(self._answers))]
+        self._changed()
+
+    # -- what GDB tells ------------------------------------------------------------------------------------------------
+
+    def _on(self, happened: Happened) -> None:
+        if happened.what == "text":
+            self._say(happened.text)
+        elif happened.what == "progress":
+            self.progress = harmless(happened.text)
+        elif happened.what == "running":
+            self.state = RUNNING
+        elif happened.what == "stopped":
+            self._stopped(happened.results)
+        else:
+            self.state, self.where = ENDED, happened.text
+        self._changed()
+
+    def _stopped(self, results: Mapping[str, Any]) -> None:
+        self.moment += 1
+        reason = str(results.get("reason", ""))
+        self.state = GONE if reason.startswith("exited") else STOPPED
+        self.where = harmless(_in_words(reason, results))
+        self._wake.set()
+
+    def _say(self, text: str) -> None:
+        """Lines of the console; what is no whole line waits for its end."""
+        *lines, self._unended = (self._unended + text).split("\n")
+        self.log.extend(harmless(line.expandtabs()) for line in lines if line.strip() and not BORING.match(line))
+
+
+def _in_words(reason: str, results: Mapping[str, Any]) -> str:
+    """Why and where a program has stopped."""
+    frame = results.get("frame") or {}
+    thread = f" (thread {results['thread-id']})" if "thread-id" in results else ""
+    where = f"in {frame['func']}{thread}" if "func" in frame else f"at {frame['addr']}{thread}" if frame else ""
+    if reason.startswith("exited"):
+        return "the program has ended"
+    why = ""
+    if reason == "breakpoint-hit" and not str(results.get("bkptno", "-")).startswith("-"):
+        why = f"breakpoint {results['bkptno']}, "
+    elif reason == "signal-received":
+        name = str(results.get("signal-name", ""))
+        why = "interrupted, " if name in ("SIGINT", "0") else f"{name}, "
+    return why + where

@@ -1,0 +1,467 @@
+"""The screen: panes, a console, a command line, and keys for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prompt_toolkit.application import Application, get_app
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition, has_focus
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout import (
+    AnyContainer,
+    BufferControl,
+    ConditionalContainer,
+    DynamicContainer,
+    Float,
+    FloatContainer,
+    FormattedTextControl,
+    HSplit,
+    Layout,
+    ScrollOffsets,
+    VSplit,
+    Window,
+)
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
+
+from beamgdb.screen.command_line import Commands, history
+from beamgdb.screen.lines import Asked, Line, Looks, line, note
+from beamgdb.screen.list_control import ListControl
+from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
+from beamgdb.screen.panes import PANES, SORTED, Pane, arrangement
+from beamgdb.screen.style import STYLE, colours
+from beamgdb.screen.targets import Target, state_of
+
+CONSOLE: Final = "Console"
+
+MARGIN: Final = ScrollOffsets(top=3, bottom=3)
+"""Lines that are seen around that where one is."""
+
+STATES: Final = {STARTING: "GDB starts", STOPPED: "stopped", RUNNING: "running", GONE: "", ENDED: ""}
+
+HELP: Final = """\
+1 ... 9, x   show a pane: why, source, stack, code, processes, one process,
+             schedulers, ETS tables, breakpoints, x registers; 0: console
+Tab          the next pane on the screen; Shift-Tab the one before
+arrows, PgUp, PgDn, Home, End, j, k, g, G     go through it
+Enter        what is said at the foot: unfold a term, open a process ...
+/            show only lines with what you type; in lists queue>10, name~shop
+<  >  R      sort by the next column, by the one before, the other way round
+:            the command line: all commands of GDB; Tab completes; Esc leaves
+b            set a breakpoint on a function: beam-break shop:price/1
+c            continue; a node runs on, and is shown as it was
+n  s  f      to the next Erlang line, over calls or into them; out of one
+u  d         select the calling frame, the called one
+Ctrl-C       stop the program, or end what GDB is asked
+r            ask again
+R            (after GDB has ended) start it again
+q            quit: a node that you have attached to goes on as before"""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is asked before something is done: a text, and for each key what it does."""
+
+    text: str
+    keys: Mapping[str, Callable[[], None]]
+
+
+class Screen:
+    """What one sees of a target, and does with it."""
+
+    def __init__(self, target: Target, first: str = "Source") -> None:
+        self._target = target
+        self._model = Model(target, self._changed)
+        self._chosen = first
+        self._looks = {pane.name: Looks(pane.sorted) for pane in PANES}
+        self._process: str | None = None
+        self._table: str | None = None
+        self._unfolded: set[str] = set()
+        self._followed: dict[str, list[int]] = {}
+        self._shown: dict[str, list[Line]] = {}
+        self._questions: dict[str, list[str]] = {}
+        self._choice: Choice | None = None
+        self._is_filtering = False
+        self._has_help = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._controls = {pane.name: self._control(pane.name) for pane in PANES}
+        self._controls[CONSOLE] = ListControl(self._console, lambda _: None)
+        self._containers = {name: self._container(name) for name in self._controls}
+        self._command = Buffer(
+            name="command", completer=Commands(lambda: self._model), auto_suggest=AutoSuggestFromHistory(),
+            history=history(), accept_handler=self._entered, multiline=False,
+        )  # fmt: skip
+        self._filter = Buffer(name="filter", multiline=False, on_text_changed=lambda _: self._filter_changed())
+        self._app: Application[None] = Application(
+            Layout(self._root(), focused_element=self._controls[first]), key_bindings=self._keys(), style=STYLE,
+            full_screen=True, mouse_support=True, before_render=lambda _: self._prepare(),
+            color_depth=colours(),
+        )  # fmt: skip
+        self._app.ttimeoutlen = self._app.timeoutlen = 0.1
+
+    async def run(self) -> None:
+        """Until the user quits. Raises OSError where GDB cannot be started."""
+        await self._model.start()
+        try:
+            await self._app.run_async()
+        finally:
+            await self._model.end(kill=self._target.is_started)
+
+    def _changed(self) -> None:
+        self._app.invalidate()
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+
+    def _visible(self) -> list[list[str]]:
+        size = get_app().output.get_size()
+        if self._chosen == CONSOLE:
+            return [[CONSOLE]]
+        return arrangement(size.columns, size.rows, self._chosen)
+
+    def _prepare(self) -> None:
+        """Make the lines of all panes that are seen, and have what they need asked, that of the chosen one first."""
+        seen = [name for column in self._visible() for name in column if name != CONSOLE]
+        for pane in PANES:
+            if pane.name in seen:
+                self._make(pane)
+        seen.sort(key=lambda name: name != self._chosen)
+        self._model.want(dict.fromkeys(one for name in seen for one in self._questions[name]))
+
+    def _make(self, pane: Pane) -> None:
+        questions: list[str] = []
+
+        def ask(question: str) -> tuple[Any, list[Line]]:
+            questions.append(question)
+            answer = self._model.known(question)
+            if answer is None:
+                return None, [note(self._waiting())]
+            return answer.value, [] if answer.error is None else [line(f"({answer.error})", "error")]
+
+        looks = self._looks[pane.name]
+        found = pane.lines(Asked(ask, looks, frozenset(self._unfolded), self._process, self._table))
+        if looks.filter and pane.name not in SORTED:
+            found = [one for one in found if looks.filter.lower() in one.text.lower() or one.is_current]
+        self._questions[pane.name] = questions
+        self._shown[pane.name] = found
+        self._follow(pane.name, found)
+
+    def _follow(self, name: str, found: list[Line]) -> None:
+        """Go to the current line when it is another one."""
+        answers = [self._model.known(question) for question in self._questions[name][:1]]
+        numbers = [answer.number for answer in answers if answer is not None and self._model.is_fresh(answer)]
+        if not numbers or self._followed.get(name) == numbers:
+            return
+        self._followed[name] = numbers
+        current = next((number for number, one in enumerate(found) if one.is_current), None)
+        if current is not None:
+            self._controls[name].at = current
+
+    def _is_fresh(self, question: str) -> bool:
+        return self._model.is_fresh(self._model.known(question))
+
+    def _waiting(self) -> str:
+        if self._model.state == RUNNING:
+            return "(the program runs, and this was not asked before: Ctrl-C stops it)"
+        if self._model.state == ENDED:
+            return "(not known: GDB has ended)"
+        return f"(waiting for GDB{': ' + self._model.progress if self._model.progress else ''} ...)"
+
+    def _console(self) -> list[Line]:
+        """What GDB has said; one who does not read it sees the end."""
+        lines = list(map(line, self._model.log))
+        if self._focused() != CONSOLE:
+            self._controls[CONSOLE].at = len(lines) - 1
+        return lines
+
+    def _title(self, name: str) -> StyleAndTextTuples:
+        is_focused = self._app.layout.current_control is self._controls[name]
+        style = "class:title-focused" if is_focused else "class:title"
+        if name == CONSOLE:
+            asked = f"  {self._model.asked} ... {self._model.progress}" if self._model.asked else ""
+            return self._rule(name, [(style, " 0 Console "), ("class:dim", asked)])
+        pane, looks = next(one for one in PANES if one.name == name), self._looks[name]
+        parts: StyleAndTextTuples = [(style, f" {pane.key} {pane.name} ")]
+        if looks.filter:
+            parts.append(("class:name", f" /{looks.filter} "))
+        if not all(map(self._is_fresh, self._questions.get(name, ()))):
+            parts.append(("class:old", f" {self._why_old(name)} "))
+        return self._rule(name, parts)
+
+    def _rule(self, name: str, parts: StyleAndTextTuples) -> StyleAndTextTuples:
+        """A title as the line that parts a pane from what is above."""
+        return [("class:dim", "──"), *parts, ("class:dim", " " + "─" * self._columns())]
+
+    def _why_old(self, name: str) -> str:
+        if self._model.state == RUNNING:
+            return "as of the last stop"
+        if self._model.state == ENDED:
+            return "as it was: GDB has ended"
+        is_asked = self._model.asked in self._questions.get(name, ())
+        return f"waiting for GDB {self._model.progress if is_asked else ''}"
+
+    def _header(self) -> StyleAndTextTuples:
+        model = self._model
+        state = STATES[model.state] if self._target.is_live or model.state != STOPPED else "core file"
+        words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
+        if model.state == ENDED and self._target.pid is not None:
+            words += f"; {state_of(self._target.pid)}"
+        again = " (R starts it again)" if model.state == ENDED and not self._target.is_started else ""
+        return [("class:bar", f" beamgdb  {self._target.label}   {words}{again} ".ljust(self._columns()))]
+
+    def _columns(self) -> int:
+        return get_app().output.get_size().columns
+
+    def _footer(self) -> StyleAndTextTuples:
+        if self._choice is not None:
+            keys = "Esc: no"
+        elif self._app.layout.has_focus(self._command):
+            keys = "Enter runs it  Tab completes  ↑ ↓ history  → takes the suggestion  Esc leaves"
+        elif self._is_filtering:
+            keys = "Enter keeps it  Esc shows all"
+        else:
+            pane = next((one for one in PANES if one.name == self._focused()), None)
+            own = f"{pane.help}  " if pane is not None and pane.help else ""
+            sorting = "< > R sort  " if pane is not None and pane.name in SORTED else ""
+            keys = f"? keys  : command  {own}/ find  {sorting}c n s f run  ^C stop  q quit"
+        return [("class:bar", f" {keys} "[: self._columns()].ljust(self._columns()))]
+
+    def _focused(self) -> str | None:
+        current = self._app.layout.current_control
+        return next((name for name, control in self._controls.items() if control is current), None)
+
+    # -- layout --------------------------------------------------------------------------------------------------------
+
+    def _control(self, name: str) -> ListControl:
+        return ListControl(lambda: self._shown.get(name, []), self._do)
+
+    def _container(self, name: str) -> HSplit:
+        title = FormattedTextControl(lambda: self._title(name))
+        return HSplit([Window(title, height=1), Window(self._controls[name], scroll_offsets=MARGIN)])
+
+    def _root(self) -> FloatContainer:
+        def body() -> AnyContainer:
+            if self._has_help:
+                return Window(FormattedTextControl(HELP))
+            columns = [HSplit([self._containers[name] for name in column]) for column in self._visible()]
+            return VSplit([*columns], padding=1, padding_char="│") if len(columns) > 1 else columns[0]
+
+        command = Window(
+            BufferControl(self._command, input_processors=[BeforeInput("(gdb) "), AppendAutoSuggestion()]), height=1
+        )
+        filtered = Window(BufferControl(self._filter, input_processors=[BeforeInput("/")]), height=1)
+        choice = Window(FormattedTextControl(lambda: [("bold", self._choice.text if self._choice else "")]), height=1)
+        console = ConditionalContainer(
+            HSplit([self._containers[CONSOLE]], height=lambda: 4 if get_app().output.get_size().rows < 36 else 8),
+            Condition(lambda: self._chosen != CONSOLE and not self._has_help),
+        )
+        chosen = Condition(lambda: self._choice is not None)
+        filtering = Condition(lambda: self._is_filtering)
+        lines = HSplit([
+            Window(FormattedTextControl(self._header), height=1),
+            DynamicContainer(body),
+            console,
+            ConditionalContainer(choice, chosen),
+            ConditionalContainer(filtered, filtering & ~chosen),
+            ConditionalContainer(command, ~filtering & ~chosen),
+            Window(FormattedTextControl(self._footer), height=1),
+        ])  # fmt: skip
+        return FloatContainer(lines, [Float(CompletionsMenu(max_height=10), xcursor=True, ycursor=True)])
+
+    # -- what is done --------------------------------------------------------------------------------------------------
+
+    def _do(self, chosen: Line) -> None:
+        """What a line is for."""
+        deed = chosen.deed
+        if deed is None:
+            return
+        if deed.what == "command":
+            self._model.do(deed.value)
+        elif deed.what == "process":
+            self._process = deed.value
+            self._show("Process")
+        elif deed.what == "table":
+            self._table = deed.value or None
+            self._controls["ETS"].at = 0
+        else:
+            self._unfolded ^= {deed.value}
+
+    def _show(self, name: str) -> None:
+        """Have a pane on the screen, and be in it."""
+        self._has_help = False
+        self._chosen = name
+        self._app.layout.current_control = self._controls[name]
+
+    def _next(self, by: int) -> None:
+        """Be in the next pane of those on the screen; the console is the last one."""
+        seen = [name for column in self._visible() for name in column]
+        seen += [CONSOLE] if CONSOLE not in seen else []
+        at = seen.index(self._focused() or seen[0])
+        name = seen[(at + by) % len(seen)]
+        if name != CONSOLE and len(seen) > 2:
+            self._chosen = name
+        self._app.layout.current_control = self._controls[name]
+
+    def _entered(self, buffer: Buffer) -> bool:
+        command = buffer.text.strip()
+        if command in ("quit", "q", "exit"):
+            self._quit()
+        elif command:
+            self._model.do(command)
+        return False
+
+    def _filter_changed(self) -> None:
+        self._looks[self._chosen].filter = self._filter.text
+        self._controls[self._chosen].at = 0
+
+    def _sort(self, by: int) -> None:
+        columns = SORTED.get(self._focused() or "")
+        if columns is not None:
+            looks = self._looks[self._focused() or ""]
+            keys = [one.key for one in columns]
+            at = keys.index(looks.sort) + by if looks.sort in keys else 0
+            looks.sort, looks.reverse = keys[at % len(keys)], False
+
+    def _quit(self) -> None:
+        if not self._target.is_live or self._model.state in (ENDED, GONE, STARTING):
+            self._app.exit()
+        elif self._target.is_started:
+            self._choose("Quit? The node ends with it.  y: yes  n: no", {"y": self._app.exit, "n": lambda: None})
+        else:
+            keys = {"y": self._app.exit, "n": lambda: None}
+            self._choose("Quit? The node goes on as before.  y: yes  n: no", keys)
+
+    def _choose(self, text: str, keys: Mapping[str, Callable[[], None]]) -> None:
+        self._choice = Choice(text, keys)
+
+    def _again(self) -> None:
+        """Start GDB anew."""
+        if self._model.state == ENDED and not self._target.is_started:
+            log = self._model.log
+            self._model = Model(self._target, self._changed)
+            self._model.log.extend(log)
+            self._in_background(self._model.start())
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- keys ----------------------------------------------------------------------------------------------------------
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+        asked = Condition(lambda: self._choice is not None)
+        in_command = has_focus("command") & ~asked
+        in_filter = has_focus("filter") & ~asked
+        in_panes = ~has_focus("command") & ~has_focus("filter") & ~asked
+
+        def bind(names: str, act: Callable[[], object], where: Any = in_panes) -> None:
+            for name in names.split():
+                keys.add(name, filter=where)(lambda event: (act(), None)[1])
+
+        for pane in PANES:
+            bind(pane.key, lambda name=pane.name: self._show(name))  # type: ignore[misc]
+        bind("0", lambda: self._show(CONSOLE))
+        bind("tab", lambda: self._next(1))
+        bind("s-tab", lambda: self._next(-1))
+        for names, by in (("up k", -1), ("down j", 1), ("home g", -(1 << 40)), ("end G", 1 << 40)):
+            bind(names, lambda by=by: self._move(by))  # type: ignore[misc]
+        bind("pageup c-b", lambda: self._move(1 - self._height()))
+        bind("pagedown c-f space", lambda: self._move(self._height() - 1))
+        bind("left h", lambda: self._scroll(-8))
+        bind("right l", lambda: self._scroll(8))
+        bind("enter", lambda: self._here(ListControl.choose))
+        bind("delete", self._delete)
+        bind("/", self._begin_filter)
+        bind("<", lambda: self._sort(-1))
+        bind(">", lambda: self._sort(1))
+        bind("R", lambda: self._again() if self._model.state == ENDED else self._turn())
+        bind(":", lambda: self._type(""))
+        bind("b", lambda: self._type("beam-break "))
+        commands = {"c": "continue", "n": "beam-next", "s": "beam-step", "f": "beam-finish", "u": "up", "d": "down"}
+        for name, command in commands.items():
+            bind(name, lambda command=command: self._model.do(command))  # type: ignore[misc]
+        bind("r", lambda: self._model.refresh())
+        bind("?", self._help)
+        bind("q", self._quit)
+        bind("escape", self._leave)
+        bind("c-c", lambda: self._model.interrupt(), ~asked)
+        bind("escape", self._leave, in_command | in_filter)
+        bind("enter", self._leave_filter, in_filter)
+
+        @keys.add("<any>", filter=asked, eager=True)
+        def _(event: KeyPressEvent) -> None:
+            assert self._choice is not None
+            act = self._choice.keys.get(event.data)
+            if act is not None or event.data in ("\x1b", "\x03"):
+                self._choice = None
+                (act or (lambda: None))()
+
+        return keys
+
+    def _here(self, act: Callable[[ListControl], None]) -> None:
+        name = self._focused()
+        if name is not None:
+            act(self._controls[name])
+
+    def _move(self, by: int) -> None:
+        self._has_help = False
+        self._here(lambda control: control.move(by))
+
+    def _scroll(self, by: int) -> None:
+        def scrolled(control: ListControl) -> None:
+            control.left = max(0, control.left + by)
+
+        self._here(scrolled)
+
+    def _height(self) -> int:
+        name = self._focused()
+        return self._controls[name].height if name is not None else 1
+
+    def _delete(self) -> None:
+        def deleted(control: ListControl) -> None:
+            if control.line is not None and control.line.deletes is not None:
+                self._model.do(control.line.deletes)
+
+        self._here(deleted)
+
+    def _turn(self) -> None:
+        name = self._focused() or ""
+        if name in SORTED:
+            self._looks[name].reverse = not self._looks[name].reverse
+
+    def _begin_filter(self) -> None:
+        name = self._focused()
+        if name in self._looks:
+            self._chosen, self._is_filtering = name, True
+            self._filter.text = self._looks[name].filter
+            self._filter.cursor_position = len(self._filter.text)
+            self._app.layout.focus(self._filter)
+
+    def _leave_filter(self) -> None:
+        self._is_filtering = False
+        self._app.layout.current_control = self._controls[self._chosen]
+
+    def _type(self, text: str) -> None:
+        """Go to the command line, where so much is typed already."""
+        self._command.text = text
+        self._command.cursor_position = len(text)
+        self._app.layout.focus(self._command)
+
+    def _leave(self) -> None:
+        if self._is_filtering:
+            self._filter.text = ""
+            self._leave_filter()
+        elif self._focused() is None:
+            self._command.reset()
+            self._app.layout.current_control = self._controls[self._chosen]
+        self._has_help = False
+
+    def _help(self) -> None:
+        self._has_help = not self._has_help

@@ -1,0 +1,143 @@
+"""The full-screen interface, as a person uses it: at a terminal, on a node that runs and on a core file of one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.gdb.conftest import Scene
+from tests.harness.erl import Node, compile_demo, running_node
+from tests.harness.gdb import GDB, REPOSITORY
+from tests.harness.terminal import COLUMNS, LINES, Terminal, terminal
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="not installed: tmux")
+
+SHOP = REPOSITORY / "demo" / "shop.erl"
+NAMES = 'io:format("~w~n", [[{whereis(N), N} || N <- registered(), is_pid(whereis(N))]])'
+ROW = re.compile(r"^(<0\.\d+\.0>) +(\d+) +(\d+) +(\d+) +(\w+) +(\S+)", re.MULTILINE)
+LINE = r"\{(tea,2,450|'rye bread',1,620|diamond,3,1180591620717411303424)\}"
+STOPPED = r"^ beamgdb .* stopped: "
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """The node of `make demo`, which has told the names of its processes."""
+    ebin = compile_demo(tmp_path_factory.mktemp("shop"))
+    with running_node(ebin, f"shop:start(), {NAMES}", "+S", "1") as node:
+        yield node
+
+
+@contextmanager
+def screen(folder: Path, *words: str, colours: bool = True) -> Iterator[Terminal]:
+    """A terminal in which `beamgdb` runs, in that folder."""
+    command = (sys.executable, "-m", "beamgdb", "--gdb", GDB, *words)
+    environment = {"PYTHONPATH": str(REPOSITORY), "VIRTUAL_ENV": sys.prefix, **({} if colours else {"NO_COLOR": "1"})}
+    with terminal(command, folder, environment, folder) as seat:
+        yield seat
+
+
+def source_line(text: str) -> str:
+    """A line of the shop as it is marked where the program is there."""
+    lines = SHOP.read_text(encoding="utf-8").splitlines()
+    number, line = next((number, line) for number, line in enumerate(lines, 1) if line.startswith(text))
+    return f"=> {number}  {line}"
+
+
+def gdb_of(seat: Terminal) -> int:
+    """The process of the GDB that the screen has started."""
+    pid = seat.ask("display-message", "-p", "#{pane_pid}").strip()
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+def test_a_node_that_runs(shop: Node, tmp_path: Path) -> None:
+    with screen(tmp_path, str(shop.pid)) as seat:
+        seat.awaited(STOPPED)
+        # Processes are those of the node, with their names.
+        seat.press("5")
+        first = ROW.findall(seat.awaited(r"^<0\.\d+\.0> "))
+        names = dict(re.findall(r"\{(<0\.\d+\.0>),(\w+)\}", shop.said))
+        assert len(first) > 10
+        assert [name for pid, *_, name in first if pid in names] == [names[pid] for pid, *_ in first if pid in names]
+        memory = [int(row[1]) for row in first]
+        assert memory == sorted(memory, reverse=True)
+        seat.press("/")
+        seat.type("name=init")
+        found = ROW.findall(seat.awaited(r"^── 5 Processes  /name=init  ─(?s:.*)^<0\.0\.0> (?s:.*)^── 0"))
+        assert [pid for pid, *_ in found] == ["<0.0.0>"]
+        # A breakpoint that is typed, and a step.
+        seat.press("b")
+        seat.type("shop:price/1")
+        seat.awaited(r"^Breakpoint 1 in shop:price/1 ")
+        seat.press("Escape")
+        seat.awaited(r"^ \? keys")
+        seat.press("2", "c")
+        shown = seat.awaited(
+            rf"^ beamgdb .* stopped: breakpoint 1, in shop:price/1 (?s:.*)^{re.escape(source_line('price('))}"
+        )
+        assert f"\n{'=>':<8}" not in shown
+        seat.press("n")
+        seat.awaited(f"^{re.escape(source_line('    Seal = '))}")
+        # A term is unfolded to what its text has.
+        seat.press("3")
+        term = re.search(rf"^ +▸ y0 = x0 = {LINE}$", seat.awaited(rf"^ +▸ y0 = x0 = {LINE}$"), re.MULTILINE)
+        assert term is not None
+        seat.press("Home", "Down", "Down", "Enter")
+        unfolded = seat.awaited(r"^ +\[3\] = \d+$")
+        assert re.findall(r"^ +\[\d\] = (.*)$", unfolded, re.MULTILINE) == term[1].split(",")
+        # It runs on, shown as it was, and is stopped.
+        seat.press("9")
+        seat.awaited(r"^ +1 +on +1 +shop:price/1 at ")
+        seat.press("Down", "Delete")
+        seat.awaited(r"^\(none\)$")
+        seat.press("3", "c")
+        assert " in shop:price/1" not in seat.awaited(r"^ beamgdb .* running").splitlines()[0]
+        assert term[1] in seat.awaited(r"^── 3 Stack  as of the last stop ")
+        seat.press("C-c")
+        seat.awaited(r"^ beamgdb .* stopped: interrupted, in ")
+        # On a large screen there is more.
+        seat.resize(200, 60)
+        wide = seat.awaited(r"^── 2 Source .*│── 5 Processes .*\n(?s:.*)^── 3 Stack .*│── 6 Process .*\n")
+        assert len(wide.splitlines()) == 60
+        seat.resize(COLUMNS, LINES)
+        # GDB dies, and is started again.
+        os.kill(gdb_of(seat), signal.SIGKILL)
+        seat.awaited(rf"^ beamgdb .* GDB was ended by SIGKILL; process {shop.pid} runs on")
+        seat.press("R")
+        seat.awaited(STOPPED)
+        seat.press("q")
+        seat.awaited(r"^Quit\? The node goes on as before\.")
+        seat.press("y")
+        seat.awaited(r"^Pane is dead \(status 0")
+    status = Path(f"/proc/{shop.pid}/status").read_text()
+    assert re.search(r"^TracerPid:\t0$", status, re.MULTILINE)
+    assert re.search(r"^State:\t[SR] ", status, re.MULTILINE)
+
+
+def test_a_core_file(scene: Scene, tmp_path: Path) -> None:
+    """It opens on why, and shows where the program was: in the NIF that stages.erl calls. It is quit at once."""
+    with screen(tmp_path, str(scene.core), colours=False) as seat:
+        why = seat.awaited(r"^── 1 Why  ─+\nSIG\w+ in thread 1")
+        assert re.search(r"^ beamgdb  core   core file: in stage_reached ", why)
+        seat.press("3")
+        stack = seat.awaited(r"^=> #\d+ +stages:in_nif/2 at stages\.erl:\d+")
+        assert re.search(r"^Process <0\.\d+\.0> stages, spawned as stages:loop/1: ", stack, re.MULTILINE)
+        assert re.search(r'^ +▸ y\d = x1 = \[payload,"of",<<"round">>\]$', stack, re.MULTILINE), stack
+        seat.press("q")
+        seat.awaited(r"^Pane is dead \(status 0")
+
+
+def test_one_is_chosen(shop: Node, tmp_path: Path) -> None:
+    """Without a name all nodes that run here are listed."""
+    with screen(tmp_path) as seat:
+        seat.awaited(rf"^a node without a name  pid {shop.pid}, ")
+        seat.press("q")
+        seat.awaited(r"^Pane is dead \(status 0")

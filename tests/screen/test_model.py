@@ -1,0 +1,47 @@
+"""What the screen takes answers for, and which it asks again."""
+
+from __future__ import annotations
+
+import pytest
+
+from beamgdb.screen.model import outdated, value
+
+QUESTIONS = {
+    "beam-context -json source", "beam-process -json -limit 50", "beam-process -json -limit 50 <0.80.0>",
+    "beam-ps -json -limit 1000 -sort memory", "beam-breakpoints -json", "beam-why -json", "eterm -json 12",
+}  # fmt: skip
+SELECTED = {"beam-context -json source", "beam-process -json -limit 50", "beam-why -json"}
+
+
+@pytest.mark.parametrize(
+    ("command", "old"),
+    [
+        ("help beam", set()), ("beam-ps", set()), ("beam-breakpoints", set()),
+        ("beam-bt all", set()), ("xreg", set()), ("info threads", set()),
+        ("thread 5", SELECTED), ("up", SELECTED), ("frame 3", SELECTED),
+        ("beam-break shop:price/1", {"beam-breakpoints -json"}), ("delete 1", {"beam-breakpoints -json"}),
+        ("beam-next", QUESTIONS), ("beam-step 2", QUESTIONS), ("beam-finish", QUESTIONS), ("continue", QUESTIONS),
+        ("set beam-syntax elixir", QUESTIONS), ("print x0 = 1", QUESTIONS), ("thread apply all bt", SELECTED),
+    ],
+)  # fmt: skip
+def test_what_is_asked_again_after_a_command(command: str, old: set[str]) -> None:
+    pattern = outdated(command)
+    assert {one for one in QUESTIONS if pattern is None or pattern.match(one)} == old
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "before"),
+    [
+        ('{"a": 1}\n', {"a": 1}, ""),
+        ("[\n1,\n2\n]\n(a note)\n", [1, 2], ""),
+        ('beamgdb 0.1.0: Erlang\n[New LWP 12]\n["x"]\n', ["x"], "beamgdb 0.1.0: Erlang\n[New LWP 12]\n"),
+    ],
+)
+def test_the_value_of_an_answer(text: str, found: object, before: str) -> None:
+    assert value(text) == (found, before)
+
+
+@pytest.mark.parametrize("text", ["", "no answer\n", "[\n1,\n"])
+def test_what_is_no_answer(text: str) -> None:
+    with pytest.raises(ValueError, match="no answer"):
+        value(text)

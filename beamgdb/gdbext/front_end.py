@@ -48,6 +48,15 @@ def taken(command: str) -> str:
     return _TOLD.sub(lambda record: _unescaped(record[1]), said) if misses_output() else said
 
 
+def made(command: str) -> None:
+    """Have a command make something of which a front end is to be told, as a breakpoint: what it prints goes there as
+    well then, and to nobody else."""
+    if misses_output():
+        gdb.execute(command)
+    else:
+        taken(command)
+
+
 def _unescaped(text: str) -> str:
     """The text of a record."""
 

@@ -14,6 +14,7 @@ import pytest
 from tests.gdb.stages import read_backtrace, read_backtraces
 from tests.harness.erl import Node, Release, running_node
 from tests.harness.gdb import Gdb, one_line_error
+from tests.harness.gdb_facts import is_true
 from tests.harness.patience import PATIENCE
 
 QUESTIONS = (
@@ -63,6 +64,7 @@ def test_a_process_that_has_ended(ebin: Path) -> None:
             assert "not being run" in one_line_error(gdb, command)
 
 
+@pytest.mark.skipif(is_true("ends with a stub"), reason="this GDB itself ends then, by an internal error")
 @pytest.mark.parametrize("command", ["beam-ps", "beam-process init"])
 def test_a_stub_that_ends_meanwhile(ebin: Path, command: str) -> None:
     """Nothing can be read from then on: what there is no more is not told as what never was."""

@@ -7,14 +7,17 @@ from typing import Final, Literal
 from tests.harness.gdb import installed_version
 
 Fact = Literal[
-    "closes quotes", "finds the program of a core", "interrupts the target", "names no condition that waits",
-    "reads DWARF 5", "steps on to a statement", "stops all threads when it attaches",
+    "closes quotes", "ends with a stub", "finds the program of a core", "interrupts the target",
+    "names no condition that waits", "reads DWARF 5", "steps on to a statement",
+    "stops all threads when it attaches",
 ]  # fmt: skip
 
 #: The first version of which it is true.
 SINCE: Final[dict[Fact, int]] = {
     # Completion of a word in an open quote ends with that quote, of whatever command.
     "closes quotes": 16,
+    # Where Python reads memory, and the stub ends meanwhile: an internal error in thread.c, without any extension too.
+    "ends with a stub": 18,
     # A core that is opened alone has the program that wrote it, where the core names it and it is still there.
     "finds the program of a core": 16,
     # Ctrl-C that comes while Python code runs in `Breakpoint.stop` stops the target by SIGINT.

@@ -54,6 +54,8 @@ class ShapeColumns:
         yield f"({self._counted.walked} bytes of terms)"
         if self._counted.wrong:
             yield f"({self._counted.wrong} words begin no term: `beam-verify` tells of them)"
+        if untold := self._counted.binaries.untold:
+            yield f"({untold} references to shared binaries: OUTSIDE may have some of these several times)"
         yield from damaged_lines(self._counted.damaged)
 
 

@@ -35,6 +35,8 @@ class BinaryShapes:
         self._held: list[_Held] = []
         self._shared: set[int] = set()
         self._shapes: dict[tuple[str, str], Shape] = {}
+        self.untold = 0
+        """References to binaries that have others, of more than `MAX_SHARED`: some may be of one that was counted."""
 
     def add(self, place: str, binary: int, size: int, example: tuple[int, Owner]) -> None:
         """Count one more."""
@@ -50,8 +52,12 @@ class BinaryShapes:
             shape.add(held.place, 1, held.size, held.example, outside or 0)
             if outside is not None and held.binary not in self._shared:
                 shape.outside += outside
-                if references != 1 and len(self._shared) < MAX_SHARED:
+                if references == 1:
+                    continue
+                if len(self._shared) < MAX_SHARED:
                     self._shared.add(held.binary)
+                else:
+                    self.untold += 1
         self._held.clear()
 
     def shapes(self) -> list[tuple[str, Shape]]:

@@ -62,8 +62,8 @@ class HeapShapes:
         self._cells: dict[str, int] = dict.fromkeys(PLACES, 0)
         self._a_cell: tuple[int, Owner] | None = None
         self._key_sets: dict[int, Key] = {}
-        self._binaries = BinaryShapes(vm)
-        self._packed = PackedShapes(vm, self._binaries)
+        self.binaries = BinaryShapes(vm)
+        self._packed = PackedShapes(vm, self.binaries)
         self._walked = 0
         self.wrong = 0
         """Words in places of headers that are none, or of things that are larger than what they lie in."""
@@ -160,7 +160,7 @@ class HeapShapes:
         """Count the things that lead to binaries outside."""
         for at in self._held:
             size = (1 + (piece.words[at] >> ARITY_SHIFT)) * self._word
-            self._binaries.add(place, piece.words[at + self._binary], size, (piece.address + at * self._word, owner))
+            self.binaries.add(place, piece.words[at + self._binary], size, (piece.address + at * self._word, owner))
         self._held.clear()
 
     def _map(self, words: array[int], at: int, header: int) -> Key:
@@ -212,7 +212,7 @@ class HeapShapes:
         for place, key, (kind, name), count, size, each, example in self._counted():
             if not isinstance(key, int) or key & HEADER_MASK != self._counter:
                 shape(kind, name).add(place, count, size, example, each)
-        for place, of_size in sorted(self._binaries.shapes(), key=lambda one: PLACES.index(one[0])):
+        for place, of_size in sorted(self.binaries.shapes(), key=lambda one: PLACES.index(one[0])):
             assert of_size.owner is not None
             one = shape(of_size.kind, of_size.name)
             one.add(place, of_size.count, of_size.bytes, (of_size.address, of_size.owner), of_size.largest)

@@ -7,8 +7,13 @@ import beamgdb
 
 ROOT = Path(beamgdb.__file__).parent.parent
 ROOMS = ("beamgdb", "jit/beam", "jit/object", "jit/otp", "jit/system")
-#: `loader` runs when it is imported, and so do the files `__main__`.
-FILES = [file for room in ROOMS for file in (ROOT / room).rglob("*.py") if file.stem not in ("loader", "__main__")]
+#: `loader` runs when it is imported, and so do the files `__main__`; `screen` runs GDB, in a Python of its own.
+FILES = [
+    file
+    for room in ROOMS
+    for file in (ROOT / room).rglob("*.py")
+    if file.stem not in ("loader", "__main__") and file.parent.name != "screen"
+]
 
 for file in FILES:
     name = ".".join(file.relative_to(ROOT).with_suffix("").parts)

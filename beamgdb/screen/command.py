@@ -20,6 +20,7 @@ from beamgdb.screen.targets import Found, Target
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.errors import SandboxError
 from jit.sandbox.sandbox import Sandbox
+from jit.system.controls import harmless
 
 WAYS: Final = (*asked_gdb.SAFE, "set width 0", "set height 0")
 
@@ -88,11 +89,11 @@ def _named(name: str) -> int:
 def _node(gdb: Gdb, pid: int) -> Target:
     name = targets.node_name(targets.words_of(pid))
     label = f"{name} (pid {pid})" if name else f"pid {pid}"
-    return Target(label, _command(gdb, Attached(pid).words()), pid=pid)
+    return Target(harmless(label), _command(gdb, Attached(pid).words()), pid=pid)
 
 
 def _core(gdb: Gdb, opened: Opened) -> Target:
-    return Target(opened.core.name, _command(gdb, opened.words(), opened.settings()), is_live=False)
+    return Target(harmless(opened.core.name), _command(gdb, opened.words(), opened.settings()), is_live=False)
 
 
 @contextmanager

@@ -80,11 +80,11 @@ class Connection:
 
     async def ask(self, command: str) -> Reply:
         """Give a command to the console, when all that were given before are answered. Raises `Ended`."""
-        quoted = command.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        quoted = command.replace("\\", "\\\\").replace('"', '\\"')
         return await self.ask_mi(f'-interpreter-exec console "{quoted}"')
 
     async def ask_mi(self, command: str) -> Reply:
-        """Give a command of GDB/MI likewise."""
+        """Give a command of GDB/MI likewise; it is one line, whatever was pasted into it."""
         async with self._turn:
             if self.ended is not None or self._process is None or self._process.stdin is None:
                 raise Ended(self.ended or "GDB was not started")
@@ -92,7 +92,8 @@ class Connection:
             answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
             self._waits = self._token, answer
             self._text, self._notes = [], []
-            self._process.stdin.write(f"{self._token}{command}\n".encode("utf-8", "replace"))
+            line = " ".join(command.splitlines())
+            self._process.stdin.write(f"{self._token}{line}\n".encode("utf-8", "replace"))
             try:
                 record = await answer
             finally:

@@ -19,6 +19,8 @@ STARTING, STOPPED, RUNNING, GONE, ENDED = "starting", "stopped", "running", "gon
 """What a target does: GDB starts; it stands still, as a core file always does; it runs; there is none any more; GDB has
 ended."""
 
+RUNS: Final = "the program runs: Ctrl-C stops it\n"
+
 LOGGED: Final = 5000
 """Lines of the console that are kept."""
 
@@ -31,9 +33,13 @@ LOOKING: Final = re.compile(
 NOTHING: Final = re.compile("(?!)")
 """Commands that change nothing of what is known, and the questions about that."""
 
-SELECTING: Final = re.compile(r"(thread|t|frame|f|up|down|select-frame)(\s|$)")
+EVALUATING: Final = re.compile(r"[(=]|\bapply\b")
+"""What may call a function or assign, in whatever command."""
+
+SELECTING: Final = re.compile(r"(thread|t|frame|f|up|down|select-frame)(\s[^.]*)?$")
 OF_SELECTION: Final = re.compile(r"beam-(context|why|process -json( -limit \d+)?$|disas -json$|bt -json$)")
-"""Commands that select a thread or frame, and questions that are about what is selected."""
+"""Commands that select a thread or frame (of the same inferior: another one's number has a dot), and questions that are
+about what is selected."""
 
 BREAKING: Final = re.compile(r"(beam-break|break|b|tbreak|delete|d|disable|enable|ignore|condition)(\s|$)")
 OF_BREAKPOINTS: Final = re.compile("beam-breakpoints")
@@ -72,6 +78,8 @@ def value(text: str) -> tuple[Any, str]:
 
 def outdated(command: str) -> re.Pattern[str] | None:
     """Which questions have other answers after a command that a user has typed; None: all."""
+    if EVALUATING.search(command):
+        return None
     if LOOKING.match(command):
         return NOTHING
     return OF_SELECTION if SELECTING.match(command) else OF_BREAKPOINTS if BREAKING.match(command) else None
@@ -150,12 +158,12 @@ class Model:
         """Give a command that a user has typed."""
         self._say(f"(gdb) {command}\n")
         if self.state == RUNNING:
-            self._say("the program runs: Ctrl-C stops it\n")
+            self._say(RUNS)
         elif self.state == ENDED:
             self._say("GDB has ended: R starts it again\n")
         else:
             self._commands.append(command)
-            if self._is_question and time.monotonic() - self._asked_since > IMPATIENCE:
+            if self._is_question and not self._is_dropped and time.monotonic() - self._asked_since > IMPATIENCE:
                 self._is_dropped = True
                 self._connection.interrupt()
             self._wake.set()
@@ -276,8 +284,8 @@ class Model:
         self._answers.pop(question, None)
         self._count += 1
         self._answers[question] = Answer(found, harmless(error) if error is not None else None, moment, self._count)
-        while len(self._answers) > KEPT:
-            del self._answers[next(iter(self._answers))]
+        for old in [one for one in self._answers if one not in self._wanted][: max(0, len(self._answers) - KEPT)]:
+            del self._answers[old]
         self._changed()
 
     # -- what GDB tells ------------------------------------------------------------------------------------------------
@@ -289,6 +297,10 @@ class Model:
             self.progress = harmless(happened.text)
         elif happened.what == "running":
             self.state = RUNNING
+            if self._commands:
+                # What was typed for this stop is not for the next one.
+                self._commands.clear()
+                self._say(RUNS)
         elif happened.what == "stopped":
             self._stopped(happened.results)
         else:

@@ -16,6 +16,9 @@ ROWS: Final = 1000
 DEEPEST: Final = 40
 """Levels of a term that are unfolded."""
 
+LEVEL: Final = 4
+"""Columns by which one is further right."""
+
 ADVICE: Final = re.compile("`(thread [0-9]+)`")
 """A command that a text advises."""
 
@@ -165,7 +168,10 @@ def _term(
         ("", harmless(f" = {text}")),
     )
     yield Line(pieces, Deed("unfold", path) if opens else None)
-    if not is_open or indent > 2 * DEEPEST:
+    if not is_open:
+        return
+    if indent > DEEPEST * LEVEL:
+        yield note(" " * (indent + 2) + "(what lies deeper is for `eterm`)")
         return
     found, trouble = asked.ask(f"eterm -json {word}")
     if trouble:
@@ -173,7 +179,7 @@ def _term(
         return
     for one in found["parts"]:
         own = f"{path}/{one['name']}"
-        yield from _term(asked, own, one["name"], one["word"], one["text"], indent + 4, one["has_parts"])
+        yield from _term(asked, own, one["name"], one["word"], one["text"], indent + LEVEL, one["has_parts"])
     if not found["parts"]:
         yield note(" " * (indent + 2) + "(it has no parts that can be shown)")
     if found["has_more"]:

@@ -37,6 +37,7 @@ from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
 from beamgdb.screen.panes import PANES, SORTED, Pane, arrangement
 from beamgdb.screen.style import STYLE, colours
 from beamgdb.screen.targets import Target, state_of
+from jit.system.controls import harmless
 
 CONSOLE: Final = "Console"
 
@@ -345,7 +346,14 @@ class Screen:
             log = self._model.log
             self._model = Model(self._target, self._changed)
             self._model.log.extend(log)
-            self._in_background(self._model.start())
+            self._in_background(self._started(self._model))
+
+    async def _started(self, model: Model) -> None:
+        try:
+            await model.start()
+        except OSError as error:
+            model.state, model.where = ENDED, harmless(f"GDB cannot be started: {error.strerror or error}")
+            self._changed()
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -16,7 +16,7 @@ from beamgdb.core_file import NoCore
 from jit.system.controls import harmless
 
 MOST: Final = 500
-"""Core files that are listed."""
+"""Core files that are looked at."""
 
 NAMES: Final = ("-sname", "-name")
 """Options of `erl` that name a node."""
@@ -68,14 +68,13 @@ def named(name: str) -> list[int]:
 
 def cores(folder: Path) -> Iterator[Found]:
     """Core files of a BEAM: those in a folder, and those that coredumpctl has."""
-    for path in sorted(folder.iterdir())[:MOST]:
-        if "core" in path.name and path.is_file():
-            try:
-                found = core_file.read(path)
-            except (NoCore, OSError):
-                continue
-            if found.program is not None and Path(found.program).name.startswith("beam"):
-                yield Found(harmless(f"{path.name}  core file of {found.program}"), core=path)
+    for path in sorted(path for path in folder.iterdir() if "core" in path.name and path.is_file())[:MOST]:
+        try:
+            found = core_file.read(path)
+        except (NoCore, OSError):
+            continue
+        if found.program is not None and Path(found.program).name.startswith("beam"):
+            yield Found(harmless(f"{path.name}  core file of {found.program}"), core=path)
     yield from _kept_by_systemd()
 
 

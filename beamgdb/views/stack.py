@@ -157,9 +157,9 @@ def rows(node: Node, process: Process, threads: Threads, terms: Terms, limit: in
     return Stacks(node, threads, terms, limit).of(process)
 
 
-_Stack = tuple[int, tuple[Optional[int], ...]]
-"""What tells the text of a stack, but for the terms that pointers lead to: where the process goes on, and the words of
-its stack, None in the place of pointers."""
+_Stack = tuple[int, Optional[int], tuple[Optional[int], ...]]
+"""What tells the text of a stack, but for the terms that pointers lead to: where the process goes on, the function that
+the VM has noted, and the words of its stack, None in the place of pointers."""
 
 
 class _Text(NamedTuple):
@@ -221,7 +221,9 @@ class Stacks:
         except Unreadable:
             return None
         pointers = [word for word, kept in zip(words, shape) if kept is None]
-        return ((record["i"], tuple(shape)), pointers) if words else None
+        # (Where no code is known, it is `current` that names the function.)
+        current = record["current"] if record.layout.has("Process", "current") else None
+        return ((record["i"], current, tuple(shape)), pointers) if words else None
 
     def _heading(self, process: Process) -> ProcessRow:
         threads = self._threads

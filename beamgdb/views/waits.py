@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -18,6 +19,8 @@ from beamgdb.vm.processes import Process
 from beamgdb.vm.purging import Purge
 from beamgdb.vm.waits import Wait
 from jit.otp.tags import ATOM, IMMED1_MASK, IMMED2_MASK, PORT
+
+_T = TypeVar("_T")
 
 WHO_CHANGES_CODE = "(who changes code)"
 """Where that is not known."""
@@ -54,14 +57,12 @@ class WaitColumns:
         self.literals: Collection | None = None
         """The collection of literals that purges have left."""
         self.damaged: list[Unreadable] = []
+        self._unknown: list[str] = []
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
-        try:
-            self.purge = purging.purge(self._node)
-            self.literals = old_literals.collection(self._node)
-        except (Unreadable, Unavailable, KeyError):
-            pass
+        self.purge = self._or_note("who waits for a purge", purging.purge)
+        self.literals = self._or_note("who keeps old literals", old_literals.collection)
         of_purge = waits.of_purge(self.purge) if self.purge is not None else ()
         of_literals = waits.of_literals(self.literals) if self.literals is not None else ()
         of_code = (*of_purge, *of_literals, *waits.of_permission(self._node))
@@ -142,10 +143,18 @@ class WaitColumns:
             Column("for_current", str, lambda one: one.target_current, "IN"),
         )
 
+    def _or_note(self, what: str, ask: Callable[[Node], _T | None]) -> _T | None:
+        try:
+            return ask(self._node)
+        except (Unreadable, Unavailable, KeyError) as error:
+            self._unknown.append(f"({what} is not known: {error})")
+            return None
+
     def notes(self) -> Iterator[str]:
         """Deadlocks, and what could not be asked."""
         for cycle in self.cycles:
             yield f"Deadlock: {circle(cycle)}"
+        yield from self._unknown
         yield from damaged_lines(self.damaged)
 
 

@@ -27,6 +27,9 @@ FRAMES: Final = 4
 MAX_WORDS: Final = 32
 """Of a list of arguments."""
 
+_WAITING: Final = ("gen_server:loop/", "gen_server:loop_hibernate/")
+"""The latter since OTP 29."""
+
 _CACHE: Final = "callback_cache"
 _SERVER: Final = "server_data"
 
@@ -64,7 +67,8 @@ def _loops(vm: Vm, process: Process) -> Iterator[Sequence[int]]:
             if inner & PRIMARY_MASK == CONS:
                 yield _elements(vm, inner)
     for level in islice(backtrace.of_waiting(vm, process), FRAMES):
-        if level.place is not None and level.place.code.name.startswith("gen_server:"):
+        # (While a callback runs there are others of the module, with words in other orders.)
+        if level.place is not None and level.place.code.name.startswith(_WAITING):
             yield level.y_registers
 
 

@@ -9,6 +9,9 @@ start() ->
     States = [{w_state, {state, w_state, ["of", <<"this">>], self()}, infinity}, {w_asleep, [asleep, waiting], hibernate}],
     [{ok, _} = gen_server:start({local, Name}, ?MODULE, {State, How}, []) || {Name, State, How} <- States],
     [io:format("state ~p ~0p~n", [Name, sys:get_state(Name)]) || Name <- [w_e, w_state, w_asleep]],
+    %% One is kept busy by a request that looks like what the loop has beside its state.
+    {ok, _} = gen_server:start({local, w_busy}, ?MODULE, {{busy, state}, infinity}, []),
+    w_busy ! {'$gen_call', {self(), make_ref()}, self()},
     gen_server:cast(w_a, {call, whereis(w_b), 1}),
     receive after 100 -> ok end,
     gen_server:cast(w_b, {call, whereis(w_a), 2}),
@@ -21,6 +24,7 @@ start() ->
 init([]) -> {ok, none};
 init({State, How}) -> {ok, State, How}.
 
+handle_call(Pid, _, _) when is_pid(Pid) -> receive never -> stop end;
 handle_call(_, _, State) -> {reply, ok, State}.
 
 handle_cast({call, Who, What}, State) ->

@@ -172,8 +172,9 @@ def test_the_state_of_a_server(scene: Scene) -> None:
     """Of one that waits, and of one that hibernates, as the node says it; of others there is none."""
     expected = dict(re.findall(r"^state (\w+) (.*?)\r?$", scene.said, re.M))
     assert len(expected) == 3
-    shown = {name: json.loads(scene.gdb.cmd(f"beam-process -json {name}")) for name in (*expected, "w_a", "init")}
-    assert {name: one["state"] for name, one in shown.items()} == {**expected, "w_a": None, "init": None}
+    others = dict.fromkeys(("w_a", "w_busy", "init"))
+    shown = {name: json.loads(scene.gdb.cmd(f"beam-process -json {name}")) for name in (*expected, *others)}
+    assert {name: one["state"] for name, one in shown.items()} == {**expected, **others}
     state = expected["w_state"]
     assert json.loads(scene.gdb.cmd(f"eterm -json {shown['w_state']['state_word']}"))["text"] == state
     assert f"\n  state:        {state}\n" in scene.gdb.cmd("beam-process w_state")

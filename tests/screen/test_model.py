@@ -21,7 +21,8 @@ SELECTED = {"beam-context -json source", "beam-process -json -limit 50", "beam-w
         ("thread 5", SELECTED), ("up", SELECTED), ("frame 3", SELECTED),
         ("beam-break shop:price/1", {"beam-breakpoints -json"}), ("delete 1", {"beam-breakpoints -json"}),
         ("beam-next", QUESTIONS), ("beam-step 2", QUESTIONS), ("beam-finish", QUESTIONS), ("continue", QUESTIONS),
-        ("set beam-syntax elixir", QUESTIONS), ("print x0 = 1", QUESTIONS), ("thread apply all bt", SELECTED),
+        ("set beam-syntax elixir", QUESTIONS), ("print x0 = 1", QUESTIONS), ("thread apply all bt", QUESTIONS),
+        ("thread 1.2", QUESTIONS), ("eterm f()", QUESTIONS), ("eterm x0", set()), ("beam-ps -limit 3", set()),
     ],
 )  # fmt: skip
 def test_what_is_asked_again_after_a_command(command: str, old: set[str]) -> None:

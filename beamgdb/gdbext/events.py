@@ -68,7 +68,11 @@ class CodeChanged(Asked):
     def is_elsewhere(self) -> bool:
         """Whether this is the place of a function in a program that GDB debugs no more: another one may lack that, or
         have something else at its distance from a symbol."""
-        return (self.function, self.location) != _place()
+        if self.location == f"-function {self.function}":
+            return session.address_of(self.function) is None
+        current = session.known()
+        address = current.node.roots(self.function) if current is not None and current.node.roots is not None else None
+        return address is None or self.location != unnamed.location(address)
 
     def is_wanted(self) -> bool:
         errors.guarded(_code_changed)
@@ -184,8 +188,7 @@ def watch_code() -> None:
     if watch.point is not None and watch.point.is_valid() and watch.point.is_elsewhere:
         watch.point.delete()
     if watch.point is None or not watch.point.is_valid():
-        place = _place()
-        watch.point = CodeChanged(*place) if place is not None else None
+        watch.point = _new_point()
     _watch_first_code(watch)
     point = watch.point
     if point is None:
@@ -195,19 +198,18 @@ def watch_code() -> None:
         point.enabled = wanted
 
 
-def _place() -> tuple[str, str] | None:
-    """The function that tells of new code, and its location: known by its symbol before the program runs, else once the
-    VM is up."""
+def _new_point() -> CodeChanged | None:
+    """What tells of new code: known by its symbol before the program runs, else once the VM is up."""
     interpreted = session.is_interpreter()
     for function in (REGISTER_CODE, COMMIT_CODE) if interpreted else (REGISTER_CODE,):
         if session.address_of(function) is not None:
-            return function, f"-function {function}"
+            return CodeChanged(function, f"-function {function}")
     function = COMMIT_CODE if interpreted else REGISTER_CODE
     current = session.known()
     if current is None or current.node.roots is None or is_core():
         return None
     address = current.node.roots(function)
-    return (function, unnamed.location(address)) if address is not None else None
+    return CodeChanged(function, unnamed.location(address)) if address is not None else None
 
 
 def _watch_first_code(watch: _CodeWatch) -> None:

@@ -61,7 +61,7 @@ class _Decorator(FrameDecorator):
     def function(self) -> Any:
         """The function's name, or its address."""
         self._is_described = True
-        return gdb_text.text(super().function)
+        return gdb_text.text(super().function) or None
 
     def filename(self) -> str | None:
         """The file's name; for editors with its folder, for they open it, and GDB tells no full name besides."""

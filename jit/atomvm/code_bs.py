@@ -36,6 +36,9 @@ def flag_bits(flags: Operand) -> int:
     return bits
 
 
+_MAX_INT: Final = (1 << 31) - 1
+
+
 def size_in_bits(e: Emission, size: Operand, unit: int, into: Any, fail: Label) -> Any:
     """A size, as a number or in a register: to *fail* if it is none, less than nothing, or more than a word holds."""
     size = plain(size)
@@ -137,9 +140,16 @@ def bs_get_float2(
 def _get_number(
     e: Emission, fail: Operand, state: Any, bits: Any, flags: int, into: Operand, primitive: str, *beside: Special
 ) -> None:
-    """A number that a primitive gives, which is told *beside* the context of that."""
+    """A number that a primitive gives, which is told *beside* the context of that. The number of bits is an `int` to
+    it: no binary that AtomVM matches has more, so there is no match."""
     m = e.m
     result, scratch, binary, offset = m.args
+    if isinstance(bits, int):
+        if bits > _MAX_INT:
+            e.a.jump(e.fail(fail))
+            return
+    elif e.word > 4:
+        m.branch_if(Condition.ABOVE, bits, _MAX_INT, e.fail(fail))
     e.pointer(state, state)
     m.load(binary, state, terms.STATE_BINARY)
     m.load(offset, state, terms.STATE_OFFSET)

@@ -142,6 +142,8 @@ def test_when_the_stack_has_moved_and_its_end_has_not(stages_gdb: Gdb, release: 
             break
     else:
         raise AssertionError("each collection was stopped too late")
+    # (The collector's own function has no name.)
+    assert re.search(r"^#0 .* in \?\? \(\)$", stages_gdb.cmd("bt 1"), re.M)
     # On which side the new heap is, is the allocator's choice: so the end is put on the other one too.
     for one in (old_end, number(stages_gdb, f"*(long *) {stop}") - 8, old_end):
         stages_gdb.cmd(f"set var *(long *) {end} = {one}")

@@ -127,7 +127,12 @@ matching() ->
     <<_:Size/binary, Three:Size/binary, _/binary>> = B,
     {A, C, D, E, F, Rest, Nibble, Three, words(<<1:16, 2:16, 3:16, 9>>), [X || <<X:8>> <= <<"list">>], kind(B),
         kind(<<1>>), kind(<<"longer">>), kind(atom), <<<<(X + 1)>> || <<X>> <= <<"HAL">>>>, unit(<<1, 2, 3>>),
-        unit(<<1, 2>>), wide(<<16#FFFFFFFFFF:40>>), wide(<<16#80000000:32>>), wide(<<16#12345678:32>>)}.
+        unit(<<1, 2>>), wide(<<16#FFFFFFFFFF:40>>), wide(<<16#80000000:32>>), wide(<<16#12345678:32>>),
+        [of_size(id(<<1, 2, 3>>), id(Bits)) || Bits <- [16, 25, 1 bsl 31, 1 bsl 32, 1 bsl 32 + 8]]}.
+
+%% More bits than the VM's own `int` holds.
+of_size(Binary, Size) ->
+    case Binary of <<Value:Size, Rest/binary>> -> {Value, Rest}; _ -> no end.
 
 words(<<W:16, Rest/binary>>) -> [W | words(Rest)];
 words(<<_, Rest/binary>>) -> Rest.

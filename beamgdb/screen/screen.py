@@ -212,8 +212,8 @@ class Screen:
         words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
         if model.state == ENDED and self._target.pid is not None:
             words += f"; {state_of(self._target.pid)}"
-        again = " (R starts it again)" if model.state == ENDED and not self._target.is_started else ""
-        return [("class:bar", f" beamgdb  {self._target.label}   {words}{again} ".ljust(self._columns()))]
+        again = "R starts it again; " if model.state == ENDED and not self._target.is_started else ""
+        return [("class:bar", f" beamgdb  {self._target.label}   {again}{words} ".ljust(self._columns()))]
 
     def _columns(self) -> int:
         return get_app().output.get_size().columns

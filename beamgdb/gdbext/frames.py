@@ -61,7 +61,7 @@ class _Decorator(FrameDecorator):
     def function(self) -> Any:
         """The function's name, or its address."""
         self._is_described = True
-        return gdb_text.text(super().function) or None
+        return gdb_text.text(super().function)
 
     def filename(self) -> str | None:
         """The file's name; for editors with its folder, for they open it, and GDB tells no full name besides."""
@@ -219,7 +219,8 @@ class ErlangFrameFilter:
             process = _known(lambda: dirty_frames.process_of_thread(node, int(frame.read_register("sp"))))
             if process is not None:
                 return _DirtyFrameDecorator(decorator, node, process)
-        return _Decorator(decorator) if name == gdb_text.frame_name(frame) else _NamedFrameDecorator(decorator, name)
+        is_known = name and name == gdb_text.frame_name(frame)
+        return _Decorator(decorator) if is_known else _NamedFrameDecorator(decorator, name)
 
 
 def _until_unknown(iterator: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:

@@ -212,7 +212,7 @@ class Screen:
         words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
         if model.state == ENDED and self._target.pid is not None:
             words += f"; {state_of(self._target.pid)}"
-        again = "R starts it again; " if model.state == ENDED and not self._target.is_started else ""
+        again = "R: again; " if model.state == ENDED and not self._target.is_started else ""
         return [("class:bar", f" beamgdb  {self._target.label}   {again}{words} ".ljust(self._columns()))]
 
     def _columns(self) -> int:

@@ -364,7 +364,7 @@ class InterpretedBreakpoints:
         self._places = None
 
     def _on_exit(self, event: Any) -> None:
-        if self._places is None or session.of_inferior(event.inferior.num) is not self._places.owner:
+        if self._places is not None and session.of_inferior(event.inferior.num) is not self._places.owner:
             return
         errors.guarded(self._forget_natives)
         self._places = self._arrival = None

@@ -140,6 +140,13 @@ def line_of(module: str, text: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
 
+def source_line(text: str) -> str:
+    """The first line of the demo's shop that begins so, as it is marked where the program is there."""
+    lines = (TESTS.parent / "demo" / "shop.erl").read_text(encoding="utf-8").splitlines()
+    number, line = next((number, line) for number, line in enumerate(lines, 1) if line.startswith(text))
+    return f"=> {number}  {line}"
+
+
 @contextmanager
 def cleared_perf_files(pid: int) -> Iterator[None]:
     """Remove what `+JPperf true` writes."""

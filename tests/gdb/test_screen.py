@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.gdb.conftest import Scene
+from tests.gdb.stages import source_line
 from tests.harness.erl import Node, compile_demo, running_node
 from tests.harness.gdb import GDB, REPOSITORY
 from tests.harness.terminal import COLUMNS, LINES, Terminal, terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="not installed: tmux")
 
-SHOP = REPOSITORY / "demo" / "shop.erl"
 NAMES = 'io:format("~w~n", [[{whereis(N), N} || N <- registered(), is_pid(whereis(N))]])'
 ROW = re.compile(r"^(<0\.\d+\.0>) +(\d+) +(\d+) +(\d+) +(\w+) +(\S+)", re.MULTILINE)
 LINE = r"\{(tea,2,450|'rye bread',1,620|diamond,3,1180591620717411303424)\}"
@@ -42,13 +42,6 @@ def screen(folder: Path, *words: str, colours: bool = True) -> Iterator[Terminal
     environment = {"PYTHONPATH": str(REPOSITORY), "VIRTUAL_ENV": sys.prefix, **({} if colours else {"NO_COLOR": "1"})}
     with terminal(command, folder, environment, folder) as seat:
         yield seat
-
-
-def source_line(text: str) -> str:
-    """A line of the shop as it is marked where the program is there."""
-    lines = SHOP.read_text(encoding="utf-8").splitlines()
-    number, line = next((number, line) for number, line in enumerate(lines, 1) if line.startswith(text))
-    return f"=> {number}  {line}"
 
 
 def gdb_of(seat: Terminal) -> int:

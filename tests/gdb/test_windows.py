@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.gdb.stages import source_line
 from tests.harness.erl import Node, compile_demo, running_node
-from tests.harness.gdb import GDB, REPOSITORY, arguments
+from tests.harness.gdb import GDB, arguments
 from tests.harness.terminal import COLUMNS, LINES, Terminal, terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="not installed: tmux")
 
-SHOP = REPOSITORY / "demo" / "shop.erl"
 ALL_PIDS = 'io:format("pids ~w~n", [processes() -- [self()]])'
 BORDER = "[│|x]"
 WIDE = 200, 60
@@ -37,13 +37,6 @@ def seat(shop: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Termi
     with terminal(arguments(GDB, "-ix", *sized, "-p", str(shop.pid)), tmp_path_factory.mktemp("terminal")) as seat:
         seat.awaited(r"^\(gdb\)$")
         yield seat
-
-
-def source_line(text: str) -> str:
-    """A line of the shop as it is marked where the program is there."""
-    lines = SHOP.read_text(encoding="utf-8").splitlines()
-    number, line = next((number, line) for number, line in enumerate(lines, 1) if line.startswith(text))
-    return f"=> {number}  {line}"
 
 
 def test_the_place_after_a_stop(seat: Terminal) -> None:

@@ -39,12 +39,11 @@ def prove(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, 
         if getattr(identity, name) is None:
             raise NoLayout(f"{name} unknown, {identity.unknown.get(name, 'no reason given')}")
     near = nearest(identity, directory)
-    is_interpreter = identity.flavour == "emu"
-    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots, is_musl(identity.triplet))
+    seen = _seen(memory, symbol, identity, near, slots)
     found = Findings()
-    for prover in (*_FIRST, interpreter.prove if is_interpreter else jit_code.prove, *_LAST):
+    for prover in (*_FIRST, interpreter.prove if seen.is_interpreter else jit_code.prove, *_LAST):
         _try(prover, seen, found)
-    _require(found, is_interpreter)
+    _require(found, seen.is_interpreter)
     layout = of_identity(found.structs(), {}, identity, _origin(found, near), evidence=found.how)
     return _with_tags(seen, found, identity, layout)
 
@@ -63,15 +62,18 @@ def _with_tags(seen: Seen, found: Findings, identity: Identity, layout: Layout) 
 
 def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout) -> Layout:
     """A layout that was proved, with what this stop shows besides; the same if that is nothing. Quick."""
-    is_interpreter = identity.flavour == "emu"
-    near, has_musl = nearest(identity), is_musl(identity.triplet)
-    seen = Seen(memory, symbol, identity.arch or "", is_interpreter, near, needed.FEW_SLOTS, has_musl)
+    seen = _seen(memory, symbol, identity, nearest(identity), needed.FEW_SLOTS)
     found = Findings.of(layout)
     _try(_sample, seen, found)
     _try(schedulers.prove_running, seen, found)
-    if is_interpreter:
+    if seen.is_interpreter:
         _try(interpreter.prove_arity, seen, found)
     return layout if found.how == layout.evidence else replace(layout, structs=found.structs(), evidence=found.how)
+
+
+def _seen(memory: CachedMemory, symbol: Symbol, identity: Identity, near: Layout, slots: int) -> Seen:
+    is_interpreter, has_musl = identity.flavour == "emu", is_musl(identity.triplet)
+    return Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots, has_musl)
 
 
 def _try(prover: Prover, seen: Seen, found: Findings) -> None:

@@ -34,11 +34,9 @@ class _Explained(set[int]):
 
 
 def explain_all() -> None:
-    """The same of all breakpoints: some may have waited for code that is loaded now."""
-    current = session.known()
-    if current is not None and current.node.is_interpreter:
-        for point in gdb.breakpoints():
-            explain(point)
+    """As `explain`, of all breakpoints: some may have waited for code that is loaded now."""
+    for point in gdb.breakpoints():
+        explain(point)
 
 
 def explain(point: gdb.Breakpoint) -> None:

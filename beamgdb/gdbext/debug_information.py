@@ -109,7 +109,7 @@ def _foreign(objfile: gdb.Objfile) -> str | None:
         return None
     theirs, ours = objfile.build_id, _program_build_id()
     advice = "for another build there is `set beam-layout-from`"
-    if path is not None and all(gdb_text.file_name(one) != path for one in gdb.objfiles()):
+    if path is not None and not program_file.has_own_symbols(path):
         # `symbol-file` puts its symbols, too, in the place of the program's.
         advice += f", and `symbol-file {path}` for the program's own symbols again"
     if theirs is None or ours is None:

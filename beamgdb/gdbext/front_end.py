@@ -48,13 +48,13 @@ def taken(command: str) -> str:
     return _TOLD.sub(lambda record: _unescaped(record[1]), said) if misses_output() else said
 
 
-def made(command: str) -> None:
-    """Have a command make something of which a front end is to be told, as a breakpoint: what it prints goes there as
-    well then, and to nobody else."""
-    if misses_output():
-        gdb.execute(command)
-    else:
-        taken(command)
+def followed(command: str) -> str:
+    """What a command prints that does something of which a front end is to be told: that makes a breakpoint, or resumes
+    the target. Empty where the front end would miss it: there that goes to it as well, and to nobody else."""
+    if not misses_output():
+        return taken(command)
+    gdb.execute(command)
+    return ""
 
 
 def _unescaped(text: str) -> str:

@@ -6,11 +6,9 @@ import re
 
 import gdb
 
-_NEWEST = 1 << 10
-
 
 def is_from(major: int) -> bool:
     """Whether it is this version or a later one; one that says nothing readable is the newest."""
     # A distribution's name may come before: "Fedora Linux 14.2-3.fc40".
     said = re.search(r"(\d+)\.\d", gdb.VERSION)
-    return (int(said[1]) if said is not None else _NEWEST) >= major
+    return said is None or int(said[1]) >= major

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -56,10 +57,10 @@ def name() -> str | None:
     if space is None:
         return None
     if hasattr(space, "executable_filename"):
-        return gdb_text.path(lambda: space.executable_filename) or gdb_text.path(lambda: space.filename) or None
+        return gdb_text.path(lambda: space.executable_filename) or with_symbols() or None
     number = gdb.selected_inferior().num
     asked = extension().part(_Executables)
-    symbols = gdb_text.path(lambda: space.filename)
+    symbols = with_symbols()
     key = (number, symbols)
     if key not in asked:
         found = _listed(number) or symbols
@@ -68,6 +69,19 @@ def name() -> str | None:
             return None
         asked[key] = found
     return asked[key]
+
+
+def with_symbols() -> str:
+    """The path of the file that GDB has the symbols of the selected inferior's program from, empty without one: another
+    one than the program's after `symbol-file`."""
+    space = gdb.current_progspace()
+    return gdb_text.path(lambda: space.filename) if space is not None else ""
+
+
+def has_own_symbols(path: str) -> bool:
+    """Whether that is the program at `path` itself."""
+    found = with_symbols()
+    return bool(found) and realpath(found) == realpath(path)
 
 
 def local(path: str) -> Path:

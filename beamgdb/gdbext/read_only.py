@@ -18,8 +18,8 @@ from beamgdb.gdbext.c_expressions import in_c
 Area = tuple[int, int]
 """Start, and end (exclusive)."""
 
-_REGION = re.compile(r"^(\d+) +([yn])\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s", re.M)
-"""A line of `info mem`: number, whether it is enabled, start and end."""
+_REGION = re.compile(r"^(\d+) +[yn]\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)\s", re.M)
+"""A line of `info mem`: number, start and end."""
 
 _DEFAULT = "mem inaccessible-by-default"
 
@@ -88,7 +88,7 @@ def _have(command: str, numbers: Collection[int]) -> None:
 def _regions() -> dict[Area, int]:
     """Those that GDB has, and their numbers."""
     said = front_end.taken("info mem")
-    return {(int(start, 16), int(stop, 16)): int(number) for number, _, start, stop in _REGION.findall(said)}
+    return {(int(start, 16), int(stop, 16)): int(number) for number, start, stop in _REGION.findall(said)}
 
 
 def _merged(areas: Iterable[Area]) -> Iterator[Area]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -310,14 +309,13 @@ def require_beam() -> None:
         raise Unavailable("no program is loaded: attach to a process, or give BEAM, or BEAM and CORE")
     if foreign:
         raise Unavailable(foreign)
-    space = gdb.current_progspace()
-    symbols_of = gdb_text.path(lambda: space.filename) if space is not None else ""
-    if not is_beam() and (not symbols_of or realpath(symbols_of) != realpath(path)):
-        whose = f"of {bare(symbols_of)}" if symbols_of else "of no file"
-        raise Unavailable(f"GDB has the symbols {whose}, not of the program: `symbol-file {bare(path)}`")
-    if not is_beam():
-        why = unnamed.program().why
-        raise Unavailable(f"this program is no beam.smp{f' that is known: {why} (load its debug file)' if why else ''}")
+    if is_beam():
+        return
+    if not program_file.has_own_symbols(path):
+        whose = bare(program_file.with_symbols()) or "no file"
+        raise Unavailable(f"GDB has the symbols of {whose}, not of the program: `symbol-file {bare(path)}`")
+    why = unnamed.program().why
+    raise Unavailable(f"this program is no beam.smp{f' that is known: {why} (load its debug file)' if why else ''}")
 
 
 def drop(number: int) -> None:
@@ -331,10 +329,10 @@ class _PastEntry:
     is_set = False
 
 
-def _trace_past_entry(past_entry: _PastEntry) -> None:
+def _trace_past_entry() -> None:
     if not gdb.parameter(PAST_ENTRY):
         front_end.taken(f"set {PAST_ENTRY} on")
-        past_entry.is_set = True
+        extension().part(_PastEntry).is_set = True
 
 
 def ended(number: int) -> None:
@@ -428,7 +426,7 @@ def _new(marked_at: int, pid: int) -> Session:
     identity = read_identity(memory.try_read, symbol)
     if identity.arch == "arm32":
         # GDB takes static functions behind `_start`, which has no size, for it, and ends backtraces there.
-        _trace_past_entry(extension().part(_PastEntry))
+        _trace_past_entry()
     # Nothing else is asked what the program's file tells: to read that takes time.
     build = _build() if identity.flavour == "emu" else None
 

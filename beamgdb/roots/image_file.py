@@ -117,15 +117,19 @@ def _relocated(elf: ELFFile) -> Iterator[tuple[int, int]]:
                 if info & 0xFFFF == kind:
                     yield place, addend
         elif section["sh_type"] == "SHT_REL":
-            for place, info in struct.iter_unpack(order + 2 * code, section.data()):
-                start, content = next((one for one in loaded if 0 <= place - one[0] < len(one[1])), (0, b""))
-                if info & 0xFF == kind and content[place - start : place - start + word]:
-                    yield place, int.from_bytes(content[place - start : place - start + word], "little")
+            entries = struct.iter_unpack(order + 2 * code, section.data())
+            yield from _in_place(loaded, order + code, (place for place, info in entries if info & 0xFF == kind))
         elif section["sh_type"] in RELR:
-            for place in _packed(struct.iter_unpack(order + code, section.data()), word):
-                start, content = next((one for one in loaded if 0 <= place - one[0] < len(one[1])), (0, b""))
-                if len(there := content[place - start : place - start + word]) == word:
-                    yield place, struct.unpack(order + code, there)[0]
+            yield from _in_place(loaded, order + code, _packed(struct.iter_unpack(order + code, section.data()), word))
+
+
+def _in_place(loaded: Iterable[tuple[int, bytes]], form: str, places: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Pointers, of which the words in their places are the addresses; none where the file has no whole word."""
+    word = struct.calcsize(form)
+    for place in places:
+        start, content = next((one for one in loaded if 0 <= place - one[0] < len(one[1])), (0, b""))
+        if len(there := content[place - start : place - start + word]) == word:
+            yield place, struct.unpack(form, there)[0]
 
 
 def _packed(entries: Iterable[tuple[int]], word: int) -> Iterator[int]:

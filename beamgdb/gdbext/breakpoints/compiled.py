@@ -20,6 +20,10 @@ NO_MORE = f"all {HARDWARE} hardware breakpoints of the processor are taken: dele
 """BeamAsm's code needs them: GDB cannot write to it, unless the node was started with +JPperf true."""
 
 
+WATCHPOINTS = (gdb.BP_HARDWARE_WATCHPOINT, gdb.BP_READ_WATCHPOINT, gdb.BP_ACCESS_WATCHPOINT)
+"""Those that take hardware."""
+
+
 class TooMany(gdb.GdbError):
     """There are no hardware breakpoints left."""
 
@@ -78,10 +82,6 @@ def hardware_used() -> int:
         if place.enabled and (point.type == older_gdb.HARDWARE_BREAKPOINT or code_memory.needs_hardware(place.address))
     }
     return len(places) + sum(point.type in WATCHPOINTS for point in enabled)
-
-
-WATCHPOINTS = (gdb.BP_HARDWARE_WATCHPOINT, gdb.BP_READ_WATCHPOINT, gdb.BP_ACCESS_WATCHPOINT)
-"""Those that take hardware."""
 
 
 def room() -> int:

@@ -171,7 +171,7 @@ def _new(request: Request, temporary: bool) -> int:
     try:
         with compiled.pending(), in_c():
             command = "tbreak" if temporary else "break"
-            front_end.made(f"{command} {where}{f' if {wanted}' if wanted else ''}")
+            front_end.followed(f"{command} {where}{f' if {wanted}' if wanted else ''}")
     finally:
         extension().requests.is_making_one = False
     return int(gdb.convenience_variable("bpnum") or 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import gdb
 
-from beamgdb.gdbext import c_calls, front_end, gdb_text, session, term_printing
+from beamgdb.gdbext import c_calls, front_end, session, term_printing
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping.position import Position
@@ -72,7 +72,7 @@ def resume(command: str, position: Position, at_exit: ExitPoint | None) -> None:
     hits = {point.number: point.hit_count for point in gdb.breakpoints()}
     gdb.events.stop.connect(note)
     try:
-        said = gdb_text.text(lambda: gdb.execute(command, to_string=not front_end.misses_output()))
+        said = front_end.followed(command)
     finally:
         gdb.events.stop.disconnect(note)
     event = seen.event

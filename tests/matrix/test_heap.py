@@ -15,6 +15,11 @@ from tests.views.listed import table
 pytestmark = pytest.mark.no_frames
 
 COUNTED_ELSEWHERE = r"(?:\((?:binary|resource): \d+ count more references than were found.*\)\n)*"
+# The node runs when it is stopped: something may be changing at that moment.
+PASSED_OVER = (
+    r"(?:; (?:one process is|\d+ processes are) being collected, made or ended, and passed over)?"
+    r"(?:; (?:one table is|\d+ tables are) being changed, and passed over)?"
+)
 
 
 def rows(scene: Scene, arguments: str = "") -> list[dict[str, Any]]:
@@ -113,4 +118,5 @@ def test_nothing_is_wrong_anywhere(scene: Scene) -> None:
     """Of all that lies on the heaps of a node that is well, whatever its processes are doing: nor is anything counted
     less often than it is held. More often it may be, as by C code."""
     said = scene.gdb.cmd("beam-verify")
-    assert re.fullmatch(COUNTED_ELSEWHERE + r"nothing wrong in \d{3,} heaps, \d{6,} bytes\n", said), said
+    walked = r"nothing wrong in \d{3,} heaps, \d{6,} bytes"
+    assert re.fullmatch(COUNTED_ELSEWHERE + walked + PASSED_OVER + r"\n", said), said

@@ -55,7 +55,7 @@ class Heap:
 @dataclass(frozen=True)
 class ProcessDetails:
     """A process. What is None is not there, or not known; sizes are in words, memory in bytes. `state` is that of a
-    gen_server that waits, `state_word` its word."""
+    gen_server or gen_statem that waits, `state_word` its word."""
 
     pid: str
     address: int

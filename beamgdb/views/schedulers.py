@@ -39,7 +39,7 @@ class SchedulerColumns:
             Column("ports", int, known(lambda one: one.run_queue["ports.info.len"]), "PORTS"),
             Column("reductions", int, known(lambda one: one.record["reductions"])),
             Column("switches", int, known(lambda one: one.run_queue["procs.context_switches"])),
-            Column("flags", str, known(lambda one: ", ".join(one.flags()) or None)),
+            Column("flags", str, known(self._flags)),
             Column("work", str, known(lambda one: ", ".join(one.other_work()) or None)),
             Column("jobs", str, known(lambda one: "yes" if one.run_queue["misc.start"] else "no")),
             Column("cpu", int, known(Scheduler.processor)),
@@ -48,6 +48,9 @@ class SchedulerColumns:
             Column("evacuates", str, known(lambda one: self._migrates(one, vm_flags.EVACUATE))),
             Column("address", int, lambda one: one.record.address),
         )
+
+    def _flags(self, scheduler: Scheduler) -> str | None:
+        return ", ".join(scheduler.flags(self._node.tags.release)) or None
 
     def _migrates(self, scheduler: Scheduler, lowest: int) -> str | None:
         """Which priorities by scheduler, as `normal, low: 2; ports: 3`."""

@@ -74,9 +74,9 @@ class Scheduler:
         flags = self._sleep["flags"]
         return next((name for name, bit in vm_flags.SLEEP_FLAGS.items() if flags & bit), "working")
 
-    def flags(self) -> list[str]:
+    def flags(self, release: int) -> list[str]:
         """What is so with its run queue."""
-        return vm_flags.set_in(self.run_queue["flags"], vm_flags.RUN_QUEUE_FLAGS)
+        return vm_flags.set_in(self.run_queue["flags"], vm_flags.of_run_queue(release))
 
     def processor(self) -> int | None:
         """The number of the logical processor that it is bound to, None without one."""

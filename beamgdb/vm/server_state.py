@@ -1,10 +1,14 @@
-"""The state of a gen_server that waits, as sys:get_state/1 would have it (gen_server.erl of OTP 25, 27 and 29).
+"""The state of a gen_server or gen_statem that waits, as sys:get_state/1 would have it (gen_server.erl and
+gen_statem.erl of OTP 25, 27 and 29).
 
-Its loop has Parent, Name, State and what it calls back one behind the other: as y registers, which the compiler numbers
-from the first argument on or from the last, or of one that hibernates until OTP 27 as arguments with which it goes on,
-[gen_server,wake_hib,[Parent,Name,State,Module|_]]. What it calls back is its module, in OTP 27 in a record
-callback_cache; in OTP 29 a record server_data has all but the state, which stands behind it. The process has noted its
-module too, as '$initial_call': so the state is what stands beside just that module, in one of these ways.
+The loop of a gen_server has Parent, Name, State and what it calls back one behind the other: as y registers, which the
+compiler numbers from the first argument on or from the last, or of one that hibernates until OTP 27 as arguments with
+which it goes on, [gen_server,wake_hib,[Parent,Name,State,Module|_]]. What it calls back is its module, in OTP 27 in a
+record callback_cache; in OTP 29 a record server_data has all but the state, which stands behind it. The process has
+noted its module too, as '$initial_call': so the state is what stands beside just that module, in one of these ways.
+
+The loop of a gen_statem has a record params, with the modules that are called back, and a record state, of which the
+first field is {State,Data}.
 """
 
 from __future__ import annotations
@@ -27,21 +31,28 @@ FRAMES: Final = 4
 MAX_WORDS: Final = 32
 """Of a list of arguments."""
 
-_WAITING: Final = ("gen_server:loop/", "gen_server:loop_hibernate/")
-"""The latter since OTP 29."""
+_WAITING: Final = (
+    *("gen_server:loop/", "gen_server:loop_hibernate/"),
+    *("gen_statem:loop_receive/", "gen_statem:loop/", "gen_statem:loop_hibernate/", "gen_statem:loop_wakeup/"),
+)
+"""All but `gen_server:loop` and `loop_receive` since OTP 29, in which the latter is gone."""
 
 _CACHE: Final = "callback_cache"
 _SERVER: Final = "server_data"
+_MACHINE: Final = "params"
+_STATE: Final = "state"
+_MODULES: Final = 4
+"""Of a record params the place of the list of modules."""
 
 
 def state(vm: Vm, process: Process) -> int | None:
-    """The state as a term; None of all that is no gen_server, and while it does something. Never raises."""
+    """The state as a term; None of all that is neither, and while it does something. Never raises."""
     try:
         module = Supervision(vm).callback_module(process)
         if module is not None:
             for words in _loops(vm, process):
                 for way in (words, words[::-1]):
-                    found = _beside(vm, way, module)
+                    found = _beside(vm, way, module) or _of_machine(vm, way)
                     if found is not None:
                         return found
     except (Unreadable, StackEnds, KeyError):
@@ -60,8 +71,20 @@ def _beside(vm: Vm, words: Sequence[int], module: int) -> int | None:
     return None
 
 
+def _of_machine(vm: Vm, words: Sequence[int]) -> int | None:
+    """The state of a gen_statem, of which the callback module may be another one by now."""
+    machines = (_record(vm, word, _MACHINE) for word in words)
+    if not any(one[_MODULES] & PRIMARY_MASK == CONS for one in machines if len(one) > _MODULES):
+        return None
+    for word in words:
+        fields = _record(vm, word, _STATE)[1:2]
+        if fields and len(_elements(vm, fields[0])) == 2:
+            return fields[0]
+    return None
+
+
 def _loops(vm: Vm, process: Process) -> Iterator[Sequence[int]]:
-    """What frames of gen_server have in their y registers, and the arguments with which one that hibernates goes on."""
+    """What frames of the loops have in their y registers, and the arguments with which one that hibernates goes on."""
     for word in backtrace.saved_arguments(process) or ():
         for inner in _elements(vm, word) if word & PRIMARY_MASK == CONS else ():
             if inner & PRIMARY_MASK == CONS:

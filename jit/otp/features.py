@@ -65,5 +65,11 @@ PRIORITY_MESSAGES: Final = Feature(28, "erl_message.h, ERTS_RECV_MARKER_TYPE_PRI
 """Some messages come before others, with a marker between them. Of a monitor or link flags and type share a word
 (erl_monitor_link.h, ERTS_ML_TYPE_MASK)."""
 
+PROTECTED_QUEUES: Final = Feature(25, "erl_process.h, ERTS_RUNQ_FLG_PROTECTED", until=28)
+"""Of a run queue a flag says that nobody steals from it; of 28 it is not known."""
+
+UNPROTECTED_QUEUES: Final = Feature(29, "erl_process.h, no ERTS_RUNQ_FLG_PROTECTED")
+"""No flag does."""
+
 MAYBE: Final = Feature(27, "lib/stdlib/src/erl_features.erl, maybe_expr")
 """``maybe`` and ``else`` are reserved words if nobody says otherwise."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from jit.otp.features import PRIORITY_MESSAGES, QUEUE_LENGTHS, Feature
+from jit.otp.features import PRIORITY_MESSAGES, PROTECTED_QUEUES, QUEUE_LENGTHS, UNPROTECTED_QUEUES, Feature
 
 # erl_process.h: Process.flags
 F_INSLPQUEUE: Final = 1 << 1
@@ -82,13 +82,17 @@ who send to it wait."""
 SLEEP_FLAGS: Final = {"suspended": 1 << 4, "polling": 1 << 1, "sleeping": 1 << 2, "waiting": 1 << 3}
 """Of `ErtsSchedulerSleepInfo.flags` (erl_process.h, `ERTS_SSI_FLG_`), likewise, the first that is set says most."""
 
-RUN_QUEUE_FLAGS: Final = {
-    name: 1 << 20 + bit
-    for bit, name in enumerate(
-        ("out_of_work", "halftime_out_of_work", "suspended", "check_cpu_bind", "inactive", "nonempty")
-    )
-}  # fmt: skip
-"""Of `ErtsRunQueue.flags` (erl_process.h, `ERTS_RUNQ_FLG_`), likewise, after four sets of bits by priority."""
+
+def of_run_queue(release: int) -> dict[str, int]:
+    """Of `ErtsRunQueue.flags` (erl_process.h, `ERTS_RUNQ_FLG_`), likewise, after four sets of bits by priority. What
+    follows `nonempty` is not known of OTP 28: 27 has a bit more than 29."""
+    names = "out_of_work halftime_out_of_work suspended check_cpu_bind inactive nonempty".split()
+    if PROTECTED_QUEUES.of(release):
+        names.append("protected")
+    if PROTECTED_QUEUES.of(release) or UNPROTECTED_QUEUES.of(release):
+        names += "exec msb_exec misc_op halting".split()
+    return {name: 1 << bit for bit, name in enumerate(names, 20)}
+
 
 CAPABILITIES: Final = {
     name: 1 << bit

@@ -133,6 +133,8 @@ def test_schedulers(scene: Scene) -> None:
     assert selected
     assert (first["state"], first["runs"], first["thread"]) == ("running", stages, int(selected[1]))
     assert all(row["runs"] is None and row["state"] != "running" for row in others)
+    # A scheduler that runs a process is told as one that does.
+    assert first["flags"].split(", ")[-1] == "exec"
     assert {row["cpu"] for row in rows} == {None}
     assert {row["jobs"] for row in rows} <= {"yes", "no"}
     assert first["reductions"] > 0

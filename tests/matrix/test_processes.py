@@ -171,7 +171,7 @@ def test_what_the_node_says_of_one(scene: Scene) -> None:
 def test_the_state_of_a_server(scene: Scene) -> None:
     """Of one that waits, and of one that hibernates, as the node says it; of others there is none."""
     expected = dict(re.findall(r"^state (\w+) (.*?)\r?$", scene.said, re.M))
-    assert len(expected) == 3
+    assert len(expected) == 5
     others = dict.fromkeys(("w_a", "w_busy", "init"))
     shown = {name: json.loads(scene.gdb.cmd(f"beam-process -json {name}")) for name in (*expected, *others)}
     assert {name: one["state"] for name, one in shown.items()} == {**expected, **others}

@@ -21,9 +21,9 @@ class BeamProcess(OptionsAround):
     """Show one Erlang process in full.
 
     PROCESS is a pid (<0.80.0> or 0.80.0), a registered name, or the address of a Process structure; without it, the
-    process that the selected thread runs. Shown are its label, status, flags and sizes, the state of a gen_server that
-    waits, the messages that wait for it,
-    first ones first, how many other signals of which kinds do, its links and monitors, and its dictionary.
+    process that the selected thread runs. Shown are its label, status, flags and sizes, the state of a gen_server or
+    gen_statem that waits, the messages that wait for it, first ones first, how many other signals of which kinds do,
+    its links and monitors, and its dictionary.
 
     -limit N shows N of each of these; without it 10. -json prints an object. Sizes are in words."""
 

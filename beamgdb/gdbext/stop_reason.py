@@ -98,21 +98,46 @@ def _halt(frames: tuple[CFrameRow, ...]) -> tuple[str, ...] | None:
 
 def _signal(thread: gdb.InferiorThread | None, death: core_file.Death | None) -> tuple[str | None, int | None]:
     """The name of the signal that came in a thread and the address that it was for, as far as they are known."""
-    number = _evaluated("$_siginfo.si_signo")
+    told = _Told()
+    number = told.field("si_signo")
     if not number and is_core():
         number = _killer(thread, death)
     name = _name(number) if number else None
     if name is not None and thread is not None and _is_of_another(thread, name, death):
         name = None
-    return name, _fault_address() if name in AT_ADDRESS else None
+    return name, told.fault_address() if name in AT_ADDRESS else None
 
 
-def _fault_address() -> int | None:
-    """What was accessed, where the kernel tells: not of a signal that somebody has sent (there the sender's number lies
-    in its place), nor of an address that no page can have (there is 0; siginfo(2), `SI_KERNEL`)."""
-    code = _evaluated("$_siginfo.si_code")
-    is_told = code is not None and 0 < code < SI_KERNEL
-    return _evaluated("(unsigned long) $_siginfo._sifields._sigfault.si_addr") if is_told else None
+class _Told:
+    """What the kernel tells of the signal (sigaction(2), `siginfo_t`): read once, as a whole. GDB takes it for ended
+    where a part of it has been read that qemu's stub (10) calls the last one, as it does of any part."""
+
+    def __init__(self) -> None:
+        self._value: gdb.Value | None = None
+        try:
+            self._value = c_expressions.evaluated("$_siginfo")
+            self._value.fetch_lazy()
+        except gdb.error:
+            self._value = None
+
+    def field(self, *path: str) -> int | None:
+        """A number in it, None where that is not told."""
+        value = self._value
+        if value is None:
+            return None
+        try:
+            for name in path:
+                value = value[name]
+            return int(value)
+        except (gdb.error, ValueError, OverflowError):
+            return None
+
+    def fault_address(self) -> int | None:
+        """What was accessed, where that is told: not of a signal that somebody has sent (there the sender's number lies
+        in its place), nor of an address that no page can have (there is 0; siginfo(2), `SI_KERNEL`)."""
+        code = self.field("si_code")
+        is_told = code is not None and 0 < code < SI_KERNEL
+        return self.field("_sifields", "_sigfault", "si_addr") if is_told else None
 
 
 def _name(number: int) -> str:

@@ -17,7 +17,7 @@ SINCE: Final[dict[Fact, int]] = {
     # Completion of a word in an open quote ends with that quote, of whatever command.
     "closes quotes": 16,
     # Where Python reads memory, and the stub ends meanwhile: an internal error in thread.c, without any extension too.
-    "ends with a stub": 18,
+    "ends with a stub": 16,
     # A core that is opened alone has the program that wrote it, where the core names it and it is still there.
     "finds the program of a core": 16,
     # Ctrl-C that comes while Python code runs in `Breakpoint.stop` stops the target by SIGINT.

@@ -14,6 +14,8 @@ def faults(current: session.Session, place: Place) -> list[str]:
     """What is wrong with a function: bytes left out or shown twice, or an instruction that leads to none."""
     code = place.code
     found = instructions.listed(current.node, unwinder_of(current), place, code.start)
+    if not found.instructions:
+        return [f"nothing in {code.stop - code.start} bytes at {code.start:#x} of {place.module.name}"]
     ends = [one.address + one.size for one in found.instructions]
     starts = {one.address for one in found.instructions if not one.is_data}
     wrong = [] if [one.address for one in found.instructions] == [code.start, *ends[:-1]] else ["not all bytes"]

@@ -10,6 +10,7 @@
 PYTHON3       := python3 python3-venv
 CROSS_ARM32   := gcc-arm-linux-gnueabihf libc6-dev-armhf-cross
 CROSS_ARM64   := gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+CROSS_RISCV   := gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 FOR_demo      := $(PYTHON3) gdb-multiarch|gdb libc6-dbg erlang-base erlang-src
 FOR_demo-arm32 := $(PYTHON3) gdb-multiarch erlang-base qemu-user
 FOR_glue      := $(PYTHON3) erlang-base erlang-dev $(CROSS_ARM32)
@@ -18,7 +19,7 @@ FOR_types     := $(PYTHON3)
 FOR_sandboxes := $(PYTHON3)
 FOR_gdbs      := $(PYTHON3)
 FOR_bench     := $(FOR_demo-arm32) $(FOR_glue) $(CROSS_ARM64) gdbserver erlang-nox gcc libc6-dev
-FOR_test      := $(FOR_demo) $(FOR_bench) gdb binutils llvm elixir procps tmux
+FOR_test      := $(FOR_demo) $(FOR_bench) $(CROSS_RISCV) gdb binutils llvm elixir procps tmux
 FOR_check     := $(FOR_test)
 GOALS         := $(or $(MAKECMDGOALS),demo)
 WANTED        := $(sort $(foreach goal,$(GOALS),$(FOR_$(goal))))
@@ -38,8 +39,8 @@ WORKERS   = $$(($$(nproc) + 1))
 CHECKED  := $(wildcard beamgdb jit tests demo bench)
 
 # Tests on bytes, and few that start a VM.
-QUICK    := $(addprefix tests/,aarch64 arm32 beam code interpreter machine_code object otp records terms unwinding \
-    screen views vm x86_64 test_documents.py test_imports.py test_memory.py)
+QUICK    := $(addprefix tests/,aarch64 arm32 beam code interpreter machine_code object otp records riscv terms \
+    unwinding screen views vm x86_64 test_documents.py test_imports.py test_memory.py)
 
 .PHONY: demo demo-arm32 glue test check bench setup packages sandboxes gdbs lint types clean
 

@@ -47,6 +47,10 @@ class EM(IntEnum):
 
 EF_ARM_EABI_VER5 = 0x05000000
 """e_flags of an object for ARM that follows version 5 of its EABI (ELF for the Arm Architecture, 5.2)."""
+EF_RISCV_RVC = 0x1
+"""e_flags of an object for RISC-V with instructions of 16 bits (RISC-V ELF psABI, "File Header")."""
+EF_RISCV_FLOAT_ABI_DOUBLE = 0x4
+"""The same of one that passes floats of up to 64 bits in float registers."""
 
 
 class SHT(IntEnum):

@@ -255,12 +255,13 @@ static term pair(Context *ctx, term one, term other)
     return (term) new | BOXED;
 }
 
-/* Primitives. Where the C ABI says nothing of the rest of the register that has a bool or an int, that is filled. */
+/* Primitives. Where the C ABI says nothing of the rest of the register that has a bool or an int, that is filled: on
+   RISC-V it is the sign. */
 
-#if UINTPTR_MAX > UINT32_MAX
+#if UINTPTR_MAX > UINT32_MAX && !defined __riscv
 static term narrow(uint32_t value, term mask) { return (value & mask) | ((term) 0xABABABABABABABAB & ~mask); }
 #else
-static term narrow(uint32_t value, term mask) { (void) mask; return value; }
+static term narrow(uint32_t value, term mask) { (void) mask; return (intptr_t) (int32_t) value; }
 #endif
 static term as_bool(bool value) { return narrow(value, 0xFF); }
 static term as_int(int value) { return narrow(value, 0xFFFFFFFF); }

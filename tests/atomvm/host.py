@@ -25,7 +25,13 @@ BASE = 0x2000_0000
 TOOLS = {
     "arm32": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]),
     "aarch64": ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]),
+    "riscv32": ("riscv64-linux-gnu-gcc", ["qemu-riscv32"]),
+    "riscv64": ("riscv64-linux-gnu-gcc", ["qemu-riscv64"]),
     "x86_64": ("x86_64-linux-gnu-gcc", []),
+}
+#: Where there is no C library, in the place of one.
+WITHOUT_LIBRARY: dict[str, list[str | Path]] = {
+    "riscv32": ["-march=rv32imac_zicsr_zifencei", "-mabi=ilp32", "-nostdlib", HOST.with_name("small_libc.c")]
 }
 
 
@@ -41,7 +47,11 @@ def build(target: str, beam: Path, folder: Path) -> Path:
     described = elf_file(native, runtime)
     (folder / "native.elf").write_bytes(moved(target, described.data, described.addresses))
     program, compiler = folder / "host", TOOLS[target][0]
-    options = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-function", "-static"]
+    options: list[str | Path] = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-function", "-static"]
+    if target in WITHOUT_LIBRARY:
+        options += WITHOUT_LIBRARY[target]
+        (folder / "gnu").mkdir()
+        (folder / "gnu/stubs-ilp32.h").touch()  # of which the compiler's own library has those of 64 bits
     subprocess.run([compiler, *options, "-I", folder, "-o", program, HOST], check=True, timeout=PATIENCE)
     return program
 

@@ -18,7 +18,7 @@ from tests.harness.patience import PATIENCE
 
 ATOMVM = os.environ.get("ATOMVM", "")
 
-TARGETS = {EM.ARM: "arm32", EM.AARCH64: "aarch64", EM.X86_64: "x86_64"}
+TARGETS = {EM.ARM: "arm32", EM.AARCH64: "aarch64", EM.RISCV: "riscv64", EM.X86_64: "x86_64"}
 
 pytestmark = pytest.mark.skipif(not ATOMVM, reason="ATOMVM names no AtomVM to run native code in")
 

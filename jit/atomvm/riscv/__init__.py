@@ -1,0 +1,1 @@
+"""The macro operations on RISC-V, of 32 and 64 bits."""

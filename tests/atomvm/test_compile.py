@@ -24,11 +24,19 @@ from tests.codegen.native_node import erlc
 STDLIB = ("lists", "maps", "gb_trees", "unicode", "io_lib_format", "gen_server")
 TARGETS = list(TOOLS)
 #: How an entry begins that the VM does not come to; and what entry 0 goes to, behind which the tables are: `add r0, pc,
-#: #0; bx lr`, `adr x0, #8; ret`, and `lea rax, [rip + 1]; ret`.
-NOT_ENTERED = {"arm32": b"\xf0\0\xf0\xe7", "aarch64": bytes(4), "x86_64": b"\x0f\x0b"}
+#: #0; bx lr`, `adr x0, #8; ret`, `adr r0, #0; bx lr`, and `lea rax, [rip + 1]; ret`.
+NOT_ENTERED = {
+    "arm32": b"\xf0\0\xf0\xe7",
+    "aarch64": bytes(4),
+    "armv6m": b"\0\xde",
+    "armv6m+thumb2": b"\0\xde",
+    "x86_64": b"\x0f\x0b",
+}
 TELLS_TABLES = {
     "arm32": bytes.fromhex("00008fe2 1eff2fe1"),
     "aarch64": bytes.fromhex("40000010 c0035fd6"),
+    "armv6m": bytes.fromhex("00a0 7047"),
+    "armv6m+thumb2": bytes.fromhex("00a0 7047"),
     "x86_64": bytes.fromhex("488d0501000000 c3"),
 }
 

@@ -39,7 +39,7 @@ WORKERS   = $$(($$(nproc) + 1))
 CHECKED  := $(wildcard beamgdb jit tests demo bench)
 
 # Tests on bytes, and few that start a VM.
-QUICK    := $(addprefix tests/,aarch64 arm32 beam code interpreter machine_code object otp records riscv terms \
+QUICK    := $(addprefix tests/,aarch64 arm32 beam code interpreter machine_code object otp records riscv terms thumb \
     unwinding screen views vm x86_64 test_documents.py test_imports.py test_memory.py)
 
 .PHONY: demo demo-arm32 glue test check bench setup packages sandboxes gdbs lint types clean

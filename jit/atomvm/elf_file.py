@@ -12,6 +12,8 @@ from jit.object.elf import ElfFile
 from jit.object.elf_constants import ET, SHF, SHT, STB, STT
 
 _TEXT: Final = ".text"
+#: What marks Thumb code.
+_THUMB: Final = "$t"
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,15 @@ def elf_file(native: AtomNative, runtime: Runtime[Any, AtomNative]) -> NativeElf
     text = elf.add_section(_TEXT, SHT.PROGBITS, SHF.ALLOC | SHF.EXECINSTR, data=native.code.data, align=4)
     marks = getattr(native.code, "mapping", ())
     elf.add_symbols(((name, offset, 0) for offset, name in marks), section=text, type=STT.NOTYPE, binding=STB.LOCAL)
+    # Of Thumb code, symbols of functions are odd (ELF for the ARM Architecture, 5.5.3).
+    odd = any(name == _THUMB for _, name in marks)
     module = native.module.name
     functions = (
-        (symbol(module, one.function.name, one.function.arity), one.body, one.end - one.body)
+        (symbol(module, one.function.name, one.function.arity), one.body | odd, one.end - one.body)
         for one in native.functions
     )
     elf.add_symbols(functions, section=text, type=STT.FUNC)
-    shared = ((one.name, one.begin, one.end - one.begin) for one in native.fragments)
+    shared = ((one.name, one.begin | odd, one.end - one.begin) for one in native.fragments)
     elf.add_symbols(shared, section=text, type=STT.FUNC, binding=STB.LOCAL)
     dwarf = describe(native, runtime)
     dwarf.add_to(elf)

@@ -115,6 +115,7 @@ F1: Final = Format(
         "armv6m": Target(3, PIC, _WORDS_OF_4, 12),
         "armv6m+float32": Target(3, PIC | FLOAT32, _WORDS_OF_4, 12),
         "armv6m+thumb2": Target(3, PIC | THUMB2, _WORDS_OF_4, 6),
+        "armv6m+thumb2+float32": Target(3, PIC | THUMB2 | FLOAT32, _WORDS_OF_4, 6),
         "riscv32": Target(4, PIC, _WORDS_OF_4, 8),
         "riscv32+float32": Target(4, PIC | FLOAT32, _WORDS_OF_4, 8),
         "riscv64": Target(5, PIC, _WORDS_OF_8, 8),

@@ -44,12 +44,13 @@ _MOST: Final = 0xFFFF
 @dataclass(frozen=True)
 class OnProcessor:
     """What a package for a processor gives: how macro operations are begun, which registers have context and JIT
-    state, and how code is listed, that which is made and that which a file carries."""
+    state, which may be elsewhere, by a location; and how code is listed, that which is made and that which a file
+    carries."""
 
     processor: Processor
     macros: Callable[[Format, Target], Macros[Any]]
     context: Register
-    state: Register
+    state: Register | bytes
     frames: Sequence[Frame]
     disassemble: Callable[[AtomNative], Disassembly]
     reader: CodeReader
@@ -96,7 +97,8 @@ class AtomVm:
 
     def types(self) -> VmTypes:
         """The VM's types."""
-        return VmTypes(self.target.layout, self._on.context.number, self._on.state.number)
+        state = self._on.state if isinstance(self._on.state, bytes) else expression.reg(self._on.state.number)
+        return VmTypes(self.target.layout, expression.reg(self._on.context.number), state)
 
     def disassemble(self, native: AtomNative) -> Disassembly:
         """The code as text."""

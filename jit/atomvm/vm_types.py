@@ -1,19 +1,20 @@
-"""AtomVM's types as far as native code uses them, and what CPU registers hold while it runs."""
+"""AtomVM's types as far as native code uses them, and where native code has what it works on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from jit.atomvm.formats import X_REGISTERS, Layout
-from jit.object import dwarf_expression as expression
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_TAG
 from jit.object.dwarf_info import Attributes, Die
 
 
 class VmTypes:
-    """Entries of the types: ``eterm`` is that of terms, ``dies`` are all in the order in which they are to be added."""
+    """Entries of the types: ``eterm`` is that of terms, ``dies`` are all in the order in which they are to be added.
 
-    def __init__(self, layout: Layout, context: int, state: int) -> None:
+    Context and JIT state are told of by the locations of the pointers to them."""
+
+    def __init__(self, layout: Layout, context: bytes, state: bytes) -> None:
         self._layout = layout
         self.dies: list[Die] = []
         word = self._base("unsigned long", layout.word, DW_ATE.unsigned)
@@ -29,16 +30,13 @@ class VmTypes:
         fields = [("module", void, layout.module), ("continuation", void, layout.continuation)]
         fields.append(("remaining_reductions", count, layout.reductions))
         self._state = self._pointer(self._structure("JITState", fields, layout.reductions + 4))
-        self._registers = (("ctx", context, self._context), ("jit_state", state, self._state))
+        self._variables = (("ctx", context, self._context), ("jit_state", state, self._state))
 
     def machine_variables(self) -> Sequence[Die]:
-        """Variables of what CPU registers hold in all native code."""
+        """Variables of what is in the same place in all native code."""
         return [
-            Die(
-                DW_TAG.variable,
-                {DW_AT.name: name, DW_AT.type: kind, DW_AT.location: expression.reg(number)},
-            )
-            for name, number, kind in self._registers
+            Die(DW_TAG.variable, {DW_AT.name: name, DW_AT.type: kind, DW_AT.location: location})
+            for name, location, kind in self._variables
         ]
 
     def _add(self, tag: DW_TAG, attributes: Attributes, children: Sequence[Die] = ()) -> Die:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from jit.atomvm import chunk as atomvm
 from jit.atomvm.aarch64.runtime import ON_AARCH64
 from jit.atomvm.arm32.runtime import ON_ARM32
+from jit.atomvm.armv6m.runtime import ON_ARMV6M
 from jit.atomvm.disassembly import CodeReader
 from jit.atomvm.formats import F1
 from jit.atomvm.riscv.runtime import ON_RISCV32, ON_RISCV64
@@ -49,7 +50,9 @@ def _atomvm(name: str, on: OnProcessor, _otp: int, *, dwarf: bool = False) -> At
 
 
 #: The processors that there are of AtomVM's targets, whose names go on with "+" and what else the VM is built for.
-_PROCESSORS: Final = {on.processor.name: on for on in (ON_ARM32, ON_AARCH64, ON_RISCV32, ON_RISCV64, ON_X86_64)}
+_PROCESSORS: Final = {
+    on.processor.name: on for on in (ON_ARM32, ON_AARCH64, ON_ARMV6M, ON_RISCV32, ON_RISCV64, ON_X86_64)
+}
 _ON: Final = {
     name: _PROCESSORS[processor] for name in F1.targets if (processor := name.partition("+")[0]) in _PROCESSORS
 }

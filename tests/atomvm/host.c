@@ -47,7 +47,7 @@ enum {
 
 typedef struct { const char *function; int arity, label; } Function; /* label 0: of another module */
 
-#include "image.h" /* code[], ATOMS, ATOM_IDS, IMPORTS, EXPORTS, FUNS, LABELS, START, ENTRY, BASE */
+#include "image.h" /* code[], ATOMS, ATOM_IDS, IMPORTS, EXPORTS, FUNS, LABELS, START, ENTRY, THUMB, BASE */
 
 static Root root;
 static uint32_t module = MODULE;
@@ -270,11 +270,11 @@ static Context *do_return(Context *ctx, JITState *js)
 {
     if (ctx->cp >> 24 != MODULE)
         die("a return to another module");
-    js->continuation = (uintptr_t) mapped + ((ctx->cp & 0xFFFFFF) >> 2);
+    js->continuation = ((uintptr_t) mapped + ((ctx->cp & 0xFFFFFF) >> 2)) | THUMB;
     return ctx;
 }
 
-static uintptr_t entry(uint32_t label) { return (uintptr_t) mapped + ENTRY * label; }
+static uintptr_t entry(uint32_t label) { return ((uintptr_t) mapped + ENTRY * label) | THUMB; }
 
 static Context *terminate_context(Context *ctx, JITState *js)
 {

@@ -25,6 +25,8 @@ BASE = 0x2000_0000
 TOOLS = {
     "arm32": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]),
     "aarch64": ("aarch64-linux-gnu-gcc", ["qemu-aarch64"]),
+    "armv6m": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]),
+    "armv6m+thumb2": ("arm-linux-gnueabihf-gcc", ["qemu-arm"]),
     "riscv32": ("riscv64-linux-gnu-gcc", ["qemu-riscv32"]),
     "riscv64": ("riscv64-linux-gnu-gcc", ["qemu-riscv64"]),
     "x86_64": ("x86_64-linux-gnu-gcc", []),
@@ -78,7 +80,8 @@ def run(target: str, beam: Path, folder: Path) -> str:
 def _image(module: Module, target: str, code: bytes, atoms: list[str]) -> Iterator[str]:
     labels = {(row.function, row.arity): row.label for row in module.exports}
     count, entry = module.code.label_count, F1.targets[target].entry
-    yield f"enum {{ LABELS = {count}, START = {labels['start', 0]}, ENTRY = {entry}, BASE = {BASE} }};"
+    numbers = f"LABELS = {count}, START = {labels['start', 0]}, ENTRY = {entry}, BASE = {BASE}"
+    yield f"enum {{ {numbers}, THUMB = {int(target.startswith('armv6m'))} }};"
     yield f"static const uint8_t code[] = {{ {','.join(map(str, code))} }};"
     yield f"static const char *const ATOMS[] = {{ {', '.join(map(_string, atoms))} }};"
     yield f"static const int ATOM_IDS[] = {{ 0, {', '.join(str(atoms.index(name)) for name in module.atoms)} }};"

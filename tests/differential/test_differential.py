@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jit.arm32.cpus import ARM1176, CORTEX_A7, Cpu
 from jit.erts.arm32.emitters import EMITTERS
 from tests.differential.generator.module import Source, generate, mutated
 from tests.differential.shrink import shrink
@@ -18,6 +19,8 @@ REGRESSIONS = sorted(Path(__file__).with_name("regressions").glob("*.erl"))
 #: Seeds of modules that are compared as they are, and collecting and yielding wherever that can happen.
 PLAIN = range(1, 31)
 STRESS = range(1001, 1013)
+#: Seeds of modules that are compiled for other processors than Debian's.
+ELSEWHERE = range(2001, 2003)
 #: Seeds of modules whose assembly is changed.
 MUTATED = range(7001, 7005)
 
@@ -68,6 +71,12 @@ def test_random_modules(workshop: Workshop, seeds: range, stress: bool) -> None:
     assert total.refused.total() <= len(seeds) // 30, wrong(outcomes)
     assert total.share > 0.8, total.text()
     assert total.values > total.cases / 3, total.text()
+
+
+@pytest.mark.parametrize("cpu", [ARM1176, CORTEX_A7], ids=["arm1176", "cortex-a7"])
+def test_for_another_processor(workshop: Workshop, cpu: Cpu) -> None:
+    outcomes = list(workshop.run([generate(seed, workshop.otp) for seed in ELSEWHERE], cpu=cpu))
+    assert not wrong(outcomes)
 
 
 def test_mutated_modules(workshop: Workshop) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
+from jit.arm32.cpus import ARMV7_A, Cpu
 from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
 from jit.erts.arm32.emitters import EMITTERS
@@ -131,8 +132,8 @@ class Workshop:
         self._compiler.close()
         self._end_node()
 
-    def run(self, modules: Sequence[Module], *, stress: bool = False) -> Iterator[Outcome]:
-        """Compile, with *stress* in that mode, and compare: an outcome of each."""
+    def run(self, modules: Sequence[Module], *, stress: bool = False, cpu: Cpu = ARMV7_A) -> Iterator[Outcome]:
+        """Compile for a processor, with *stress* in that mode, and compare: an outcome of each."""
         for begin in range(0, len(modules), _BATCH):
             batch = modules[begin : begin + _BATCH]
             for module in batch:  # Erlang's compiler is ahead of the rest
@@ -142,7 +143,7 @@ class Workshop:
                 answer = self._compiler.line()
                 if answer != "ok":
                     outcome.refused = answer
-                elif self._make_native(outcome, module.without, mutated="{mutated" in module.options):
+                elif self._make_native(outcome, module.without, cpu, mutated="{mutated" in module.options):
                     self._compare(outcome)
                 yield outcome
 
@@ -153,16 +154,16 @@ class Workshop:
         source.write_text(module.text(), encoding="utf-8")
         self._compiler.ask(f"{{{path_term(source)}, {path_term(self._plain)}, [{module.options}]}}")
 
-    def _make_native(self, outcome: Outcome, without: frozenset[str], *, mutated: bool) -> bool:
+    def _make_native(self, outcome: Outcome, without: frozenset[str], cpu: Cpu, *, mutated: bool) -> bool:
         """Whether it succeeds."""
-        beam = self._plain / f"{outcome.name}.beam"
+        beam, runtime = self._plain / f"{outcome.name}.beam", StockErts(self.otp, cpu)
         try:
             with _emitters_without(without):
-                native = compile_module(read_module(beam), StockErts(self.otp), stress=outcome.stress)
+                native = compile_module(read_module(beam), runtime, stress=outcome.stress)
             outcome.count(native)
             if not mutated:  # else there may be code that is never reached, which the validator does not look at
                 outcome.wrong += [f"broken: {function} {native.interpreted[function]}" for function in native.broken]
-            data = StockErts(self.otp).beam_file(native) if native.functions else beam.read_bytes()
+            data = runtime.beam_file(native) if native.functions else beam.read_bytes()
         except Exception as error:  # whatever it is, it is an error of the compiler
             outcome.wrong = [f"compiler fails with {type(error).__name__}: {error}"]
             return False

@@ -156,7 +156,7 @@ def read_bits(e: Emission, register: Register, size: int, *, little: bool = Fals
         if little:
             e.a.rev(R1, R1)
             if size < 32:
-                e.a.ubfx(R1, R1, 0, size)
+                e.a.low_bits(R1, R1, size)
         elif count < 4:
             e.a.lsr(R1, R1, 32 - 8 * count)
         e.a.b(done)

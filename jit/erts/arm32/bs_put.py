@@ -113,7 +113,7 @@ class Writer:
                 check_small(e.a, register, R1, slow)
             e.a.asr(target, register, tags.IMMED1_BITS)
         if target is R0:
-            e.a.bfi(R3, R0, begin, size)
+            e.a.insert(R3, R0, begin, size)
 
     def _load_place(self, bits: int, slow: Label) -> int:
         """The word goes to r2 + what this gives. Where it is not known, the next bit is now behind it."""

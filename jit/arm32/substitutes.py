@@ -16,15 +16,20 @@ from jit.codegen.processor import OperandError
 class Substitutes(DataProcessing, Bits, Multiply, Synchronization):
     """A *scratch* register may be changed. Flags are not."""
 
-    def low_bits(self, rd: Register, rn: Register, width: int) -> None:
-        """rd = the lowest *width* bits of rn, 1 to 31, zero-extended: ubfx, else two shifts."""
-        if not 0 < width < 32:
-            raise OperandError(f"low_bits: {width} is not in 1..31")
+    def extract(self, rd: Register, rn: Register, lsb: int, width: int, *, signed: bool = False) -> None:
+        """rd = *width* bits of rn from bit *lsb* on, zero- or sign-extended: ubfx or sbfx, else up to two shifts."""
+        if lsb < 0 or width < 1 or lsb + width > 32:
+            raise OperandError(f"extract: {width} bits of {rn} from bit {lsb} on")
+        shift, above = self.asr if signed else self.lsr, 32 - width - lsb
         if self._can(UBFX):
-            self.ubfx(rd, rn, 0, width)
+            (self.sbfx if signed else self.ubfx)(rd, rn, lsb, width)
+        elif width == 32:
+            self.mov(rd, rn)
+        elif not above:
+            shift(rd, rn, lsb)
         else:
-            self.lsl(rd, rn, 32 - width)
-            self.lsr(rd, rd, 32 - width)
+            self.lsl(rd, rn, above)
+            shift(rd, rd, 32 - width)
 
     def insert(self, rd: Register, rn: Register, lsb: int, width: int) -> None:
         """*width* bits of rd from bit *lsb* on = the lowest bits of rn: bfi, else up to four instructions.

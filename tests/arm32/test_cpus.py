@@ -58,7 +58,7 @@ def _steps() -> list[Step]:
     constants += [chance.getrandbits(32) for _ in range(20)]
     return [
         *(_insert(lsb, width) for lsb, width in fields),
-        *(_low_bits(width) for width in (1, 8, 16, 24, 31)),
+        *(_extract(lsb, width, signed) for lsb, width in fields for signed in (False, True)),
         *(_constant(value) for value in constants),
         (_multiply_subtract, lambda a, b: a - a * b),
         (_barrier, lambda a, b: a),
@@ -72,8 +72,12 @@ def _insert(lsb: int, width: int) -> Step:
     return lambda a: a.insert(R0, R1, lsb, width), lambda a, b: a & ~field | b << lsb & field
 
 
-def _low_bits(width: int) -> Step:
-    return lambda a: a.low_bits(R0, R1, width), lambda a, b: b & (1 << width) - 1
+def _extract(lsb: int, width: int, signed: bool) -> Step:
+    upper = 1 << width - 1 if signed else 0
+    return (
+        lambda a: a.extract(R0, R1, lsb, width, signed=signed),
+        lambda a, b: ((b >> lsb & (1 << width) - 1) ^ upper) - upper,
+    )
 
 
 def _constant(value: int) -> Step:

@@ -156,7 +156,7 @@ def read_bits(e: Emission, register: Register, size: int, *, little: bool = Fals
         if little:
             e.a.rev(R1, R1)
             if size < 32:
-                e.a.low_bits(R1, R1, size)
+                e.a.extract(R1, R1, 0, size)
         elif count < 4:
             e.a.lsr(R1, R1, 32 - 8 * count)
         e.a.b(done)
@@ -266,8 +266,7 @@ def _field(e: Emission, width: int, begin: int, bits: int, flags: int) -> Regist
     """A CPU register, r1 or r3, that holds a part of r1 alone."""
     if bits == width and (bits == 32 or not flags & vm_flags.BSF_SIGNED):
         return R1
-    extract = e.a.sbfx if flags & vm_flags.BSF_SIGNED else e.a.ubfx
-    extract(R3, R1, width - begin - bits, bits)
+    e.a.extract(R3, R1, width - begin - bits, bits, signed=bool(flags & vm_flags.BSF_SIGNED))
     return R3
 
 

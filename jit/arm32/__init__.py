@@ -1,4 +1,4 @@
-"""An assembler for 32-bit ARM: the A32 instructions of ARMv7-A, and VFPv3-D16 for floats (Debian's armhf).
+"""An assembler for 32-bit ARM: the A32 instructions of ARMv7-A and VFPv3-D16 (Debian's armhf), or those that a processor has.
 
 It knows the code generator's interface of a processor alone; runtimes for 32-bit ARM import it, and who lists code.
 

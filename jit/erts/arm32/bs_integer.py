@@ -193,7 +193,7 @@ def _read_4(a: Assembler, offset: int, little: bool) -> None:
         a.rev(R1, R1)
 
 
-#: By count of bytes: r1 = the bytes at r3 + offset. ARMv7-A loads halfwords and words at any address.
+#: By count of bytes: r1 = the bytes at r3 + offset. ARMv6 and later ones load them at any address.
 _READ: Final = {1: _read_1, 2: _read_2, 3: _read_3, 4: _read_4}
 
 

@@ -130,7 +130,7 @@ class Workshop:
 
     def __exit__(self, _kind: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
         self._compiler.close()
-        self._end_node()
+        self.end_node()
 
     def run(self, modules: Sequence[Module], *, stress: bool = False, cpu: Cpu = ARMV7_A) -> Iterator[Outcome]:
         """Compile for a processor, with *stress* in that mode, and compare: an outcome of each."""
@@ -139,13 +139,28 @@ class Workshop:
             for module in batch:  # Erlang's compiler is ahead of the rest
                 self._ask_for_bytecode(module)
             for module in batch:
-                outcome = Outcome(module.name, stress)
                 answer = self._compiler.line()
-                if answer != "ok":
-                    outcome.refused = answer
-                elif self._make_native(outcome, module.without, cpu, mutated="{mutated" in module.options):
-                    self._compare(outcome)
-                yield outcome
+                refused = Outcome(module.name, stress, refused=answer)
+                yield self.again(module, stress=stress, cpu=cpu) if answer == "ok" else refused
+
+    def bytecode(self, modules: Sequence[Module]) -> Iterator[Outcome]:
+        """Only compile, for ``again``; an outcome of each."""
+        for module in modules:
+            self._ask_for_bytecode(module)
+        for module in modules:
+            answer = self._compiler.line()
+            yield Outcome(module.name, refused="" if answer == "ok" else answer)
+
+    def plain_beam(self, module: Module) -> Path:
+        """A module's bytecode, once it is compiled."""
+        return self._plain / f"{module.name}.beam"
+
+    def again(self, module: Module, *, stress: bool = False, cpu: Cpu = ARMV7_A) -> Outcome:
+        """What becomes of a module whose bytecode is there."""
+        outcome = Outcome(module.name, stress)
+        if self._make_native(outcome, module.without, cpu, mutated="{mutated" in module.options):
+            self._compare(outcome)
+        return outcome
 
     # Compiling
 
@@ -198,16 +213,17 @@ class Workshop:
             for line in self._node.lines("end"):
                 lines.append(line)
         except Silence as silence:
-            self._end_node()
+            self.end_node()
             return f"crash: {silence}, behind {lines[-2:]}"
         for line in lines:
             outcome.read(line)
         self._before.append(outcome.name)
         if len(self._before) == _PER_NODE:
-            self._end_node()
+            self.end_node()
         return ""
 
-    def _end_node(self) -> None:
+    def end_node(self) -> None:
+        """Let a fresh node run what comes next."""
         if self._node:
             self._node.close()
         self._node = None

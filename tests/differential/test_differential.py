@@ -11,6 +11,7 @@ import pytest
 from jit.arm32.cpus import ARM1176, CORTEX_A7, Cpu
 from jit.erts.arm32.emitters import EMITTERS
 from tests.differential.generator.module import Source, generate, mutated
+from tests.differential.planted import MISTAKES, Mistake, planted
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
 from tests.differential.workshop import Outcome, Workshop
@@ -104,3 +105,12 @@ def _first_wrong(workshop: Workshop) -> tuple[Source, Outcome]:
         if outcome.wrong:
             return source, outcome
     pytest.fail("no difference is found")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_mistakes_can_be_planted(mistake: Mistake) -> None:
+    """The text that is changed is there, once; what is compiled of it takes the function's place and goes again."""
+    before = mistake.function.__code__
+    with planted(mistake):
+        assert mistake.function.__code__ != before
+    assert mistake.function.__code__ is before

@@ -122,5 +122,5 @@ def _over_bits(w: Writer, name: str) -> tuple[Signature, Node]:
 
 
 _TEMPLATES: dict[Callable[[Writer, str], tuple[Signature, Node]], int] = {
-    _clauses: 7, _count: 2, _over_list: 2, _over_bits: 2, write_parser: 5, write_kernel: 14,
+    _clauses: 7, _count: 2, _over_list: 2, _over_bits: 2, write_parser: 5, write_kernel: 24,
 }  # fmt: skip

@@ -232,15 +232,12 @@ def _compiled(mistake: Mistake, function: FunctionType) -> CodeType:
     (outer,) = around.body
     assert isinstance(outer, ast.FunctionDef)
     outer.body = [ast.Global([definition.name]), definition]  # it may call itself
-    code = compile(
-        ast.fix_missing_locations(around),
-        function.__code__.co_filename,
-        "exec",
-        __future__.annotations.compiler_flag,
-        True,
-    )
+    flags = __future__.annotations.compiler_flag
+    code: object = compile(ast.fix_missing_locations(around), function.__code__.co_filename, "exec", flags, True)
     for name in ("around", definition.name):
+        assert isinstance(code, CodeType)
         code = next(one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == name)
+    assert isinstance(code, CodeType)
     return code
 
 

@@ -81,7 +81,8 @@ def _calculation(w: Writer) -> _Kernel:
     """Several at once: of two arguments, of which the compiler mostly knows that they are integers."""
     values = [_value(w) for _ in range(w.number(2, 5))]
     body = w.pick((
-        f"{{{', '.join(values)}, A}}", f"[{' | '.join(values)}]", f"X = {values[0]}, Y = opaque(X), {{X, Y, {values[1]}}}",
+        f"{{{', '.join(values)}, A}}", f"[{' | '.join(values)}]",
+        f"X = {values[0]}, Y = opaque(X), {{X, Y, {values[1]}}}",
         f"{{{', '.join(values)}}}", " + ".join(f"({value})" for value in values),
     )).replace(" | ", ", ", len(values) - 2)  # fmt: skip
     return _Kernel(2, [f"F(A, B){_guard(w, 'AB')} -> {body}", "F(_, _) -> no"], _pairs(w, 12))

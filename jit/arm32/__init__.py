@@ -1,4 +1,4 @@
-"""An assembler for 32-bit ARM: the A32 instructions of ARMv7-A, and VFPv3-D16 for floats (Debian's armhf).
+"""An assembler for 32-bit ARM: instructions of A32, and of VFP for floats, as far as a processor has them (``cpus``).
 
 It knows the code generator's interface of a processor alone; runtimes for 32-bit ARM import it, and who lists code.
 

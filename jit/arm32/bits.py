@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
+from jit.arm32.cpus import Feature
 from jit.arm32.encoding import Encoding
 from jit.arm32.operands import Shifted
 from jit.arm32.registers import Register
 from jit.codegen.processor import OperandError
 
 CLZ = Encoding("clz{cond} {Rd}, {Rm}", "cond 000101101111 Rd 11110001 Rm", "CLZ, A1")
-RBIT = Encoding("rbit{cond} {Rd}, {Rm}", "cond 011011111111 Rd 11110011 Rm", "RBIT, A1")
+RBIT = Encoding("rbit{cond} {Rd}, {Rm}", "cond 011011111111 Rd 11110011 Rm", "RBIT, A1",
+                feature=Feature.V6T2)  # fmt: skip
 REV = Encoding("rev{cond} {Rd}, {Rm}", "cond 011010111111 Rd 11110011 Rm", "REV, A1")
 REV16 = Encoding("rev16{cond} {Rd}, {Rm}", "cond 011010111111 Rd 11111011 Rm", "REV16, A1")
 REVSH = Encoding("revsh{cond} {Rd}, {Rm}", "cond 011011111111 Rd 11111011 Rm", "REVSH, A1")
@@ -18,13 +20,13 @@ REVSH = Encoding("revsh{cond} {Rd}, {Rm}", "cond 011011111111 Rd 11111011 Rm", "
 _FIELD_ENDS = {"lsb + widthm1 > 31": "the field ends beyond bit 31"}
 _FIELD_ORDER = {"msb < lsb": "the field ends before it begins"}
 UBFX = Encoding("ubfx{cond} {Rd}, {Rn}, #{lsb}, {width}", "cond 0111111 widthm1 Rd lsb 101 Rn", "UBFX, A1",
-                never=_FIELD_ENDS)  # fmt: skip
+                never=_FIELD_ENDS, feature=Feature.V6T2)  # fmt: skip
 SBFX = Encoding("sbfx{cond} {Rd}, {Rn}, #{lsb}, {width}", "cond 0111101 widthm1 Rd lsb 101 Rn", "SBFX, A1",
-                never=_FIELD_ENDS)  # fmt: skip
+                never=_FIELD_ENDS, feature=Feature.V6T2)  # fmt: skip
 BFI = Encoding("bfi{cond} {Rd}, {Rn}, #{lsb}, {width_to_msb}", "cond 0111110 msb Rd lsb 001 Rn", "BFI, A1",
-               never=_FIELD_ORDER)  # fmt: skip
+               never=_FIELD_ORDER, feature=Feature.V6T2)  # fmt: skip
 BFC = Encoding("bfc{cond} {Rd}, #{lsb}, {width_to_msb}", "cond 0111110 msb Rd lsb 0011111", "BFC, A1",
-               never=_FIELD_ORDER)  # fmt: skip
+               never=_FIELD_ORDER, feature=Feature.V6T2)  # fmt: skip
 
 SXTB = Encoding("sxtb{cond} {Rd}, {Rm}{rotation}", "cond 01101010 1111 Rd rotate 000111 Rm", "SXTB, A1")
 SXTAB = Encoding("sxtab{cond} {Rd}, {Rn}, {Rm}{rotation}", "cond 01101010 Rn Rd rotate 000111 Rm", "SXTAB, A1")
@@ -52,6 +54,7 @@ class Bits(Buffer):
 
     def rbit(self, rd: Register, rm: Register, cond: Condition = AL) -> None:
         """rd = the bits of rm in reverse order."""
+        self._require(RBIT)
         self._emit(RBIT.encode(cond=cond.number, Rd=rd.number, Rm=rm.number))
 
     def rev(self, rd: Register, rm: Register, cond: Condition = AL) -> None:
@@ -68,18 +71,22 @@ class Bits(Buffer):
 
     def ubfx(self, rd: Register, rn: Register, lsb: int, width: int, cond: Condition = AL) -> None:
         """rd = *width* bits of rn from bit *lsb* on, zero-extended."""
+        self._require(UBFX)
         self._emit(UBFX.encode(cond=cond.number, widthm1=width - 1, Rd=rd.number, lsb=lsb, Rn=rn.number))
 
     def sbfx(self, rd: Register, rn: Register, lsb: int, width: int, cond: Condition = AL) -> None:
         """rd = *width* bits of rn from bit *lsb* on, sign-extended."""
+        self._require(SBFX)
         self._emit(SBFX.encode(cond=cond.number, widthm1=width - 1, Rd=rd.number, lsb=lsb, Rn=rn.number))
 
     def bfi(self, rd: Register, rn: Register, lsb: int, width: int, cond: Condition = AL) -> None:
         """*width* bits of rd from bit *lsb* on = the lowest bits of rn."""
+        self._require(BFI)
         self._emit(BFI.encode(cond=cond.number, msb=lsb + width - 1, Rd=rd.number, lsb=lsb, Rn=rn.number))
 
     def bfc(self, rd: Register, lsb: int, width: int, cond: Condition = AL) -> None:
         """*width* bits of rd from bit *lsb* on = 0."""
+        self._require(BFC)
         self._emit(BFC.encode(cond=cond.number, msb=lsb + width - 1, Rd=rd.number, lsb=lsb))
 
     def sxtb(self, rd: Register, rm: Register, rotation: int = 0, cond: Condition = AL) -> None:

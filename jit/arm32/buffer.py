@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jit.arm32.cpus import ARMV7_A, Cpu, Feature
 from jit.arm32.encoding import Encoding
 from jit.arm32.literal_pool import NEVER, LiteralPool
 from jit.arm32.references import fill_branch, fill_difference
@@ -38,8 +38,8 @@ class FinishedCode:
 class Buffer:
     """What the families of instructions append to."""
 
-    def __init__(self, features: Iterable[str] = ()) -> None:
-        self.features = frozenset(features)
+    def __init__(self, cpu: Cpu = ARMV7_A) -> None:
+        self.cpu = cpu
         #: How many branches and calls have been appended.
         self.branches = 0
         self._words: list[int] = []
@@ -52,6 +52,10 @@ class Buffer:
         self._pool = LiteralPool()
         self._deadline = NEVER
         self._together_until = 0
+
+    def has(self, feature: Feature) -> bool:
+        """Whether the processor has it."""
+        return feature in self.cpu.features
 
     @property
     def offset(self) -> int:
@@ -196,9 +200,9 @@ class Buffer:
         return label
 
     def _require(self, encoding: Encoding) -> None:
-        """Raise OperandError unless the assembler was made for processors with the feature of *encoding*."""
-        if encoding.feature and encoding.feature not in self.features:
-            raise OperandError(f"{encoding.mnemonic}: needs a processor with {encoding.feature}")
+        """Raise OperandError unless the processor has what *encoding* needs."""
+        if encoding.feature and not self.has(encoding.feature):
+            raise OperandError(f"{encoding.mnemonic}: needs a processor with {encoding.feature.value}")
 
     def _wait(self, label: Label, origin: int, fill: Fill) -> None:
         """Let *fill* complete the next word when *label* is bound, from its distance from *origin*."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jit.arm32.conditions import AL, Condition
+from jit.arm32.cpus import Feature
 from jit.arm32.data_processing import DataProcessing
 from jit.arm32.float_moves import FloatMoves
 from jit.arm32.immediates import float_immediate, modified, split_modified
@@ -18,12 +19,17 @@ class Constants(DataProcessing, LoadStore, FloatMoves):
     """Constants are signed or unsigned 32-bit integers. A *scratch* register is changed only where one is needed."""
 
     def mov_constant(self, rd: Register, value: int, cond: Condition = AL, *, literal: bool = False) -> None:
-        """rd = value: mov, mvn or movw, else movw and movt, or a load where *literal* says that it is preferred."""
+        """rd = value: mov, mvn or movw, else movw and movt, or a load where *literal* says that it is preferred.
+
+        Without movw: mov and orr, mvn and bic, else a load.
+        """
         value = _unsigned("mov", value)
         if modified(value) is not None:
             self.mov(rd, value, cond)
         elif modified(~value & _MASK) is not None:
             self.mvn(rd, ~value & _MASK, cond)
+        elif not self.has(Feature.V6T2):
+            self._mov_in_parts(rd, value, cond)
         elif value <= 0xFFFF:
             self.movw(rd, value, cond)
         elif literal:
@@ -33,7 +39,10 @@ class Constants(DataProcessing, LoadStore, FloatMoves):
             self.movt(rd, value >> 16, cond)
 
     def mov_address(self, rd: Register, symbol: External | Label, cond: Condition = AL) -> None:
-        """rd = an address, by movw and movt with relocations."""
+        """rd = an address, by movw and movt with relocations, else from a literal pool."""
+        if not self.has(Feature.V6T2):
+            self.ldr_literal(rd, symbol, cond)
+            return
         self.movw(rd, symbol, cond)
         self.movt(rd, symbol, cond)
 
@@ -93,10 +102,20 @@ class Constants(DataProcessing, LoadStore, FloatMoves):
 
     def vmov_constant(self, dd: Double, value: float, cond: Condition = AL) -> None:
         """dd = value: vmov, or a load from a literal pool."""
-        if float_immediate(value) is not None:
+        if float_immediate(value) is not None and self.has(Feature.VFP3):
             self.vmov(dd, value, cond)
         else:
             self.vldr_literal(dd, value, cond)
+
+    def _mov_in_parts(self, rd: Register, value: int, cond: Condition) -> None:
+        if parts := split_modified(value):
+            self.mov(rd, parts[0], cond)
+            self.orr(rd, rd, parts[1], cond)
+        elif parts := split_modified(~value):
+            self.mvn(rd, parts[0], cond)
+            self.bic(rd, rd, parts[1], cond)
+        else:
+            self.ldr_literal(rd, value, cond)
 
     def _into_scratch(self, scratch: Register, rn: Register, value: int, cond: Condition) -> None:
         if scratch is rn:

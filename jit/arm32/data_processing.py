@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jit.arm32 import operands
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
+from jit.arm32.cpus import Feature
 from jit.arm32.encoding import Encoding
 from jit.arm32.immediates import modified
 from jit.arm32.operands import Operand2, Shifted
@@ -87,8 +88,9 @@ LSR_REGISTER = Encoding("lsr{S}{cond} {Rd}, {Rn}, {Rm}", "cond 0001101 S 0000 Rd
 ASR_REGISTER = Encoding("asr{S}{cond} {Rd}, {Rn}, {Rm}", "cond 0001101 S 0000 Rd Rm 0101 Rn", "ASR (register), A1")
 ROR_REGISTER = Encoding("ror{S}{cond} {Rd}, {Rn}, {Rm}", "cond 0001101 S 0000 Rd Rm 0111 Rn", "ROR (register), A1")
 
-MOVW = Encoding("movw{cond} {Rd}, {imm16}", "cond 00110000 imm4 Rd imm12", "MOV (immediate), A2")
-MOVT = Encoding("movt{cond} {Rd}, {imm16}", "cond 00110100 imm4 Rd imm12", "MOVT, A1")
+MOVW = Encoding("movw{cond} {Rd}, {imm16}", "cond 00110000 imm4 Rd imm12", "MOV (immediate), A2",
+                feature=Feature.V6T2)  # fmt: skip
+MOVT = Encoding("movt{cond} {Rd}, {imm16}", "cond 00110100 imm4 Rd imm12", "MOVT, A1", feature=Feature.V6T2)
 ADR = Encoding("add{cond} {Rd}, pc, {pc_offset}", "cond 001010001111 Rd imm12", "ADR, A1", pc="Rd")
 
 
@@ -290,6 +292,7 @@ class DataProcessing(Buffer):
     def _move_half(
         self, encoding: Encoding, kind: R_ARM, rd: Register, value: int | External | Label, cond: Condition
     ) -> None:
+        self._require(encoding)
         if not isinstance(value, int):
             self._emit_relocated(encoding.encode(cond=cond.number, imm4=0, Rd=rd.number, imm12=0), kind, value)
         elif 0 <= value <= 0xFFFF:

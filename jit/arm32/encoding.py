@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from jit.arm32.cpus import Feature
 from jit.codegen.processor import OperandError
 
 #: Bits of each field, under the manual's names. The bits of (0) and (1) in the manual's diagrams are written plain.
@@ -31,7 +32,7 @@ class Encoding:
     *syntax* is what GNU as writes, operands in braces (see ``text``); *diagram* is the word from bit 31 down: bits and
     names of fields; *source* the heading in the manual. Register fields cannot be 15, the program counter, except those
     named in *pc*. *never* maps further conditions on the fields, in Python, under which the result is unpredictable
-    or another instruction, to the message that says so. *feature* names an extension that not every ARMv7-A has.
+    or another instruction, to the message that says so. *feature* is what a processor must have for it.
 
     ``encode(field=value, ...)`` gives the instruction's word, or raises OperandError.
     """
@@ -46,7 +47,7 @@ class Encoding:
         *,
         pc: str = "",
         never: Mapping[str, str] | None = None,
-        feature: str | None = None,
+        feature: Feature | None = None,
     ) -> None:
         self.syntax = syntax
         self.mnemonic = re.split(r"[{ .]", syntax, maxsplit=1)[0]

@@ -7,6 +7,7 @@ from typing import overload
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
+from jit.arm32.cpus import Feature
 from jit.arm32.encoding import Encoding
 from jit.arm32.immediates import float_immediate
 from jit.arm32.operands import Address
@@ -17,9 +18,9 @@ from jit.codegen.processor import Label, OperandError
 VMOV_F32 = Encoding("vmov{cond}.f32 {Sd}, {Sm}", "cond 11101 D 110000 Vd 101001 M 0 Vm", "VMOV (register), A2")
 VMOV_F64 = Encoding("vmov{cond}.f64 {Dd}, {Dm}", "cond 11101 D 110000 Vd 101101 M 0 Vm", "VMOV (register), A2")
 VMOV_F32_IMMEDIATE = Encoding("vmov{cond}.f32 {Sd}, {float}", "cond 11101 D 11 imm4H Vd 10100000 imm4L",
-                              "VMOV (immediate), A2")  # fmt: skip
+                              "VMOV (immediate), A2", feature=Feature.VFP3)  # fmt: skip
 VMOV_F64_IMMEDIATE = Encoding("vmov{cond}.f64 {Dd}, {float}", "cond 11101 D 11 imm4H Vd 10110000 imm4L",
-                              "VMOV (immediate), A2")  # fmt: skip
+                              "VMOV (immediate), A2", feature=Feature.VFP3)  # fmt: skip
 VMOV_TO_SINGLE = Encoding("vmov{cond} {Sn}, {Rt}", "cond 11100000 Vn Rt 1010 N 0010000",
                           "VMOV (between ARM core register and single-precision register), A1")  # fmt: skip
 VMOV_FROM_SINGLE = Encoding("vmov{cond} {Rt}, {Sn}", "cond 11100001 Vn Rt 1010 N 0010000",
@@ -167,6 +168,7 @@ class FloatMoves(Buffer):
         if isinstance(to, Register) or imm8 is None:
             raise OperandError(f"vmov: {value} cannot be a constant for {to}")
         encoding = VMOV_F32_IMMEDIATE if isinstance(to, Single) else VMOV_F64_IMMEDIATE
+        self._require(encoding)
         self._emit(encoding.encode(cond=cond.number, D=to.bit, imm4H=imm8 >> 4, Vd=to.v, imm4L=imm8 & 15))
 
     def _one(self, encoding: Encoding, dd: Single | Double, address: Address, cond: Condition) -> None:

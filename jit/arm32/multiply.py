@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
+from jit.arm32.cpus import Feature
 from jit.arm32.encoding import Encoding
 from jit.arm32.registers import Register
 
@@ -11,7 +12,8 @@ _HALVES = {"RdHi == RdLo": "the two halves of the result need two registers"}
 
 MUL = Encoding("mul{S}{cond} {Rd}, {Rn}, {Rm}", "cond 0000000 S Rd 0000 Rm 1001 Rn", "MUL, A1")
 MLA = Encoding("mla{S}{cond} {Rd}, {Rn}, {Rm}, {Ra}", "cond 0000001 S Rd Ra Rm 1001 Rn", "MLA, A1")
-MLS = Encoding("mls{cond} {Rd}, {Rn}, {Rm}, {Ra}", "cond 00000110 Rd Ra Rm 1001 Rn", "MLS, A1")
+MLS = Encoding("mls{cond} {Rd}, {Rn}, {Rm}, {Ra}", "cond 00000110 Rd Ra Rm 1001 Rn", "MLS, A1",
+               feature=Feature.V6T2)  # fmt: skip
 UMAAL = Encoding("umaal{cond} {RdLo}, {RdHi}, {Rn}, {Rm}", "cond 00000100 RdHi RdLo Rm 1001 Rn", "UMAAL, A1",
                  never=_HALVES)  # fmt: skip
 UMULL = Encoding("umull{S}{cond} {RdLo}, {RdHi}, {Rn}, {Rm}", "cond 0000100 S RdHi RdLo Rm 1001 Rn", "UMULL, A1",
@@ -23,8 +25,10 @@ SMULL = Encoding("smull{S}{cond} {RdLo}, {RdHi}, {Rn}, {Rm}", "cond 0000110 S Rd
 SMLAL = Encoding("smlal{S}{cond} {RdLo}, {RdHi}, {Rn}, {Rm}", "cond 0000111 S RdHi RdLo Rm 1001 Rn", "SMLAL, A1",
                  never=_HALVES)  # fmt: skip
 SMMUL = Encoding("smmul{cond} {Rd}, {Rn}, {Rm}", "cond 01110101 Rd 1111 Rm 0001 Rn", "SMMUL, A1")
-SDIV = Encoding("sdiv{cond} {Rd}, {Rn}, {Rm}", "cond 01110001 Rd 1111 Rm 0001 Rn", "SDIV, A1", feature="idiv")
-UDIV = Encoding("udiv{cond} {Rd}, {Rn}, {Rm}", "cond 01110011 Rd 1111 Rm 0001 Rn", "UDIV, A1", feature="idiv")
+SDIV = Encoding("sdiv{cond} {Rd}, {Rn}, {Rm}", "cond 01110001 Rd 1111 Rm 0001 Rn", "SDIV, A1",
+                feature=Feature.DIVISION)  # fmt: skip
+UDIV = Encoding("udiv{cond} {Rd}, {Rn}, {Rm}", "cond 01110011 Rd 1111 Rm 0001 Rn", "UDIV, A1",
+                feature=Feature.DIVISION)  # fmt: skip
 
 
 class Multiply(Buffer):
@@ -48,6 +52,7 @@ class Multiply(Buffer):
 
     def mls(self, rd: Register, rn: Register, rm: Register, ra: Register, cond: Condition = AL) -> None:
         """rd = ra - rn * rm."""
+        self._require(MLS)
         self._emit(MLS.encode(cond=cond.number, Rd=rd.number, Ra=ra.number, Rm=rm.number, Rn=rn.number))
 
     def umaal(self, rd_lo: Register, rd_hi: Register, rn: Register, rm: Register, cond: Condition = AL) -> None:
@@ -91,12 +96,12 @@ class Multiply(Buffer):
         self._emit(SMMUL.encode(cond=cond.number, Rd=rd.number, Rm=rm.number, Rn=rn.number))
 
     def sdiv(self, rd: Register, rn: Register, rm: Register, cond: Condition = AL) -> None:
-        """rd = rn / rm, signed, towards zero; 0 when rm is 0. Needs the feature idiv."""
+        """rd = rn / rm, signed, towards zero; 0 when rm is 0."""
         self._require(SDIV)
         self._emit(SDIV.encode(cond=cond.number, Rd=rd.number, Rm=rm.number, Rn=rn.number))
 
     def udiv(self, rd: Register, rn: Register, rm: Register, cond: Condition = AL) -> None:
-        """rd = rn / rm, unsigned; 0 when rm is 0. Needs the feature idiv."""
+        """rd = rn / rm, unsigned; 0 when rm is 0."""
         self._require(UDIV)
         self._emit(UDIV.encode(cond=cond.number, Rd=rd.number, Rm=rm.number, Rn=rn.number))
 

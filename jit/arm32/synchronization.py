@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jit.arm32.buffer import Buffer
 from jit.arm32.conditions import AL, Condition
+from jit.arm32.cpus import Feature
 from jit.arm32.encoding import Encoding
 from jit.arm32.operands import check_pair
 from jit.arm32.registers import Register
@@ -31,9 +32,13 @@ BARRIER_OPTIONS = {
 }  # fmt: skip
 
 _RESERVED = {"not option & 2": "the option is reserved"}
-DMB = Encoding("dmb {option}", "1111010101111111111100000101 option", "DMB, A1", never=_RESERVED)
-DSB = Encoding("dsb {option}", "1111010101111111111100000100 option", "DSB, A1", never=_RESERVED)
-ISB = Encoding("isb sy", "11110101011111111111000001101111", "ISB, A1")
+DMB = Encoding("dmb {option}", "1111010101111111111100000101 option", "DMB, A1", never=_RESERVED,
+               feature=Feature.V7)  # fmt: skip
+DSB = Encoding("dsb {option}", "1111010101111111111100000100 option", "DSB, A1", never=_RESERVED,
+               feature=Feature.V7)  # fmt: skip
+#: What ARMv6 has for it; the register must be 0 (ARM1176JZF-S Technical Reference Manual, c7).
+MCR_DMB = Encoding("mcr{cond} p15, 0, {Rt}, c7, c10, 5", "cond 11100000 0111 Rt 111110111010", "CP15DMB, A1")
+ISB = Encoding("isb sy", "11110101011111111111000001101111", "ISB, A1", feature=Feature.V7)
 
 
 class Synchronization(Buffer):
@@ -79,14 +84,21 @@ class Synchronization(Buffer):
 
     def dmb(self, option: str = "sy") -> None:
         """Accesses before this are seen before those after it; *option* is one of ``BARRIER_OPTIONS``."""
+        self._require(DMB)
         self._emit(DMB.encode(option=_option("dmb", option)))
+
+    def mcr_dmb(self, rt: Register, cond: Condition = AL) -> None:
+        """The same as ``dmb`` on processors without that; rt is 0."""
+        self._emit(MCR_DMB.encode(cond=cond.number, Rt=rt.number))
 
     def dsb(self, option: str = "sy") -> None:
         """Go on only when all accesses before this are complete; *option* is one of ``BARRIER_OPTIONS``."""
+        self._require(DSB)
         self._emit(DSB.encode(option=_option("dsb", option)))
 
     def isb(self) -> None:
         """Fetch what follows anew."""
+        self._require(ISB)
         self._emit(ISB.encode())
 
 

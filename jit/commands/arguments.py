@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from jit.arm32.cpus import ARMV7_A
 from jit.commands.targets import DEFAULT, DEFAULT_RUNTIME, ERTS, RUNTIMES, Wanted
 from jit.system.command_line import listed
 
@@ -37,20 +38,28 @@ def add_release(parser: argparse.ArgumentParser, *, default: int | None = None) 
     parser.add_argument("--otp", type=int, choices=there, default=default, metavar="N", help=text)
 
 
+def add_cpu(parser: argparse.ArgumentParser) -> None:
+    """The option ``--cpu``."""
+    there = {name: None for one in RUNTIMES.values() for cpus in one.cpus.values() for name in cpus}
+    text = f"with the instructions that a processor has: {listed(tuple(there), 'or')} ({ARMV7_A.name})"
+    parser.add_argument("--cpu", choices=tuple(there), metavar="NAME", help=text)
+
+
 def add_target(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """The options ``--runtime``, ``--target`` and ``--otp``."""
+    """The options ``--runtime``, ``--target``, ``--cpu`` and ``--otp``."""
     text = f"what is to run it: {' or '.join(RUNTIMES)} (%(default)s)"
     parser.add_argument("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, metavar="NAME", help=text)
     there = "; ".join(f"for {name} {listed(tuple(one.processors), 'or')}" for name, one in RUNTIMES.items())
     more = ", or several with commas between them" if several else ""
     text = f"the processor to compile for: {there}{more} (%(default)s)"
     parser.add_argument("--target", default=DEFAULT, metavar="NAME[,...]" if several else "NAME", help=text)
+    add_cpu(parser)
     add_release(parser)
 
 
 def wanted(options: argparse.Namespace) -> Wanted:
     """What these options ask for."""
-    return Wanted(options.target, options.otp, options.runtime, getattr(options, "dwarf", False))
+    return Wanted(options.target, options.otp, options.runtime, getattr(options, "dwarf", False), options.cpu)
 
 
 def each_wanted(options: argparse.Namespace) -> list[Wanted]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from jit.arm32.cpus import CPUS
 from jit.atomvm import chunk as atomvm
 from jit.atomvm.aarch64.runtime import ON_AARCH64
 from jit.atomvm.arm32.runtime import ON_ARM32
@@ -34,7 +35,8 @@ class Targets:
     ``releases``, of which there are none where that makes no difference. ``chunk`` of a .beam file has its native code.
     ``described`` are those whose files carry debugging information if that is asked for. Of a runtime that wants it
     ``whole`` a module is native only if all its functions are. ``joined`` makes one file of those of a module for
-    several processors, where there is such a thing.
+    several processors, where there is such a thing. ``cpus`` has by processor, and by the name of a kind of it, what
+    gives the runtime there; for other processors code is the same for all kinds.
     """
 
     processors: dict[str, Make]
@@ -43,6 +45,7 @@ class Targets:
     described: Mapping[str, Make] = field(default_factory=dict)
     whole: bool = False
     joined: Callable[[Sequence[bytes]], bytes] | None = None
+    cpus: Mapping[str, Mapping[str, Make]] = field(default_factory=dict)
 
 
 def _atomvm(name: str, on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
@@ -64,7 +67,12 @@ DEFAULT_RUNTIME: Final = "erts"
 DEFAULT: Final = "arm32"
 
 RUNTIMES: Final = {
-    DEFAULT_RUNTIME: Targets({"arm32": StockErts}, RELEASES, CHUNK),
+    DEFAULT_RUNTIME: Targets(
+        {"arm32": StockErts},
+        RELEASES,
+        CHUNK,
+        cpus={"arm32": {name: partial(StockErts, cpu=cpu) for name, cpu in CPUS.items()}},
+    ),
     "atomvm": Targets(
         {name: partial(_atomvm, name, on) for name, on in _ON.items()},
         (),
@@ -85,6 +93,7 @@ class Wanted:
     otp: int | None = None
     runtime: str = DEFAULT_RUNTIME
     dwarf: bool = False
+    cpu: str | None = None
 
     @property
     def targets(self) -> Targets:
@@ -103,7 +112,13 @@ def runtime(wanted: Wanted) -> Runtime[Any, Any]:
     if wanted.target not in makers:
         there = ", ".join(makers)
         raise CommandError(f"--target: there is no target {wanted.target} of {wanted.runtime}; there is {there}")
-    return makers[wanted.target](max(targets.releases, default=0) if wanted.otp is None else wanted.otp)
+    make = makers[wanted.target]
+    if wanted.cpu is not None:
+        cpus = targets.cpus.get(wanted.target, {})
+        if wanted.cpu not in cpus:
+            raise CommandError(f"--cpu: files for {wanted.target} of {wanted.runtime} are for all processors of it")
+        make = cpus[wanted.cpu]
+    return make(max(targets.releases, default=0) if wanted.otp is None else wanted.otp)
 
 
 def check_several(wanted: Sequence[Wanted]) -> None:

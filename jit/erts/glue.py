@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from jit.arm32.cpus import ARMV7_A, Cpu
 from jit.erts.layout import RELEASES, SIZED, NativeLayout, load
-from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK, ENTRIES_SECTION, LAYOUT_SECTION
+from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK, ENTRIES_SECTION, LAYOUT_SECTION, PROCESSOR_SECTION
 from jit.otp import native_abi, tags
 from jit.otp.erlc import FOR_ALL
 
@@ -19,8 +20,8 @@ INCLUDE: Final = Path("/usr/lib/erlang/usr/include")
 #: Where Debian has the programs.
 _PACKAGES: Final = {COMPILER: "gcc-arm-linux-gnueabihf", "erlc": "erlang-base"}
 _FLAGS: Final = (
-    "-std=gnu11 -O2 -g -Wall -Wextra -Werror -march=armv7-a -mfpu=vfpv3-d16 -mfloat-abi=hard -fPIC -shared "
-    "-fvisibility=hidden -Wl,-z,noexecstack -Wl,-z,now".split()
+    "-std=gnu11 -O2 -g -Wall -Wextra -Werror -mfloat-abi=hard -fPIC -shared -fvisibility=hidden -nostdlib "
+    "-Wl,-z,noexecstack -Wl,-z,now".split()
 )
 
 
@@ -28,8 +29,11 @@ class GlueError(Exception):
     """The glue cannot be built. The message is one line."""
 
 
-def build(folder: Path) -> None:
-    """Write native.so and native.beam into *folder*. Raises GlueError."""
+def build(folder: Path, cpu: Cpu = ARMV7_A) -> None:
+    """Write native.so, for a processor, and native.beam into *folder*. Raises GlueError.
+
+    Only our own code is in native.so: what Debian's compiler would add of its own is for ARMv7.
+    """
     if not INCLUDE.joinpath("erl_nif.h").is_file():
         raise GlueError(f"{INCLUDE}/erl_nif.h is not there: install Debian's package erlang-dev")
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +41,8 @@ def build(folder: Path) -> None:
         work = Path(name)
         write_facts(work)
         sources = sorted(map(str, SOURCES.glob("*.c")))
-        _run([COMPILER, *_FLAGS, f"-I{work}", f"-I{INCLUDE}", *sources, "-o", str(work / "native.so")])
+        flags = [*_FLAGS, *cpu.flags, f"-I{work}", f"-I{INCLUDE}"]
+        _run([COMPILER, *flags, *sources, "-lc", "-o", str(work / "native.so")])
         _run(["erlc", *FOR_ALL, "+debug_info", "-I", name, "-o", name, str(SOURCES / "native.erl")])
         for product in ("native.so", "native.beam"):
             work.joinpath(product).replace(folder / product)
@@ -69,6 +74,7 @@ _NAMES: Final = {
     "CHECKSUM_CHUNK": CHECKSUM_CHUNK,
     "ENTRIES_SECTION": ENTRIES_SECTION,
     "LAYOUT_SECTION": LAYOUT_SECTION,
+    "PROCESSOR_SECTION": PROCESSOR_SECTION,
 }
 
 

@@ -16,3 +16,5 @@ CHECKSUM_CHUNK: Final = "NatC"
 ENTRIES_SECTION: Final = ".beam.entries"
 #: What the layout of the VM must be: ``NativeLayout.identity``.
 LAYOUT_SECTION: Final = ".beam.layout"
+#: A word: bits of AT_HWCAP that Linux must tell of the processor (``jit.arm32.cpus``).
+PROCESSOR_SECTION: Final = ".beam.processor"

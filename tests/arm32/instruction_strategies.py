@@ -201,13 +201,17 @@ def load_store_multiple(draw: st.DrawFn) -> Call:
 
 @st.composite
 def synchronization(draw: st.DrawFn) -> Call:
-    method = draw(st.sampled_from(["dmb", "dsb", "isb", "clrex", "ldrex", "ldrexb", "ldrexh", "ldrexd", "strex",
-                                   "strexb", "strexh", "strexd"]))  # fmt: skip
+    method = draw(st.sampled_from(["dmb", "dsb", "isb", "mcr_dmb", "clrex", "ldrex", "ldrexb", "ldrexh", "ldrexd",
+                                   "strex", "strexb", "strexh", "strexd"]))  # fmt: skip
     if method in ("dmb", "dsb"):
         option = draw(st.sampled_from(list(BARRIER_OPTIONS)))
         return Call(method, (option,), f"{method} {option}")
     if method in ("isb", "clrex"):
         return Call(method, (), method)
+    if method == "mcr_dmb":
+        cond, register = draw(conditions), draw(core)
+        call = _call("mcr", cond, (register,), f"p15, 0, {register}, c7, c10, 5")
+        return Call(method, call.arguments, call.line)
     number = draw(st.integers(0, 6)) * 2
     registers = CORE[number : number + 2] if method.endswith("d") else CORE[number : number + 1]
     others = core.filter(lambda register: register not in registers)

@@ -49,9 +49,9 @@ def link(code: FinishedCode, c_source: str, folder: Path, *options: str) -> Path
     return program
 
 
-def run(program: Path, asked: str = "") -> list[str]:
+def run(program: Path, asked: str = "", *options: str) -> list[str]:
     """The lines that *program* prints when told *asked*."""
-    command = ["qemu-arm", str(program)]
+    command = ["qemu-arm", *options, str(program)]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stderr == ""
     return done.stdout.splitlines()

@@ -28,6 +28,8 @@ REFUSED: list[tuple[Callable[[Assembler], Any], str]] = [
     (lambda a: a.mul(R0, PC, R1), "mul: Rn cannot be pc"),
     (lambda a: a.umull(R0, R0, R1, R2), "umull: the two halves of the result need two registers"),
     (lambda a: a.sdiv(R0, R1, R2), "sdiv: needs a processor with idiv"),
+    (lambda a: a.insert(R0, R1, 30, 3), "insert: 3 bits of r1 from bit 30 of r0 on"),
+    (lambda a: a.extract(R0, R1, 1, 32), "extract: 32 bits of r1 from bit 1 on"),
     (lambda a: a.ubfx(R0, R1, 30, 3), "ubfx: the field ends beyond bit 31"),
     (lambda a: a.ubfx(R0, R1, 32, 1), "ubfx: lsb is 32, not in 0..31"),
     (lambda a: a.bfi(R0, R1, 30, 3), "bfi: msb is 32, not in 0..31"),

@@ -13,6 +13,7 @@ import pytest
 from jit.arm32.assembler import Assembler
 from jit.arm32.buffer import FinishedCode
 from jit.arm32.conditions import CC, CS, EQ, GT, HI, LT, MI, NE, VS
+from jit.arm32.cpus import CORTEX_A7
 from jit.arm32.operands import asr, at, lsl, post, pre
 from jit.arm32.registers import D0, D1, D2, D3, LR, PC, R0, R1, R2, R3, R4, R5, R6, R12, S0, S1, S4, SP
 from jit.arm32.relocations import External
@@ -137,7 +138,7 @@ def _pairs(count: int) -> list[tuple[int, int]]:
 
 
 def test_integer_arithmetic(tmp_path: Path) -> None:
-    assembler = Assembler(features=["idiv"])
+    assembler = Assembler(CORTEX_A7)
     functions = [Label(name.replace(" ", "_")) for name in STEPS]
     for label, (make, _) in zip(functions, STEPS.values()):
         assembler.bind(label)

@@ -11,7 +11,7 @@ import pytest
 
 from jit.arm32.encoding import Encoding
 from jit.arm32.text import encodings, text
-from tests.arm32.gnu_as import assemble
+from tests.arm32.gnu_as import FromHere, assemble
 from tests.arm32.words import legal_words
 
 Words = list[tuple[Encoding, int]]
@@ -23,13 +23,6 @@ def words() -> Words:
     return list(legal_words())
 
 
-class _FromHere(dict[int, str]):
-    """Branch targets as GNU as is told distances."""
-
-    def get(self, target: int, _default: object = None) -> str:
-        return f".{(target ^ 1 << 31) - (1 << 31):+d}"
-
-
 def test_every_encoding_has_many_words(words: Words) -> None:
     """So that the tests below mean something."""
     counts = Counter(encoding for encoding, _ in set(words))
@@ -37,7 +30,7 @@ def test_every_encoding_has_many_words(words: Words) -> None:
 
 
 def test_text_is_what_gnu_as_assembles_to_the_word(words: Words, tmp_path: Path) -> None:
-    lines = [text(word, names=_FromHere()) for _, word in words]
+    lines = [text(word, names=FromHere()) for _, word in words]
     wrong = [
         f"{line}: {word:08x} here, {theirs:08x} there"
         for line, (_, word), theirs in zip(lines, words, assemble(lines, tmp_path))

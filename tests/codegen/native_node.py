@@ -58,11 +58,11 @@ def compile_native(beams: list[Path], folder: Path, otp: int, *options: str, mis
     put_glue(folder)
 
 
-def node(otp: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+def node(otp: int, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """What a node says, and its exit status."""
     command = Sandbox("armhf", otp).ensure().command(["-noinput", *arguments])
-    environment = {**os.environ, **SETTINGS}
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
+    own = {**os.environ, **SETTINGS, **(environment or {})}
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=own, check=False)
 
 
 def node_says(otp: int, *arguments: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jit.__main__ import main as jit
+from jit.arm32.cpus import CPUS
 from jit.commands import arguments
 from jit.commands.targets import ERTS, RUNTIMES
 from jit.erts.arm32.runtime import StockErts
@@ -78,3 +79,17 @@ def test_several(
     monkeypatch.setitem(ERTS.processors, "old", lambda _otp: StockErts(25))
     assert jit(["compile", *words, str(program)]) == 1
     assert capfd.readouterr().err == f"jit: {what}\n"
+
+
+def test_a_kind_of_processor_is_for_stock_erlang_only(
+    program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The native object tells what that must have."""
+    for name, cpu in CPUS.items():
+        assert jit(["elf", "--cpu", name, str(program), "-o", str(tmp_path / name)]) == 0
+        assert cpu.told.to_bytes(4, "little") in (tmp_path / name).read_bytes()
+    assert jit(["elf", str(program), "-o", str(tmp_path / "default")]) == 0
+    assert (tmp_path / "default").read_bytes() == (tmp_path / "armv7-a").read_bytes()
+    capfd.readouterr()
+    assert jit(["elf", "--runtime", "atomvm", "--cpu", "arm1176", str(program), "-o", str(tmp_path / "none")]) == 1
+    assert capfd.readouterr().err == "jit: --cpu: files for arm32 of atomvm are for all processors of it\n"

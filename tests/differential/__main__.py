@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jit.arm32.cpus import ARMV7_A, CPUS
 from jit.erts.layout import RELEASES
 from tests.differential.generator.module import Source, generate, mutated
 from tests.differential.shrink import shrink
@@ -28,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="of the first module (%(default)s)")
     parser.add_argument("--count", type=int, default=100, help="how many modules (%(default)s)")
     parser.add_argument("--otp", type=int, choices=RELEASES, default=27, help="release (%(default)s)")
+    parser.add_argument("--cpu", choices=CPUS, default=ARMV7_A.name, help="processor to compile for (%(default)s)")
     parser.add_argument("--stress", action="store_true", help="collect garbage and yield wherever that can happen")
     parser.add_argument("--mutated", action="store_true", help="change what the compiler makes, into other valid code")
     parser.add_argument("--shrink", metavar="N", type=int, default=0, help="make the first N wrong modules small")
@@ -49,7 +51,7 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
     began = time.monotonic()
     with Workshop(folder, options.otp) as workshop:
         wrong = []
-        for source, outcome in zip(sources, workshop.run(sources, stress=options.stress)):
+        for source, outcome in zip(sources, workshop.run(sources, stress=options.stress, cpu=CPUS[options.cpu])):
             total.add(outcome)
             if outcome.wrong:
                 _tell(source, outcome)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from jit.arm32.cpus import ARM1176, CORTEX_A7, Cpu
 from jit.erts.arm32.emitters import EMITTERS
 from tests.differential.generator.module import Source, generate, mutated
+from tests.differential.planted import MISTAKES, Mistake, planted
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
 from tests.differential.workshop import Outcome, Workshop
@@ -18,6 +20,8 @@ REGRESSIONS = sorted(Path(__file__).with_name("regressions").glob("*.erl"))
 #: Seeds of modules that are compared as they are, and collecting and yielding wherever that can happen.
 PLAIN = range(1, 31)
 STRESS = range(1001, 1013)
+#: Seeds of modules that are compiled for other processors than Debian's.
+ELSEWHERE = range(2001, 2003)
 #: Seeds of modules whose assembly is changed.
 MUTATED = range(7001, 7005)
 
@@ -70,6 +74,12 @@ def test_random_modules(workshop: Workshop, seeds: range, stress: bool) -> None:
     assert total.values > total.cases / 3, total.text()
 
 
+@pytest.mark.parametrize("cpu", [ARM1176, CORTEX_A7], ids=["arm1176", "cortex-a7"])
+def test_for_another_processor(workshop: Workshop, cpu: Cpu) -> None:
+    outcomes = list(workshop.run([generate(seed, workshop.otp) for seed in ELSEWHERE], cpu=cpu))
+    assert not wrong(outcomes)
+
+
 def test_mutated_modules(workshop: Workshop) -> None:
     """Assembly that is valid, but that no compiler makes."""
     outcomes = list(workshop.run([mutated(generate(seed, workshop.otp), seed) for seed in MUTATED]))
@@ -95,3 +105,12 @@ def _first_wrong(workshop: Workshop) -> tuple[Source, Outcome]:
         if outcome.wrong:
             return source, outcome
     pytest.fail("no difference is found")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_mistakes_can_be_planted(mistake: Mistake) -> None:
+    """The text that is changed is there, once; what is compiled of it takes the function's place and goes again."""
+    before = mistake.function.__code__
+    with planted(mistake):
+        assert mistake.function.__code__ != before
+    assert mistake.function.__code__ is before

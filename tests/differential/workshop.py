@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
+from jit.arm32.cpus import ARMV7_A, Cpu
 from jit.beam.module import read_module
 from jit.codegen.compile import compile_module
 from jit.erts.arm32.emitters import EMITTERS
@@ -129,22 +130,37 @@ class Workshop:
 
     def __exit__(self, _kind: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
         self._compiler.close()
-        self._end_node()
+        self.end_node()
 
-    def run(self, modules: Sequence[Module], *, stress: bool = False) -> Iterator[Outcome]:
-        """Compile, with *stress* in that mode, and compare: an outcome of each."""
+    def run(self, modules: Sequence[Module], *, stress: bool = False, cpu: Cpu = ARMV7_A) -> Iterator[Outcome]:
+        """Compile for a processor, with *stress* in that mode, and compare: an outcome of each."""
         for begin in range(0, len(modules), _BATCH):
             batch = modules[begin : begin + _BATCH]
             for module in batch:  # Erlang's compiler is ahead of the rest
                 self._ask_for_bytecode(module)
             for module in batch:
-                outcome = Outcome(module.name, stress)
                 answer = self._compiler.line()
-                if answer != "ok":
-                    outcome.refused = answer
-                elif self._make_native(outcome, module.without, mutated="{mutated" in module.options):
-                    self._compare(outcome)
-                yield outcome
+                refused = Outcome(module.name, stress, refused=answer)
+                yield self.again(module, stress=stress, cpu=cpu) if answer == "ok" else refused
+
+    def bytecode(self, modules: Sequence[Module]) -> Iterator[Outcome]:
+        """Only compile, for ``again``; an outcome of each."""
+        for module in modules:
+            self._ask_for_bytecode(module)
+        for module in modules:
+            answer = self._compiler.line()
+            yield Outcome(module.name, refused="" if answer == "ok" else answer)
+
+    def plain_beam(self, module: Module) -> Path:
+        """A module's bytecode, once it is compiled."""
+        return self._plain / f"{module.name}.beam"
+
+    def again(self, module: Module, *, stress: bool = False, cpu: Cpu = ARMV7_A) -> Outcome:
+        """What becomes of a module whose bytecode is there."""
+        outcome = Outcome(module.name, stress)
+        if self._make_native(outcome, module.without, cpu, mutated="{mutated" in module.options):
+            self._compare(outcome)
+        return outcome
 
     # Compiling
 
@@ -153,16 +169,16 @@ class Workshop:
         source.write_text(module.text(), encoding="utf-8")
         self._compiler.ask(f"{{{path_term(source)}, {path_term(self._plain)}, [{module.options}]}}")
 
-    def _make_native(self, outcome: Outcome, without: frozenset[str], *, mutated: bool) -> bool:
+    def _make_native(self, outcome: Outcome, without: frozenset[str], cpu: Cpu, *, mutated: bool) -> bool:
         """Whether it succeeds."""
-        beam = self._plain / f"{outcome.name}.beam"
+        beam, runtime = self._plain / f"{outcome.name}.beam", StockErts(self.otp, cpu)
         try:
             with _emitters_without(without):
-                native = compile_module(read_module(beam), StockErts(self.otp), stress=outcome.stress)
+                native = compile_module(read_module(beam), runtime, stress=outcome.stress)
             outcome.count(native)
             if not mutated:  # else there may be code that is never reached, which the validator does not look at
                 outcome.wrong += [f"broken: {function} {native.interpreted[function]}" for function in native.broken]
-            data = StockErts(self.otp).beam_file(native) if native.functions else beam.read_bytes()
+            data = runtime.beam_file(native) if native.functions else beam.read_bytes()
         except Exception as error:  # whatever it is, it is an error of the compiler
             outcome.wrong = [f"compiler fails with {type(error).__name__}: {error}"]
             return False
@@ -197,16 +213,17 @@ class Workshop:
             for line in self._node.lines("end"):
                 lines.append(line)
         except Silence as silence:
-            self._end_node()
+            self.end_node()
             return f"crash: {silence}, behind {lines[-2:]}"
         for line in lines:
             outcome.read(line)
         self._before.append(outcome.name)
         if len(self._before) == _PER_NODE:
-            self._end_node()
+            self.end_node()
         return ""
 
-    def _end_node(self) -> None:
+    def end_node(self) -> None:
+        """Let a fresh node run what comes next."""
         if self._node:
             self._node.close()
         self._node = None

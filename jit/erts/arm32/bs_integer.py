@@ -156,7 +156,7 @@ def read_bits(e: Emission, register: Register, size: int, *, little: bool = Fals
         if little:
             e.a.rev(R1, R1)
             if size < 32:
-                e.a.ubfx(R1, R1, 0, size)
+                e.a.extract(R1, R1, 0, size)
         elif count < 4:
             e.a.lsr(R1, R1, 32 - 8 * count)
         e.a.b(done)
@@ -193,7 +193,7 @@ def _read_4(a: Assembler, offset: int, little: bool) -> None:
         a.rev(R1, R1)
 
 
-#: By count of bytes: r1 = the bytes at r3 + offset. ARMv7-A loads halfwords and words at any address.
+#: By count of bytes: r1 = the bytes at r3 + offset. ARMv6 and later ones load them at any address.
 _READ: Final = {1: _read_1, 2: _read_2, 3: _read_3, 4: _read_4}
 
 
@@ -266,8 +266,7 @@ def _field(e: Emission, width: int, begin: int, bits: int, flags: int) -> Regist
     """A CPU register, r1 or r3, that holds a part of r1 alone."""
     if bits == width and (bits == 32 or not flags & vm_flags.BSF_SIGNED):
         return R1
-    extract = e.a.sbfx if flags & vm_flags.BSF_SIGNED else e.a.ubfx
-    extract(R3, R1, width - begin - bits, bits)
+    e.a.extract(R3, R1, width - begin - bits, bits, signed=bool(flags & vm_flags.BSF_SIGNED))
     return R3
 
 

@@ -113,7 +113,7 @@ class Writer:
                 check_small(e.a, register, R1, slow)
             e.a.asr(target, register, tags.IMMED1_BITS)
         if target is R0:
-            e.a.bfi(R3, R0, begin, size)
+            e.a.insert(R3, R0, begin, size)
 
     def _load_place(self, bits: int, slow: Label) -> int:
         """The word goes to r2 + what this gives. Where it is not known, the next bit is now behind it."""
@@ -204,7 +204,7 @@ def _store_4(a: Assembler, place: int, little: bool) -> None:
     a.str(R3, at(R2, place))
 
 
-#: By count of bytes: those of r3 go to r2 + place. ARMv7-A stores halfwords and words at any address.
+#: By count of bytes: those of r3 go to r2 + place. ARMv6 and later ones store them at any address.
 _STORE: Final = {1: _store_1, 2: _store_2, 3: _store_3, 4: _store_4}
 
 #: The function that writes a segment, where its name is not that of the kind.

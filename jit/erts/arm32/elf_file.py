@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from jit.arm32.cpus import Cpu
 from jit.arm32.relocations import R_ARM
 from jit.codegen.describe import describe, symbol
 from jit.codegen.native import regions
 from jit.codegen.runtime import Runtime
 from jit.erts.arm32.conventions import WORD
 from jit.erts.arm32.native import MixedNative
-from jit.erts.parts import ENTRIES_SECTION, LAYOUT_SECTION
+from jit.erts.parts import ENTRIES_SECTION, LAYOUT_SECTION, PROCESSOR_SECTION
 from jit.object.dwarf import AddressRelocation
 from jit.object.elf import ElfFile, Section, Symbol
 from jit.object.elf_constants import ET, SHF, SHT, STB, STT
@@ -19,13 +20,14 @@ from jit.object.leb128 import sleb128, uleb128
 from jit.otp.native_abi import ENTRY, FRAGMENT, OPERATIONS_SECTION
 
 
-def elf_file(native: MixedNative, runtime: Runtime[Any, MixedNative]) -> bytes:
-    """The ELF file of a module's native code."""
+def elf_file(native: MixedNative, runtime: Runtime[Any, MixedNative], cpu: Cpu) -> bytes:
+    """The ELF file of a module's native code, which is for a processor."""
     elf = ElfFile(runtime.processor.file, ET.REL)
     text = elf.add_section(".text", SHT.PROGBITS, SHF.ALLOC | SHF.EXECINSTR, data=native.code.data, align=4)
     entries = b"".join(struct.pack("<III", *row) for row in native.entries)
     elf.add_section(ENTRIES_SECTION, data=entries, align=4)
     elf.add_section(LAYOUT_SECTION, data=native.layout.identity.encode())
+    elf.add_section(PROCESSOR_SECTION, data=struct.pack("<I", cpu.told), align=4)
     elf.add_section(OPERATIONS_SECTION, data=operations_table(native))
     start = elf.add_symbol("", 0, section=text, type=STT.SECTION)
     elf.add_symbols(

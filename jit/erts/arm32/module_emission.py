@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import MI
+from jit.arm32.cpus import Cpu
 from jit.arm32.registers import R12
 from jit.beam.module import Module
 from jit.beam.operands import NOWHERE
@@ -25,8 +26,10 @@ from jit.erts.layout import NativeLayout
 class StockModule:
     """See ``ModuleEmission`` in jit/codegen/runtime.py."""
 
-    def __init__(self, module: Module, layout: NativeLayout, functions: Sequence[Function], *, stress: bool) -> None:
-        self.assembler = Assembler()
+    def __init__(
+        self, module: Module, layout: NativeLayout, functions: Sequence[Function], cpu: Cpu, *, stress: bool
+    ) -> None:
+        self.assembler = Assembler(cpu)
         self.shared = Shared(
             module,
             layout,

@@ -7,6 +7,7 @@ from typing import Final
 
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, HS, LO, NE
+from jit.arm32.cpus import Feature
 from jit.arm32.operands import at, lsl
 from jit.arm32.registers import D0, D1, LR, PC, R0, R1, R2, R3, R12, S0, S2, SP, Double
 from jit.arm32.relocations import External
@@ -70,7 +71,7 @@ def rem(a: Assembler, layout: NativeLayout, fragments: Mapping[str, Label]) -> N
     a.asr(R3, R1, tags.IMMED1_BITS)
     a.sub(R0, R0, tags.SMALL)
     a.lsl(R2, R2, tags.IMMED1_BITS)
-    a.mls(R0, R2, R3, R0)
+    a.multiply_subtract(R0, R2, R3, R0, scratch=R12)
     a.orrs(R0, R0, tags.SMALL)
     a.bx(LR)
     _divide_slowly(a, slow, "erts_int_rem")
@@ -79,7 +80,7 @@ def rem(a: Assembler, layout: NativeLayout, fragments: Mapping[str, Label]) -> N
 def _quotient(a: Assembler, slow: Label) -> None:
     """r2 = r0 / r1, rounded towards zero, of small integers; *slow* for others, and where r1 is zero.
 
-    Not every ARMv7-A divides integers. Doubles have 53 bits, so that a quotient of integers of 28 bits which is none
+    Not every processor divides integers. Doubles have 53 bits, so that a quotient of integers of 28 bits which is none
     itself is not rounded to one.
     """
     a.and_(R2, R0, R1)
@@ -87,6 +88,9 @@ def _quotient(a: Assembler, slow: Label) -> None:
     a.asr(R2, R0, tags.IMMED1_BITS)
     a.asrs(R3, R1, tags.IMMED1_BITS)
     a.b(slow, EQ)
+    if a.has(Feature.DIVISION):
+        a.sdiv(R2, R2, R3)
+        return
     a.vmov(S0, R2)
     a.vmov(S2, R3)
     a.vcvt_f64_s32(D0, S0)

@@ -119,7 +119,7 @@ def _unlock_queue(a: Assembler, layout: NativeLayout) -> None:
     """As erts_proc_unlock of erl_process_lock.h."""
     again, waited, done = Label(), Label(), Label()
     a.add_constant(R0, PROCESS, layout["Process.lock.flags"])
-    a.dmb()
+    a.barrier(R1)
     a.bind(again)
     a.ldrex(R1, R0)
     a.tst(R1, vm_flags.ERTS_PROC_LOCK_MSGQ << vm_flags.ERTS_PROC_LOCK_WAITER_SHIFT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from jit.arm32.cpus import ARMV7_A, Cpu
 from jit.arm32.processor import ARM32
 from jit.beam.module import Module
 from jit.beam.operands import Import, X, Y
@@ -63,9 +64,10 @@ class StockErts:
     keeps: Mapping[str, Keeps] = KEEPS
     frames: Sequence[Frame] = (CALLED, INSIDE)
 
-    def __init__(self, otp: int) -> None:
+    def __init__(self, otp: int, cpu: Cpu = ARMV7_A) -> None:
         """Raises KeyError for a release that there is no layout of."""
         self.layout = load(otp)
+        self.cpu = cpu
         if self.layout["ErtsSchedulerRegisters.x_reg_array"] != X_ARRAY:
             raise ValueError(f"x registers are not at {X_ARRAY} in erts-{self.layout.erts}")
 
@@ -79,7 +81,7 @@ class StockErts:
 
     def begin(self, module: Module, functions: Sequence[Function], *, stress: bool = False) -> StockModule:
         """Begin the code of a module."""
-        return StockModule(module, self.layout, functions, stress=stress)
+        return StockModule(module, self.layout, functions, self.cpu, stress=stress)
 
     def stretches(self, native: MixedNative) -> Iterator[Stretch]:
         """All code of a module by the frames with which it begins."""
@@ -101,7 +103,7 @@ class StockErts:
 
     def elf_file(self, native: MixedNative) -> bytes:
         """The native object."""
-        return elf_file(native, self)
+        return elf_file(native, self, self.cpu)
 
     def beam_file(self, native: MixedNative) -> bytes:
         """Native object and bytecode in one file."""

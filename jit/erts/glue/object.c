@@ -1,10 +1,13 @@
 #define _GNU_SOURCE
 #include "object.h"
 
+#include <asm/unistd.h>
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct reader {
@@ -141,8 +144,21 @@ static const char *finish_code(struct reader *reader)
     memcpy(object->code, reader->file + text->sh_offset, text->sh_size);
     if (mprotect(object->code, object->code_size, PROT_READ | PROT_EXEC))
         return "the code cannot be made executable";
-    __builtin___clear_cache(object->code, object->code + text->sh_size);
+    /* What __builtin___clear_cache does, whose code of Debian's compiler is for ARMv7. */
+    syscall(__ARM_NR_cacheflush, object->code, object->code + text->sh_size, 0);
     return 0;
+}
+
+/* Whether the processor has all that the code was compiled for. */
+static const char *check_processor(const struct reader *reader)
+{
+    unsigned number = section(reader, PROCESSOR_SECTION);
+    uint32_t wanted;
+
+    if (!number || reader->sections[number].sh_size != sizeof wanted)
+        return damaged;
+    memcpy(&wanted, reader->file + reader->sections[number].sh_offset, sizeof wanted);
+    return wanted & ~getauxval(AT_HWCAP) ? "it is compiled for a processor that can do more" : 0;
 }
 
 const char *object_load(struct object *object, const void *file, size_t size, resolver resolve, void *context)
@@ -168,6 +184,8 @@ const char *object_load(struct object *object, const void *file, size_t size, re
         memcmp(reader.file + reader.sections[identity].sh_offset, vm_layout->identity,
                reader.sections[identity].sh_size))
         return "it is compiled for another release or build";
+    if ((wrong = check_processor(&reader)))
+        return wrong;
     object->entries = (const uint32_t *)(reader.file + reader.sections[entries].sh_offset);
     object->entry_count = reader.sections[entries].sh_size / (ENTRY_WORDS * sizeof *object->entries);
     if ((wrong = map_code(&reader)) || (wrong = relocate_all(&reader, resolve, context)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.differential.generator.kernels import write_kernel
 from tests.differential.generator.parsers import write_parser
 from tests.differential.generator.samples import DATA, KINDS
 from tests.differential.generator.writer import LOOP, Signature, Writer
@@ -121,5 +122,5 @@ def _over_bits(w: Writer, name: str) -> tuple[Signature, Node]:
 
 
 _TEMPLATES: dict[Callable[[Writer, str], tuple[Signature, Node]], int] = {
-    _clauses: 7, _count: 2, _over_list: 2, _over_bits: 2, write_parser: 5,
+    _clauses: 7, _count: 2, _over_list: 2, _over_bits: 2, write_parser: 5, write_kernel: 24,
 }  # fmt: skip

@@ -104,7 +104,8 @@ def _times(rng: random.Random, one: Signature) -> int:
 
 
 def _record() -> str:
-    return f"-record(rec, {{{FIELDS[0]} = 1, {FIELDS[1]}, {FIELDS[2]} = []}}).\n\n"
+    wide = ", ".join("abcdefghi")
+    return f"-record(wide, {{{wide}}}).\n-record(rec, {{{FIELDS[0]} = 1, {FIELDS[1]}, {FIELDS[2]} = []}}).\n\n"
 
 
 def _cases(rng: random.Random, one: Signature) -> list[Node]:

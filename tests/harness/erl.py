@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,9 @@ from tests.harness.patience import PATIENCE
 TESTS = Path(__file__).resolve().parent.parent
 GLUE = TESTS.parent / "jit" / "erts" / "glue"
 READY = "node is ready"
+#: How far a node that is ready steps back for the tests that run beside it, as `nice`: a process that is always busy
+#: would take a third of the time of two processors, also while nobody looks at it.
+STEPS_BACK = 10
 
 _NO_FLAGS = {"ERL_FLAGS": "", "ERL_AFLAGS": "", "ERL_ZFLAGS": ""}
 #: No crash dump, nobody's own flags, and not 64 MiB that the C library reserves per thread: GDB writes them to a core.
@@ -113,7 +116,8 @@ def running_node(ebin: Path, expression: str, *flags: str) -> Iterator[Node]:
 
 @contextmanager
 def running(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The process of a node, from when it has printed READY to the file `output`; it is killed on the way out."""
+    """The process of a node, from when it has printed READY to the file `output`, and it runs when others leave it the
+    time; it is killed on the way out."""
     with (
         output.open("wb") as file,
         subprocess.Popen(
@@ -122,6 +126,7 @@ def running(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[b
     ):
         try:
             _await_ready(process, output)
+            _step_back(process.pid)
             yield process
         finally:
             process.kill()
@@ -133,6 +138,12 @@ def _await_ready(process: subprocess.Popen[bytes], output: Path) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the node ended or was not ready in {PATIENCE:.0f} s; it said: {said!r}")
         time.sleep(0.01)
+
+
+def _step_back(pid: int) -> None:
+    for thread in (int(folder.name) for folder in Path(f"/proc/{pid}/task").iterdir()):
+        with suppress(ProcessLookupError):  # it may have ended
+            os.setpriority(os.PRIO_PROCESS, thread, max(STEPS_BACK, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def _succeed(command: Sequence[str]) -> None:

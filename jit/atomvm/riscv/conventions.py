@@ -14,7 +14,7 @@ from jit.codegen.unwinding import Frame
 from jit.riscv.operands import A0, A1, A2, A3, A4, A5, RA, S0, S1, S2, S3, S4, S5, S6, S7, S8, T0, T1
 
 CONTEXT: Final = S0
-STATE: Final = S2
+STATE: Final = S1
 PRIMITIVES: Final = S3
 #: The module's index, where a return address has it.
 INDEX: Final = S4
@@ -26,7 +26,7 @@ SMALL: Final = S8
 #: first. A result or argument of less than a word is a word there, with its sign.
 C_ARGS: Final = (A0, A1, A2, A3, A4, A5)
 ARGS: Final = C_ARGS[:4]
-SAVED: Final = (S1, S6, S7)
+SAVED: Final = (S2, S6, S7)
 #: Macro operations use them up; where arguments are put in place, those of calls.
 SCRATCH: Final = A5
 SCRATCH_2: Final = A4

@@ -17,7 +17,7 @@ from jit.riscv.operands import A0, ZERO, Register
 from jit.riscv.text import listing
 
 _SYNTAX: Final = Syntax(
-    registers="s0 context, s2 JIT state, s3 primitives, s4 module index, s5 beginning of the code, s8 15",
+    registers="s0 context, s1 JIT state, s3 primitives, s4 module index, s5 beginning of the code, s8 15",
     context=CONTEXT,
     state=STATE,
     primitives=PRIMITIVES,

@@ -28,7 +28,10 @@ BASE, FIRST = 0xBA5E, 0x1000
 #: Of r0 to r8, some of which are terms of small integers; that of r7 does not matter.
 VALUES = (0x2F, 1, BASE, 0xFFFF_FFFF, 0x12345678, 0x1F, 0x8000_0000, 0, 0x3C)
 REGISTERS = (R0, R3, R5, R8)
-NUMBERS = (0, 1, 7, 8, 63, 255, 256, 0x1000, 0x12345, -1, -16, -4000, 0x7FFF_FFFF)
+NUMBERS: tuple[int, ...] = (0, 1, 7, 8, 63, 255, 256, 0x1000, 0x12345, -1, -16, -4000, 0x7FFF_FFFF)
+OPERANDS: tuple[Register | int, ...] = (*REGISTERS, *NUMBERS)
+#: Calls of macro operations.
+Calls = tuple[tuple[str, tuple[Any, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Case:
     arguments: tuple[Any, ...]
     changed: Mapping[Register, int]
     memory: Mapping[int, int] = field(default_factory=dict)
-    before: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    before: Calls = ()
     branches: bool = False
 
 
@@ -74,7 +77,7 @@ COMPARE: dict[Condition, Callable[[int, int], bool]] = {
 def words() -> Iterator[Case]:
     for into, number in product(REGISTERS, NUMBERS):
         yield Case("constant", (into, number), {into: number & MASK})
-    for name, into, one, other in product(OF_TWO, REGISTERS, REGISTERS, (*REGISTERS, *NUMBERS)):
+    for name, into, one, other in product(OF_TWO, REGISTERS, REGISTERS, OPERANDS):
         yield Case(name, (into, one, other), {into: OF_TWO[name](value(one), value(other)) & MASK})
     for into, one, by in product(REGISTERS, REGISTERS, (1, 4, 31)):
         yield Case("shift_left", (into, one, by), {into: value(one) << by & MASK})
@@ -86,7 +89,7 @@ def words() -> Iterator[Case]:
 def memory() -> Iterator[Case]:
     """The base is moved into its register first."""
     for base, into, word in product(REGISTERS, REGISTERS, (0, 31, 32, 63, 64, 255)):
-        moved = (("add", (base, R2, 0)),)
+        moved: Calls = (("add", (base, R2, 0)),)
         kept = {} if base is into else {base: BASE}
         yield Case("load", (into, base, word), {**kept, into: FIRST + word}, {}, moved)
         stored = BASE if into is base else value(into)
@@ -103,7 +106,7 @@ def memory() -> Iterator[Case]:
 
 
 def branches() -> Iterator[Case]:
-    for condition, one, other in product(Condition, REGISTERS, (*REGISTERS, *NUMBERS)):
+    for condition, one, other in product(Condition, REGISTERS, OPERANDS):
         taken = COMPARE[condition](value(one), value(other))
         yield Case("branch_if", (condition, one, other), {R1: taken}, branches=True)
     for one, mask in product(REGISTERS, (1, 3, 15, 63, 0xF0)):

@@ -22,6 +22,7 @@ CHUNK: Final = "avmN"
 
 _HEADER: Final = struct.Struct(">IIHH")
 _TARGET: Final = struct.Struct(">HHI")
+_ALIGNMENT: Final = 4
 #: Of the header, what is not counted in its size.
 _SIZE_FIELD: Final = 4
 #: Fields of the header of ELF files of 32 and 64 bits, by the byte that tells which: sections' headers, size, count.
@@ -105,12 +106,14 @@ def decode_native(chunk: Chunk) -> NativeChunk:
 
 
 def encode_native(labels: int, codes: Sequence[tuple[str, bytes]]) -> bytes:
-    """The data of a chunk with code for these targets, by name."""
-    rows, offset = [], 0
+    """The data of a chunk with code for these targets, by name. Each begins at a whole word: some VMs run it where it
+    is, and Thumb code loads constants from there."""
+    rows, area = [], b""
     for name, code in codes:
-        rows.append((name, offset))
-        offset += len(code)
-    return _header(labels, rows) + b"".join(code for _, code in codes)
+        area += bytes(-len(area) % _ALIGNMENT)
+        rows.append((name, len(area)))
+        area += code
+    return _header(labels, rows) + area
 
 
 def joined(files: Sequence[bytes]) -> bytes:

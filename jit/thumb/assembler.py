@@ -278,12 +278,6 @@ class Assembler(Buffer):
         self.branches += 1
         self._half(0x4780 | rm.number << 3, partial(Called, target=None))
 
-    def mov_pc(self, rm: Register) -> None:
-        """Go on at the address in a register, any of them."""
-        self.branches += 1
-        self._half(0x4687 | rm.number << 3, LEFT)
-        self._left()
-
     def udf(self) -> None:
         """What is never run."""
         self._half(0xDE00, LEFT)

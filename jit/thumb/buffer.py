@@ -69,6 +69,9 @@ class Buffer(CodeBuffer):
     def __init__(self, *, thumb2: bool = False) -> None:
         super().__init__()
         self.thumb2 = thumb2
+        #: To these, jumps reach at once where they are not bound yet: no island that leads to them is needed, which
+        #: might stand in the midst of something else.
+        self.elsewhere: frozenset[Label] = frozenset()
         # By label, the places of short branches to it, in the order of those that come first; and loads by constant.
         self._conditional: dict[Label, list[int]] = {}
         self._jumps: dict[Label, list[int]] = {}
@@ -152,7 +155,8 @@ class Buffer(CodeBuffer):
         """The same by 16 bits where that is near enough."""
         self.together(_FAR_SIZE)
         here = self.offset
-        if target.offset is not None and not _fits_jump(target.offset - here - PC_AHEAD):
+        near = target not in self.elsewhere if target.offset is None else _fits_jump(target.offset - here - PC_AHEAD)
+        if not near:
             self.jump_far(target)
             return
         self.branches += 1

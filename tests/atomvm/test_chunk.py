@@ -20,11 +20,12 @@ def chunk(data: bytes) -> Chunk:
 
 
 def test_several_targets() -> None:
+    """Each has code at a multiple of four."""
     native = decode_native(chunk(encode_native(7, [("x86_64", b"long code"), ("armv6m+thumb2", b"code")])))
     assert (native.version, native.labels, native.elf) == (1, 7, None)
     assert [(one.target, one.offset, one.data) for one in native.codes] == [
-        ("x86_64", 0, b"long code"),
-        ("armv6m+thumb2", 9, b"code"),
+        ("x86_64", 0, b"long code\0\0\0"),
+        ("armv6m+thumb2", 12, b"code"),
     ]
 
 

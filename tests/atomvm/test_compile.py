@@ -121,14 +121,14 @@ def test_what_cannot_be_native(tmp_path: Path, capfd: pytest.CaptureFixture[str]
 
 
 def test_several_targets(program: Path, tmp_path: Path) -> None:
-    """One file has what those for each target have."""
+    """One file has what those for each target have, up to whole words."""
     for target in (*TARGETS, ",".join(TARGETS)):
         compiled(tmp_path / target, str(program), target=target)
     codes = {one.target: one.data for one in carried(tmp_path / ",".join(TARGETS) / program.name).codes}
     assert list(codes) == TARGETS
     for target in TARGETS:
         (code,) = carried(tmp_path / target / program.name).codes
-        assert code.data == codes[target]
+        assert codes[target].removeprefix(code.data) in (b"", *map(bytes, range(1, 4)))
 
 
 def test_small_floats(program: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ VISITED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("target", host.TOOLS)
+@pytest.mark.parametrize("target", [one for one in host.TOOLS if one != "armv6m+thumb2"])  # whose frames are armv6m's
 def test_all_lead_to_main(tmp_path: Path, target: str) -> None:
     program = host.build(target, erlc(SOURCE, tmp_path), tmp_path)
     words = [f'set $elf = "{tmp_path / "native.elf"}"', f"source {SCRIPT}", "kill"]

@@ -88,7 +88,6 @@ def control() -> Iterator[Case]:
     for one in (*ANY, LR):
         yield f"bx {one}", "bx", (one,)
         yield f"blx {one}", "blx", (one,)
-        yield f"mov pc, {one}", "mov_pc", (one,)
     yield "udf #0", "udf", ()
 
 

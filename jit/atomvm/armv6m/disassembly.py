@@ -69,7 +69,7 @@ class Armv6mReader:
         place = _entry_size(code) * label
         if code.startswith(_LOAD, place):
             distance = int.from_bytes(code[place + 8 : place + 12], "little", signed=True)
-            return place + 8 + distance
+            return place + 8 + (distance & ~1)  # its lowest bit tells that this is Thumb code
         if not code.startswith(_PUSH, place):
             return None
         place += len(_PUSH)
@@ -82,7 +82,7 @@ class Armv6mReader:
 
     def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
         """Up to the tables, which the code of entry 0 tells the place of."""
-        place = branch_target(code, 0, link=False) or branch_target(code, 2, link=True)
+        place = branch_target(code, 0, link=False) or branch_target(code, 2, link=True) or self.entered(code, 0)
         tables = len(code)
         if place is not None and place % 4 == 0 and place + 1 < len(code) and code[place + 1] == _ADR:
             tables = place + 4 + 4 * code[place]

@@ -682,6 +682,7 @@ class Armv6mMacros:
 
     def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
         a, stubs = self.a, {number: Label() for number in places}
+        a.elsewhere = frozenset(places.values())  # what debuggers take for code of a function is of that function
         with self._shared.part("labels", self.begin):
             with self._shared.framed(CALLED):
                 self._go_to_tables()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from tests.gdb.stages import read_backtrace, read_backtraces
 from tests.harness.erl import Node, Release, running_node
 from tests.harness.gdb import Gdb, one_line_error
 from tests.harness.gdb_facts import is_true
+from tests.harness.gdbserver import attached
 from tests.harness.patience import PATIENCE
 
 QUESTIONS = (
@@ -22,9 +21,6 @@ QUESTIONS = (
 )  # fmt: skip
 COMMANDS = (*QUESTIONS, "beam-step", "beam-next", "beam-finish")
 PROCESSES = 10000
-
-#: What gdbserver says when GDB may connect.
-LISTENS = re.compile(r"Listening on port (\d+)")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -68,25 +64,12 @@ def test_a_process_that_has_ended(ebin: Path) -> None:
 @pytest.mark.parametrize("command", ["beam-ps", "beam-process init"])
 def test_a_stub_that_ends_meanwhile(ebin: Path, command: str) -> None:
     """Nothing can be read from then on: what there is no more is not told as what never was."""
-    with running_node(ebin, "ok") as node, stub(node.pid) as (server, port), Gdb() as gdb:
-        gdb.go(f"target remote 127.0.0.1:{port}")
+    with running_node(ebin, "ok") as node, attached(node.pid) as (server, address), Gdb() as gdb:
+        gdb.go(f"target remote {address}")
         gdb.cmd("beam-info")
         gdb.ended_in("session:Session.refresh_code", server)
         assert "the connection to the target is closed" in one_line_error(gdb, command)
         assert "the program is not being run" in one_line_error(gdb, command)
-
-
-@contextmanager
-def stub(pid: int) -> Iterator[tuple[int, int]]:
-    """A gdbserver that is attached to a process: its own, and its port."""
-    command = ("gdbserver", "--once", "--attach", "127.0.0.1:0", str(pid))
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            ports = (LISTENS.match(line) for line in server.stderr)
-            yield server.pid, int(next(found for found in ports if found)[1])
-        finally:
-            server.kill()
 
 
 # -- Ctrl-C -----------------------------------------------------------------------------------------------------------

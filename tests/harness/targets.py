@@ -23,7 +23,7 @@ from typing import Literal
 from jit.otp.layouts.layout import load_table
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
-from tests.harness import builds, built
+from tests.harness import builds, built, gdbserver
 from tests.harness.core import thread_that_died, write_core
 from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, installed_release, running
 from tests.harness.gdb import Gdb
@@ -210,9 +210,13 @@ def _foreign(target: Target, _: Mode, ebin: Path, arguments: list[str], output: 
 def _native(target: Target, mode: Mode, ebin: Path, arguments: list[str], output: Path) -> Iterator[tuple[Gdb, int]]:
     program = [str(target.sandbox.beam)] if mode == "remote" else []
     settings = target.sandbox.gdb_settings(ebin)
-    with running(target.sandbox.command(arguments), output) as process, Gdb(*settings, *program) as gdb:
+    with ExitStack() as running_now:
+        process = running_now.enter_context(running(target.sandbox.command(arguments), output))
         if mode == "remote":
-            gdb.go(f"target remote | gdbserver --once --attach - {process.pid}")
+            _, address = running_now.enter_context(gdbserver.attached(process.pid))
+        gdb = running_now.enter_context(Gdb(*settings, *program))
+        if mode == "remote":
+            gdb.go(f"target remote {address}")
         else:
             gdb.attach(process.pid)
         yield gdb, process.pid

@@ -91,8 +91,11 @@ class Target:
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """How GDB can see a node of it here: qemu-user is no process that GDB could attach to."""
-        return ("remote", "core") if self.emulated else ("attached", "remote", "core")
+        """How GDB can see a node of it here: qemu-user is no process that GDB could attach to. Frames of which kind
+        there are is nothing to a stub."""
+        if self.emulated:
+            return ("remote", "core")
+        return ("attached", "core") if self.frame_pointers else ("attached", "remote", "core")
 
     @property
     def missing(self) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.gdb.stages import line_of
-from tests.harness.targets import Target
+from tests.harness.targets import LOOKED_AT, Target
 from tests.matrix.conftest import PATIENCE, Scene
 
 DECODE = Path(__file__).with_name("decode_functions.py")
@@ -73,8 +73,8 @@ def test_jumps_lead_to_rows(scene: Scene, function: str) -> None:
     assert bool(data & set(range(16, 40))) is (function == "prim_file:read_nif/2")
 
 
+@pytest.mark.scenes(*((target, target.modes[0]) for target in LOOKED_AT if not target.interpreted))
 def test_the_whole_node(scene: Scene) -> None:
     """Of each tenth function of all that are loaded: its bytes are all shown, once, and its jumps and lines lead to
-    instructions."""
-    if not scene.target.interpreted:
-        assert re.fullmatch(r"\d{3,} functions, wrong: \[\]\n", scene.gdb.cmd(f"source {DECODE}", timeout=PATIENCE))
+    instructions. In one mode: it is the same code in each, and on a core that of the same node."""
+    assert re.fullmatch(r"\d{3,} functions, wrong: \[\]\n", scene.gdb.cmd(f"source {DECODE}", timeout=PATIENCE))

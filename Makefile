@@ -34,8 +34,9 @@ VENV     := .venv
 PYTHON   := $(VENV)/bin/python
 READY    := $(VENV)/.ready
 CHECKS   := $(VENV)/.ready-to-test
-# One more than processors, for tests wait for programs that wait.
-WORKERS   = $$(($$(nproc) + 1))
+# Two more than processors: of a test and what it has started one waits for the other, and tests wait for programs that
+# wait.
+WORKERS   = $$(($$(nproc) + 2))
 CHECKED  := $(wildcard beamgdb jit tests demo bench)
 
 # Tests on bytes, and few that start a VM.

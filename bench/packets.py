@@ -58,7 +58,7 @@ class Session:
         """Give a command; if it resumes the target, wait until that stops."""
         if command == STOP_AGAIN:
             self.gdb.cmd("continue")
-            time.sleep(0.5)
+            time.sleep(0.1)
             return self.gdb.interrupted()
         if command in (TO_BREAK, "beam-next"):
             return self.gdb.go("continue" if command == TO_BREAK else command).text

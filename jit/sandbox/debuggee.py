@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -64,12 +64,14 @@ def debuggee(
     stdout: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = None,
     environment: Mapping[str, str] | None = None,
+    first: Callable[[socket.socket, int], None] | None = None,
 ) -> Iterator[Debuggee]:
     """Start `erl ARGUMENTS` of a foreign sandbox so that it waits for GDB at `port`, 0 being any free one.
 
     It has one scheduler of each kind, unless ARGUMENTS say otherwise: the stub of qemu-user 7.2 stops only the thread
     that has something to report, and lets the others go on. Its standard input is empty but never ends. It is killed on
-    the way out, and if this process dies. Raises SandboxError.
+    the way out, and if this process dies. `first` has the stub for itself before GDB can be connected, with the process
+    id of qemu. Raises SandboxError.
     """
     sandbox.check_runnable()
     # A socket that is connected needs its file no more.
@@ -91,7 +93,9 @@ def debuggee(
             raise
     relay = None
     try:
-        relay = Relay(connection, partial(_interrupt, node.pid), port)
+        if first:
+            first(connection, node.pid)
+        relay = Relay(connection, partial(interrupt, node.pid), port)
         yield Debuggee(sandbox, node, relay)
     finally:
         _kill(node)
@@ -125,7 +129,7 @@ def _kill(node: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _interrupt(pid: int) -> None:
+def interrupt(pid: int) -> None:
     """Let qemu report a SIGINT to GDB, which will not pass it on: of a scheduler, for only that thread stops."""
     schedulers = sorted(_schedulers(pid), key=lambda thread: thread.state != "R")
     _libc.tgkill(pid, schedulers[0].number if schedulers else pid, signal.SIGINT)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,7 @@ from tests.harness.core import thread_that_died, write_core
 from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, installed_release, running
 from tests.harness.gdb import Gdb
 from tests.harness.patience import PATIENCE
+from tests.harness.stub import run_until
 
 Mode = Literal["attached", "remote", "core"]
 
@@ -182,24 +183,32 @@ def _has_ended(pid: int) -> bool:
 
 
 @contextmanager
-def session(target: Target, mode: Mode, ebin: Path, expression: str, *flags: str) -> Iterator[Session]:
-    """GDB with a node that evaluates `expression`, before it runs (under qemu) or as soon as it is ready."""
+def session(
+    target: Target, mode: Mode, ebin: Path, expression: str, *flags: str, is_ready: bool = False
+) -> Iterator[Session]:
+    """GDB with a node that evaluates `expression`, as soon as it is ready; under qemu before it runs, unless it shall
+    be ready there too."""
     run = ["-noinput", "-pa", str(ebin), "-eval", f'{expression}, io:format("{READY}~n").']
     arguments = [*FLAGS, *target.flags, *flags, *run]
     with tempfile.TemporaryDirectory(prefix="beamgdb-node-") as name:
         folder = Path(name)
         output = folder / "output"
-        start = _foreign if target.emulated else _native
-        with start(target, mode, ebin, arguments, output) as (gdb, pid):
+        start = partial(_foreign, is_ready) if target.emulated else partial(_native, mode)
+        with start(target, ebin, arguments, output) as (gdb, pid):
             yield Session(target, mode, gdb, pid, output, folder)
 
 
 @contextmanager
-def _foreign(target: Target, _: Mode, ebin: Path, arguments: list[str], output: Path) -> Iterator[tuple[Gdb, int]]:
+def _foreign(
+    is_ready: bool, target: Target, ebin: Path, arguments: list[str], output: Path
+) -> Iterator[tuple[Gdb, int]]:
+    first = partial(run_until, lambda: READY in output.read_text(errors="replace")) if is_ready else None
     with output.open("wb") as file, ExitStack() as running_now:
         # What is started has the folder and the limit for good; here other nodes are started before this one ends.
         with _cores_in(output.parent):
-            started = debuggee(target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS)
+            started = debuggee(
+                target.sandbox, arguments, stdout=file, stderr=subprocess.STDOUT, environment=SETTINGS, first=first
+            )
             node = running_now.enter_context(started)
         gdb = running_now.enter_context(Gdb(str(target.sandbox.beam), *target.sandbox.gdb_settings(ebin)))
         gdb.last_words = lambda: (
@@ -210,7 +219,7 @@ def _foreign(target: Target, _: Mode, ebin: Path, arguments: list[str], output: 
 
 
 @contextmanager
-def _native(target: Target, mode: Mode, ebin: Path, arguments: list[str], output: Path) -> Iterator[tuple[Gdb, int]]:
+def _native(mode: Mode, target: Target, ebin: Path, arguments: list[str], output: Path) -> Iterator[tuple[Gdb, int]]:
     program = [str(target.sandbox.beam)] if mode == "remote" else []
     settings = target.sandbox.gdb_settings(ebin)
     with ExitStack() as running_now:

@@ -121,7 +121,7 @@ def stopped_in_c(
     target: Target, mode: Mode, ebin: Path, expression: str, function: str, wait: float = PATIENCE, *flags: str
 ) -> Iterator[Session]:
     """A session whose node was stopped where a C function of a NIF is called."""
-    with session(target, mode, ebin, expression, *flags) as one:
+    with session(target, mode, ebin, expression, *flags, is_ready=not target.interpreted) as one:
         one.gdb.cmd("set breakpoint pending on")
         one.gdb.cmd(f"tbreak -function {function}")
         stop = one.gdb.go("continue", timeout=wait)
@@ -222,7 +222,8 @@ def dead(
     if before is None:
         folder = tmp_path_factory.mktemp("crash")
         start = f'spawn(fun() -> crash:start("{folder}/now") end)'
-        with session(target, target.modes[0] if mode == "core" else mode, ebin_for(target), start) as one:
+        live = target.modes[0] if mode == "core" else mode
+        with session(target, live, ebin_for(target), start, is_ready=not target.interpreted) as one:
             one.gdb.cmd("handle all nostop noprint pass")
             one.gdb.cmd("handle SIGSEGV stop print")
             (folder / "now").touch()

@@ -72,10 +72,36 @@ def test_messages_are_counted_apart(scene: Scene) -> None:
     assert (row["shape"], row["count"], row["heaps"]) == ("{number,_}", 3, 0)
 
 
+def test_more_shapes_than_are_told_apart(scene: Scene) -> None:
+    """No byte gets lost, nor a thing; that it is one of others is said."""
+    shapes = pid(scene, "shapes")
+    every, each = rows(scene, shapes), counts(scene, shapes)
+    scene.gdb.cmd("python from beamgdb.vm import heap_shapes; most = heap_shapes.MAX_SHAPES")
+    try:
+        scene.gdb.cmd("python heap_shapes.MAX_SHAPES = 0")
+        few, counted = rows(scene, shapes), counts(scene, shapes)
+    finally:
+        scene.gdb.cmd("python heap_shapes.MAX_SHAPES = most")
+    for kind in {row["kind"] for row in every}:
+        assert sum(row["bytes"] for row in few if row["kind"] == kind) == sum(
+            row["bytes"] for row in every if row["kind"] == kind
+        ), kind
+    (keys,) = [shape for kind, shape in each if kind == "map" and "shape_key => _" in shape]
+    assert counted["map", "others, 2 of them"] == each["map", keys] == 50
+    assert counted["fun", "others"] == sum(count for (kind, _), count in each.items() if kind == "fun")
+
+
 @pytest.mark.all_memory
 def test_everything(scene: Scene) -> None:
     """In all there is no less than in one process, and of each place something."""
     whole = rows(scene)
+    scene.gdb.cmd("python from beamgdb.vm import heap_walk; kept = heap_walk.PATTERN_WORDS")
+    try:
+        # What is known of heaps that are alike is no other than what each shows.
+        scene.gdb.cmd("python heap_walk.PATTERN_WORDS = range(0)")
+        assert rows(scene) == whole
+    finally:
+        scene.gdb.cmd("python heap_walk.PATTERN_WORDS = kept")
     (row,) = [row for row in whole if row["shape"] == "{shape,_,_}"]
     assert (row["count"], row["owner"]) == (100, pid(scene, "shapes"))
     for place in ("heaps", "ets", "literals"):

@@ -44,6 +44,9 @@ class Columns:
 
     def of(self, addresses: Sequence[int]) -> list[Row | None]:
         """A row for each address, in their order; None for a structure that cannot be read."""
+        together = self._together(addresses)
+        if together is not None:
+            return list(zip(*map(arrays.numbers, together)))
         arranged, found = self._arranged, self._gather.of(addresses)
         return [
             arranged((*values, None, address)) if values is not None else None
@@ -53,13 +56,20 @@ class Columns:
     def turned(self, addresses: Sequence[int]) -> tuple[Column, ...] | None:
         """What is in these rows, turned: the addresses, and for each path all values, as arrays where they can be; None
         where a structure cannot be read, or there is none."""
-        together = self._gather.arrays(addresses)
+        together = self._together(addresses)
         if together is not None:
-            return self._arranged((*together, (None,) * len(addresses), addresses))  # type: ignore[no-any-return]
+            return together
         found = self._gather.of(addresses)
         if not found or None in found:
             return None
         return self._arranged((*zip(*found), (None,) * len(found), addresses))  # type: ignore[no-any-return]
+
+    def _together(self, addresses: Sequence[int]) -> tuple[Column, ...] | None:
+        """The same as arrays; None where there are none, or some cannot be read."""
+        found = self._gather.arrays(addresses)
+        if found is None:
+            return None
+        return self._arranged((*found, (None,) * len(addresses), addresses))  # type: ignore[no-any-return]
 
 
 class Gather:

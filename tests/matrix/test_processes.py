@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.gdb import one_line_error
+from tests.harness.targets import TARGETS
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
 
@@ -107,6 +108,7 @@ def test_memory_of_messages(scene: Scene) -> None:
         scene.gdb.cmd("python message_sizes.FOLLOWED = 1 << 14")
 
 
+@pytest.mark.scenes(*((target, "core") for target in TARGETS))
 def test_the_same_with_and_without_arrays(scene: Scene) -> None:
     """Where GDB's Python has no NumPy there are none either way."""
     asked = ("beam-ps", "beam-ps -json", "beam-ps -sort memory", "beam-top")

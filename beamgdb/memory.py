@@ -8,10 +8,12 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar, cast
 
 from jit.object.target import ByteOrder
+
+Made = TypeVar("Made")
 
 #: No structure of the VM that a debugger shows is larger; a bigger request comes from a corrupt length.
 READ_LIMIT = 64 << 20
@@ -20,6 +22,8 @@ UNCACHED_ABOVE = 256 << 10
 #: Bounds of the caches, in blocks and in remembered failures.
 BLOCKS_KEPT = 16384
 FAILURES_KEPT = 4096
+#: And of what was made of memory.
+MADE_KEPT = 4096
 #: Blocks that are no further apart are read together, with what is between them.
 NEAR = 3
 #: Words that are often read together.
@@ -102,6 +106,7 @@ class CachedMemory:
         self._blocks: dict[int, bytes] = {}
         self._broken: set[int] = set()  # blocks that cannot be read whole
         self._refused: set[tuple[int, int]] = set()  # exact requests that failed
+        self._made: dict[object, object] = {}
         self._order = "<" if self.byteorder == "little" else ">"
         self._word_code = "Q" if self.word_size == 8 else "I"
         self._within, self._last_word = block - 1, block - self.word_size
@@ -115,6 +120,17 @@ class CachedMemory:
         self._blocks.clear()
         self._broken.clear()
         self._refused.clear()
+        self._made.clear()
+
+    def made(self, key: object, make: Callable[[], Made]) -> Made:
+        """What is made of memory that many ask for, once until `forget`. The key is of one who makes it, and says
+        where. Raises what `make` does."""
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= MADE_KEPT:
+                self._made.clear()
+            found = self._made[key] = make()
+        return cast(Made, found)
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes at `address`; raises `Unreadable`."""

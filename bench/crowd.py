@@ -3,7 +3,7 @@
 Run from the repository's root: ``python -m bench.crowd [PROCESSES ...]``, 10000 and 100000 unless others are named. A
 million makes a core file of 11 GB in $TMPDIR, of a node with as much memory. Seconds are processor time inside GDB,
 without its start; the peak is that of its memory while a command runs, with what others have left; reads are those that
-GDB is asked for.
+GDB is asked for. Processes are listed with NumPy, as in `.venv`, unless GDB's Python is another one than that.
 """
 
 from __future__ import annotations

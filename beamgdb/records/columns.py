@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from operator import itemgetter
 from typing import Any, Final, Optional
 
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records import arrays
+from beamgdb.records.arrays import Array, Column
 from jit.otp.layouts.layout import Layout
 from jit.otp.layouts.resolve import Field
 
@@ -41,19 +44,32 @@ class Columns:
 
     def of(self, addresses: Sequence[int]) -> list[Row | None]:
         """A row for each address, in their order; None for a structure that cannot be read."""
+        together = self._together(addresses)
+        if together is not None:
+            return list(zip(*map(arrays.numbers, together)))
         arranged, found = self._arranged, self._gather.of(addresses)
         return [
             arranged((*values, None, address)) if values is not None else None
             for values, address in zip(found, addresses)
         ]
 
-    def turned(self, addresses: Sequence[int]) -> tuple[Sequence[int | None], ...] | None:
-        """What is in these rows, turned: the addresses, and for each path all values; None where a structure cannot be
-        read, or there is none."""
+    def turned(self, addresses: Sequence[int]) -> tuple[Column, ...] | None:
+        """What is in these rows, turned: the addresses, and for each path all values, as arrays where they can be; None
+        where a structure cannot be read, or there is none."""
+        together = self._together(addresses)
+        if together is not None:
+            return together
         found = self._gather.of(addresses)
         if not found or None in found:
             return None
         return self._arranged((*zip(*found), (None,) * len(found), addresses))  # type: ignore[no-any-return]
+
+    def _together(self, addresses: Sequence[int]) -> tuple[Column, ...] | None:
+        """The same as arrays; None where there are none, or some cannot be read."""
+        found = self._gather.arrays(addresses)
+        if found is None:
+            return None
+        return self._arranged((*found, (None,) * len(addresses), addresses))  # type: ignore[no-any-return]
 
 
 class Gather:
@@ -63,7 +79,8 @@ class Gather:
     def __init__(self, memory: CachedMemory, form: str, first: int = 0) -> None:
         self._memory = memory
         order = "<" if memory.byteorder == "little" else ">"
-        self._struct = struct.Struct(order + form.replace("w", _CODES[memory.word_size]))
+        form = form.replace("w", _CODES[memory.word_size])
+        self._order, self._struct, self._values = order, struct.Struct(order + form), list(_values(form))
         self._first = first
 
     def of(self, addresses: Sequence[int]) -> list[tuple[int, ...] | None]:
@@ -71,6 +88,27 @@ class Gather:
         in_order = sorted(addresses)
         found = list(chain.from_iterable(map(self._read, self._groups(in_order))))
         return found if in_order == addresses else list(map(dict(zip(in_order, found)).__getitem__, addresses))
+
+    def arrays(self, addresses: Sequence[int] | Array) -> list[Array] | None:
+        """The same as an array for each value; None where there is none (`arrays.of`), or some cannot be read."""
+        given = arrays.of(addresses)
+        if given is None:
+            return None
+        places = arrays.order(given)
+        in_order = given if places is None else given[places]
+        if in_order[-1] > arrays.MOST:
+            return None
+        parts: list[list[Array]] = []
+        size = self._struct.size
+        for group in arrays.groups(in_order, GAP + size, LARGEST - size):
+            base, last = int(group[0]), int(group[-1])
+            try:
+                data = self._memory.read(base + self._first, last - base + size)
+            except Unreadable:
+                return None
+            parts.append(arrays.taken(data, self._order, group - group[0], self._values))
+        found = list(map(arrays.joined, zip(*parts)))
+        return found if places is None else [arrays.put_back(column, places) for column in found]
 
     def _groups(self, in_order: list[int]) -> Iterator[list[int]]:
         """Addresses that are read together, of all in their order."""
@@ -92,6 +130,16 @@ class Gather:
             half = len(group) // 2
             return [*self._read(group[:half]), *self._read(group[half:])] if half else [None]
         return [unpack(data, address - base) for address in group]
+
+
+def _values(form: str) -> Iterator[tuple[str, int]]:
+    """The kind and the offset of each value of a form."""
+    at = 0
+    for count, kind in re.findall(r"(\d*)([A-Zx])", form):
+        for _ in range(int(count or 1)):
+            if kind != "x":
+                yield kind, at
+            at += struct.calcsize("=" + kind)
 
 
 def form_of_words(offsets: Sequence[int], word_size: int) -> str:

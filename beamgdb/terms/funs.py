@@ -54,9 +54,15 @@ def _local(source: Source, address: int, entry: int, arity: int, free: int) -> V
     places = source.fun_entry
     if places is None:
         return LayoutUnknown(Kind.FUN, address)
+    # (Very many are of the same places.)
+    name, index, uniq = source.memory.made(("fun", entry), lambda: _place(source, places, entry, address))
+    return Fun(name, index, uniq, arity, free)
+
+
+def _place(source: Source, places: tuple[int, int, int], entry: int, address: int) -> tuple[Atom, int, int]:
+    """Module, index and number of a fun's place in the source."""
     module, index, uniq = places
-    name = _atom(source, entry + module, address)
-    return Fun(name, source.memory.s32(entry + index), source.memory.s32(entry + uniq), arity, free)
+    return _atom(source, entry + module, address), source.memory.s32(entry + index), source.memory.s32(entry + uniq)
 
 
 def _external(source: Source, address: int, export: int) -> Value:

@@ -34,7 +34,8 @@ class SlotOrder:
     def number_of(self, slotted: int) -> int:
         """The data of an id (number and serial) from the form with the slot in its lowest bits."""
         line, place = slotted >> self.cl_shift & self.cl_mask, slotted & self.cli_mask
-        return slotted & ~self.mask | line | place << self.cli_shift
+        # (Also of arrays, whose words have no sign.)
+        return slotted - (slotted & self.mask) | line | place << self.cli_shift
 
     def slot_of(self, data: int) -> int:
         """The table slot of an id's data."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Final, Generic, TypeVar, Union
+from typing import Any, Final, Generic, NamedTuple, TypeVar, Union
 
 from beamgdb.memory import Unreadable
 from beamgdb.views.styler import COLUMNS, Styler
@@ -230,31 +230,44 @@ def lines(
     nothing: list[Sequence[Any]] = [[] for _ in shown]
     first = next(every, nothing)
     widths = [max(map(len, [column.heading, *map(str, values[:MEASURED])])) for column, values in zip(shown, first)]
+    measured = list(widths)
     _fit(shown, widths, width)
-    template = "  ".join(f"%{'' if column.kind is int else '-'}{wide}s" for column, wide in zip(shown, widths))
+    # (Behind the last one there is nothing to be aligned; what names another thing is cut only if it must be.)
+    forms = [
+        _Form(
+            f"%{wide}s" if column.kind is int else "%s" if column is shown[-1] else f"%-{wide}s",
+            wide if column.kind is str and (not column.names or wide < needed) else None,
+        )
+        for column, wide, needed in zip(shown, widths, measured)
+    ]
 
     def table(found: list[Sequence[Any]]) -> Iterator[str]:
-        fitting = (
-            values if column.kind is int else _fitting(values, wide)
-            for column, wide, values in zip(shown, widths, found)
-        )
-        return map(str.rstrip, map(template.__mod__, zip(*fitting)))
+        return map(str.rstrip, map("  ".join, zip(*map(_Form.texts, forms, found))))
 
     yield from map(styler.heading, table([[column.heading] for column in shown]))
     yield from chain.from_iterable(map(table, chain([first], every)))
 
 
+class _Form(NamedTuple):
+    """How the values of a column are written: by `%`, cut if they have more than so many characters."""
+
+    form: str
+    most: int | None
+
+    def texts(self, values: Sequence[Any]) -> list[str]:
+        """All of them: many are equal, or nearly none."""
+        few = values[:MEASURED]
+        if self.most is None and 2 * len({*few}) > len(few):
+            return list(map(self.form.__mod__, values))
+        distinct = list({*values})
+        shown = distinct if self.most is None else [shortened(text, self.most) for text in distinct]
+        written = dict(zip(distinct, map(self.form.__mod__, shown)))
+        return [written[value] for value in values]
+
+
 def _shown(values: Sequence[Value]) -> Sequence[Any]:
     """Numbers, or texts, of a column: what is not known is empty."""
     return ["" if value is None else value for value in values] if None in values else values
-
-
-def _fitting(texts: Sequence[str], width: int) -> Sequence[str]:
-    """The same, cut where they are too long: many are equal."""
-    if max(map(len, texts), default=0) <= width:
-        return texts
-    cut = {text: shortened(text, width) for text in {*texts}}
-    return [cut[text] for text in texts]
 
 
 def readable(piece: Sequence[Item | Unreadable]) -> Sequence[Item]:

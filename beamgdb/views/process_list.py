@@ -63,16 +63,22 @@ class ProcessColumns(Readable[Noted]):
         return self._called([noted])[0]
 
     def _called(self, many: Sequence[Noted]) -> list[str | None]:
-        every = zip(self._names(many), self._labels(many), self._spawned(many))
-        return [name or label or spawned for name, label, spawned in every]
+        names, labels, spawned = self._names(many), self._labels(many), self._spawned(many)
+        if not any(names) and not any(labels):
+            return spawned
+        return [name or label or call for name, label, call in zip(names, labels, spawned)]
 
     def _names(self, many: Sequence[Noted]) -> list[str | None]:
-        name = self.list.registered_name
-        return [name(many[at]) if registration else None for at, registration in enumerate(_REGISTRATION(many)[0])]
+        name, (registrations,) = self.list.registered_name, _REGISTRATION(many)
+        if not any(registrations):
+            return [None] * len(many)
+        return [name(many[at]) if registration else None for at, registration in enumerate(registrations)]
 
     def _labels(self, many: Sequence[Noted]) -> list[str | None]:
         """What they call themselves (`proc_lib:set_label/1`)."""
         labels = self._supervision.labels([dictionary or 0 for dictionary in _DICTIONARY(many)[0]])
+        if not any(labels):
+            return [None] * len(many)
         return [self._node.term(label) if label is not None else None for label in labels]
 
     def current(self, noted: Noted) -> str | None:

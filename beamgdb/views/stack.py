@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, compress, count
-from typing import Final, NamedTuple, Optional, Union
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, Optional, Union
 
 from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
@@ -16,8 +18,8 @@ from beamgdb.views.threads import ThreadRow, Threads
 from beamgdb.vm import backtrace, calls, trace_frames
 from beamgdb.vm.backtrace import Level, StackEnds
 from beamgdb.vm.processes import Process
-from beamgdb.vm.stack import MAX_SCAN
-from jit.otp.tags import BOXED, CATCH, CONS, IMMED2_MASK, PRIMARY_MASK
+from beamgdb.vm.stack import MAX_SCAN, StackReader
+from jit.otp.tags import BOXED, CATCH, CONS, IMMED1_MASK, IMMED2_MASK, PID, PRIMARY_MASK
 
 FRAMES = 1000
 """Frames of one process, unless more are asked for."""
@@ -46,6 +48,11 @@ _PATHS: Final = (
     "u.initial.module", "u.initial.function", "u.initial.arity",
 )  # fmt: skip
 """What is asked of each process."""
+
+_HEADING: Final = (
+    "common.id", "state", "common.u.alive.reg", "u.initial.module", "u.initial.function", "u.initial.arity",
+)  # fmt: skip
+"""Of these, what its heading shows."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,9 @@ def _stack(process: Process | Unreadable) -> Iterator[tuple[int, int]]:
 
 
 def _if_sound(node: Node, process: Process) -> Process | DamageRow:
+    known = process.record.known or {}
+    if known.get("heap", 1) <= known.get("stop", 0) <= known.get("hend", 0) and known["common.id"] & IMMED1_MASK == PID:
+        return process  # (as `has_sound_stack` says, of very many)
     if node.processes.is_process(process):
         return process
     try:
@@ -177,8 +187,9 @@ class Stacks:
         self._node, self._threads, self._terms, self._limit = node, threads, terms, limit
         self._room = max(limit, FRAMES) * ROOM_PER_FRAME
         self._tells_arguments = all(node.layout.has("Process", name) for name in ("arity", "arg_reg"))
+        self._tells_current = node.layout.has("Process", "current")
         self._texts: dict[_Stack, _Text | None] = {}
-        self._spawned: dict[tuple[int, int, int], str] = {}
+        self._spawned: dict[tuple[int, ...], str] = {}
         self._places: dict[tuple[int, bool], _Place] = {}
         self._immediates: dict[tuple[int, int], VariableRow] = {}
 
@@ -191,6 +202,10 @@ class Stacks:
 
     def lines(self, process: Process, styler: Styler) -> Iterator[str]:
         """The text of these rows. Of most processes what is alike has been written for another one."""
+        written = self._alike(process, styler)
+        if written is not None:
+            yield from written
+            return
         row = self._heading(process)
         yield from lines(row, styler)
         stack = self._waiting(process) if row.status == "waiting" and row.thread is None else None
@@ -209,20 +224,58 @@ class Stacks:
         for frame in self._frames(process) if not row.moves else ():
             yield from lines(frame, styler)
 
+    def _alike(self, process: Process, styler: Styler) -> tuple[str, str] | None:
+        """The same of a process that waits and has no name, which nothing tells from another one but its pid and the
+        terms on its stack; None of others, and of the first one."""
+        known = process.record.known
+        if known is None or self._known is None or process.address in self._scheduled:
+            return None
+        try:
+            pid, state, name, *call = self._known(known)
+        except KeyError:
+            return None  # (It was read for something else.)
+        spawned = self._spawned.get(tuple(call))
+        if name or spawned is None or process.status_of(state) != "waiting":
+            return None
+        stack = self._waiting(process)
+        text = self._texts.get(stack[0]) if stack is not None else None
+        if stack is None or text is None:
+            return None
+        terms = tuple(map(self._terms.text, stack[1][: text.pointers]))
+        if text.size + sum(map(len, terms)) > self._room:
+            return None
+        heading = styler.heading(f"Process {self._node.term(pid)}, spawned as {spawned}: waiting")
+        return heading, text.template % terms
+
+    @cached_property
+    def _reader(self) -> StackReader:
+        return self._node.stack()
+
+    @cached_property
+    def _scheduled(self) -> set[int]:
+        """Processes that have a thread, if any does."""
+        return {process.address for process in self._threads.by_schedulers()}
+
+    @cached_property
+    def _known(self) -> Callable[[Mapping[str, int]], Sequence[Any]] | None:
+        """What gives those fields of a process that its heading shows; None where some are not known."""
+        has_all = all(self._node.layout.has("Process", path) for path in _HEADING)
+        return itemgetter(*_HEADING) if has_all else None
+
     def _waiting(self, process: Process) -> tuple[_Stack, list[int]] | None:
         """What tells the text of a stack, and the pointers in it, of a process that waits without arguments; None of
         another one, and of a large stack."""
-        record, reader = process.record, self._node.stack()
+        record, reader = process.record, self._reader
         try:
             if not self._tells_arguments or record["arity"]:
                 return None
             words = reader.small(reader.y0(record["stop"]), record["hend"])
-            shape = [None if word & PRIMARY_MASK in (CONS, BOXED) else word for word in words]
         except Unreadable:
             return None
-        pointers = [word for word, kept in zip(words, shape) if kept is None]
+        pointers = [word for word in words if word & PRIMARY_MASK in (CONS, BOXED)]
+        shape = [None if word & PRIMARY_MASK in (CONS, BOXED) else word for word in words] if pointers else words
         # (Where no code is known, it is `current` that names the function.)
-        current = record["current"] if record.layout.has("Process", "current") else None
+        current = record["current"] if self._tells_current else None
         return ((record["i"], current, tuple(shape)), pointers) if words else None
 
     def _heading(self, process: Process) -> ProcessRow:

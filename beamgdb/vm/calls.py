@@ -31,9 +31,7 @@ def at(node: Vm, address: int) -> str:
     return mfa(node, noted["module"], noted["function"], noted["arity"])
 
 
-def spawned_as(
-    node: Vm, process: Process, named: Named = str, known: dict[tuple[int, int, int], str] | None = None
-) -> str:
+def spawned_as(node: Vm, process: Process, named: Named = str, known: dict[tuple[int, ...], str] | None = None) -> str:
     """The process and its first function, which an exiting process no longer knows (`Process.u` is a union). Who asks
     of very many keeps the names that are `known`, of few functions."""
     name, call = _readable(process.registered_name), _readable(process.initial_call)

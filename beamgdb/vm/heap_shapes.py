@@ -9,15 +9,17 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.terms import maps
 from beamgdb.vm import off_heap
 from beamgdb.vm.binary_shapes import BinaryShapes
 from beamgdb.vm.ets import EtsTable
-from beamgdb.vm.heap_walk import Piece, Walker
+from beamgdb.vm.heap_walk import MAX_PATTERNS, Pattern, Piece, Walker
 from beamgdb.vm.heaps import ETS, PLACES, Area, Heaps, Owner
 from beamgdb.vm.model import Vm
 from beamgdb.vm.packed_shapes import CELLS, NAMED, PackedShapes
@@ -44,8 +46,23 @@ from jit.otp.things import ErlFunThing25, ErlSubBin, ErlSubBits, FlatMap, HashMa
 MAX_KEY_SETS: Final = 1 << 18
 """Tuples of keys whose text is kept. Many maps share one."""
 
+OTHERS: Final = "others"
+"""What is in the place of what tells maps, or funs, from others, where there are too many shapes."""
+
 FEW: Final = 4
 """New shapes in a piece of memory that are looked for one by one."""
+
+
+@dataclass
+class _Alike:
+    """What pieces of a pattern have in common whose words that are `telling` are these: so many of each of some keys.
+    Besides each has `others`, things in these places. `more`: pieces that have not been counted yet, by where."""
+
+    telling: Callable[[Any], object]
+    told: object
+    others: list[int]
+    common: Counter[Key]
+    more: Counter[str] = field(default_factory=Counter)
 
 
 class HeapShapes:
@@ -62,6 +79,7 @@ class HeapShapes:
         self._cells: dict[str, int] = dict.fromkeys(PLACES, 0)
         self._a_cell: tuple[int, Owner] | None = None
         self._key_sets: dict[int, Key] = {}
+        self._alike: dict[Pattern, _Alike] = {}
         self.binaries = BinaryShapes(vm)
         self._packed = PackedShapes(vm, self.binaries)
         self._walked = 0
@@ -71,6 +89,7 @@ class HeapShapes:
         headers = HEADERS_IN_BITS if in_bits else HEADERS_IN_BYTES
         counter = off_heap.counter(vm)
         self._counter, self._binary = counter.header, counter.value // self._word
+        self._fun_header = headers[Kind.FUN]
         self._held: list[int] = []
         self._keyed: dict[int, Callable[[array[int], int, int], Key]] = {
             headers[Kind.MAP]: self._map,
@@ -113,7 +132,7 @@ class HeapShapes:
         for place, area in areas:
             try:
                 for piece in self._walker.pieces(area.start, area.end):
-                    self._piece(piece, self._counts[place], owner)
+                    self._piece(piece, place, owner)
                     if self._held:
                         self._count_held(piece, place, owner)
                     self._cells[place] += piece.cells
@@ -132,25 +151,75 @@ class HeapShapes:
             at = place + max(1, self._walker.whole_size(piece.words, place))
         return piece.address + at * self._word
 
-    def _piece(self, piece: Piece, counts: Counter[Key], owner: Owner) -> None:
+    def _piece(self, piece: Piece, place: str, owner: Owner) -> None:
+        counts = self._counts[place]
+        alike = self._alike.get(piece.pattern) if piece.pattern is not None else None
+        if alike is not None and alike.telling(piece.words) == alike.told:
+            alike.more[place] += 1
+            if alike.others:
+                self._count_things(piece, alike.others, counts, owner)
+            return
+        keys = self._count_things(piece, piece.things, counts, owner)
+        if piece.pattern is not None and alike is None and len(counts) < MAX_SHAPES:
+            self._note(piece, piece.pattern, keys)
+
+    def _count_things(self, piece: Piece, things: list[int], counts: Counter[Key], owner: Owner) -> list[Key]:
+        """Count things of a piece; their keys."""
         words, keyed = piece.words, self._keyed
-        headers = list(map(words.__getitem__, piece.things))
+        headers = list(map(words.__getitem__, things))
         keys: list[Key] = [
             keyed[tag](words, place, header) if (tag := header & HEADER_MASK) in keyed else
             header if tag != TUPLE_HEADER or header == tag or (first := words[place + 1]) & IMMED2_MASK != ATOM else
             (header, first)
-            for place, header in zip(piece.things, headers)
+            for place, header in zip(things, headers)
         ]  # fmt: skip
         before = len(counts)
         if before >= MAX_SHAPES:
-            keys = [key if key in counts else header for key, header in zip(keys, headers)]
+            keys = [key if key in counts else self._other(key) for key in keys]
         counts.update(keys)
         new = len(counts) - before
         if new:
             # (Mostly it is one, such as a binary.)
             where = keys.index if new < FEW else dict(zip(reversed(keys), range(len(keys) - 1, -1, -1))).__getitem__
             for key in islice(reversed(counts), new):
-                self._examples.setdefault(key, (piece.address + piece.things[where(key)] * self._word, owner))
+                self._examples.setdefault(key, (piece.address + things[where(key)] * self._word, owner))
+        return keys
+
+    @staticmethod
+    def _other(key: Key) -> Key:
+        """What is counted in place of one more shape: all that have no more in common than their size."""
+        if isinstance(key, int):
+            return key
+        what = key[0]
+        if what == "keys":
+            return "keys", key[1], OTHERS
+        if what == "fun":
+            return "fun", OTHERS, key[2]
+        return what if isinstance(what, int) else key
+
+    def _note(self, piece: Piece, pattern: Pattern, keys: list[Key]) -> None:
+        """What pieces of a pattern have in common, if their tuples have the same first atoms, and their funs are of the
+        same places: what these tell together with headers."""
+        words = piece.words
+        untold = self._keyed.keys() - {self._fun_header}
+        others = [place for place in piece.things if words[place] & HEADER_MASK in untold]
+        apart = {*others}
+        common = [(place, key) for place, key in zip(piece.things, keys) if place not in apart]
+        firsts = [
+            place + (ErlFunThing25.ENTRY if key[0] == "fun" else 1) for place, key in common if not isinstance(key, int)
+        ]
+        telling = itemgetter(*firsts) if firsts else pattern.telling
+        if len(self._alike) >= MAX_PATTERNS:
+            self._add_alike()
+        self._alike[pattern] = _Alike(telling, telling(words), others, Counter(key for _, key in common))
+
+    def _add_alike(self) -> None:
+        """Count what is in pieces that are like others."""
+        for alike in self._alike.values():
+            for place, pieces in alike.more.items():
+                for key, count in alike.common.items():
+                    self._counts[place][key] += count * pieces
+        self._alike.clear()
 
     def _outside(self, words: array[int], at: int, header: int) -> Key:
         self._held.append(at)  # for `_count_held`
@@ -201,6 +270,7 @@ class HeapShapes:
 
     def shapes(self) -> list[Shape]:
         """All that have been counted."""
+        self._add_alike()
         found: dict[tuple[str, str], Shape] = {}
 
         def shape(kind: str, name: str) -> Shape:
@@ -258,7 +328,7 @@ class HeapShapes:
         if what == "fun":
             size = key[2]
             assert isinstance(size, int)
-            return "fun", self._vm.boxed(example, BRIEF), size
+            return "fun", OTHERS if key[1] == OTHERS else self._vm.boxed(example, BRIEF), size
         in_bits = BITS_NOT_BYTES.of(self._vm.tags.release)
         return "part of a binary", f"{key[1]} bytes", ErlSubBits.WORDS if in_bits else ErlSubBin.WORDS
 

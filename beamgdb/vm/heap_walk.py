@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from beamgdb.memory import READ_LIMIT, CachedMemory, array_code
 from beamgdb.terms import maps
@@ -137,10 +139,36 @@ class Forms:
         return Form(Kind.MAP, HashMap.SIZE, HashMap.NODES + nodes)
 
 
+PATTERN_WORDS: Final = range(16, 1 << 10)
+"""Words of a heap that may be like another one: of less there is little to be saved."""
+
+MAX_PATTERNS: Final = 1 << 10
+"""Of heaps that are kept: processes that run the same functions mostly have the same things."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """What is in each piece of memory whose words are of the same classes, if those words that tell where things begin
+    are the same, and the bytes that tell how many variables funs have. The others are as in `Piece`; nothing is wrong
+    in it."""
+
+    things: list[int]
+    cells: int
+    telling: Callable[[Any], object]
+    told: object
+    counts: Callable[[Any], object]
+    counted: object
+
+    def fits(self, words: array[int], raw: bytes) -> bool:
+        """Whether these are such words, of the same classes."""
+        return self.telling(words) == self.told and self.counts(raw) == self.counted
+
+
 class Piece(NamedTuple):
     """A piece of memory from `address` on. `classes` says of each word what it is by its lowest byte, in `things` are
     the places of header words, of things that lie in it as a whole; `cells` words are halves of cons cells. `wrong` are
-    places of header words that introduce nothing, or more than there is. What is behind the last thing is free."""
+    places of header words that introduce nothing, or more than there is. What is behind the last thing is free.
+    `pattern` is that of all pieces with the same header words in the same places, if it is known."""
 
     address: int
     words: array[int]
@@ -148,6 +176,7 @@ class Piece(NamedTuple):
     things: list[int]
     cells: int
     wrong: list[int]
+    pattern: Pattern | None = None
 
 
 class Found(NamedTuple):
@@ -170,8 +199,9 @@ class Walker:
         self._tags = tags
         self._classes = _classes(tags)
         self._sizes: dict[int, int] = {}
+        self._patterns: dict[bytes, Pattern | None] = {}
         self._lowest = 0 if memory.byteorder == "little" else memory.word_size - 1
-        number = ErlFunThing25.NUM_FREE_BYTE
+        self._num_free = number = ErlFunThing25.NUM_FREE_BYTE
         self._num_free_shift = 8 * (number if memory.byteorder == "little" else memory.word_size - 1 - number)
         self._code = array_code(memory.word_size)
         self._is_swapped = (memory.byteorder == "little") != (array("H", [1]).tobytes()[0] == 1)
@@ -209,6 +239,10 @@ class Walker:
         """A piece, and of how many words it is, none where the first thing does not end in it."""
         words, classes = self.words(raw), raw[self._lowest :: self.word_size].translate(self._classes)
         count, at, cells = len(words), 0, 0
+        may_be_like = is_last and count in PATTERN_WORDS
+        pattern = self._patterns.get(classes) if may_be_like else None
+        if pattern is not None and pattern.fits(words, raw):
+            return Piece(address, words, classes, pattern.things, pattern.cells, [], pattern), count
         things: list[int] = []
         wrong: list[int] = []
         find, sizes, found = classes.find, self._sizes, things.append
@@ -246,7 +280,30 @@ class Walker:
                 break
             found(place)
             at = after
-        return Piece(address, words if at >= count else words[:at], classes, things, cells, wrong), at
+        pattern = (
+            self._pattern(words, raw, classes, things, cells) if may_be_like and at == count and not wrong else None
+        )
+        return Piece(address, words if at >= count else words[:at], classes, things, cells, wrong, pattern), at
+
+    def _pattern(self, words: array[int], raw: bytes, classes: bytes, things: list[int], cells: int) -> Pattern | None:
+        """That of such pieces; None of the first one."""
+        if len(self._patterns) >= MAX_PATTERNS:
+            self._patterns.clear()
+        is_second = self._patterns.get(classes, False) is None
+        self._patterns[classes] = None
+        if not is_second or not things:
+            return None
+        open_ = [place for place in things if self._sizes[words[place]] == _MORE_WORDS]
+        flat = [place + FlatMap.SIZE for place in open_ if self._is_map(words[place])]
+        funs = [place + ErlFunThing25.COUNTS for place in open_ if not self._is_map(words[place])]
+        telling = itemgetter(*things, *flat)
+        counts = itemgetter(*(place * self.word_size + self._num_free for place in funs)) if funs else bool
+        found = self._patterns[classes] = Pattern(things, cells, telling, telling(words), counts, counts(raw))
+        return found
+
+    def _is_map(self, header: int) -> bool:
+        form = self.forms.of(header)
+        return form is not None and form.kind is Kind.MAP
 
     def _size(self, header: int) -> int:
         """Words of a thing; `_MORE_WORDS` where its header does not tell, `_NO_FORM` for what is no header."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
+from typing import Union
 
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.records.arrays import Column
 from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record
 from beamgdb.terms.slots import SlotOrder
@@ -68,6 +70,10 @@ class IdTable:
     def addresses(self) -> Iterator[int | Unreadable]:
         """The address of each structure, in order of the slots, and what stands for each part of the table that cannot
         be read."""
+        return chain.from_iterable(self.lists())
+
+    def lists(self) -> Iterator[list[int | Unreadable]]:
+        """The same, in lists of those that were found together."""
         try:
             vacant = self._table["r.o.invalid_element"]
             # The VM counts a slot before it uses it, and as long as it does (erl_ptab.c): behind the last used ones it
@@ -75,15 +81,15 @@ class IdTable:
             left = self.count() if self._table.layout.has("ErtsPTab", "vola.tile.count") else MAX_TABLE
             start, size = self._table["r.o.tab"], min(self._table["r.o.max"], MAX_TABLE)
         except Unreadable as error:
-            yield error
+            yield [error]
             return
         for words in self._slots(start, size):
             if isinstance(words, Unreadable):
-                yield words
+                yield [words]
                 continue
             used = [word for word in words if word][:left]
             left -= len(used)
-            yield from (word for word in used if word != vacant)
+            yield [word for word in used if word != vacant]
             if left <= 0:
                 return
 
@@ -131,12 +137,12 @@ class IdTable:
         columns = Columns(self._memory, self._table.layout, self._struct, paths)
         return (self._rows(columns, chunk) for chunk in self.chunks(first))
 
-    def turned(self, paths: Sequence[str]) -> Iterator[tuple[Sequence[int | None], ...] | list[Row | Unreadable]]:
+    def turned(self, paths: Sequence[str]) -> Iterator[tuple[Column, ...] | list[Row | Unreadable]]:
         """The same, as `Columns.turned` has it where all can be read."""
         columns = Columns(self._memory, self._table.layout, self._struct, paths)
         for chunk in self.chunks():
-            addresses = [entry for entry in chunk if isinstance(entry, int)]
-            yield (columns.turned(addresses) if len(addresses) == len(chunk) else None) or self._rows(columns, chunk)
+            is_whole = Unreadable not in map(type, chunk)
+            yield (columns.turned(chunk) if is_whole else None) or self._rows(columns, chunk)  # type: ignore[arg-type]
 
     def _rows(self, columns: Columns, chunk: list[int | Unreadable]) -> list[Row | Unreadable]:
         whole = self._table.layout.structs[self._struct].size or self._memory.word_size
@@ -148,7 +154,13 @@ class IdTable:
 
     def chunks(self, first: int = FIRST_PIECE) -> Iterator[list[int | Unreadable]]:
         """What `addresses` gives, in lists of those that are looked at together."""
-        entries, size = self.addresses(), first
-        while chunk := list(islice(entries, size)):
-            size = min(2 * size, MANY)
-            yield chunk
+        size, waiting = first, list[Union[int, Unreadable]]()
+        for found in self.lists():
+            waiting += found
+            at = 0
+            while len(waiting) - at >= size:
+                yield waiting[at : at + size]
+                at, size = at + size, min(2 * size, MANY)
+            waiting = waiting[at:]
+        if waiting:
+            yield waiting

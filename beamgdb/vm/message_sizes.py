@@ -5,10 +5,13 @@ the heap. All queues of many processes are gone through side by side, in few rea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Final, Optional
+from typing import Final
 
 from beamgdb.memory import Unreadable
+from beamgdb.records import arrays
+from beamgdb.records.arrays import Column
 from beamgdb.records.columns import Columns, Gather, form_of_words
 from beamgdb.vm import signals
 from beamgdb.vm.fragments import COMBINED, MAX_FRAGMENTS
@@ -19,8 +22,18 @@ FOLLOWED: Final = 1 << 14
 """Signals of a queue that are followed: queues of tens of millions have been seen."""
 
 
-Leading = tuple[int, Optional[int], Optional[int], Optional[int], Optional[int]]
-"""What leads to the signals of a process: where its structure is, with what its queues begin, and its buffers."""
+MAX_USED: Final = 1 << 38
+"""Words of a fragment at most; what says more is damaged."""
+
+
+@dataclass
+class _Counted:
+    """What has been counted of processes, by their numbers; `fragments` are still to be looked at, each with the number
+    of a process."""
+
+    messages: Column
+    bytes: Column
+    fragments: list[tuple[int, int]] = field(default_factory=list)
 
 
 class MessageSizes:
@@ -40,53 +53,93 @@ class MessageSizes:
         self._arranged = itemgetter(*map(in_order.index, places))
         self._fragments = Columns(memory, layout, "ErlHeapFragment", ("next", "used_size"))
 
-    def of(self, processes: Sequence[Leading]) -> list[tuple[int, int]]:
-        """How many messages wait for each process, and their bytes: of a queue those before what is damaged, and of a
-        long one the first `FOLLOWED`."""
-        counts, sizes = [0] * len(processes), [0] * len(processes)
-        whole, word, arranged, non_value = self._whole, self._word, self._arranged, self._vm.tags.non_value
-        pending, addresses = self._first(processes)
-        fragments: list[tuple[int, int]] = []
+    def of(
+        self, addresses: Sequence[int], queues: Sequence[Column], buffers: Sequence[int | None]
+    ) -> tuple[list[int], list[int]]:
+        """How many messages wait for each process, and the bytes of those of each: of a queue those before what is
+        damaged, and of a long one the first `FOLLOWED`. What leads to them: where the processes' structures are, with
+        what each of their queues begins, and their buffers."""
+        nothing = [0] * len(addresses)
+        counted = _Counted(nothing, nothing)
+        whose, pending = self._first(addresses, queues, buffers)
         for _ in range(FOLLOWED):
-            if not pending:
+            if not len(pending):
                 break
-            whose, later = [], []
-            for which, words in zip(pending, self._messages.of(addresses)):
-                if words is None:
-                    continue
-                following, attached, tag, more, used = arranged(words)
-                if tag & HEADER_MASK != SIGNAL_HEADER:
-                    counts[which] += 1
-                    # (What is of another node, and not decoded yet, has no fragment.)
-                    if attached == COMBINED:
-                        sizes[which] += whole + word * used
-                        if more:
-                            fragments.append((which, more))
-                    else:
-                        sizes[which] += whole
-                        if attached and tag != non_value:
-                            fragments.append((which, attached))
-                if following:
-                    whose.append(which)
-                    later.append(following)
-            pending, addresses = whose, later
-        self._add_fragments(sizes, fragments)
-        return list(zip(counts, sizes))
+            whose, pending = self._together(whose, pending, counted) or self._one_by_one(whose, pending, counted)
+        sizes = list(arrays.numbers(counted.bytes))
+        self._add_fragments(sizes, counted.fragments)
+        return list(arrays.numbers(counted.messages)), sizes
 
-    def _first(self, processes: Sequence[Leading]) -> tuple[list[int], list[int]]:
+    def _one_by_one(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column]:
+        """Count these signals; the numbers of the processes of those that follow, and their addresses."""
+        whole, word, arranged, non_value = self._whole, self._word, self._arranged, self._vm.tags.non_value
+        counts, sizes = list(arrays.numbers(counted.messages)), list(arrays.numbers(counted.bytes))
+        owners: list[int] = []
+        later: list[int] = []
+        for which, words in zip(arrays.numbers(whose), self._messages.of(arrays.numbers(pending))):
+            if words is None:
+                continue
+            following, attached, tag, more, used = arranged(words)
+            if tag & HEADER_MASK != SIGNAL_HEADER:
+                counts[which] += 1
+                # (What is of another node, and not decoded yet, has no fragment.)
+                if attached == COMBINED:
+                    sizes[which] += whole + word * used
+                    if more:
+                        counted.fragments.append((which, more))
+                else:
+                    sizes[which] += whole
+                    if attached and tag != non_value:
+                        counted.fragments.append((which, attached))
+            if following:
+                owners.append(which)
+                later.append(following)
+        counted.messages, counted.bytes = counts, sizes
+        return owners, later
+
+    def _together(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column] | None:
+        """The same, where they are arrays; None where they are none, or some are damaged."""
+        found, owners = self._messages.arrays(pending), arrays.of(whose)
+        counts, sizes = arrays.of(counted.messages), arrays.of(counted.bytes)
+        if found is None or owners is None or counts is None or sizes is None:
+            return None
+        following, attached, tag, more, used = self._arranged(found)
+        message = (tag & HEADER_MASK) != SIGNAL_HEADER
+        combined = message & (attached == COMBINED)
+        if not arrays.are_sizes([used[combined]], MAX_USED):
+            return None
+        owners = arrays.places(owners)
+        before, counts = counts, arrays.added(counts, owners[message])
+        sizes = sizes + (counts - before) * self._whole
+        counted.messages = counts
+        counted.bytes = arrays.added(sizes, owners[combined], used[combined] * self._word)
+        apart = message & (attached != COMBINED) & (attached != 0) & (tag != self._vm.tags.non_value)
+        for chosen, leading in ((combined & (more != 0), more), (apart, attached)):
+            counted.fragments += zip(owners[chosen].tolist(), leading[chosen].tolist())
+        goes_on = following != 0
+        return owners[goes_on], following[goes_on]
+
+    def _first(
+        self, addresses: Sequence[int], queues: Sequence[Column], buffers: Sequence[int | None]
+    ) -> tuple[Column, Column]:
         """With what the queues begin: the number of the process of each, and its address."""
+        if all(map(arrays.is_array, queues)) and not any(buffers):
+            places = list(map(arrays.used, queues))
+            return arrays.joined(places), arrays.joined([queue[used] for queue, used in zip(queues, places)])
         whose: list[int] = []
         found: list[int] = []
-        for which, (address, *queues, buffers) in enumerate(processes):
-            if buffers:
+        for queue in map(arrays.numbers, queues):
+            used = [which for which, at in enumerate(queue) if at]
+            whose += used
+            found += map(queue.__getitem__, used)
+        for which, buffer in enumerate(buffers):
+            if buffer:
                 try:
-                    queues += signals.buffers(self._vm.processes.at(address).record)
+                    more = signals.buffers(self._vm.processes.at(addresses[which]).record)
                 except (Unreadable, KeyError):
-                    pass
-            for at in queues:
-                if at:
-                    whose.append(which)
-                    found.append(at)
+                    continue
+                whose += [which for at in more if at]
+                found += [at for at in more if at]
         return whose, found
 
     def _add_fragments(self, sizes: list[int], pending: list[tuple[int, int]]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any, Final, NamedTuple, Union, overload
+from typing import Any, Final, NamedTuple, TypeVar, Union, overload
 
 from beamgdb.memory import Unreadable
+from beamgdb.records import arrays
+from beamgdb.records.arrays import Array, Column
 from beamgdb.records.columns import Columns, Row
 from beamgdb.vm import calls, message_sizes, signals
 from beamgdb.vm.message_sizes import MessageSizes
@@ -55,8 +57,15 @@ class Noted(NamedTuple):
 class NotedTogether(Sequence[Noted]):
     """Processes that were read together: `columns` has each field of all."""
 
-    def __init__(self, columns: Sequence[Sequence[int | None]]) -> None:
+    def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = columns
+        self._numbers: dict[int, Sequence[int | None]] = {}
+
+    def numbers(self, place: int) -> Sequence[int | None]:
+        """One of the columns as numbers of Python."""
+        if place not in self._numbers:
+            self._numbers[place] = arrays.numbers(self.columns[place])
+        return self._numbers[place]
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -68,10 +77,10 @@ class NotedTogether(Sequence[Noted]):
     def __getitem__(self, at: int | slice) -> Noted | NotedTogether:
         if isinstance(at, slice):
             return NotedTogether([column[at] for column in self.columns])
-        return Noted._make(column[at] for column in self.columns)
+        return Noted._make(self.numbers(place)[at] for place in range(len(self.columns)))
 
     def __iter__(self) -> Iterator[Noted]:
-        return map(partial(tuple.__new__, Noted), zip(*self.columns))
+        return map(partial(tuple.__new__, Noted), zip(*map(self.numbers, range(len(self.columns)))))
 
 
 def fields(*names: str) -> Callable[[Sequence[Noted]], Sequence[Sequence[Any]]]:
@@ -79,17 +88,61 @@ def fields(*names: str) -> Callable[[Sequence[Noted]], Sequence[Sequence[Any]]]:
     places = [Noted._fields.index(name) for name in names]
 
     def found(many: Sequence[Noted]) -> Sequence[Sequence[Any]]:
-        columns = many.columns if isinstance(many, NotedTogether) else list(zip(*many)) or [()] * len(Noted._fields)
+        if isinstance(many, NotedTogether):
+            return list(map(many.numbers, places))
+        columns = list(zip(*many)) or [()] * len(Noted._fields)
         return [columns[place] for place in places]
 
     return found
 
 
-_ID, _STATE = fields("id"), fields("state")
-_INITIAL, _PLACE = fields("module", "function", "arity"), fields("current", "i")
-_MEMORY = fields("heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz")
-_LEADING = fields("address", "first", "cont", "received", "buffers")
-_QUEUE = fields("inner", "middle", "outer", "cont", "incoming", "buffers")
+def as_arrays(*names: str) -> Callable[[Sequence[Noted]], Sequence[Array] | None]:
+    """What gives the same as arrays; None where they are none, or have more than sizes and addresses."""
+    places = [Noted._fields.index(name) for name in names]
+
+    def found(many: Sequence[Noted]) -> Sequence[Array] | None:
+        columns = [many.columns[place] for place in places] if isinstance(many, NotedTogether) else [()]
+        return columns if all(map(arrays.is_array, columns)) and arrays.are_sizes(columns) else None
+
+    return found
+
+
+Told = TypeVar("Told")
+
+
+def _told(
+    many: Sequence[Noted], as_numbers: Callable[[Sequence[Noted]], Sequence[Sequence[Any]]],
+    in_arrays: Callable[[Sequence[Noted]], Sequence[Array] | None], known: dict[tuple[Any, ...], Told],
+    tell: Callable[..., Told],
+) -> list[Told]:  # fmt: skip
+    """What some fields of each tell, which is asked for once where they are the same: `known` is what has been told."""
+    columns = in_arrays(many)
+    if columns is None:
+        all_values = list(zip(*as_numbers(many)))
+        known.update((values, tell(*values)) for values in {*all_values} - known.keys())
+        return [known[values] for values in all_values]
+    # (Mostly those that are alike have been started one after the other.)
+    starts = arrays.runs(columns)
+    found: list[Told] = []
+    every = zip(*(column[starts].tolist() for column in columns))
+    for values, start, end in zip(every, starts, [*starts[1:], len(many)]):
+        if values not in known:
+            known[values] = tell(*values)
+        found += [known[values]] * (end - start)
+    return found
+
+
+_HEAPS = "heap", "hend", "heap_sz", "abandoned_heap", "old_heap", "old_hend", "mbuf_sz"
+_QUEUES = "inner", "middle", "outer", "cont", "incoming", "buffers"
+_CALL, _AT = ("module", "function", "arity"), ("current", "i")
+_ID, _ID_AS_ARRAY = fields("id"), as_arrays("id")
+_STATE, _STATE_AS_ARRAY = fields("state"), as_arrays("state")
+_INITIAL, _INITIAL_AS_ARRAYS = fields(*_CALL), as_arrays(*_CALL)
+_PLACE, _PLACE_AS_ARRAYS = fields(*_AT), as_arrays(*_AT)
+_MEMORY, _MEMORY_AS_ARRAYS = fields(*_HEAPS), as_arrays(*_HEAPS)
+_ADDRESS, _STARTS = fields("address", "buffers"), fields("first", "cont", "received")
+_STARTS_AS_ARRAYS = as_arrays("first", "cont", "received")
+_QUEUE, _QUEUE_AS_ARRAYS = fields(*_QUEUES), as_arrays(*_QUEUES)
 
 _PATHS: Final = (
     "common.id", "state", "common.u.alive.reg", "current", "i", "heap", "hend", "heap_sz", "abandoned_heap", "old_heap",
@@ -113,9 +166,9 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         self._size = vm.layout.size("Process") if vm.layout.structs["Process"].size is not None else 0
         self._order = self._table.slot_order()
         self._id_mask, self._number_mask = (1 << vm.tags.id_bits) - 1, (1 << vm.tags.pid_number_bits) - 1
-        self._states: dict[int | None, str] = {}
-        self._calls: dict[tuple[int | None, int | None], str | None] = {}
-        self._spawned: dict[tuple[int | None, int | None, int | None], str | None] = {}
+        self._states: dict[tuple[Any, ...], str] = {}
+        self._calls: dict[tuple[Any, ...], str | None] = {}
+        self._spawned: dict[tuple[Any, ...], str | None] = {}
 
     def count(self) -> int:
         """How many there are, 0 where that cannot be told."""
@@ -138,14 +191,17 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
     def _paths(self) -> tuple[str, ...]:
         return *_PATHS, *_QUEUE_PATHS[self._apart], signals.INNER, signals.OUTER, "dictionary"
 
-    def _together(
-        self, found: tuple[Sequence[int | None], ...] | list[Row | Unreadable]
-    ) -> Sequence[Noted | Unreadable]:
+    def _together(self, found: tuple[Column, ...] | list[Row | Unreadable]) -> Sequence[Noted | Unreadable]:
         if isinstance(found, list):
             return self._noted(found)
-        if all(word is not None and word & IMMED1_MASK == PID for word in found[1]):
+        ids = found[1]
+        if ((ids & IMMED1_MASK) == PID).all() if arrays.is_array(ids) else all(map(self._is_pid, ids)):
             return NotedTogether(found)
-        return self._noted(list(zip(*found)))
+        return self._noted(list(zip(*map(arrays.numbers, found))))
+
+    @staticmethod
+    def _is_pid(word: int | None) -> bool:
+        return word is not None and word & IMMED1_MASK == PID
 
     def _noted(self, rows: Sequence[Row | Unreadable]) -> list[Noted | Unreadable]:
         make = partial(tuple.__new__, Noted)  # what `Noted._make` does, in half the time
@@ -165,11 +221,15 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         (words,) = _ID(many)
         if not all(words):
             return ["<unknown>" if one.id is None else self.pids([one])[0] for one in many]
-        data = [word >> IMMED1_BITS & mask for word in words]
+        together = _ID_AS_ARRAY(many)
+        data: Column = (
+            [word >> IMMED1_BITS & mask for word in words] if together is None else together[0] >> IMMED1_BITS & mask
+        )
         if tags.ids_by_slot:
             if self._order is None:
                 return list(map(self._vm.term, words))
-            data = list(map(self._order.number_of, data))
+            data = list(map(self._order.number_of, data)) if together is None else self._order.number_of(data)
+        data = arrays.numbers(data)
         return [f"<0.{one & low}.{one >> bits}>" for one in data]
 
     def pid(self, noted: Noted) -> str:
@@ -182,14 +242,14 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
 
     def statuses(self, many: Sequence[Noted]) -> list[str]:
         """As `Process.status` says."""
-        known, (states,) = self._states, _STATE(many)
-        for state in {*states} - known.keys():
-            known[state] = self._table.at(0).status_of(state) if state is not None else "of unknown status"
-        return [known[state] for state in states]
+        return _told(many, _STATE, _STATE_AS_ARRAY, self._states, self._status)
+
+    def _status(self, state: int | None) -> str:
+        return self._table.at(0).status_of(state) if state is not None else "of unknown status"
 
     def status(self, noted: Noted) -> str:
         """That of one."""
-        return self._states.get(noted.state) or self.statuses([noted])[0]
+        return self.statuses([noted])[0]
 
     def registered_name(self, noted: Noted) -> str | None:
         """The name it is registered under, as a term is written; None without, or where that cannot be read."""
@@ -203,11 +263,7 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
 
     def initial_calls(self, many: Sequence[Noted]) -> list[str | None]:
         """The functions that they were spawned with, as symbols have them; None for one that exits."""
-        calls = list(zip(*_INITIAL(many)))
-        known = self._spawned
-        for call in {*calls} - known.keys():
-            known[call] = self._initial_call(*call)
-        return [known[call] for call in calls]
+        return _told(many, _INITIAL, _INITIAL_AS_ARRAYS, self._spawned, self._initial_call)
 
     def initial_call(self, noted: Noted) -> str | None:
         """That of one."""
@@ -223,12 +279,10 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
     def current_calls(self, many: Sequence[Noted]) -> list[str | None]:
         """The functions in which they wait, or were when they were scheduled out; None where that is unknown. What the
         VM has noted of one that runs is out of date."""
-        places = list(zip(*_PLACE(many)))
-        known = self._calls
-        for place in {*places} - known.keys():
-            current, i = place
-            known[place] = self._noted_call(current) if current else self._code_at(i) if i else None
-        return [known[place] for place in places]
+        return _told(many, _PLACE, _PLACE_AS_ARRAYS, self._calls, self._call_at)
+
+    def _call_at(self, current: int | None, i: int | None) -> str | None:
+        return self._noted_call(current) if current else self._code_at(i) if i else None
 
     def current_call(self, noted: Noted) -> str | None:
         """That of one."""
@@ -255,26 +309,28 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
     def memories(self, many: Sequence[Noted]) -> list[int | None]:
         """Bytes of their structures, their heaps and the messages that wait for them. Links, monitors and the
         dictionary's table are not in that."""
-        word, process = self._vm.memory.word_size, self._size
-        found = [
+        together, size_of = _MEMORY_AS_ARRAYS(many), self._bytes
+        found: list[int | None] = size_of(*together).tolist() if together is not None else [
             None if size is None or heap is None or hend is None else
-            process + word * (size + (mbuf or 0))
-            + (max(0, hend - heap) if abandoned else 0)
-            + (max(0, old_hend - old) if old and old_hend else 0)
+            size_of(heap, hend, size, abandoned or 0, old or 0, old_hend or 0, mbuf or 0)
             for heap, hend, size, abandoned, old, old_hend, mbuf in zip(*_MEMORY(many))
         ]  # fmt: skip
-        leading = list(zip(*_LEADING(many)))
-        asked = [
-            at for at, (_, first, cont, received, buffers) in enumerate(leading)
-            if (first or cont or received or buffers) and found[at] is not None
-        ]  # fmt: skip
-        if asked and self._message_sizes is not None:
-            for at, (number, size) in zip(asked, self._message_sizes.of([leading[at] for at in asked])):
-                count = self.queue_length(many[at]) if number >= message_sizes.FOLLOWED else None
-                if count is not None and count > number:
-                    size = size * count // number  # the first ones of a long queue stand for all
-                found[at] = (found[at] or 0) + size
-        return found
+        if self._message_sizes is None:
+            return found
+        queues = _STARTS_AS_ARRAYS(many) or _STARTS(many)
+        addresses, buffers = _ADDRESS(many)
+        numbers, sizes = self._message_sizes.of(addresses, queues, buffers)
+        if max(numbers, default=0) >= message_sizes.FOLLOWED:
+            for at in (at for at, number in enumerate(numbers) if number >= message_sizes.FOLLOWED):
+                count = self.queue_length(many[at])
+                if count is not None and count > numbers[at]:
+                    sizes[at] = sizes[at] * count // numbers[at]  # the first ones of a long queue stand for all
+        return [None if known is None else known + size for known, size in zip(found, sizes)]
+
+    def _bytes(self, heap: Any, hend: Any, size: Any, abandoned: Any, old: Any, old_hend: Any, mbuf: Any) -> Any:
+        """Bytes without messages: of one process, or as an array."""
+        left, older = (hend - heap) * (hend > heap) * (abandoned != 0), (old_hend - old) * (old_hend > old) * (old != 0)
+        return (size + mbuf) * self._vm.memory.word_size + left + older + self._size
 
     @cached_property
     def _message_sizes(self) -> MessageSizes | None:
@@ -294,6 +350,13 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         Until OTP 26 each queue counts its messages. Then the inner one does (`mq_len`), and of the others `mlenoffs`
         has what stands behind the last signal that is no message: all, where there is no such signal.
         """
+        together = _QUEUE_AS_ARRAYS(many)
+        if together is not None:
+            inner, middle, outer, cont, incoming, buffers = together
+            found: list[int | None] = (inner + middle + outer).tolist()
+            for at in arrays.used(cont | incoming | buffers).tolist():
+                found[at] = self._queue_length(many[at])
+            return found
         return [
             self._queue_length(many[at])
             if inner is None or outer is None or cont is None or cont or incoming or buffers else

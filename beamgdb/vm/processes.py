@@ -124,14 +124,14 @@ class ProcessTable(IdTable):
         self._tags = tags
         self._elsewhere = elsewhere
 
-    def addresses(self) -> Iterator[int | Unreadable]:
+    def lists(self) -> Iterator[list[int | Unreadable]]:
         """As of any table; and of what is missing, at last, those that are found otherwise."""
         is_whole = True
-        for entry in super().addresses():
-            is_whole = is_whole and not isinstance(entry, Unreadable)
-            yield entry
+        for found in super().lists():
+            is_whole = is_whole and Unreadable not in map(type, found)
+            yield found
         if not is_whole:
-            yield from self._lost()
+            yield list(self._lost())
 
     def _lost(self) -> Iterator[int]:
         """Those that are elsewhere, and not where the table has them."""

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from tests.harness.gdb import one_line_error
+from tests.harness.targets import TARGETS
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
 
 pytestmark = pytest.mark.no_frames
+
+#: For one node of each target: what is alike however it is looked at.
+CORES = pytest.mark.scenes(*((target, "core") for target in TARGETS))
 
 COUNTED_ELSEWHERE = r"(?:\((?:binary|resource): \d+ count more references than were found.*\)\n)*"
 # The node runs when it is stopped: something may be changing at that moment.
@@ -70,6 +74,38 @@ def test_bytes_are_those_that_the_node_counts(scene: Scene) -> None:
 def test_messages_are_counted_apart(scene: Scene) -> None:
     (row,) = rows(scene, f"-where messages>0 {pid(scene, 'off_heap')}")
     assert (row["shape"], row["count"], row["heaps"]) == ("{number,_}", 3, 0)
+
+
+@CORES
+def test_heaps_that_are_alike(scene: Scene) -> None:
+    """What is known of them is no other than what each shows."""
+    whole = rows(scene)
+    scene.gdb.cmd("python from beamgdb.vm import heap_walk; kept = heap_walk.PATTERN_WORDS")
+    try:
+        scene.gdb.cmd("python heap_walk.PATTERN_WORDS = range(0)")
+        assert rows(scene) == whole
+    finally:
+        scene.gdb.cmd("python heap_walk.PATTERN_WORDS = kept")
+
+
+@CORES
+def test_more_shapes_than_are_told_apart(scene: Scene) -> None:
+    """No byte gets lost, nor a thing; that it is one of others is said."""
+    shapes = pid(scene, "shapes")
+    every, each = rows(scene, shapes), counts(scene, shapes)
+    scene.gdb.cmd("python from beamgdb.vm import heap_shapes; most = heap_shapes.MAX_SHAPES")
+    try:
+        scene.gdb.cmd("python heap_shapes.MAX_SHAPES = 0")
+        few, counted = rows(scene, shapes), counts(scene, shapes)
+    finally:
+        scene.gdb.cmd("python heap_shapes.MAX_SHAPES = most")
+    for kind in {row["kind"] for row in every}:
+        assert sum(row["bytes"] for row in few if row["kind"] == kind) == sum(
+            row["bytes"] for row in every if row["kind"] == kind
+        ), kind
+    (keys,) = [shape for kind, shape in each if kind == "map" and "shape_key => _" in shape]
+    assert counted["map", "others, 2 of them"] == each["map", keys] == 50
+    assert counted["fun", "others"] == sum(count for (kind, _), count in each.items() if kind == "fun")
 
 
 @pytest.mark.all_memory

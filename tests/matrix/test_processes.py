@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.gdb import one_line_error
+from tests.harness.targets import TARGETS
 from tests.matrix.conftest import Scene
 from tests.views.listed import table
 
@@ -105,6 +106,21 @@ def test_memory_of_messages(scene: Scene) -> None:
         assert listed(scene) == rows
     finally:
         scene.gdb.cmd("python message_sizes.FOLLOWED = 1 << 14")
+
+
+@pytest.mark.scenes(*((target, "core") for target in TARGETS))
+def test_the_same_with_and_without_arrays(scene: Scene) -> None:
+    """Where GDB's Python has no NumPy there are none either way."""
+    asked = ("beam-ps", "beam-ps -json", "beam-ps -sort memory", "beam-top")
+    scene.gdb.cmd("python from beamgdb.records import arrays; few = arrays.FEW")
+    found: dict[str, list[str]] = {}
+    try:
+        for fewest in ("1 << 30", "1"):
+            scene.gdb.cmd(f"python arrays.FEW = {fewest}")
+            found[fewest] = [scene.gdb.cmd(command) for command in asked]
+    finally:
+        scene.gdb.cmd("python arrays.FEW = few")
+    assert found["1"] == found["1 << 30"]
 
 
 def test_those_that_are_wanted(scene: Scene) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import sys
+
 import pytest
 
-from beamgdb.records.columns import Columns
+from beamgdb.memory import BytesMemory, CachedMemory
+from beamgdb.records import arrays
+from beamgdb.records.columns import Columns, Gather
+from jit.object.target import ByteOrder
 from tests.vm.image import LAYOUT, Image
 
 PATHS = ("state", "common.id", "sig_qs.mq_len", "arity")
@@ -53,3 +59,42 @@ def test_few_reads() -> None:
 def test_what_shares_bytes_is_refused() -> None:
     with pytest.raises(ValueError, match="shares bytes"):
         Columns(Image().memory, LAYOUT, "Process", ("u.initial.module", "u.real_proc"))
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("word_size", [4, 8])
+@pytest.mark.parametrize("step", [1, 4, 8])
+def test_arrays_have_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch, step: int, word_size: int, order: ByteOrder
+) -> None:
+    monkeypatch.setattr(arrays, "FEW", 1)
+    chosen = random.Random(f"{step} {word_size} {order}")
+    memory = CachedMemory(BytesMemory({0x1_0000: chosen.randbytes(8000), 0x10_0000: chosen.randbytes(8000)},
+                                      word_size, order))  # fmt: skip
+    gather = Gather(memory, "w3xBH2wxI", first=4)
+    addresses = [base + step * chosen.randrange(900) for base in (0x1_0000, 0x10_0000) for _ in range(300)]
+    chosen.shuffle(addresses)
+    for asked in (addresses, sorted(addresses)):
+        together = gather.arrays(asked)
+        assert together is not None
+        assert [column.tolist() for column in together] == [list(column) for column in zip(*gather.of(asked))]
+    assert gather.arrays([*addresses, 0x20_0000]) is gather.arrays([]) is gather.arrays([1 << 64]) is None
+    assert gather.arrays([*addresses, (1 << 64) - 8]) is None
+
+
+def test_without_numpy_there_are_no_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image()
+    addresses = [image.struct("Process", {"state": n}).address for n in range(3)]
+    columns = Columns(image.memory, LAYOUT, "Process", ("state", "arity"))
+    monkeypatch.setattr(arrays, "FEW", 1)
+    found = columns.turned(addresses)
+    assert found is not None
+    assert arrays.is_array(found[1])
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    arrays._numpy.cache_clear()
+    try:
+        without = columns.turned(addresses)
+    finally:
+        arrays._numpy.cache_clear()
+    assert without is not None
+    assert list(map(list, without)) == [list(arrays.numbers(column)) for column in found]

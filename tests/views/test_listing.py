@@ -114,6 +114,12 @@ def test_what_names_a_thing_is_cut_last() -> None:
     assert max(map(len, listing.lines(columns, [("n" * 100, 1)], PLAIN, width=40))) == 40
 
 
+def test_what_names_a_thing_is_not_cut_since_the_first_ones_are_short() -> None:
+    columns: tuple[Column[Row], ...] = (Column("pid", str, lambda row: row[0], "PID", names=True), COLUMNS[1])
+    many: list[Row] = [*[("<0.1.0>", 1)] * listing.MEASURED, ("<0.123456.0>", 1)]
+    assert list(listing.lines(columns, many, PLAIN))[-1].startswith("<0.123456.0> ")
+
+
 def test_json() -> None:
     for rows in ([], ROWS[:1], ROWS):
         text = "\n".join(listing.json_lines(COLUMNS, rows))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from beamgdb.memory import BytesMemory, CachedMemory, Unreadable
@@ -97,6 +99,27 @@ def test_funs_have_their_variables() -> None:
 def test_an_external_fun_of_a_later_release_has_none() -> None:
     words = [1 << 24 | 1 << 8 | HEADERS_IN_BITS[Kind.FUN], 0x40, *tuple_(ONE)]
     assert [one.size for one in found(walker(words, release=29), words)] == [2, 2]
+
+
+def test_heaps_that_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of one is said of another only if that has the same: a word may differ anywhere."""
+    monkeypatch.setattr(heap_walk, "PATTERN_WORDS", range(1, 1000))
+    headers = HEADERS_IN_BYTES
+    flat = [1 << 2 + ARITY_SHIFT | headers[Kind.MAP], 1, START | BOXED, ONE]
+    fun = [3 << ARITY_SHIFT | headers[Kind.FUN], 0x40, 0, 7 << 32 | 2 << 8 | 1, NIL, ONE, ONE]
+    heap = [ONE, NIL, *tuple_(ONE, ONE), *flat, *fun, *bignum(8, 12), ONE, NIL, *fun, *tuple_(ONE)]
+    heaps = [heap, heap, heap]
+    for at in range(len(heap)):
+        # (The last one differs in a byte of a fun that says nothing.)
+        heaps += [[*heap[:at], changed, *heap[at + 1 :]] for changed in (0, 1 << 6, ONE, heap[at] ^ 1 << 40)]
+    random.Random(1).shuffle(heaps)
+    words = [word for heap in heaps for word in [*heap, *heap]]
+    walked, size = walker(words, release=25), 8 * len(heap)
+    known = [piece for at in range(0, 8 * len(words), size) for piece in walked.pieces(START + at, START + at + size)]
+    monkeypatch.setattr(heap_walk, "PATTERN_WORDS", range(0))
+    alone = [piece for at in range(0, 8 * len(words), size) for piece in walked.pieces(START + at, START + at + size)]
+    assert [piece[:6] for piece in known] == [piece[:6] for piece in alone]
+    assert sum(piece.pattern is not None for piece in known) > len(heaps)
 
 
 def test_what_a_word_is_in() -> None:

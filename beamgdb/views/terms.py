@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from beamgdb.node import Node
 from beamgdb.terms import elixir_quoting
 from beamgdb.terms.quoting import unquoted
+from beamgdb.terms.parts import Part
 from beamgdb.terms.source import Limits
 from beamgdb.terms.values import Value
 
@@ -32,11 +33,23 @@ class Syntax:
         return elixir_quoting.function(name) if self.elixir_names else name
 
 
+class TermReader(Protocol):
+    """A VM, as far as its terms are concerned. No question raises."""
+
+    def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str: ...
+
+    def boxed(self, address: int, limits: Limits | None = None, *, elixir: bool = False) -> str: ...
+
+    def text(self, value: Value, elixir: bool) -> str: ...
+
+    def parts(self, word: int, most: int) -> list[Part]: ...
+
+
 @dataclass(frozen=True)
 class Terms:
     """Terms of one VM; a text that is too long for the limits all the same is cut."""
 
-    node: Node
+    node: TermReader
     limits: Limits
     syntax: Syntax = Syntax()
 

@@ -66,6 +66,7 @@ class Beam(Command):
 
     name = "beam"
     category = gdb.COMMAND_SUPPORT
+    looks = False
 
     def run(self, arguments: argparse.Namespace) -> None:
         text = (self.__doc__ or "").partition("\n\n")[2]

@@ -13,9 +13,12 @@ from typing import NoReturn
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import errors, events, session, standing
+from beamgdb.gdbext.atomvm import session as atomvm
 from beamgdb.gdbext.commands import completion
 from beamgdb.views.styler import COLUMNS
+from beamgdb.vm.model import Unavailable
 
 LONGEST_MESSAGE = 300
 """Characters of what is said to be wrong with a command line."""
@@ -100,6 +103,10 @@ class Command(gdb.Command):
         """Do it; print with `gdb.write`."""
         raise NotImplementedError
 
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        """Do it where the program is an AtomVM."""
+        raise Unavailable(f"{self.name} is for Erlang/OTP: AtomVM has nothing of the kind, or beamgdb does not know it")
+
     def words(self, before: str, start: str) -> Iterable[str] | int:
         """What an argument may be that begins with `start`, and that stands behind `before`; or GDB's own completion
         for it."""
@@ -132,7 +139,10 @@ class Command(gdb.Command):
             session.forget_all()
         events.catch_up()
         with _few_collections():
-            self.run(parsed)
+            if self.looks and atomvm.is_atomvm():
+                self.run_in_atomvm(parsed, atomvm.require())
+            else:
+                self.run(parsed)
         if self.looks and (count := len(standing.running())):
             others = f"{count} threads are" if count > 1 else "a thread is"
             gdb.write(f"beamgdb: {others} running: what is shown may have changed meanwhile\n", gdb.STDERR)

@@ -39,6 +39,9 @@ ENTRY: Final = {"x86_64": 5, "aarch64": 4, "arm32": 8}
 
 _NATIVE_HEADER: Final = struct.Struct(">IIHH")
 _NATIVE_TARGET: Final = struct.Struct(">HHI")
+_NEAR: Final = 64
+"""Bytes behind the code that tells where the tables are in which they begin."""
+
 _QUIRKS: Final = (0, 20)
 """What stands before the code in tables of offsets: AtomVM's own compiler counts the header of its chunk where it
 writes no debugging information (jit_precompile.erl)."""
@@ -192,34 +195,42 @@ class ModuleFile:
         chunk = self._chunks.get("avmN")
         return int(_NATIVE_HEADER.unpack_from(chunk.data)[1]) if chunk and len(chunk.data) >= 12 else 0
 
-    def label_offset(self, label: int) -> int | None:
-        """Where native code has the body of a label: the VM's table of labels jumps there."""
+    def way_in(self, label: int) -> int | None:
+        """Where the VM's table of labels jumps for a label: to its body, or to what prepares that. Entry 0 leads to
+        what tells where the tables are."""
         size, code = ENTRY.get(self.arch, 0), self.native_code
         at = size * label
-        if not 0 < label <= self.label_count or not size or at + size > len(code):
+        if not 0 <= label < self.label_count or not size or at + size > len(code):
             return None
         offset = _jump(self.arch, code, at)
         return offset if offset is not None and 0 < offset < len(code) else None
 
     @cached_property
     def _tables(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """The tables behind native code: offset and label, and offset and index of a line, both by offsets. None where
+        """The tables behind native code: offset and label, and offset and index of a line, both by offsets. Empty where
         they are not found."""
-        code = self.native_code
-        jumps = sorted(
-            (offset, label) for label in range(1, self.label_count) if (offset := self.label_offset(label)) is not None
-        )
-        for offset, label in jumps[:4]:
-            for quirk in _QUIRKS:
-                pattern = struct.pack(">HI", label, offset + quirk)
-                at = code.find(pattern)
-                while at >= 0:
-                    for before in range(8):
-                        found = _read_tables(code, at - 6 * before - 2, quirk)
-                        if found is not None:
-                            return found
-                    at = code.find(pattern, at + 1)
+        code, told = self.native_code, self.way_in(0)
+        exported = {one.label for one in self.exports}
+        for at in range(told, min(told + _NEAR, len(code))) if told is not None else ():
+            found = _read_tables(code, at, self.label_count)
+            if found is None or not exported <= {label for _, label in found[0]}:
+                continue
+            quirk = next(
+                one
+                for one in (*reversed(_QUIRKS), 0)
+                if not one or all(self.way_in(label) in (None, offset - one) for offset, label in found[0])
+            )
+            labels, lines = ([(offset - quirk, number) for offset, number in rows] for rows in found)
+            return labels, lines
         return [], []
+
+    @cached_property
+    def _offsets(self) -> dict[int, int]:
+        return {label: offset for offset, label in self._tables[0]}
+
+    def label_offset(self, label: int) -> int | None:
+        """Where native code has the body of a label, None if that is not told. Raises `Broken`."""
+        return self._offsets.get(label)
 
     # -- both ----------------------------------------------------------------------------------------------------------
 
@@ -240,11 +251,10 @@ class ModuleFile:
     def _native_functions(self) -> Iterator[Function]:
         known: dict[int, tuple[str, int]] = {one.label: (one.function, one.arity) for one in self.lambdas}
         known.update({one.label: (one.function, one.arity) for one in (*self._entries("LocT"), *self.exports)})
-        labels = {label: offset for offset, label in self._tables[0]}
         for label, (name, arity) in known.items():
             entry = self.label_offset(label)
             if entry is not None:
-                before = labels.get(label - 1, entry)
+                before = self._offsets.get(label - 1, entry)
                 yield Function(self.name, name, arity, before if entry - 64 <= before <= entry else entry, entry)
 
     @cached_property
@@ -373,20 +383,22 @@ def _jump(arch: str, code: bytes, at: int) -> int | None:
 
 
 def _read_tables(
-    code: bytes, at: int, quirk: int
+    code: bytes, at: int, label_count: int
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]] | None:
     """The tables of labels and of lines that begin at a place, None if none do."""
     found = []
-    for _ in range(2):
-        if not 0 <= at <= len(code) - 2:
+    for most in (label_count, 1 << 16):
+        if at > len(code) - 2:
             return None
         count = int.from_bytes(code[at : at + 2], "big")
         end = at + 2 + 6 * count
         if end > len(code):
             return None
-        rows = [(offset - quirk, number) for number, offset in struct.iter_unpack(">HI", code[at + 2 : end])]
+        rows = [(offset, number) for number, offset in struct.iter_unpack(">HI", code[at + 2 : end])]
         offsets = [offset for offset, _ in rows]
-        if offsets != sorted(offsets) or any(not 0 <= one <= len(code) for one in offsets):
+        if offsets != sorted(offsets) or any(one > len(code) + max(_QUIRKS) for one in offsets):
+            return None
+        if any(number > most for _, number in rows):
             return None
         found.append(rows)
         at = end

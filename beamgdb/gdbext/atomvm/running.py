@@ -18,15 +18,16 @@ from beamgdb.views.atomvm import process_named
 from beamgdb.views.threads import ThreadRow
 from beamgdb.vm.model import Unavailable
 
-LOOP: Final = "context_execute_loop"
-"""The C function that interprets bytecode and calls native code (opcodesswitch.h)."""
+LOOPS: Final = ("scheduler_entry_point", "context_execute_loop")
+"""The C function that interprets bytecode and calls native code: which one that is depends on whether there are threads
+(opcodesswitch.h)."""
 
 _CONTEXT: Final = "ctx"
 
 
 class Work(NamedTuple):
     """What a thread does: for which process, and where that is, None where it cannot be told. `level` is that of the
-    frame of `LOOP`."""
+    frame of `LOOPS`."""
 
     thread: ThreadRow
     context: Context
@@ -68,7 +69,7 @@ class Running:
         for level, frame in enumerate(session.frames()):
             if native is None:
                 native = self.native(frame)
-            if gdb_text.frame_name(frame) != LOOP:
+            if gdb_text.frame_name(frame) not in LOOPS:
                 inner = [address for _, address in session.pointers(frame, "Context")]
                 context = context or next(iter(inner), 0)
                 continue
@@ -103,7 +104,7 @@ class Running:
             return None
 
     def _in_loop(self, frame: gdb.Frame, process: Context, *, is_innermost: bool) -> Position | None:
-        """Where a process is by the variables of `LOOP`, while no frame is of native code."""
+        """Where a process is by the variables of `LOOPS`, while no frame is of native code."""
         modules, stacks = self._vm.modules, self._vm.stacks
         try:
             module = modules.by_address(variable(frame, "mod"))

@@ -243,7 +243,8 @@ class ModuleFile:
         for operations in self.operations:
             info = next(at for at, one in enumerate(operations) if one.name == "func_info")
             _, name, arity = operations[info].operands
-            entry = operations[info + 1].offset - CODE_HEADER
+            # The VM comes to what follows the label.
+            entry = operations[min(info + 2, len(operations) - 1)].offset - CODE_HEADER
             start = operations[0].offset - CODE_HEADER
             assert isinstance(name, Atom) and isinstance(arity, int)
             yield Function(self.name, name.name, arity, start, entry)
@@ -382,9 +383,7 @@ def _jump(arch: str, code: bytes, at: int) -> int | None:
     return at + 8 + 4 * ((word & 0xFFFFFF ^ 0x800000) - 0x800000) if word >> 24 == 0xEA else None
 
 
-def _read_tables(
-    code: bytes, at: int, label_count: int
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]] | None:
+def _read_tables(code: bytes, at: int, label_count: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]] | None:
     """The tables of labels and of lines that begin at a place, None if none do."""
     found = []
     for most in (label_count, 1 << 16):

@@ -14,7 +14,9 @@ from jit.otp.layouts.wanted import WantedField, WantedStruct
 def _wanted(name: str, why: str, fields: str) -> WantedStruct:
     """A path with `?` behind it is one that not all builds have."""
     paths = [(path.rstrip("?"), path.endswith("?")) for path in fields.split()]
-    return WantedStruct(name, why, tuple(WantedField(path, (path,), lacks, False) for path, lacks in paths), (name,), False)
+    return WantedStruct(
+        name, why, tuple(WantedField(path, (path,), lacks, False) for path, lacks in paths), (name,), False
+    )
 
 
 WANTED: Final[Mapping[str, WantedStruct]] = {

@@ -134,11 +134,10 @@ class AtomVm:
         """Whether there is a VM where it should be: processes lead back to it."""
         try:
             first = next(iter(self.contexts), None)
-            return first is None and self.record["last_process_id"] == 0 or (
-                first is not None and first.record["global"] == self.record.address
+            return (
+                first is None
+                and self.record["last_process_id"] == 0
+                or (first is not None and first.record["global"] == self.record.address)
             )
         except Unreadable:
             return False
-
-
-

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import gdb
 
+from beamgdb.atomvm import native_frames
 from beamgdb.atomvm.contexts import Context
 from beamgdb.atomvm.frames import Frame, Position
 from beamgdb.atomvm.modules import Broken
@@ -99,8 +100,13 @@ class Running:
             module = self._vm.modules.of_code(address)
             if module is None or not module.native:
                 return None
-            return Position(module, address - module.native, is_return=frame.newer() is not None)
-        except (Unreadable, gdb.error):
+            word = c_expressions.word()
+            stack = int(frame.read_register("sp").cast(word))
+            found = native_frames.unwind(self._vm.memory, module, address, stack, in_loop)
+            within = found.within if found is not None else address
+            is_return = within != address or frame.newer() is not None
+            return Position(module, within - module.native, is_return=is_return)
+        except (Unreadable, Broken, gdb.error):
             return None
 
     def _in_loop(self, frame: gdb.Frame, process: Context, *, is_innermost: bool) -> Position | None:
@@ -127,13 +133,21 @@ class Running:
         return list(self._vm.stacks.frames(context, position))
 
 
+def in_loop(address: int) -> bool:
+    """Whether an address is in one of `LOOPS`."""
+    block = gdb.block_for_pc(address)
+    while block is not None and block.function is None:
+        block = block.superblock
+    return block is not None and block.function is not None and block.function.name in LOOPS
+
+
 def variable(frame: gdb.Frame, name: str) -> int:
     """The value of a variable of a frame in whichever of its blocks, 0 if it has none now."""
     try:
         block: gdb.Block | None = frame.block()
         while block is not None:
             for symbol in block:
-                if symbol.name == name and symbol.is_variable:
+                if symbol.name == name and (symbol.is_variable or symbol.is_argument):
                     value = frame.read_var(symbol)
                     return 0 if value.is_optimized_out else int(value.cast(c_expressions.word()))
             block = block.superblock if block.function is None else None

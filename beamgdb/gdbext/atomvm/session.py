@@ -83,6 +83,12 @@ def find() -> AtomSession | None:
     return found
 
 
+def known() -> AtomVm | None:
+    """The VM if it is known already: quick, for unwinders."""
+    found = extension().part(_Sessions).get(gdb.selected_inferior().num)
+    return found.vm if found is not None and found.pid == gdb.selected_inferior().pid else None
+
+
 def require() -> AtomVm:
     """The VM; raises `Unavailable`."""
     found = find()
@@ -145,11 +151,13 @@ def arch() -> str:
 def threads() -> Iterator[gdb.InferiorThread]:
     """The threads that stand still, the selected one first. It is selected again in the end."""
     before = gdb.selected_thread()
+    if before is not None and before.is_valid():
+        # GDB takes it for running while it asks a breakpoint whether to stop.
+        yield before
     frame = _selected_frame()
-    every = sorted(gdb.selected_inferior().threads(), key=lambda one: (one != before, one.num))
     try:
-        for thread in every:
-            if thread.is_valid() and not thread.is_running():
+        for thread in sorted(gdb.selected_inferior().threads(), key=lambda one: one.num):
+            if thread != before and thread.is_valid() and not thread.is_running():
                 thread.switch()
                 yield thread
     finally:

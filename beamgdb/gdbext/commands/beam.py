@@ -67,6 +67,7 @@ class Beam(Command):
     name = "beam"
     category = gdb.COMMAND_SUPPORT
     looks = False
+    of_vm = False
 
     def run(self, arguments: argparse.Namespace) -> None:
         text = (self.__doc__ or "").partition("\n\n")[2]

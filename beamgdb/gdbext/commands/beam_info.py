@@ -55,7 +55,9 @@ class BeamInfo(Command):
 
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
         if arguments.layout or arguments.config:
-            self.parser.error("AtomVM does not keep what it was built with; where fields lie its debug information tells")
+            self.parser.error(
+                "AtomVM does not keep what it was built with; where fields lie its debug information tells"
+            )
         facts = atomvm_info.facts(vm, Running(vm), atomvm.version())
         for line in tagged.lines(facts) if arguments.json else info.lines(facts):
             gdb.write(line + "\n")

@@ -85,6 +85,8 @@ class Command(gdb.Command):
     """GDB's own completion of arguments that are no options, unless `words` knows better."""
     repeats = False
     """Whether an empty line that follows does the same again."""
+    of_vm = True
+    """Whether what it does depends on the VM."""
     looks = True
     """Whether it shows what is in the program's memory."""
 
@@ -103,8 +105,12 @@ class Command(gdb.Command):
         """Do it; print with `gdb.write`."""
         raise NotImplementedError
 
+    def in_atomvm(self, arguments: argparse.Namespace) -> None:
+        """Do it where the program is an AtomVM, which may not be run yet. Raises `Unavailable`."""
+        self.run_in_atomvm(arguments, atomvm.require())
+
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
-        """Do it where the program is an AtomVM."""
+        """Do it in an AtomVM that is run."""
         raise Unavailable(f"{self.name} is for Erlang/OTP: AtomVM has nothing of the kind, or beamgdb does not know it")
 
     def words(self, before: str, start: str) -> Iterable[str] | int:
@@ -139,8 +145,8 @@ class Command(gdb.Command):
             session.forget_all()
         events.catch_up()
         with _few_collections():
-            if self.looks and atomvm.is_atomvm():
-                self.run_in_atomvm(parsed, atomvm.require())
+            if self.of_vm and atomvm.is_atomvm():
+                self.in_atomvm(parsed)
             else:
                 self.run(parsed)
         if self.looks and (count := len(standing.running())):

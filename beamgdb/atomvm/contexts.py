@@ -170,7 +170,7 @@ class Contexts:
         self._vm = vm
 
     def __iter__(self) -> Iterator[Context]:
-        """The newest ones first, as the VM has them. Raises `Unreadable` where the list is damaged."""
+        """The oldest ones first, as the VM has them. Raises `Unreadable` where the list is damaged."""
         for address in entries(self._vm, "processes_table.head", "Context", "processes_table_head", MAX_PROCESSES):
             yield self.at(address)
 

@@ -152,11 +152,11 @@ class Stacks:
             return known and not self._is_removed(position, at, cp)
         if position.offset == place.function.entry:
             return False
-        if caller.module.address == position.module.address and (other := caller.place) is not None:
+        other = caller.place
+        if other is not None and other.function == place.function:
             # Native code does not tell. A function that has made a frame and calls comes back to behind the call; one
             # that calls itself, and has made none yet, is before it.
-            if other.function == place.function:
-                return caller.offset <= position.offset
+            return caller.offset <= position.offset
         # What has made a frame, and has called nobody yet, has the same on the stack.
         return self._top(position.module, at, end) == cp
 

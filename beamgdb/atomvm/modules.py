@@ -246,7 +246,8 @@ class ModuleFile:
             # The VM comes to what follows the label.
             entry = operations[min(info + 2, len(operations) - 1)].offset - CODE_HEADER
             start = operations[0].offset - CODE_HEADER
-            assert isinstance(name, Atom) and isinstance(arity, int)
+            if not isinstance(name, Atom) or not isinstance(arity, int):
+                continue
             yield Function(self.name, name.name, arity, start, entry)
 
     def _native_functions(self) -> Iterator[Function]:
@@ -372,15 +373,20 @@ def _labels(operands: Sequence[Operand]) -> Iterator[int]:
             yield from _labels(one)
 
 
+_BRANCH_ARM32: Final = 0xEA
+
+
 def _jump(arch: str, code: bytes, at: int) -> int | None:
     """Where the jump in an entry of the table of labels goes, None if it is none."""
     if arch == "x86_64":
         return at + 5 + int.from_bytes(code[at + 1 : at + 5], "little", signed=True) if code[at] == 0xE9 else None
-    at += 4 if arch == "arm32" else 0
     word = int.from_bytes(code[at : at + 4], "little")
+    if arch == "arm32" and word >> 24 != _BRANCH_ARM32:
+        at += 4  # behind the push
+        word = int.from_bytes(code[at : at + 4], "little")
     if arch == "aarch64":
         return at + 4 * ((word & 0x3FFFFFF ^ 0x2000000) - 0x2000000) if word >> 26 == 0b000101 else None
-    return at + 8 + 4 * ((word & 0xFFFFFF ^ 0x800000) - 0x800000) if word >> 24 == 0xEA else None
+    return at + 8 + 4 * ((word & 0xFFFFFF ^ 0x800000) - 0x800000) if word >> 24 == _BRANCH_ARM32 else None
 
 
 def _read_tables(code: bytes, at: int, label_count: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]] | None:

@@ -96,7 +96,7 @@ def pushed(module: Module, arch: str) -> Sequence[str]:
 
 def _pushes(code: bytes, at: int) -> list[str]:
     """The registers that instructions on x86-64 push, one after the other."""
-    found = []
+    found: list[str] = []
     while at + 1 < len(code):
         high = code[at] == 0x41
         at += high

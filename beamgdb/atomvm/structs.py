@@ -31,14 +31,14 @@ WANTED: Final[Mapping[str, WantedStruct]] = {
         _wanted(
             "Context", "a process or port",
             "global heap.root heap.heap_start heap.heap_ptr heap.heap_end e x cp fr processes_table_head process_id "
-            "monitors_head saved_module saved_ip? saved_function_ptr? mailbox.outer_first mailbox.inner_first dictionary "
-            "native_handler trap_exit flags group_leader exit_reason",
+            "monitors_head saved_module saved_ip? saved_function_ptr? mailbox.outer_first mailbox.inner_first "
+            "dictionary native_handler trap_exit flags group_leader exit_reason",
         ),
         _wanted("HeapFragment", "a piece of a heap", "next heap_end storage"),
         _wanted("MailboxMessage", "a message or a signal", "next type"),
         _wanted("Message", "a message", "message"),
         _wanted("DictEntry", "a pair of a process dictionary", "head key value"),
-        _wanted("RegisteredProcess", "a registered name", "registered_processes_list_head atom_index local_pid_or_port"),
+        _wanted("RegisteredProcess", "a name", "registered_processes_list_head atom_index local_pid_or_port"),
         _wanted("Monitor", "a link or monitor", "monitor_list_head monitor_type"),
         _wanted("LinkLocalMonitor", "a link", "unlink_id link_local_process_id"),
         _wanted("MonitorLocalMonitor", "a monitor", "ref_ticks monitor_obj"),

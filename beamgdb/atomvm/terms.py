@@ -57,7 +57,7 @@ _MOVED: Final = 0x2B
 (_EXTERNAL_PID, _EXTERNAL_PORT, _EXTERNAL_REFERENCE) = (0x30, 0x34, 0x38)
 
 CONST: Final = 1
-"""The flag of a binary outside of heaps whose bytes lie where its pointer leads to, with nothing before (RefcBinary)."""
+"""The flag of a binary outside of heaps whose bytes lie where its pointer leads to, nothing before (RefcBinary)."""
 
 MOST_WORDS: Final = 1 << 26
 """Words of one object: a header with more is none."""
@@ -243,9 +243,11 @@ class _Decoding:
         if not count:
             return None
         (keys,) = self._words(address, 1)
+        if keys & PRIMARY != BOXED:
+            return None
         header = self.memory.word(keys & ~PRIMARY)
         size = header >> _IMMED2_BITS
-        if keys & PRIMARY != BOXED or header & _KIND != _TUPLE or size != count - 1:
+        if header & _KIND != _TUPLE or size != count - 1:
             return None
         shown = min(size, self.limits.width, max(self.left, 0)) if depth > 0 else 0
         values = self.memory.words(address + 2 * self.size, shown)

@@ -7,14 +7,21 @@ import gdb
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import c_expressions
 from beamgdb.gdbext.extension import extension
+from beamgdb.node import Node
 from beamgdb.views.registers import NOT_AVAILABLE
-from beamgdb.views.terms import TermReader, Terms
+from beamgdb.views.terms import AnyTerms, TermReader, Terms
 
 
-def terms(node: TermReader) -> Terms:
+def terms(node: Node) -> Terms:
     """Writes terms of a VM, within the limits and in the syntax in force."""
     parameters = extension().parameters
     return Terms(node, parameters.limits, parameters.syntax)
+
+
+def any_terms(vm: TermReader) -> AnyTerms:
+    """The same for a VM of whichever kind."""
+    parameters = extension().parameters
+    return AnyTerms(vm, parameters.limits, parameters.syntax)
 
 
 def function(name: str) -> str:

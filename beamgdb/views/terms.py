@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from beamgdb.node import Node
 from beamgdb.terms import elixir_quoting
-from beamgdb.terms.quoting import unquoted
 from beamgdb.terms.parts import Part
+from beamgdb.terms.quoting import unquoted
 from beamgdb.terms.source import Limits
 from beamgdb.terms.values import Value
 
@@ -46,8 +47,8 @@ class TermReader(Protocol):
 
 
 @dataclass(frozen=True)
-class Terms:
-    """Terms of one VM; a text that is too long for the limits all the same is cut."""
+class AnyTerms:
+    """Terms of one VM, of whichever kind; a text that is too long for the limits all the same is cut."""
 
     node: TermReader
     limits: Limits
@@ -64,6 +65,13 @@ class Terms:
     def value(self, value: Value) -> str:
         """A term that has been decoded within the limits."""
         return _cut(self.node.text(value, self.syntax.elixir))
+
+
+@dataclass(frozen=True)
+class Terms(AnyTerms):
+    """Those of Erlang/OTP's VM."""
+
+    node: Node
 
 
 def _cut(text: str) -> str:

@@ -99,7 +99,7 @@ class _Loaded(gdb.Breakpoint):
                 gdb.write(f"{_described(point)}\n")
 
 
-def add(location: str | LineLocation, *, is_temporary: bool) -> Iterator[str]:
+def set_at(location: str | LineLocation, *, is_temporary: bool) -> Iterator[str]:
     """Set a breakpoint: what to tell of it, line by line. A function is given as `module:function/arity`. Raises
     `Unavailable`."""
     if gdb_session.has_process():
@@ -190,7 +190,7 @@ def _announce(hit: list[Point]) -> None:
     where = f" at {place.file}:{place.line}" if place is not None and place.file is not None else ""
     gdb.write(f"{name}{where}\n")
     if work is not None and position is not None and place is not None and position.offset == place.function.entry:
-        terms, size = term_printing.terms(vm), vm.memory.word_size
+        terms, size = term_printing.any_terms(vm), vm.memory.word_size
         arity = min(place.function.arity, X_REGISTERS)
         for number in range(arity):
             word = vm.memory.word(work.context.record.field_address("x") + number * size)

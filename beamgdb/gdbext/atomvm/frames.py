@@ -129,7 +129,7 @@ class AtomFrameFilter:
     def _rows(self) -> list[FrameRow]:
         """The Erlang frames of what the selected thread runs, innermost first."""
         vm = session.require()
-        running, terms = Running(vm), term_printing.terms(vm)
+        running, terms = Running(vm), term_printing.any_terms(vm)
         work = running.selected()
         if work is None:
             return []

@@ -54,13 +54,13 @@ class _Known:
     """Whether a program is an AtomVM, by its file's name: to look up a symbol that is not there takes time."""
 
     def __init__(self) -> None:
-        self.by_program: dict[tuple[str | None, int], bool] = {}
+        self.by_program: dict[tuple[str, int], bool] = {}
 
 
 def is_atomvm() -> bool:
     """Whether the program that GDB debugs is an AtomVM."""
     known = extension().part(_Known).by_program
-    key = (gdb.current_progspace().filename, len(gdb.objfiles()))
+    key = (program_file.with_symbols(), len(gdb.objfiles()))
     if key not in known:
         known.clear()
         known[key] = all(session.address_of(name) is not None for name in SYMBOLS)

@@ -101,7 +101,7 @@ class BeamBreak(Command):
         if condition or arguments.process:
             self.parser.error("in AtomVM a breakpoint has no condition and no process: `condition N EXPRESSION` of C")
         found = location if isinstance(location, LineLocation) else str(location)
-        for line in atomvm_breakpoints.add(found, is_temporary=arguments.temporary):
+        for line in atomvm_breakpoints.set_at(found, is_temporary=arguments.temporary):
             gdb.write(line + "\n")
 
 

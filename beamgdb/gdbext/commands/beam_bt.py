@@ -84,7 +84,7 @@ class BeamBt(Command):
 
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
         threads = atomvm.Running(vm)
-        stacks = atomvm_stack.Stacks(vm, threads, term_printing.terms(vm), arguments.limit)
+        stacks = atomvm_stack.Stacks(vm, threads, term_printing.any_terms(vm), arguments.limit)
         is_all = arguments.process == "all"
         rows = stacks.all() if is_all else stacks.of(atomvm.meant(vm, threads, arguments.process))
         if arguments.json:

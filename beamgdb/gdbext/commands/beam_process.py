@@ -51,7 +51,7 @@ class BeamProcess(OptionsAround):
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
         threads = atomvm.Running(vm)
         context = atomvm.meant(vm, threads, arguments.process)
-        self._show(arguments, atomvm_details.of(vm, threads, term_printing.terms(vm), context, arguments.limit))
+        self._show(arguments, atomvm_details.of(vm, threads, term_printing.any_terms(vm), context, arguments.limit))
 
     def _show(self, arguments: argparse.Namespace, details: ProcessDetails) -> None:
         if arguments.json:

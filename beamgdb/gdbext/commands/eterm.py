@@ -15,7 +15,7 @@ from beamgdb.gdbext.atomvm import registers as atomvm
 from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.machine_word import machine_word
 from beamgdb.views import term_parts
-from beamgdb.views.terms import Terms
+from beamgdb.views.terms import AnyTerms
 from jit.otp.tags import BOXED
 
 _OPTION = re.compile(r"\s*(-boxed|--?json)(?=\s)")
@@ -60,9 +60,9 @@ class Eterm(Command):
         found = atomvm.register(vm, register[1], int(register[2])) if register else None
         if found is None:
             found = machine_word(older_gdb.value(expression))
-        self._print(arguments, found & vm.memory.address_mask, term_printing.terms(vm))
+        self._print(arguments, found & vm.memory.address_mask, term_printing.any_terms(vm))
 
-    def _print(self, arguments: argparse.Namespace, found: int, terms: Terms) -> None:
+    def _print(self, arguments: argparse.Namespace, found: int, terms: AnyTerms) -> None:
         if arguments.json:
             found = found | BOXED if arguments.boxed else found
             gdb.write(json.dumps(asdict(term_parts.row(terms, found))) + "\n")

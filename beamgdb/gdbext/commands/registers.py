@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import gdb
 
-from beamgdb.code.symbol_file import X_VARIABLES
 from beamgdb.atomvm.vm import AtomVm
+from beamgdb.code.symbol_file import X_VARIABLES
 from beamgdb.gdbext import current_frame, session, term_printing
 from beamgdb.gdbext.atomvm import registers as atomvm
 from beamgdb.gdbext.commands.command import Command
@@ -42,7 +42,7 @@ class _Registers(Command):
 
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
         raw = vm.memory.word_size if arguments.raw else 0
-        terms = term_printing.terms(vm)
+        terms = term_printing.any_terms(vm)
         for name, word in atomvm.registers(vm, self.letter, arguments.number):
             gdb.write(registers.line(RegisterRow(name, word, terms.text(word)), raw) + "\n")
 

@@ -13,13 +13,13 @@ from beamgdb.memory import Unreadable
 from beamgdb.views.atomvm.process_list import current
 from beamgdb.views.atomvm.threads import Threads
 from beamgdb.views.process_details import Heap, Items, ProcessDetails
-from beamgdb.views.terms import Terms
+from beamgdb.views.terms import AnyTerms
 
 _Answer = TypeVar("_Answer")
 _Item = TypeVar("_Item")
 
 
-def of(vm: AtomVm, threads: Threads, terms: Terms, context: Context, limit: int) -> ProcessDetails:
+def of(vm: AtomVm, threads: Threads, terms: AnyTerms, context: Context, limit: int) -> ProcessDetails:
     """All that is known of a process, `limit` things of each kind."""
 
     def known(question: Callable[[], _Answer]) -> _Answer | None:
@@ -43,7 +43,7 @@ def of(vm: AtomVm, threads: Threads, terms: Terms, context: Context, limit: int)
     flags = context.flags
     size = vm.memory.word_size
     record = context.record
-    counted = known(lambda: Counter(one.kind for one in context.mailbox() if not one.is_message)) or {}
+    counted: dict[int, int] = known(lambda: Counter(one.kind for one in context.mailbox() if not one.is_message)) or {}
     kinds = (f"{count} {SIGNALS[kind] if kind < len(SIGNALS) else kind}" for kind, count in counted.items())
     used = known(lambda: (record["heap.heap_ptr"] - record["heap.heap_start"]) // size)
     total = known(context.heap_words)

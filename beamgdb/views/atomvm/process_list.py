@@ -34,13 +34,11 @@ class ProcessColumns:
         )
 
     def items(self) -> Iterator[Context]:
-        """All that can be read, the oldest first where that is all."""
-        found = []
+        """All that can be read, the oldest first."""
         try:
-            found += self._vm.contexts
+            yield from self._vm.contexts
         except Unreadable as error:
             self._damaged.append(error)
-        yield from reversed(found)
 
     def notes(self) -> Iterator[str]:
         """What is said of what cannot be shown."""

@@ -10,7 +10,7 @@ from beamgdb.atomvm.vm import AtomVm
 from beamgdb.memory import Unreadable
 from beamgdb.views.atomvm.threads import Threads
 from beamgdb.views.stack import DamageRow, FrameRow, LeftOutRow, ProcessRow, StackRow, VariableRow
-from beamgdb.views.terms import Terms
+from beamgdb.views.terms import AnyTerms
 
 MAX_VARIABLES = 1000
 """Y registers of a frame that are shown."""
@@ -19,11 +19,11 @@ MAX_VARIABLES = 1000
 class Stacks:
     """Stacks of processes, as long as the target stands still."""
 
-    def __init__(self, vm: AtomVm, threads: Threads, terms: Terms, limit: int) -> None:
+    def __init__(self, vm: AtomVm, threads: Threads, terms: AnyTerms, limit: int) -> None:
         self._vm, self._threads, self._terms, self._limit = vm, threads, terms, limit
 
     def all(self) -> Iterator[StackRow]:
-        """Those of all processes, the newest first."""
+        """Those of all processes, the oldest first."""
         try:
             for context in self._vm.contexts:
                 yield from self.of(context)
@@ -55,7 +55,7 @@ class Stacks:
         return ProcessRow(context.address, description, context.status, work.thread if work else None, False)
 
 
-def frame_row(vm: AtomVm, terms: Terms, number: int, frame: Frame) -> FrameRow:
+def frame_row(vm: AtomVm, terms: AnyTerms, number: int, frame: Frame) -> FrameRow:
     """A frame with its y registers. Raises `Unreadable`."""
     shown = min(frame.count, MAX_VARIABLES)
     words = vm.memory.words(frame.address, shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional, Protocol
+from typing import Protocol
 
 from beamgdb.atomvm.contexts import Context
 from beamgdb.atomvm.frames import Frame
@@ -23,7 +23,7 @@ class Work(Protocol):
 class Threads(Protocol):
     """What threads run, as long as the target stands still."""
 
-    def of(self, context: Context, /) -> Optional[Work]:
+    def of(self, context: Context, /) -> Work | None:
         """By which thread a process is run, None if it is by none."""
 
     def all(self) -> Sequence[Work]:

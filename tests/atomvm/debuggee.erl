@@ -1,6 +1,6 @@
 %% What is looked at in AtomVM under a debugger: processes that wait, and one whose stack is known.
 -module(debuggee).
--export([start/0, server/2, outer/1, id/1]).
+-export([start/0, server/2, outer/1, terms/0, id/1]).
 
 start() ->
     Server = spawn_opt(debuggee, server, [#{count => 1}, self()], []),

@@ -105,18 +105,26 @@ def set_at(location: str | LineLocation, *, is_temporary: bool) -> Iterator[str]
     if gdb_session.has_process():
         if is_core():
             raise Unavailable("a core file does not run: there are no breakpoints in it")
-        vm = session.require()
-        points = [point for module in vm.modules for point in _made(location, module, is_temporary)]
+        vm = _begun()
+        points = [point for module in vm.modules for point in _made(location, module, is_temporary)] if vm else []
         if points:
             yield from map(_described, points)
             return
-        if (missing := _missing(location, vm)) is not None:
+        if vm is not None and (missing := _missing(location, vm)) is not None:
             raise Unavailable(missing)
     requests = extension().part(_Requests)
     requests.waiting.append((location, is_temporary))
     if requests.loaded is None or not requests.loaded.is_valid():
         requests.loaded = _Loaded()
     yield f"Breakpoint on {location}, which is not loaded yet: it is set when that is."
+
+
+def _begun() -> AtomVm | None:
+    """The VM, None if there is none yet. Raises `Unavailable`."""
+    try:
+        return session.require()
+    except session.NotBegun:
+        return None
 
 
 def _described(point: Point) -> str:

@@ -23,6 +23,10 @@ LOOPS: Final = ("scheduler_entry_point", "context_execute_loop")
 """The C function that interprets bytecode and calls native code: which one that is depends on whether there are threads
 (opcodesswitch.h)."""
 
+_CALLING: Final = ("jit_call_ext", "jit_call_fun", "jit_apply")
+"""What native code ends with to call a function of which it has none: where that returns to tells where it is, although
+code may be between that several functions share (jit.c)."""
+
 _CONTEXT: Final = "ctx"
 
 
@@ -65,11 +69,14 @@ class Running:
         return self._of_thread(thread) if thread is not None and thread.is_valid() else None
 
     def _of_thread(self, thread: gdb.InferiorThread) -> Work | None:
-        context = 0
+        context, calls = 0, False
         native: Position | None = None
+        inner = ""
         for level, frame in enumerate(session.frames()):
             if native is None:
                 native = self.native(frame)
+                calls = native is not None and inner in _CALLING
+                inner = gdb_text.frame_name(frame)
             if gdb_text.frame_name(frame) not in LOOPS:
                 inner = [address for _, address in session.pointers(frame, "Context")]
                 context = context or next(iter(inner), 0)
@@ -78,7 +85,8 @@ class Running:
             process = next((one for one in map(self._context, (own, context)) if one is not None), None)
             if process is None:
                 return None
-            position = native or self._in_loop(frame, process, is_innermost=level == 0)
+            position = None if calls else native
+            position = position or self._in_loop(frame, process, is_innermost=level == 0)
             row = ThreadRow(thread.num, gdb_text.text(lambda: thread.name))
             return Work(row, process, position, level)
         return None
@@ -114,7 +122,7 @@ class Running:
         modules, stacks = self._vm.modules, self._vm.stacks
         try:
             module = modules.by_address(variable(frame, "mod"))
-            if variable(frame, "native_pc") or (module is not None and module.native):
+            if module is not None and module.native:
                 # Native code leaves its frame to a function of the VM that it ends with, as to call another module.
                 return stacks.returning(process.record["cp"])
             address = variable(frame, "pc")

@@ -36,6 +36,10 @@ _NEAR: Final = 1 << 12
 """Bytes behind the text on options among which the version stands, all being texts of main.c."""
 
 
+class NotBegun(Unavailable):
+    """No VM is found in the program, which may not have come to that."""
+
+
 @dataclass
 class AtomSession:
     """An AtomVM of one inferior."""
@@ -118,7 +122,7 @@ def _new() -> AtomVm:
             vm = AtomVm(memory, layout, arch(), address, float_size)
             if vm.is_sound():
                 return vm
-    raise Unavailable(
+    raise NotBegun(
         "no thread of this AtomVM shows where its processes are (no frame has a GlobalContext or Context): "
         "it may not have begun, or `set sysroot` may be needed to unwind C frames"
     )

@@ -78,8 +78,7 @@ class Running:
                 calls = native is not None and inner in _CALLING
                 inner = gdb_text.frame_name(frame)
             if gdb_text.frame_name(frame) not in LOOPS:
-                inner = [address for _, address in session.pointers(frame, "Context")]
-                context = context or next(iter(inner), 0)
+                context = context or next((address for _, address in session.pointers(frame, "Context")), 0)
                 continue
             own = dict(session.pointers(frame, "Context")).get(_CONTEXT, 0)
             process = next((one for one in map(self._context, (own, context)) if one is not None), None)

@@ -7,7 +7,7 @@ from typing import Any
 import gdb
 
 from beamgdb.gdbext import errors
-from beamgdb.gdbext.atomvm import session
+from beamgdb.gdbext.atomvm import session, symbols
 from beamgdb.memory import Unreadable
 from beamgdb.vm.model import Unavailable
 
@@ -19,7 +19,9 @@ def _forget(_: Any) -> None:
 def _find() -> None:
     """Have the VM known before GDB unwinds: an unwinder only asks for what is known."""
     try:
-        session.find()
+        found = session.find()
+        if found is not None:
+            symbols.sync(found.vm)
     except (Unavailable, Unreadable, gdb.error):
         pass
 
@@ -30,8 +32,13 @@ def _on_stop(_: Any) -> None:
         errors.guarded(_find)
 
 
+def _on_exit(event: Any) -> None:
+    errors.guarded(lambda: symbols.withdraw(event.inferior.num))
+
+
 def install() -> None:
     """Connect to GDB's events."""
     gdb.events.stop.connect(_on_stop)
+    gdb.events.exited.connect(_on_exit)
     for registry in (gdb.events.memory_changed, gdb.events.register_changed, gdb.events.inferior_call):
         registry.connect(_forget)

@@ -8,7 +8,7 @@ Erlang frames, which GDB's `up` and `frame` do not know. Native code with rules 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import gdb
 from gdb.FrameDecorator import FrameDecorator
@@ -27,6 +27,9 @@ from beamgdb.memory import Unreadable
 from beamgdb.views.atomvm.stack import frame_row
 from beamgdb.views.stack import FrameRow
 from beamgdb.vm.model import Unavailable
+
+SHARED: Final = "native::"
+"""How our compiler names code that functions share."""
 
 
 class _Variable:
@@ -107,24 +110,26 @@ class AtomFrameFilter:
         except (Unreadable, Unavailable, KeyError, gdb.error):
             rows = []
         vm = session.require()
-        natives = 0
+        natives, left = 0, rows
         inner: Any = None  # the frame before, to which what GDB does not count belongs
         for decorator in iterator:
             frame = decorator.inferior_frame()
-            if natives <= len(rows) and (module := _native(vm, frame)) is not None:
+            module = _native(vm, frame) if natives < 2 else None
+            if module is not None:
                 natives += 1
-                inner = decorator
                 told = _tells(module, frame.pc())
-                yield _ErlangFrame(decorator, rows[0]) if rows and natives == 1 and not told else decorator
-                if told:
-                    rows = []
-                continue
-            if frame_name(frame) in LOOPS and rows:
-                for row in rows[min(natives, 1) :]:
-                    yield _ErlangFrame(inner or decorator, row)
-                rows = []
-            inner = decorator
-            yield decorator
+                # What functions share stands for none of them; where GDB goes on to Erlang callers it knows them all.
+                is_function = not told or not frame_name(frame).startswith(SHARED)
+                left = [] if told and natives > 1 else rows[is_function:]
+                shown = rows and natives == 1 and not told
+                inner = _ErlangFrame(decorator, rows[0]) if shown else decorator
+            else:
+                if frame_name(frame) in LOOPS:
+                    for row in left:
+                        yield _ErlangFrame(inner or decorator, row)
+                    left = []
+                inner = decorator
+            yield inner
 
     def _rows(self) -> list[FrameRow]:
         """The Erlang frames of what the selected thread runs, innermost first."""

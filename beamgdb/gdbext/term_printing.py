@@ -30,11 +30,13 @@ def function(name: str) -> str:
 
 
 def eterm_type() -> gdb.Type:
-    """The type of terms: the VM's own if GDB knows it, else that of the symbol files."""
-    try:
-        return gdb.lookup_type("Eterm")
-    except gdb.error:
-        return c_expressions.word()
+    """The type of terms: the VM's own if GDB knows it, that of AtomVM, else that of the symbol files."""
+    for name in ("Eterm", "term"):
+        try:
+            return gdb.lookup_type(name)
+        except gdb.error:
+            continue
+    return c_expressions.word()
 
 
 def value(word: int) -> gdb.Value:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any, Final, Union
+from typing import Any, Final, NamedTuple, Union
 
 import gdb
 
 from beamgdb.atomvm.modules import Broken, Function, Module
 from beamgdb.atomvm.vm import AtomVm
-from beamgdb.gdbext import errors, gdb_text, term_printing
+from beamgdb.gdbext import c_expressions, errors, gdb_text, term_printing
 from beamgdb.gdbext import session as gdb_session
 from beamgdb.gdbext.atomvm import session
 from beamgdb.gdbext.atomvm.registers import X_REGISTERS
@@ -32,6 +32,15 @@ INSERT: Final = "globalcontext_insert_module"
 """Called with each module that has been loaded, before it can run (globalcontext.c)."""
 
 
+class Wanted(NamedTuple):
+    """Where a breakpoint is wanted: a function as `module:function/arity`, or a line; `condition` is an expression of
+    GDB, empty without one."""
+
+    location: str | LineLocation
+    condition: str
+    is_temporary: bool
+
+
 class _Point:
     """What a breakpoint of either kind is for."""
 
@@ -42,19 +51,22 @@ class _Point:
 class NativePoint(gdb.Breakpoint, _Point):
     """One on an instruction of native code."""
 
-    def __init__(self, address: int, function: str, *, is_temporary: bool) -> None:
+    def __init__(self, address: int, function: str, wanted: Wanted) -> None:
         with in_c():
             super().__init__(f"*{address:#x}")
-        self.function, self.is_temporary = function, is_temporary
+        self.function, self.is_temporary = function, wanted.is_temporary
+        if wanted.condition:
+            self.condition = wanted.condition
 
 
 class BytecodePoint(gdb.Breakpoint, _Point):
     """One on an operation that is interpreted."""
 
-    def __init__(self, address: int, function: str, *, is_temporary: bool) -> None:
+    def __init__(self, address: int, function: str, wanted: Wanted) -> None:
         with in_c():
             super().__init__(f"*(unsigned char *) {address:#x}", gdb.BP_WATCHPOINT, gdb.WP_ACCESS)
-        self.function, self.is_temporary, self._address = function, is_temporary, address
+        self.function, self.is_temporary, self._address = function, wanted.is_temporary, address
+        self._wanted = wanted.condition
 
     def stop(self) -> bool:
         """Whether the interpreter has read it: others do too, as when a module is loaded."""
@@ -62,7 +74,13 @@ class BytecodePoint(gdb.Breakpoint, _Point):
         if gdb_text.frame_name(frame) not in LOOPS:
             return False
         # (The variable may have been moved on already or not.)
-        return variable(frame, "pc") in (0, self._address, self._address + 1)
+        if variable(frame, "pc") not in (0, self._address, self._address + 1):
+            return False
+        try:
+            return not self._wanted or bool(c_expressions.evaluated(self._wanted))
+        except gdb.error as error:
+            gdb.write(f"beamgdb: condition of breakpoint {self.number}: {errors.one_line(error)}\n", gdb.STDERR)
+            return True
 
 
 Point = Union[NativePoint, BytecodePoint]
@@ -72,7 +90,7 @@ class _Requests:
     """Breakpoints that wait for a module, and what tells of one."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[str | LineLocation, bool]] = []
+        self.waiting: list[Wanted] = []
         self.loaded: gdb.Breakpoint | None = None
 
 
@@ -93,30 +111,31 @@ class _Loaded(gdb.Breakpoint):
         vm = session.require()
         module = vm.modules.at(variable(gdb.newest_frame(), "module"))
         requests = extension().part(_Requests)
-        for location, is_temporary in list(requests.waiting):
-            for point in _made(location, module, is_temporary):
-                requests.waiting.remove((location, is_temporary))
+        for wanted in list(requests.waiting):
+            points = _made(wanted, module)
+            if points:
+                requests.waiting.remove(wanted)
+            for point in points:
                 gdb.write(f"{_described(point)}\n")
 
 
-def set_at(location: str | LineLocation, *, is_temporary: bool) -> Iterator[str]:
-    """Set a breakpoint: what to tell of it, line by line. A function is given as `module:function/arity`. Raises
-    `Unavailable`."""
+def set_at(wanted: Wanted) -> Iterator[str]:
+    """Set a breakpoint: what to tell of it, line by line. Raises `Unavailable`."""
     if gdb_session.has_process():
         if is_core():
             raise Unavailable("a core file does not run: there are no breakpoints in it")
         vm = _begun()
-        points = [point for module in vm.modules for point in _made(location, module, is_temporary)] if vm else []
+        points = [point for module in vm.modules for point in _made(wanted, module)] if vm else []
         if points:
             yield from map(_described, points)
             return
-        if vm is not None and (missing := _missing(location, vm)) is not None:
+        if vm is not None and (missing := _missing(wanted.location, vm)) is not None:
             raise Unavailable(missing)
     requests = extension().part(_Requests)
-    requests.waiting.append((location, is_temporary))
+    requests.waiting.append(wanted)
     if requests.loaded is None or not requests.loaded.is_valid():
         requests.loaded = _Loaded()
-    yield f"Breakpoint on {location}, which is not loaded yet: it is set when that is."
+    yield f"Breakpoint on {wanted.location}, which is not loaded yet: it is set when that is."
 
 
 def _begun() -> AtomVm | None:
@@ -147,10 +166,10 @@ def _missing(location: str | LineLocation, vm: AtomVm) -> str | None:
     return None
 
 
-def _made(location: str | LineLocation, module: Module, is_temporary: bool) -> list[Point]:
+def _made(wanted: Wanted, module: Module) -> list[Point]:
     """Breakpoints at a location in a module: none if it is elsewhere. Raises `Unavailable`."""
     try:
-        places = list(_places(location, module))
+        places = list(_places(wanted.location, module))
         start, is_native = module.start, bool(module.native)
     except (Broken, Unreadable):
         return []
@@ -160,7 +179,7 @@ def _made(location: str | LineLocation, module: Module, is_temporary: bool) -> l
             "(compiled natively it can have breakpoints)"
         )
     kind = NativePoint if is_native else BytecodePoint
-    return [kind(start + offset, one.text, is_temporary=is_temporary) for offset, one in places]
+    return [kind(start + offset, one.text, wanted) for offset, one in places]
 
 
 def _places(location: str | LineLocation, module: Module) -> Iterator[tuple[int, Function]]:

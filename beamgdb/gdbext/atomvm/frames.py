@@ -35,14 +35,14 @@ SHARED: Final = "native::"
 class _Variable:
     """A y register, as a frame decorator gives it."""
 
-    def __init__(self, name: str, text: str) -> None:
-        self._name, self._text = name, text
+    def __init__(self, name: str, content: gdb.Value | str) -> None:
+        self._name, self._content = name, content
 
     def symbol(self) -> str:
         return self._name
 
-    def value(self) -> str:
-        return self._text
+    def value(self) -> gdb.Value | str:
+        return self._content
 
 
 class _ErlangFrame(FrameDecorator):
@@ -73,8 +73,8 @@ class _ErlangFrame(FrameDecorator):
 
     def frame_locals(self) -> Iterator[_Variable]:
         """The y registers."""
-        charset = older_gdb.host_charset()
-        return iter([_Variable(one.name, encodable(one.text, charset)) for one in self._row.variables])
+        words = ((one.name, one.word) for one in self._row.variables)
+        return iter([_Variable(name, term_printing.value(word)) for name, word in words if word is not None])
 
     def elided(self) -> None:
         """None."""

@@ -38,9 +38,14 @@ def registers(vm: AtomVm, letter: str, number: int | None) -> Iterator[tuple[str
         raise Unavailable(str(error)) from None
 
 
+def one(vm: AtomVm, letter: str, number: int) -> int:
+    """The word of one register. Raises `Unavailable`."""
+    return next(iter(registers(vm, letter, number)))[1]
+
+
 def register(vm: AtomVm, letter: str, number: int) -> int | None:
     """The word of one register, None where there is none."""
     try:
-        return next(iter(registers(vm, letter, number)))[1]
+        return one(vm, letter, number)
     except Unavailable:
         return None

@@ -1,5 +1,5 @@
-"""Native code that AtomVM shows to debuggers. In an optimised build GDB does not hear of it: the compiler leaves out the
-call of an empty function at which GDB would stop. The list is there all the same, and is read at each stop."""
+"""Native code that AtomVM shows to debuggers. In an optimised build GDB does not hear of it: the compiler leaves out
+the call of an empty function at which GDB would stop. The list is there all the same, and is read at each stop."""
 
 from __future__ import annotations
 
@@ -47,14 +47,17 @@ def sync(vm: AtomVm) -> None:
             path = extension().symbol_folder.new_file()
             path.write_bytes(data)
             given[one.symfile] = path
-            command = f"add-symbol-file {file_argument(path)}"
-            without_questions(lambda command=command: front_end.taken(command))
+            _add(path)
 
 
 def withdraw(number: int) -> None:
     """Take back the files of an inferior that has ended."""
     for path in extension().part(_Given).pop(number, {}).values():
         _remove(path)
+
+
+def _add(path: Path) -> None:
+    without_questions(lambda: front_end.taken(f"add-symbol-file {file_argument(path)}"))
 
 
 def _remove(path: Path) -> None:

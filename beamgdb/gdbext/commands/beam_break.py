@@ -98,10 +98,11 @@ class BeamBreak(Command):
             location, condition = parse(arguments.location[0], LoadedCode())
         except BadLocation as error:
             self.parser.error(str(error))
-        if condition or arguments.process:
-            self.parser.error("in AtomVM a breakpoint has no condition and no process: `condition N EXPRESSION` of C")
+        if arguments.process:
+            self.parser.error("-process is for Erlang/OTP: AtomVM has conditions on C, as `if ctx->process_id == 1`")
         found = location if isinstance(location, LineLocation) else str(location)
-        for line in atomvm_breakpoints.set_at(found, is_temporary=arguments.temporary):
+        wanted = atomvm_breakpoints.Wanted(found, condition, arguments.temporary)
+        for line in atomvm_breakpoints.set_at(wanted):
             gdb.write(line + "\n")
 
 

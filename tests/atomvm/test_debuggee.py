@@ -145,7 +145,7 @@ def looked_at(gdb: Gdb, beam: Path) -> None:
         check=True,
     )
     assert gdb.cmd("eterm y0") == told.stdout
-    assert gdb.cmd('printf "%s\\n", $_eterm($_xreg(0))') == "{seen,3}\n"
+    assert gdb.cmd("output $_eterm($_xreg(0))") == '"{seen,3}"'
     gdb.cmd("frame 0")
     assert gdb.cmd("output argv[0]") == "{seen,3}"
     assert "AtomVM" in one_line_error(gdb, "beam-ets")

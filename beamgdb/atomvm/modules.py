@@ -514,13 +514,17 @@ class ModuleTable:
         """The loaded module that lies at an address, None if none does."""
         return self.at(address) if address in self._addresses else None
 
-    def of_code(self, address: int) -> Module | None:
-        """The module whose code, native or not, is at an address. Raises `Unreadable`."""
-        best: Module | None = None
+    @cached_property
+    def _code(self) -> list[tuple[int, int, Module]]:
+        """Where the code of each module is, from an address up to another."""
+        found = []
         for module in self:
             try:
-                if module.start <= address < module.start + module.size:
-                    best = module
+                found.append((module.start, module.start + module.size, module))
             except (Broken, Unreadable):
                 continue
-        return best
+        return found
+
+    def of_code(self, address: int) -> Module | None:
+        """The module whose code, native or not, is at an address. Raises `Unreadable`."""
+        return next((module for start, end, module in self._code if start <= address < end), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from beamgdb.atomvm.contexts import Context
 from beamgdb.atomvm.frames import Frame
@@ -44,12 +45,16 @@ class Stacks:
         except Unreadable as error:
             yield DamageRow(context.address, str(error))
 
+    @cached_property
+    def _names(self) -> dict[int, int]:
+        try:
+            return self._vm.contexts.names()
+        except Unreadable:
+            return {}
+
     def _heading(self, context: Context) -> ProcessRow:
         work = self._threads.of(context)
-        try:
-            name = self._vm.name(context, self._vm.contexts.names())
-        except Unreadable:
-            name = None
+        name = self._vm.name(context, self._names)
         kind = "port" if context.is_port else "process"
         description = f"{kind} {context.pid}{f' {name}' if name else ''}"
         return ProcessRow(context.address, description, context.status, work.thread if work else None, False)

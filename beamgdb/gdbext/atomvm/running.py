@@ -107,8 +107,7 @@ class Running:
             module = self._vm.modules.of_code(address)
             if module is None or not module.native:
                 return None
-            word = c_expressions.word()
-            stack = int(frame.read_register("sp").cast(word))
+            stack = int(frame.read_register("sp").cast(c_expressions.word()))
             found = native_frames.unwind(self._vm.memory, module, address, stack, in_loop)
             within = found.within if found is not None else address
             is_return = within != address or frame.newer() is not None

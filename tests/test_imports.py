@@ -45,6 +45,7 @@ DEBUGGER = {
     "terms": "memory",
     "beamasm": "machine_code",
     "records": "machine_code memory",
+    "atomvm": "memory records terms",
     "code": "memory records terms",
     "roots": "code machine_code memory records terms",
     "vm": "code memory records terms",
@@ -54,9 +55,10 @@ DEBUGGER = {
     "node": "beamasm code interpreter memory records roots vm",
     "unwinding": "beamasm code interpreter machine_code memory native node vm",
     "disassembly": "code interpreter machine_code memory node vm",
-    "views": "code dependencies disassembly interpreter machine_code memory native node roots terms unwinding vm",
-    "gdbext": "beamasm code core_file crashdump evidence interpreter machine_code memory native node records roots"
-    " terms unwinding views vm",
+    "views": "atomvm code dependencies disassembly interpreter machine_code memory native node roots terms unwinding"
+    " vm",
+    "gdbext": "atomvm beamasm code core_file crashdump evidence interpreter machine_code memory native node records"
+    " roots terms unwinding views vm",
     "api_objects": "terms",
     "api": "api_objects gdbext memory node terms views vm",
     "loader": "dependencies gdbext",

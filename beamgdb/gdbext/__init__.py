@@ -20,6 +20,9 @@ def install() -> None:
         unwinder,
         windows,
     )
+    from beamgdb.gdbext.atomvm import breakpoints as atomvm_breakpoints
+    from beamgdb.gdbext.atomvm import events as atomvm_events
+    from beamgdb.gdbext.atomvm import frames as atomvm_frames
     from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
@@ -87,4 +90,7 @@ def install() -> None:
         context.install()
         windows.install()
         stop_reason.install()
+        atomvm_events.install()
+        atomvm_frames.install()
+        atomvm_breakpoints.install()
         extension().part(DebugAdapter).connect()

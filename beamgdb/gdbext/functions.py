@@ -5,6 +5,8 @@ from __future__ import annotations
 import gdb
 
 from beamgdb.gdbext import c_expressions, current_frame, session, term_printing
+from beamgdb.gdbext.atomvm import registers as atomvm
+from beamgdb.gdbext.atomvm import session as atomvm_session
 from beamgdb.gdbext.convenience import ConvenienceFunction
 from beamgdb.gdbext.machine_word import machine_word
 
@@ -17,7 +19,8 @@ class XRegisterFunction(ConvenienceFunction):
 
     def answer(self, *arguments: gdb.Value) -> gdb.Value:
         (number,) = map(machine_word, arguments)
-        return term_printing.value(current_frame.x_register(number))
+        vm = atomvm_session.known()
+        return term_printing.value(atomvm.one(vm, "x", number) if vm else current_frame.x_register(number))
 
 
 class YRegisterFunction(ConvenienceFunction):
@@ -27,7 +30,8 @@ class YRegisterFunction(ConvenienceFunction):
 
     def answer(self, *arguments: gdb.Value) -> gdb.Value:
         (number,) = map(machine_word, arguments)
-        return term_printing.value(current_frame.y_register(number))
+        vm = atomvm_session.known()
+        return term_printing.value(atomvm.one(vm, "y", number) if vm else current_frame.y_register(number))
 
 
 class ArgumentFunction(ConvenienceFunction):
@@ -48,9 +52,9 @@ class TermTextFunction(ConvenienceFunction):
 
     def answer(self, *arguments: gdb.Value) -> gdb.Value:
         (word,) = map(machine_word, arguments)
-        node = session.require().node
+        vm = atomvm_session.known() or session.require().node
         # Of a Python string GDB makes an array of just its characters; printf's %s needs the end mark too.
-        text = term_printing.terms(node).text(word & node.memory.address_mask).encode() + b"\0"
+        text = term_printing.any_terms(vm).text(word & vm.memory.address_mask).encode() + b"\0"
         return gdb.Value(text, c_expressions.char().array(len(text) - 1))
 
 

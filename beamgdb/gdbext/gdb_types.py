@@ -57,9 +57,10 @@ class GdbTypes:
             return field.name or None, Member(bit_field(bitpos, field.bitsize, kind.sizeof))
         elements = None
         while kind is not None and kind.code == gdb.TYPE_CODE_ARRAY:
-            low, high = kind.range()
-            # GDB gives a flexible array member the bounds 0 and -1, or an upper bound of 0 where it has none.
-            count = 0 if kind.sizeof == 0 else max(0, high - low + 1)
+            # GDB gives a flexible array member the bounds 0 and -1, or an upper bound of 0 where it has none; GDB 10
+            # ends if it is asked for such.
+            low, high = kind.range() if kind.sizeof else (0, -1)
+            count = max(0, high - low + 1)
             elements = count * (1 if elements is None else elements)
             kind = kind.target().strip_typedefs()
         width = kind.sizeof if kind is not None else 0

@@ -10,15 +10,16 @@ import gdb.printing
 
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import errors, session, term_printing
+from beamgdb.gdbext.atomvm import session as atomvm
 from beamgdb.gdbext.debug_adapter import DebugAdapter
 from beamgdb.gdbext.extension import extension
-from beamgdb.node import Node
 from beamgdb.terms.parts import Part
 from beamgdb.views import term_parts
 from beamgdb.views.registers import NOT_AVAILABLE
+from beamgdb.views.terms import AnyTerms
 
-TERM_TYPES = ("Eterm", "ERL_NIF_TERM")
-"""Names of the C types of terms, in the VM (sys.h) and in NIFs (erl_nif.h)."""
+TERM_TYPES = ("Eterm", "ERL_NIF_TERM", "term")
+"""Names of the C types of terms, in the VM (sys.h), in NIFs (erl_nif.h), and in AtomVM (term_typedef.h)."""
 
 
 MORE = "(set beam-width shows more)"
@@ -56,9 +57,9 @@ class _Compound(_Text):
     begin so (varobj.c), nor does the debug adapter.
     """
 
-    def __init__(self, node: Node, word: int, text: str) -> None:
+    def __init__(self, terms: AnyTerms, word: int, text: str) -> None:
         super().__init__(text)
-        self._node = node
+        self._terms = terms
         self._word = word
         self._asked: list[str] = []
 
@@ -76,7 +77,7 @@ class _Compound(_Text):
         if self._asked == ["hint", "text"]:
             return
         most = extension().parameters.limits.width
-        found = self._node.parts(self._word, most + 1)
+        found = self._terms.node.parts(self._word, most + 1)
         names = [self._name(part) for part in found[:most]]
         for name, part in zip(names if extension().part(DebugAdapter).is_connected else _addresses(names), found):
             yield name, term_printing.value(part.word)
@@ -85,7 +86,7 @@ class _Compound(_Text):
 
     def _name(self, part: Part) -> str:
         if part.key is not None:
-            return encodable(term_printing.terms(self._node).text(part.key), gdb.target_charset())
+            return encodable(self._terms.text(part.key), gdb.target_charset())
         return f"[{part.place}]" if part.place is not None else "[tail]"
 
 
@@ -97,6 +98,15 @@ def _addresses(names: Iterable[str]) -> Iterator[str]:
         plain = name.replace('"', "''").replace("\\", "/")
         known[plain] += 1
         yield plain if known[plain] == 1 else f"{plain} #{known[plain]}"
+
+
+def _terms() -> AnyTerms | None:
+    """What writes terms of the VM that GDB debugs, None without one."""
+    current = session.find()
+    if current is not None:
+        return term_printing.terms(current.node)
+    vm = atomvm.known()
+    return term_printing.any_terms(vm) if vm is not None else None
 
 
 class EtermPrinter(gdb.printing.PrettyPrinter):
@@ -111,8 +121,8 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
             return _Text(NOT_AVAILABLE)
         if name not in TERM_TYPES:
             return None
-        current = session.find()
-        if current is None:
+        terms = _terms()
+        if terms is None:
             return None
         try:
             if value.is_optimized_out:
@@ -120,10 +130,9 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
             word = int(value)
         except (gdb.error, ValueError) as error:
             return _Text(f"<{errors.one_line(error)}>")
-        terms = term_printing.terms(current.node)
         text = terms.text(word)
         if term_parts.has_parts(terms, word, text):
-            return _Compound(current.node, word, text)
+            return _Compound(terms, word, text)
         return _Text(text)
 
 

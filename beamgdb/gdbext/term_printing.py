@@ -9,7 +9,7 @@ from beamgdb.gdbext import c_expressions
 from beamgdb.gdbext.extension import extension
 from beamgdb.node import Node
 from beamgdb.views.registers import NOT_AVAILABLE
-from beamgdb.views.terms import Terms
+from beamgdb.views.terms import AnyTerms, TermReader, Terms
 
 
 def terms(node: Node) -> Terms:
@@ -18,17 +18,25 @@ def terms(node: Node) -> Terms:
     return Terms(node, parameters.limits, parameters.syntax)
 
 
+def any_terms(vm: TermReader) -> AnyTerms:
+    """The same for a VM of whichever kind."""
+    parameters = extension().parameters
+    return AnyTerms(vm, parameters.limits, parameters.syntax)
+
+
 def function(name: str) -> str:
     """A function's name as users see it, from that of its symbol."""
     return extension().parameters.syntax.function(name)
 
 
 def eterm_type() -> gdb.Type:
-    """The type of terms: the VM's own if GDB knows it, else that of the symbol files."""
-    try:
-        return gdb.lookup_type("Eterm")
-    except gdb.error:
-        return c_expressions.word()
+    """The type of terms: the VM's own if GDB knows it, that of AtomVM, else that of the symbol files."""
+    for name in ("Eterm", "term"):
+        try:
+            return gdb.lookup_type(name)
+        except gdb.error:
+            continue
+    return c_expressions.word()
 
 
 def value(word: int) -> gdb.Value:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from beamgdb.node import Node
 from beamgdb.terms import elixir_quoting
+from beamgdb.terms.parts import Part
 from beamgdb.terms.quoting import unquoted
 from beamgdb.terms.source import Limits
 from beamgdb.terms.values import Value
@@ -32,11 +34,23 @@ class Syntax:
         return elixir_quoting.function(name) if self.elixir_names else name
 
 
-@dataclass(frozen=True)
-class Terms:
-    """Terms of one VM; a text that is too long for the limits all the same is cut."""
+class TermReader(Protocol):
+    """A VM, as far as its terms are concerned. No question raises."""
 
-    node: Node
+    def term(self, word: int, limits: Limits | None = None, *, elixir: bool = False) -> str: ...
+
+    def boxed(self, address: int, limits: Limits | None = None, *, elixir: bool = False) -> str: ...
+
+    def text(self, value: Value, elixir: bool) -> str: ...
+
+    def parts(self, word: int, most: int) -> list[Part]: ...
+
+
+@dataclass(frozen=True)
+class AnyTerms:
+    """Terms of one VM, of whichever kind; a text that is too long for the limits all the same is cut."""
+
+    node: TermReader
     limits: Limits
     syntax: Syntax = Syntax()
 
@@ -51,6 +65,13 @@ class Terms:
     def value(self, value: Value) -> str:
         """A term that has been decoded within the limits."""
         return _cut(self.node.text(value, self.syntax.elixir))
+
+
+@dataclass(frozen=True)
+class Terms(AnyTerms):
+    """Those of Erlang/OTP's VM."""
+
+    node: Node
 
 
 def _cut(text: str) -> str:

@@ -66,6 +66,8 @@ class Beam(Command):
 
     name = "beam"
     category = gdb.COMMAND_SUPPORT
+    looks = False
+    of_vm = False
 
     def run(self, arguments: argparse.Namespace) -> None:
         text = (self.__doc__ or "").partition("\n\n")[2]

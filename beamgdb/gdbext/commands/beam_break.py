@@ -10,6 +10,7 @@ import gdb
 
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.gdbext import events, front_end, machine_word, older_gdb, session, term_printing
+from beamgdb.gdbext.atomvm import breakpoints as atomvm_breakpoints
 from beamgdb.gdbext.breakpoints import compiled, interpreted
 from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
@@ -91,6 +92,18 @@ class BeamBreak(Command):
             _tell_of_next(location, code)
         if note:
             gdb.write(f"Note: {note}; the breakpoint waits for one.\n")
+
+    def in_atomvm(self, arguments: argparse.Namespace) -> None:
+        try:
+            location, condition = parse(arguments.location[0], LoadedCode())
+        except BadLocation as error:
+            self.parser.error(str(error))
+        if arguments.process:
+            self.parser.error("-process is for Erlang/OTP: AtomVM has conditions on C, as `if ctx->process_id == 1`")
+        found = location if isinstance(location, LineLocation) else str(location)
+        wanted = atomvm_breakpoints.Wanted(found, condition, arguments.temporary)
+        for line in atomvm_breakpoints.set_at(wanted):
+            gdb.write(line + "\n")
 
 
 class BeamBreakpoints(Command):

@@ -9,7 +9,9 @@ from itertools import chain
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import machine_word, session, term_printing
+from beamgdb.gdbext.atomvm import running as atomvm
 from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.commands.list_command import write
@@ -19,7 +21,8 @@ from beamgdb.gdbext.style import GdbStyler
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views import process_named, stack, tagged
-from beamgdb.views.stack import DamageRow, StackRow, Stacks
+from beamgdb.views.atomvm import stack as atomvm_stack
+from beamgdb.views.stack import DamageRow, ProcessRow, StackRow, Stacks
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
@@ -76,6 +79,22 @@ class BeamBt(Command):
             _write_json(rows)
             return
         for row in rows:
+            for line in stack.lines(row, GdbStyler()):
+                gdb.write(line + "\n")
+
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        threads = atomvm.Running(vm)
+        stacks = atomvm_stack.Stacks(vm, threads, term_printing.any_terms(vm), arguments.limit)
+        is_all = arguments.process == "all"
+        rows = stacks.all() if is_all else stacks.of(atomvm.meant(vm, threads, arguments.process))
+        if arguments.json:
+            _write_json(rows)
+            return
+        is_first = True
+        for row in rows:
+            if isinstance(row, ProcessRow) and not is_first:
+                gdb.write("\n")
+            is_first = False
             for line in stack.lines(row, GdbStyler()):
                 gdb.write(line + "\n")
 

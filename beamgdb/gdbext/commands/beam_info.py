@@ -6,10 +6,14 @@ import argparse
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import session, symbols
+from beamgdb.gdbext.atomvm import session as atomvm
+from beamgdb.gdbext.atomvm.running import Running
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import info, layouts, tagged
+from beamgdb.views.atomvm import info as atomvm_info
 from beamgdb.views.info import SymbolsMade
 
 
@@ -46,6 +50,15 @@ class BeamInfo(Command):
         given = symbols.of_selected()
         made = SymbolsMade(len(given.files), current.code_seconds, given.seconds)
         facts = info.facts(current.node, made)
+        for line in tagged.lines(facts) if arguments.json else info.lines(facts):
+            gdb.write(line + "\n")
+
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        if arguments.layout or arguments.config:
+            self.parser.error(
+                "AtomVM does not keep what it was built with; where fields lie its debug information tells"
+            )
+        facts = atomvm_info.facts(vm, Running(vm), atomvm.version())
         for line in tagged.lines(facts) if arguments.json else info.lines(facts):
             gdb.write(line + "\n")
 

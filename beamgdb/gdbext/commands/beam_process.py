@@ -7,13 +7,16 @@ import json
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import machine_word, session, term_printing
+from beamgdb.gdbext.atomvm import running as atomvm
 from beamgdb.gdbext.commands.list_command import limit_of
 from beamgdb.gdbext.commands.options_around import OptionsAround
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler
 from beamgdb.views import process_details, process_named
-from beamgdb.views.process_details import Details
+from beamgdb.views.atomvm import process_details as atomvm_details
+from beamgdb.views.process_details import Details, ProcessDetails
 from beamgdb.vm.model import Unavailable
 
 
@@ -43,7 +46,14 @@ class BeamProcess(OptionsAround):
                 raise Unavailable("the selected thread runs no Erlang process (try `beam-ps`, or `thread N`)")
         else:
             process = process_named.find(node, arguments.process, machine_word.evaluated)
-        details = Details(node, running, term_printing.terms(node), arguments.limit).of(process)
+        self._show(arguments, Details(node, running, term_printing.terms(node), arguments.limit).of(process))
+
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        threads = atomvm.Running(vm)
+        context = atomvm.meant(vm, threads, arguments.process)
+        self._show(arguments, atomvm_details.of(vm, threads, term_printing.any_terms(vm), context, arguments.limit))
+
+    def _show(self, arguments: argparse.Namespace, details: ProcessDetails) -> None:
         if arguments.json:
             gdb.write(json.dumps(process_details.as_json(details)) + "\n")
             return

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from beamgdb.atomvm.contexts import Context
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import term_printing
+from beamgdb.gdbext.atomvm import running as atomvm
 from beamgdb.gdbext.commands.list_command import List, ListCommand
 from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
+from beamgdb.views.atomvm import process_list
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.vm.process_list import Noted
 
@@ -32,6 +36,10 @@ class BeamPs(ListCommand[Noted]):
     def list(self, node: Node) -> List[Noted]:
         shown = ProcessColumns(node, Running(node), term_printing.terms(node).syntax)
         return List(shown.columns, shown.items(), "processes", shown.notes, count=shown.list.count())
+
+    def list_in_atomvm(self, vm: AtomVm) -> List[Context]:
+        shown = process_list.ProcessColumns(vm, atomvm.Running(vm))
+        return List(shown.columns, shown.items(), "processes", shown.notes)
 
 
 def install() -> None:

@@ -13,9 +13,12 @@ from typing import NoReturn
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import errors, events, session, standing
+from beamgdb.gdbext.atomvm import session as atomvm
 from beamgdb.gdbext.commands import completion
 from beamgdb.views.styler import COLUMNS
+from beamgdb.vm.model import Unavailable
 
 LONGEST_MESSAGE = 300
 """Characters of what is said to be wrong with a command line."""
@@ -82,6 +85,8 @@ class Command(gdb.Command):
     """GDB's own completion of arguments that are no options, unless `words` knows better."""
     repeats = False
     """Whether an empty line that follows does the same again."""
+    of_vm = True
+    """Whether what it does depends on the VM."""
     looks = True
     """Whether it shows what is in the program's memory."""
 
@@ -99,6 +104,14 @@ class Command(gdb.Command):
     def run(self, arguments: argparse.Namespace) -> None:
         """Do it; print with `gdb.write`."""
         raise NotImplementedError
+
+    def in_atomvm(self, arguments: argparse.Namespace) -> None:
+        """Do it where the program is an AtomVM, which may not be run yet. Raises `Unavailable`."""
+        self.run_in_atomvm(arguments, atomvm.require())
+
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        """Do it in an AtomVM that is run."""
+        raise Unavailable(f"{self.name} is for Erlang/OTP: AtomVM has nothing of the kind, or beamgdb does not know it")
 
     def words(self, before: str, start: str) -> Iterable[str] | int:
         """What an argument may be that begins with `start`, and that stands behind `before`; or GDB's own completion
@@ -132,7 +145,10 @@ class Command(gdb.Command):
             session.forget_all()
         events.catch_up()
         with _few_collections():
-            self.run(parsed)
+            if self.of_vm and atomvm.is_atomvm():
+                self.in_atomvm(parsed)
+            else:
+                self.run(parsed)
         if self.looks and (count := len(standing.running())):
             others = f"{count} threads are" if count > 1 else "a thread is"
             gdb.write(f"beamgdb: {others} running: what is shown may have changed meanwhile\n", gdb.STDERR)

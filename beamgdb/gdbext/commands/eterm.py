@@ -9,10 +9,13 @@ from dataclasses import asdict
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import current_frame, older_gdb, session, term_printing
+from beamgdb.gdbext.atomvm import registers as atomvm
 from beamgdb.gdbext.commands.command import Command, leading_options
 from beamgdb.gdbext.machine_word import machine_word
 from beamgdb.views import term_parts
+from beamgdb.views.terms import AnyTerms
 from jit.otp.tags import BOXED
 
 _OPTION = re.compile(r"\s*(-boxed|--?json)(?=\s)")
@@ -49,8 +52,17 @@ class Eterm(Command):
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         (expression,) = arguments.expression
-        found = word(expression) & node.memory.address_mask
-        terms = term_printing.terms(node)
+        self._print(arguments, word(expression) & node.memory.address_mask, term_printing.terms(node))
+
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        (expression,) = arguments.expression
+        register = _REGISTER.fullmatch(expression)
+        found = atomvm.register(vm, register[1], int(register[2])) if register else None
+        if found is None:
+            found = machine_word(older_gdb.value(expression))
+        self._print(arguments, found & vm.memory.address_mask, term_printing.any_terms(vm))
+
+    def _print(self, arguments: argparse.Namespace, found: int, terms: AnyTerms) -> None:
         if arguments.json:
             found = found | BOXED if arguments.boxed else found
             gdb.write(json.dumps(asdict(term_parts.row(terms, found))) + "\n")

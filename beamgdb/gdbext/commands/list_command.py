@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import session
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.extension import extension
@@ -94,8 +95,21 @@ class ListCommand(Command, Generic[Item]):
         query = Query(conditions, sort, arguments.reverse, limit)
         return Selected(_advancing(found.items, progress), query, found.count)
 
+    def list_in_atomvm(self, vm: AtomVm) -> List[Any] | None:
+        """The same in an AtomVM, None if it has none of that."""
+        return None
+
     def run(self, arguments: argparse.Namespace) -> None:
-        found = self.listed(session.require().node, arguments)
+        self._show(self.listed(session.require().node, arguments), arguments)
+
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        found = self.list_in_atomvm(vm)
+        if found is None:
+            super().run_in_atomvm(arguments, vm)
+            return
+        self._show(found, arguments)
+
+    def _show(self, found: List[Any], arguments: argparse.Namespace) -> None:
         limit = arguments.limit if arguments.limit is not None or arguments.json else found.limit
         with ProgressLine(found.what, found.count) as progress:
             selected = self.select(found, arguments, limit, progress)

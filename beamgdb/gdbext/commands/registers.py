@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.code.symbol_file import X_VARIABLES
 from beamgdb.gdbext import current_frame, session, term_printing
+from beamgdb.gdbext.atomvm import registers as atomvm
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.views import registers
 from beamgdb.views.registers import FloatRow, RegisterRow
@@ -37,6 +39,12 @@ class _Registers(Command):
         raw = session.require().node.memory.word_size if arguments.raw else 0
         for row in self.rows(arguments.number):
             gdb.write(registers.line(row, raw) + "\n")
+
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        raw = vm.memory.word_size if arguments.raw else 0
+        terms = term_printing.any_terms(vm)
+        for name, word in atomvm.registers(vm, self.letter, arguments.number):
+            gdb.write(registers.line(RegisterRow(name, word, terms.text(word)), raw) + "\n")
 
     def rows(self, number: int | None) -> Iterable[RegisterRow | FloatRow]:
         """What to show: one register, or all. Raises `Unavailable`."""

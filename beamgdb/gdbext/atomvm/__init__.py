@@ -1,0 +1,1 @@
+"""AtomVM under GDB: what `gdbext` does for Erlang/OTP's VM."""

@@ -88,7 +88,7 @@ class FirstCode(Asked):
 
 
 def _first_code() -> None:
-    session.forget_all()
+    session.forget_all(at_stop=True)
     current = session.find()
     if current is not None:
         watch_code()
@@ -262,7 +262,7 @@ def later() -> Iterator[None]:
 
 
 def _on_stop(event: Any) -> None:
-    session.forget_all()
+    session.forget_all(at_stop=True)
     if _code_watch().catches_up:
         errors.guarded(catch_up)
     if extension().was_interrupted:

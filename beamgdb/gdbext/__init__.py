@@ -20,7 +20,7 @@ def install() -> None:
         unwinder,
         windows,
     )
-    from beamgdb.gdbext.breakpoints import announce, interpreted, lines, process_condition
+    from beamgdb.gdbext.breakpoints import adopted, announce, interpreted, lines, process_condition
     from beamgdb.gdbext.commands import (
         beam,
         beam_allocators,
@@ -80,6 +80,7 @@ def install() -> None:
         unwinder.install()
         points.install()
         interpreted.install()
+        adopted.install()
         interpreted.breakpoints().connect()
         events.install()
         announce.install()

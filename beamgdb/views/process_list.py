@@ -66,9 +66,14 @@ class ProcessColumns(Readable[Noted]):
         every = zip(self._names(many), self._labels(many), self._spawned(many))
         return [name or label or spawned for name, label, spawned in every]
 
+    def name(self, noted: Noted) -> str | None:
+        """The name that it is registered under; many of Elixir's are those of modules."""
+        name = self.list.registered_name(noted)
+        return self._syntax.module(name) if name else None
+
     def _names(self, many: Sequence[Noted]) -> list[str | None]:
-        name = self.list.registered_name
-        return [name(many[at]) if registration else None for at, registration in enumerate(_REGISTRATION(many)[0])]
+        registrations = _REGISTRATION(many)[0]
+        return [self.name(many[at]) if registration else None for at, registration in enumerate(registrations)]
 
     def _labels(self, many: Sequence[Noted]) -> list[str | None]:
         """What they call themselves (`proc_lib:set_label/1`)."""

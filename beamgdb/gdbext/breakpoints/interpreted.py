@@ -143,15 +143,17 @@ class InterpretedBreakpoints:
             if not older_gdb.tells_of_its_end():
                 gdb.write(f"beamgdb: {STAYS_BEHIND}\n", gdb.STDERR)
         self._make_point()
-        current = session.find()
-        if current is not None and _is_initialised(current):
-            self._places_of(current)
         return LOCATION
 
     def _make_point(self) -> None:
         if gdb.convenience_variable(PLACE) is None:
             gdb.set_convenience_variable(PLACE, 0)
-        if self._point is None or not self._point.is_valid():
+        current, point = session.find(), self._point
+        places = self._places_of(current) if current is not None and _is_initialised(current) else None
+        if point is not None and point.is_valid() and places is not None and not self._is_caught(places.traps):
+            # It was made before the place was known, and no symbols have changed since.
+            point.delete()
+        if point is None or not point.is_valid():
             self._point = _TrapPoint(self)
 
     def make_ready(self) -> None:

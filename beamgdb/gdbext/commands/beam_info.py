@@ -8,7 +8,7 @@ import gdb
 
 from beamgdb.gdbext import session, symbols
 from beamgdb.gdbext.commands.command import Command
-from beamgdb.gdbext.style import GdbStyler
+from beamgdb.gdbext.style import GdbStyler, limit
 from beamgdb.views import info, layouts, tagged
 from beamgdb.views.info import SymbolsMade
 
@@ -46,7 +46,7 @@ class BeamInfo(Command):
         given = symbols.of_selected()
         made = SymbolsMade(len(given.files), current.code_seconds, given.seconds)
         facts = info.facts(current.node, made)
-        for line in tagged.lines(facts) if arguments.json else info.lines(facts):
+        for line in tagged.lines(facts) if arguments.json else info.lines(facts, limit()):
             gdb.write(line + "\n")
 
 

@@ -29,7 +29,7 @@ _EXPLICIT: Final = "-function "
 _FUNCTION: Final = re.compile(rf"(?:{_EXPLICIT})?(?P<quote>\"?)(?P<name>.*?)(?P=quote)")
 """What is typed for a function, and how GDB tells of it."""
 
-_OTHERS: Final = frozenset((".c", ".h", ".cc", ".cpp", ".hpp", ".cxx", ".S", ".s"))
+_OTHERS: Final = (".c", ".h", ".cc", ".cpp", ".hpp", ".cxx", ".S", ".s")
 """Ends of names of files that are not compiled to bytecode."""
 
 

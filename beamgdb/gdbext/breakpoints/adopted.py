@@ -52,7 +52,8 @@ def _consider(point: gdb.Breakpoint) -> None:
     if point.number not in mine and requests.of(point.number) is not None:
         return
     current = session.known()
-    if not (current.node.is_interpreter if current is not None else session.is_interpreter()):
+    # (A VM that has not begun yet does not say so itself.)
+    if not ((current is not None and current.node.is_interpreter) or session.is_interpreter()):
         return
     code = current.node.code if current is not None else LoadedCode()
     found = _location(point, code)
@@ -156,6 +157,7 @@ def _deleted(point: gdb.Breakpoint) -> None:
 
 
 def _code_changed() -> None:
+    """Code is there that breakpoints may have waited for; or the program, which says that they are to wait."""
     _prepare()
     for point in gdb.breakpoints():
         errors.guarded(partial(_consider, point))
@@ -169,7 +171,7 @@ def _prepare() -> None:
 
 def _new_objfile(_: object) -> None:
     if not session.has_process():
-        errors.guarded(_prepare)
+        errors.guarded(_code_changed)
 
 
 def install() -> None:

@@ -88,7 +88,7 @@ class FirstCode(Asked):
 
 
 def _first_code() -> None:
-    session.forget_all(at_stop=True)
+    session.forget_all()
     current = session.find()
     if current is not None:
         watch_code()
@@ -261,7 +261,7 @@ def later() -> Iterator[None]:
 
 
 def _on_stop(event: Any) -> None:
-    session.forget_all(at_stop=True)
+    session.forget_all()
     if _code_watch().catches_up:
         errors.guarded(catch_up)
     if extension().was_interrupted:

@@ -348,13 +348,10 @@ def ended(number: int) -> None:
         front_end.taken(f"set {PAST_ENTRY} off")
 
 
-def forget_all(*, at_stop: bool = False) -> None:
-    """Some target has run. What is not known yet of a VM may be known now. `at_stop`: it is no other look at the same
-    moment."""
+def forget_all() -> None:
+    """Some target has run. What is not known yet of a VM may be known now."""
     for number, session in list(extension().part(_Sessions).items()):
         session.forget()
-        if at_stop and session.node.roots is not None:
-            session.node.roots.stopped()
         if not session.is_settled:
             drop(number)
         session.stops += session.in_place

@@ -29,7 +29,7 @@ from beamgdb.roots.snapshot import Snapshot
 from jit.otp.layouts.layout import Layout
 
 PATIENCE = 8
-"""Stops of a running VM at which is looked, once at each, for what was not found: then it is given up."""
+"""Stops of a running VM at which is looked again for what was not found: then it is given up."""
 
 CODE_INDICES = (functions.COMMIT, code.ACTIVE, code.STAGING)
 """Found together."""
@@ -66,9 +66,7 @@ class Roots:
         self._why: dict[str, str] = {}
         self._tried: set[Callable[[Roots], Found]] = set()
         self._absent: set[str] = set()
-        self._failures: dict[Callable[[Roots], Found], set[int]] = {}
-        """The stops at which something was not found in a running VM, by number."""
-        self._stops = 0
+        self._failures: dict[Callable[[Roots], Found], int] = {}
 
     def __call__(self, name: str) -> int | None:
         """The address of this variable or function, None where it is not found."""
@@ -76,14 +74,9 @@ class Roots:
         return found.address if found is not None else None
 
     def forget(self) -> None:
-        """The target may have run: frames are unwound, and breakpoints asked, also between two stops."""
+        """The target has run."""
         self._data = None
         self._tried.clear()
-
-    def stopped(self) -> None:
-        """The target has run, and stands still."""
-        self._stops += 1
-        self.forget()
 
     def recovered(self) -> tuple[Recovered, ...]:
         """What has been found of what was asked for."""
@@ -123,7 +116,7 @@ class Roots:
                 else:
                     self._why[one] = found
             if name not in self._found and name not in self._absent and tables.PROCESSES in self._found:
-                self._failures.setdefault(finder, set()).add(self._stops)
+                self._failures[finder] = self._failures.get(finder, 0) + 1
             if name in self._found and self._data not in (before, None):
                 self._search_copy()
         return self._found.get(name)
@@ -136,8 +129,7 @@ class Roots:
                 self._root(name)
 
     def _may_try(self, finder: Callable[[Roots], Found]) -> bool:
-        failures = self._failures.get(finder, ())
-        return finder not in self._tried and self._stops not in failures and len(failures) < PATIENCE
+        return finder not in self._tried and self._failures.get(finder, 0) < PATIENCE
 
     @property
     def _snapshot(self) -> Snapshot:

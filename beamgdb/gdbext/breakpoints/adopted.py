@@ -32,6 +32,10 @@ _FUNCTION: Final = re.compile(rf"(?:{_EXPLICIT})?(?P<quote>\"?)(?P<name>.*?)(?P=
 _OTHERS: Final = (".c", ".h", ".cc", ".cpp", ".hpp", ".cxx", ".S", ".s")
 """Ends of names of files that are not compiled to bytecode."""
 
+_STAND_IN_BYTES: Final = 4
+"""How long GDB is told that such a line is: of ARM's addresses it leaves out up to two bits, and a line that ends where
+it begins is none."""
+
 
 class _Adopted(dict[int, str]):
     """What each of these breakpoints is on, as it was typed, by number."""
@@ -111,7 +115,7 @@ def _adopt(current: session.Session, point: gdb.Breakpoint, typed: str, location
         # Of several stand-ins at one place GDB takes the line of any, but for labels.
         module, at = "", ()
     rows = tuple((stops.place, file, number) for _, file, number in at)
-    symbols.stand_in(current, where, module, Range(stops.place, stops.place + 1, name, rows))
+    symbols.stand_in(current, where, module, Range(stops.place, stops.place + _STAND_IN_BYTES, name, rows))
     places = list(older_gdb.locations(point))
     if all(one.address != stops.place for one in places):
         return False

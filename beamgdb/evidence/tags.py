@@ -60,6 +60,9 @@ from jit.otp.vm_flags import of_state
 MUST_BE_PROVED: Final = (Kind.MAP, Kind.FUN)
 """Kinds that every node has, by which releases differ."""
 
+MANY: Final = 4 * SOME
+"""Things of one kind of which most are meant, if any are."""
+
 LARGEST_BINARY_HEAD = 128
 """Bytes of a `Binary` before those that it is for, at most."""
 
@@ -89,7 +92,7 @@ def prove(seen: Seen, found: Findings, claimed: int, debug: bool) -> tuple[TagSc
 
 
 def _shown(seen: Seen, found: Findings, tags: TagScheme, things: Things) -> dict[Kind, int] | None:
-    """By kind, how many terms are as the scheme has them, where that are enough; None if those of a kind are not."""
+    """By kind, how many terms are as the scheme has them, where that are enough; None if many of a kind are not."""
     shown = {}
     for header, addresses in things.items():
         kind = tags.kind(header)
@@ -100,9 +103,12 @@ def _shown(seen: Seen, found: Findings, tags: TagScheme, things: Things) -> dict
         fitting = [one for one in told if one is not None]
         if len(fitting) < SOME:
             continue
-        # Words within binaries lead anywhere: where there are few things, one may be none that is meant.
+        # Words within binaries lead anywhere: where there are few things, some may be none that are meant. That tells
+        # nothing of this kind then, and nothing against the others; of what every node has it does.
         if sum(fitting) < len(fitting) - max(1, len(fitting) // 8):
-            return None
+            if len(fitting) >= MANY and 2 * sum(fitting) < len(fitting):
+                return None
+            continue
         if sum(fitting) < SOME:
             continue
         shown[kind] = sum(fitting)

@@ -33,12 +33,6 @@ class _Explained(set[int]):
     """Numbers of breakpoints of which the user has been told."""
 
 
-def explain_all() -> None:
-    """As `explain`, of all breakpoints: some may have waited for code that is loaded now."""
-    for point in gdb.breakpoints():
-        explain(point)
-
-
 def explain(point: gdb.Breakpoint) -> None:
     """Tell, once, of a user's breakpoint that lies in interpreted code, where it is of no use."""
     current, told = session.known(), extension().part(_Explained)

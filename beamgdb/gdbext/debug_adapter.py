@@ -18,6 +18,8 @@ from typing import Any
 import gdb
 
 from beamgdb.gdbext import errors, front_end, session, term_printing
+from beamgdb.gdbext.breakpoints import interpreted
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
 
 _POINTS = ("created", "modified", "deleted")
@@ -50,7 +52,8 @@ class DebugAdapter:
         """Tells the editor that the program runs, and has requests refused until it is told of a stop."""
         self._stepping = False
         self._told = False
-        """Whether the editor knows that the program runs because of this step."""
+        """Whether the editor knows that the program runs: whenever GDB stops it unseen, as where code is loaded, it
+        would be told anew."""
         self._last: Any = None
         """The last stop of a step, and that only as `_STEP` if nothing has stopped the program but the step."""
         self.returned: gdb.Value | None = None
@@ -82,19 +85,28 @@ class DebugAdapter:
         gdb.events.stop.connect(self._on_stop)
         gdb.events.cont.disconnect(tell_going_on)
         gdb.events.cont.connect(self._on_going_on)
+        gdb.events.exited.connect(self._on_exit)
         steps.exec_and_expect_stop = partial(self._execute, execute)  # type: ignore[union-attr]
         registers.fetch_one_child = lambda frame, index: _no_pointer(*of_register(frame, index))
 
     def _on_stop(self, event: Any) -> None:
+        if isinstance(event, gdb.BreakpointEvent):
+            # GDB tells of all that are where it has stopped, also if their conditions were false.
+            told: Any = event.breakpoints
+            told[:] = [one for one in told if one.is_valid() and _is_visible(one) and _is_hit(one)]
         if self._stepping:
             # Our breakpoints are no more, once the step is done.
-            hit = any(map(_is_visible, getattr(event, "breakpoints", ())))
+            hit = bool(getattr(event, "breakpoints", ()))
             self._last = event if hit or isinstance(event, gdb.SignalEvent) else _STEP
         elif self._tell_stop is not None:
+            self._told = False
             self._tell_stop(event)
 
+    def _on_exit(self, _: Any) -> None:
+        self._told = False
+
     def _on_going_on(self, event: Any) -> None:
-        if not (self._stepping and self._told):
+        if not self._told:
             self._told = True
             self._tell_going_on(event)
 
@@ -108,15 +120,11 @@ class DebugAdapter:
         try:
             yield
         finally:
-            self._stepping = False
+            self._stepping = self._told = False
             last, self._last = self._last, None
             if last == _STEP:
                 self._expect(_STEP)
                 last = _Step(self.returned)
-            if isinstance(last, gdb.BreakpointEvent):
-                # GDB tells the numbers of all: those of the step are no more.
-                told: Any = last.breakpoints
-                told[:] = [one for one in last.breakpoints if one.is_valid() and _is_visible(one)]
             if last is not None and session.has_process():
                 self._tell_stop(last)
 
@@ -150,6 +158,12 @@ def _if_visible(tell: Callable[[gdb.Breakpoint], None], point: gdb.Breakpoint) -
 def _is_visible(point: gdb.Breakpoint) -> bool:
     """Whether it is one of the user's."""
     return bool(point.visible)
+
+
+def _is_hit(point: gdb.Breakpoint) -> bool:
+    """Whether a breakpoint of the user, where the program has stopped, is hit: many are where traps lead."""
+    request = extension().requests.of(point.number)
+    return request is None or not request.trapped or interpreted.breakpoints().was_hit(request.location)
 
 
 def _is_in_erlang() -> bool:

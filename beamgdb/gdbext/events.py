@@ -157,7 +157,6 @@ def _follow_code(current: session.Session) -> None:
     _tell_what_is_left_out(current)
     if not current.per_code.is_followed:
         current.per_code.is_followed = True
-        errors.guarded(bytecode_memory.explain_all)
         for follower in _code_watch().followers:
             errors.guarded(follower.changed)
 
@@ -396,7 +395,6 @@ def install() -> None:
         (gdb.events.exited, _on_exit),
         (gdb.events.new_thread, _on_new_thread),
         (gdb.events.clear_objfiles, _on_clear_objfiles),
-        (gdb.events.breakpoint_created, lambda point: errors.guarded(lambda: bytecode_memory.explain(point))),
     )
     for registry, handler in connections:
         registry.connect(handler)

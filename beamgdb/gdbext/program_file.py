@@ -92,6 +92,11 @@ def local(path: str) -> Path:
     return Path(path)
 
 
+def is_far(path: str) -> bool:
+    """Whether GDB reads the program through the target, and it cannot be read here."""
+    return path.startswith(_THROUGH_TARGET) and not local(path).exists()
+
+
 _THROUGH_TARGET = "target:"
 """What such a path begins with (GDB manual, `set sysroot`)."""
 

@@ -311,6 +311,9 @@ def require_beam() -> None:
         raise Unavailable(foreign)
     if is_beam():
         return
+    if path is not None and program_file.is_far(path):
+        advice = "give a copy of it (`file BEAM`, and `set sysroot` for its libraries)"
+        raise Unavailable(f"GDB reads the program through the stub, and it cannot be read here: {advice}")
     if not program_file.has_own_symbols(path):
         whose = bare(program_file.with_symbols()) or "no file"
         raise Unavailable(f"GDB has the symbols of {whose}, not of the program: `symbol-file {bare(path)}`")

@@ -32,3 +32,9 @@ def width(least: int = COLUMNS) -> int:
     `least`. It knows of no limit in batch mode."""
     known = gdb.parameter("width")
     return min(WIDEST, max(least, known - 1 if isinstance(known, int) and known > 0 else WIDEST))
+
+
+def limit() -> int | None:
+    """Characters that fit into a line of the terminal, None where GDB knows of no limit, as where output is piped."""
+    known = gdb.parameter("width")
+    return known - 1 if isinstance(known, int) and known > 1 else None

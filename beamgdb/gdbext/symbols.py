@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ import gdb
 
 from beamgdb.code import symbol_file
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.code.module import Module
+from beamgdb.code.module import CODE_INFO, Module, Range
 from beamgdb.gdbext import errors, front_end, gdb_text, source_files
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.file_arguments import file_argument
@@ -20,6 +21,9 @@ from beamgdb.gdbext.temporary_settings import without_questions
 from beamgdb.terms import elixir_quoting
 from beamgdb.views.terms import Syntax
 from beamgdb.vm.model import Unavailable
+
+AROUND = 4
+"""Bytes by which what has a label begins before it, of what stands in for a function."""
 
 MAX_FILES = 16
 """Symbol files at a time; when modules trickle in one by one, they are put together into one again."""
@@ -36,6 +40,8 @@ class SymbolFiles:
     """The symbol files of one inferior."""
 
     files: list[_File] = field(default_factory=list)
+    stand_ins: dict[str, _File] = field(default_factory=dict)
+    """Those of `stand_in`, by what is looked for."""
     seconds: float = 0.0
     code: LoadedCode | None = None
     """The code that the files describe."""
@@ -105,6 +111,21 @@ def _beside_native(module: Module, code: LoadedCode) -> Module:
     return replace(module, ranges=tuple(ranges))
 
 
+def stand_in(current: Session, wanted: str, module: str, place: Range) -> None:
+    """Have GDB find a function, or the line that it has, at a place where there is none; a function also as a label of
+    its `module`, as in `symbol_file`, where that has a name. `wanted`: what is looked for, of which this is done once.
+    Raises OSError, `gdb.error`."""
+    machine, mine = current.node.description, of_selected()
+    if machine is None or wanted in mine.stand_ins:
+        return
+    # What begins last is what the place is in: the function, which has the variables.
+    start = place.start - (AROUND if module else 0)
+    head = (Range(start, place.stop, module + CODE_INFO, ()),) if module else ()
+    described = Module(module, start, place.stop - start, (*head, place))
+    data = symbol_file.write([described], machine, lambda _, file: os.path.split(file))
+    mine.stand_ins[wanted] = _add(data, ())
+
+
 def is_native(objfile: gdb.Objfile) -> bool:
     """Whether an object file is one that GDB has taken from the VM, of native code."""
     return gdb_text.file_name(objfile).startswith("<<")
@@ -117,7 +138,8 @@ def is_ours(objfile: gdb.Objfile) -> bool:
 
 def withdraw(number: int) -> None:
     """Take back the symbol files of an inferior that has ended."""
-    for file in extension().part(_Given).pop(number, SymbolFiles()).files:
+    given = extension().part(_Given).pop(number, SymbolFiles())
+    for file in (*given.files, *given.stand_ins.values()):
         _remove(file)
 
 

@@ -143,6 +143,7 @@ def variables(image: Image, data: Snapshot, known: Operations, words: Sequence[i
     if known.main is not None:
         found[MAIN] = Recovered(MAIN, known.main, "the function in which all operations have their handlers")
     if pointers:
+        # None of them is ever changed: any will do.
         how = "it points to as many places in one function as opc has names"
         found[HANDLERS] = Recovered(HANDLERS, pointers[0], how)
     for variable in VARIABLES:

@@ -35,11 +35,12 @@ def find(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> 
     for place, value in _aligned(image, data):
         if value not in kinds:
             if len(kinds) >= MAX_LOOKED_AT:
-                break
+                return dict.fromkeys(NAMES, f"more than {MAX_LOOKED_AT} pointers might lead to it")
             kinds[value] = _kind(Record(memory, layout, "ErtsSchedulerData", value))
         name = kinds[value]
         if name is not None:
             found[name].append((place, value))
+    # The VM has copies of these pointers, and never changes them: any place will do that leads to the only array.
     how = "by its first element, which has number 1 and is pointed back to"
     return {
         name: Recovered(name, places[0][0], how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from beamgdb import __version__
@@ -82,11 +83,14 @@ def facts(node: Node, symbols: SymbolsMade) -> Iterator[Fact]:
         yield from (Fact(name, text) for name, text in part)
 
 
-def lines(facts: Iterable[Fact]) -> Iterator[str]:
-    """Their text, one a line."""
+def lines(facts: Iterable[Fact], most: int | None = None) -> Iterator[str]:
+    """Their text, one a line, or if that has more than `most` characters as many lines as it takes."""
     found = list(facts)
     width = max(len(one.name) for one in found) + 1
-    return (f"{one.name + ':':<{width}} {one.text}" for one in found)
+    for one in found:
+        line = f"{one.name + ':':<{width}} {one.text}"
+        indent = " " * (width + 1)
+        yield from [line] if most is None else wrap(line, max(most, 2 * width), subsequent_indent=indent)
 
 
 def _identity(node: Node) -> Iterator[tuple[str, str]]:

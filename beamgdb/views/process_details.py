@@ -103,7 +103,7 @@ class Details:
         return ProcessDetails(
             pid=self._node.term(process.id),
             address=process.address,
-            name=self._node.term(name) if name else None,
+            name=self._terms.syntax.module(self._node.term(name)) if name else None,
             label=self._term(_known(lambda: Supervision(self._node).labels([record["dictionary"]])[0])),
             status=process.status(),
             flags=tuple(self._flags(process)),

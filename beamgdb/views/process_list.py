@@ -68,11 +68,16 @@ class ProcessColumns(Readable[Noted]):
             return spawned
         return [name or label or call for name, label, call in zip(names, labels, spawned)]
 
+    def name(self, noted: Noted) -> str | None:
+        """The name that it is registered under; many of Elixir's are those of modules."""
+        name = self.list.registered_name(noted)
+        return self._syntax.module(name) if name else None
+
     def _names(self, many: Sequence[Noted]) -> list[str | None]:
-        name, (registrations,) = self.list.registered_name, _REGISTRATION(many)
+        (registrations,) = _REGISTRATION(many)
         if not any(registrations):
             return [None] * len(many)
-        return [name(many[at]) if registration else None for at, registration in enumerate(registrations)]
+        return [self.name(many[at]) if registration else None for at, registration in enumerate(registrations)]
 
     def _labels(self, many: Sequence[Noted]) -> list[str | None]:
         """What they call themselves (`proc_lib:set_label/1`)."""

@@ -280,7 +280,8 @@ class Stacks:
 
     def _heading(self, process: Process) -> ProcessRow:
         threads = self._threads
-        description = calls.spawned_as(self._node, process, self._terms.syntax.function, self._spawned)
+        syntax = self._terms.syntax
+        description = calls.spawned_as(self._node, process, syntax.function, self._spawned, registered_as=syntax.module)
         thread, status = threads.thread(process), process.status()
         if status == "free":
             status = "ended, but its native code still runs"

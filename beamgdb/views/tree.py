@@ -157,7 +157,7 @@ class TreeColumns:
         noted, notes, child = member.noted, member.notes, member.as_child
         is_master = application is not None and depth == 0
         known = "supervisor" if member.supervisor is not None else "process"
-        name = self._shown.list.registered_name(noted)
+        name = self._shown.name(noted)
         return TreeRow(
             depth=depth,
             pid=self._pid(member),

@@ -31,11 +31,19 @@ def at(node: Vm, address: int) -> str:
     return mfa(node, noted["module"], noted["function"], noted["arity"])
 
 
-def spawned_as(node: Vm, process: Process, named: Named = str, known: dict[tuple[int, ...], str] | None = None) -> str:
+def spawned_as(
+    node: Vm,
+    process: Process,
+    named: Named = str,
+    known: dict[tuple[int, ...], str] | None = None,
+    *,
+    registered_as: Named = str,
+) -> str:
     """The process and its first function, which an exiting process no longer knows (`Process.u` is a union). Who asks
-    of very many keeps the names that are `known`, of few functions."""
+    of very many keeps the names that are `known`, of few functions. `named` and `registered_as` tell how functions and
+    registered names are written."""
     name, call = _readable(process.registered_name), _readable(process.initial_call)
-    registered = f" {node.term(name)}" if name else ""
+    registered = f" {registered_as(node.term(name))}" if name else ""
     if call is None:
         return f"process {node.term(process.id)}{registered}"
     function = known.get(call) if known is not None else None

@@ -54,6 +54,8 @@ def test_breakpoints_before_the_module_is_loaded_and_steps(program: str, ebin: P
         assert [one["verified"] for one in told] == [False, False]
         stop = editor.go("continue", threadId=1)
         assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [told[1]["id"]])
+        # The program is stopped for each module that is loaded, but of that editors see nothing.
+        assert Counter(one["event"] for one in editor.events)["continued"] == 0
         thread = stop["threadId"]
 
         frames = editor.frames(thread)

@@ -13,9 +13,10 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from tests.gdb.test_beam_info import rows
-from tests.harness.erl import installed_release
+from tests.harness.erl import READY, installed_release, running
 from tests.harness.gdb import Gdb, one_line_error
 from tests.harness.patience import PATIENCE
+from tests.harness.targets import FLAGS, Target
 
 SYMBOL_SIZE = 24
 """Bytes of an `Elf64_Sym`, which begins with the 32-bit offset of the name."""
@@ -103,3 +104,12 @@ def test_it_can_be_run_again(hidden: Gdb) -> None:
 def test_another_program_is_no_beam() -> None:
     with Gdb("/bin/true") as gdb:
         assert one_line_error(gdb, "beam-info").splitlines()[0] == "this program is no beam.smp"
+
+
+def test_a_program_that_is_only_where_the_stub_is(tmp_path: Path) -> None:
+    """GDB reads it from there, but what it does not export is found in a file."""
+    target = Target("amd64", 29)
+    command = target.sandbox.command([*FLAGS, "-noinput", "-eval", f'io:format("{READY}~n").'])
+    with running(command, tmp_path / "output") as process, Gdb("-iex", "set sysroot target:") as gdb:
+        gdb.go(f"target remote | gdbserver --once --attach - {process.pid}")
+        assert "it cannot be read here: give a copy of it (`file BEAM`" in one_line_error(gdb, "beam-info")

@@ -84,6 +84,7 @@ def test_variables(gdb: Gdb) -> None:
 
 @pytest.mark.parametrize("wrong", ["1", "-1", "99999999999"])
 def test_an_argument_that_there_is_not(gdb: Gdb, wrong: str) -> None:
+    gdb.cmd("frame 0")  # GDB 10 leaves the one selected that a command was about
     assert f"there is no argument {wrong} of stages:third/1" in one_line_error(gdb, f"print $_arg({wrong})")
 
 

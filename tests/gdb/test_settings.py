@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.erl import Node, running_node
 from tests.harness.gdb import Gdb
+from tests.harness.gdb_facts import is_true
 from tests.harness.patience import PATIENCE
 from tests.harness.targets import Target, session
 
@@ -35,6 +36,8 @@ SETTINGS = (
 
 @pytest.mark.parametrize("settings", [*([f"language {name}"] for name in LANGUAGES), SETTINGS], ids="; ".join)
 def test_everything_works_with_a_setting(busy_node: Node, settings: Sequence[str]) -> None:
+    if "language unknown" in settings and not is_true("breaks in an unknown language"):
+        pytest.skip("this GDB ends at any breakpoint then, without the extension too")
     names = [setting.rpartition(" ")[0] for setting in settings]
 
     def shown() -> list[str]:

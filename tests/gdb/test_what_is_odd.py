@@ -41,9 +41,9 @@ def test_where_a_process_is_that_runs(gdb: Gdb) -> None:
     # GDB tells of the stop before the extension prints where Erlang is.
     gdb.cmd("echo")
     (row,) = (one for one in json.loads(_array(gdb.cmd("beam-waits -json"))) if one["called"] == "customer")
-    assert (row["for_called"], row["for_status"], row["for_current"]) == ("'Elixir.Server'", "running", WORK)
+    assert (row["for_called"], row["for_status"], row["for_current"]) == ("Server", "running", WORK)
     queues = {one["called"]: one["current"] for one in json.loads(gdb.cmd("beam-why -json"))["queues"]}
-    assert queues["'Elixir.Server'"] == WORK
+    assert queues["Server"] == WORK
 
 
 def test_names_are_cut_where_the_terminal_is_narrow(gdb: Gdb) -> None:
@@ -66,7 +66,7 @@ def test_an_empty_list_says_so(gdb: Gdb, command: str, said: str) -> None:
 @pytest.mark.parametrize("spelt", ["Server", "Elixir.Server", "'Elixir.Server'"])
 def test_a_process_by_a_name_of_elixir(gdb: Gdb, spelt: str) -> None:
     heading = gdb.cmd(f"beam-process {spelt}").splitlines()[0]
-    assert " 'Elixir.Server', spawned as " in heading
+    assert " Server, spawned as " in heading
     assert gdb.cmd(f"beam-bt {spelt}").startswith(heading)
     assert "no process is registered" not in gdb.cmd(f"beam-break -process {spelt} Overdue.start/0")
     gdb.cmd("delete")

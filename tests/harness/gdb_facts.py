@@ -7,13 +7,15 @@ from typing import Final, Literal
 from tests.harness.gdb import installed_version
 
 Fact = Literal[
-    "closes quotes", "ends with a stub", "finds the program of a core", "interrupts the target",
-    "names no condition that waits", "reads DWARF 5", "steps on to a statement",
+    "breaks in an unknown language", "closes quotes", "ends with a stub", "finds the program of a core",
+    "interrupts the target", "names no condition that waits", "reads DWARF 5", "steps on to a statement",
     "stops all threads when it attaches",
 ]  # fmt: skip
 
 #: The first version of which it is true.
 SINCE: Final[dict[Fact, int]] = {
+    # GDB 10 itself ends (SIGABRT) at any `break` after `set language unknown`, without any extension too.
+    "breaks in an unknown language": 13,
     # Completion of a word in an open quote ends with that quote, of whatever command.
     "closes quotes": 16,
     # Where Python reads memory, and the stub ends meanwhile: an internal error in thread.c, without any extension too.

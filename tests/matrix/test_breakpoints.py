@@ -183,12 +183,22 @@ def test_what_has_run_since(running: Session) -> None:
 
 
 def test_a_plain_breakpoint(running: Session) -> None:
-    """Compiled code has them. In interpreted code they do no harm, but the user is told."""
+    """As editors set them by GDB/MI: of interpreted code they become ones of the extension, with GDB's number."""
     gdb = running.gdb
     with stopped_at(gdb, "stages:leaf/3"):
-        said = gdb.cmd("break -function stages:third/1")
-        gdb.cmd("delete $bpnum")
-    assert ("will not be hit; `beam-break stages:third/1` makes one that is" in said) is running.target.interpreted
+        by_name = gdb.mi("-break-insert -f stages:third/1")["bkpt"]["number"]
+        by_line = gdb.mi(f"-break-insert -f --source stages.erl --line {line(CALLS[1])}")["bkpt"]["number"]
+    stop = gdb.go("continue", timeout=PATIENCE)
+    assert (stop.reason, stop.results["bkptno"]) == ("breakpoint-hit", by_name), stop.text
+    assert place(gdb)[0] == "stages:third/1"
+    condition = '$_streq($_eterm(x0), \\"<<\\\\\\"two\\\\\\">>\\")'
+    gdb.mi(f'-break-condition {by_name} "{condition}"')
+    for number, where in ((by_line, ("stages:in_lines/2", line(CALLS[1]))), (by_name, None)):
+        stop = gdb.go("continue", timeout=PATIENCE)
+        assert stop.results["bkptno"] == number, stop.text
+        assert where in (None, place(gdb))
+    assert gdb.cmd("p $_xreg(0)").endswith(' = <<"two">>\n')
+    gdb.mi(f"-break-delete {by_name} {by_line}")
 
 
 @pytest.mark.parametrize(

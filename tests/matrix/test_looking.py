@@ -49,6 +49,14 @@ def test_beam_info(scene: Scene) -> None:
 # -- stacks -----------------------------------------------------------------------------------------------------------
 
 
+def test_lines_fit_a_terminal(scene: Scene) -> None:
+    for command in ("beam-info", "beam-why"):
+        assert max(map(len, scene.on_a_terminal(command).splitlines())) < 80
+    # What is not cut is the same.
+    shown = " ".join(scene.on_a_terminal("beam-info").split())
+    assert " ".join(scene.gdb.cmd("beam-info").partition("symbols:")[0].split()) in shown
+
+
 def test_bt(scene: Scene) -> None:
     shown = read_frames(scene.gdb.cmd("bt"))
     names = functions(shown)

@@ -115,3 +115,13 @@ def test_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder() == Path("/fast/beamgdb")
     monkeypatch.setenv("BEAMGDB_CACHE", "/own")
     assert cache_folder() == Path("/own")
+
+
+def test_two_paths_to_one_folder_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made by one of them would else be made anew by the other, again and again."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").symlink_to("here")
+    for path in ("here", "there"):
+        monkeypatch.setenv("BEAMGDB_CACHE", str(tmp_path / path))
+        cache.complete(cache_folder() / "folder", writer(path))
+    assert (tmp_path / "here/folder/content").read_text() == "here"

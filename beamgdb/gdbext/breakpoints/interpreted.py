@@ -68,8 +68,8 @@ class _TrapPoint(Asked):
     the same place, later in GDB's list, with conditions that ask whether they are meant."""
 
     def __init__(self, breakpoints: InterpretedBreakpoints) -> None:
-        super().__init__(LOCATION)
         self._breakpoints = breakpoints
+        super().__init__(LOCATION)
 
     def is_wanted(self) -> bool:
         try:
@@ -128,6 +128,11 @@ class InterpretedBreakpoints:
             older_gdb.at_exit(self.leave)
         events.on_code_change(self._code_changed, self._waits_for_code, self._is_concerned)
 
+    @property
+    def place(self) -> int | None:
+        """Where traps lead, None as long as that is not known."""
+        return self._places.traps.place if self._places is not None else None
+
     def make_place(self) -> str:
         """The location of GDB's breakpoints; raises `Unavailable` where traps cannot be made."""
         if not self._follows_resumption:
@@ -137,14 +142,24 @@ class InterpretedBreakpoints:
             gdb.events.cont.connect(self._on_continue)
             if not older_gdb.tells_of_its_end():
                 gdb.write(f"beamgdb: {STAYS_BEHIND}\n", gdb.STDERR)
+        self._make_point()
+        return LOCATION
+
+    def _make_point(self) -> None:
         if gdb.convenience_variable(PLACE) is None:
             gdb.set_convenience_variable(PLACE, 0)
-        current = session.find()
-        if current is not None and _is_initialised(current):
-            self._places_of(current)
-        if self._point is None or not self._point.is_valid():
+        current, point = session.find(), self._point
+        places = self._places_of(current) if current is not None and _is_initialised(current) else None
+        if point is not None and point.is_valid() and places is not None and not self._is_caught(places.traps):
+            # It was made before the place was known, and no symbols have changed since.
+            point.delete()
+        if point is None or not point.is_valid():
             self._point = _TrapPoint(self)
-        return LOCATION
+
+    def make_ready(self) -> None:
+        """Have all breakpoints of our own that one of a user needs."""
+        self._make_point()
+        self._watch_loads(wanted=extension().requests.any_trapped())
 
     def _places_of(self, current: session.Session) -> _Places:
         if self._places is None or self._places.owner is not current:
@@ -170,17 +185,21 @@ class InterpretedBreakpoints:
     def requests_changed(self) -> None:
         """There are more requests than before, or fewer: see modules being loaded only as long as that matters."""
         wanted = extension().requests.any_trapped()
-        location = c_calls.first_instruction(LOADED)
-        if wanted and location is not None and (self._loads is None or not self._loads.is_valid()):
-            self._loads = _LoadPoint(self, location)
-        if location is None:
+        if c_calls.first_instruction(LOADED) is None:
             # It is noticed when code is taken into use.
             events.watch_code()
-        if self._loads is not None and self._loads.is_valid() and self._loads.enabled != wanted:
-            self._loads.enabled = wanted
+        elif wanted or self._loads is not None:
+            self._watch_loads(wanted=wanted)
         # GDB may be about to delete other breakpoints, and loses its way if some are deleted meanwhile.
         errors.guarded(lambda: self._set_native_points(tidy=False))
         self._has_stale_points = True
+
+    def _watch_loads(self, *, wanted: bool) -> None:
+        location = c_calls.first_instruction(LOADED)
+        if location is not None and (self._loads is None or not self._loads.is_valid()):
+            self._loads = _LoadPoint(self, location)
+        if self._loads is not None and self._loads.is_valid() and self._loads.enabled != wanted:
+            self._loads.enabled = wanted
 
     def module_comes(self) -> None:
         """A module is being loaded."""
@@ -258,7 +277,9 @@ class InterpretedBreakpoints:
 
     def arrived(self) -> bool:
         """A thread has come to where traps lead; whether to stop it for the watch."""
-        self._send_on()
+        if self._is_at_place():
+            # (The condition of a breakpoint that is older than this point has sent it on.)
+            self._send_on()
         current = session.known()
         if current is None or self._arrival is None:
             return False
@@ -391,7 +412,7 @@ class InterpretedBreakpoints:
 
     def _may_be_in(self, module: str) -> bool:
         """Whether there may be a breakpoint in a module."""
-        return any(request.trapped and request.location.may_be_in(module) for _, request in extension().requests.all())
+        return extension().requests.trapped_may_be_in(module)
 
     def _code_changed(self) -> None:
         if self._watch is not None or extension().requests.any_trapped():
@@ -411,6 +432,11 @@ def breakpoints() -> InterpretedBreakpoints:
 def condition(location: BreakpointLocation, wanted: str) -> str:
     """The condition of GDB's breakpoint for a location in bytecode."""
     return f"${HIT}({_string(str(location))}{', ' + _string(wanted) if wanted else ''})"
+
+
+def is_condition(text: str) -> bool:
+    """Whether a condition is one of these."""
+    return text.startswith(f"${HIT}(")
 
 
 def _string(text: str) -> str:

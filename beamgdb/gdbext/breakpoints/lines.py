@@ -17,6 +17,13 @@ from beamgdb.views.typed import natural
 _LINE = re.compile(r"(?:-source )?(?P<file>[^:]*?)(?::| -line )(?P<line>[0-9]+)")
 
 
+def named(point: gdb.Breakpoint) -> tuple[str, int] | None:
+    """The file, as it was typed, and the line that a breakpoint of GDB is on; None if it is on something else."""
+    match = _LINE.fullmatch(point.location or "")
+    line = natural(match["line"]) if match is not None else None
+    return (match["file"], line) if match is not None and line is not None else None
+
+
 def _created(point: gdb.Breakpoint) -> None:
     current = session.known()
     if current is not None and point.visible and not extension().requests.is_making_one:
@@ -34,13 +41,13 @@ def _code_changed() -> None:
 
 def _rule(point: gdb.Breakpoint, code: LoadedCode) -> None:
     """Disable a breakpoint where it is in a module that its line is not of."""
-    match = _LINE.fullmatch(point.location or "")
-    line = natural(match["line"]) if match is not None else None
-    if match is None or line is None:
+    place = named(point)
+    if place is None:
         return
+    file, line = place
     # GDB has compared the folders.
-    meant = LineLocation(match["file"].rpartition("/")[2], line)
-    wanted = {place.module.base for place in map(code.find, meant.addresses(code)) if place is not None}
+    meant = LineLocation(file.rpartition("/")[2], line)
+    wanted = {one.module.base for one in map(code.find, meant.addresses(code)) if one is not None}
     is_found, barred = compiled.bar(point, wanted, code)
     if barred and not is_found:
         where = term_printing.function(barred[0].code.name)

@@ -28,6 +28,8 @@ class Requests:
 
     def __init__(self) -> None:
         self._requests: dict[int, Request] = {}
+        self.waiting: dict[int, BreakpointLocation] = {}
+        """Breakpoints that GDB was asked for itself, of which the code is not loaded yet: it may be bytecode."""
         self.is_making_one = False
         """Whether GDB is just making a breakpoint that is to be added."""
 
@@ -38,6 +40,7 @@ class Requests:
     def remove(self, number: int) -> None:
         """That breakpoint has been deleted."""
         self._requests.pop(number, None)
+        self.waiting.pop(number, None)
 
     def of(self, number: int) -> Request | None:
         """What a breakpoint is for, None if it is not one of Erlang."""
@@ -49,5 +52,10 @@ class Requests:
         return ((points[number], request) for number, request in sorted(self._requests.items()) if number in points)
 
     def any_trapped(self) -> bool:
-        """Whether there are some in bytecode. Quick."""
-        return any(request.trapped for request in self._requests.values())
+        """Whether there are some in bytecode, or may be. Quick."""
+        return bool(self.waiting) or any(request.trapped for request in self._requests.values())
+
+    def trapped_may_be_in(self, module: str) -> bool:
+        """Whether one of these may be in a module."""
+        trapped = (request.location for request in self._requests.values() if request.trapped)
+        return any(location.may_be_in(module) for location in (*trapped, *self.waiting.values()))

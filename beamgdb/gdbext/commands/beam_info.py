@@ -11,7 +11,7 @@ from beamgdb.gdbext import session, symbols
 from beamgdb.gdbext.atomvm import session as atomvm
 from beamgdb.gdbext.atomvm.running import Running
 from beamgdb.gdbext.commands.command import Command
-from beamgdb.gdbext.style import GdbStyler
+from beamgdb.gdbext.style import GdbStyler, limit
 from beamgdb.views import info, layouts, tagged
 from beamgdb.views.atomvm import info as atomvm_info
 from beamgdb.views.info import SymbolsMade
@@ -50,7 +50,7 @@ class BeamInfo(Command):
         given = symbols.of_selected()
         made = SymbolsMade(len(given.files), current.code_seconds, given.seconds)
         facts = info.facts(current.node, made)
-        for line in tagged.lines(facts) if arguments.json else info.lines(facts):
+        for line in tagged.lines(facts) if arguments.json else info.lines(facts, limit()):
             gdb.write(line + "\n")
 
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:

@@ -12,11 +12,11 @@ from beamgdb.gdbext import session, stop_reason, term_printing
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
-from beamgdb.gdbext.style import GdbStyler
+from beamgdb.gdbext.style import GdbStyler, limit
 from beamgdb.node import Node
 from beamgdb.views import why
 from beamgdb.views.process_list import ProcessColumns
-from beamgdb.views.styler import PLAIN
+from beamgdb.views.styler import PLAIN, cut
 from beamgdb.views.why import Why
 from beamgdb.vm.processes import Process
 
@@ -43,8 +43,9 @@ class BeamWhy(Command):
             pid = node.term(process.id) if process is not None else None
             gdb.write(json.dumps({**asdict(found), "process": pid, "text": text}) + "\n")
             return
+        most = limit()
         for line in why.lines(found, node, process, running, term_printing.terms(node), GdbStyler()):
-            gdb.write(line + "\n")
+            gdb.write((line if most is None else cut(line, most)) + "\n")
 
 
 def report(node: Node, running: Running) -> tuple[Process | None, Why]:

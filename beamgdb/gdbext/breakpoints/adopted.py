@@ -1,0 +1,188 @@
+"""Breakpoints that GDB was asked for itself, as editors do, in bytecode: they become what `beam-break` makes.
+
+GDB would put an instruction where there is but data. So where code of such a breakpoint is bytecode, GDB is told that
+its function or line is, besides, where traps lead, and its place in bytecode is disabled; and its condition first asks
+whether this one is meant. Number, counts, commands and the rest stay GDB's.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Final
+
+import gdb
+
+from beamgdb.code.loaded import LoadedCode
+from beamgdb.code.module import Range
+from beamgdb.gdbext import bytecode_memory, errors, events, front_end, older_gdb, session, symbols
+from beamgdb.gdbext.breakpoints import interpreted, lines
+from beamgdb.gdbext.breakpoints.requests import Request
+from beamgdb.gdbext.c_expressions import in_c
+from beamgdb.gdbext.extension import extension
+from beamgdb.views.location import BadLocation, BreakpointLocation, LineLocation, parse
+from beamgdb.vm.model import Unavailable
+
+_EXPLICIT: Final = "-function "
+
+_FUNCTION: Final = re.compile(rf"(?:{_EXPLICIT})?(?P<quote>\"?)(?P<name>.*?)(?P=quote)")
+"""What is typed for a function, and how GDB tells of it."""
+
+_OTHERS: Final = (".c", ".h", ".cc", ".cpp", ".hpp", ".cxx", ".S", ".s")
+"""Ends of names of files that are not compiled to bytecode."""
+
+_STAND_IN_BYTES: Final = 4
+"""How long GDB is told that such a line is: of ARM's addresses it leaves out up to two bits, and a line that ends where
+it begins is none."""
+
+
+class _Adopted(dict[int, str]):
+    """What each of these breakpoints is on, as it was typed, by number."""
+
+    is_at_work = False
+    """Whether what GDB tells of a breakpoint is of our own doing."""
+
+
+def _adopted() -> _Adopted:
+    return extension().part(_Adopted)
+
+
+def _consider(point: gdb.Breakpoint) -> None:
+    """Make one of beam-break's of a breakpoint, if its code is bytecode; or see to it that this is done in time."""
+    mine, requests = _adopted(), extension().requests
+    if mine.is_at_work or requests.is_making_one or not point.visible or point.type != gdb.BP_BREAKPOINT:
+        return
+    if point.number not in mine and requests.of(point.number) is not None:
+        return
+    current = session.known()
+    # (A VM that has not begun yet does not say so itself.)
+    if not ((current is not None and current.node.is_interpreter) or session.is_interpreter()):
+        return
+    code = current.node.code if current is not None else LoadedCode()
+    found = _location(point, code)
+    if found is not None:
+        typed, location = found
+        addresses = location.addresses(code)
+        if current is not None and addresses and not any(map(code.native_at, addresses)):
+            mine.is_at_work = True
+            try:
+                if _adopt(current, point, typed, location):
+                    return
+            finally:
+                mine.is_at_work = False
+        elif not addresses and point.number not in requests.waiting and requests.of(point.number) is None:
+            requests.waiting[point.number] = location
+            interpreted.breakpoints().make_place()
+            interpreted.breakpoints().requests_changed()
+    bytecode_memory.explain(point)
+
+
+def _location(point: gdb.Breakpoint, code: LoadedCode) -> tuple[str, BreakpointLocation] | None:
+    """What a breakpoint is on, as it was typed, and what that means, None for what is not of Erlang."""
+    line = lines.named(point)
+    if line is not None:
+        file = PurePosixPath(line[0])
+        return None if file.suffix in _OTHERS or not file.suffix else (line[0], LineLocation(file.name, line[1]))
+    function = _FUNCTION.fullmatch(point.location or "")
+    if function is None:
+        return None
+    try:
+        location, condition = parse(function["name"], code)
+    except BadLocation:
+        return None
+    return None if condition else (function["name"], location)
+
+
+def _adopt(current: session.Session, point: gdb.Breakpoint, typed: str, location: BreakpointLocation) -> bool:
+    """Do so; whether it will be hit."""
+    requests, stops = extension().requests, interpreted.breakpoints()
+    try:
+        stops.make_place()
+    except Unavailable as error:
+        gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+        return False
+    if stops.place is None:
+        return False
+    first = current.node.code.find(location.addresses(current.node.code)[0])
+    if first is None:
+        return False
+    where = str(point.location)
+    module, name, at = typed.partition(":")[0], typed, first.code.lines[:1]
+    if isinstance(location, LineLocation):
+        module, name, at = "", f"{first.code.name} at line {location.line}", ((0, typed, location.line),)
+    elif where.startswith(_EXPLICIT):
+        # Of several stand-ins at one place GDB takes the line of any, but for labels.
+        module, at = "", ()
+    rows = tuple((stops.place, file, number) for _, file, number in at)
+    symbols.stand_in(current, where, module, Range(stops.place, stops.place + _STAND_IN_BYTES, name, rows))
+    places = list(older_gdb.locations(point))
+    if all(one.address != stops.place for one in places):
+        return False
+    if requests.of(point.number) is None:
+        _adopted()[point.number] = typed
+        requests.waiting.pop(point.number, None)
+        wanted = point.condition or ""
+        requests.add(point.number, Request(location, wanted, "", trapped=True))
+        _set_condition(point, location, wanted)
+    for one in places:
+        if one.address != stops.place and one.enabled:
+            one.enabled = False
+    stops.requests_changed()
+    return True
+
+
+def _set_condition(point: gdb.Breakpoint, location: BreakpointLocation, wanted: str) -> None:
+    with in_c():
+        point.condition = interpreted.condition(location, wanted)
+
+
+def _modified(point: gdb.Breakpoint) -> None:
+    """A front end has given a breakpoint another condition, or none."""
+    mine, requests = _adopted(), extension().requests
+    request = requests.of(point.number)
+    if point.number not in mine or mine.is_at_work or request is None:
+        return
+    condition = point.condition or ""
+    if interpreted.is_condition(condition):
+        return
+    mine.is_at_work = True
+    try:
+        requests.add(point.number, Request(request.location, condition, "", trapped=True))
+        _set_condition(point, request.location, condition)
+    finally:
+        mine.is_at_work = False
+
+
+def _deleted(point: gdb.Breakpoint) -> None:
+    _adopted().pop(point.number, None)
+    if extension().requests.waiting.pop(point.number, None) is not None:
+        interpreted.breakpoints().requests_changed()
+
+
+def _code_changed() -> None:
+    """Code is there that breakpoints may have waited for; or the program, which says that they are to wait."""
+    _prepare()
+    for point in gdb.breakpoints():
+        errors.guarded(partial(_consider, point))
+
+
+def _prepare() -> None:
+    """GDB/MI answers who sets a breakpoint with all that are made meanwhile: ours are to be there before."""
+    if front_end.speaks_mi() and session.is_interpreter():
+        interpreted.breakpoints().make_ready()
+
+
+def _new_objfile(_: object) -> None:
+    if not session.has_process():
+        errors.guarded(_code_changed)
+
+
+def install() -> None:
+    """Follow GDB's breakpoints and the code. To be called before `interpreted` follows that."""
+    gdb.events.breakpoint_created.connect(lambda point: errors.guarded(lambda: _consider(point)))
+    gdb.events.breakpoint_modified.connect(lambda point: errors.guarded(lambda: _modified(point)))
+    gdb.events.breakpoint_deleted.connect(_deleted)
+    gdb.events.new_objfile.connect(_new_objfile)
+    _new_objfile(None)
+    events.on_code_change(_code_changed, lambda: False, lambda: False)

@@ -62,6 +62,9 @@ def _target(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] 
     elif word.isdecimal():
         if not Path(f"/proc/{word}").exists():
             raise NoTarget(f"{word} is no process")
+        other = targets.other_program(int(word))
+        if other is not None:
+            raise NoTarget(f"process {word} runs {other}, which is no BEAM; `beamgdb -p {word}` attaches to it anyway")
         yield _node(gdb, int(word))
     elif Path(word).exists():
         with pack.whatever(Path(word), None) as opened:
@@ -102,11 +105,13 @@ def _dumped(found: Found) -> Iterator[Path]:
     if found.core is not None:
         yield found.core
         return
+    assert found.dump is not None
+    print(f"beamgdb: coredumpctl writes the core file of {found.dump.pid} to a temporary folder ...", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="beamgdb-") as folder:
-        path = Path(folder) / f"core.{found.dump}"
+        path = Path(folder) / f"core.{found.dump.pid}"
         done = subprocess.run(
-            ["coredumpctl", "--no-pager", "-q", "-o", str(path), "dump", str(found.dump)], stdin=subprocess.DEVNULL,
-            capture_output=True, check=False,
+            ["coredumpctl", "--no-pager", "-q", "-o", str(path), "dump", *found.dump.words()],
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
         )  # fmt: skip
         if done.returncode:
             raise NoTarget(f"coredumpctl does not give the core file: {done.stderr.decode(errors='replace').strip()}")

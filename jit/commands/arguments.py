@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jit.commands.targets import DEFAULT, DEFAULT_RUNTIME, ERTS, RUNTIMES, Wanted
-from jit.system.command_line import listed
+from jit.system.command_line import Paragraphs, listed
 
 PROGRAM: Final = "python -m jit"
 
@@ -24,7 +24,7 @@ def add(commands: Commands, name: str, summary: str, description: str, **options
         name,
         help=summary,
         description=description.format(program=PROGRAM),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Paragraphs,
         **options,
     )
     return parser

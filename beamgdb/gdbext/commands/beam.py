@@ -54,9 +54,12 @@ class Beam(Command):
       $_xreg(N), $_yreg(N), $_eterm(WORD)  the same in expressions
       set beam-depth|beam-width|beam-bytes N  how much of a term is shown
       set beam-syntax elixir               terms as Elixir writes them
+      set beam-elixir-names off            functions of Elixir as Erlang does
       set beam-context on                  beam-context after each stop
+      set beam-context-sections S ...      of what that is
       layout beam                          the same in windows of GDB's TUI
       set beam-layout-from FILE            where fields lie, by a similar build
+      set beam-progress on                 front ends hear how far a command is
       set beam-debug on                    where an error comes from
 
     `help beam-bt` tells more of beam-bt, and so of each. GDB's own bt, up, list, next, step, until, finish, break,

@@ -92,11 +92,11 @@ def _named(name: str) -> int:
 def _node(gdb: Gdb, pid: int) -> Target:
     name = targets.node_name(targets.words_of(pid))
     label = f"{name} (pid {pid})" if name else f"pid {pid}"
-    return Target(harmless(label), _command(gdb, Attached(pid).words()), pid=pid)
+    return Target(harmless(label), command(gdb, Attached(pid).words()), pid=pid)
 
 
 def _core(gdb: Gdb, opened: Opened) -> Target:
-    return Target(harmless(opened.core.name), _command(gdb, opened.words(), opened.settings()), is_live=False)
+    return Target(harmless(opened.core.name), command(gdb, opened.words(), opened.settings()), is_live=False)
 
 
 @contextmanager
@@ -130,15 +130,16 @@ def _sandbox(gdb: Gdb, wanted: tuple[str, int, Sequence[str]]) -> Iterator[Targe
         label, own, quiet = f"Erlang/OTP {otp} for {arch}", arguments or ["-noinput"], subprocess.DEVNULL
         if sandbox.native:
             words = (*sandbox.gdb_settings(), "--args", *sandbox.beam_command(own))
-            command = _command(gdb, words, ("set inferior-tty /dev/null",))
-            yield Target(label, command, sandbox.environment(), is_started=True)
+            line = command(gdb, words, ("set inferior-tty /dev/null",))
+            yield Target(label, line, sandbox.environment(), is_started=True)
             return
         with debuggee(sandbox, own, stdout=quiet, stderr=quiet) as node:
-            yield Target(label, _command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True)
+            yield Target(label, command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True)
     except SandboxError as error:
         raise NoTarget(str(error)) from None
 
 
-def _command(gdb: Gdb, words: Sequence[str], settings: Sequence[str] = ()) -> list[str]:
+def command(gdb: Gdb, words: Sequence[str], settings: Sequence[str] = ()) -> list[str]:
+    """The command line of a GDB that the screen asks."""
     ways = [word for one in (*WAYS, *settings) for word in ("-iex", one)]
     return [gdb.path, "-nx", "-q", "--interpreter=mi3", *ways, "-ix", str(gdb.loader), *words]

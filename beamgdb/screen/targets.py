@@ -20,6 +20,9 @@ from jit.system.controls import harmless
 MOST: Final = 500
 """Core files that are looked at."""
 
+PARTS: Final = 3
+"""Of the path of a program: `erts-15.2.7/bin/beam.smp`."""
+
 NAMES: Final = ("-sname", "-name")
 """Options of `erl` that name a node."""
 
@@ -79,7 +82,7 @@ def nodes() -> Iterator[Found]:
         words = _words(folder)
         if words and Path(words[0]).name.startswith("beam") and "-progname" in words:
             name = node_name(words) or "a node without a name"
-            told = f"{name}  pid {folder.name}, {_owner(folder)}, since {_begun(folder)}, {words[0]}"
+            told = f"{name}  pid {folder.name}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
             yield Found(harmless(told), pid=int(folder.name))
 
 
@@ -105,11 +108,17 @@ def cores(folder: Path) -> Iterator[Found]:
             continue
         if found.program is not None and Path(found.program).name.startswith("beam"):
             written = moment(path.stat().st_mtime)
-            yield Found(harmless(f"{path.name}  {written}, core file of {found.program}"), core=path)
+            yield Found(harmless(f"{path.name}  {written}, core file of {_end(found.program)}"), core=path)
     for dump in _kept_by_systemd():
         cut = "" if dump.is_whole else " (cut off, or not to be read by all)"
         written = moment(dump.time) if isinstance(dump.time, float) else dump.time
-        yield Found(harmless(f"coredumpctl  {written}, pid {dump.pid} of {dump.program}{cut}"), dump=dump)
+        yield Found(harmless(f"coredumpctl  {written}, pid {dump.pid} of {_end(dump.program)}{cut}"), dump=dump)
+
+
+def _end(path: str) -> str:
+    """The end of a path, which has the version of erts."""
+    parts = path.split("/")
+    return path if len(parts) <= PARTS + 1 else "/".join(["…", *parts[-PARTS:]])
 
 
 def moment(seconds: float) -> str:
@@ -172,11 +181,14 @@ def _owner(process: Path) -> str:
 
 
 def _begun(process: Path) -> str:
-    """When a process has begun."""
+    """When a process has begun: of its stat, behind its name in brackets, the 20th word tells how long after the system
+    has, in ticks (proc(5)). The times of its folder are when somebody first looked there."""
     try:
-        return moment(process.stat().st_ctime)
-    except OSError:
+        ticks = int((process / "stat").read_text(errors="replace").rpartition(")")[2].split()[19])
+        (system,) = re.findall(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    except (OSError, ValueError, IndexError):
         return "?"
+    return moment(int(system) + ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def other_program(pid: int) -> str | None:

@@ -48,6 +48,7 @@ class Beam(Command):
       beam-breakpoints      list those
       beam-step, beam-next  go to the next Erlang line, into or over calls
       beam-finish           run until the selected Erlang function returns
+      beam-receive PROCESS  run until a process that waits gets a message
       xreg, yreg, freg [N]  x, y and float registers
       eterm EXPRESSION      a word as an Erlang term
 

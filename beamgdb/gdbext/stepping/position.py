@@ -11,6 +11,7 @@ from beamgdb.gdbext import current_frame, standing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.unwinder import is_innermost
 from beamgdb.memory import Unreadable
+from beamgdb.node import Node
 from beamgdb.vm import backtrace
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
@@ -70,6 +71,19 @@ def newest() -> Position:
 def selected() -> Position:
     """The Erlang frame that the selected frame belongs to. Raises `Unavailable`."""
     return of(current_frame.selected())
+
+
+def waiting(node: Node, process: Process) -> Position:
+    """Where a process that waits in a receive goes on, whichever thread that will be. Raises `Unavailable`."""
+    pid, status = node.term(process.id), process.status()
+    # One that was woken, but has not run yet: it waited, for no function was interrupted (`current`, erl_process.h).
+    if status != "waiting" and not (status == "runnable" and not process.record["current"]):
+        raise Unavailable(f"{pid} does not wait for a message, it is {status}: `beam-step` follows it")
+    at = process.record["i"]
+    place = node.code.find(at)
+    if place is None or place.is_internal:
+        raise Unavailable(f"{pid} hibernates: it has no receive to go on in (try `beam-break -process {pid} M:F/A`)")
+    return Position(process, process.id, place, at, node.code.where(at), 0, None, None)
 
 
 def of(found: Selected) -> Position:

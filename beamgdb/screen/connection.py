@@ -9,9 +9,12 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from pygdbmi.gdbmiparser import parse_response
+
+from jit.sandbox.debuggee import die_with_parent
 
 PIECE: Final = 1 << 16
 """Bytes that are read at a time."""
@@ -100,6 +103,7 @@ class Connection:
         self._process = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
             start_new_session=True,  # Ctrl-C is for us, and a key
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # by which GDB lets go of its target
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read())
 

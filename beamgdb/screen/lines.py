@@ -80,6 +80,11 @@ def shortened(text: str, columns: int) -> str:
     return f"{text}…" if columns > 0 else ""
 
 
+def filled(text: str, columns: int) -> str:
+    """A text with blanks behind it, so many columns wide."""
+    return text + " " * (columns - get_cwidth(text))
+
+
 def fitted(parts: Sequence[tuple[int, str]], columns: int) -> str:
     """Texts side by side, in so many columns; where there is no room, without those with the largest numbers."""
     kept = list(parts)

@@ -32,7 +32,7 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
 
 from beamgdb.screen.command_line import Commands, history
-from beamgdb.screen.lines import Asked, Line, Looks, fitted, line, note, shortened
+from beamgdb.screen.lines import Asked, Line, Looks, filled, fitted, line, note, shortened
 from beamgdb.screen.list_control import ListControl
 from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
 from beamgdb.screen.panes import PANES, SORTED, Pane, arrangement
@@ -231,7 +231,7 @@ class Screen:
         again = "R: again; " if self._can_start() else ""
         label = shortened(self._target.label, self._columns() // 2)
         text = shortened(f" beamgdb  {label}   {again}{words} ", self._columns())
-        return [("class:bar", text.ljust(self._columns()))]
+        return [("class:bar", filled(text, self._columns()))]
 
     def _can_start(self) -> bool:
         """Whether GDB can be started again: it has ended, or has no program."""
@@ -255,7 +255,7 @@ class Screen:
         elif self._is_filtering:
             parts = [(0, "Enter keeps it"), (1, "Esc shows all")]
         elif self._has_help:
-            parts = [(0, "any key of these leaves this")]
+            parts = [(0, "? or Esc leaves this")]
         else:
             pane = next((one for one in PANES if one.name == self._focused()), None)
             own = [(1, self._own_keys(pane))] if pane is not None and pane.help else []
@@ -266,7 +266,7 @@ class Screen:
             parts = [
                 (0, "? keys"), (2, ": command"), *own, (find, "/ find"), *sorting, *running, (0, "q quit")
             ]  # fmt: skip
-        return [("class:bar", f" {fitted(parts, self._columns() - 2)} ".ljust(self._columns()))]
+        return [("class:bar", filled(f" {fitted(parts, self._columns() - 2)}", self._columns()))]
 
     def _own_keys(self, pane: Pane) -> str:
         """What keys do in a pane: what they are for in its lines, or in the one that is there in place of those."""

@@ -58,9 +58,9 @@ def test_native_code_on_a_slow_line(shop_session: Shop, tmp_path: Path) -> None:
     the screen obeys keys meanwhile."""
     with shown(shop_session, tmp_path) as (seat, line):
         seat.awaited(r"^ beamgdb  shop on armhf   stopped: ")
+        seat.press(":")
         for where in ("counter:add/2", "shop:deliver/2"):
-            seat.press("b")
-            seat.type(where)
+            seat.type(f"beam-break {where}")
             seat.awaited(rf"^Breakpoint \d on {where}, which is not loaded yet")
         seat.press("Escape", "3", "c")
         stack = seat.awaited(r"^=> #0 +shop:deliver/2 ")

@@ -62,7 +62,9 @@ def test_native_code_on_a_slow_line(shop_session: Shop, tmp_path: Path) -> None:
         for where in ("counter:add/2", "shop:deliver/2"):
             seat.type(f"beam-break {where}")
             seat.awaited(rf"^Breakpoint \d on {where}, which is not loaded yet")
-        seat.press("Escape", "3", "c")
+        seat.press("Escape")
+        seat.awaited(r"^ \? keys")
+        seat.press("3", "c")
         stack = seat.awaited(r"^=> #0 +shop:deliver/2 ")
         assert re.search(r"^ beamgdb .* breakpoint 2, in ", stack), stack
         while "counter:add/2" not in stack:

@@ -45,6 +45,9 @@ CONSOLE: Final = "Console"
 MARGIN: Final = ScrollOffsets(top=3, bottom=3)
 """Lines that are seen around that where one is."""
 
+REDRAWN: Final = 0.02
+"""Seconds from one time that the screen is drawn to the next, at least: GDB may say a thousand lines meanwhile."""
+
 ADVISED: Final = re.compile(r"thread \d+")
 """A command that a line advises where there is nothing to show."""
 
@@ -112,7 +115,7 @@ class Screen:
         self._app: Application[None] = Application(
             Layout(self._root(), focused_element=self._controls[first]), key_bindings=self._keys(), style=STYLE,
             full_screen=True, mouse_support=True, before_render=lambda _: self._prepare(),
-            color_depth=colours(),
+            color_depth=colours(), min_redraw_interval=REDRAWN,
         )  # fmt: skip
         self._app.ttimeoutlen = self._app.timeoutlen = 0.1
 

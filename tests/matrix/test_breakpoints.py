@@ -301,11 +301,10 @@ def test_until_a_message_comes(running: Session) -> None:
     said = step(gdb, f"beam-receive {beating}")
     assert re.search(r"^Message: \{io_reply,#Ref<[\d.]+>,ok\}$", said, re.M), said
     assert read_backtrace(gdb.cmd("beam-bt")).heading.startswith(f"Process {beating},")
-    why = f"{beating} does not wait for a message, it is running: `beam-step` follows it"
-    assert why in one_line_error(gdb, f"beam-receive {beating}")
     for _ in range(TRIES):
         with stopped_at(gdb, "stages:third/1"):
             (row,) = json.loads(gdb.cmd(f"beam-ps -json -where pid={beating}"))
+            assert " does not wait for a message, it is running" in one_line_error(gdb, "beam-receive stages")
         if (row["status"], row["current"]) == ("waiting", "timer:sleep/1"):
             break
     said = step(gdb, f"beam-receive {beating}")

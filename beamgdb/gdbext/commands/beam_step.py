@@ -129,11 +129,12 @@ class BeamFinish(Command):
 
 
 class BeamReceive(Command):
-    """Run until a process that waits for a message goes on: one has come, or the time is up.
+    """Run until a process that waits for a message goes on.
 
-    PROCESS is a pid, a registered name or an address, as for beam-bt. The program stops in its receive, before a
-    message is taken, in whichever thread that is; the first message that it looks at is told. A receive that this
-    message is not for lets the process wait again. `beam-next` and `beam-step` go on from there."""
+    PROCESS is a pid, a registered name or an address, as for beam-bt. It goes on when a message has come, or the time
+    of its receive is up. The program stops there, in whichever thread that is, before a message is taken; the first
+    message that waits is told. `beam-next` and `beam-step` go on from there, and the same command again to the next
+    time that the process comes there."""
 
     name = "beam-receive"
     category = gdb.COMMAND_RUNNING

@@ -113,9 +113,10 @@ def _dumped(found: Found) -> Iterator[Path]:
             ["coredumpctl", "--no-pager", "-q", "-o", str(path), "dump", *found.dump.words()],
             stdin=subprocess.DEVNULL, capture_output=True, check=False,
         )  # fmt: skip
-        if done.returncode:
+        kept = targets.kept_whole(found.dump) if done.returncode else path
+        if kept is None:
             raise NoTarget(f"coredumpctl does not give the core file: {done.stderr.decode(errors='replace').strip()}")
-        yield path
+        yield kept
 
 
 @contextmanager

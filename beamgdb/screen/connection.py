@@ -174,7 +174,9 @@ class Connection:
                 return
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
-        await self._reader
+        with suppress(asyncio.TimeoutError):
+            # Its output may have been left to another program, which goes on.
+            await asyncio.wait_for(self._reader, HASTE)
 
     def _write(self, data: bytes) -> None:
         if self._process is not None and self._process.stdin is not None and self.ended is None:

@@ -72,6 +72,9 @@ KEPT: Final = ("present", "truncated", "inaccessible", "journal")
 DUMP: Final = re.compile(r"(?:\w+ )?(\d+-\d+-\d+ \d+:\d+)\S* \S+ +(\d+) +\d+ +\d+ +\S+ +(\S+) +(/.*)")
 """A line of the table of `coredumpctl list`: time, process, user, group, signal, core file, program."""
 
+STORAGE: Final = re.compile(r"^ *Storage: (/.*) \(\w+\)$", re.MULTILINE)
+"""Where it is, as `coredumpctl info` says."""
+
 SIZE: Final = re.compile(r" +(-|n/a|[\d.]+[A-Z]?)$")
 """What is behind the program, from systemd 249 on."""
 
@@ -140,6 +143,19 @@ def _kept_by_systemd() -> Sequence[Dump]:
         if found:
             return found[: -MOST - 1 : -1]
     return ()
+
+
+def kept_whole(dump: Dump) -> Path | None:
+    """The file in which systemd keeps a core file that is not compressed, which coredumpctl 252 does not give."""
+    try:
+        said = subprocess.run(
+            ["coredumpctl", "--no-pager", "info", *dump.words()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, timeout=10, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+        ).stdout.decode(errors="replace")  # fmt: skip
+        paths = [Path(one) for one in STORAGE.findall(said)]
+        return next((path for path in reversed(paths) if core_file.is_elf(path)), None)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def dumps(said: str) -> Iterator[Dump]:

@@ -26,7 +26,7 @@ LONGEST_LINE: Final = 4000
 """Lines of the console that are kept, and characters of each."""
 
 TERMINAL: Final = re.compile(
-    r"(?P<shell>shell|!)\s*$|(?P<python>python-interactive|pi)\s*$|(?P<guile>guile-repl|gr)\s*$|(?P<edit>edit|e)(\s|$)"
+    r"(?P<shell>shell|!)\s*$|(?P<python>python-interactive|pi)\s*$|(?P<guile>guile-repl|gr)\s*$|(?P<edit>edit|e)(?:\s|$)"
 )
 INSTEAD: Final = {
     "shell": "`shell COMMAND` runs one command", "python": "`python` takes lines up to `end`",
@@ -187,6 +187,11 @@ class Model:
                 self._is_dropped = True
                 self._connection.interrupt()
             self._wake.set()
+        self._changed()
+
+    def note(self, text: str) -> None:
+        """Have a line in the console that GDB has not said."""
+        self._say(text + "\n")
         self._changed()
 
     def more(self, *lines: str) -> None:

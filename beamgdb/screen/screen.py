@@ -523,6 +523,8 @@ class Screen:
         pid = next((deed.value for deed in deeds if deed.what == "process"), None)
         if pid is not None:
             self._model.do(f"beam-receive {pid}")
+        else:
+            self._model.note("m is for a process: one of the list (5), or that which is shown (3, 6)")
 
     def _turn(self) -> None:
         name = self._focused() or ""

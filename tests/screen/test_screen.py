@@ -13,6 +13,7 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.utils import get_cwidth
 
+from beamgdb.screen.lines import Deed, line
 from beamgdb.screen.model import STOPPED
 from beamgdb.screen.panes import PANES
 from beamgdb.screen.screen import HELP, Screen
@@ -64,3 +65,22 @@ def test_help_names_all_keys(screen: Screen) -> None:
     lines = HELP.splitlines()
     assert max(map(get_cwidth, lines)) <= COLUMNS
     assert len(lines) <= 24 - 3
+
+
+def test_until_a_process_gets_a_message(screen: Screen) -> None:
+    """The one where one is in the list; elsewhere the one whose stack it is, and none where there is none."""
+    first, second = (line(pid, "", Deed("process", pid)) for pid in ("<0.8.0>", "<0.9.0>"))
+    screen._shown.update(Processes=[first, second], Stack=[first, line("=> #0  m:f/1")], Source=[line("f(X) ->")])
+    for name in ("Processes", "Stack", "Source"):
+        screen._show(name)
+        screen._move(1)
+        screen._await_message()
+    assert list(screen._model.log)[:2] == ["(gdb) beam-receive <0.9.0>", "(gdb) beam-receive <0.8.0>"]
+    assert screen._model.log[2].startswith("m is for a process")
+
+
+def test_a_condition_on_a_line(screen: Screen) -> None:
+    screen._shown["Source"] = [line("29  f(X) ->", "", Deed("command", "beam-break shop.erl:29"))]
+    screen._show("Source")
+    screen._type_condition()
+    assert screen._command.text == "beam-break shop.erl:29 if "

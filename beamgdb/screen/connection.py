@@ -64,9 +64,8 @@ class Reply:
 @dataclass(frozen=True)
 class Happened:
     """Something that GDB tells unasked: what is `running`, `stopped` (then with what GDB/MI says of it), `selected`
-    (another thread or frame, likewise), a `text` for
-    the console, `progress` of the question that is asked, that the command which is asked wants `more` lines, or that
-    it has `ended`."""
+    (another thread or frame, likewise), a `text` for the console, `progress` of the question that is asked, that the
+    command which is asked wants `more` lines, or that it has `ended`."""
 
     what: str
     text: str = ""

@@ -290,11 +290,13 @@ def test_over_a_message(running: Session) -> None:
 def test_until_a_message_comes(running: Session) -> None:
     """`user` is sent what the beating process prints, which waits for an answer, and then until a time is up."""
     gdb = running.gdb
-    for _ in range(TRIES):  # it also gets what the terminal's process answers
-        said = step(gdb, "beam-receive user")
+    for _ in range(TRIES):  # it may be at work, and also gets what the terminal's process answers
+        said = gdb.cmd_running("beam-receive user", timeout=PATIENCE, check=False)
         message = re.search(r"^Message: \{io_request,(<0\.\d+\.0>),#Ref<.*beat", said, re.M)
         if message:
             break
+        with stopped_at(gdb, "stages:third/1"):
+            pass  # until it waits again
     assert message, said
     assert " user, " in read_backtrace(gdb.cmd("beam-bt")).heading
     beating = message[1]

@@ -133,8 +133,8 @@ class BeamReceive(Command):
 
     PROCESS is a pid, a registered name or an address, as for beam-bt. It goes on when a message has come, or the time
     of its receive is up. The program stops there, in whichever thread that is, before a message is taken; the first
-    message that waits is told. `beam-next` and `beam-step` go on from there, and the same command again to the next
-    time that the process comes there."""
+    message that waits is told. `beam-next` and `beam-step` go on from there, and in compiled code the same command
+    again to the next time that the process comes there."""
 
     name = "beam-receive"
     category = gdb.COMMAND_RUNNING

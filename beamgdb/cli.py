@@ -22,6 +22,9 @@ LOADER = Path(__file__).resolve().parent / "loader.py"
 #: The first that is installed is run; the multiarch one can also read cores of other machines.
 GDBS = ("gdb-multiarch", "gdb")
 
+PATIENCE: Final = 20.0
+"""Seconds in which a program says its version."""
+
 USAGE = """beamgdb [--gdb GDB] [PID | CORE | NAME]
        beamgdb [--gdb GDB] --arch ARCH --otp N [-- ERL-ARGS]
        beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM CORE | PROGRAM PID | -p PID]
@@ -149,7 +152,20 @@ def _gdb(wanted: Sequence[str]) -> str:
     found = next((path for path in map(shutil.which, wanted) if path), None)
     if found is None:
         raise LookupError(f"no {' or '.join(wanted)} on this machine")
+    if wanted is not GDBS and not _is_gdb(found):
+        raise LookupError(f"{found} is no GDB")
     return found
+
+
+def _is_gdb(path: str) -> bool:
+    """Whether a program says that it is GDB."""
+    try:
+        said = subprocess.run(
+            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b"gdb" in said.stdout.lower()
 
 
 def _version(wanted: Sequence[str]) -> str:
@@ -205,7 +221,10 @@ def _screen(gdb: Gdb, rest: Sequence[str]) -> int:
         before = rest.index("--") if "--" in rest else len(rest)
         wanted = parser().parse_args(rest[:before])
         if not wanted.arch or not wanted.otp:
-            raise LookupError("--arch and --otp tell which node is to be run")
+            raise LookupError(
+                f"--arch {wanted.arch} also needs --otp, the release of Erlang/OTP" if wanted.arch
+                else f"--otp {wanted.otp} also needs --arch, the architecture"
+            )  # fmt: skip
         return command.run(gdb, None, (wanted.arch, wanted.otp, rest[before + 1 :]))
     return command.run(gdb, rest[0] if rest else None)
 

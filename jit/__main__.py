@@ -13,7 +13,7 @@ from jit.commands import compile, coverage, dump, elf, glue, run
 from jit.commands.arguments import PROGRAM
 from jit.commands.errors import EXPECTED
 from jit.commands.targets import ERTS
-from jit.system.command_line import Parser, complete, listed
+from jit.system.command_line import Paragraphs, Parser, complete, listed
 
 _DESCRIPTION = f"""\
 Compile BEAM bytecode to native code for 32-bit ARM, which runs inside Debian's unmodified Erlang/OTP \
@@ -36,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG, formatter_class=layout)
+    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG, formatter_class=Paragraphs)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (compile, run, dump, coverage, elf, glue):
         command.add_to(commands)

@@ -66,12 +66,37 @@ def test_help_and_version() -> None:
         (("--gdb", "no-gdb", "-p", "1"), "beamgdb: no no-gdb on this machine"),
         (("no-such-node",), "beamgdb: no-such-node: no core file, and no node of that name runs here"),
         (("999999999",), "beamgdb: 999999999 is no process"), (("README.md",), "beamgdb: README.md: no core file"),
-        (("1",), "beamgdb: the screen needs a terminal"), (("--arch", "armhf"), "beamgdb: --arch and --otp tell which"),
+        (("--arch", "armhf"), "beamgdb: --arch armhf also needs --otp, the release"),
+        (("--otp", "27"), "beamgdb: --otp 27 also needs --arch, the architecture"),
         (("--arch", "armhf", "--otp", "99"), "beamgdb: .*99"),
+        (("--gdb", "/bin/cat", "report", "README.md"), "beamgdb: /bin/cat is no GDB"),
+        (("--gdb", "/bin/cat", "erl"), "beamgdb: /bin/cat is no GDB"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_one_line(words: tuple[str, ...], why: str) -> None:
     assert re.fullmatch(f"{why}.*\n", beamgdb(*words))
+
+
+def test_another_process_is_not_attached_to() -> None:
+    """One that is no BEAM, as this one, is named."""
+    said = beamgdb(str(os.getpid()))
+    assert re.fullmatch(rf"beamgdb: process {os.getpid()} runs \S*python\S*, which is no BEAM; .*\n", said)
+
+
+def test_bash_completes_files_and_commands(tmp_path: Path) -> None:
+    """As bash asks the script, which it has sourced."""
+    for name in ("core.1", "prod.core"):
+        (tmp_path / name).touch()
+    script = REPOSITORY / "share/bash-completion/completions/beamgdb"
+    asked = 'COMP_CWORD=$(($# - 1)) COMP_WORDS=("$@"); _shtab_beamgdb beamgdb "${@: -1}" "${@: -2:1}"'
+
+    def completed(*words: str) -> set[str]:
+        command = f". {script}; cd {tmp_path}; set -- beamgdb {' '.join(words)}; {asked}; echo ${{COMPREPLY[*]}}"
+        return set(run("bash", "-c", command).split())
+
+    assert completed('""') == {"core.1", "prod.core", "report", "pack", "symbols"}
+    assert completed("p") == {"prod.core", "pack"}
+    assert completed("beam.smp", "co") == completed("report", "co") == {"core.1"}
 
 
 def test_what_shells_and_man_read_is_of_this_parser(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ DEBUGGER = {
     "gdb_options": "",
     "sandbox": "",
     "memory": "",
+    "brackets": "",
     "core_file": "",
     "machine_code": "",
     "native": "",
@@ -55,8 +56,8 @@ DEBUGGER = {
     "node": "beamasm code interpreter memory records roots vm",
     "unwinding": "beamasm code interpreter machine_code memory native node vm",
     "disassembly": "code interpreter machine_code memory node vm",
-    "views": "atomvm code dependencies disassembly interpreter machine_code memory native node roots terms unwinding"
-    " vm",
+    "views": "atomvm brackets code dependencies disassembly interpreter machine_code memory native node roots terms"
+    " unwinding vm",
     "gdbext": "atomvm beamasm code core_file crashdump evidence interpreter machine_code memory native node records"
     " roots terms unwinding views vm",
     "api_objects": "terms",
@@ -66,7 +67,7 @@ DEBUGGER = {
     "pack": "asked_gdb core_file",
     "report": "asked_gdb pack",
     "perf_map": "asked_gdb",
-    "screen": "asked_gdb core_file pack",
+    "screen": "asked_gdb brackets core_file pack",
     "cli": "asked_gdb core_file erlang_start gdb_options pack perf_map report screen",
     "__main__": "cli",
     "__init__": "api",
@@ -216,7 +217,9 @@ def test_the_screen_knows_no_vm() -> None:
     """What it shows it has asked by the protocol: it has no place, tag or flag of a VM from anywhere."""
     known = {name for path in (ROOT / "beamgdb/screen").glob("*.py") for name in imports(path)}
     ours = {name for name in known if name.partition(".")[0] in ("beamgdb", "jit")}
-    assert {room(name) for name in ours if name.startswith("beamgdb")} == {"screen", "asked_gdb", "core_file", "pack"}
+    assert {room(name) for name in ours if name.startswith("beamgdb")} == {
+        "screen", "asked_gdb", "brackets", "core_file", "pack"
+    }  # fmt: skip
     assert {package(name) for name in ours if name.startswith("jit")} == {"jit.sandbox", "jit.system"}
     assert "gdb" not in known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.key_binding import KeyBindings
@@ -16,6 +17,8 @@ from beamgdb.screen.targets import Found
 HEADING = " beamgdb: nodes that run here, and core files "
 KEYS = " Enter opens it  ↑ ↓ go through them  q quit "
 
+ENDS: Final = (("home", -(1 << 40)), ("g", -(1 << 40)), ("end", 1 << 40), ("G", 1 << 40))
+
 
 async def chosen(found: Sequence[Found]) -> Found | None:
     """The one that the user has chosen, None if that is none."""
@@ -27,7 +30,7 @@ async def chosen(found: Sequence[Found]) -> Found | None:
 
     control = ListControl(lambda: lines, choose)
     keys = KeyBindings()
-    for name, by in (("up", -1), ("k", -1), ("down", 1), ("j", 1), ("pageup", -10), ("pagedown", 10)):
+    for name, by in (("up", -1), ("k", -1), ("down", 1), ("j", 1), ("pageup", -10), ("pagedown", 10), *ENDS):
         keys.add(name)(lambda event, by=by: control.move(by))
     keys.add("enter")(lambda event: control.choose())
     for name in ("q", "escape", "c-c"):

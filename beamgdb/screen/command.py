@@ -62,6 +62,9 @@ def _target(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] 
     elif word.isdecimal():
         if not Path(f"/proc/{word}").exists():
             raise NoTarget(f"{word} is no process")
+        other = targets.other_program(int(word))
+        if other is not None:
+            raise NoTarget(f"process {word} runs {other}, which is no BEAM; `beamgdb -p {word}` attaches to it anyway")
         yield _node(gdb, int(word))
     elif Path(word).exists():
         with pack.whatever(Path(word), None) as opened:
@@ -89,11 +92,11 @@ def _named(name: str) -> int:
 def _node(gdb: Gdb, pid: int) -> Target:
     name = targets.node_name(targets.words_of(pid))
     label = f"{name} (pid {pid})" if name else f"pid {pid}"
-    return Target(harmless(label), _command(gdb, Attached(pid).words()), pid=pid)
+    return Target(harmless(label), command(gdb, Attached(pid).words()), pid=pid)
 
 
 def _core(gdb: Gdb, opened: Opened) -> Target:
-    return Target(harmless(opened.core.name), _command(gdb, opened.words(), opened.settings()), is_live=False)
+    return Target(harmless(opened.core.name), command(gdb, opened.words(), opened.settings()), is_live=False)
 
 
 @contextmanager
@@ -102,15 +105,18 @@ def _dumped(found: Found) -> Iterator[Path]:
     if found.core is not None:
         yield found.core
         return
+    assert found.dump is not None
+    print(f"beamgdb: coredumpctl writes the core file of {found.dump.pid} to a temporary folder ...", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="beamgdb-") as folder:
-        path = Path(folder) / f"core.{found.dump}"
+        path = Path(folder) / f"core.{found.dump.pid}"
         done = subprocess.run(
-            ["coredumpctl", "--no-pager", "-q", "-o", str(path), "dump", str(found.dump)], stdin=subprocess.DEVNULL,
-            capture_output=True, check=False,
+            ["coredumpctl", "--no-pager", "-q", "-o", str(path), "dump", *found.dump.words()],
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
         )  # fmt: skip
-        if done.returncode:
+        kept = targets.kept_whole(found.dump) if done.returncode else path
+        if kept is None:
             raise NoTarget(f"coredumpctl does not give the core file: {done.stderr.decode(errors='replace').strip()}")
-        yield path
+        yield kept
 
 
 @contextmanager
@@ -125,15 +131,16 @@ def _sandbox(gdb: Gdb, wanted: tuple[str, int, Sequence[str]]) -> Iterator[Targe
         label, own, quiet = f"Erlang/OTP {otp} for {arch}", arguments or ["-noinput"], subprocess.DEVNULL
         if sandbox.native:
             words = (*sandbox.gdb_settings(), "--args", *sandbox.beam_command(own))
-            command = _command(gdb, words, ("set inferior-tty /dev/null",))
-            yield Target(label, command, sandbox.environment(), is_started=True)
+            line = command(gdb, words, ("set inferior-tty /dev/null",))
+            yield Target(label, line, sandbox.environment(), is_started=True)
             return
         with debuggee(sandbox, own, stdout=quiet, stderr=quiet) as node:
-            yield Target(label, _command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True)
+            yield Target(label, command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True)
     except SandboxError as error:
         raise NoTarget(str(error)) from None
 
 
-def _command(gdb: Gdb, words: Sequence[str], settings: Sequence[str] = ()) -> list[str]:
+def command(gdb: Gdb, words: Sequence[str], settings: Sequence[str] = ()) -> list[str]:
+    """The command line of a GDB that the screen asks."""
     ways = [word for one in (*WAYS, *settings) for word in ("-iex", one)]
     return [gdb.path, "-nx", "-q", "--interpreter=mi3", *ways, "-ix", str(gdb.loader), *words]

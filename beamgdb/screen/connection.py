@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from pygdbmi.gdbmiparser import parse_response
+
+from jit.sandbox.debuggee import die_with_parent
 
 PIECE: Final = 1 << 16
 """Bytes that are read at a time."""
@@ -18,11 +22,28 @@ PIECE: Final = 1 << 16
 PATIENCE: Final = 20.0
 """Seconds that GDB is given to end, once it was told to. It first lets go of its target."""
 
+HASTE: Final = 1.0
+"""The same where there is nothing to let go of."""
+
+QUIET: Final = 0.2
+"""Seconds without a word after which a prompt for a line is one."""
+
 PROGRESS: Final = "beam-progress: "
 """What a record of the log begins with that tells how far a question has come."""
 
-LONGEST_RECORD: Final = 64 << 20
-"""Bytes of a record that is taken: no answer has a longer line."""
+LONGEST: Final = 64 << 20
+"""Bytes of a record, and characters of an answer, that are taken: none is longer."""
+
+MORE: Final = re.compile(r" *>")
+PROMPTS: Final = re.compile(rb"[ >]*>")
+BEHIND_PROMPTS: Final = re.compile(rb"^[ >]*>(?=[0-9]*[\^*=~@&])")
+"""The prompt for a further line of a command: a record, but in GDB 18, which writes them before the next record."""
+
+OF_SHELL: Final = re.compile(r"(shell|make|pipe)(\s|$)|[!|]")
+"""Commands for which GDB runs another program, and waits for it."""
+
+NO_PYTHON: Final = b")(\nend\n"
+"""What ends a block of Python so that none of it is run."""
 
 
 class Ended(Exception):
@@ -42,8 +63,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class Happened:
-    """Something that GDB tells unasked: what is `running`, `stopped` (then with what GDB/MI says of it), a `text` for
-    the console, `progress` of the question that is asked, or that it has `ended`."""
+    """Something that GDB tells unasked: what is `running`, `stopped` (then with what GDB/MI says of it), `selected`
+    (another thread or frame, likewise), a `text` for the console, `progress` of the question that is asked, that the
+    command which is asked wants `more` lines, or that it has `ended`."""
 
     what: str
     text: str = ""
@@ -59,6 +81,11 @@ class Connection:
         self._waits: tuple[int, asyncio.Future[Mapping[str, Any]]] | None = None
         self._text: list[str] = []
         self._notes: list[str] = []
+        self._size = 0
+        self._asked = ""
+        self._is_told = self._has_prompted = False
+        self._last = ""
+        self._pieces = 0
         self._token = 0
         self._turn = asyncio.Lock()
         self.ended: str | None = None
@@ -75,15 +102,17 @@ class Connection:
         self._process = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
             start_new_session=True,  # Ctrl-C is for us, and a key
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # by which GDB lets go of its target
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read())
 
-    async def ask(self, command: str) -> Reply:
-        """Give a command to the console, when all that were given before are answered. Raises `Ended`."""
+    async def ask(self, command: str, *, is_told: bool = False) -> Reply:
+        """Give a command to the console, when all that were given before are answered. With `is_told` what it says is
+        told as it comes, and not in the reply, and it may want more lines. Raises `Ended`."""
         quoted = command.replace("\\", "\\\\").replace('"', '\\"')
-        return await self.ask_mi(f'-interpreter-exec console "{quoted}"')
+        return await self.ask_mi(f'-interpreter-exec console "{quoted}"', is_told=is_told, command=command)
 
-    async def ask_mi(self, command: str) -> Reply:
+    async def ask_mi(self, text: str, *, is_told: bool = False, command: str = "") -> Reply:
         """Give a command of GDB/MI likewise; it is one line, whatever was pasted into it."""
         async with self._turn:
             if self.ended is not None or self._process is None or self._process.stdin is None:
@@ -91,8 +120,9 @@ class Connection:
             self._token += 1
             answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
             self._waits = self._token, answer
-            self._text, self._notes = [], []
-            line = " ".join(command.splitlines())
+            self._text, self._notes, self._size, self._last = [], [], 0, ""
+            self._asked, self._is_told, self._has_prompted = command, is_told, False
+            line = " ".join(text.splitlines())
             self._process.stdin.write(f"{self._token}{line}\n".encode("utf-8", "replace"))
             try:
                 record = await answer
@@ -102,46 +132,92 @@ class Connection:
             error = str(payload.get("msg", "")) if record["message"] == "error" else None
             return Reply("".join(self._text), "".join(self._notes), error, payload)
 
+    def more(self, line: str) -> None:
+        """Give the line that the command wants."""
+        self._last = ""
+        self._write(f"{' '.join(line.splitlines())}\n".encode("utf-8", "replace"))
+
+    def give_up(self) -> None:
+        """End a command that wants more lines, as if it had not been given. Python looks for signals only when a line
+        has come, and that of GDB 10 not at all."""
+        self.interrupt()
+        waits, loop = self._waits, asyncio.get_running_loop()
+
+        def go_on(*rest: bytes) -> None:
+            if rest and waits is not None and self._waits is waits:
+                self._write(rest[0])
+                loop.call_later(QUIET, go_on, *rest[1:])
+
+        loop.call_later(QUIET, go_on, b"\n", NO_PYTHON)
+
     def interrupt(self) -> None:
         """End the question that is asked, or stop the program that runs."""
         if self._process is not None and self.ended is None:
+            is_of_shell = self._waits is not None and OF_SHELL.match(self._asked)
             with suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGINT)
+                (os.killpg if is_of_shell else os.kill)(self._process.pid, signal.SIGINT)
 
-    async def end(self) -> None:
-        """Have GDB end. It lets go of what it was attached to, and ends what it has started."""
+    async def end(self, *, has_target: bool, is_busy: bool) -> None:
+        """Have GDB end. It lets go of what it was attached to, and ends what it has started, if it `has_target`. While
+        it `is_busy` it takes no command, and is told by a signal."""
         if self._process is None or self.ended is not None:
             return
-        if self._process.stdin is not None:
-            with suppress(ConnectionError):
-                self._process.stdin.write(b"-gdb-exit\n")
-                self._process.stdin.close()
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        if not is_busy:
+            self._write(b"-gdb-exit\n")
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.close()
+        patience = PATIENCE if has_target else HASTE
+        for number, seconds in ((signal.SIGTERM, 0.0 if is_busy else patience), (signal.SIGKILL, patience)):
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._reader), PATIENCE)
+                await asyncio.wait_for(asyncio.shield(self._reader), seconds)
                 return
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
-        await self._reader
+        with suppress(asyncio.TimeoutError):
+            # Its output may have been left to another program, which goes on.
+            await asyncio.wait_for(self._reader, HASTE)
+
+    def _write(self, data: bytes) -> None:
+        if self._process is not None and self._process.stdin is not None and self.ended is None:
+            with suppress(ConnectionError, RuntimeError):
+                self._process.stdin.write(data)
 
     async def _read(self) -> None:
         """Take what GDB says until it ends."""
         process = self._process
         assert process is not None
         assert process.stdout is not None
-        partial = b""
+        partial = bytearray()
         while piece := await process.stdout.read(PIECE):
-            *lines, partial = (partial + piece).split(b"\n")
-            partial = partial[-LONGEST_RECORD:]
-            for line in lines:
-                text = line.decode(errors="replace").strip()
-                if text not in ("", "(gdb)"):
-                    self._take_safely(text)
+            first, *others = piece.split(b"\n")
+            partial += first
+            for other in others:
+                self._take_line(bytes(partial))
+                partial = bytearray(other)
+            del partial[:-LONGEST]
+            self._pieces += 1
+            if self._is_told and (PROMPTS.fullmatch(partial) if partial else MORE.fullmatch(self._last)):
+                asyncio.get_running_loop().call_later(QUIET, self._quiet, self._pieces)
+            # A read that has not to wait lets nothing else run, such as keys.
+            await asyncio.sleep(0)
         status = await process.wait()
         self.ended = _how(status)
         if self._waits is not None and not self._waits[1].done():
             self._waits[1].set_exception(Ended(self.ended))
         self._tell(Happened("ended", self.ended))
+
+    def _take_line(self, line: bytes) -> None:
+        if self._has_prompted:
+            line = BEHIND_PROMPTS.sub(b"", line)
+        text = line.decode(errors="replace").strip()
+        if text not in ("", "(gdb)"):
+            self._take_safely(text)
+
+    def _quiet(self, pieces: int) -> None:
+        """GDB has shown a prompt, and perhaps said nothing since."""
+        if pieces == self._pieces and self._is_told and self._waits is not None:
+            self._has_prompted = True
+            self._tell(Happened("more"))
 
     def _take_safely(self, line: str) -> None:
         """Take a record; what makes no sense is text for people, for what follows is still to be taken."""
@@ -161,15 +237,20 @@ class Connection:
         elif kind == "notify":
             if message in ("running", "stopped"):
                 self._tell(Happened(message, results=payload or {}))
+            elif message == "thread-selected":
+                self._tell(Happened("selected", results=payload or {}))
         else:
             self._take_text(kind, payload if isinstance(payload, str) else "")
 
     def _take_text(self, kind: str, text: str) -> None:
+        self._last = text
         if kind == "log" and text.startswith(PROGRESS):
             self._tell(Happened("progress", text[len(PROGRESS) :].strip()))
-        elif self._waits is None:
-            self._tell(Happened("text", text))
-        else:
+        elif self._waits is None or self._is_told:
+            if not MORE.fullmatch(text):
+                self._tell(Happened("text", text))
+        elif self._size < LONGEST:
+            self._size += len(text)
             (self._notes if kind == "log" else self._text).append(text)
 
 

@@ -17,6 +17,10 @@ WIDEST: Final = 60
 """Columns of a table's column that is not the last."""
 
 
+SPACE: Final = "  "
+"""What is between texts side by side."""
+
+
 @dataclass(frozen=True)
 class Deed:
     """What is done when a line is chosen: `what` is command, process, table, or unfold; `value` which."""
@@ -27,12 +31,14 @@ class Deed:
 
 @dataclass(frozen=True)
 class Line:
-    """A line; `is_current`: where the program is, or what is selected. `deletes` is a command that removes it."""
+    """A line; `is_current`: where the program is, or what is selected. `deletes` is a command that removes it.
+    `is_head`: it says what is below, and stays above that."""
 
     pieces: tuple[Piece, ...]
     deed: Deed | None = None
     is_current: bool = False
     deletes: str | None = None
+    is_head: bool = False
 
     @property
     def text(self) -> str:
@@ -63,6 +69,28 @@ class Asked:
 def line(text: str, style: str = "", deed: Deed | None = None) -> Line:
     """A line of one piece."""
     return Line(((style, harmless(text)),), deed)
+
+
+def shortened(text: str, columns: int) -> str:
+    """A text that is no wider than so many columns; what is left out is marked."""
+    if get_cwidth(text) <= columns:
+        return text
+    while text and get_cwidth(text) >= columns:
+        text = text[:-1]
+    return f"{text}…" if columns > 0 else ""
+
+
+def filled(text: str, columns: int) -> str:
+    """A text with blanks behind it, so many columns wide."""
+    return text + " " * (columns - get_cwidth(text))
+
+
+def fitted(parts: Sequence[tuple[int, str]], columns: int) -> str:
+    """Texts side by side, in so many columns; where there is no room, without those with the largest numbers."""
+    kept = list(parts)
+    while kept and get_cwidth(SPACE.join(text for _, text in kept)) > columns:
+        kept.remove(max(kept, key=lambda one: one[0]))
+    return SPACE.join(text for _, text in kept)
 
 
 def note(text: str) -> Line:
@@ -102,7 +130,7 @@ def table(
         min(WIDEST, max([get_cwidth(head), *(get_cwidth(text[at]) for _, text in kept)]))
         for at, head in enumerate(heads)
     ]
-    found = [Line(tuple(_pieces(heads, columns, widths, "heading")))]
+    found = [Line(tuple(_pieces(heads, columns, widths, "heading")), is_head=True)]
     found += (Line(tuple(_pieces(text, columns, widths, None)), deed(row), deletes=deletes(row)) for row, text in kept)
     if not kept:
         found.append(note("(none)" if not wanted else f"(none has {looks.filter!r} in it)"))

@@ -38,6 +38,20 @@ class ListControl(UIControl):
         lines = self._lines()
         return lines[self.at] if self.at < len(lines) else None
 
+    def keep(self, before: Sequence[Line]) -> None:
+        """Stay at the line where one was in the lines `before`, by what it is for, wherever it is now."""
+        deed, lines = before[self.at].deed if self.at < len(before) else None, self._lines()
+        if deed is not None and (self.at >= len(lines) or lines[self.at].deed != deed):
+            self.at = next((number for number, line in enumerate(lines) if line.deed == deed), self.at)
+
+    def shifted(self, line: Line, extra: str = "") -> StyleAndTextTuples:
+        """What of a line is seen, in its styles and another one."""
+        left, pieces = self.left, []
+        for style, text in line.pieces:
+            text, left = _behind(text, left)
+            pieces.append((f"class:{style}{extra}" if style else extra, text))
+        return [*pieces]
+
     def move(self, by: int) -> None:
         """Go so many lines down."""
         self.at = max(0, min(self.at + by, len(self._lines()) - 1))
@@ -60,14 +74,11 @@ class ListControl(UIControl):
         def shown(number: int) -> StyleAndTextTuples:
             line = lines[number]
             extra = " class:at" if number == self.at and has_focus else " class:current" if line.is_current else ""
-            left, pieces = self.left, []
-            for style, text in line.pieces:
-                text, left = _behind(text, left)
-                pieces.append((f"class:{style}{extra}" if style else extra, text))
-            fill = width - sum(get_cwidth(text) for _, text in pieces)
+            pieces = self.shifted(line, extra)
+            fill = width - sum(get_cwidth(piece[1]) for piece in pieces)
             if extra and fill > 0:
                 pieces.append((extra, " " * fill))
-            return [*pieces]
+            return pieces
 
         return UIContent(shown, len(lines), Point(0, self.at), show_cursor=False)
 

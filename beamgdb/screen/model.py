@@ -22,13 +22,23 @@ ended."""
 RUNS: Final = "the program runs: Ctrl-C stops it\n"
 
 LOGGED: Final = 5000
-"""Lines of the console that are kept."""
+LONGEST_LINE: Final = 4000
+"""Lines of the console that are kept, and characters of each."""
+
+TERMINAL: Final = re.compile(
+    r"(?P<shell>shell|!)\s*$|(?P<python>python-interactive|pi)\s*$|(?P<guile>guile-repl|gr)\s*$|(?P<edit>edit|e)(?:\s|$)"
+)
+INSTEAD: Final = {
+    "shell": "`shell COMMAND` runs one command", "python": "`python` takes lines up to `end`",
+    "guile": "`guile` takes lines up to `end`", "edit": "`list` shows the lines",
+}  # fmt: skip
+"""Commands that want a terminal of their own, which GDB has not here, and what to do instead."""
 
 BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]|Thread .* hit Breakpoint -[0-9]")
 """What GDB says of each thread, and of breakpoints that nobody has set."""
 
 LOOKING: Final = re.compile(
-    r"(help|info|show|list|l|bt|backtrace|where|eterm|[xyf]reg|echo|beam(-(?!(break|step|next|finish)(\s|$))\S+)?)(\s|$)"
+    r"(help|info|show|list|l|bt|backtrace|where|eterm|[xyf]reg|echo|beam(-(?!(break|step|next|finish|receive)(\s|$))\S+)?)(\s|$)"
 )
 NOTHING: Final = re.compile("(?!)")
 """Commands that change nothing of what is known, and the questions about that."""
@@ -95,7 +105,8 @@ class Model:
         self._changed = changed
         self._connection = Connection(self._on)
         self._wake = asyncio.Event()
-        self._commands: deque[str] = deque()
+        self._commands: deque[tuple[str, ...]] = deque()
+        self._lines: deque[str] = deque()
         self._wanted: list[str] = []
         self._answers: dict[str, Answer] = {}
         self._count = 0
@@ -108,10 +119,13 @@ class Model:
         """Where the program stands, in words."""
         self.asked: str | None = None
         """The question or command that GDB is at."""
+        self.wants_more = False
+        """That command, as `define`, goes on: `more` gives its next line."""
         self.progress = ""
         self.log: deque[str] = deque(maxlen=LOGGED)
         """Lines of the console."""
-        self._unended = ""
+        self.unended = ""
+        """The beginning of the next one."""
 
     async def start(self) -> None:
         """Start GDB. Raises OSError."""
@@ -121,17 +135,19 @@ class Model:
         self._wake.set()
 
     async def end(self, *, kill: bool) -> None:
-        """End GDB: it lets go of a node that it was attached to, and of one that it has started too, unless `kill`."""
+        """End GDB: it lets go of a node that it was attached to, and of one that it has started too, unless `kill`.
+        While it starts it is not waited for."""
         if self._task is not None:
             self._task.cancel()
-        if self.asked is not None or self.state == RUNNING:
+        is_busy = self.state == STARTING
+        if (self.asked is not None or self.state == RUNNING) and not is_busy:
             self._connection.interrupt()
         if self.target.is_live and not kill and self.state in (STOPPED, RUNNING):
             try:
                 await asyncio.wait_for(self._connection.ask("detach"), 10)
             except (Ended, asyncio.TimeoutError):
                 pass
-        await self._connection.end()
+        await self._connection.end(has_target=self.target.is_live, is_busy=is_busy)
 
     @property
     def gdb(self) -> int | None:
@@ -154,25 +170,51 @@ class Model:
         """Whether an answer is of this moment."""
         return answer is not None and answer.moment == self.moment
 
-    def do(self, command: str) -> None:
-        """Give a command that a user has typed."""
+    def do(self, command: str, *lines: str) -> None:
+        """Give a command that a user has typed, and lines that were pasted with it: of the command, if it wants some,
+        or further commands."""
         self._say(f"(gdb) {command}\n")
+        terminal = TERMINAL.match(command)
         if self.state == RUNNING:
             self._say(RUNS)
         elif self.state == ENDED:
             self._say("GDB has ended: R starts it again\n")
+        elif terminal is not None:
+            self._say(f"{command.split()[0]} wants a terminal of its own: {INSTEAD[terminal.lastgroup or '']}\n")
         else:
-            self._commands.append(command)
+            self._commands.append((command, *lines))
             if self._is_question and not self._is_dropped and time.monotonic() - self._asked_since > IMPATIENCE:
                 self._is_dropped = True
                 self._connection.interrupt()
             self._wake.set()
         self._changed()
 
+    def note(self, text: str) -> None:
+        """Have a line in the console that GDB has not said."""
+        self._say(text + "\n")
+        self._changed()
+
+    def more(self, *lines: str) -> None:
+        """Give the lines that the command wants."""
+        self._lines.extend(lines)
+        self._go_on()
+        self._changed()
+
+    def _go_on(self) -> None:
+        if self.wants_more and self._lines:
+            self.wants_more = False
+            line = self._lines.popleft()
+            self._say(f"> {line}\n")
+            self._connection.more(line)
+
     def interrupt(self) -> None:
         """Stop the program, or end what GDB is asked."""
         self._commands.clear()
-        self._connection.interrupt()
+        self._lines.clear()
+        if self.wants_more:
+            self._connection.give_up()
+        else:
+            self._connection.interrupt()
 
     def refresh(self) -> None:
         """Ask all again."""
@@ -201,8 +243,7 @@ class Model:
 
     async def _work(self) -> None:
         try:
-            reply = await self._ask("set beam-progress on")
-            self._say(reply.text + reply.notes)
+            await self._ask("set beam-progress on", is_told=True)
             await self._stand()
             while True:
                 self._changed()
@@ -210,7 +251,7 @@ class Model:
                 self._wake.clear()
                 while self._commands or self._next() is not None:
                     if self._commands:
-                        await self._run(self._commands.popleft())
+                        await self._run(*self._commands.popleft())
                     elif (question := self._next()) is not None:
                         await self._answer(question)
         except Ended:
@@ -240,18 +281,23 @@ class Model:
             return "the program is begun by `run`"
         return "GDB has not taken it: see the console"
 
-    async def _ask(self, command: str) -> Reply:
+    async def _ask(self, command: str, *, is_told: bool = False) -> Reply:
         self.asked, self.progress, self._asked_since = command, "", time.monotonic()
         self._changed()
         try:
-            return await self._connection.ask(command)
+            return await self._connection.ask(command, is_told=is_told)
         finally:
-            self.asked, self.progress = None, ""
+            self.asked, self.progress, self.wants_more = None, "", False
 
-    async def _run(self, command: str) -> None:
-        reply = await self._ask(command)
-        self._say(reply.text + reply.notes)
-        if reply.error is not None and reply.error.strip() not in reply.text + reply.notes:
+    async def _run(self, command: str, *lines: str) -> None:
+        self._lines.extend(lines)
+        reply = await self._ask(command, is_told=True)
+        if self.state != RUNNING:
+            self._commands.extendleft((line,) for line in reversed(self._lines) if line.strip())
+        self._lines.clear()
+        if self.unended:
+            self._say("\n")
+        if reply.error is not None and not self._has_said(reply.error):
             self._say(reply.error + "\n")
         self._forget(command)
         self._changed()
@@ -295,6 +341,9 @@ class Model:
             self._say(happened.text)
         elif happened.what == "progress":
             self.progress = harmless(happened.text)
+        elif happened.what == "more":
+            self.wants_more = True
+            self._go_on()
         elif happened.what == "running":
             self.state = RUNNING
             if self._commands:
@@ -303,6 +352,9 @@ class Model:
                 self._say(RUNS)
         elif happened.what == "stopped":
             self._stopped(happened.results)
+        elif happened.what == "selected":
+            if self.state == STOPPED and happened.results.get("frame"):
+                self.where = harmless(_in_words("", {**happened.results, "thread-id": happened.results.get("id")}))
         else:
             self.state, self.where = ENDED, happened.text
         self._changed()
@@ -316,8 +368,17 @@ class Model:
 
     def _say(self, text: str) -> None:
         """Lines of the console; what is no whole line waits for its end."""
-        *lines, self._unended = (self._unended + text).split("\n")
-        self.log.extend(harmless(line.expandtabs()) for line in lines if line.strip() and not BORING.match(line))
+        *lines, self.unended = (self.unended + text).split("\n")
+        self.unended = self.unended[-LONGEST_LINE:]
+        self.log.extend(
+            harmless(line.expandtabs()[:LONGEST_LINE]) for line in lines if line.strip() and not BORING.match(line)
+        )
+
+    def _has_said(self, error: str) -> bool:
+        """Whether GDB has told of an error in the console too, as it mostly does."""
+        lines = [harmless(line.expandtabs()[:LONGEST_LINE]) for line in error.splitlines() if line.strip()]
+        last = list(self.log)[-len(lines) - 1 :]
+        return not lines or any(lines[0] in line for line in last)
 
 
 def _in_words(reason: str, results: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from beamgdb.brackets import opens as may_open
 from beamgdb.screen.lines import Asked, Column, Deed, Line, Piece, line, note, table
 from jit.system.controls import harmless
 
@@ -24,9 +25,6 @@ ADVICE: Final = re.compile("`(thread [0-9]+)`")
 
 CONDITION: Final = re.compile(r"\s*[a-z_]+\s*(!=|<=|>=|=|<|>|~)\s*[^\s=]")
 """What `-where` takes."""
-
-OPENING: Final = ("[", "{", "#{", "%")
-"""What the text of a list, a tuple or a map begins with."""
 
 PLACE: Final = "beam-context -json source stack registers code"
 
@@ -122,13 +120,23 @@ def stack(asked: Asked) -> list[Line]:
     rows = place["stack"]
     if not rows:
         return _nothing(place, "stack")
-    lines: list[Line] = []
+    return list(_stack(asked, rows))
+
+
+def _stack(asked: Asked, rows: Sequence[Mapping[str, Any]], *, is_headed: bool = True) -> Iterator[Line]:
+    """The lines of a stack, or what is below its heading. What is unfolded in a frame stays so until its function is
+    left, whatever that calls: it is known by the process, the function, and how many frames have called it."""
+    owner, deepest = "", max((row["number"] for row in rows if row["row"] == "frame"), default=0)
+    deepest += sum(row["frames"] for row in rows[-1:] if row["row"] == "left_out")
     for row in rows:
-        lines += _stack_row(asked, row)
-    return lines
+        if row["row"] == "process":
+            owner = " ".join(row["description"].split()[1:2])
+        if is_headed or row["row"] != "process":
+            own = f"{owner} {row['function']} {deepest - row['number']}" if row["row"] == "frame" else ""
+            yield from _stack_row(asked, row, own)
 
 
-def _stack_row(asked: Asked, row: Mapping[str, Any]) -> Iterator[Line]:
+def _stack_row(asked: Asked, row: Mapping[str, Any], own: str) -> Iterator[Line]:
     kind = row["row"]
     if kind == "process":
         thread = row["thread"]
@@ -147,7 +155,8 @@ def _stack_row(asked: Asked, row: Mapping[str, Any]) -> Iterator[Line]:
         pieces = (("dim", f"{mark} #{row['number']:<3}"), ("function", harmless(name)), ("file", harmless(spot)))
         yield Line(pieces, deed, is_selected)
         for one in row["variables"]:
-            yield from _term(asked, f"{row['number']}.{one['name']}", one["name"], one["word"], one["text"], 9, None)
+            path = f"{own}.{one['name'].partition(' ')[0]}"
+            yield from _term(asked, path, one["name"], one["word"], one["text"], 9, None)
     elif kind == "left_out":
         yield note(f"({row['frames']}{' or more' if row['are_more'] else ''} more frames)")
     else:
@@ -158,7 +167,7 @@ def _term(
     asked: Asked, path: str, name: str, word: int | None, text: str, indent: int, has_parts: bool | None
 ) -> Iterator[Line]:
     """A term, and below it its parts if it is unfolded. Whether it has any its text shows, where nobody has said."""
-    opens = word is not None and (text.startswith(OPENING) if has_parts is None else has_parts) and text != "[]"
+    opens = word is not None and (may_open(text) if has_parts is None else has_parts)
     is_open = opens and path in asked.unfolded
     mark = ("▾ " if is_open else "▸ ") if opens else "  "
     pieces: tuple[Piece, ...] = (
@@ -195,7 +204,7 @@ def registers(asked: Asked) -> list[Line]:
         return _nothing(place, "registers")
     lines: list[Line] = []
     for one in place["registers"]:
-        lines += _term(asked, f"x.{one['name']}", one["name"], one["word"], one["text"], 3, None)
+        lines += _term(asked, f"{place['function']}.{one['name']}", one["name"], one["word"], one["text"], 3, None)
     return lines or [note("(none is known to be in use here; `xreg` shows what was left in them)")]
 
 
@@ -255,9 +264,12 @@ TABLES: Final = (
 def tables(asked: Asked) -> list[Line]:
     """ETS tables, or the objects of the one that was chosen."""
     if asked.table is None:
-        return _listed("beam-ets", TABLES, lambda row: Deed("table", str(row["id"] or row["address"])))(asked)
-    objects, trouble = asked.ask(f"beam-ets-objects -json -limit {ROWS} {asked.table}")
-    back = line(f"◂ {asked.table}: Enter goes back to all tables", "heading", Deed("table", ""))
+        return _listed("beam-ets", TABLES, lambda row: Deed("table", f"{row['id'] or row['address']} {row['name']}"))(
+            asked
+        )
+    which, _, name = asked.table.partition(" ")
+    objects, trouble = asked.ask(f"beam-ets-objects -json -limit {ROWS} {which}")
+    back = line(f"◂ {name}, {which}: Enter goes back to all tables", "heading", Deed("table", ""))
     if trouble:
         return [back, *trouble]
     wanted = asked.looks.filter.lower()
@@ -275,7 +287,7 @@ def process(asked: Asked) -> list[Line]:
     if trouble:
         return trouble
     name = f" {found['name']}" if found["name"] else ""
-    lines = [line(f"Process {found['pid']}{name}: {found['status']}", "heading")]
+    lines = [line(f"Process {found['pid']}{name}: {found['status']}", "heading", Deed("process", found["pid"]))]
     for key in ("label", "current", "spawned", "parent", "group_leader", "priority", "reductions"):
         if found[key] is not None:
             lines.append(_fact(key.replace("_", " "), str(found[key])))
@@ -290,10 +302,7 @@ def process(asked: Asked) -> list[Line]:
         lines += _items(key.replace("_", " "), found[key])
     rows, trouble = asked.ask(f"beam-bt -json -limit 50 {found['pid']}")
     lines.append(line("stack", "heading"))
-    for row in rows or ():
-        if row["row"] != "process":
-            lines += _stack_row(asked, row)
-    return lines + trouble
+    return [*lines, *_stack(asked, rows or (), is_headed=False), *trouble]
 
 
 def _fact(name: str, text: str) -> Line:
@@ -340,11 +349,11 @@ def _spot(row: Mapping[str, Any]) -> str:
 
 PANES: Final = (
     Pane("1", "Why", why),
-    Pane("2", "Source", source, help="Enter: breakpoint"),
+    Pane("2", "Source", source, help="Enter: breakpoint  i: if"),
     Pane("3", "Stack", stack, help="Enter: unfold, select"),
     Pane("4", "Code", code),
     Pane("5", "Processes", _listed("beam-ps", PROCESSES, _pid_of("pid")), "memory", "Enter: open"),
-    Pane("6", "Process", process, help="Enter: unfold"),
+    Pane("6", "Process", process, help="Enter: unfold  m: to a message"),
     Pane("7", "Schedulers", _listed(
         "beam-schedulers", SCHEDULERS,
         lambda row: Deed("command", f"thread {row['thread']}") if row.get("thread") else None,

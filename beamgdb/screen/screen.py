@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,7 +32,7 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
 
 from beamgdb.screen.command_line import Commands, history
-from beamgdb.screen.lines import Asked, Line, Looks, line, note
+from beamgdb.screen.lines import Asked, Line, Looks, filled, fitted, line, note, shortened
 from beamgdb.screen.list_control import ListControl
 from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
 from beamgdb.screen.panes import PANES, SORTED, Pane, arrangement
@@ -44,25 +45,36 @@ CONSOLE: Final = "Console"
 MARGIN: Final = ScrollOffsets(top=3, bottom=3)
 """Lines that are seen around that where one is."""
 
+REDRAWN: Final = 0.02
+"""Seconds from one time that the screen is drawn to the next, at least: GDB may say a thousand lines meanwhile."""
+
+ADVISED: Final = re.compile(r"thread \d+")
+"""A command that a line advises where there is nothing to show."""
+
 STATES: Final = {STARTING: "GDB starts", STOPPED: "stopped", RUNNING: "running", GONE: "", ENDED: ""}
 
 HELP: Final = """\
 1 ... 9, x   show a pane: why, source, stack, code, processes, one process,
              schedulers, ETS tables, breakpoints, x registers; 0: console
 Tab          the next pane on the screen; Shift-Tab the one before
-arrows, PgUp, PgDn, Home, End, j, k, g, G     go through it
+↑ ↓ k j      go through it; PgUp ^B, PgDn ^F Space by pages; Home g, End G
+← → h l      see what is left or right; the mouse goes, chooses and scrolls too
 Enter        what is said at the foot: unfold a term, open a process ...
 /            show only lines with what you type; in lists queue>10, name~shop
 <  >  R      sort by the next column, by the one before, the other way round
 :            the command line: all commands of GDB; Tab completes; Esc leaves
-b            set a breakpoint on a function: beam-break shop:price/1
+b            set a breakpoint on a function: beam-break shop:price/1; it may
+             have a condition: beam-break shop:price/1 if $_streq(...)
+i            one with a condition on the line of the source where one is
+Delete       remove the breakpoint where one is
 c            continue; a node runs on, and is shown as it was
 n  s  f      to the next Erlang line, over calls or into them; out of one
-u  d         select the calling frame, the called one
+m            run until the process where one is, or that is shown, goes on in
+             its receive: a message has come, or the time is up
+u  d         select the calling frame, the called one;  r  ask all again
 Ctrl-C       stop the program, or end what GDB is asked
-r            ask again
-R            (after GDB has ended) start it again
-q            quit: a node that you have attached to goes on as before"""
+R            after GDB has ended, or without a program: start it again
+q            quit: a node that you have attached to goes on as before;  ?  this"""
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ class Screen:
         self._unfolded: set[str] = set()
         self._followed: dict[str, list[int]] = {}
         self._shown: dict[str, list[Line]] = {}
+        self._heads: dict[str, Line | None] = {}
         self._questions: dict[str, list[str]] = {}
         self._choice: Choice | None = None
         self._is_filtering = False
@@ -102,7 +115,7 @@ class Screen:
         self._app: Application[None] = Application(
             Layout(self._root(), focused_element=self._controls[first]), key_bindings=self._keys(), style=STYLE,
             full_screen=True, mouse_support=True, before_render=lambda _: self._prepare(),
-            color_depth=colours(),
+            color_depth=colours(), min_redraw_interval=REDRAWN,
         )  # fmt: skip
         self._app.ttimeoutlen = self._app.timeoutlen = 0.1
 
@@ -147,10 +160,12 @@ class Screen:
         looks = self._looks[pane.name]
         found = pane.lines(Asked(ask, looks, frozenset(self._unfolded), self._process, self._table))
         if looks.filter and pane.name not in SORTED:
-            found = [one for one in found if looks.filter.lower() in one.text.lower() or one.is_current]
+            found = [one for one in found if looks.filter.lower() in one.text.lower() or one.is_current or one.is_head]
         self._questions[pane.name] = questions
-        self._shown[pane.name] = found
-        self._follow(pane.name, found)
+        before, self._shown[pane.name] = self._shown.get(pane.name, []), [one for one in found if not one.is_head]
+        self._heads[pane.name] = next((one for one in found if one.is_head), None)
+        self._controls[pane.name].keep(before)
+        self._follow(pane.name, self._shown[pane.name])
 
     def _follow(self, name: str, found: list[Line]) -> None:
         """Go to the current line when it is another one."""
@@ -171,11 +186,13 @@ class Screen:
             return "(the program runs, and this was not asked before: Ctrl-C stops it)"
         if self._model.state == ENDED:
             return "(not known: GDB has ended)"
+        if self._model.state == STARTING:
+            return "(GDB starts, and reads what it is to show: Ctrl-C ends that, q quits)"
         return f"(waiting for GDB{': ' + self._model.progress if self._model.progress else ''} ...)"
 
     def _console(self) -> list[Line]:
         """What GDB has said; one who does not read it sees the end."""
-        lines = list(map(line, self._model.log))
+        lines = list(map(line, [*self._model.log, *filter(None, [self._model.unended])]))
         if self._focused() != CONSOLE:
             self._controls[CONSOLE].at = len(lines) - 1
         return lines
@@ -184,7 +201,9 @@ class Screen:
         is_focused = self._app.layout.current_control is self._controls[name]
         style = "class:title-focused" if is_focused else "class:title"
         if name == CONSOLE:
-            asked = f"  {self._model.asked} ... {self._model.progress}" if self._model.asked else ""
+            more = "wants more lines, up to `end`" if self._model.wants_more else self._model.progress
+            doing = STATES[STARTING] if self._model.state == STARTING else self._model.asked
+            asked = f" {shortened(doing, self._columns() // 2)} ... {more}" if doing else ""
             return self._rule(name, [(style, " 0 Console "), ("class:dim", asked)])
         pane, looks = next(one for one in PANES if one.name == name), self._looks[name]
         parts: StyleAndTextTuples = [(style, f" {pane.key} {pane.name} ")]
@@ -212,25 +231,51 @@ class Screen:
         words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
         if model.state == ENDED and self._target.pid is not None:
             words += f"; {state_of(self._target.pid)}"
-        again = "R: again; " if model.state == ENDED and not self._target.is_started else ""
-        return [("class:bar", f" beamgdb  {self._target.label}   {again}{words} ".ljust(self._columns()))]
+        again = "R: again; " if self._can_start() else ""
+        label = shortened(self._target.label, self._columns() // 2)
+        text = shortened(f" beamgdb  {label}   {again}{words} ", self._columns())
+        return [("class:bar", filled(text, self._columns()))]
+
+    def _can_start(self) -> bool:
+        """Whether GDB can be started again: it has ended, or has no program."""
+        return self._model.state in (ENDED, GONE) and not self._target.is_started
 
     def _columns(self) -> int:
         return get_app().output.get_size().columns
 
     def _footer(self) -> StyleAndTextTuples:
         if self._choice is not None:
-            keys = "Esc: no"
+            parts = [(0, "Esc: no")]
         elif self._app.layout.has_focus(self._command):
-            keys = "Enter runs it  Tab completes  ↑ ↓ history  → takes the suggestion  Esc leaves"
+            ends = "`end` ends it  ^C gives it up" if self._model.wants_more else "Tab completes"
+            parts = [
+                (0, "Enter runs it"),
+                (1, ends),
+                (3, "↑ ↓ history"),
+                (4, "→ takes the suggestion"),
+                (2, "Esc leaves"),
+            ]
         elif self._is_filtering:
-            keys = "Enter keeps it  Esc shows all"
+            parts = [(0, "Enter keeps it"), (1, "Esc shows all")]
+        elif self._has_help:
+            parts = [(0, "? or Esc leaves this")]
         else:
             pane = next((one for one in PANES if one.name == self._focused()), None)
-            own = f"{pane.help}  " if pane is not None and pane.help else ""
-            sorting = "< > R sort  " if pane is not None and pane.name in SORTED else ""
-            keys = f"? keys  : command  {own}/ find  {sorting}c n s f run  ^C stop  q quit"
-        return [("class:bar", f" {keys} "[: self._columns()].ljust(self._columns()))]
+            own = [(1, self._own_keys(pane))] if pane is not None and pane.help else []
+            is_list = pane is not None and pane.name in SORTED
+            sorting = [(5, "< > R sort")] if is_list else []
+            find, run = (4, 6) if is_list else (6, 4)
+            running = [(run, "c n s f run"), (3, "^C stop")] if self._target.is_live else []
+            parts = [
+                (0, "? keys"), (2, ": command"), *own, (find, "/ find"), *sorting, *running, (0, "q quit")
+            ]  # fmt: skip
+        return [("class:bar", filled(f" {fitted(parts, self._columns() - 2)}", self._columns()))]
+
+    def _own_keys(self, pane: Pane) -> str:
+        """What keys do in a pane: what they are for in its lines, or in the one that is there in place of those."""
+        line = self._controls[pane.name].line
+        deed = line.deed.value if line is not None and line.deed is not None and line.deed.what == "command" else ""
+        return f"Enter: {deed}" if ADVISED.fullmatch(deed) else pane.help
 
     def _focused(self) -> str | None:
         current = self._app.layout.current_control
@@ -243,7 +288,17 @@ class Screen:
 
     def _container(self, name: str) -> HSplit:
         title = FormattedTextControl(lambda: self._title(name))
-        return HSplit([Window(title, height=1), Window(self._controls[name], scroll_offsets=MARGIN)])
+        head = Window(FormattedTextControl(lambda: self._head(name)), height=1)
+        return HSplit([
+            Window(title, height=1),
+            ConditionalContainer(head, Condition(lambda: self._heads.get(name) is not None)),
+            Window(self._controls[name], scroll_offsets=MARGIN),
+        ])  # fmt: skip
+
+    def _head(self, name: str) -> StyleAndTextTuples:
+        """The heading of a list, which stays above it."""
+        head = self._heads.get(name)
+        return self._controls[name].shifted(head) if head is not None else []
 
     def _root(self) -> FloatContainer:
         def body() -> AnyContainer:
@@ -253,7 +308,7 @@ class Screen:
             return VSplit([*columns], padding=1, padding_char="│") if len(columns) > 1 else columns[0]
 
         command = Window(
-            BufferControl(self._command, input_processors=[BeforeInput("(gdb) "), AppendAutoSuggestion()]), height=1
+            BufferControl(self._command, input_processors=[BeforeInput(self._prompt), AppendAutoSuggestion()]), height=1
         )
         filtered = Window(BufferControl(self._filter, input_processors=[BeforeInput("/")]), height=1)
         choice = Window(FormattedTextControl(lambda: [("bold", self._choice.text if self._choice else "")]), height=1)
@@ -274,6 +329,9 @@ class Screen:
         ])  # fmt: skip
         return FloatContainer(lines, [Float(CompletionsMenu(max_height=10), xcursor=True, ycursor=True)])
 
+    def _prompt(self) -> str:
+        return "> " if self._model.wants_more else "(gdb) "
+
     # -- what is done --------------------------------------------------------------------------------------------------
 
     def _do(self, chosen: Line) -> None:
@@ -288,7 +346,7 @@ class Screen:
             self._show("Process")
         elif deed.what == "table":
             self._table = deed.value or None
-            self._controls["ETS"].at = 0
+            self._anew("ETS", 1 if self._table else 0)  # behind the way back
         else:
             self._unfolded ^= {deed.value}
 
@@ -309,16 +367,23 @@ class Screen:
         self._app.layout.current_control = self._controls[name]
 
     def _entered(self, buffer: Buffer) -> bool:
-        command = buffer.text.strip()
-        if command in ("quit", "q", "exit"):
+        lines = buffer.text.splitlines() or [""]
+        command = lines[0].strip()
+        if self._model.wants_more:
+            self._model.more(*lines)
+        elif command in ("quit", "q", "exit"):
             self._quit()
         elif command:
-            self._model.do(command)
+            self._model.do(command, *lines[1:])
         return False
 
     def _filter_changed(self) -> None:
         self._looks[self._chosen].filter = self._filter.text
-        self._controls[self._chosen].at = 0
+        self._anew(self._chosen)
+
+    def _anew(self, name: str, at: int = 0) -> None:
+        """Other lines are to be shown: be at one of the first, whatever that is."""
+        self._shown[name], self._controls[name].at = [], at
 
     def _sort(self, by: int) -> None:
         columns = SORTED.get(self._focused() or "")
@@ -327,6 +392,7 @@ class Screen:
             keys = [one.key for one in columns]
             at = keys.index(looks.sort) + by if looks.sort in keys else 0
             looks.sort, looks.reverse = keys[at % len(keys)], False
+            self._anew(self._focused() or "")
 
     def _quit(self) -> None:
         if not self._target.is_live or self._model.state in (ENDED, GONE, STARTING):
@@ -342,8 +408,10 @@ class Screen:
 
     def _again(self) -> None:
         """Start GDB anew."""
-        if self._model.state == ENDED and not self._target.is_started:
+        if self._can_start():
             log = self._model.log
+            if self._model.state != ENDED:
+                self._in_background(self._model.end(kill=False))
             self._model = Model(self._target, self._changed)
             self._model.log.extend(log)
             self._in_background(self._started(self._model))
@@ -389,12 +457,14 @@ class Screen:
         bind("/", self._begin_filter)
         bind("<", lambda: self._sort(-1))
         bind(">", lambda: self._sort(1))
-        bind("R", lambda: self._again() if self._model.state == ENDED else self._turn())
+        bind("R", lambda: self._again() if self._can_start() else self._turn())
         bind(":", lambda: self._type(""))
         bind("b", lambda: self._type("beam-break "))
         commands = {"c": "continue", "n": "beam-next", "s": "beam-step", "f": "beam-finish", "u": "up", "d": "down"}
         for name, command in commands.items():
             bind(name, lambda command=command: self._model.do(command))  # type: ignore[misc]
+        bind("i", self._type_condition)
+        bind("m", self._await_message)
         bind("r", lambda: self._model.refresh())
         bind("?", self._help)
         bind("q", self._quit)
@@ -439,10 +509,28 @@ class Screen:
 
         self._here(deleted)
 
+    def _type_condition(self) -> None:
+        """Type a breakpoint on the line where one is, up to its condition."""
+        line = self._controls[self._focused() or CONSOLE].line
+        command = line.deed.value if line is not None and line.deed is not None else ""
+        self._type(f"{command} if " if command.startswith("beam-break ") else "beam-break ")
+
+    def _await_message(self) -> None:
+        """Run until the process where one is, or which the pane is about, goes on in its receive."""
+        name = self._focused() or ""
+        lines = [self._controls[name].line, *self._shown.get(name, [])[:1]] if name in self._controls else []
+        deeds = [line.deed for line in lines if line is not None and line.deed is not None]
+        pid = next((deed.value for deed in deeds if deed.what == "process"), None)
+        if pid is not None:
+            self._model.do(f"beam-receive {pid}")
+        else:
+            self._model.note("m is for a process: one of the list (5), or that which is shown (3, 6)")
+
     def _turn(self) -> None:
         name = self._focused() or ""
         if name in SORTED:
             self._looks[name].reverse = not self._looks[name].reverse
+            self._anew(name)
 
     def _begin_filter(self) -> None:
         name = self._focused()
@@ -458,6 +546,7 @@ class Screen:
 
     def _type(self, text: str) -> None:
         """Go to the command line, where so much is typed already."""
+        self._has_help = False
         self._command.text = text
         self._command.cursor_position = len(text)
         self._app.layout.focus(self._command)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from beamgdb import core_file
 from beamgdb.core_file import NoCore
@@ -17,6 +19,9 @@ from jit.system.controls import harmless
 
 MOST: Final = 500
 """Core files that are looked at."""
+
+PARTS: Final = 3
+"""Of the path of a program: `erts-15.2.7/bin/beam.smp`."""
 
 NAMES: Final = ("-sname", "-name")
 """Options of `erl` that name a node."""
@@ -42,7 +47,36 @@ class Found:
     label: str
     pid: int | None = None
     core: Path | None = None
-    dump: int | None = None
+    dump: Dump | None = None
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A core file that systemd keeps: `time` in seconds or, where only that is known, as coredumpctl writes it; the
+    program, the process that it was, and how whole the file is. `match` is what the journal has of this one alone."""
+
+    time: float | str
+    pid: int
+    program: str
+    is_whole: bool
+    match: str | None = None
+
+    def words(self) -> tuple[str, ...]:
+        """What coredumpctl is given for it."""
+        return (str(self.pid), self.match) if self.match is not None else (str(self.pid),)
+
+
+KEPT: Final = ("present", "truncated", "inaccessible", "journal")
+"""What coredumpctl says of core files that are there, if perhaps not for everyone."""
+
+DUMP: Final = re.compile(r"(?:\w+ )?(\d+-\d+-\d+ \d+:\d+)\S* \S+ +(\d+) +\d+ +\d+ +\S+ +(\S+) +(/.*)")
+"""A line of the table of `coredumpctl list`: time, process, user, group, signal, core file, program."""
+
+STORAGE: Final = re.compile(r"^ *Storage: (/.*) \(\w+\)$", re.MULTILINE)
+"""Where it is, as `coredumpctl info` says."""
+
+SIZE: Final = re.compile(r" +(-|n/a|[\d.]+[A-Z]?)$")
+"""What is behind the program, from systemd 249 on."""
 
 
 def nodes() -> Iterator[Found]:
@@ -51,7 +85,8 @@ def nodes() -> Iterator[Found]:
         words = _words(folder)
         if words and Path(words[0]).name.startswith("beam") and "-progname" in words:
             name = node_name(words) or "a node without a name"
-            yield Found(harmless(f"{name}  pid {folder.name}, {_owner(folder)}, {words[0]}"), pid=int(folder.name))
+            told = f"{name}  pid {folder.name}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
+            yield Found(harmless(told), pid=int(folder.name))
 
 
 def node_name(words: Sequence[str]) -> str | None:
@@ -67,32 +102,79 @@ def named(name: str) -> list[int]:
 
 
 def cores(folder: Path) -> Iterator[Found]:
-    """Core files of a BEAM: those in a folder, and those that coredumpctl has."""
-    for path in sorted(path for path in folder.iterdir() if "core" in path.name and path.is_file())[:MOST]:
+    """Core files of a BEAM: those in a folder, and those that coredumpctl has; in each the latest first."""
+    files = [path for path in folder.iterdir() if "core" in path.name and path.is_file()]
+    for path in sorted(files, key=lambda one: -one.stat().st_mtime)[:MOST]:
         try:
             found = core_file.read(path)
         except (NoCore, OSError):
             continue
         if found.program is not None and Path(found.program).name.startswith("beam"):
-            yield Found(harmless(f"{path.name}  core file of {found.program}"), core=path)
-    yield from _kept_by_systemd()
+            written = moment(path.stat().st_mtime)
+            yield Found(harmless(f"{path.name}  {written}, core file of {_end(found.program)}"), core=path)
+    for dump in _kept_by_systemd():
+        cut = "" if dump.is_whole else " (cut off, or not to be read by all)"
+        written = moment(dump.time) if isinstance(dump.time, float) else dump.time
+        yield Found(harmless(f"coredumpctl  {written}, pid {dump.pid} of {_end(dump.program)}{cut}"), dump=dump)
 
 
-def _kept_by_systemd() -> Iterator[Found]:
-    program = shutil.which("coredumpctl")
-    if program is None:
-        return
+def _end(path: str) -> str:
+    """The end of a path, which has the version of erts."""
+    parts = path.split("/")
+    return path if len(parts) <= PARTS + 1 else "/".join(["…", *parts[-PARTS:]])
+
+
+def moment(seconds: float) -> str:
+    """A time, as people here read it."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _kept_by_systemd() -> Sequence[Dump]:
+    """JSON is told from systemd 250 on; before, and where there is nothing, the table is all there is."""
+    for words, read in ((("--json=short",), dumps), ((), dumps_in_table)):
+        try:
+            said = subprocess.run(
+                ["coredumpctl", *words, "--no-pager", "list"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, timeout=10, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+            ).stdout.decode(errors="replace")  # fmt: skip
+            found = [one for one in read(said) if Path(one.program).name.startswith("beam")]
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            continue
+        if found:
+            return found[: -MOST - 1 : -1]
+    return ()
+
+
+def kept_whole(dump: Dump) -> Path | None:
+    """The file in which systemd keeps a core file that is not compressed, which coredumpctl 252 does not give."""
     try:
         said = subprocess.run(
-            [program, "--json=short", "--no-pager", "list"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL, timeout=10, check=False,
-        ).stdout  # fmt: skip
-        rows: list[dict[str, Any]] = json.loads(said or b"[]")
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return
-    for row in rows[-MOST:]:
-        if Path(str(row.get("exe", ""))).name.startswith("beam") and row.get("corefile") == "present":
-            yield Found(harmless(f"coredumpctl: pid {row['pid']} of {row['exe']}"), dump=int(row["pid"]))
+            ["coredumpctl", "--no-pager", "info", *dump.words()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, timeout=10, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+        ).stdout.decode(errors="replace")  # fmt: skip
+        paths = [Path(one) for one in STORAGE.findall(said)]
+        return next((path for path in reversed(paths) if core_file.is_elf(path)), None)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def dumps(said: str) -> Iterator[Dump]:
+    """What `coredumpctl --json=short list` has told, the oldest first. Raises ValueError."""
+    rows = json.loads(said or "[]")
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("corefile") in KEPT and isinstance(row.get("exe"), str):
+            at, pid = int(row.get("time") or 0), int(row.get("pid") or 0)
+            yield Dump(at / 1e6, pid, row["exe"], row["corefile"] in ("present", "journal"), f"COREDUMP_TIMESTAMP={at}")
+
+
+def dumps_in_table(said: str) -> Iterator[Dump]:
+    """The same of `coredumpctl list`, a table whose first line are its headings."""
+    head, *lines = said.splitlines() or [""]
+    for line in lines:
+        found = DUMP.match(line.rstrip())
+        if found is not None and found[3] in KEPT:
+            program = SIZE.sub("", found[4]) if head.split()[-1:] == ["SIZE"] else found[4]
+            yield Dump(found[1], int(found[2]), program, found[3] in ("present", "journal"))
 
 
 def words_of(pid: int) -> list[str]:
@@ -112,6 +194,27 @@ def _owner(process: Path) -> str:
         return process.owner()
     except (OSError, KeyError):
         return "another user"
+
+
+def _begun(process: Path) -> str:
+    """When a process has begun: of its stat, behind its name in brackets, the 20th word tells how long after the system
+    has, in ticks (proc(5)). The times of its folder are when somebody first looked there."""
+    try:
+        ticks = int((process / "stat").read_text(errors="replace").rpartition(")")[2].split()[19])
+        (system,) = re.findall(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    except (OSError, ValueError, IndexError):
+        return "?"
+    return moment(int(system) + ticks / os.sysconf("SC_CLK_TCK"))
+
+
+def other_program(pid: int) -> str | None:
+    """The program that a process runs which is no BEAM; None where it is one, or cannot be told."""
+    process = Path(f"/proc/{pid}")
+    paths = _words(process)[:1]
+    with suppress(OSError):
+        paths.append(str((process / "exe").readlink()).removesuffix(" (deleted)"))
+    named = [path for path in paths if path]
+    return None if not named or any(Path(path).name.startswith("beam") for path in named) else named[-1]
 
 
 def state_of(pid: int) -> str:

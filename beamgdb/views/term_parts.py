@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
+from beamgdb.brackets import opens
 from beamgdb.views.terms import AnyTerms
-
-BRACKETS: Final = ("[", "{", "#", "%")
-"""What the text of a list that is no string, a tuple or a map begins with."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,13 @@ class TermRow:
 
 def has_parts(terms: AnyTerms, word: int, text: str) -> bool:
     """Whether a term of this text is a list, a tuple or a map that is not empty."""
-    return text[:1] in BRACKETS and bool(terms.node.parts(word, 1))
+    return opens(text) and bool(terms.node.parts(word, 1))
 
 
 def row(terms: AnyTerms, word: int) -> TermRow:
     """A term, with as many parts as the limits let be shown of each. Never raises."""
     text, most = terms.text(word), terms.limits.width
-    found = terms.node.parts(word, most + 1) if text[:1] in BRACKETS else []
+    found = terms.node.parts(word, most + 1) if opens(text) else []
     parts = []
     for one in found[:most]:
         place = f"[{one.place}]" if one.place is not None else "[tail]"

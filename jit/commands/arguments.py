@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jit.arm32.cpus import ARMV7_A
 from jit.commands.targets import DEFAULT, DEFAULT_RUNTIME, ERTS, RUNTIMES, Wanted
-from jit.system.command_line import listed
+from jit.system.command_line import Paragraphs, listed
 
 PROGRAM: Final = "python -m jit"
 
@@ -25,7 +25,7 @@ def add(commands: Commands, name: str, summary: str, description: str, **options
         name,
         help=summary,
         description=description.format(program=PROGRAM),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Paragraphs,
         **options,
     )
     return parser

@@ -43,7 +43,7 @@ With --gdb the node runs under GDB with the extension for Erlang, connected befo
 
   {program} run fib.erl 27
   {program} run --otp 25 --call 'shop:total([1, 2])' shop.beam
-  {program} run --gdb -ex 'break -function fib:fib/1' -ex continue fib.erl 27"""
+  {program} run --gdb -ex 'break fib:fib/1' -ex continue fib.erl 27"""
 
 #: What is called where the module exports it, by the number of ARGS; then the node halts, or does not.
 _MAIN, _PLAIN_MAIN, _START = ("main", 1), ("main", 0), ("start", 0)

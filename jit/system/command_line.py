@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
-from typing import NoReturn, TextIO
+from typing import Final, NoReturn, TextIO
 
 from jit.system.controls import printable
+
+WIDEST: Final = 80
+"""Columns of help."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,6 +26,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         say(f"{self.format_usage()}{one_line(f'{self.prog}: error: {message}')}\n")
         sys.exit(2)
+
+
+class Paragraphs(argparse.RawDescriptionHelpFormatter):
+    """Help in at most 80 columns: paragraphs are filled; what is indented, as examples are, stays as it is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=min(WIDEST, shutil.get_terminal_size().columns))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        for is_text, group in itertools.groupby(text.splitlines(), lambda line: line[:1].strip() != ""):
+            given = list(group)
+            lines += textwrap.wrap(" ".join(given), width) if is_text else given
+        return "\n".join(lines)
 
 
 def complete(program: str, act: Callable[[], int], expected: tuple[type[Exception], ...] = ()) -> int:

@@ -25,7 +25,7 @@ LINES = (
 )  # fmt: skip
 
 #: Those that let the program run, or set a breakpoint.
-OTHERS = ("beam-break", "beam-step", "beam-next", "beam-finish")
+OTHERS = ("beam-break", "beam-step", "beam-next", "beam-finish", "beam-receive")
 
 _NAMES = """
 from beamgdb.gdbext.commands.command import Command

@@ -64,6 +64,9 @@ def test_help(gdb: Gdb) -> None:
         assert max(map(len, text.splitlines())) <= COLUMNS, text
     overview = gdb.cmd("help beam")
     assert gdb.cmd("beam").splitlines()[2:] == overview.splitlines()[3:]
+    settings = gdb.cmd("complete set beam-").split("set ")
+    assert len(settings) > 8
+    assert [one for one in map(str.strip, settings) if one not in overview] == []
     for command in ("beam-info", "beam-bt", "beam-disas", "beam-break", "beam-step", "beam-finish", "xreg", "eterm"):
         assert command in overview
         assert command in gdb.cmd("apropos beam") or not command.startswith("beam")

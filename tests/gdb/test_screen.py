@@ -18,6 +18,7 @@ from tests.gdb.stages import source_line
 from tests.harness.erl import Node, compile_demo, running_node
 from tests.harness.gdb import GDB, REPOSITORY
 from tests.harness.terminal import COLUMNS, LINES, Terminal, terminal
+from tests.test_readme import block
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="not installed: tmux")
 
@@ -25,6 +26,29 @@ NAMES = 'io:format("~w~n", [[{whereis(N), N} || N <- registered(), is_pid(wherei
 ROW = re.compile(r"^(<0\.\d+\.0>) +(\d+) +(\d+) +(\d+) +(\w+) +(\S+)", re.MULTILINE)
 LINE = r"\{(tea,2,450|'rye bread',1,620|diamond,3,1180591620717411303424)\}"
 STOPPED = r"^ beamgdb .* stopped: "
+
+
+KINDS = {
+    "bar": r" beamgdb  .+   (stopped|core file): in .+", "title": r"── [0-9x] (Stack|Why|Console)  ─+",
+    "process": r"Process <0\.\d+\.0> \w+, spawned as \S+: running on thread \d+",
+    "frame": r"(=>|  ) #\d+ +\S+ at \S+:\d+", "term": r" {7}[▸▾ ] [xy]\d+( = x\d+)? = .+",
+    "part": r" {11}[▸▾ ] .+ = .+", "signal": r"SIG\w+ in thread \d+", "place": r"#\d+ +0x[0-9a-f]+ in .+",
+    "register": r" {6}[xy]\d+ = .+", "prompt": r"\(gdb\)", "foot": r" \? keys .* q quit",
+}  # fmt: skip
+"""Lines of the screen, but for what the console has."""
+
+
+def kinds(shown: str) -> list[str]:
+    """Which kinds of lines a screen has, each where the first of it is; and its last line, which is always the same."""
+    lines = [line.rstrip() for line in shown.rstrip("\n").split("\n")]
+    found = [next((kind for kind, form in KINDS.items() if re.fullmatch(form, line)), "") for line in lines]
+    assert "" not in found[: found.index("title", 2)]
+    return [*filter(None, dict.fromkeys(found)), lines[-1]]
+
+
+def in_readme(start: str) -> str:
+    """The screen in README.md whose first line begins so."""
+    return "\n".join(block(start))
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +60,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 
 @contextmanager
-def screen(folder: Path, *words: str, colours: bool = True) -> Iterator[Terminal]:
+def screen(folder: Path, *words: str, colours: bool = True, gdb: str = GDB) -> Iterator[Terminal]:
     """A terminal in which `beamgdb` runs, in that folder."""
-    command = (sys.executable, "-m", "beamgdb", "--gdb", GDB, *words)
+    command = (sys.executable, "-m", "beamgdb", "--gdb", gdb, *words)
     environment = {"PYTHONPATH": str(REPOSITORY), "VIRTUAL_ENV": sys.prefix, **({} if colours else {"NO_COLOR": "1"})}
     with terminal(command, folder, environment, folder) as seat:
         yield seat
@@ -86,10 +110,14 @@ def test_a_node_that_runs(shop: Node, tmp_path: Path) -> None:
         seat.press("Home", "Down", "Down", "Enter")
         unfolded = seat.awaited(r"^ +\[3\] = \d+$")
         assert re.findall(r"^ +\[\d\] = (.*)$", unfolded, re.MULTILINE) == term[1].split(",")
+        assert kinds(unfolded) == kinds(in_readme(" beamgdb  shop (pid "))
+        # Where another frame is selected, the first line says so.
+        seat.press("u")
+        seat.awaited(r"^ beamgdb .* stopped: in shop:'-total/2-fun-0-'/2 \(thread \d+\)")
         # It runs on, shown as it was, and is stopped.
         seat.press("9")
         seat.awaited(r"^ +1 +on +1 +shop:price/1 at ")
-        seat.press("Down", "Delete")
+        seat.press("Delete")
         seat.awaited(r"^\(none\)$")
         seat.press("3", "c")
         assert " in shop:price/1" not in seat.awaited(r"^ beamgdb .* running").splitlines()[0]
@@ -120,17 +148,68 @@ def test_a_core_file(scene: Scene, tmp_path: Path) -> None:
     with screen(tmp_path, str(scene.core), colours=False) as seat:
         why = seat.awaited(r"^── 1 Why  ─+\nSIG\w+ in thread 1")
         assert re.search(r"^ beamgdb  core   core file: in stage_reached ", why)
+        assert kinds(why) == kinds(in_readme(" beamgdb  core.shop "))
         seat.press("3")
         stack = seat.awaited(r"^=> #\d+ +stages:in_nif/2 at stages\.erl:\d+")
         assert re.search(r"^Process <0\.\d+\.0> stages, spawned as stages:loop/1: ", stack, re.MULTILINE)
         assert re.search(r'^ +▸ y\d = x1 = \[payload,"of",<<"round">>\]$', stack, re.MULTILINE), stack
-        seat.press("q")
+        # A list begins with its first row, below headings that stay.
+        seat.press("5")
+        seat.awaited(r"^PID +MEMORY▾ .*\n<0")
+        seat.press("Enter")
+        seat.awaited(r"^Process <0\.\d+\.0>")
+        seat.press("5", "End")
+        seat.awaited(r"^PID +MEMORY▾ .*\n<0")
+        seat.press("?")
+        seat.awaited(r"^Ctrl-C +stop the program(?s:.*)^ \? or Esc leaves this")
+        commands_of_several_lines(seat)
+        seat.press("Escape", "q")
         seat.awaited(r"^Pane is dead \(status 0")
+
+
+def commands_of_several_lines(seat: Terminal) -> None:
+    """GDB asks for each line, and Ctrl-C gives such a command up; what would want a terminal is not begun."""
+    seat.press(":")
+    for line in ("define twice", "if 1", r"echo two\n", "end"):
+        seat.type(line)
+        seat.awaited(rf"^(\(gdb\)|>) {re.escape(line)}\n(?s:.*)^>$")
+    seat.type("end")
+    seat.awaited(r"^> end\n\(gdb\)$")
+    seat.type("twice")
+    seat.awaited(r"^two\n\(gdb\)$")
+    seat.type("python")
+    seat.awaited(r"^── 0 Console  python \.\.\. wants more lines, up to `end` ")
+    seat.type("print(2 * 21)")
+    seat.awaited(r"^> print(?s:.*)^>$")
+    seat.press("C-c")
+    seat.awaited(r"^\(gdb\)$")
+    seat.type("shell")
+    assert "\n42\n" not in seat.awaited(r"^shell wants a terminal of its own: `shell COMMAND` ")
+    # What a command says is seen while it goes on.
+    seat.type("shell echo first; sleep 100")
+    seat.awaited(r"^first\n\(gdb\)$")
+    seat.press("C-c")
+    seat.awaited(r"^── 0 Console  ─")
+    seat.type("nonsense")
+    assert seat.awaited(r'^.*Undefined command: "nonsense"').count("Undefined") == 1
+
+
+@pytest.mark.parametrize("key", ["q", "C-c"])
+def test_a_gdb_that_is_slow_to_start(scene: Scene, tmp_path: Path, key: str) -> None:
+    """It can be quit at once, and what it does first be ended, as the reading of a large core file."""
+    slow = tmp_path / "slow"
+    wait = "python import time; print('it begins', flush=True); time.sleep(1000)"
+    slow.write_text(f'#!/bin/sh\nexec {GDB} -iex "{wait}" "$@"\n')
+    slow.chmod(0o755)
+    with screen(tmp_path, str(scene.core), gdb=str(slow)) as seat:
+        assert re.search(r"^ beamgdb  core   GDB starts *$", seat.awaited(r"^it begins$"), re.MULTILINE)
+        seat.press(key)
+        seat.awaited(r"^Pane is dead \(status 0" if key == "q" else r"^ beamgdb  core   core file: in ")
 
 
 def test_one_is_chosen(shop: Node, tmp_path: Path) -> None:
     """Without a name all nodes that run here are listed."""
     with screen(tmp_path) as seat:
-        seat.awaited(rf"^a node without a name  pid {shop.pid}, ")
+        seat.awaited(rf"^a node without a name  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d \d\d:\d\d, ")
         seat.press("q")
         seat.awaited(r"^Pane is dead \(status 0")

@@ -57,6 +57,8 @@ def test_a_table_as_a_file(scene: Scene, tmp_path: Path) -> None:
     lines = run(scene, tmp_path, example.replace('"facts"', '"t_holds_part"'))
     assert "atom,only" in lines
     assert any(line.startswith("part,") for line in lines)
+    # Terms as Erlang writes them, not as Python does its classes.
+    assert not any(re.search(r"\b[A-Z][a-z]+\(", line) for line in lines)
 
 
 @pytest.mark.scenes(*SOME)

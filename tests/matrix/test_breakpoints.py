@@ -1,7 +1,8 @@
-"""`beam-break`, `beam-step`, `beam-next` and `beam-finish`: the same in compiled and in interpreted code."""
+"""`beam-break`, `beam-step` and the others that run: the same in compiled and in interpreted code."""
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gdb.stages import breakpoint_number, functions, line_of, local_variables, read_backtrace, read_frames
+from tests.gdb.stages import TRIES, breakpoint_number, functions, line_of, local_variables, read_backtrace, read_frames
 from tests.harness.gdb import Gdb, Stop, one_line_error
 from tests.harness.targets import Mode, Session, Target, on_core, session
 from tests.matrix.conftest import PATIENCE, cases, erlang_only, place, step
@@ -294,6 +295,33 @@ def test_over_a_message(running: Session) -> None:
         assert len(lines) < 5
     assert lines[0] == line("spawn_monitor(?MODULE, die")
     assert place(gdb)[0] == "stages:all/3"
+
+
+def test_until_a_message_comes(running: Session) -> None:
+    """`user` is sent what the beating process prints, which waits for an answer, and then until a time is up."""
+    gdb = running.gdb
+    for _ in range(TRIES):  # it may be at work, and also gets what the terminal's process answers
+        said = gdb.cmd_running("beam-receive user", timeout=PATIENCE, check=False)
+        message = re.search(r"^Message: \{io_request,(<0\.\d+\.0>),#Ref<.*beat", said, re.M)
+        if message:
+            break
+        with stopped_at(gdb, "stages:third/1"):
+            pass  # until it waits again
+    assert message, said
+    assert " user, " in read_backtrace(gdb.cmd("beam-bt")).heading
+    beating = message[1]
+    said = step(gdb, f"beam-receive {beating}")
+    assert re.search(r"^Message: \{io_reply,#Ref<[\d.]+>,ok\}$", said, re.M), said
+    assert read_backtrace(gdb.cmd("beam-bt")).heading.startswith(f"Process {beating},")
+    for _ in range(TRIES):
+        with stopped_at(gdb, "stages:third/1"):
+            (row,) = json.loads(gdb.cmd(f"beam-ps -json -where pid={beating}"))
+            assert " does not wait for a message, it is running" in one_line_error(gdb, "beam-receive stages")
+        if (row["status"], row["current"]) == ("waiting", "timer:sleep/1"):
+            break
+    said = step(gdb, f"beam-receive {beating}")
+    assert said.endswith("No message has come: the time is up.\n"), said
+    assert read_backtrace(gdb.cmd("beam-bt")).names()[0] == "timer:sleep/1"
 
 
 def test_over_an_exception(running: Session) -> None:

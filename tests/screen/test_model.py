@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from beamgdb.screen.model import outdated, value
+from beamgdb.screen.model import LOGGED, LONGEST_LINE, Model, outdated, value
+from beamgdb.screen.targets import Target
 
 QUESTIONS = {
     "beam-context -json source", "beam-process -json -limit 50", "beam-process -json -limit 50 <0.80.0>",
@@ -20,7 +21,8 @@ SELECTED = {"beam-context -json source", "beam-process -json -limit 50", "beam-w
         ("beam-bt all", set()), ("xreg", set()), ("info threads", set()),
         ("thread 5", SELECTED), ("up", SELECTED), ("frame 3", SELECTED),
         ("beam-break shop:price/1", {"beam-breakpoints -json"}), ("delete 1", {"beam-breakpoints -json"}),
-        ("beam-next", QUESTIONS), ("beam-step 2", QUESTIONS), ("beam-finish", QUESTIONS), ("continue", QUESTIONS),
+        ("beam-next", QUESTIONS), ("beam-step 2", QUESTIONS), ("beam-finish", QUESTIONS),
+        ("beam-receive init", QUESTIONS), ("continue", QUESTIONS),
         ("set beam-syntax elixir", QUESTIONS), ("print x0 = 1", QUESTIONS), ("thread apply all bt", QUESTIONS),
         ("thread 1.2", QUESTIONS), ("eterm f()", QUESTIONS), ("eterm x0", set()), ("beam-ps -limit 3", set()),
     ],
@@ -46,3 +48,24 @@ def test_the_value_of_an_answer(text: str, found: object, before: str) -> None:
 def test_what_is_no_answer(text: str) -> None:
     with pytest.raises(ValueError, match="no answer"):
         value(text)
+
+
+def test_what_is_kept_of_the_console_is_bounded() -> None:
+    """Of many lines the last ones, of a long one its beginning, of one without an end what came last."""
+    model = Model(Target("nowhere", []), lambda: None)
+    for number in range(2 * LOGGED):
+        model.note(f"line {number}")
+    assert [len(model.log), model.log[-1]] == [LOGGED, f"line {2 * LOGGED - 1}"]
+    model.note("x" * 10 * LONGEST_LINE)
+    assert model.log[-1] == "x" * LONGEST_LINE
+    for _ in range(10):
+        model._say("y" * LONGEST_LINE)
+    assert model.unended == "y" * LONGEST_LINE
+
+
+@pytest.mark.parametrize("command", ["shell", "!", "python-interactive", "pi ", "edit", "e 12"])
+def test_what_wants_a_terminal_is_not_given_to_gdb(command: str) -> None:
+    model = Model(Target("nowhere", []), lambda: None)
+    model.do(command)
+    assert "wants a terminal of its own: " in model.log[-1]
+    assert not model._commands

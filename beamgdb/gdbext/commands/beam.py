@@ -48,15 +48,19 @@ class Beam(Command):
       beam-breakpoints      list those
       beam-step, beam-next  go to the next Erlang line, into or over calls
       beam-finish           run until the selected Erlang function returns
+      beam-receive PROCESS  run until a process that waits gets a message
       xreg, yreg, freg [N]  x, y and float registers
       eterm EXPRESSION      a word as an Erlang term
 
       $_xreg(N), $_yreg(N), $_eterm(WORD)  the same in expressions
       set beam-depth|beam-width|beam-bytes N  how much of a term is shown
       set beam-syntax elixir               terms as Elixir writes them
+      set beam-elixir-names off            functions of Elixir as Erlang does
       set beam-context on                  beam-context after each stop
+      set beam-context-sections S ...      of what that is
       layout beam                          the same in windows of GDB's TUI
       set beam-layout-from FILE            where fields lie, by a similar build
+      set beam-progress on                 front ends hear how far a command is
       set beam-debug on                    where an error comes from
 
     `help beam-bt` tells more of beam-bt, and so of each. GDB's own bt, up, list, next, step, until, finish, break,

@@ -1,20 +1,24 @@
-"""The commands `beam-step`, `beam-next` and `beam-finish`."""
+"""The commands `beam-step`, `beam-next`, `beam-finish` and `beam-receive`."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 import gdb
 
-from beamgdb.gdbext import context, current_frame, front_end, session, term_printing
+from beamgdb.gdbext import context, current_frame, front_end, machine_word, session, term_printing
 from beamgdb.gdbext.breakpoints.compiled import TooMany
+from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.debug_adapter import DebugAdapter
 from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.stepping import compiled_walk, interpreted_walk, position
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import Ended, Interrupted
-from beamgdb.views import steps
+from beamgdb.views import process_named, steps
+from beamgdb.views.process_details import Details
 from beamgdb.views.typed import brief, natural
 
 
@@ -124,6 +128,42 @@ class BeamFinish(Command):
             extension().part(DebugAdapter).returned = term_printing.value(x0)
 
 
+class BeamReceive(Command):
+    """Run until a process that waits for a message goes on.
+
+    PROCESS is a pid, a registered name or an address, as for beam-bt. It goes on when a message has come, or the time
+    of its receive is up. The program stops there, in whichever thread that is, before a message is taken; the first
+    message that waits is told. `beam-next` and `beam-step` go on from there, and in compiled code the same command
+    again to the next time that the process comes there."""
+
+    name = "beam-receive"
+    category = gdb.COMMAND_RUNNING
+    looks = False
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("process", metavar="PROCESS")
+
+    def words(self, before: str, start: str) -> Iterable[str]:
+        return completion.processes(start) if not before.strip() else ()
+
+    def run(self, arguments: argparse.Namespace) -> None:
+        with context.once(), extension().part(DebugAdapter).one_step():
+            self._run(arguments)
+
+    def _run(self, arguments: argparse.Namespace) -> None:
+        node = session.require().node
+        start = position.waiting(node, process_named.find(node, arguments.process, machine_word.evaluated))
+        try:
+            (interpreted_walk if node.is_interpreter else compiled_walk).scheduled(start)
+        except (Ended, Interrupted) as reason:
+            gdb.write(str(reason))
+            return
+        _show(start)
+        node = session.require().node
+        found = Details(node, Running(node), term_printing.terms(node), 1).of(start.process).messages
+        gdb.write(f"Message: {found.shown[0]}\n" if found.shown else "No message has come: the time is up.\n")
+
+
 def _count(text: str) -> int:
     """A number of steps."""
     number = natural(text)
@@ -137,3 +177,4 @@ def install() -> None:
     BeamStep()
     BeamNext()
     BeamFinish()
+    BeamReceive()

@@ -257,6 +257,10 @@ class _CompiledWalk:
         places = (start.return_address, start.catch)
         yield self._to({at: lambda there: there.distance < start.distance for at in places if at is not None})
 
+    def scheduled(self) -> Iterator[Leg]:
+        """Until the process, which waits, goes on."""
+        yield self._until_scheduled()
+
     def _until_scheduled(self) -> Leg:
         """The process waits, or others have their turn: until it goes on."""
         process, node = self.start.process, self._node
@@ -312,6 +316,12 @@ def line(start: Position, into: bool) -> None:
         raise compiled.TooMany(compiled.NO_MORE)
     with exit_watched(start) as at_exit, events.later():
         _Journey(_CompiledWalk(start).line(into), start, at_exit).run()
+
+
+def scheduled(start: Position) -> None:
+    """Run until a process that waits goes on. Raises `Ended`, `Interrupted`, `TooMany`."""
+    with exit_watched(start) as at_exit:
+        _Journey(_CompiledWalk(start).scheduled(), start, at_exit).run()
 
 
 def out(start: Position) -> bool:

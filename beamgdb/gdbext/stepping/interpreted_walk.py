@@ -4,6 +4,8 @@ wherever it runs, and whatever runs it."""
 
 from __future__ import annotations
 
+import contextlib
+
 import gdb
 
 from beamgdb.code.module import Module
@@ -73,6 +75,21 @@ class _OutWalk(_InterpretedWalk):
 
     def ends(self, arrival: Arrival, here: Position) -> bool:
         return here.distance < self.start.distance
+
+
+class _ReceiveWalk(_InterpretedWalk):
+    """Until the process, which waits, goes on: where it was, or where the time of its receive is up (`timeout_proc`,
+    erl_process.c)."""
+
+    def __init__(self, start: Position) -> None:
+        super().__init__(start)
+        code, places = self._node.code, [start.pc]
+        with contextlib.suppress(Unreadable):
+            places.append(self._node.memory.word(start.process.record.field_address("def_arg_reg")))
+        self._addresses = {code.goes_on(at) for at in places if code.find(at) == start.place}
+
+    def ends(self, arrival: Arrival, here: Position) -> bool:
+        return True
 
 
 class _LineWalk(_InterpretedWalk):
@@ -192,6 +209,11 @@ def _run(walk: _InterpretedWalk) -> None:
 def line(start: Position, into: bool) -> None:
     """Run to another line, or with `into` to the next call. Raises `Ended`, `Interrupted`."""
     _run(_IntoWalk(start) if into else _LineWalk(start))
+
+
+def scheduled(start: Position) -> None:
+    """Run until a process that waits goes on. Raises `Ended`, `Interrupted`."""
+    _run(_ReceiveWalk(start))
 
 
 def out(start: Position) -> bool:

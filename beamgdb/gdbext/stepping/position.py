@@ -11,6 +11,7 @@ from beamgdb.gdbext import current_frame, standing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.unwinder import is_innermost
 from beamgdb.memory import Unreadable
+from beamgdb.node import Node
 from beamgdb.vm import backtrace
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
@@ -70,6 +71,29 @@ def newest() -> Position:
 def selected() -> Position:
     """The Erlang frame that the selected frame belongs to. Raises `Unavailable`."""
     return of(current_frame.selected())
+
+
+def waiting(node: Node, process: Process) -> Position:
+    """Where a process goes on that waits in a receive, or that the selected thread has just brought there. Raises
+    `Unavailable`."""
+    pid, status, at = node.term(process.id), process.status(), process.record["i"]
+    # One that was woken, but has not run yet, waited: no function of it was interrupted (`current`, erl_process.h).
+    is_woken = status == "runnable" and not process.record["current"]
+    if status != "waiting" and not is_woken and not _is_at(node, process, at):
+        raise Unavailable(f"{pid} does not wait for a message, it is {status}: `beam-step` follows it")
+    place = node.code.find(at)
+    if place is None or place.is_internal:
+        raise Unavailable(f"{pid} hibernates: it has no receive to go on in (try `beam-break -process {pid} M:F/A`)")
+    return Position(process, process.id, place, at, node.code.where(at), 0, None, None)
+
+
+def _is_at(node: Node, process: Process, at: int) -> bool:
+    """Whether the selected thread is about to run this instruction of a process, or in the first word of it."""
+    try:
+        here = newest()
+    except Unavailable:
+        return False
+    return here.process.address == process.address and 0 <= here.pc - at <= node.memory.word_size
 
 
 def of(found: Selected) -> Position:

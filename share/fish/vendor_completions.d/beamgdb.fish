@@ -55,6 +55,7 @@ set -g _shtab_beamgdb_opts_with_value --arch --gdb --otp --output --program --sy
 
 complete -c beamgdb -e
 complete -c beamgdb -f
+complete -c beamgdb -n _shtab_beamgdb_using -ka '(__fish_complete_path (commandline -ct))' -d 'a core file'
 
 complete -c beamgdb -n _shtab_beamgdb_using -s h -l help -d 'show this help message and exit'
 complete -c beamgdb -n _shtab_beamgdb_using -l gdb -x -d 'the GDB to run (default: gdb-multiarch, else gdb)'

@@ -1,0 +1,86 @@
+"""What stands in the first and the last line of the screen, and in its help, without a GDB."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import DummyInput
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.utils import get_cwidth
+
+from beamgdb.screen.lines import Deed, line
+from beamgdb.screen.model import STOPPED
+from beamgdb.screen.panes import PANES
+from beamgdb.screen.screen import HELP, Screen
+from beamgdb.screen.targets import Target
+
+COLUMNS = 80
+
+NAMED = {
+    Keys.Up: "↑", Keys.Down: "↓", Keys.Left: "←", Keys.Right: "→", Keys.PageUp: "PgUp", Keys.PageDown: "PgDn",
+    Keys.ControlB: "^B", Keys.ControlF: "^F", Keys.ControlI: "Tab", Keys.ControlM: "Enter", Keys.ControlC: "Ctrl-C",
+    Keys.BackTab: "Shift-Tab", Keys.Escape: "Esc", Keys.Home: "Home", Keys.End: "End", Keys.Delete: "Delete",
+    " ": "Space",
+}  # fmt: skip
+"""What the help calls keys that have no letter."""
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    """One of a node with a long name, which is nowhere."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        yield Screen(Target("shop@a-very-long-name-of-a-machine.example.org (pid 12345)", []))
+
+
+def text(parts: object) -> str:
+    """The text of formatted text."""
+    assert isinstance(parts, list)
+    return "".join(part[1] for part in parts)
+
+
+@pytest.mark.parametrize("name", [pane.name for pane in PANES])
+def test_bars_are_as_wide_as_the_terminal(screen: Screen, name: str) -> None:
+    """What has no room is left out; not how one quits, nor what the target does."""
+    screen._show(name)
+    foot = text(screen._footer())
+    assert foot.startswith(" ? keys  ")
+    assert foot.rstrip().endswith("  q quit")
+    screen._model.state, screen._model.where = STOPPED, "in " + "日本" * 50
+    head = text(screen._header())
+    assert "   stopped: in 日本" in head
+    assert [get_cwidth(one) for one in (foot, head)] == [COLUMNS, COLUMNS]
+
+
+def test_help_names_all_keys(screen: Screen) -> None:
+    """It has room on the smallest screen, with a line above it and two below."""
+    keys = {key for binding in screen._keys().bindings for key in binding.keys if key != Keys.Any}
+    words = {*re.sub(r"[,;]|(?<=0):", " ", HELP).split(), *"123456789"}
+    assert {NAMED.get(key, str(getattr(key, "value", key))) for key in keys} <= words
+    lines = HELP.splitlines()
+    assert max(map(get_cwidth, lines)) <= COLUMNS
+    assert len(lines) <= 24 - 3
+
+
+def test_until_a_process_gets_a_message(screen: Screen) -> None:
+    """The one where one is in the list; elsewhere the one whose stack it is, and none where there is none."""
+    first, second = (line(pid, "", Deed("process", pid)) for pid in ("<0.8.0>", "<0.9.0>"))
+    screen._shown.update(Processes=[first, second], Stack=[first, line("=> #0  m:f/1")], Source=[line("f(X) ->")])
+    for name in ("Processes", "Stack", "Source"):
+        screen._show(name)
+        screen._move(1)
+        screen._await_message()
+    assert list(screen._model.log)[:2] == ["(gdb) beam-receive <0.9.0>", "(gdb) beam-receive <0.8.0>"]
+    assert screen._model.log[2].startswith("m is for a process")
+
+
+def test_a_condition_on_a_line(screen: Screen) -> None:
+    screen._shown["Source"] = [line("29  f(X) ->", "", Deed("command", "beam-break shop.erl:29"))]
+    screen._show("Source")
+    screen._type_condition()
+    assert screen._command.text == "beam-break shop.erl:29 if "

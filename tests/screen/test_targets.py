@@ -1,0 +1,59 @@
+"""Core files that coredumpctl has, by what it prints: recorded from that of systemd 252, of a journal with four,
+and the table as systemd 247 made it."""
+
+from __future__ import annotations
+
+import pytest
+
+from beamgdb.screen.targets import Dump, dumps, dumps_in_table
+
+JSON = """[\
+{"time":1795001000000000,"pid":1234,"uid":0,"gid":0,"sig":6,"corefile":"present",\
+"exe":"/usr/lib/erlang/erts-13.1.5/bin/beam.smp","size":0},\
+{"time":1795002000000000,"pid":1235,"uid":0,"gid":0,"sig":11,"corefile":"missing",\
+"exe":"/opt/my app/erts/bin/beam.smp","size":null},\
+{"time":1795003000000000,"pid":1236,"uid":0,"gid":0,"sig":11,"corefile":"present","exe":"/bin/cat","size":0},\
+{"time":1795004000000000,"pid":1237,"uid":0,"gid":0,"sig":11,"corefile":"truncated",\
+"exe":"/opt/my app/erts/bin/beam.smp","size":0}]
+"""
+
+TABLE = """\
+TIME                         PID UID GID SIG     COREFILE  EXE                                      SIZE
+Wed 2026-11-18 11:23:20 UTC 1234   0   0 SIGABRT present   /usr/lib/erlang/erts-13.1.5/bin/beam.smp   0B
+Wed 2026-11-18 11:40:00 UTC 1235   0   0 SIGSEGV missing   /opt/my app/erts/bin/beam.smp               -
+Wed 2026-11-18 11:56:40 UTC 1236   0   0 SIGSEGV present   /bin/cat                                   0B
+Wed 2026-11-18 12:13:20 UTC 1237   0   0 SIGSEGV truncated /opt/my app/erts/bin/beam.smp              0B
+"""
+
+OLD_TABLE = """\
+TIME                            PID   UID   GID SIG COREFILE  EXE
+Sat 2020-11-28 10:00:00 CET    1234  1000  1000   6 present   /usr/lib/erlang/erts-11.1.8/bin/beam.smp
+Sat 2020-11-28 10:05:00 CET    1235  1000  1000  11 missing   /bin/cat
+"""
+
+PROGRAM, APP = "/usr/lib/erlang/erts-13.1.5/bin/beam.smp", "/opt/my app/erts/bin/beam.smp"
+
+
+def test_json() -> None:
+    """What is no more is left out; each has what tells it from others of the same number."""
+    assert list(dumps(JSON)) == [
+        Dump(1795001000.0, 1234, PROGRAM, True, "COREDUMP_TIMESTAMP=1795001000000000"),
+        Dump(1795003000.0, 1236, "/bin/cat", True, "COREDUMP_TIMESTAMP=1795003000000000"),
+        Dump(1795004000.0, 1237, APP, False, "COREDUMP_TIMESTAMP=1795004000000000"),
+    ]
+    assert list(dumps("")) == []
+
+
+def test_tables() -> None:
+    assert list(dumps_in_table(TABLE)) == [
+        Dump("2026-11-18 11:23", 1234, PROGRAM, True), Dump("2026-11-18 11:56", 1236, "/bin/cat", True),
+        Dump("2026-11-18 12:13", 1237, APP, False),
+    ]  # fmt: skip
+    (old,) = dumps_in_table(OLD_TABLE)
+    assert old == Dump("2020-11-28 10:00", 1234, "/usr/lib/erlang/erts-11.1.8/bin/beam.smp", True)
+    assert list(dumps_in_table("")) == []
+
+
+def test_what_is_no_json() -> None:
+    with pytest.raises(ValueError, match="Expecting"):
+        list(dumps("coredumpctl: unrecognized option '--json=short'"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from jit.sandbox.debuggee import debuggee
 from jit.sandbox.gdbs import SUITES, GdbSandbox
 from tests.harness.core import write_core
 from tests.harness.dap import Body, Dap, DapError
-from tests.harness.erl import TESTS, compile_demo, installed_release, running_node
+from tests.harness.erl import SETTINGS, TESTS, compile_demo, installed_release, running_node
 from tests.harness.gdb import GDB, Gdb, installed_version
+from tests.harness.targets import FLAGS, Target
 
 SHOP = str(TESTS.parent / "demo" / "shop.erl")
 LATER = str(TESTS / "erl" / "later.erl")
@@ -52,6 +55,8 @@ def place(editor: Dap, thread: int) -> tuple[str, int]:
 def test_breakpoints_before_the_module_is_loaded_and_steps(program: str, ebin: Path, tmp_path: Path) -> None:
     with loading(program, ebin, tmp_path) as (editor, told):
         assert [one["verified"] for one in told] == [False, False]
+        # (It went on once, to be attached to.)
+        editor.wait("continued")
         stop = editor.go("continue", threadId=1)
         assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [told[1]["id"]])
         # The program is stopped for each module that is loaded, but of that editors see nothing.
@@ -88,6 +93,45 @@ def test_breakpoints_before_the_module_is_loaded_and_steps(program: str, ebin: P
         numbers = [one["body"]["breakpoint"]["id"] for one in editor.events if one["event"] == "breakpoint"]
         assert all(number > 0 for number in numbers)
         assert Counter(one["event"] for one in editor.events)["stopped"] == 0
+
+
+def test_interpreted_code(tmp_path: Path) -> None:
+    """There GDB has no breakpoints of its own."""
+    target, folder = Target("armhf", 29), tmp_path
+    arguments = [*FLAGS, "-noinput", "-pa", str(target.ebin), "-eval", f'loads:start("{folder}").']
+    (folder / "load").touch()
+    with (
+        debuggee(target.sandbox, arguments, stdout=subprocess.DEVNULL, environment=SETTINGS) as node,
+        Dap(str(GdbSandbox(18).ensure().program), *target.sandbox.gdb_settings(target.ebin)) as editor,
+    ):
+        called, inner = {"name": "later:called/1"}, {"line": 10, "condition": "1 == 2"}
+        how = {"program": str(target.sandbox.beam), "target": node.address}
+        by_line, by_name = editor.begin("attach", functions=[called["name"]], lines={LATER: [10]}, **how)
+        editor.wait("stopped")
+        stop = editor.go("continue", threadId=1)
+        assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [by_name["id"]])
+        thread = stop["threadId"]
+        assert erlang_place(editor, thread) == ("later:called/1", 5)
+        (there,) = editor.ask("setBreakpoints", source={"path": LATER}, breakpoints=[{"line": 10}])["breakpoints"]
+        assert (there["verified"], there["line"]) == (True, 10)
+        assert editor.go("next", threadId=thread)["reason"] == "step"
+        assert erlang_place(editor, thread) == ("later:called/1", 6)
+        stop = editor.go("next", threadId=thread)
+        assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [by_line["id"]])
+        assert erlang_place(editor, thread) == ("later:inner/1", 10)
+        assert editor.go("stepOut", threadId=thread)["reason"] == "step"
+        assert erlang_place(editor, thread)[0] == "later:called/1"
+        assert editor.go("stepIn", threadId=thread)["reason"] == "step"
+        # A condition that is given later counts.
+        editor.ask("setBreakpoints", source={"path": LATER}, breakpoints=[inner])
+        assert editor.go("continue", threadId=thread)["hitBreakpointIds"] == [by_name["id"]]
+        assert Counter(one["event"] for one in editor.events)["stopped"] == 0
+
+
+def erlang_place(editor: Dap, thread: int) -> tuple[str, int]:
+    """The function and the line of the first frame that has a source: editors go to that."""
+    frame = next(one for one in editor.frames(thread) if "source" in one)
+    return frame["name"], frame["line"]
 
 
 def test_launched(program: str, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ MISTAKES: Final = (
     # Floats
     Mistake("an infinity is a result", EMITTERS["fadd"], "e.a.b(failure, HS)", "pass"),
     Mistake("the float that is boxed is another", floats._box, "_place(e, source)", "_place(e, FloatRegister(0))"),
-    Mistake("a large integer is no float", floats.to_double, "a.mov(R0, 1)", "a.mov(R0, 0)"),
+    Mistake("an integer is greater than any float", floats.to_double, "a.mov(R0, 0, LT)", "pass"),
     # Comparisons and tests
     Mistake(
         "integers are taken to be small ones",
@@ -145,7 +145,12 @@ MISTAKES: Final = (
         stress=True,
     ),
     Mistake("what the cache had is not loaded again", common.check_room, "e.reload()", "e._moved = False", stress=True),
-    Mistake("the cache keeps what is no root", cache.Cache.collected, "held.x >= live", "held.x > live", stress=True),
+    Mistake(
+        "a register is given up that is read again",
+        cache.Cache.give_up,
+        "held.x != x and self.fate(held.x, index).read",
+        "held.x != x and False",
+    ),
     Mistake(
         "a value that the collector looks at is in no memory",
         cache.Cache.fate,

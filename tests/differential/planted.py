@@ -145,18 +145,12 @@ MISTAKES: Final = (
         stress=True,
     ),
     Mistake("what the cache had is not loaded again", common.check_room, "e.reload()", "e._moved = False", stress=True),
+    Mistake("the cache has an old value", cache.Cache.drop, "self._release(register)", "self.taken.add(register)"),
     Mistake(
-        "a register is given up that is read again",
-        cache.Cache.give_up,
-        "held.x != x and self.fate(held.x, index).read",
-        "held.x != x and False",
-    ),
-    Mistake(
-        "a value that the collector looks at is in no memory",
+        "a value that is wanted at a label is in no memory",
         cache.Cache.fate,
-        "needs_memory or not read",
-        "needs_memory",
-        stress=True,
+        "keeps is not Keeps.ALL or self._live_elsewhere[at] & bit",
+        "keeps is not Keeps.ALL",
     ),
     Mistake("what is wanted at a label is dead", liveness._before, "| elsewhere |", "|"),
     # Matches of bits
@@ -166,6 +160,7 @@ MISTAKES: Final = (
         bs_match._before_room,
         'if not any(command.name == "=:=" for command in together[:telling])',
         "if True",
+        stress=True,
     ),
     Mistake("a constant stays in what is read", bs_match._comparisons, "upper << bits | value", "value"),
     Mistake("the position does not go on", bs_match._command, "advance(e, register, bits)", "pass"),
@@ -176,7 +171,12 @@ MISTAKES: Final = (
     Mistake("a field of 31 bits is small", bs_integer.words_for, "_SMALL + bool(flags & vm_flags.BSF_SIGNED)", "31"),
     Mistake("of four bytes three are read", bs_integer.bs_read, "(1, 2, 3)", "(1, 2)"),
     # Construction of bits
-    Mistake("a negative constant spoils the field before", bs_put.Writer._load_field, "& (1 << size) - 1", ""),
+    Mistake(
+        "a field of a word spoils those before it",
+        bs_put.Writer._load_field,
+        "e.a.insert(R3, R0, begin, size)",
+        "e.a.insert(R3, R0, begin, bits - begin)",
+    ),
     Mistake(
         "a large integer is taken for a small one",
         bs_put.Writer._load_field,
@@ -185,7 +185,12 @@ MISTAKES: Final = (
     ),
     Mistake("a word is written within a byte", bs_put.Writer._together, "self.offset % 8", "False"),
     Mistake("the offset stays behind", bs_put.Writer._write_word, "here + bits, False", "here + bits, True"),
-    Mistake("a size may be negative", bs_context.load_small_size, "e.a.b(failure, MI)", "pass"),
+    Mistake(
+        "a size may be negative",
+        bs_context.load_small_size,
+        "e.a.b(failure, MI)\n    e.a.cmp_constant(into, most // unit)\n    e.a.b(failure, HI)",
+        "pass",
+    ),
     Mistake("a character is a byte shorter", bs_create.load_steps, "small(limit)", "small(limit + 1)"),
     Mistake("two words of a binary are not counted", bs_create._new_on_heap, "words + _HEAD + size", "words + size"),
     # Maps and records

@@ -266,6 +266,32 @@ def _match(w: Writer) -> _Kernel:
     return _Kernel(2, clauses, [(one, w.pick(("1", "b", "0", "134217727"))) for one in binaries])
 
 
+def _packet(w: Writer) -> _Kernel:
+    """A constant, a field or two, and what needs room on the heap; fields have their last use in arithmetic."""
+    first, kind = w.pick((8, 8, 16, 4)), w.pick((0, 7, 9, 15))
+    size, second = w.pick((8, 8, 8, 16, 12 - first % 8, 7)), w.pick((0, 0, 8, 16, 32, 64))
+    fields = [f"{kind}:{first}", f"I:{size}", *([f"J:{second}"] if second else [])]
+    tail = w.pick(("R/binary", "R/binary", "R/bits", *(["_/bits"] if second else [])))
+    other, end = "J" if second else "3", "R" if tail[0] == "R" else "B"
+    body = w.pick((
+        end, f"[I + 1 | {end}]", f"I + {other}", f"{{I - {other}, {end}}}", f"[I bxor 5 | {end}]", f"{{I, {end}}}",
+        f"{{I * 2 + {other}, {end}}}", f"case I of 5 -> {end}; _ -> I + {other} end",
+    ))  # fmt: skip
+    head = w.pick(("B", "B", "I"))
+    guard = w.pick(("", f" when I > {other}", " when I > 4, I < 200", " when is_integer(I)"))
+    body = body.replace("B", head)
+    clause = f"F(<<{', '.join(fields)}, {tail}>>, {head}){guard} -> {body}"
+    more = f"F(<<{kind}:{first}, I:{size}, _/bits>>, B) when I < 9 -> {{I, B}}"
+    binaries = []
+    for value in (5, 1, (1 << size) - 1, 0):
+        begin = f"{kind}:{first}, {value}:{size}"
+        whole = f"{begin}, {w.pick((1, -1, 1 << 27, 4))}:{second}"
+        binaries += [f"<<{whole}, 1, 2>>", f"<<{begin}>>", f"<<{whole}, 1:3>>"]
+    binaries += ["<<>>", f"<<{kind + 1}:{first}, 5:{size}, 1:{second}, 7>>", "a"]
+    clauses = [clause, *([more] if w.chance(0.5) else []), "F(A, B) -> {no, A, B}"]
+    return _Kernel(2, clauses, [(one, w.pick(("5", "5", "1", "b"))) for one in binaries])
+
+
 def _map(w: Writer) -> _Kernel:
     keys = w.random.sample(("a", "b", "c", "1", "134217728", '"k"', "{a, 1}", "1.5"), w.number(1, 3))
     got = ", ".join(f"{key} := V{number}" for number, key in enumerate(keys))
@@ -372,6 +398,6 @@ def _list(w: Writer) -> _Kernel:
 
 
 _KERNELS: dict[Callable[[Writer], _Kernel], int] = {
-    _calculation: 9, _comparison: 4, _test: 4, _element: 3, _choice: 3, _floats: 3, _construction: 5, _match: 8,
-    _map: 4, _record: 2, _fun: 2, _frame: 5, _list: 2,
+    _calculation: 9, _comparison: 4, _test: 4, _element: 3, _choice: 3, _floats: 3, _construction: 5, _match: 7,
+    _packet: 6, _map: 4, _record: 2, _fun: 2, _frame: 5, _list: 2,
 }  # fmt: skip

@@ -211,7 +211,7 @@ MISTAKES: Final = (
         "enumerate(variables)",
         "enumerate(variables[::-1])",
     ),
-    Mistake("a fun of another arity fits", fun.is_function2, "FUN_ARITY_SHIFT, EQ)", "FUN_ARITY_SHIFT)"),
+    Mistake("a fun of another arity fits", fun.is_function2, "arity.value << tags", "1 << tags"),
     Mistake("a try is not ended", catch.try_end, "_count(e, -1)", "pass"),
     Mistake("what is caught is another reason", catch.try_case, "X(3)", "X(2)"),
 )
@@ -318,7 +318,8 @@ class Hunt:
         """The module of a seed, whose bytecode is there; None if it does not compile."""
         while seed >= self._seeds.start + len(self._sources):
             begin = self._seeds.start + len(self._sources)
-            batch = [generate(one, self._workshop.otp) for one in range(begin, begin + _BATCH)]
+            end = min(begin + _BATCH, self._seeds.stop)
+            batch = [generate(one, self._workshop.otp) for one in range(begin, end)]
             outcomes = self._workshop.bytecode(batch)
             self._sources += [None if outcome.refused else source for source, outcome in zip(batch, outcomes)]
         return self._sources[seed - self._seeds.start]

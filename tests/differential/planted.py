@@ -192,7 +192,7 @@ MISTAKES: Final = (
         "pass",
     ),
     Mistake("a character is a byte shorter", bs_create.load_steps, "small(limit)", "small(limit + 1)"),
-    Mistake("two words of a binary are not counted", bs_create._new_on_heap, "words + _HEAD + size", "words + size"),
+    Mistake("the words of a binary are not counted", bs_create._new_on_heap, "words + _HEAD + size", "words"),
     # Maps and records
     Mistake("the map is overwritten by its first value", maps._map_last, "sorted(pairs", "list(pairs) or sorted(pairs"),
     Mistake("a key that is missing is updated", maps.put_map_exact, "e.a.b(failure, EQ)", "pass"),

@@ -52,6 +52,7 @@ def test_the_glue_is_for_armv6(tmp_path: Path) -> None:
 
 
 def test_all_of_it_runs_together(beams: list[Path], tmp_path: Path) -> None:
+    """Under a processor that has more, as Debian's own Erlang and C library are for ARMv7."""
     compile_native(beams[:1], tmp_path, OTP, "--cpu", "arm1176")
     build(tmp_path, ARM1176)
     _, modules, answer = _says(tmp_path, "max")
@@ -63,13 +64,12 @@ def test_what_the_processor_cannot_do_stays_bytecode(beams: list[Path], tmp_path
     """Code for Cortex-A7 divides, which Cortex-A8 does not; other code runs on both."""
     compile_native(beams[:1], tmp_path / "a7", OTP, "--cpu", CORTEX_A7.name)
     compile_native(beams[:1], tmp_path / "any", OTP)
-    said = [
-        _says(tmp_path / name, cpu) for name, cpu in (("a7", "cortex-a7"), ("a7", "cortex-a8"), ("any", "cortex-a8"))
-    ]
-    assert [modules for _, modules, _ in said] == ["[exercise]", "[]", "[exercise]"]
-    assert len({answer for _, _, answer in said}) == 1
-    told = "native: exercise runs interpreted: it is compiled for a processor that can do more\n"
-    assert [errors for errors, _, _ in said] == ["", told, ""]
+    errors, modules, answer = _says(tmp_path / "a7", "cortex-a8")
+    assert (errors, modules) == (
+        "native: exercise runs interpreted: it is compiled for a processor that can do more\n",
+        "[]",
+    )
+    assert _says(tmp_path / "any", "cortex-a8") == ("", "[exercise]", answer)
 
 
 def _says(folder: Path, cpu: str, *, native: Path | None = None) -> tuple[str, str, str]:

@@ -11,19 +11,24 @@ import pytest
 from jit.arm32.cpus import ARM1176, CORTEX_A7, Cpu
 from jit.erts.arm32.emitters import EMITTERS
 from tests.differential.generator.module import Source, generate, mutated
-from tests.differential.planted import MISTAKES, Mistake, planted
+from tests.differential.planted import MISTAKES, Hunt, Mistake, planted
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
 from tests.differential.workshop import Outcome, Workshop
 
 REGRESSIONS = sorted(Path(__file__).with_name("regressions").glob("*.erl"))
 #: Seeds of modules that are compared as they are, and collecting and yielding wherever that can happen.
-PLAIN = range(1, 31)
-STRESS = range(1001, 1013)
+PLAIN = range(1, 17)
+STRESS = range(1001, 1008)
 #: Seeds of modules that are compiled for other processors than Debian's.
-ELSEWHERE = range(2001, 2003)
+ELSEWHERE = range(2001, 2002)
 #: Seeds of modules whose assembly is changed.
 MUTATED = range(7001, 7005)
+#: By release, a planted mistake and the seed of a module that shows it. OTP 25 has no operation bs_match.
+PLANTED = {
+    25: ("the cache has an old value", 1),
+    27: ("what is stored before a collection is in no memory", 5),
+}
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,13 @@ def _first_wrong(workshop: Workshop) -> tuple[Source, Outcome]:
         if outcome.wrong:
             return source, outcome
     pytest.fail("no difference is found")
+
+
+def test_a_planted_mistake_is_found(workshop: Workshop) -> None:
+    """Of matches, which people have found: a constant, a field that is used later, and a tail that needs heap."""
+    name, seed = PLANTED.get(workshop.otp, PLANTED[27])
+    (mistake,) = (one for one in MISTAKES if one.name == name)
+    assert Hunt(workshop, range(seed, seed + 1)).find(mistake).wrong
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)

@@ -79,7 +79,7 @@ def _guard(w: Writer, names: Sequence[str]) -> str:
 
 def _calculation(w: Writer) -> _Kernel:
     """Several at once: of two arguments, of which the compiler mostly knows that they are integers."""
-    values = [_value(w) for _ in range(w.number(2, 5))]
+    values = [_value(w) for _ in range(w.number(3, 7))]
     body = w.pick((
         f"{{{', '.join(values)}, A}}", f"[{' | '.join(values)}]",
         f"X = {values[0]}, Y = opaque(X), {{X, Y, {values[1]}}}",
@@ -140,7 +140,7 @@ def _element(w: Writer) -> _Kernel:
     size = w.number(1, 6)
     elements = [w.pick(("_", f"X{number}", f"X{number}")) for number in range(size)]
     names = [one for one in elements if one != "_"]
-    end, none = f"[{', '.join(names)}, B]", "F(_, _) -> no"
+    end, none = f"[{', '.join([*names, 'B'])}]", "F(_, _) -> no"
     clauses = w.pick((
         [f"F({{{', '.join(elements)}}}, B) -> {end}", "F(T, B) when is_tuple(T) -> {tuple_size(T), B}", none],
         [f"F(T, B) -> element({size}, T)" + w.pick(("", " + B", ", {T, B}"))],
@@ -157,7 +157,7 @@ def _choice(w: Writer) -> _Kernel:
     kind = w.number(0, 3)
     if kind == 0:
         least, cases = w.pick((0, -3, 5, 1000, -(1 << 27), (1 << 27) - 12)), w.number(1, 9)
-        values = [least + number for number in range(cases) if w.chance(0.85)] or [least]
+        values = [least + number for number in range(cases + 4) if w.chance(0.85)] or [least]
         around = [values[0] - 1, values[-1] + 1, values[-1] + 2]
     elif kind == 1:
         values = sorted(w.random.sample([*_SMALL, *_ENDS, 9, 17, 33, 77, 1234, -55, -99, 1 << 20], w.number(2, 12)))
@@ -174,13 +174,9 @@ def _choice(w: Writer) -> _Kernel:
 
 
 def _floats(w: Writer) -> _Kernel:
-    operators = ("+", "-", "*", "/")
-    left, right = w.pick(("A", "B", "1.5", "A")), w.pick(("B", "A", "3", "2.0"))
-    first = f"({left} {w.pick(operators)} {right})"
-    second = f"({w.pick(('A', 'B'))} {w.pick(operators)} {w.pick(('B', '0.5', '7'))})"
-    value = w.pick((first, f"{first} {w.pick(operators)} {second}", f"-{first}", f"{first} * {second} - A"))
-    body = w.pick((value, f"X = {value}, {{X, X + 1.0, A}}", f"{{{value}, {second}}}", f"{value} < B"))
-    guard = w.pick(("", " when is_float(A), is_float(B)", " when is_float(A)", " when is_integer(A), is_float(B)"))
+    values = [_float_value(w) for _ in range(w.number(1, 4))]
+    body = w.pick((f"{{{', '.join(values)}}}", f"X = {values[0]}, {{X, X + 1.0, A}}", f"{values[0]} < B", values[-1]))
+    guard = w.pick(("", " when is_float(A), is_float(B)", " when is_float(A), is_float(B)", " when is_float(A)"))
     numbers = (
         "1.5",
         "-2.0",
@@ -195,9 +191,22 @@ def _floats(w: Writer) -> _Kernel:
         "a",
     )
     examples = [(w.pick(numbers), w.pick(numbers)) for _ in range(10)]
-    return _Kernel(
-        2, [f"F(A, B){guard} -> {body}", "F(_, _) -> no"], [*examples, ("1.0e308", "1.0e308"), ("1.5", "-2.0")]
-    )
+    extremes = [
+        ("1.0e308", "1.0e308"),
+        ("-1.0e308", "1.0e308"),
+        ("1.0e308", "1.0e-308"),
+        ("1.5", "-2.0"),
+        ("2.5", "0.0"),
+    ]
+    return _Kernel(2, [f"F(A, B){guard} -> {body}", "F(_, _) -> no"], [*examples, *extremes])
+
+
+def _float_value(w: Writer) -> str:
+    """Of one operation, or of some, of which the last ones have the values of the first ones in float registers."""
+    operators = ("+", "-", "*", "/")
+    first = f"({w.pick(('A', 'A', 'B', '1.5'))} {w.pick(operators)} {w.pick(('B', 'A', '2.0', '1.0e308'))})"
+    second = f"({w.pick(('A', 'B'))} {w.pick(operators)} {w.pick(('B', '0.5', '7'))})"
+    return w.pick((first, first, f"{first} {w.pick(operators)} {second}", f"-{first}", f"{first} * {second} - A"))
 
 
 def _construction(w: Writer) -> _Kernel:
@@ -229,6 +238,7 @@ def _match(w: Writer) -> _Kernel:
         flags = w.pick(("", "", "", "/signed", "/signed", "/little", "/signed-little"))
         value = w.pick((0, 1, (1 << size) - 1, 1 << size - 1, w.random.getrandbits(size)))
         which = w.random.random()
+        which /= 2 if not number else 1  # mostly a constant comes first
         pattern = f"{value}:{size}" if which < 0.3 else f"_:{size}" if which < 0.45 else f"V{number}:{size}{flags}"
         parts.append(pattern)
         made.append(f"{value}:{size}" + ("/little" if "little" in flags and "V" in pattern else ""))
@@ -240,8 +250,12 @@ def _match(w: Writer) -> _Kernel:
     body = w.pick(
         (f"{{{', '.join(kept)}}}", f"[{', '.join(kept)} | B]", f"X = opaque({kept[0]}), {{X, {', '.join(kept)}}}")
     )
-    if len(names) > 1 and w.chance(0.4):
-        body = w.pick((f"{names[0]} + {names[1]}", f"{{{names[0]} - {names[-1]}, B}}"))
+    if names and w.chance(0.5):  # fields that nobody asks for later
+        one, other, end = w.pick(names), w.pick(names), rest or "B"
+        body = w.pick((
+            f"{one} + {other}", f"[{one} + 1 | {end}]", f"{{{one} - {other}, {end}}}", f"[{one} bxor 5 | {end}]",
+            f"{{{one} * 3 - {other}, {end}}}", f"{one} band 7", f"({one} + 1) * 2 + {other}", end,
+        ))  # fmt: skip
     guard = f" when {names[0]} {w.pick(COMPARISONS)} {w.pick(('B', '1', '0'))}" if names and w.chance(0.4) else ""
     again = f"F(<<{w.pick((*parts, '_:8'))}, _/bits>>, B) -> {{again, B}}"
     whole, size = ", ".join(made), w.pick((1, 8, 16, 7))
@@ -250,6 +264,32 @@ def _match(w: Writer) -> _Kernel:
                 f"<<{shorter}>>", f"<<0:3, {whole}>>", f"<<{whole}, 0:600>>", "<<>>", "a"]  # fmt: skip
     clauses = [f"F(<<{pattern}>>, B){guard} -> {body}", *([again] if w.chance(0.4) else []), "F(A, B) -> {no, A, B}"]
     return _Kernel(2, clauses, [(one, w.pick(("1", "b", "0", "134217727"))) for one in binaries])
+
+
+def _packet(w: Writer) -> _Kernel:
+    """A constant, a field or two, and what needs room on the heap; fields have their last use in arithmetic."""
+    first, kind = w.pick((8, 8, 16, 4)), w.pick((0, 7, 9, 15))
+    size, second = w.pick((8, 8, 8, 16, 12 - first % 8, 7)), w.pick((0, 0, 8, 16, 32, 64))
+    fields = [f"{kind}:{first}", f"I:{size}", *([f"J:{second}"] if second else [])]
+    tail = w.pick(("R/binary", "R/binary", "R/bits", *(["_/bits"] if second else [])))
+    other, end = "J" if second else "3", "R" if tail[0] == "R" else "B"
+    body = w.pick((
+        end, f"[I + 1 | {end}]", f"I + {other}", f"{{I - {other}, {end}}}", f"[I bxor 5 | {end}]", f"{{I, {end}}}",
+        f"{{I * 2 + {other}, {end}}}", f"case I of 5 -> {end}; _ -> I + {other} end",
+    ))  # fmt: skip
+    head = w.pick(("B", "B", "I"))
+    guard = w.pick(("", f" when I > {other}", " when I > 4, I < 200", " when is_integer(I)"))
+    body = body.replace("B", head)
+    clause = f"F(<<{', '.join(fields)}, {tail}>>, {head}){guard} -> {body}"
+    more = f"F(<<{kind}:{first}, I:{size}, _/bits>>, B) when I < 9 -> {{I, B}}"
+    binaries = []
+    for value in (5, 1, (1 << size) - 1, 0):
+        begin = f"{kind}:{first}, {value}:{size}"
+        whole = f"{begin}, {w.pick((1, -1, 1 << 27, 4))}:{second}"
+        binaries += [f"<<{whole}, 1, 2>>", f"<<{begin}>>", f"<<{whole}, 1:3>>"]
+    binaries += ["<<>>", f"<<{kind + 1}:{first}, 5:{size}, 1:{second}, 7>>", "a"]
+    clauses = [clause, *([more] if w.chance(0.5) else []), "F(A, B) -> {no, A, B}"]
+    return _Kernel(2, clauses, [(one, w.pick(("5", "5", "1", "b"))) for one in binaries])
 
 
 def _map(w: Writer) -> _Kernel:
@@ -358,6 +398,6 @@ def _list(w: Writer) -> _Kernel:
 
 
 _KERNELS: dict[Callable[[Writer], _Kernel], int] = {
-    _calculation: 6, _comparison: 4, _test: 3, _element: 3, _choice: 3, _floats: 3, _construction: 5, _match: 8,
-    _map: 4, _record: 2, _fun: 2, _frame: 5, _list: 2,
+    _calculation: 9, _comparison: 4, _test: 4, _element: 3, _choice: 3, _floats: 3, _construction: 5, _match: 7,
+    _packet: 6, _map: 4, _record: 2, _fun: 2, _frame: 5, _list: 2,
 }  # fmt: skip

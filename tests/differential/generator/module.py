@@ -66,7 +66,7 @@ def generate(seed: int, otp: int) -> Source:
     rng = random.Random(seed)
     known: list[Signature] = []
     written: list[Node] = []
-    for number in range(rng.randint(6, 12), 0, -1):
+    for number in range(rng.randint(10, 20), 0, -1):
         writer = Writer(rng, known)
         signature, node = write_function(writer, f"f{number}", rng.choice((2, 3, 3, 4)))
         known.append(signature)

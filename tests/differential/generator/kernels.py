@@ -397,7 +397,18 @@ def _list(w: Writer) -> _Kernel:
     return _Kernel(2, clauses, [(one, w.pick(("1", "b", "[]", "a"))) for one in lists])
 
 
+def _many(w: Writer) -> _Kernel:
+    """What is made again and again, until there is no room for it on the heap."""
+    made = w.pick((
+        "<<N:32, 1, 2, 3, 4, 5>>", "<<N:64, N:64, N:32>>", "{N, B, 1}", "N * 1.5", "fun() -> {N, B} end",
+        "#{a => N, b => B}",
+        "[N, B]", "(N bsl 40)", "<<N:16, 1:3>>",
+    ))  # fmt: skip
+    clauses = [f"F(N, B) when is_integer(N), N > 0 -> [{made} | F(N - 1, B)]", "F(_, B) -> [B]"]
+    return _Kernel(2, clauses, [(str(w.number(20, 300)), "b") for _ in range(4)] + [("a", "b")])
+
+
 _KERNELS: dict[Callable[[Writer], _Kernel], int] = {
     _calculation: 9, _comparison: 4, _test: 4, _element: 3, _choice: 3, _floats: 3, _construction: 5, _match: 7,
-    _packet: 6, _map: 4, _record: 2, _fun: 2, _frame: 5, _list: 2,
+    _packet: 6, _many: 3, _map: 4, _record: 2, _fun: 2, _frame: 5, _list: 2,
 }  # fmt: skip

@@ -241,8 +241,7 @@ def _leads_back(table: Record, kind: str) -> bool:
 
 
 def persistent_terms(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:
-    """The only variable that leads to the table of persistent terms, or why it is not found: what else leads to one
-    does not follow when the VM makes another."""
+    """The variable that leads to the table of persistent terms, or why it is not found."""
     seen: dict[int, bool] = {}
     found = []
     for start, words in data.parts:
@@ -254,10 +253,10 @@ def persistent_terms(memory: CachedMemory, layout: Layout, image: Image, data: S
                     return f"more than {MAX_LOOKED_AT} pointers might lead to it"
                 seen[value] = persistent_table.is_table(Record(memory, layout, "HashTable", value))
             if seen[value]:
-                found.append(start + i * image.word_size)
-    if len(found) != 1:
+                found.append((start + i * image.word_size, value))
+    if len({value for _, value in found}) != 1:
         return f"{len(found) or 'no'} places look like it"
-    return Recovered(persistent_table.VARIABLE, found[0], "by its table, whose numbers agree and which has pairs")
+    return Recovered(persistent_table.VARIABLE, found[0][0], "by its table, whose numbers agree and which has pairs")
 
 
 def resource_types(memory: CachedMemory, layout: Layout, image: Image, data: Snapshot) -> Recovered | str:

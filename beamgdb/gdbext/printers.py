@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import gdb
 import gdb.printing
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import errors, session, term_printing
 from beamgdb.gdbext.atomvm import session as atomvm
@@ -18,9 +19,8 @@ from beamgdb.views import term_parts
 from beamgdb.views.registers import NOT_AVAILABLE
 from beamgdb.views.terms import AnyTerms
 
-TERM_TYPES = ("Eterm", "ERL_NIF_TERM", "term")
-"""Names of the C types of terms, in the VM (sys.h), in NIFs (erl_nif.h), and in AtomVM (term_typedef.h)."""
-
+TERM_TYPES = ("Eterm", "ERL_NIF_TERM")
+"""Names of the C types of terms, in the VM (sys.h) and in NIFs (erl_nif.h)."""
 
 MORE = "(set beam-width shows more)"
 
@@ -119,10 +119,12 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
         name = value.type.unqualified().name
         if name == NOT_AVAILABLE_TYPE:
             return _Text(NOT_AVAILABLE)
-        if name not in TERM_TYPES:
+        if name not in (*TERM_TYPES, term_printing.OF_ATOMVM):
             return None
         terms = _terms()
-        if terms is None:
+        # (Others have types of such a name too, of anything.)
+        is_of_atomvm = name == term_printing.OF_ATOMVM
+        if terms is None or is_of_atomvm is not isinstance(terms.node, AtomVm) or not _is_integer(value.type):
             return None
         try:
             if value.is_optimized_out:
@@ -134,6 +136,10 @@ class EtermPrinter(gdb.printing.PrettyPrinter):
         if term_parts.has_parts(terms, word, text):
             return _Compound(terms, word, text)
         return _Text(text)
+
+
+def _is_integer(kind: gdb.Type) -> bool:
+    return bool(kind.strip_typedefs().code == gdb.TYPE_CODE_INT)
 
 
 def install() -> None:

@@ -6,10 +6,14 @@ import gdb
 
 from beamgdb.code.symbol_file import NOT_AVAILABLE_TYPE
 from beamgdb.gdbext import c_expressions
+from beamgdb.gdbext.atomvm import session as atomvm
 from beamgdb.gdbext.extension import extension
 from beamgdb.node import Node
 from beamgdb.views.registers import NOT_AVAILABLE
 from beamgdb.views.terms import AnyTerms, TermReader, Terms
+
+OF_ATOMVM = "term"
+"""The name of the C type of terms in AtomVM (term_typedef.h)."""
 
 
 def terms(node: Node) -> Terms:
@@ -30,13 +34,11 @@ def function(name: str) -> str:
 
 
 def eterm_type() -> gdb.Type:
-    """The type of terms: the VM's own if GDB knows it, that of AtomVM, else that of the symbol files."""
-    for name in ("Eterm", "term"):
-        try:
-            return gdb.lookup_type(name)
-        except gdb.error:
-            continue
-    return c_expressions.word()
+    """The type of terms: the VM's own if GDB knows it, else that of the symbol files."""
+    try:
+        return gdb.lookup_type(OF_ATOMVM if atomvm.known() is not None else "Eterm")
+    except gdb.error:
+        return c_expressions.word()
 
 
 def value(word: int) -> gdb.Value:

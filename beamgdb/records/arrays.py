@@ -67,6 +67,12 @@ def numbers(column: Column) -> Sequence[Any]:
     return column.tolist() if is_array(column) else column  # type: ignore[no-any-return]
 
 
+def lists(column: Column) -> list[Any]:
+    """The same as a list, which is the column itself if that is one."""
+    found = numbers(column)
+    return found if isinstance(found, list) else list(found)
+
+
 def are_sizes(columns: Sequence[Array], most: int = MOST) -> bool:
     """Whether nothing in them is larger than `most`."""
     return not any((column > most).any() for column in columns)

@@ -270,7 +270,7 @@ class Model:
         threads = {str(one.get("id")): one for one in reply.results.get("threads", ())}
         current = threads.get(str(reply.results.get("current-thread-id")), {})
         if self.state == STARTING:
-            self.state = STOPPED if threads else GONE
+            self.state = RUNNING if current.get("state") == "running" else STOPPED if threads else GONE
             frame = {"frame": current.get("frame"), "thread-id": current.get("id")}
             self.where = harmless(_in_words("", frame)) if threads else self._nothing()
         self.moment += 1
@@ -344,6 +344,9 @@ class Model:
         elif happened.what == "more":
             self.wants_more = True
             self._go_on()
+        elif happened.what == "running" and self.state == STARTING:
+            # GDB takes hold of the node, which is no running of it; `_stand` tells how that ends.
+            pass
         elif happened.what == "running":
             self.state = RUNNING
             if self._commands:

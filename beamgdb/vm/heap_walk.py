@@ -293,7 +293,7 @@ class Walker:
         self._patterns[classes] = None
         if not is_second or not things:
             return None
-        open_ = [place for place in things if self._sizes[words[place]] == _MORE_WORDS]
+        open_ = [place for place in things if self._size(words[place]) == _MORE_WORDS]
         flat = [place + FlatMap.SIZE for place in open_ if self._is_map(words[place])]
         funs = [place + ErlFunThing25.COUNTS for place in open_ if not self._is_map(words[place])]
         telling = itemgetter(*things, *flat)

@@ -59,8 +59,7 @@ class MessageSizes:
         """How many messages wait for each process, and the bytes of those of each: of a queue those before what is
         damaged, and of a long one the first `FOLLOWED`. What leads to them: where the processes' structures are, with
         what each of their queues begins, and their buffers."""
-        nothing = [0] * len(addresses)
-        counted = _Counted(nothing, nothing)
+        counted = _Counted([0] * len(addresses), [0] * len(addresses))
         whose, pending = self._first(addresses, queues, buffers)
         for _ in range(FOLLOWED):
             if not len(pending):
@@ -73,7 +72,8 @@ class MessageSizes:
     def _one_by_one(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column]:
         """Count these signals; the numbers of the processes of those that follow, and their addresses."""
         whole, word, arranged, non_value = self._whole, self._word, self._arranged, self._vm.tags.non_value
-        counts, sizes = list(arrays.numbers(counted.messages)), list(arrays.numbers(counted.bytes))
+        # (Lists stay what they are: there are many steps.)
+        counts, sizes = arrays.lists(counted.messages), arrays.lists(counted.bytes)
         owners: list[int] = []
         later: list[int] = []
         for which, words in zip(arrays.numbers(whose), self._messages.of(arrays.numbers(pending))):

@@ -67,7 +67,7 @@ def test_the_glue_has_what_the_compiler_writes_from_the_compiler(tmp_path: Path)
     spelled = re.compile(r'"(?:Nat.|\.beam\.\w+)"')
     assert spelled.findall(GLUE) == []
     write_facts(tmp_path)
-    assert len(spelled.findall((tmp_path / "layouts.h").read_text())) == 5
+    assert len(spelled.findall((tmp_path / "layouts.h").read_text())) == 6
 
 
 def test_nothing_is_marked_in_vain() -> None:

@@ -14,6 +14,9 @@ from tests.harness.patience import PATIENCE
 
 COLUMNS, LINES = 80, 24
 
+#: How often it is looked until tmux (3.3) is helped: it may miss that a program has ended, until another one does.
+LOOKS = 20
+
 
 @dataclass(frozen=True)
 class Terminal:
@@ -45,11 +48,14 @@ class Terminal:
 
     def awaited(self, pattern: str) -> str:
         """The screen, once it has what is awaited. Raises TimeoutError."""
-        deadline = time.monotonic() + PATIENCE
+        deadline, looks = time.monotonic() + PATIENCE, 0
         while not re.search(pattern, screen := self.screen(), re.M):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {pattern!r} on the screen:\n{screen}")
             time.sleep(0.05)
+            looks += 1
+            if looks % LOOKS == 0:
+                self.ask("run-shell", "true")
         return screen
 
 

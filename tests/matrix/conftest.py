@@ -121,7 +121,7 @@ def stopped_in_c(
     target: Target, mode: Mode, ebin: Path, expression: str, function: str, wait: float = PATIENCE, *flags: str
 ) -> Iterator[Session]:
     """A session whose node was stopped where a C function of a NIF is called."""
-    with session(target, mode, ebin, expression, *flags, is_ready=not target.interpreted) as one:
+    with session(target, mode, ebin, expression, *flags) as one:
         one.gdb.cmd("set breakpoint pending on")
         one.gdb.cmd(f"tbreak -function {function}")
         stop = one.gdb.go("continue", timeout=wait)

@@ -36,6 +36,9 @@ _STAND_IN_BYTES: Final = 4
 """How long GDB is told that such a line is: of ARM's addresses it leaves out up to two bits, and a line that ends where
 it begins is none."""
 
+_STOPPING: Final = (gdb.BP_BREAKPOINT, getattr(gdb, "BP_HARDWARE_BREAKPOINT", gdb.BP_BREAKPOINT))
+"""The latter is named since GDB 12."""
+
 
 class _Adopted(dict[int, str]):
     """What each of these breakpoints is on, as it was typed, by number."""
@@ -51,7 +54,7 @@ def _adopted() -> _Adopted:
 def _consider(point: gdb.Breakpoint) -> None:
     """Make one of beam-break's of a breakpoint, if its code is bytecode; or see to it that this is done in time."""
     mine, requests = _adopted(), extension().requests
-    if mine.is_at_work or requests.is_making_one or not point.visible or point.type != gdb.BP_BREAKPOINT:
+    if mine.is_at_work or requests.is_making_one or not point.visible or point.type not in _STOPPING:
         return
     if point.number not in mine and requests.of(point.number) is not None:
         return
@@ -60,10 +63,14 @@ def _consider(point: gdb.Breakpoint) -> None:
     if not ((current is not None and current.node.is_interpreter) or session.is_interpreter()):
         return
     code = current.node.code if current is not None else LoadedCode()
-    found = _location(point, code)
+    # What a front end does itself at a hit, as a logpoint, it would do wherever traps are hit. And who wants a hardware
+    # breakpoint is not to get another.
+    is_plain = point.type == gdb.BP_BREAKPOINT and not hasattr(point, "stop")
+    found = _location(point, code) if is_plain else None
     if found is not None:
         typed, location = found
-        addresses = location.addresses(code)
+        is_there = not isinstance(location, LineLocation) or _file(point, code) is not None or point.number in mine
+        addresses = location.addresses(code) if is_there else []
         if current is not None and addresses and not any(map(code.native_at, addresses)):
             mine.is_at_work = True
             try:
@@ -83,15 +90,29 @@ def _location(point: gdb.Breakpoint, code: LoadedCode) -> tuple[str, BreakpointL
     line = lines.named(point)
     if line is not None:
         file = PurePosixPath(line[0])
-        return None if file.suffix in _OTHERS or not file.suffix else (line[0], LineLocation(file.name, line[1]))
+        if file.suffix in _OTHERS or not file.suffix:
+            return None
+        # GDB has compared the folders.
+        known = _file(point, code)
+        here = LineLocation(known or file.name, line[1])
+        return line[0], here.with_code(code) if known else here
     function = _FUNCTION.fullmatch(point.location or "")
-    if function is None:
+    if function is None or PurePosixPath(function["name"].partition(":")[0]).suffix in _OTHERS:
         return None
     try:
         location, condition = parse(function["name"], code)
     except BadLocation:
         return None
     return None if condition else (function["name"], location)
+
+
+def _file(point: gdb.Breakpoint, code: LoadedCode) -> str | None:
+    """The file, as code names it, of the bytecode that GDB has found for a breakpoint; None if it has found none."""
+    for one in older_gdb.locations(point):
+        place = code.find(one.address)
+        if place is not None and not code.native_at(one.address):
+            return next((file for at, file, _ in reversed(place.code.lines) if at <= one.address), None)
+    return None
 
 
 def _adopt(current: session.Session, point: gdb.Breakpoint, typed: str, location: BreakpointLocation) -> bool:
@@ -112,8 +133,9 @@ def _adopt(current: session.Session, point: gdb.Breakpoint, typed: str, location
     if isinstance(location, LineLocation):
         module, name, at = "", f"{first.code.name} at line {location.line}", ((0, typed, location.line),)
     elif where.startswith(_EXPLICIT):
-        # Of several stand-ins at one place GDB takes the line of any, but for labels.
-        module, at = "", ()
+        # (Of several at one place GDB may show the line of another one, but without a line it would look for the end of
+        # a prologue.)
+        module = ""
     rows = tuple((stops.place, file, number) for _, file, number in at)
     symbols.stand_in(current, where, module, Range(stops.place, stops.place + _STAND_IN_BYTES, name, rows))
     places = list(older_gdb.locations(point))

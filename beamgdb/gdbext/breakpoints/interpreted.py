@@ -314,8 +314,13 @@ class InterpretedBreakpoints:
             return False
         if arrival.address not in location.addresses(current.node.code):
             return False
-        if wanted and not _evaluated(wanted):
-            return False
+        try:
+            if wanted and not _evaluated(wanted):
+                return False
+        except Exception:
+            # GDB tells of a condition that fails, and stops for it.
+            self._hits.add(str(location))
+            raise
         if isinstance(location, LineLocation) and self._is_again(where, arrival, current.node.code):
             return False
         self._hits.add(str(location))

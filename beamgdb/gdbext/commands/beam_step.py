@@ -18,8 +18,11 @@ from beamgdb.gdbext.stepping import compiled_walk, interpreted_walk, position
 from beamgdb.gdbext.stepping.position import Position
 from beamgdb.gdbext.stepping.resume import Ended, Interrupted
 from beamgdb.views import process_named, steps
-from beamgdb.views.process_details import Details
+from beamgdb.views.process_details import Details, Items
 from beamgdb.views.typed import brief, natural
+
+MOST_WAITING = 1000
+"""Messages that a process has left waiting before, of which is told what comes behind them."""
 
 
 def _line(start: Position, into: bool) -> None:
@@ -133,8 +136,8 @@ class BeamReceive(Command):
 
     PROCESS is a pid, a registered name or an address, as for beam-bt. It goes on when a message has come, or the time
     of its receive is up. The program stops there, in whichever thread that is, before a message is taken; the first
-    message that waits is told. `beam-next` and `beam-step` go on from there, and in compiled code the same command
-    again to the next time that the process comes there."""
+    message that has come since is told. `beam-next` and `beam-step` go on from there, and in compiled code the same
+    command again to the next time that the process comes there."""
 
     name = "beam-receive"
     category = gdb.COMMAND_RUNNING
@@ -153,15 +156,25 @@ class BeamReceive(Command):
     def _run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node
         start = position.waiting(node, process_named.find(node, arguments.process, machine_word.evaluated))
+        before = self._messages(start, 0).count
         try:
             (interpreted_walk if node.is_interpreter else compiled_walk).scheduled(start)
         except (Ended, Interrupted) as reason:
             gdb.write(str(reason))
             return
         _show(start)
+        # (Messages that it did not want stay, before those that come.)
+        found = self._messages(start, before + 1 if before is not None and before < MOST_WAITING else 0)
+        if before is not None and found.count is not None and found.count <= before:
+            gdb.write("No message has come: the time is up.\n")
+        elif before is not None and len(found.shown) > before:
+            gdb.write(f"Message: {found.shown[before]}\n")
+        else:
+            gdb.write("A message has come.\n")
+
+    def _messages(self, start: Position, limit: int) -> Items:
         node = session.require().node
-        found = Details(node, Running(node), term_printing.terms(node), 1).of(start.process).messages
-        gdb.write(f"Message: {found.shown[0]}\n" if found.shown else "No message has come: the time is up.\n")
+        return Details(node, Running(node), term_printing.terms(node), limit).of(start.process).messages
 
 
 def _count(text: str) -> int:

@@ -67,6 +67,9 @@ _OfTwo = Callable[[Register, Register], None]
 #: A register = an operation on two.
 _OfThree = Callable[[Register, Register, "Register | int"], None]
 
+_LEAST: Final = -(1 << 31)
+"""Of the numbers that a register has."""
+
 
 class Armv6mMacros:
     """The code of one module."""
@@ -334,7 +337,8 @@ class Armv6mMacros:
             self._check_smalls((one,), slow, checked)
             amount = other - terms.INTEGER
             self.a.constant(SCRATCH, abs(amount))
-            (operate if amount >= 0 else opposite)(result, one, SCRATCH)
+            # The least number is its own opposite, but not in what overflows.
+            (opposite if _LEAST < amount < 0 else operate)(result, one, SCRATCH)
         else:
             self._check_smalls((one, other), slow, checked)
             self.a.mov(SCRATCH, other)

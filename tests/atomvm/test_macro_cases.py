@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from jit.arm32.registers import PC, R0, R1, R2, R3, R5, R8, Register
+from jit.atomvm import terms
 from jit.atomvm.armv6m.conventions import SCRATCH
 from jit.atomvm.armv6m.macros import Armv6mMacros
 from jit.atomvm.formats import F1
@@ -30,6 +31,8 @@ VALUES = (0x2F, 1, BASE, 0xFFFF_FFFF, 0x12345678, 0x1F, 0x8000_0000, 0, 0x3C)
 REGISTERS = (R0, R3, R5, R8)
 NUMBERS: tuple[int, ...] = (0, 1, 7, 8, 63, 255, 256, 0x1000, 0x12345, -1, -16, -4000, 0x7FFF_FFFF)
 OPERANDS: tuple[Register | int, ...] = (*REGISTERS, *NUMBERS)
+#: The largest small integer of 32 bits.
+LARGEST = (1 << 27) - 1
 #: Calls of macro operations.
 Calls = tuple[tuple[str, tuple[Any, ...]], ...]
 
@@ -49,6 +52,11 @@ class Case:
 
 def value(one: Register | int) -> int:
     return one & MASK if isinstance(one, int) else VALUES[one.number]
+
+
+def term(integer: int) -> int:
+    """A small integer, signed as the macro operations have numbers."""
+    return integer << terms.TAG_BITS | terms.INTEGER
 
 
 def signed(word: int) -> int:
@@ -117,6 +125,22 @@ def branches() -> Iterator[Case]:
             yield Case("branch_if_bits", (condition, one, mask, number), {R1: taken}, branches=True)
 
 
+def sums() -> Iterator[Case]:
+    """Of small integers, with a constant and with a register: slow where the result is none."""
+    integers = (-LARGEST - 1, -LARGEST, -1, 0, 1, LARGEST)
+    for name, one, other in product(("add_smalls", "subtract_smalls"), integers, integers):
+        result = one + other if name == "add_smalls" else one - other
+        is_slow = not -LARGEST - 1 <= result <= LARGEST
+        # (A result that is none may be left in a register of its own.)
+        for in_register, into in product((False, True), (R3,) if is_slow else (R0, R3)):
+            loaded = {R3: term(one), **({R5: term(other)} if in_register else {})}
+            changed = {register: word & MASK for register, word in loaded.items()}
+            changed |= {R1: is_slow} if is_slow else {R1: is_slow, into: term(result) & MASK}
+            before = tuple(("constant", (register, word)) for register, word in loaded.items())
+            arguments = (into, R3, R5 if in_register else term(other))
+            yield Case(name, arguments, changed, before=before, branches=True)
+
+
 def code(cases: list[Case], target: str) -> tuple[bytes, list[int]]:
     """All of them, and where each begins."""
     m, places = Armv6mMacros(F1, F1.targets[target]), []
@@ -127,7 +151,8 @@ def code(cases: list[Case], target: str) -> tuple[bytes, list[int]]:
             getattr(m, name)(*arguments)
         if case.branches:
             taken, end = Label(), Label()
-            getattr(m, case.name)(*case.arguments, taken)
+            known = {"checked": (True, True)} if case.name.endswith("_smalls") else {}
+            getattr(m, case.name)(*case.arguments, taken, **known)
             m.a.movs(R1, 0)
             m.a.jump(end)
             m.a.bind(taken)
@@ -142,7 +167,7 @@ def code(cases: list[Case], target: str) -> tuple[bytes, list[int]]:
 
 @pytest.mark.parametrize("target", ["armv6m", "armv6m+thumb2"])
 def test_they_do_what_they_say(tmp_path: Path, target: str) -> None:
-    cases = [*words(), *memory(), *branches()]
+    cases = [*words(), *memory(), *branches(), *sums()]
     data, places = code(cases, target)
     values = ", ".join(map(str, VALUES))
     (tmp_path / "cases.h").write_text(

@@ -143,6 +143,8 @@ class InterpretedBreakpoints:
             if not older_gdb.tells_of_its_end():
                 gdb.write(f"beamgdb: {STAYS_BEHIND}\n", gdb.STDERR)
         self._make_point()
+        if self._point is not None and not self._point.enabled:
+            self._point.enabled = True
         return LOCATION
 
     def _make_point(self) -> None:
@@ -157,8 +159,11 @@ class InterpretedBreakpoints:
             self._point = _TrapPoint(self)
 
     def make_ready(self) -> None:
-        """Have all breakpoints of our own that one of a user needs."""
+        """Have all breakpoints of our own that one of a user needs. Nobody comes to them before one wants them: of
+        several schedulers that do at once qemu's stub may tell no more."""
         self._make_point()
+        if self._point is not None and self._watch is None and not extension().requests.any_trapped():
+            self._point.enabled = False
         self._watch_loads(wanted=extension().requests.any_trapped())
 
     def _places_of(self, current: session.Session) -> _Places:

@@ -74,7 +74,7 @@ def test_random_modules(workshop: Workshop, seeds: range, stress: bool) -> None:
     total = Total(outcomes)
     assert not wrong(total.wrong), total.text()
     # They all compile, and nearly all end soon.
-    assert total.refused.total() <= len(seeds) // 30, wrong(outcomes)
+    assert total.refused.total() <= max(1, len(seeds) // 30), wrong(outcomes)
     assert total.share > 0.8, total.text()
     assert total.values > total.cases / 3, total.text()
 

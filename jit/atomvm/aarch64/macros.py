@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from jit.aarch64.assembler import Assembler, Operand
@@ -31,16 +31,13 @@ from jit.atomvm.aarch64.conventions import (
 )
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
 from jit.atomvm.macros import Argument, Special, in_place
+from jit.atomvm.module_macros import InRegisters
 from jit.atomvm.shared_code import SharedCode
-from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Stretch
 
 _CONDITIONS: Final = {one: Condition[one.name] for one in macros.Condition}
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
-#: Arguments of primitives behind context and state.
-_TAIL_ARGS: Final = C_ARGS[2:]
 #: Numbers that sums and comparisons hold.
 _IMMEDIATE: Final = range(1 << 12)
 #: A return point is not farther behind where its address is made.
@@ -50,12 +47,14 @@ _NEAR: Final = 4096
 _Operate = Callable[[Register, Register, Operand], None]
 
 
-class Aarch64Macros:
+class Aarch64Macros(InRegisters[Register]):
     """The code of one module."""
 
     processor = AARCH64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    c_args: Sequence[Register] = C_ARGS
+    a: Assembler
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = Assembler()
@@ -65,9 +64,6 @@ class Aarch64Macros:
         self._code, self._setup, self._tables = Label(), Label(), Label()
 
     # Words
-
-    def constant(self, into: Register, value: int) -> None:
-        self.a.constant(into, value)
 
     def load(self, into: Register, base: Register, word: int) -> None:
         self.a.ldr(into, base, WORD * word)
@@ -220,10 +216,6 @@ class Aarch64Macros:
 
     # C functions
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
-        self._arguments(C_ARGS, arguments)
-        self._call(primitive)
-
     def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
         self.a.mov(SCRATCH_2, pointer)
         self._arguments(C_ARGS, arguments)
@@ -250,9 +242,8 @@ class Aarch64Macros:
             else:
                 self.a.mov(into, source)
 
-    def compare(self, one: Register, other: Register, options: int) -> None:
-        self._arguments((X2, X3), (one, other))
-        self.a.bl(self._shared.label(f"compare {options}", lambda: self._compare(options), CALLED))
+    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
+        self.a.bl(self._shared.label(name, emit, CALLED))
 
     def _compare(self, options: int) -> None:
         self.a.constant(X4, options)
@@ -266,14 +257,6 @@ class Aarch64Macros:
         self._call(primitive)
         self.a.pop(*PUSHED)
 
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
-        self.a.constant(X1, index)
-        if live is not None:
-            self.a.constant(X2, live)
-        self.a.constant(X3, fail)
-        name = f"bif{count}" if live is None else f"gc_bif{count}"
-        self.a.bl(self._shared.label(name, lambda: self._bif(live is not None, count), CALLED))
-
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
         a.push(X29, LR, 4 * WORD)
@@ -286,10 +269,6 @@ class Aarch64Macros:
         self._arguments(C_ARGS[3 if collects else 2 :], SAVED[:count])
         a.mov(X0, CONTEXT)
         a.br(SCRATCH)
-
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._arguments(_TAIL_ARGS, arguments)
-        self.a.jump(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive)))
 
     def _tail(self, primitive: str) -> None:
         self._load_primitive(primitive)
@@ -306,12 +285,8 @@ class Aarch64Macros:
         same = Label()
         self.a.cmp(context, CONTEXT)
         self.a.jump_if(Condition.EQUAL, same)
-        self.a.jump(self._shared.label("leave", self._leave))
+        self.a.jump(self._leave_label())
         self.a.bind(same)
-
-    def _leave(self) -> None:
-        self._pop()
-        self.a.ret()
 
     def keep(self, register: Register) -> None:
         self.a.push(register, SCRATCH)  # two, for the stack is aligned to that
@@ -320,10 +295,6 @@ class Aarch64Macros:
         self.a.pop(register, SCRATCH)
 
     # The stack and the heap. Primitives are called with what these have in registers for them.
-
-    def allocate(self, stack: int, heap: int, live: int) -> None:
-        self._arguments(_TAIL_ARGS, (stack, heap, live))
-        self.a.bl(self._shared.label("allocate", self._allocate, CALLED))
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -340,20 +311,12 @@ class Aarch64Macros:
         a.bind(slow)
         self._slowly("allocate")
 
-    def test_heap(self, words: int, live: int) -> None:
-        self._arguments(_TAIL_ARGS, (words, live))
-        self.a.bl(self._shared.label("test_heap", self._test_heap, CALLED))
-
     def _test_heap(self) -> None:
         slow = Label()
         self._room(X2, X1, slow)
         self.a.ret()
         self.a.bind(slow)
         self._slowly("test_heap")
-
-    def deallocate(self, words: int) -> None:
-        self._arguments(_TAIL_ARGS, (words,))
-        self.a.bl(self._shared.label("deallocate", self._deallocate, CALLED))
 
     def _deallocate(self) -> None:
         a, slow = self.a, Label()
@@ -459,9 +422,6 @@ class Aarch64Macros:
         self.a.str(SCRATCH, STATE, self._layout.reductions, wide=False)
         self.a.jump_if(Condition.EQUAL, exhausted)
 
-    def return_(self) -> None:
-        self.a.jump(self._shared.label("return", self._return))
-
     def _return(self) -> None:
         """To a return point of this module behind its entry, as all registers have what that gives them."""
         a, elsewhere = self.a, Label()
@@ -489,11 +449,3 @@ class Aarch64Macros:
             self.a.bind(data)
             self.a.data(tables())
         return self._shared.fragments
-
-    def code(self) -> FinishedCode:
-        return self.a.finish()
-
-    # For debuggers
-
-    def stretches(self) -> Iterator[Stretch]:
-        return self._shared.stretches()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from jit.arm32.buffer import FinishedCode
 from jit.arm32.conditions import CC, EQ, GE, GT, HI, LE, LT, NE, VS
 from jit.arm32.immediates import modified
 from jit.arm32.operands import asr, at, lsl, lsr, pre
@@ -30,10 +29,10 @@ from jit.atomvm.arm32.conventions import (
 )
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
 from jit.atomvm.macros import Argument, Special, Wide, in_order
+from jit.atomvm.module_macros import ModuleMacros
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Stretch
 
 _CONDITIONS: Final = {
     macros.Condition.LESS: LT,
@@ -57,12 +56,14 @@ _ENTRY_SIZE: Final = 2 * WORD
 _NEAR: Final = 4096
 
 
-class Arm32Macros:
+class Arm32Macros(ModuleMacros[Register]):
     """The code of one module."""
 
     processor = ARM32
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    c_args: Sequence[Register] = ARGS
+    a: CodeAssembler
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = CodeAssembler()
@@ -273,7 +274,7 @@ class Arm32Macros:
 
     def compare(self, one: Register, other: Register, options: int) -> None:
         self._move({R2: one, R3: other}, SCRATCH)
-        self.a.bl(self._shared.label(f"compare {options}", lambda: self._compare(options), CALLED))
+        self._call_shared(f"compare {options}", lambda: self._compare(options))
 
     def _compare(self, options: int) -> None:
         a = self.a
@@ -285,13 +286,8 @@ class Arm32Macros:
         a.blx(SCRATCH)
         a.pop(SCRATCH, PC)
 
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
-        self.a.mov_constant(R1, index)
-        if live is not None:
-            self.a.mov_constant(R2, live)
-        self.a.mov_constant(R3, fail)
-        name = f"bif{count}" if live is None else f"gc_bif{count}"
-        self.a.bl(self._shared.label(name, lambda: self._bif(live is not None, count), CALLED))
+    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
+        self.a.bl(self._shared.label(name, emit, CALLED))
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
@@ -356,7 +352,7 @@ class Arm32Macros:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * stack)
         self.a.mov_constant(R3, WORD * (stack + 1 + heap))
-        self.a.bl(self._shared.label("allocate", self._allocate, CALLED))
+        self._call_shared("allocate", self._allocate)
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -380,7 +376,7 @@ class Arm32Macros:
     def test_heap(self, words: int, live: int) -> None:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * words)
-        self.a.bl(self._shared.label("test_heap", self._test_heap, CALLED))
+        self._call_shared("test_heap", self._test_heap)
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
@@ -394,7 +390,7 @@ class Arm32Macros:
 
     def deallocate(self, words: int) -> None:
         self.a.mov_constant(R2, words)
-        self.a.bl(self._shared.label("deallocate", self._deallocate, CALLED))
+        self._call_shared("deallocate", self._deallocate)
 
     def _deallocate(self) -> None:
         a, slow = self.a, Label()
@@ -544,11 +540,3 @@ class Arm32Macros:
             self.a.bind(data)
             self.a.data(tables())
         return self._shared.fragments
-
-    def code(self) -> FinishedCode:
-        return self.a.finish()
-
-    # For debuggers
-
-    def stretches(self) -> Iterator[Stretch]:
-        return self._shared.stretches()

@@ -31,12 +31,11 @@ from jit.atomvm.armv6m.conventions import (
 )
 from jit.atomvm.formats import MODULE_SHIFT, THUMB2, Format, Target
 from jit.atomvm.macros import Argument, Special, Wide, in_order
+from jit.atomvm.module_macros import ModuleMacros
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Stretch
 from jit.thumb.assembler import Assembler
-from jit.thumb.buffer import FinishedCode
 from jit.thumb.processor import ARMV6M
 
 _CONDITIONS: Final = {
@@ -71,12 +70,14 @@ _LEAST: Final = -(1 << 31)
 """Of the numbers that a register has."""
 
 
-class Armv6mMacros:
+class Armv6mMacros(ModuleMacros[Register]):
     """The code of one module."""
 
     processor = ARMV6M
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    c_args: Sequence[Register] = ARGS
+    a: Assembler
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = Assembler(thumb2=bool(target.variant & THUMB2))
@@ -480,7 +481,7 @@ class Armv6mMacros:
 
     def compare(self, one: Register, other: Register, options: int) -> None:
         self._move({R2: one, R3: other})
-        self.a.bl(self._shared.label(f"compare {options}", lambda: self._compare(options), CALLED))
+        self._call_shared(f"compare {options}", lambda: self._compare(options))
 
     def _compare(self, options: int) -> None:
         a = self.a
@@ -496,13 +497,8 @@ class Armv6mMacros:
         self._load_primitive(primitive, below)
         self.a.blx(SCRATCH)
 
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
-        self.a.constant(R1, index)
-        if live is not None:
-            self.a.constant(R2, live)
-        self.a.constant(R3, fail)
-        name = f"bif{count}" if live is None else f"gc_bif{count}"
-        self.a.bl(self._shared.label(name, lambda: self._bif(live is not None, count), CALLED))
+    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
+        self.a.bl(self._shared.label(name, emit, CALLED))
 
     def _bif(self, collects: bool, count: int) -> None:
         a, size = self.a, 4 * WORD
@@ -596,7 +592,7 @@ class Armv6mMacros:
         self.a.constant(R1, live)
         self.a.constant(R2, WORD * stack)
         self.a.constant(R3, WORD * (stack + 1 + heap))
-        self.a.bl(self._shared.label("allocate", self._allocate, CALLED))
+        self._call_shared("allocate", self._allocate)
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -620,7 +616,7 @@ class Armv6mMacros:
     def test_heap(self, words: int, live: int) -> None:
         self.a.constant(R1, live)
         self.a.constant(R2, WORD * words)
-        self.a.bl(self._shared.label("test_heap", self._test_heap, CALLED))
+        self._call_shared("test_heap", self._test_heap)
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
@@ -634,7 +630,7 @@ class Armv6mMacros:
 
     def deallocate(self, words: int) -> None:
         self.a.constant(R2, words)
-        self.a.bl(self._shared.label("deallocate", self._deallocate, CALLED))
+        self._call_shared("deallocate", self._deallocate)
 
     def _deallocate(self) -> None:
         a, slow = self.a, Label()
@@ -817,11 +813,3 @@ class Armv6mMacros:
             self.a.bx(LR)
             self.a.data(tables())
         return self._shared.fragments
-
-    def code(self) -> FinishedCode:
-        return self.a.finish()
-
-    # For debuggers
-
-    def stretches(self) -> Iterator[Stretch]:
-        return self._shared.stretches()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
 from jit.atomvm import macros, terms
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
 from jit.atomvm.macros import Argument, Special, Wide, in_place
+from jit.atomvm.module_macros import InRegisters
 from jit.atomvm.riscv.conventions import (
     ALIGNMENT,
     ARGS,
@@ -31,10 +32,8 @@ from jit.atomvm.riscv.conventions import (
     Stack,
 )
 from jit.atomvm.shared_code import SharedCode
-from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label, Processor
-from jit.codegen.unwinding import Stretch
 from jit.riscv.assembler import Assembler
 from jit.riscv.buffer import TOGETHER
 from jit.riscv.encoding import is_twelve
@@ -52,8 +51,6 @@ _CONDITIONS: Final = {
     macros.Condition.ABOVE: (Condition.BELOW, True),
 }
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
-#: Arguments of primitives behind context and state.
-_TAIL_ARGS: Final = C_ARGS[2:]
 #: A return point is not farther behind where its address is made.
 _NEAR: Final = 4096
 #: How far a call goes back, less what may come between.
@@ -62,11 +59,13 @@ _CALL_BACK: Final = (1 << 20) - 4096
 _SHARED: Final = 1 << 14
 
 
-class RiscvMacros:
+class RiscvMacros(InRegisters[Register]):
     """The code of one module."""
 
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    c_args: Sequence[Register] = C_ARGS
+    a: Assembler
 
     def __init__(self, processor: Processor, format: Format, target: Target) -> None:
         self.processor = processor
@@ -85,9 +84,6 @@ class RiscvMacros:
         return self._shared.framed(CALLED if called else self._stack.inside)
 
     # Words
-
-    def constant(self, into: Register, value: int) -> None:
-        self.a.constant(into, value)
 
     def load(self, into: Register, base: Register, word: int) -> None:
         self.a.load(into, *self._at(base, self._word * word))
@@ -260,10 +256,6 @@ class RiscvMacros:
 
     # C functions
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
-        self._arguments(C_ARGS, arguments)
-        self._call(primitive)
-
     def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
         self.a.move(OF_CALLS_2, pointer)
         self._arguments(C_ARGS, arguments)
@@ -291,9 +283,8 @@ class RiscvMacros:
             else:
                 self.a.move(into, source)
 
-    def compare(self, one: Register, other: Register, options: int) -> None:
-        self._arguments((A2, A3), (one, other))
-        self.a.call(self._shared.label(f"compare {options}", lambda: self._compare(options), CALLED))
+    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
+        self.a.call(self._shared.label(name, emit, CALLED))
 
     def _compare(self, options: int) -> None:
         self.a.constant(A4, options)
@@ -308,14 +299,6 @@ class RiscvMacros:
         self._call(primitive)
         self.a.load(RA, SP)
         self.a.addi(SP, SP, ALIGNMENT)
-
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
-        self.a.constant(A1, index)
-        if live is not None:
-            self.a.constant(A2, live)
-        self.a.constant(A3, fail)
-        name = f"bif{count}" if live is None else f"gc_bif{count}"
-        self.a.call(self._shared.label(name, lambda: self._bif(live is not None, count), CALLED))
 
     def _bif(self, collects: bool, count: int) -> None:
         a, size = self.a, 2 * ALIGNMENT
@@ -335,10 +318,6 @@ class RiscvMacros:
         a.move(A0, CONTEXT)
         a.jr(OF_CALLS)
 
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._arguments(_TAIL_ARGS, arguments)
-        self.a.jump(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive)))
-
     def _tail(self, primitive: str) -> None:
         self._load_primitive(primitive)
         self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
@@ -353,12 +332,8 @@ class RiscvMacros:
     def return_unless_context(self, context: Register) -> None:
         same = Label()
         self.a.branch(Condition.EQUAL, context, CONTEXT, same)
-        self.a.jump(self._shared.label("leave", self._leave))
+        self.a.jump(self._leave_label())
         self.a.bind(same)
-
-    def _leave(self) -> None:
-        self._pop()
-        self.a.ret()
 
     def keep(self, register: Register) -> None:
         self.a.reach(TOGETHER)  # no island stands up to ``take``, which comes soon
@@ -370,10 +345,6 @@ class RiscvMacros:
         self.a.addi(SP, SP, ALIGNMENT)
 
     # The stack and the heap. Primitives are called with what these have in registers for them.
-
-    def allocate(self, stack: int, heap: int, live: int) -> None:
-        self._arguments(_TAIL_ARGS, (stack, heap, live))
-        self.a.call(self._shared.label("allocate", self._allocate, CALLED))
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -391,20 +362,12 @@ class RiscvMacros:
         a.bind(slow)
         self._slowly("allocate")
 
-    def test_heap(self, words: int, live: int) -> None:
-        self._arguments(_TAIL_ARGS, (words, live))
-        self.a.call(self._shared.label("test_heap", self._test_heap, CALLED))
-
     def _test_heap(self) -> None:
         slow = Label()
         self._room(A2, A1, slow)
         self.a.ret()
         self.a.bind(slow)
         self._slowly("test_heap")
-
-    def deallocate(self, words: int) -> None:
-        self._arguments(_TAIL_ARGS, (words,))
-        self.a.call(self._shared.label("deallocate", self._deallocate, CALLED))
 
     def _deallocate(self) -> None:
         a, slow = self.a, Label()
@@ -518,9 +481,6 @@ class RiscvMacros:
         self.a.store(SCRATCH, STATE, self._layout.reductions, 4)
         self.a.branch(Condition.EQUAL, SCRATCH, ZERO, exhausted)
 
-    def return_(self) -> None:
-        self.a.jump(self._shared.label("return", self._return))
-
     def _return(self) -> None:
         """To a return point of this module behind its entry, as all registers have what that gives them."""
         a, elsewhere = self.a, Label()
@@ -549,11 +509,3 @@ class RiscvMacros:
                 self.a.bind(data)
                 self.a.data(tables())
         return self._shared.fragments
-
-    def code(self) -> FinishedCode:
-        return self.a.finish()
-
-    # For debuggers
-
-    def stretches(self) -> Iterator[Stretch]:
-        return self._shared.stretches()

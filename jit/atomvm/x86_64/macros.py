@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from jit.atomvm import macros, terms
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
 from jit.atomvm.macros import Argument, Special, in_place
+from jit.atomvm.module_macros import InRegisters
 from jit.atomvm.shared_code import SharedCode
 from jit.atomvm.x86_64.conventions import (
     ARGS,
@@ -26,18 +27,14 @@ from jit.atomvm.x86_64.conventions import (
     STATE,
     WORD,
 )
-from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
-from jit.codegen.unwinding import Stretch
 from jit.x86_64.assembler import Assembler
 from jit.x86_64.operands import R8, RAX, RCX, RDI, RDX, RSI, RSP, Condition, Memory, Register, at
 from jit.x86_64.processor import X86_64
 
 _CONDITIONS: Final = {one: Condition[one.name] for one in macros.Condition}
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
-#: Arguments of primitives behind context and state.
-_TAIL_ARGS: Final = C_ARGS[2:]
 #: Numbers that instructions hold.
 _IMMEDIATE: Final = range(-0x8000_0000, 0x8000_0000)
 
@@ -45,12 +42,14 @@ _IMMEDIATE: Final = range(-0x8000_0000, 0x8000_0000)
 _Operate = Callable[[Register, Register | Memory | int], None]
 
 
-class X86Macros:
+class X86Macros(InRegisters[Register]):
     """The code of one module."""
 
     processor = X86_64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    c_args: Sequence[Register] = C_ARGS
+    a: Assembler
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = Assembler()
@@ -60,9 +59,6 @@ class X86Macros:
         self._code, self._setup, self._tables = Label(), Label(), Label()
 
     # Words
-
-    def constant(self, into: Register, value: int) -> None:
-        self.a.constant(into, value)
 
     def load(self, into: Register, base: Register, word: int) -> None:
         self.a.mov(into, at(base, WORD * word))
@@ -225,10 +221,6 @@ class X86Macros:
 
     # C functions
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
-        self._arguments(C_ARGS, arguments)
-        self._call(primitive)
-
     def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
         self.a.mov(SCRATCH_2, pointer)
         self._arguments(C_ARGS, arguments)
@@ -256,9 +248,8 @@ class X86Macros:
             else:
                 self.a.xor(into, into, wide=False)
 
-    def compare(self, one: Register, other: Register, options: int) -> None:
-        self._arguments((RDX, RCX), (one, other))
-        self.a.call(self._shared.label(f"compare {options}", lambda: self._compare(options), CALLED))
+    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
+        self.a.call(self._shared.label(name, emit, CALLED))
 
     def _compare(self, options: int) -> None:
         self.a.constant(R8, options)
@@ -271,14 +262,6 @@ class X86Macros:
         self.a.sub(RSP, WORD)
         self._call(primitive)
         self.a.add(RSP, WORD)
-
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
-        self.a.constant(RSI, index)
-        if live is not None:
-            self.a.constant(RDX, live)
-        self.a.constant(RCX, fail)
-        name = f"bif{count}" if live is None else f"gc_bif{count}"
-        self.a.call(self._shared.label(name, lambda: self._bif(live is not None, count), CALLED))
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
@@ -295,10 +278,6 @@ class X86Macros:
         a.mov(RDI, CONTEXT)
         a.jump_to(RAX)
 
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._arguments(_TAIL_ARGS, arguments)
-        self.a.jump(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive)))
-
     def _tail(self, primitive: str) -> None:
         self.a.mov(RAX, self._primitive(primitive))
         self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
@@ -311,11 +290,7 @@ class X86Macros:
 
     def return_unless_context(self, context: Register) -> None:
         self.a.cmp(context, CONTEXT)
-        self.a.jump_if(Condition.DIFFERENT, self._shared.label("leave", self._leave))
-
-    def _leave(self) -> None:
-        self._pop()
-        self.a.ret()
+        self.a.jump_if(Condition.DIFFERENT, self._leave_label())
 
     def keep(self, register: Register) -> None:
         self.a.push(register, register)  # twice, for the stack is aligned to two words
@@ -324,10 +299,6 @@ class X86Macros:
         self.a.pop(register, register)
 
     # The stack and the heap. Primitives are called with what these have in registers for them.
-
-    def allocate(self, stack: int, heap: int, live: int) -> None:
-        self._arguments(_TAIL_ARGS, (stack, heap, live))
-        self.a.call(self._shared.label("allocate", self._allocate, CALLED))
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -342,20 +313,12 @@ class X86Macros:
         a.bind(slow)
         self._slowly("allocate")
 
-    def test_heap(self, words: int, live: int) -> None:
-        self._arguments(_TAIL_ARGS, (words, live))
-        self.a.call(self._shared.label("test_heap", self._test_heap, CALLED))
-
     def _test_heap(self) -> None:
         slow = Label()
         self._room(RDI, slow, at(SCRATCH, 0, RDX, WORD))
         self.a.ret()
         self.a.bind(slow)
         self._slowly("test_heap")
-
-    def deallocate(self, words: int) -> None:
-        self._arguments(_TAIL_ARGS, (words,))
-        self.a.call(self._shared.label("deallocate", self._deallocate, CALLED))
 
     def _deallocate(self) -> None:
         a, slow = self.a, Label()
@@ -463,9 +426,6 @@ class X86Macros:
         self.a.dec32(at(STATE, self._layout.reductions))
         self.a.jump_if(Condition.EQUAL, exhausted)
 
-    def return_(self) -> None:
-        self.a.jump(self._shared.label("return", self._return))
-
     def _return(self) -> None:
         """To a return point of this module behind its entry, as all registers have what that gives them."""
         a, elsewhere = self.a, Label()
@@ -495,11 +455,3 @@ class X86Macros:
             self.a.bind(data)
             self.a.data(tables())
         return self._shared.fragments
-
-    def code(self) -> FinishedCode:
-        return self.a.finish()
-
-    # For debuggers
-
-    def stretches(self) -> Iterator[Stretch]:
-        return self._shared.stretches()

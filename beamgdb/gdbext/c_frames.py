@@ -49,7 +49,7 @@ class CFrames(Unwinder):
         if found is None:
             return None
         word = c_expressions.unsigned(4)
-        frame_id = _CFrameId(gdb.Value(found.cfa).cast(word), gdb.Value(found.function_start & ~1).cast(word))
+        frame_id = FrameId(gdb.Value(found.cfa).cast(word), gdb.Value(found.function_start & ~1).cast(word))
         info = pending_frame.create_unwind_info(frame_id)
         for name, content in found.registers.items():
             kind = pending_frame.read_register(name).type
@@ -57,8 +57,8 @@ class CFrames(Unwinder):
         return info
 
 
-class _CFrameId:
-    """What `PendingFrame.create_unwind_info` wants."""
+class FrameId:
+    """What `PendingFrame.create_unwind_info` wants of a frame that its stack and its function tell from others."""
 
     def __init__(self, sp: gdb.Value, pc: gdb.Value) -> None:
         self.sp = sp

@@ -35,7 +35,7 @@ class _Name(str):
 
 
 @dataclass(frozen=True)
-class _FrameVariable:
+class FrameVariable:
     """A frame's variable, as a frame decorator gives it."""
 
     name: str
@@ -96,7 +96,7 @@ class ErlangFrameDecorator(_Decorator):
             note = None
         return encodable(f"{name} [{note}]" if note else name, older_gdb.host_charset())
 
-    def frame_args(self) -> Iterator[_FrameVariable] | None:
+    def frame_args(self) -> Iterator[FrameVariable] | None:
         """Arguments as terms. Where variables alone are listed, they are named by what an editor can evaluate."""
         self._with_arguments = True
         if self._frame.place.is_internal:
@@ -112,9 +112,9 @@ class ErlangFrameDecorator(_Decorator):
         if arguments is None:
             return None
         name = "x{}" if self._is_described else "$_arg({})"
-        return iter([_FrameVariable(name.format(number), _content(word)) for number, word in enumerate(arguments)])
+        return iter([FrameVariable(name.format(number), _content(word)) for number, word in enumerate(arguments)])
 
-    def frame_locals(self) -> Iterator[_FrameVariable] | None:
+    def frame_locals(self) -> Iterator[FrameVariable] | None:
         """y registers, named likewise."""
         if self._frame.place.is_fragment:
             return None
@@ -123,7 +123,7 @@ class ErlangFrameDecorator(_Decorator):
         except (Unreadable, Unavailable, KeyError):
             return None
         name = "y{}" if self._is_described else "$_yreg({})"
-        return iter([_FrameVariable(name.format(n), term_printing.value(word)) for n, word in enumerate(words)])
+        return iter([FrameVariable(name.format(n), term_printing.value(word)) for n, word in enumerate(words)])
 
 
 def _content(word: int | None) -> gdb.Value | str:
@@ -152,11 +152,11 @@ class _DirtyFrameDecorator(_NamedFrameDecorator):
         super().__init__(base, encodable(dirty_frames.MAIN + note, older_gdb.host_charset()))
         self._process = process
 
-    def frame_args(self) -> Iterator[_FrameVariable]:
+    def frame_args(self) -> Iterator[FrameVariable]:
         """Those of the NIF or BIF."""
         self._with_arguments = True
         words = _known(lambda: backtrace.saved_arguments(self._process)) or ()
-        return iter([_FrameVariable(f"x{number}", term_printing.value(word)) for number, word in enumerate(words)])
+        return iter([FrameVariable(f"x{number}", term_printing.value(word)) for number, word in enumerate(words)])
 
 
 def _known(question: Callable[[], _Answer | None]) -> _Answer | None:

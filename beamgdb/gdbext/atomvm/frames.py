@@ -20,7 +20,9 @@ from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import c_expressions, older_gdb, target_memory, term_printing
 from beamgdb.gdbext.atomvm import session
 from beamgdb.gdbext.atomvm.running import LOOPS, Running, in_loop
+from beamgdb.gdbext.c_frames import FrameId
 from beamgdb.gdbext.extension import extension
+from beamgdb.gdbext.frames import FrameVariable
 from beamgdb.gdbext.gdb_text import frame_name
 from beamgdb.gdbext.printers import encodable
 from beamgdb.memory import Unreadable
@@ -30,19 +32,6 @@ from beamgdb.vm.model import Unavailable
 
 SHARED: Final = "native::"
 """How our compiler names code that functions share."""
-
-
-class _Variable:
-    """A y register, as a frame decorator gives it."""
-
-    def __init__(self, name: str, content: gdb.Value | str) -> None:
-        self._name, self._content = name, content
-
-    def symbol(self) -> str:
-        return self._name
-
-    def value(self) -> gdb.Value | str:
-        return self._content
 
 
 class _ErlangFrame(FrameDecorator):
@@ -71,10 +60,10 @@ class _ErlangFrame(FrameDecorator):
     def frame_args(self) -> None:
         """None are known."""
 
-    def frame_locals(self) -> Iterator[_Variable]:
+    def frame_locals(self) -> Iterator[FrameVariable]:
         """The y registers."""
         words = ((one.name, one.word) for one in self._row.variables)
-        return iter([_Variable(name, term_printing.value(word)) for name, word in words if word is not None])
+        return iter([FrameVariable(name, term_printing.value(word)) for name, word in words if word is not None])
 
     def elided(self) -> None:
         """None."""
@@ -185,18 +174,11 @@ class AtomUnwinder(GdbUnwinder):
         if found is None:
             return None
         info = pending_frame.create_unwind_info(
-            _FrameId(gdb.Value(found.id_stack).cast(word), gdb.Value(module.native).cast(word))
+            FrameId(gdb.Value(found.id_stack).cast(word), gdb.Value(module.native).cast(word))
         )
         for name, content in found.registers.items():
             info.add_saved_register(name, gdb.Value(content).cast(word))
         return info
-
-
-class _FrameId:
-    """What `PendingFrame.create_unwind_info` wants."""
-
-    def __init__(self, sp: gdb.Value, pc: gdb.Value) -> None:
-        self.sp, self.pc = sp, pc
 
 
 def install() -> None:

@@ -6,11 +6,15 @@
  * erts_internal:purge_module/2 frees the code of a module: there the object goes too. Both are called by preloaded
  * modules, whose code holds the address of the C function: those words are exchanged.
  *
+ * Whatever sets and deletes breakpoints in functions is caught too (breakpoints.c): traces of calls, and erts_debug. It
+ * may be called by modules that are loaded later, so it is also exchanged where the loader finds C functions.
+ *
  * What begins once never ends: those words, GDB's list and native code lead into the library for as long as the VM
  * lives, whatever becomes of the module `native` (init:restart/0 unloads it). So the library stays in the VM, with its
  * erl_module_nif, as a library does that has resources; an instance of the module that is loaded later finds it.
  */
 #define _GNU_SOURCE
+#include "breakpoints.h"
 #include "experiment.h"
 #include "gdb_jit.h"
 #include "object.h"
@@ -115,14 +119,26 @@ static void sweep(void)
 
 /* ---- the calls of the loader ---- */
 
+/* Where the loader finds the C function of a BIF, or NULL. */
+static Word *bif_entry(Word export)
+{
+    char *table = (char *)vm_symbol("bif_table");
+    int number = (int)FIELD(export, Export_bif_number);
+
+    return number < 0 ? NULL : ADDRESS(table + (Word)number * vm_layout->size_BifEntry, BifEntry_f);
+}
+
 /* In the code of a loaded module, exchange the function of all calls of a BIF: a word followed by its export entry. */
 static unsigned catch_calls(Word module_name, Word export, Bif bif, Bif instead)
 {
     void *module = vm_module(module_name);
-    Word header = FIELD(module, Module_curr_code_hdr);
+    Word header = module ? FIELD(module, Module_curr_code_hdr) : 0;
+    unsigned count = 0;
+
+    if (!header)
+        return 0;
     Word *code = ADDRESS(header, BeamCodeHeader_functions);
     Word *end = (Word *)code[FIELD(header, BeamCodeHeader_num_functions)];
-    unsigned count = 0;
 
     for (; code < end; code++)
         if (code[1] == export && (code[0] == (Word)bif || code[0] == (Word)instead)) {
@@ -166,11 +182,10 @@ static Word resolve_import(Word state, unsigned long index, int *found)
 static Word resolve_bif(Word state, unsigned long index, int *found)
 {
     Word export = resolve_import(state, index, found);
-    const char *table = (const char *)vm_symbol("bif_table");
+    const Word *entry = *found ? bif_entry(export) : NULL;
 
-    if (!*found || (int)FIELD(export, Export_bif_number) < 0)
-        return *found = 0;
-    return FIELD(table + FIELD(export, Export_bif_number) * vm_layout->size_BifEntry, BifEntry_f);
+    *found = entry != NULL;
+    return entry ? *entry : 0;
 }
 
 static Word label_address(Word state, unsigned long number, int *found)
@@ -542,6 +557,68 @@ static Word caught_purge_module(Word process, Word *arguments, const Word *instr
     return result;
 }
 
+/* ---- breakpoints ---- */
+
+/* Set before the VM puts them into the code, deleted when the VM has noted that. */
+static void follow_breakpoints(void)
+{
+    enif_mutex_lock(lock);
+    for (const struct native *native = natives; native; native = native->next) {
+        const char *wrong = breakpoints_follow(&native->object, native->header, library);
+        if (wrong)
+            complain(native->module, wrong);
+    }
+    enif_mutex_unlock(lock);
+}
+
+enum { TRACE_PATTERN, TRACE_PATTERN_OF_SESSION, BREAKPOINT, FINISH_LOADING, SETTERS };
+static Bif set_breakpoints[SETTERS];
+
+#define CAUGHT(name, index)                                                                                            \
+    static Word name(Word process, Word *arguments, const Word *instruction)                                           \
+    {                                                                                                                  \
+        Word result = set_breakpoints[index](process, arguments, instruction);                                         \
+        follow_breakpoints();                                                                                          \
+        return result;                                                                                                 \
+    }
+
+CAUGHT(caught_trace_pattern, TRACE_PATTERN)
+CAUGHT(caught_trace_pattern_of_session, TRACE_PATTERN_OF_SESSION)
+CAUGHT(caught_breakpoint, BREAKPOINT)
+CAUGHT(caught_finish_loading, FINISH_LOADING) /* which sets those that are for modules to come */
+
+/* Not each release has all. `callers` are modules that are there when the library comes. */
+static const struct {
+    const char *module, *function;
+    unsigned arity;
+    const char *symbol;
+    Bif instead;
+    const char *callers[3];
+} setters[SETTERS] = {
+    [TRACE_PATTERN] = {"erts_internal", "trace_pattern", 3, "erts_internal_trace_pattern_3", caught_trace_pattern,
+                       {"erlang"}},
+    [TRACE_PATTERN_OF_SESSION] = {"erts_internal", "trace_pattern", 4, "erts_internal_trace_pattern_4",
+                                  caught_trace_pattern_of_session, {"trace"}},
+    [BREAKPOINT] = {"erts_debug", "breakpoint", 2, "erts_debug_breakpoint_2", caught_breakpoint, {NULL}},
+    [FINISH_LOADING] = {"erlang", "finish_loading", 1, "finish_loading_1", caught_finish_loading,
+                        {"erlang", "init", "code_server"}},
+};
+
+static void catch_setter(ErlNifEnv *env, unsigned number)
+{
+    Word module = enif_make_atom(env, setters[number].module), name = enif_make_atom(env, setters[number].function);
+    Bif bif = (Bif)vm_symbol(setters[number].symbol), instead = setters[number].instead;
+    Word export = bif ? vm_export(module, name, setters[number].arity) : 0;
+    Word *entry = export ? bif_entry(export) : NULL;
+
+    if (!entry || *entry != (Word)bif)
+        return;
+    set_breakpoints[number] = bif;
+    *entry = (Word)instead;
+    for (unsigned i = 0; i < 3 && setters[number].callers[i]; i++)
+        catch_calls(enif_make_atom(env, setters[number].callers[i]), export, bif, instead);
+}
+
 /* ---- getting in ---- */
 
 /* Whether another build of this library has caught the loader: what begins stays until the VM ends. */
@@ -629,8 +706,11 @@ static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM a
     if (!prepare_loading && !enif_alloc_resource(staying, 1))
         return enif_make_string(env, "no memory", ERL_NIF_LATIN1);
     prepare_loading = (Bif)vm_symbol("erts_internal_prepare_loading_2");
-    if (catch_purging() && catch_calls(loader, prepare_export, prepare_loading, caught_prepare_loading))
+    if (catch_purging() && catch_calls(loader, prepare_export, prepare_loading, caught_prepare_loading)) {
+        for (unsigned i = 0; i < SETTERS; i++)
+            catch_setter(env, i);
         return enif_make_atom(env, "true");
+    }
     return enif_make_string(env, "the calls of the loader are not found", ERL_NIF_LATIN1);
 }
 

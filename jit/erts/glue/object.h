@@ -24,6 +24,10 @@ typedef Word (*resolver)(void *context, const char *name, int *found);
 
 /* Copy, map and relocate. Gives 0, or what is wrong. */
 const char *object_load(struct object *object, const void *file, size_t size, resolver resolve, void *context);
+
+/* Let code that was written be executed, and not be written. Gives 0, or what is wrong. */
+const char *object_finish(const struct object *object);
+
 void object_free(struct object *object);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Traces of calls and breakpoints of erts_debug are instructions in place of the bytecode's first one. Who calls a
- * function through bytecode comes upon them; native code calls native code directly.
+ * Traces of calls and breakpoints of erts_debug are instructions in place of the bytecode's first one, and so is the
+ * call of a NIF. Who calls a function through bytecode comes upon them; native code calls native code directly.
  *
  * Native code that is called counts a reduction, and branches where none is left: to the interpreter, which begins the
  * function anew, by its bytecode. Where there is a breakpoint, that branch is always taken. So there is a price only
@@ -10,38 +10,29 @@
 
 #include <sys/mman.h>
 
-/* Which instruction it is at most, from 0, and its upper byte: bmi or b. */
-enum { LAST = 2, IF_NONE_LEFT = 0x4a, ALWAYS = 0xea };
+/* The upper byte of the branch: bmi or b. */
+enum { IF_NONE_LEFT = 0x4a, ALWAYS = 0xea };
 
-/* The upper byte of the branch with which native code of a function begins, or NULL. */
-static unsigned char *entry_branch(const struct object *object, const Word *function, Word library)
+static unsigned char condition(const Word *code, Word call_nif, Word library)
 {
-    Word place = function[NATIVE_PLACE] - (Word)object->code;
+    int own = code[0] == call_nif && code[NATIVE_LIBRARY] == library;
 
-    if (function[NATIVE_LIBRARY] != library || place >= object->code_size || place % sizeof(uint32_t))
-        return NULL;
-    for (Word at = place; at <= place + LAST * sizeof(uint32_t) && at < object->code_size; at += sizeof(uint32_t)) {
-        unsigned char *upper = (unsigned char *)object->code + at + sizeof(uint32_t) - 1;
-        if (*upper == IF_NONE_LEFT || *upper == ALWAYS)
-            return upper;
-    }
-    return NULL;
+    return own && !FIELD(vm_info(code), ErtsCodeInfo_gen_bp) ? IF_NONE_LEFT : ALWAYS;
 }
 
-const char *breakpoints_follow(const struct object *object, const void *header, Word library)
+const char *breakpoints_follow(const struct object *object, Word call_nif, Word library)
 {
-    const Word *functions = ADDRESS(header, BeamCodeHeader_functions);
-    Word count = FIELD(header, BeamCodeHeader_num_functions), changed = 0;
+    const uint32_t *row = object->entries;
+    unsigned changed = 0;
 
-    for (Word i = 0; i < count; i++) {
-        unsigned char byte = FIELD(functions[i], ErtsCodeInfo_gen_bp) ? ALWAYS : IF_NONE_LEFT;
-        unsigned char *upper = entry_branch(object, (Word *)(functions[i] + vm_layout->size_ErtsCodeInfo), library);
-        if (!upper || *upper == byte)
+    for (unsigned i = 0; i < object->entry_count; i++, row += ENTRY_WORDS) {
+        unsigned char *upper = (unsigned char *)object->code + row[ENTRY_BRANCH] + sizeof(uint32_t) - 1;
+        if (!row[ENTRY_BRANCH] || *upper == condition((const Word *)row[ENTRY_LABEL], call_nif, library))
             continue;
         /* Others may be executing it. */
         if (!changed++ && mprotect(object->code, object->code_size, PROT_READ | PROT_WRITE | PROT_EXEC))
-            return "calls within it are not traced: its code cannot be written";
-        *upper = byte;
+            return "calls within it are not traced, nor replaced by NIFs: its code cannot be written";
+        *upper ^= IF_NONE_LEFT ^ ALWAYS;
     }
     return changed ? object_finish(object) : 0;
 }

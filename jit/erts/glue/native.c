@@ -273,12 +273,12 @@ static const char *patch_entries(struct native *native, Word state, Word module)
 
     /* First look at all of them, so that none is patched if one is wrong. */
     for (int patch = 0; patch < 2; patch++) {
-        const uint32_t *row = object->entries;
+        uint32_t *row = object->entries;
         for (unsigned i = 0; i < object->entry_count; i++, row += ENTRY_WORDS) {
             int found;
             Word *code = (Word *)label_address(state, row[ENTRY_LABEL], &found);
             if (!found || row[ENTRY_FROM_INTERPRETER] >= object->code_size ||
-                row[ENTRY_FROM_NATIVE] >= object->code_size)
+                row[ENTRY_FROM_NATIVE] >= object->code_size || row[ENTRY_BRANCH] > object->code_size - sizeof(uint32_t))
                 return "a function of the native object is not in the module";
             Word told = vm_info(code);
             if (!patch && (FIELD(told, ErtsCodeInfo_u_op) != info || FIELD(told, ErtsCodeInfo_mfa_module) != module))
@@ -288,6 +288,7 @@ static const char *patch_entries(struct native *native, Word state, Word module)
                 code[NATIVE_LIBRARY] = library;
                 code[NATIVE_PLACE] = (Word)object->code + row[ENTRY_FROM_NATIVE];
                 code[0] = call_nif;
+                row[ENTRY_LABEL] = (Word)code;
             }
         }
     }
@@ -321,6 +322,7 @@ static void hide_stubs(Word header)
     Word lines = FIELD(header, BeamCodeHeader_line_table);
     Word **ranges = lines ? (Word **)ADDRESS(lines, BeamCodeLineTab_func_tab) : NULL;
     Word count = FIELD(header, BeamCodeHeader_num_functions), kept = 0;
+    unsigned char *are_nifs = (unsigned char *)FIELD(header, BeamCodeHeader_are_nifs); /* those that may be, or NULL */
 
     for (Word i = 0; i <= count; i++) {
         if (kept && i < count && is_stub(functions[i], functions[kept - 1])) {
@@ -331,6 +333,8 @@ static void hide_stubs(Word header)
         functions[kept] = functions[i];
         if (ranges)
             ranges[kept] = ranges[i];
+        if (are_nifs && i < count)
+            are_nifs[kept] = are_nifs[i];
         kept++;
     }
     FIELD(header, BeamCodeHeader_num_functions) = kept - 1; /* the last one is the end */
@@ -557,14 +561,14 @@ static Word caught_purge_module(Word process, Word *arguments, const Word *instr
     return result;
 }
 
-/* ---- breakpoints ---- */
+/* ---- breakpoints, and NIFs in the place of functions ---- */
 
-/* Set before the VM puts them into the code, deleted when the VM has noted that. */
+/* Breakpoints are followed before the VM puts them into the code, and no more when the VM has noted that. */
 static void follow_breakpoints(void)
 {
     enif_mutex_lock(lock);
     for (const struct native *native = natives; native; native = native->next) {
-        const char *wrong = breakpoints_follow(&native->object, native->header, library);
+        const char *wrong = breakpoints_follow(&native->object, call_nif, library);
         if (wrong)
             complain(native->module, wrong);
     }
@@ -695,6 +699,14 @@ static ERL_NIF_TERM names(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments
     return list;
 }
 
+/* A module has loaded NIFs: from now on they are called. */
+static ERL_NIF_TERM follow_replacements(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
+{
+    (void)argc, (void)arguments;
+    follow_breakpoints();
+    return enif_make_atom(env, "ok");
+}
+
 /* From now on modules are looked at when they are loaded: true, or what is wrong. */
 static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
 {
@@ -725,6 +737,7 @@ static ERL_NIF_TERM complain_of_all(ErlNifEnv *env, int argc, const ERL_NIF_TERM
 static ErlNifFunc functions[] = {
     {"complain", 1, complain_of_all, 0},
     {"names", 0, names, 0},
+    {"follow_replacements", 0, follow_replacements, 0},
     {"catch_loading", 0, catch_loading, 0},
     {"peek", 2, experiment_peek, 0},
     {"address", 1, experiment_address, 0},

@@ -4,7 +4,7 @@
 %% needs, or with the boot script of jit/erts/boot.py for all but the preloaded ones. No other module may be needed
 %% here.
 -module(native).
--export([start/0, loaded/0, modules/0]).
+-export([start/0, loaded/0, modules/0, nif_loaded/1]).
 
 %% Load the library, and try on this VM whether it knows its ways. If not, everything runs interpreted. The library
 %% stays when this module goes; when it is loaded again, modules/0 finds the library.
@@ -29,6 +29,12 @@ modules() ->
     start(),
     %% Native code must not take a NIF of the library for one of its own functions: none is exported.
     names().
+
+%% Called by modules with native code behind each call of erlang:load_nif/2, whose result this takes and gives.
+nif_loaded(Result) ->
+    start(),
+    follow_replacements(),
+    Result.
 
 begin_if_right([]) ->
     case catch_loading() of
@@ -196,6 +202,7 @@ scheduler() ->
 %%% The library's functions.
 
 names() -> [].
+follow_replacements() -> ok.
 complain(_Why) -> erlang:nif_error(not_loaded).
 catch_loading() -> erlang:nif_error(not_loaded).
 peek(_Base, _Field) -> erlang:nif_error(not_loaded).

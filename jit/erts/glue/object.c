@@ -190,7 +190,7 @@ const char *object_load(struct object *object, const void *file, size_t size, re
         return "it is compiled for another release or build";
     if ((wrong = check_processor(&reader)))
         return wrong;
-    object->entries = (const uint32_t *)(reader.file + reader.sections[entries].sh_offset);
+    object->entries = (uint32_t *)(reader.file + reader.sections[entries].sh_offset);
     object->entry_count = reader.sections[entries].sh_size / (ENTRY_WORDS * sizeof *object->entries);
     if ((wrong = map_code(&reader)) || (wrong = relocate_all(&reader, resolve, context)))
         return wrong;

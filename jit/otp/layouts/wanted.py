@@ -206,7 +206,7 @@ CODE = (
         "beam_code.h: head of a loaded module's code; functions is followed by the end of the code",
         """
         num_functions* attr_ptr attr_size attr_size_on_heap compile_ptr compile_size compile_size_on_heap literal_area
-        on_load line_table* md5_ptr* are_nifs functions*
+        on_load line_table* md5_ptr* are_nifs* functions*
         """,
         "coverage_mode coverage line_coverage_valid loc_index_to_cover_id line_coverage_len debug debugger_flags",
         c_names="beam_code_header",

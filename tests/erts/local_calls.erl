@@ -1,12 +1,13 @@
 %% What traces tell of calls within a module. A tracer of its own collects events of one process, which works.
 -module(local_calls).
--export([run/0, work/0]).
+-export([run/1, work/0]).
 
-run() ->
-    [{Kind, events(Kind)} || Kind <- kinds()].
+%% All kinds but some.
+run(Without) ->
+    [{Kind, events(Kind)} || Kind <- kinds() -- Without].
 
 kinds() ->
-    [call, return, exception, caller, return_to, meta, count, time, debug, on_load, none] ++
+    [running, call, return, exception, caller, return_to, meta, count, time, debug, on_load, none] ++
         [memory || erlang:system_info(otp_release) >= "26"] ++ [session || erlang:system_info(otp_release) >= "27"].
 
 %%% What is traced
@@ -30,6 +31,13 @@ catching(X) ->
     try double(X) catch error:badarith -> none end.
 
 double(X) -> 2 * X.
+
+%% Left in the middle, and at the end.
+yielding() ->
+    erlang:yield(),
+    {yielded, last_yielding()}.
+
+last_yielding() -> erlang:yield().
 
 %%% Traces
 
@@ -56,6 +64,7 @@ events(meta) ->
     receive {trace_delivered, all, Delivered} -> ok end,
     erlang:trace_pattern({?MODULE, '_', '_'}, false, [meta]),
     {Result, collected(Tracer)};
+events(running) -> traced({{?MODULE, nothing, 0}, false, [local]}, [running], fun() -> {yielding(), work()} end);
 events(session) ->
     Self = self(),
     Tracer = spawn(fun() -> collect(Self, []) end),

@@ -1,6 +1,6 @@
 """Native code for AtomVM against its bytecode and the code of its own compiler, in one AtomVM.
 
-Run from the repository's root, for the program that ``ATOMVM`` names (CONTRIBUTING.md): ``python -m bench.atomvm [OWN]``.
+Run from the repository's root, for the program that ``ATOMVM`` names: ``python -m bench.atomvm [OWN]``.
 OWN is a folder of what AtomVM's own compiler has made, for the same target, of files that ``python -m bench.atomvm
 --bytecode DIR`` writes. Two tables:
 
@@ -12,7 +12,6 @@ OWN is a folder of what AtomVM's own compiler has made, for the same target, of 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -64,7 +63,7 @@ def compiled(files: Sequence[Path], target: str, folder: Path) -> float:
 
 def run(target: str, beam: Path) -> dict[str, int]:
     """Microseconds by program."""
-    command = [*TOOLS[target][1], ATOMVM, beam]
+    command = [*TOOLS[target][1], ATOMVM, str(beam)]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
     return {name: int(time) for name, time in _LINE.findall(told)}
 
@@ -79,7 +78,9 @@ def times(target: str, beams: Mapping[str, Path]) -> Iterator[str]:
     runs = [[run(target, beam) for beam in beams.values()] for _ in range(ROUNDS)]
     columns = dict(zip(beams, map(shortest, zip(*runs))))
     *others, last = columns
-    yield f"{'microseconds':16}" + "".join(f"{name:>14}" for name in columns) + "".join(f"{'times':>14}" for _ in others)
+    yield (
+        f"{'microseconds':16}" + "".join(f"{name:>14}" for name in columns) + "".join(f"{'times':>14}" for _ in others)
+    )
     ratios: list[list[float]] = [[] for _ in others]
     for program, ours in columns[last].items():
         for row, name in zip(ratios, others):
@@ -113,8 +114,12 @@ def main() -> None:
         plain, native = Path(name, "plain"), Path(name, "native")
         programs, *modules = bytecode(plain)
         compiled([programs], target, native)
-        beams = {"interpreted": programs, **({"own": own / programs.name} if own else {}), "ours": native / programs.name}
-        print(f"{target}, {os.path.basename(ATOMVM)}")
+        beams = {
+            "interpreted": programs,
+            **({"own": own / programs.name} if own else {}),
+            "ours": native / programs.name,
+        }
+        print(f"{target}, {ATOMVM}")
         print(*times(target, beams), sep="\n")
         seconds = compiled(modules, target, native)
         code = sum(len(_chunk(path, "Code").data) for path in modules)

@@ -402,7 +402,7 @@ class _Match:
         m = self.e.m
         _, offset, length = m.saved
         if size * unit % 8:
-            m.tail("raise_error", self.e.place, terms.ATOMS["badarg"])
+            m.fail("raise_error", reason=terms.ATOMS["badarg"])
             return
         scratch, left, *_ = m.args
         _binary_offset(self.e, self.state, offset, left, scratch, self.ahead)

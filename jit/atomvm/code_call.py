@@ -184,19 +184,19 @@ def make_fun3(e: Emission, entry: Lambda, destination: Operand, free: tuple[Oper
 
 @emits("func_info")
 def func_info(e: Emission, _module: Operand, _function: Operand, arity: int) -> None:
-    e.m.tail("raise_error_mfa", e.place, e.shared.atoms[e.function.name], arity)
+    e.m.fail("raise_error_mfa", e.shared.atoms[e.function.name], arity)
 
 
 @emits("if_end")
 def if_end(e: Emission) -> None:
-    e.m.tail("raise_error", e.place, terms.ATOMS["if_clause"])
+    e.m.fail("raise_error", reason=terms.ATOMS["if_clause"])
 
 
 def _raises_with(reason: str, *names: str) -> None:
     @emits(*names)
     def emit(e: Emission, value: Operand) -> None:
         e.load(value, e.m.args[0])
-        e.m.tail("raise_error_tuple", e.place, terms.ATOMS[reason], e.m.args[0])
+        e.m.fail("raise_error_tuple", e.m.args[0], reason=terms.ATOMS[reason])
 
 
 _raises_with("badmatch", "badmatch")

@@ -67,10 +67,24 @@ class Emission(FunctionEmission[Any]):
     def begin(self, index: int) -> None:
         """The operation at *index* comes next."""
         self._began[index] = self.a.offset
+        self._tell_line(index)
+        super().begin(index)
+
+    def _tell_line(self, index: int) -> None:
+        """From here on, code is of the line of an operation."""
         line = self.shared.locations.get(self.operations[index].location, 0)
         if not self.shared.lines or self.shared.lines[-1][0] != line:
             self.shared.lines.append((line, self.a.offset))
-        super().begin(index)
+
+    def cold(self, emit: Callable[[], None], *, collects: int | None = None, comes_back: bool = False) -> None:
+        """Errors are raised there too, so that the VM looks for its line."""
+        index = self.index
+
+        def told() -> None:
+            self._tell_line(index)
+            emit()
+
+        super().cold(told, collects=collects, comes_back=comes_back)
 
     # Operands
 
@@ -198,18 +212,16 @@ class Emission(FunctionEmission[Any]):
 
     def error(self) -> Label:
         """Where an error is raised that a primitive has set."""
-        place = self.place
-        return self._rarely("handle_error", lambda: self.m.tail("handle_error", place))
+        return self._rarely("handle_error", lambda: self.m.fail("handle_error"))
 
     def raises(self, reason: str) -> Label:
         """Where an error is raised whose reason is one of the fixed atoms."""
-        place = self.place
-        return self._rarely(reason, lambda: self.m.tail("raise_error", place, terms.ATOMS[reason]))
+        return self._rarely(reason, lambda: self.m.fail("raise_error", reason=terms.ATOMS[reason]))
 
     def raises_tuple(self, reason: str, value: Register) -> Label:
         """Where an error is raised that is a tuple of a fixed atom and what is in a register."""
-        place, atom = self.place, terms.ATOMS[reason]
-        return self._rarely(f"{reason} {value.name}", lambda: self.m.tail("raise_error_tuple", place, atom, value))
+        atom = terms.ATOMS[reason]
+        return self._rarely(f"{reason} {value.name}", lambda: self.m.fail("raise_error_tuple", value, reason=atom))
 
     def _rarely(self, what: str, emit: Callable[[], None]) -> Label:
         key = self.index, what

@@ -187,6 +187,12 @@ class Macros(Protocol[R]):
         """Go on with a primitive, whose result is that of native code; it has context and state before *arguments*."""
         ...
 
+    def fail(self, primitive: str, *arguments: Argument, reason: int | None = None) -> None:
+        """The same with a primitive that raises an error, which is told that this is the place of the error.
+
+        Behind that it has the reason, the term of an atom, if there is one, and *arguments*."""
+        ...
+
     def return_unless_context(self, context: R) -> None:
         """Leave native code with another context, if it is another one."""
         ...

@@ -53,6 +53,38 @@ class ModuleMacros(ABC, Generic[R]):
     def _bif(self, collects: bool, count: int) -> None:
         """Emit that for calls of BIFs with so many terms."""
 
+    @abstractmethod
+    def _given(self, first: int, *arguments: Argument) -> None:
+        """Put arguments of a primitive that native code is left for where that has them: behind context and state, and
+        so many others."""
+
+    @abstractmethod
+    def _leaving(self, primitive: str, count: int) -> Label:
+        """Code that leaves native code for a primitive, to which so many arguments are given."""
+
+    @abstractmethod
+    def _tell_place(self, leaving: Label) -> None:
+        """From code that is called, go on with such code, which is given the place of the call as the first."""
+
+    def tail(self, primitive: str, *arguments: Argument) -> None:
+        self._given(0, *arguments)
+        self._leave_for(primitive, len(arguments))
+
+    @abstractmethod
+    def _leave_for(self, primitive: str, count: int) -> None:
+        """Leave native code for a primitive."""
+
+    def fail(self, primitive: str, *arguments: Argument, reason: int | None = None) -> None:
+        constants = () if reason is None else (reason,)
+        count = 1 + len(constants) + len(arguments)
+
+        def emit() -> None:
+            self._given(1, *constants)
+            self._tell_place(self._leaving(primitive, count))
+
+        self._given(1 + len(constants), *arguments)
+        self._call_shared(" ".join(["fail", primitive, *map(str, constants)]), emit)
+
     def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
         _, first, second, third, *_ = self.c_args
         self.constant(first, index)
@@ -119,13 +151,14 @@ class InRegisters(ModuleMacros[R]):
         self._arguments(self.c_args[2:4], (one, other))
         self._call_shared(f"compare {options}", lambda: self._compare(options))
 
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._given(*arguments)
-        self.a.jump(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive)))
+    def _given(self, first: int, *arguments: Argument) -> None:
+        self._arguments(self.c_args[2 + first :], arguments)
 
-    def _given(self, *arguments: Argument) -> None:
-        """Put arguments where they are behind context and state."""
-        self._arguments(self.c_args[2:], arguments)
+    def _leaving(self, primitive: str, count: int) -> Label:
+        return self._shared.label(f"tail {primitive}", lambda: self._tail(primitive))
+
+    def _leave_for(self, primitive: str, count: int) -> None:
+        self.a.jump(self._leaving(primitive, count))
 
     def _leave_label(self) -> Label:
         """Where native code is left."""
@@ -138,15 +171,15 @@ class InRegisters(ModuleMacros[R]):
     # Primitives are called with what these have in registers for them.
 
     def allocate(self, stack: int, heap: int, live: int) -> None:
-        self._given(stack, heap, live)
+        self._given(0, stack, heap, live)
         self._call_shared("allocate", self._allocate)
 
     def test_heap(self, words: int, live: int) -> None:
-        self._given(words, live)
+        self._given(0, words, live)
         self._call_shared("test_heap", self._test_heap)
 
     def deallocate(self, words: int) -> None:
-        self._given(words)
+        self._given(0, words)
         self._call_shared("deallocate", self._deallocate)
 
     def return_(self) -> None:

@@ -355,9 +355,13 @@ class Aarch64Macros(InRegisters[Register]):
         self.branch_if_false(X0, failed)
         self.a.ret()
         self.a.bind(failed)
+        self._tell_place(self._leaving("handle_error", 1))
+
+    def _tell_place(self, leaving: Label) -> None:
         self.a.sub(X2, LR, CODE)
         self.a.sub(X2, X2, 4)
-        self.a.jump(self._shared.label("tail handle_error", lambda: self._tail("handle_error")))
+        with self._shared.framed(INSIDE):
+            self.a.jump(leaving)
 
     # Ways in and out
 

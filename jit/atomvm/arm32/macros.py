@@ -311,10 +311,20 @@ class Arm32Macros(ModuleMacros[Register]):
         a.add(SP, SP, 3 * WORD)
         a.pop(PC)
 
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._move(dict(zip(_TAIL_ARGS, arguments)), SCRATCH)
-        on_stack = len(arguments) > len(ARGS) - 2
-        self.a.b(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack)))
+    def _given(self, first: int, *arguments: Argument) -> None:
+        self._move(dict(zip(_TAIL_ARGS[first:], arguments)), SCRATCH)
+
+    def _leaving(self, primitive: str, count: int) -> Label:
+        on_stack = count > len(ARGS) - 2
+        return self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack))
+
+    def _leave_for(self, primitive: str, count: int) -> None:
+        self.a.b(self._leaving(primitive, count))
+
+    def _tell_place(self, leaving: Label) -> None:
+        self.a.sub(R2, LR, CODE)
+        self.a.sub(R2, R2, WORD)
+        self.a.b(leaving)
 
     def _tail(self, primitive: str, *, on_stack: bool) -> None:
         a = self.a
@@ -435,9 +445,7 @@ class Arm32Macros(ModuleMacros[Register]):
         a.pop(R3, PC)
         a.bind(failed)
         a.pop(R3, LR)
-        a.sub(R2, LR, CODE)
-        a.sub(R2, R2, WORD)
-        a.b(self._shared.label("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
+        self._tell_place(self._leaving("handle_error", 1))
 
     # Ways in and out
 

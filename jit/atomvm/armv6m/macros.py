@@ -524,10 +524,24 @@ class Armv6mMacros(ModuleMacros[Register]):
 
     # Tail calls. The scratch register has where a primitive's address is, and code that all of them share goes there.
 
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._move(dict(zip(_TAIL_ARGS, arguments)))
-        on_stack = len(arguments) > len(ARGS) - 2
-        self.a.jump_far(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack)))
+    def _given(self, first: int, *arguments: Argument) -> None:
+        self._move(dict(zip(_TAIL_ARGS[first:], arguments)))
+
+    def _leaving(self, primitive: str, count: int) -> Label:
+        on_stack = count > len(ARGS) - 2
+        return self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack))
+
+    def _leave_for(self, primitive: str, count: int) -> None:
+        self.a.jump_far(self._leaving(primitive, count))
+
+    def _tell_place(self, leaving: Label) -> None:
+        """LR has the place to return to, in which the lowest bit is set, as in no place of the code."""
+        a = self.a
+        a.mov(R2, LR)
+        a.address_of(R0, 0)
+        a.subs(R2, R2, R0)
+        a.subs(R2, R2, WORD)
+        a.jump_far(leaving)
 
     def _tail(self, primitive: str, *, on_stack: bool) -> None:
         self.a.constant(SCRATCH, WORD * self._primitives[primitive])
@@ -673,10 +687,7 @@ class Armv6mMacros(ModuleMacros[Register]):
         a.ldr(R2, SP, WORD)
         a.mov(LR, R2, restores=WORD)
         a.add_sp(2 * WORD)
-        a.address_of(R3, 0)
-        a.subs(R2, R2, R3)
-        a.subs(R2, R2, WORD)
-        a.jump_far(self._shared.label("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
+        self._tell_place(self._leaving("handle_error", 1))
 
     # Ways in and out
 

@@ -407,9 +407,12 @@ class RiscvMacros(InRegisters[Register]):
         self.branch_if_false(A0, failed)
         self.a.ret()
         self.a.bind(failed)
+        self._tell_place(self._leaving("handle_error", 1))
+
+    def _tell_place(self, leaving: Label) -> None:
         self.a.sub(A2, RA, CODE)
         self.a.addi(A2, A2, -2)  # within the call
-        self.a.jump(self._shared.label("tail handle_error", lambda: self._tail("handle_error")))
+        self.a.jump(leaving)
 
     # Ways in and out
 

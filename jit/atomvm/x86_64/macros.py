@@ -360,11 +360,17 @@ class X86Macros(InRegisters[Register]):
         self.branch_if_false(RAX, failed)
         self.a.ret()
         self.a.bind(failed)
-        self.a.pop(RDX)
-        self.a.lea(SCRATCH, self._code)
-        self.a.sub(RDX, SCRATCH)
-        self.a.sub(RDX, ENTRY)
-        self.a.jump(self._shared.label("tail handle_error", lambda: self._tail("handle_error")))
+        self._tell_place(self._leaving("handle_error", 1))
+
+    def _tell_place(self, leaving: Label) -> None:
+        a = self.a
+        a.mov(RDX, at(RSP))
+        a.lea(SCRATCH, self._code)
+        a.sub(RDX, SCRATCH)
+        a.sub(RDX, ENTRY)
+        a.add(RSP, WORD)
+        with self._shared.framed(INSIDE):
+            a.jump(leaving)
 
     # Ways in and out
 

@@ -12,7 +12,9 @@ from jit.codegen.processor import Register
 
 @emits("label")
 def label(e: Emission, number: int) -> None:
-    e.a.bind(e.label(number))
+    place = e.label(number)
+    if number != e.function.entry:  # which is where the function begins
+        e.a.bind(place)
 
 
 @emits(

@@ -47,7 +47,6 @@ class Emission(FunctionEmission[Any]):
 
     shared: Shared
     _raising: dict[tuple[int, str], Label] = field(default_factory=dict)
-    _began: dict[int, int] = field(default_factory=dict)
 
     @property
     def m(self) -> Macros[Any]:
@@ -66,7 +65,6 @@ class Emission(FunctionEmission[Any]):
 
     def begin(self, index: int) -> None:
         """The operation at *index* comes next."""
-        self._began[index] = self.a.offset
         self._tell_line(index)
         super().begin(index)
 
@@ -204,11 +202,6 @@ class Emission(FunctionEmission[Any]):
         """The native place of a label."""
         self.labels.setdefault(number, self.shared.place(number))
         return super().label(number)
-
-    @property
-    def place(self) -> int:
-        """The offset that stands for the operation in work when it fails: the VM looks for its line there."""
-        return self._began[self.index]
 
     def error(self) -> Label:
         """Where an error is raised that a primitive has set."""

@@ -147,6 +147,8 @@ TIMEOUT_EXPIRED: Final = 2
 CAN_SHRINK: Final = 1
 #: Results of ``term_find_map_pos``.
 NOT_FOUND, NO_MEMORY = -1, -2
-#: Results of ``term_compare`` (bits), and its option.
-EQUAL, LESS, GREATER = 1, 2, 4
+#: An option of ``term_compare``. Its results for less, equal and greater are 2, 1 and 4, which with these bits changed
+#: are less than, equal to and greater than ``MIDDLE``.
 EXACT: Final = 1
+ORDERING: Final = 3
+MIDDLE: Final = 2

@@ -173,13 +173,15 @@ class Macros(Protocol[R]):
         ...
 
     def compare(self, one: R, other: R, options: int) -> None:
-        """What ``term_compare`` says of two terms, in the first of ``args``."""
+        """Let the VM compare two terms: the first two of ``args`` then compare as these do; the second is ``MIDDLE``.
+        """
         ...
 
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
+    def call_bif(self, index: int, live: int | None, count: int, *, may_fail: bool) -> None:
         """Call an imported function with *count* terms, which are in ``saved``; its result is in the first of ``args``.
 
-        It is told of a label to fail to. One that may collect garbage is told how many x registers are *live*.
+        If it *may_fail*, there is none then, else an error. One that may collect garbage is told how many x registers
+        are *live*.
         """
         ...
 
@@ -188,9 +190,19 @@ class Macros(Protocol[R]):
         ...
 
     def fail(self, primitive: str, *arguments: Argument, reason: int | None = None) -> None:
-        """The same with a primitive that raises an error, which is told that this is the place of the error.
+        """The same with a primitive that is told this place, which is that of the error that it raises, or may raise.
 
         Behind that it has the reason, the term of an atom, if there is one, and *arguments*."""
+        ...
+
+    def go_out(self, primitive: str, *arguments: Argument) -> None:
+        """The same with a primitive that calls a function, which is told of this place before *arguments*; the running
+        function is to return to what follows, where the VM comes in."""
+        ...
+
+    def call_ext(self, import_: int, arity: int, words: int) -> None:
+        """Call an imported function; *words* as ``call_ext`` has them. It comes back as from ``go_out`` if they say so.
+        """
         ...
 
     def return_unless_context(self, context: R) -> None:
@@ -221,8 +233,14 @@ class Macros(Protocol[R]):
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        """Emit what stands before all functions: the table of labels, of which the VM enters those of *places*."""
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        """Emit what stands before all functions: the table of labels, of which the VM enters those of *places*.
+
+        *ways* are those of functions: see ``function``."""
+        ...
+
+    def function(self, way: Label, body: Label) -> None:
+        """A function begins: where the VM comes in, and, for all, where a reduction is counted."""
         ...
 
     def entry(self) -> None:
@@ -239,10 +257,6 @@ class Macros(Protocol[R]):
 
     def set_continuation_label(self, label: int) -> None:
         """The VM is to go on at a label of the bytecode, which is one of those it enters."""
-        ...
-
-    def count_reduction(self, exhausted: Label) -> None:
-        """To *exhausted* if no reductions are left."""
         ...
 
     def return_(self) -> None:

@@ -16,6 +16,7 @@ from jit.beam.operations import Function
 from jit.codegen.cache import Cache, Keeps
 from jit.codegen.emission import Analysis
 from jit.codegen.native import Native, NativeFunction
+from jit.codegen.processor import Label
 
 #: Operations whose labels the VM enters, beside those of functions.
 _ENTERED: Final = ("try", "catch", "wait", "wait_timeout")
@@ -48,7 +49,8 @@ class AtomModule:
         #: Labels before those of functions' entries, behind which the VM would take code for that of the one before.
         self._headings = {number for function in functions for number in _headings(function)}
         entered = sorted({label for function in functions for label in _entered(function)})
-        macros.begin(module.code.label_count, {label: self.shared.place(label) for label in entered})
+        self._ways = {function.entry: Label() for function in functions}
+        macros.begin(module.code.label_count, {label: self.shared.place(label) for label in entered}, self._ways)
         self._begin = macros.a.offset
 
     def emission(self, analysis: Analysis, keeps: Sequence[Keeps]) -> Emission:
@@ -57,8 +59,11 @@ class AtomModule:
         return Emission(analysis=analysis, cache=cache, shared=self.shared)
 
     def enter(self, e: Emission) -> int:
-        """All come to the body: the VM by the table of labels."""
-        return e.a.offset
+        """The VM comes in before the body."""
+        body = self.shared.place(e.function.entry)
+        self.shared.macros.function(self._ways[e.function.entry], body)
+        assert body.offset is not None
+        return body.offset
 
     def finish(
         self,
@@ -69,7 +74,7 @@ class AtomModule:
         """Append what functions share, and the tables of labels and lines."""
         macros = self.shared.macros
         end = macros.a.offset
-        for place in self.shared.places.values():
+        for place in (*self.shared.places.values(), *self._ways.values()):
             if place.offset is None:  # of a function without native code: this code will not be run
                 macros.a.bind(place)
         fragments = macros.finish(self._tables)

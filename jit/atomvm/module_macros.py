@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Generic, Protocol, TypeVar
 
+from jit.atomvm import formats
 from jit.atomvm.macros import Argument, R
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.processor import Assembler, Label, MachineCode, Register
 from jit.codegen.unwinding import Stretch
+
+#: Bits of an arity where an index stands above it.
+_ARITY_BITS: Final = 8
+#: Bits of a number of x registers, likewise.
+_LIVE_BITS: Final = 5
 
 _R = TypeVar("_R", bound=Register, contravariant=True)
 
@@ -38,6 +45,7 @@ class ModuleMacros(ABC, Generic[R]):
     """The code of one module. ``c_args``: where C functions have their first arguments."""
 
     a: _Finishing[R]
+    args: Sequence[R]
     c_args: Sequence[R]
     _shared: SharedCode
 
@@ -51,7 +59,7 @@ class ModuleMacros(ABC, Generic[R]):
 
     @abstractmethod
     def _bif(self, collects: bool, count: int) -> None:
-        """Emit that for calls of BIFs with so many terms."""
+        """In code that is called, call a BIF with so many terms."""
 
     @abstractmethod
     def _given(self, first: int, *arguments: Argument) -> None:
@@ -85,15 +93,133 @@ class ModuleMacros(ABC, Generic[R]):
         self._given(1 + len(constants), *arguments)
         self._call_shared(" ".join(["fail", primitive, *map(str, constants)]), emit)
 
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
+    def call_bif(self, index: int, live: int | None, count: int, *, may_fail: bool) -> None:
         _, first, second, third, *_ = self.c_args
-        self.constant(first, index)
-        if live is not None:
-            self.constant(second, live)
-        self.constant(third, fail)
-        self._call_shared(
-            f"bif{count}" if live is None else f"gc_bif{count}", lambda: self._bif(live is not None, count)
-        )
+        collects = live is not None
+
+        def emit() -> None:
+            if collects:
+                self.and_(second, first, (1 << _LIVE_BITS) - 1)
+                self.shift_right(first, first, _LIVE_BITS)
+            self.constant(third, int(may_fail))
+            self._bif(collects, count)
+            if may_fail:
+                self._back()
+            else:
+                self._back_unless_false()
+
+        self.constant(first, index if live is None else index << _LIVE_BITS | live)
+        name = f"{'gc_' if collects else ''}bif{count}"
+        self._call_shared(f"{name} that may fail" if may_fail else name, emit)
+
+    @abstractmethod
+    def _compare(self, options: int) -> None:
+        """In code that is called, compare two terms, which are given as to a primitive: what ``term_compare`` says."""
+
+    def compare(self, one: R, other: R, options: int) -> None:
+        def emit() -> None:
+            result, middle, *_ = self.args
+            self._compare(options)
+            self._back_unless_false(
+                lambda: (self.xor(result, result, formats.ORDERING), self.constant(middle, formats.MIDDLE))
+            )
+
+        self._given(0, one, other)
+        self._call_shared(f"compare {options}", emit)
+
+    def _back_unless_false(self, finish: Callable[[], object] = lambda: None) -> None:
+        """From code that is called, go back; but if a C function has given false, raise the error of the call."""
+        failed = Label()
+        self.branch_if_false(self.args[0], failed)
+        finish()
+        self._back()
+        self.a.bind(failed)
+        self._tell_place(self._leaving("handle_error", 1))
+
+    @abstractmethod
+    def _back(self) -> None:
+        """From code that is called, go back."""
+
+    @abstractmethod
+    def branch_if_false(self, result: R, target: Label) -> None:
+        """To *target* if a C function has given false."""
+
+    @abstractmethod
+    def xor(self, into: R, one: R, other: R | int) -> None:
+        """Bits that only one of them has."""
+
+    @abstractmethod
+    def _return_here(self) -> None:
+        """From code that is called: the running function is to return to behind the call."""
+
+    def go_out(self, primitive: str, *arguments: Argument) -> None:
+        def emit() -> None:
+            self._return_here()
+            self._tell_place(self._leaving(primitive, 1 + len(arguments)))
+
+        self._given(1, *arguments)
+        with self._together():
+            self._call_shared(f"go out {primitive}", emit)
+            self.entry()
+
+    def call_ext(self, import_: int, arity: int, words: int) -> None:
+        comes_back = words == formats.CALL
+
+        def emit() -> None:
+            if comes_back:
+                self._return_here()
+            both, index = self._given_registers(1, 2)
+            self.shift_right(index, both, _ARITY_BITS)
+            self.and_(both, both, (1 << _ARITY_BITS) - 1)
+            self._given(3, words)
+            self._tell_place(self._leaving("call_ext", 4))
+
+        self._given(1, import_ << _ARITY_BITS | arity)
+        with self._together():
+            self._call_shared(f"call_ext {words}", emit)
+            if comes_back:
+                self.entry()
+
+    @abstractmethod
+    def _given_registers(self, *positions: int) -> Sequence[R]:
+        """Where a primitive that native code is left for has arguments, counted from those behind context and state."""
+
+    @abstractmethod
+    def entry(self) -> None:
+        """A place where the VM comes in: the label of an entry is to be bound before it."""
+
+    @abstractmethod
+    def and_(self, into: R, one: R, other: R | int) -> None:
+        """Bits that both have."""
+
+    @abstractmethod
+    def shift_right(self, into: R, one: R, by: int, *, sign: bool = False) -> None:
+        """Bits moved down, with zeros or the sign coming in."""
+
+    @abstractmethod
+    def _way_in(self, way: Label) -> None:
+        """An entry, which the table of labels leads to if *way* is in it."""
+
+    @abstractmethod
+    def _count_reduction(self, exhausted: Label) -> None:
+        """To *exhausted* if no reductions are left."""
+
+    @abstractmethod
+    def _yield(self) -> None:
+        """From code that is called: let the VM do something else, and come in behind the call later."""
+
+    def _together(self) -> AbstractContextManager[object]:
+        """Nothing comes between the instructions that are appended meanwhile, which are few."""
+        return nullcontext()
+
+    def function(self, way: Label, body: Label) -> None:
+        exhausted = Label()
+        with self._together():
+            self.a.bind(exhausted)
+            self._call_shared("yield", self._yield)
+            self._way_in(way)
+            self.a.bind(body)
+            self._count_reduction(exhausted)
 
     def code(self) -> MachineCode:
         return self.a.finish()
@@ -114,10 +240,6 @@ class InRegisters(ModuleMacros[R]):
     @abstractmethod
     def _call(self, primitive: str) -> None:
         """Call a primitive, whose arguments are in place."""
-
-    @abstractmethod
-    def _compare(self, options: int) -> None:
-        """Emit the comparison with these options."""
 
     @abstractmethod
     def _tail(self, primitive: str) -> None:
@@ -147,12 +269,11 @@ class InRegisters(ModuleMacros[R]):
         self._arguments(self.c_args, arguments)
         self._call(primitive)
 
-    def compare(self, one: R, other: R, options: int) -> None:
-        self._arguments(self.c_args[2:4], (one, other))
-        self._call_shared(f"compare {options}", lambda: self._compare(options))
-
     def _given(self, first: int, *arguments: Argument) -> None:
         self._arguments(self.c_args[2 + first :], arguments)
+
+    def _given_registers(self, *positions: int) -> Sequence[R]:
+        return [self.c_args[2 + position] for position in positions]
 
     def _leaving(self, primitive: str, count: int) -> Label:
         return self._shared.label(f"tail {primitive}", lambda: self._tail(primitive))
@@ -163,6 +284,9 @@ class InRegisters(ModuleMacros[R]):
     def _leave_label(self) -> Label:
         """Where native code is left."""
         return self._shared.label("leave", self._leave)
+
+    def _back(self) -> None:
+        self.a.ret()
 
     def _leave(self) -> None:
         self._pop()

@@ -248,7 +248,6 @@ class Aarch64Macros(InRegisters[Register]):
     def _compare(self, options: int) -> None:
         self.a.constant(X4, options)
         self._call_framed("term_compare")
-        self.a.ret()
 
     def _call_framed(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called."""
@@ -265,10 +264,10 @@ class Aarch64Macros(InRegisters[Register]):
         self._call("get_imported_bif")
         a.mov(SCRATCH, X0)
         a.ldp(X2, X1, 2 * WORD)
-        a.pop(X29, LR, 4 * WORD)
         self._arguments(C_ARGS[3 if collects else 2 :], SAVED[:count])
         a.mov(X0, CONTEXT)
-        a.br(SCRATCH)
+        a.blr(SCRATCH)
+        a.pop(X29, LR, 4 * WORD)
 
     def _tail(self, primitive: str) -> None:
         self._load_primitive(primitive)
@@ -350,12 +349,8 @@ class Aarch64Macros(InRegisters[Register]):
 
     def _slowly(self, primitive: str) -> None:
         """Let a primitive do it, and go back; an error is that of the call."""
-        failed = Label()
         self._call_framed(primitive)
-        self.branch_if_false(X0, failed)
-        self.a.ret()
-        self.a.bind(failed)
-        self._tell_place(self._leaving("handle_error", 1))
+        self._back_unless_false()
 
     def _tell_place(self, leaving: Label) -> None:
         self.a.sub(X2, LR, CODE)
@@ -365,14 +360,14 @@ class Aarch64Macros(InRegisters[Register]):
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        a, stubs = self.a, {number: Label() for number in places}
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        a, stubs = self.a, {number: Label() for number in places if number not in ways}
         a.bind(self._code)
         with self._shared.part("labels", self.begin, CALLED):
             a.jump(self._tables)
             for number in range(1, label_count):
-                if number in stubs:
-                    a.jump(stubs[number])
+                if number in places:
+                    a.jump(ways.get(number) or stubs[number])
                 else:
                     a.udf()
         with self._shared.part("end", self.begin):
@@ -380,8 +375,8 @@ class Aarch64Macros(InRegisters[Register]):
             self.tail("terminate_context")  # where returns come to, as behind any entry
         with self._shared.part("setup", self._emit_setup, CALLED):
             self._emit_setup()
-        with self._shared.part("ways in", self.begin):
-            for number, stub in stubs.items():
+        for number, stub in stubs.items():
+            with self._shared.part(f"way in {number}", self.begin):
                 a.bind(stub)
                 self.entry()
                 a.jump(places[number])
@@ -420,7 +415,20 @@ class Aarch64Macros(InRegisters[Register]):
         self.add(SCRATCH, CODE, self._entry * label)
         self.a.str(SCRATCH, STATE, self._layout.continuation)
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.a.bind(way)
+        self.entry()
+
+    def _yield(self) -> None:
+        self.a.str(LR, STATE, self._layout.continuation)
+        self.a.jump(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        self.a.sub(SCRATCH, LR, CODE)
+        self.a.orr(SCRATCH, INDEX, lsl(SCRATCH, 2))
+        self.a.str(SCRATCH, CONTEXT, self._layout.cp)
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.ldr(SCRATCH, STATE, self._layout.reductions, wide=False)
         self.a.subs32(SCRATCH, SCRATCH, 1)
         self.a.str(SCRATCH, STATE, self._layout.reductions, wide=False)

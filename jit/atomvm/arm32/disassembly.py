@@ -46,11 +46,11 @@ class Arm32Reader:
     """See ``CodeReader``."""
 
     def entered(self, code: bytes, label: int) -> int | None:
-        """Here, code that an entry leads to calls some other before it branches."""
+        """Here, code that an entry leads to calls some other before it goes on there, or branches."""
         place = _branch(code, F1.targets[ARM32.name].entry * label + WORD)
         if place is None or _branch(code, place, _LINK) is None:
             return place
-        return _branch(code, place + WORD) or place
+        return _branch(code, place + WORD) or place + WORD
 
     def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
         """Words, some of which may be data."""

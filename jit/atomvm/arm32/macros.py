@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from jit.arm32.conditions import CC, EQ, GE, GT, HI, LE, LT, NE, VS
@@ -272,10 +273,6 @@ class Arm32Macros(ModuleMacros[Register]):
             if not isinstance(source, Register):
                 self.a.mov_constant(into, source)
 
-    def compare(self, one: Register, other: Register, options: int) -> None:
-        self._move({R2: one, R3: other}, SCRATCH)
-        self._call_shared(f"compare {options}", lambda: self._compare(options))
-
     def _compare(self, options: int) -> None:
         a = self.a
         a.mov(SCRATCH, options)
@@ -284,7 +281,10 @@ class Arm32Macros(ModuleMacros[Register]):
         a.mov(R1, STATE)
         a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["term_compare"]))
         a.blx(SCRATCH)
-        a.pop(SCRATCH, PC)
+        a.pop(SCRATCH, LR)
+
+    def _back(self) -> None:
+        self.a.bx(LR)
 
     def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
         self.a.bl(self._shared.label(name, emit, CALLED))
@@ -309,7 +309,7 @@ class Arm32Macros(ModuleMacros[Register]):
             a.str(term, at(SP, WORD * word))
         a.blx(SCRATCH)
         a.add(SP, SP, 3 * WORD)
-        a.pop(PC)
+        a.pop(LR)
 
     def _given(self, first: int, *arguments: Argument) -> None:
         self._move(dict(zip(_TAIL_ARGS[first:], arguments)), SCRATCH)
@@ -433,32 +433,28 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def _primitive(self, name: str, on_stack: int) -> None:
         """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
-        a, failed = self.a, Label()
+        a = self.a
         a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[name]))
         a.mov(R0, CONTEXT)
         a.mov(R1, STATE)
         a.blx(SCRATCH)
         if on_stack:
             a.add(SP, SP, on_stack)
-        a.cmp(R0, 0)
-        a.b(failed, EQ)
-        a.pop(R3, PC)
-        a.bind(failed)
         a.pop(R3, LR)
-        self._tell_place(self._leaving("handle_error", 1))
+        self._back_unless_false()
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        a, stubs = self.a, {number: Label() for number in places}
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        a, stubs = self.a, {number: Label() for number in places if number not in ways}
         with self._shared.part("labels", self.begin):
             with self._shared.framed(CALLED):
                 a.b(self._tables)
                 a.nop()
             for number in range(1, label_count):
-                if number in stubs:
+                if number in places:
                     self._push()
-                    a.b(stubs[number])
+                    a.b(ways.get(number) or stubs[number])
                 else:
                     a.udf()
                     a.udf()
@@ -467,8 +463,8 @@ class Arm32Macros(ModuleMacros[Register]):
             self.tail("terminate_context")  # where returns come to, as behind any entry
         with self._shared.part("setup", self._emit_setup, CALLED):
             self._emit_setup()
-        with self._shared.part("ways in", self.begin):
-            for number, stub in stubs.items():
+        for number, stub in stubs.items():
+            with self._shared.part(f"way in {number}", self.begin):
                 a.bind(stub)
                 a.bl(self._setup)
                 a.b(places[number])
@@ -514,7 +510,28 @@ class Arm32Macros(ModuleMacros[Register]):
         self.a.add(SCRATCH, SCRATCH, CODE)
         self.a.str(SCRATCH, at(STATE, self._layout.continuation))
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self._push()
+        self.a.bind(way)
+        self.a.bl(self._setup)
+
+    def _yield(self) -> None:
+        self.a.str(LR, at(STATE, self._layout.continuation))
+        self.a.b(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        self.a.sub(SCRATCH, LR, CODE)
+        self.a.orr(SCRATCH, INDEX, lsl(SCRATCH, 2))
+        self.a.str(SCRATCH, at(CONTEXT, self._layout.cp))
+
+    def _given_registers(self, *positions: int) -> Sequence[Register]:
+        return [_TAIL_ARGS[position] for position in positions]
+
+    def _together(self) -> AbstractContextManager[object]:
+        self.a.together(8)
+        return nullcontext()
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.ldr(SCRATCH, at(STATE, self._layout.reductions))
         self.a.subs(SCRATCH, SCRATCH, 1)
         self.a.str(SCRATCH, at(STATE, self._layout.reductions))

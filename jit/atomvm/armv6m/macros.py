@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 from jit.arm32.conditions import CC, EQ, GE, GT, HI, LE, LT, NE, VS
@@ -65,6 +65,9 @@ _NEAR: Final = 4096
 _OfTwo = Callable[[Register, Register], None]
 #: A register = an operation on two.
 _OfThree = Callable[[Register, Register, "Register | int"], None]
+
+#: Bytes where a function begins, at most.
+_TOGETHER: Final = 32
 
 _LEAST: Final = -(1 << 31)
 """Of the numbers that a register has."""
@@ -479,16 +482,21 @@ class Armv6mMacros(ModuleMacros[Register]):
             if not isinstance(source, Register):
                 self.constant(into, source)
 
-    def compare(self, one: Register, other: Register, options: int) -> None:
-        self._move({R2: one, R3: other})
-        self._call_shared(f"compare {options}", lambda: self._compare(options))
-
     def _compare(self, options: int) -> None:
         a = self.a
         a.movs(SCRATCH, options)
         a.push(SCRATCH, LR)  # the fifth argument, and the way back
         self._call_inside("term_compare", 2 * WORD)
-        a.pop(SCRATCH, PC)
+        self._take_way_back(WORD, 2 * WORD)
+
+    def _take_way_back(self, place: int, size: int) -> None:
+        """LR = what has been pushed of it, with other things of that size in all, which are taken from the stack."""
+        self.a.ldr(R2, SP, place)
+        self.a.mov(LR, R2, restores=place)
+        self.a.add_sp(size)
+
+    def _back(self) -> None:
+        self.a.bx(LR)
 
     def _call_inside(self, primitive: str, below: int) -> None:
         """Call a primitive with context and state."""
@@ -519,8 +527,7 @@ class Armv6mMacros(ModuleMacros[Register]):
         for word, term in enumerate(given[len(places) :]):
             a.str(self._read(term), SP, WORD * word)
         a.blx(SPARE)
-        a.add_sp(2 * WORD)
-        a.pop(R4, PC)
+        self._take_way_back(3 * WORD, size)
 
     # Tail calls. The scratch register has where a primitive's address is, and code that all of them share goes there.
 
@@ -677,21 +684,14 @@ class Armv6mMacros(ModuleMacros[Register]):
 
     def _primitive(self, name: str, on_stack: int) -> None:
         """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
-        a, failed = self.a, Label()
         self._call_inside(name, on_stack + 2 * WORD)
         self._drop(on_stack)
-        a.cmp(R0, 0)
-        a.jump_if(EQ, failed)
-        a.pop(R3, PC)
-        a.bind(failed)
-        a.ldr(R2, SP, WORD)
-        a.mov(LR, R2, restores=WORD)
-        a.add_sp(2 * WORD)
-        self._tell_place(self._leaving("handle_error", 1))
+        self._take_way_back(WORD, 2 * WORD)
+        self._back_unless_false()
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
         a, stubs = self.a, {number: Label() for number in places}
         a.elsewhere = frozenset(places.values())  # what debuggers take for code of a function is of that function
         with self._shared.part("labels", self.begin):
@@ -782,7 +782,34 @@ class Armv6mMacros(ModuleMacros[Register]):
         self.a.ldr(WAY, SP, STATE_AT)
         self.a.str(SCRATCH, WAY, self._layout.continuation)
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.entry()  # of which the table of labels has one too
+
+    def _yield(self) -> None:
+        a = self.a
+        a.ldr(WAY, SP, STATE_AT)
+        a.mov(SCRATCH, LR)
+        a.str(SCRATCH, WAY, self._layout.continuation)
+        a.jump_far(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        a = self.a
+        a.mov(SCRATCH, LR)
+        a.address_of(R0, 0)
+        a.subs(SCRATCH, SCRATCH, R0)
+        a.lsls(SCRATCH, SCRATCH, 2)
+        a.ldr(R0, SP, INDEX_AT)
+        a.orr(SCRATCH, R0)
+        a.str(SCRATCH, CONTEXT, self._layout.cp)
+
+    def _given_registers(self, *positions: int) -> Sequence[Register]:
+        return [_TAIL_ARGS[position] for position in positions]
+
+    def _together(self) -> AbstractContextManager[object]:
+        self.a.together(_TOGETHER)
+        return nullcontext()
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.ldr(SCRATCH, SP, STATE_AT)
         self.a.ldr(WAY, SCRATCH, self._layout.reductions)
         self.a.subs(WAY, WAY, 1)

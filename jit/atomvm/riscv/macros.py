@@ -289,7 +289,6 @@ class RiscvMacros(InRegisters[Register]):
     def _compare(self, options: int) -> None:
         self.a.constant(A4, options)
         self._call_framed("term_compare")
-        self.a.ret()
 
     def _call_framed(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called."""
@@ -302,21 +301,22 @@ class RiscvMacros(InRegisters[Register]):
 
     def _bif(self, collects: bool, count: int) -> None:
         a, size = self.a, 2 * ALIGNMENT
-        kept = ((RA, 0), (A2, self._word)) if collects else ((RA, 0),)
         a.addi(SP, SP, -size)
-        for register, place in kept:
-            a.store(register, SP, place)
+        a.store(RA, SP)
+        if collects:
+            a.store(A2, SP, self._word)
         a.store(A3, SP, 2 * self._word)
         a.move(A0, STATE)
         self._call("get_imported_bif")
         a.move(OF_CALLS, A0)
-        for register, place in kept:
-            a.load(register, SP, place)
+        if collects:
+            a.load(A2, SP, self._word)
         a.load(A1, SP, 2 * self._word)
-        a.addi(SP, SP, size)
         self._arguments(C_ARGS[3 if collects else 2 :], SAVED[:count])
         a.move(A0, CONTEXT)
-        a.jr(OF_CALLS)
+        a.jalr(OF_CALLS)
+        a.load(RA, SP)
+        a.addi(SP, SP, size)
 
     def _tail(self, primitive: str) -> None:
         self._load_primitive(primitive)
@@ -402,12 +402,8 @@ class RiscvMacros(InRegisters[Register]):
 
     def _slowly(self, primitive: str) -> None:
         """Let a primitive do it, and go back; an error is that of the call."""
-        failed = Label()
         self._call_framed(primitive)
-        self.branch_if_false(A0, failed)
-        self.a.ret()
-        self.a.bind(failed)
-        self._tell_place(self._leaving("handle_error", 1))
+        self._back_unless_false()
 
     def _tell_place(self, leaving: Label) -> None:
         self.a.sub(A2, RA, CODE)
@@ -416,7 +412,7 @@ class RiscvMacros(InRegisters[Register]):
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
         a = self.a
         a.bind(self._code)
         with self._shared.part("labels", self.begin), a.whole(self._entry * label_count):
@@ -478,7 +474,23 @@ class RiscvMacros(InRegisters[Register]):
         self.add(SCRATCH, CODE, self._entry * label)
         self.a.store(SCRATCH, STATE, self._layout.continuation)
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.entry()  # of which the table of labels has one too
+
+    def _yield(self) -> None:
+        self.a.store(RA, STATE, self._layout.continuation)
+        self.a.jump(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        self.a.sub(SCRATCH, RA, CODE)
+        self.a.slli(SCRATCH, SCRATCH, 2)
+        self.a.add(SCRATCH, SCRATCH, INDEX)
+        self.a.store(SCRATCH, CONTEXT, self._layout.cp)
+
+    def _together(self) -> AbstractContextManager[object]:
+        return self.a.whole()
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.load(SCRATCH, STATE, self._layout.reductions, 4)
         self.a.addi(SCRATCH, SCRATCH, -1)
         self.a.store(SCRATCH, STATE, self._layout.reductions, 4)

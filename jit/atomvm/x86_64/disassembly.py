@@ -44,11 +44,11 @@ class X86Reader:
     """See ``CodeReader``."""
 
     def entered(self, code: bytes, label: int) -> int | None:
-        """Here, code that an entry leads to calls some other before it jumps."""
+        """Here, code that an entry leads to calls some other before it goes on there, or jumps."""
         place = _target(code, _ENTRY * label, _JUMP)
         if place is None or _target(code, place, _CALL) is None:
             return place
-        return _target(code, place + _ENTRY, _JUMP) or place
+        return _target(code, place + _ENTRY, _JUMP) or place + _ENTRY
 
     def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
         """Up to the tables, which the code of entry 0 tells the place of."""

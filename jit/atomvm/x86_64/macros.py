@@ -254,7 +254,6 @@ class X86Macros(InRegisters[Register]):
     def _compare(self, options: int) -> None:
         self.a.constant(R8, options)
         self._call_aligned("term_compare")
-        self.a.ret()
 
     def _call_aligned(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called, in which the stack is a word off."""
@@ -276,7 +275,9 @@ class X86Macros(InRegisters[Register]):
         a.pop(*reversed((RDX, RSI) if collects else (RSI,)))
         self._arguments(C_ARGS[1 + len(kept) :], SAVED[:count])
         a.mov(RDI, CONTEXT)
-        a.jump_to(RAX)
+        a.sub(RSP, WORD)
+        a.call(RAX)
+        a.add(RSP, WORD)
 
     def _tail(self, primitive: str) -> None:
         self.a.mov(RAX, self._primitive(primitive))
@@ -355,12 +356,8 @@ class X86Macros(InRegisters[Register]):
 
     def _slowly(self, primitive: str) -> None:
         """Let a primitive do it, and go back; an error is that of the call."""
-        failed = Label()
         self._call_aligned(primitive)
-        self.branch_if_false(RAX, failed)
-        self.a.ret()
-        self.a.bind(failed)
-        self._tell_place(self._leaving("handle_error", 1))
+        self._back_unless_false()
 
     def _tell_place(self, leaving: Label) -> None:
         a = self.a
@@ -374,14 +371,14 @@ class X86Macros(InRegisters[Register]):
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        a, stubs = self.a, {number: Label() for number in places}
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        a, stubs = self.a, {number: Label() for number in places if number not in ways}
         a.bind(self._code)
         with self._shared.part("labels", self.begin, CALLED):
             a.jump(self._tables)
             for number in range(1, label_count):
-                if number in stubs:
-                    a.jump(stubs[number])
+                if number in places:
+                    a.jump(ways.get(number) or stubs[number])
                 else:
                     a.ud2()
                     while a.offset < self._entry * (number + 1):
@@ -391,8 +388,8 @@ class X86Macros(InRegisters[Register]):
             self.tail("terminate_context")  # where returns come to, as behind any entry
         with self._shared.part("setup", self._emit_setup, CALLED_TWICE):
             self._emit_setup()
-        with self._shared.part("ways in", self.begin):
-            for number, stub in stubs.items():
+        for number, stub in stubs.items():
+            with self._shared.part(f"way in {number}", self.begin):
                 a.bind(stub)
                 self.entry()
                 a.jump(places[number])
@@ -428,7 +425,28 @@ class X86Macros(InRegisters[Register]):
     def set_continuation_label(self, label: int) -> None:
         self.set_continuation(Label(offset=self._entry * label))
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.a.bind(way)
+        self.entry()
+
+    def _yield(self) -> None:
+        a = self.a
+        a.mov(SCRATCH, at(RSP))
+        a.store(at(STATE, self._layout.continuation), SCRATCH)
+        a.add(RSP, WORD)
+        with self._shared.framed(INSIDE):
+            a.jump(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        a = self.a
+        a.mov(SCRATCH, at(RSP))
+        a.lea(RAX, self._code)
+        a.sub(SCRATCH, RAX)
+        a.shl(SCRATCH, 2)
+        a.or_(SCRATCH, at(RSP, WORD))  # the index, above the address to return to
+        a.store(at(CONTEXT, self._layout.cp), SCRATCH)
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.dec32(at(STATE, self._layout.reductions))
         self.a.jump_if(Condition.EQUAL, exhausted)
 

@@ -482,10 +482,10 @@ class RiscvMacros(InRegisters[Register]):
         self.a.jump(self._leaving("schedule_next_cp", 0))
 
     def _return_here(self) -> None:
-        self.a.sub(SCRATCH, RA, CODE)
-        self.a.slli(SCRATCH, SCRATCH, 2)
-        self.a.add(SCRATCH, SCRATCH, INDEX)
-        self.a.store(SCRATCH, CONTEXT, self._layout.cp)
+        self.a.sub(OF_CALLS, RA, CODE)  # all registers of arguments may be in use
+        self.a.slli(OF_CALLS, OF_CALLS, 2)
+        self.a.add(OF_CALLS, OF_CALLS, INDEX)
+        self.a.store(OF_CALLS, CONTEXT, self._layout.cp)
 
     def _together(self) -> AbstractContextManager[object]:
         return self.a.whole()

@@ -139,7 +139,7 @@ def make_fun3(e: Emission, entry: Lambda, destination: Operand, free: tuple[Oper
 
 @emits("func_info")
 def func_info(e: Emission, _module: Operand, _function: Operand, arity: int) -> None:
-    e.m.fail("raise_error_mfa", e.shared.atoms[e.function.name], arity)
+    e.m.raise_function_clause(e.shared.atoms[e.function.name], arity)
 
 
 @emits("if_end")

@@ -31,7 +31,11 @@ def _is_immediate(name: str, mask: int, tag: int) -> None:
 
 
 _is_immediate("is_atom", terms.SECOND_TAG, terms.ATOM)
-_is_immediate("is_nonempty_list", terms.PRIMARY, terms.LIST)
+
+
+@emits("is_nonempty_list")
+def is_nonempty_list(e: Emission, fail: Operand, operand: Operand) -> None:
+    e.m.branch_if_any(_value(e, operand), terms.NOT_LIST, e.fail(fail))
 
 
 def _is_boxed(name: str, *tags: int, immediate: int | None = None, mask: int = terms.HEADER) -> None:
@@ -39,16 +43,25 @@ def _is_boxed(name: str, *tags: int, immediate: int | None = None, mask: int = t
 
     @emits(name)
     def emit(e: Emission, fail: Operand, operand: Operand) -> None:
-        m, value, good = e.m, e.m.args[0], Label()
-        e.load(operand, value)
-        if immediate is not None:
-            m.branch_if_bits(Condition.EQUAL, value, terms.TAG, immediate, good)
-        e.check_boxed(value, value, e.fail(fail))
-        m.and_(value, value, mask)
-        for tag in tags[:-1]:
-            m.branch_if(Condition.EQUAL, value, tag, good)
-        m.branch_if(Condition.DIFFERENT, value, tags[-1], e.fail(fail))
-        e.a.bind(good)
+        m, value = e.m, _value(e, operand)
+
+        def test() -> None:
+            good, bad, end = Label(), Label(), Label()
+            if immediate is not None:
+                m.branch_if_bits(Condition.EQUAL, value, terms.TAG, immediate, good)
+            e.check_boxed(value, value, bad)
+            m.and_(value, value, mask)
+            for tag in tags:
+                m.branch_if(Condition.EQUAL, value, tag, good)
+            e.a.bind(bad)
+            m.constant(value, 0)
+            e.a.jump(end)
+            e.a.bind(good)
+            m.constant(value, 1)
+            e.a.bind(end)
+
+        m.shared(name, test)
+        m.branch_if_false(value, e.fail(fail))
 
 
 _is_boxed("is_integer", terms.POSITIVE, immediate=terms.INTEGER, mask=terms.ANY_SIGN)
@@ -73,7 +86,7 @@ def is_nil(e: Emission, fail: Operand, operand: Operand) -> None:
 def is_list(e: Emission, fail: Operand, operand: Operand) -> None:
     value, good = _value(e, operand), Label()
     e.m.branch_if(Condition.EQUAL, value, terms.NIL, good)
-    e.m.branch_if_bits(Condition.DIFFERENT, value, terms.PRIMARY, terms.LIST, e.fail(fail))
+    e.m.branch_if_any(value, terms.NOT_LIST, e.fail(fail))
     e.a.bind(good)
 
 
@@ -95,8 +108,7 @@ def test_arity(e: Emission, fail: Operand, operand: Operand, arity: int) -> None
 def _arity(e: Emission, operand: Operand, into: Register) -> None:
     """How many elements a tuple has."""
     e.load(operand, into)
-    e.pointer(into, into)
-    e.m.load(into, into, 0)
+    e.m.load_of(into, into, terms.BOXED, 0)
     e.m.shift_right(into, into, terms.HEADER_BITS)
 
 
@@ -104,11 +116,10 @@ def _arity(e: Emission, operand: Operand, into: Register) -> None:
 def is_tagged_tuple(e: Emission, fail: Operand, operand: Operand, arity: int, tag: Operand) -> None:
     tuple_, header, wanted = e.m.saved[0], e.m.args[1], e.m.args[0]
     e.load(operand, tuple_)
-    e.m.branch_if_bits(Condition.DIFFERENT, tuple_, terms.PRIMARY, terms.BOXED, e.fail(fail))
-    e.pointer(tuple_, tuple_)
-    e.m.load(header, tuple_, 0)
+    e.m.branch_if_any(tuple_, terms.NOT_BOXED, e.fail(fail))
+    e.m.load_of(header, tuple_, terms.BOXED, 0)
     e.m.branch_if(Condition.DIFFERENT, header, arity << terms.HEADER_BITS | terms.TUPLE, e.fail(fail))
-    e.m.load(tuple_, tuple_, 1)
+    e.m.load_of(tuple_, tuple_, terms.BOXED, 1)
     e.load(tag, wanted)
     e.m.branch_if(Condition.DIFFERENT, tuple_, wanted, e.fail(fail))
 

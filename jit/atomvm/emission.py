@@ -257,9 +257,8 @@ class Emission(FunctionEmission[Any]):
 
     def check_boxed(self, value: Register, header: Register, otherwise: Label) -> None:
         """A register = the first word of a boxed term; to *otherwise* if it is none. The value may be the same one."""
-        self.m.branch_if_bits(Condition.DIFFERENT, value, terms.PRIMARY, terms.BOXED, otherwise)
-        self.pointer(header, value)
-        self.m.load(header, header, 0)
+        self.m.branch_if_any(value, terms.NOT_BOXED, otherwise)
+        self.m.load_of(header, value, terms.BOXED, 0)
 
     def check_header(self, value: Register, header: Register, tag: int, otherwise: Label) -> None:
         """To *otherwise* if a term is not boxed with this tag."""

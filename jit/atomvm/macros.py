@@ -81,6 +81,10 @@ class Macros(Protocol[R]):
         """A word of memory = a register."""
         ...
 
+    def load_of(self, into: R, term: R, tag: int, word: int) -> None:
+        """A register = a word of memory that a term with a tag points to."""
+        ...
+
     def load_at(self, into: R, base: R, index: R, word: int) -> None:
         """A register = the word of memory that the sum of *index* and *word* counts."""
         ...
@@ -162,6 +166,12 @@ class Macros(Protocol[R]):
         """To *target* if a C function has given false."""
         ...
 
+    # What functions share
+
+    def shared(self, name: str, emit: Callable[[], None]) -> None:
+        """Call code with a name that stands once in a module: *emit* appends it if need be. It calls nothing."""
+        ...
+
     # C functions
 
     def call(self, primitive: str, *arguments: Argument) -> None:
@@ -173,8 +183,7 @@ class Macros(Protocol[R]):
         ...
 
     def compare(self, one: R, other: R, options: int) -> None:
-        """Let the VM compare two terms: the first two of ``args`` then compare as these do; the second is ``MIDDLE``.
-        """
+        """Let the VM compare two terms: the first two of ``args`` then compare as these do; the second is ``MIDDLE``."""
         ...
 
     def call_bif(self, index: int, live: int | None, count: int, *, may_fail: bool) -> None:
@@ -200,9 +209,12 @@ class Macros(Protocol[R]):
         function is to return to what follows, where the VM comes in."""
         ...
 
+    def raise_function_clause(self, function: int, arity: int) -> None:
+        """Raise the error of a function, whose name is an atom with this index, that no clause matches."""
+        ...
+
     def call_ext(self, import_: int, arity: int, words: int) -> None:
-        """Call an imported function; *words* as ``call_ext`` has them. It comes back as from ``go_out`` if they say so.
-        """
+        """Call an imported function; *words* as ``call_ext`` has them. It comes back as from ``go_out`` if they say so."""
         ...
 
     def return_unless_context(self, context: R) -> None:
@@ -227,8 +239,8 @@ class Macros(Protocol[R]):
         """So many words of heap."""
         ...
 
-    def deallocate(self, words: int) -> None:
-        """Give up the frame, and let the function return to where its caller is to."""
+    def deallocate(self, words: int, *, returns: bool) -> None:
+        """Give up the frame, and let the function return to where its caller is to; or return to there."""
         ...
 
     # Ways in and out

@@ -46,8 +46,6 @@ class AtomModule:
             lambdas={row: index for index, row in enumerate(module.lambdas)},
             locations={location: index for index, location in reversed(list(enumerate(locations)))},
         )
-        #: Labels before those of functions' entries, behind which the VM would take code for that of the one before.
-        self._headings = {number for function in functions for number in _headings(function)}
         entered = sorted({label for function in functions for label in _entered(function)})
         self._ways = {function.entry: Label() for function in functions}
         macros.begin(module.code.label_count, {label: self.shared.place(label) for label in entered}, self._ways)
@@ -91,25 +89,16 @@ class AtomModule:
         )
 
     def _tables(self) -> bytes:
-        """Labels and lines by their offsets: what the VM asks for stack traces."""
-        places = sorted(self.shared.places.items())
-        labels = {place.offset: number for number, place in places if place.offset and number not in self._headings}
+        """Labels and lines by their offsets: what the VM asks for stack traces.
+
+        Of labels those of functions will do: it asks in which function a place is."""
+        labels = {self.shared.place(number).offset: number for number in self._ways}
         lines = {offset: index for index, offset in self.shared.lines}
         return b"".join(_table(sorted(rows.items())) for rows in (labels, lines))
 
 
 def _table(rows: Sequence[tuple[Any, int]]) -> bytes:
     return struct.pack(">H", len(rows)) + b"".join(struct.pack(">HI", number, offset) for offset, number in rows)
-
-
-def _headings(function: Function) -> Iterator[int]:
-    for operation in function.operations:
-        if operation.name == "label":
-            (number,) = operation.operands
-            if number == function.entry:
-                return
-            assert isinstance(number, int)
-            yield number
 
 
 def _entered(function: Function) -> Iterator[int]:

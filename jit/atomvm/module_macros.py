@@ -15,10 +15,11 @@ from jit.atomvm import formats
 from jit.atomvm.macros import Argument, R
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.processor import Assembler, Label, MachineCode, Register
-from jit.codegen.unwinding import Stretch
+from jit.codegen.unwinding import Frame, Stretch
 
 #: Bits of an arity where an index stands above it.
 _ARITY_BITS: Final = 8
+_ARITY: Final = (1 << _ARITY_BITS) - 1
 #: Bits of a number of x registers, likewise.
 _LIVE_BITS: Final = 5
 
@@ -47,6 +48,8 @@ class ModuleMacros(ABC, Generic[R]):
     a: _Finishing[R]
     args: Sequence[R]
     c_args: Sequence[R]
+    #: How code begins that functions call.
+    called: Frame
     _shared: SharedCode
 
     @abstractmethod
@@ -54,8 +57,35 @@ class ModuleMacros(ABC, Generic[R]):
         """A register = a number."""
 
     @abstractmethod
+    def _call_code(self, code: Label) -> None:
+        """Call code of the module, from which is returned to here."""
+
     def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
         """Call code that functions share, from which is returned to here."""
+        self._call_code(self._shared_code(name, emit))
+
+    def _shared_code(self, name: str, emit: Callable[[], None]) -> Label:
+        """Code that functions share and call."""
+        return self._shared.label(name, emit, self.called)
+
+    def shared(self, name: str, emit: Callable[[], None]) -> None:
+        def called() -> None:
+            emit()
+            self._back()
+
+        self._call_shared(name, called)
+
+    def load_of(self, into: R, term: R, tag: int, word: int) -> None:
+        self.subtract(into, term, tag)
+        self.load(into, into, word)
+
+    @abstractmethod
+    def subtract(self, into: R, one: R, other: R | int) -> None:
+        """A difference."""
+
+    @abstractmethod
+    def load(self, into: R, base: R, word: int) -> None:
+        """A register = a word of memory."""
 
     @abstractmethod
     def _bif(self, collects: bool, count: int) -> None:
@@ -129,10 +159,13 @@ class ModuleMacros(ABC, Generic[R]):
 
     def _back_unless_false(self, finish: Callable[[], object] = lambda: None) -> None:
         """From code that is called, go back; but if a C function has given false, raise the error of the call."""
+        self._go_on_unless_false(lambda: (finish(), self._back()))
+
+    def _go_on_unless_false(self, go_on: Callable[[], object]) -> None:
+        """The same but that something else goes on."""
         failed = Label()
         self.branch_if_false(self.args[0], failed)
-        finish()
-        self._back()
+        go_on()
         self.a.bind(failed)
         self._tell_place(self._leaving("handle_error", 1))
 
@@ -170,7 +203,7 @@ class ModuleMacros(ABC, Generic[R]):
                 self._return_here()
             both, index = self._given_registers(1, 2)
             self.shift_right(index, both, _ARITY_BITS)
-            self.and_(both, both, (1 << _ARITY_BITS) - 1)
+            self.and_(both, both, _ARITY)
             self._given(3, words)
             self._tell_place(self._leaving("call_ext", 4))
 
@@ -179,6 +212,77 @@ class ModuleMacros(ABC, Generic[R]):
             self._call_shared(f"call_ext {words}", emit)
             if comes_back:
                 self.entry()
+
+    def raise_function_clause(self, function: int, arity: int) -> None:
+        def emit() -> None:
+            both, count = self._given_registers(1, 2)
+            self.and_(count, both, _ARITY)
+            self.shift_right(both, both, _ARITY_BITS)
+            self._tell_place(self._leaving("raise_error_mfa", 3))
+
+        self._given(1, function << _ARITY_BITS | arity)
+        self._call_shared("fail raise_error_mfa", emit)
+
+    @abstractmethod
+    def _return(self) -> None:
+        """Emit the return from a function."""
+
+    @abstractmethod
+    def _allocate(self) -> None:
+        """In code that is called, make a frame as it is told to be."""
+
+    @abstractmethod
+    def _allocate_given(self, stack: int, heap: int, live: int) -> None:
+        """Tell that code what frame."""
+
+    @abstractmethod
+    def _test_heap(self) -> None:
+        """In code that is called, see that there are as many words as it is told."""
+
+    @abstractmethod
+    def _test_heap_given(self, words: int, live: int) -> None:
+        """Tell that code how many."""
+
+    @abstractmethod
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
+        """In code that is called, give up a frame, and *go on*."""
+
+    @abstractmethod
+    def _deallocate_given(self, words: int) -> None:
+        """Tell that code what frame."""
+
+    @abstractmethod
+    def _drop_call(self, go_on: Label) -> None:
+        """From code that is called, go on elsewhere as if it had not been called."""
+
+    def allocate(self, stack: int, heap: int, live: int) -> None:
+        name = f"allocate {stack} {heap} {live}"
+        self._call_with(name, lambda: self._allocate_given(stack, heap, live), self._allocate)
+
+    def test_heap(self, words: int, live: int) -> None:
+        self._call_with(f"test_heap {words} {live}", lambda: self._test_heap_given(words, live), self._test_heap)
+
+    def deallocate(self, words: int, *, returns: bool) -> None:
+        def back() -> None:
+            self._deallocate(self._back)
+
+        def return_() -> None:
+            self._deallocate(lambda: self._drop_call(self._shared.label("return", self._return)))
+
+        name, emit = ("return", return_) if returns else ("deallocate", back)
+        self._call_with(f"{name} {words}", lambda: self._deallocate_given(words), emit)
+
+    def _call_with(self, name: str, given: Callable[[], None], emit: Callable[[], None]) -> None:
+        """Call code that *emit* appends, by other code, which tells it something, and whose name says that too."""
+
+        def tell() -> None:
+            given()
+            self.a.jump(self._shared_code(name.split()[0] + " with", emit))
+
+        self._call_shared(name, tell)
+
+    def return_(self) -> None:
+        self.a.jump(self._shared.label("return", self._return))
 
     @abstractmethod
     def _given_registers(self, *positions: int) -> Sequence[R]:
@@ -249,19 +353,6 @@ class InRegisters(ModuleMacros[R]):
     def _pop(self) -> None:
         """Undo what an entry has pushed."""
 
-    @abstractmethod
-    def _return(self) -> None:
-        """Emit the return from a function."""
-
-    @abstractmethod
-    def _allocate(self) -> None: ...
-
-    @abstractmethod
-    def _test_heap(self) -> None: ...
-
-    @abstractmethod
-    def _deallocate(self) -> None: ...
-
     def constant(self, into: R, value: int) -> None:
         self.a.constant(into, value)
 
@@ -294,17 +385,11 @@ class InRegisters(ModuleMacros[R]):
 
     # Primitives are called with what these have in registers for them.
 
-    def allocate(self, stack: int, heap: int, live: int) -> None:
+    def _allocate_given(self, stack: int, heap: int, live: int) -> None:
         self._given(0, stack, heap, live)
-        self._call_shared("allocate", self._allocate)
 
-    def test_heap(self, words: int, live: int) -> None:
+    def _test_heap_given(self, words: int, live: int) -> None:
         self._given(0, words, live)
-        self._call_shared("test_heap", self._test_heap)
 
-    def deallocate(self, words: int) -> None:
+    def _deallocate_given(self, words: int) -> None:
         self._given(0, words)
-        self._call_shared("deallocate", self._deallocate)
-
-    def return_(self) -> None:
-        self.a.jump(self._shared.label("return", self._return))

@@ -37,6 +37,8 @@ from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
 
 _CONDITIONS: Final = {one: Condition[one.name] for one in macros.Condition}
+#: Offsets below that need not be those of whole words.
+_NEGATIVE: Final = 256
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 #: Numbers that sums and comparisons hold.
 _IMMEDIATE: Final = range(1 << 12)
@@ -53,6 +55,7 @@ class Aarch64Macros(InRegisters[Register]):
     processor = AARCH64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = C_ARGS
     a: Assembler
 
@@ -70,6 +73,13 @@ class Aarch64Macros(InRegisters[Register]):
 
     def store(self, source: Register, base: Register, word: int) -> None:
         self.a.str(source, base, WORD * word)
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        offset = WORD * word - tag
+        if offset < _NEGATIVE:
+            self.a.ldr(into, term, offset)
+        else:
+            super().load_of(into, term, tag, word)
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self.a.add(SCRATCH, base, lsl(index, 3))
@@ -242,8 +252,8 @@ class Aarch64Macros(InRegisters[Register]):
             else:
                 self.a.mov(into, source)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.bl(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.bl(code)
 
     def _compare(self, options: int) -> None:
         self.a.constant(X4, options)
@@ -317,7 +327,7 @@ class Aarch64Macros(InRegisters[Register]):
         self.a.bind(slow)
         self._slowly("test_heap")
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         stack, back = X1, X0
         self._check_whole(slow)
@@ -327,9 +337,12 @@ class Aarch64Macros(InRegisters[Register]):
         a.add(stack, stack, WORD)
         a.str(back, CONTEXT, self._layout.cp)
         a.str(stack, CONTEXT, self._layout.e)
-        a.ret()
+        go_on()
         a.bind(slow)
-        self._slowly("deallocate")
+        self._slowly("deallocate", go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.jump(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -347,10 +360,10 @@ class Aarch64Macros(InRegisters[Register]):
         a.cmp(SCRATCH, stack)
         a.jump_if(Condition.ABOVE, slow)
 
-    def _slowly(self, primitive: str) -> None:
-        """Let a primitive do it, and go back; an error is that of the call."""
+    def _slowly(self, primitive: str, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back or on; an error is that of the call."""
         self._call_framed(primitive)
-        self._back_unless_false()
+        self._go_on_unless_false(go_on or self._back)
 
     def _tell_place(self, leaving: Label) -> None:
         self.a.sub(X2, LR, CODE)

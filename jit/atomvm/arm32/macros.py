@@ -45,6 +45,8 @@ _CONDITIONS: Final = {
     macros.Condition.BELOW: CC,
     macros.Condition.ABOVE: HI,
 }
+#: Words that instructions reach.
+_WORDS: Final = 1024
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 
 #: Arguments of primitives that are tail-called, behind context and state: two go on the stack.
@@ -63,6 +65,7 @@ class Arm32Macros(ModuleMacros[Register]):
     processor = ARM32
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = ARGS
     a: CodeAssembler
 
@@ -83,6 +86,12 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def store(self, source: Register, base: Register, word: int) -> None:
         self.a.str(source, at(base, WORD * word))
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        if word < _WORDS:
+            self.a.ldr(into, at(term, WORD * word - tag))
+        else:
+            super().load_of(into, term, tag, word)
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self.a.add(SCRATCH, base, lsl(index, 2))
@@ -286,8 +295,8 @@ class Arm32Macros(ModuleMacros[Register]):
     def _back(self) -> None:
         self.a.bx(LR)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.bl(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.bl(code)
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
@@ -358,11 +367,10 @@ class Arm32Macros(ModuleMacros[Register]):
 
     # The stack and the heap
 
-    def allocate(self, stack: int, heap: int, live: int) -> None:
+    def _allocate_given(self, stack: int, heap: int, live: int) -> None:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * stack)
         self.a.mov_constant(R3, WORD * (stack + 1 + heap))
-        self._call_shared("allocate", self._allocate)
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -383,10 +391,9 @@ class Arm32Macros(ModuleMacros[Register]):
         a.str(R1, at(SP))
         self._primitive("allocate", 2 * WORD)
 
-    def test_heap(self, words: int, live: int) -> None:
+    def _test_heap_given(self, words: int, live: int) -> None:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * words)
-        self._call_shared("test_heap", self._test_heap)
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
@@ -398,11 +405,10 @@ class Arm32Macros(ModuleMacros[Register]):
         a.lsr(R2, R2, 2)
         self._primitive("test_heap", 0)
 
-    def deallocate(self, words: int) -> None:
+    def _deallocate_given(self, words: int) -> None:
         self.a.mov_constant(R2, words)
-        self._call_shared("deallocate", self._deallocate)
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         a.ldr(R0, at(CONTEXT, self._layout.root))
         a.ldr(R1, at(CONTEXT, self._layout.e))
@@ -413,10 +419,13 @@ class Arm32Macros(ModuleMacros[Register]):
         a.add(R1, R1, WORD)
         a.str(R0, at(CONTEXT, self._layout.cp))
         a.str(R1, at(CONTEXT, self._layout.e))
-        a.bx(LR)
+        go_on()
         a.bind(slow)
         a.push(R3, LR)
-        self._primitive("deallocate", 0)
+        self._primitive("deallocate", 0, go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.b(go_on)
 
     def _room(self, size: Register, stack: Register, slow: Label) -> None:
         """To *slow* if the heap has parts, or less than so many bytes up to the stack, whose pointer is given."""
@@ -431,8 +440,8 @@ class Arm32Macros(ModuleMacros[Register]):
         a.cmp(SCRATCH, stack)
         a.b(slow, HI)
 
-    def _primitive(self, name: str, on_stack: int) -> None:
-        """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
+    def _primitive(self, name: str, on_stack: int, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back, whose place has been pushed, or on; an error is that of the call."""
         a = self.a
         a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[name]))
         a.mov(R0, CONTEXT)
@@ -441,7 +450,7 @@ class Arm32Macros(ModuleMacros[Register]):
         if on_stack:
             a.add(SP, SP, on_stack)
         a.pop(R3, LR)
-        self._back_unless_false()
+        self._go_on_unless_false(go_on or self._back)
 
     # Ways in and out
 
@@ -536,9 +545,6 @@ class Arm32Macros(ModuleMacros[Register]):
         self.a.subs(SCRATCH, SCRATCH, 1)
         self.a.str(SCRATCH, at(STATE, self._layout.reductions))
         self.a.b(exhausted, EQ)
-
-    def return_(self) -> None:
-        self.a.b(self._shared.label("return", self._return))
 
     def _return(self) -> None:
         """To a return point of this module behind its entry, as all registers have what that gives them."""

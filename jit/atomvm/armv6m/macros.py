@@ -79,6 +79,7 @@ class Armv6mMacros(ModuleMacros[Register]):
     processor = ARMV6M
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = ARGS
     a: Assembler
 
@@ -505,8 +506,8 @@ class Armv6mMacros(ModuleMacros[Register]):
         self._load_primitive(primitive, below)
         self.a.blx(SCRATCH)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.bl(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.bl(code)
 
     def _bif(self, collects: bool, count: int) -> None:
         a, size = self.a, 4 * WORD
@@ -609,11 +610,10 @@ class Armv6mMacros(ModuleMacros[Register]):
 
     # The stack and the heap
 
-    def allocate(self, stack: int, heap: int, live: int) -> None:
+    def _allocate_given(self, stack: int, heap: int, live: int) -> None:
         self.a.constant(R1, live)
         self.a.constant(R2, WORD * stack)
         self.a.constant(R3, WORD * (stack + 1 + heap))
-        self._call_shared("allocate", self._allocate)
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -634,10 +634,9 @@ class Armv6mMacros(ModuleMacros[Register]):
         a.str(R1, SP)
         self._primitive("allocate", 2 * WORD)
 
-    def test_heap(self, words: int, live: int) -> None:
+    def _test_heap_given(self, words: int, live: int) -> None:
         self.a.constant(R1, live)
         self.a.constant(R2, WORD * words)
-        self._call_shared("test_heap", self._test_heap)
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
@@ -649,11 +648,10 @@ class Armv6mMacros(ModuleMacros[Register]):
         a.push(R3, LR)
         self._primitive("test_heap", 0)
 
-    def deallocate(self, words: int) -> None:
+    def _deallocate_given(self, words: int) -> None:
         self.a.constant(R2, words)
-        self._call_shared("deallocate", self._deallocate)
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         self._check_whole(slow)
         a.ldr(R1, CONTEXT, self._layout.e)
@@ -663,10 +661,13 @@ class Armv6mMacros(ModuleMacros[Register]):
         a.adds(R1, R1, WORD)
         a.str(R0, CONTEXT, self._layout.cp)
         a.str(R1, CONTEXT, self._layout.e)
-        a.bx(LR)
+        go_on()
         a.bind(slow)
         a.push(R3, LR)
-        self._primitive("deallocate", 0)
+        self._primitive("deallocate", 0, go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.jump_far(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -682,12 +683,12 @@ class Armv6mMacros(ModuleMacros[Register]):
         self.a.adds(SCRATCH, SCRATCH, size)
         self.branch_if(macros.Condition.ABOVE, SCRATCH, stack, slow)
 
-    def _primitive(self, name: str, on_stack: int) -> None:
-        """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
+    def _primitive(self, name: str, on_stack: int, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back, whose place has been pushed, or on; an error is that of the call."""
         self._call_inside(name, on_stack + 2 * WORD)
         self._drop(on_stack)
         self._take_way_back(WORD, 2 * WORD)
-        self._back_unless_false()
+        self._go_on_unless_false(go_on or self._back)
 
     # Ways in and out
 

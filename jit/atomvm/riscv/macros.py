@@ -50,6 +50,8 @@ _CONDITIONS: Final = {
     macros.Condition.BELOW: (Condition.BELOW, False),
     macros.Condition.ABOVE: (Condition.BELOW, True),
 }
+#: Words that instructions reach.
+_WORDS: Final = 256
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 #: A return point is not farther behind where its address is made.
 _NEAR: Final = 4096
@@ -64,6 +66,7 @@ class RiscvMacros(InRegisters[Register]):
 
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = C_ARGS
     a: Assembler
 
@@ -98,6 +101,12 @@ class RiscvMacros(InRegisters[Register]):
         self.a.constant(SCRATCH, offset)
         self.a.add(SCRATCH, SCRATCH, base)
         return SCRATCH, 0
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        if word < _WORDS:
+            self.a.load(into, term, self._word * word - tag)
+        else:
+            super().load_of(into, term, tag, word)
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self._index(base, index)
@@ -283,8 +292,8 @@ class RiscvMacros(InRegisters[Register]):
             else:
                 self.a.move(into, source)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.call(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.call(code)
 
     def _compare(self, options: int) -> None:
         self.a.constant(A4, options)
@@ -369,7 +378,7 @@ class RiscvMacros(InRegisters[Register]):
         self.a.bind(slow)
         self._slowly("test_heap")
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         stack, back = A1, A0
         self._check_whole(slow)
@@ -380,9 +389,12 @@ class RiscvMacros(InRegisters[Register]):
         a.addi(stack, stack, self._word)
         a.store(back, CONTEXT, self._layout.cp)
         a.store(stack, CONTEXT, self._layout.e)
-        a.ret()
+        go_on()
         a.bind(slow)
-        self._slowly("deallocate")
+        self._slowly("deallocate", go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.jump(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -400,10 +412,10 @@ class RiscvMacros(InRegisters[Register]):
         a.add(SCRATCH, SCRATCH, A0)
         a.branch(Condition.BELOW, stack, SCRATCH, slow)
 
-    def _slowly(self, primitive: str) -> None:
-        """Let a primitive do it, and go back; an error is that of the call."""
+    def _slowly(self, primitive: str, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back or on; an error is that of the call."""
         self._call_framed(primitive)
-        self._back_unless_false()
+        self._go_on_unless_false(go_on or self._back)
 
     def _tell_place(self, leaving: Label) -> None:
         self.a.sub(A2, RA, CODE)

@@ -38,7 +38,8 @@ PRIMITIVES: Final = RBP
 C_ARGS: Final = (RDI, RSI, RDX, RCX, R8, R9)
 #: What emitters have for arguments: the register of results, and those that are in place as a call's second to fourth.
 ARGS: Final = (RAX, RSI, RDX, RCX)
-SAVED: Final = (R12, R14, R15)
+#: The last one is no good base of addresses.
+SAVED: Final = (R14, R15, R12)
 #: Macro operations use them up.
 SCRATCH: Final = R11
 SCRATCH_2: Final = R10

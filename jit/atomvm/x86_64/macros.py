@@ -48,6 +48,7 @@ class X86Macros(InRegisters[Register]):
     processor = X86_64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = C_ARGS
     a: Assembler
 
@@ -65,6 +66,9 @@ class X86Macros(InRegisters[Register]):
 
     def store(self, source: Register, base: Register, word: int) -> None:
         self.a.store(at(base, WORD * word), source)
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        self.a.mov(into, at(term, WORD * word - tag))
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self.a.mov(into, at(base, WORD * word, index, WORD))
@@ -248,8 +252,8 @@ class X86Macros(InRegisters[Register]):
             else:
                 self.a.xor(into, into, wide=False)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.call(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.call(code)
 
     def _compare(self, options: int) -> None:
         self.a.constant(R8, options)
@@ -321,7 +325,7 @@ class X86Macros(InRegisters[Register]):
         self.a.bind(slow)
         self._slowly("test_heap")
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         stack = RDI
         self._check_whole(slow)
@@ -330,9 +334,14 @@ class X86Macros(InRegisters[Register]):
         a.lea(stack, at(stack, WORD, RDX, WORD))
         a.store(at(CONTEXT, self._layout.cp), RAX)
         a.store(at(CONTEXT, self._layout.e), stack)
-        a.ret()
+        go_on()
         a.bind(slow)
-        self._slowly("deallocate")
+        self._slowly("deallocate", go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.add(RSP, WORD)
+        with self._shared.framed(INSIDE):
+            self.a.jump(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -354,10 +363,10 @@ class X86Macros(InRegisters[Register]):
         a.cmp(SCRATCH, stack)
         a.jump_if(Condition.ABOVE, slow)
 
-    def _slowly(self, primitive: str) -> None:
-        """Let a primitive do it, and go back; an error is that of the call."""
+    def _slowly(self, primitive: str, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back or on; an error is that of the call."""
         self._call_aligned(primitive)
-        self._back_unless_false()
+        self._go_on_unless_false(go_on or self._back)
 
     def _tell_place(self, leaving: Label) -> None:
         a = self.a

@@ -50,9 +50,9 @@ def clear(e: Emission, register: Operand) -> None:
 def init_yregs(e: Emission, registers: tuple[Operand, ...]) -> None:
     if not registers:
         return
-    nil, stack, *_ = e.m.args
+    nil, scratch, *_ = e.m.args
     e.m.constant(nil, terms.NIL)
-    e.m.load_context(stack, e.shared.target.layout.e)
+    stack = e.stack(scratch)
     for one in registers:
         if not isinstance(one, Y):
             raise Unsupported(f"destination {one}")
@@ -99,21 +99,19 @@ def deallocate(e: Emission, words: int) -> None:
 
 @emits("trim")
 def trim(e: Emission, words: int, _remaining: int) -> None:
-    stack = e.m.args[0]
-    e.m.load_context(stack, e.shared.target.layout.e)
-    e.m.add(stack, stack, e.word * words)
-    e.m.store_context(stack, e.shared.target.layout.e)
+    e.move_stack(words, e.m.args[0])
 
 
 def leave_frame(e: Emission, words: int) -> None:
     """The frame is given up, and the function is to return to where its caller is to."""
-    layout = e.shared.target.layout
-    stack, back, *_ = e.m.args
-    e.m.load_context(stack, layout.e)
-    e.m.load(back, stack, words)
-    e.m.add(stack, stack, e.word * (words + 1))
-    e.m.store_context(back, layout.cp)
-    e.m.store_context(stack, layout.e)
+    scratch, back, *_ = e.m.args
+
+    def emit() -> None:
+        e.m.load(back, e.stack(scratch), words)
+        e.m.store_context(back, e.shared.target.layout.cp)
+        e.move_stack(words + 1, scratch)
+
+    e.m.shared(f"leave {words}", emit)
 
 
 # Lists

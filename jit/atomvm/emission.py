@@ -98,8 +98,7 @@ class Emission(FunctionEmission[Any]):
                 self.m.call("extended_register_pointer", CONTEXT, register.number)
                 self.m.load(into, self.m.args[0], 0)
         elif isinstance(register, Y):
-            self.m.load_context(into, self.shared.target.layout.e)
-            self.m.load(into, into, register.number)
+            self.m.load(into, self.stack(into), register.number)
         else:
             raise Unsupported(f"operand {register}")
 
@@ -115,10 +114,21 @@ class Emission(FunctionEmission[Any]):
                 self.m.take(self.m.args[1])
                 self.m.store(self.m.args[1], self.m.args[0], 0)
         elif isinstance(register, Y):
-            self.m.load_context(scratch, self.shared.target.layout.e)
-            self.m.store(source, scratch, register.number)
+            self.m.store(source, self.stack(scratch), register.number)
         else:
             raise Unsupported(f"destination {register}")
+
+    def stack(self, otherwise: Register) -> Register:
+        """A register that has the stack pointer, and is not to be changed: maybe another than that which is given."""
+        if self.m.stack is None:
+            self.m.load_context(otherwise, self.shared.target.layout.e)
+        return self.m.stack or otherwise
+
+    def move_stack(self, words: int, scratch: Register) -> None:
+        """So many words less are on the stack."""
+        stack = self.stack(scratch)
+        self.m.add(stack, stack, self.word * words)
+        self.m.store_context(stack, self.shared.target.layout.e)
 
     def constant(self, into: Register, operand: Operand) -> None:
         """A CPU register = the word of a constant, by a call where it is not the same in every VM."""

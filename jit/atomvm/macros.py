@@ -61,6 +61,8 @@ class Macros(Protocol[R]):
     processor: Processor
     args: Sequence[R]
     saved: Sequence[R]
+    #: A register that has the stack pointer, as the context does; None if there is none.
+    stack: R | None
 
     @property
     def a(self) -> Assembler[R]:
@@ -183,7 +185,7 @@ class Macros(Protocol[R]):
         ...
 
     def compare(self, one: R, other: R, options: int) -> None:
-        """Let the VM compare two terms: the first two of ``args`` then compare as these do; the second is ``MIDDLE``."""
+        """Let the VM compare two terms: the first two of ``args`` then compare so; the second is ``MIDDLE``."""
         ...
 
     def call_bif(self, index: int, live: int | None, count: int, *, may_fail: bool) -> None:
@@ -214,7 +216,7 @@ class Macros(Protocol[R]):
         ...
 
     def call_ext(self, import_: int, arity: int, words: int) -> None:
-        """Call an imported function; *words* as ``call_ext`` has them. It comes back as from ``go_out`` if they say so."""
+        """Call an imported function; *words* as ``call_ext`` has them. It may come back as from ``go_out``."""
         ...
 
     def return_unless_context(self, context: R) -> None:

@@ -47,6 +47,7 @@ class ModuleMacros(ABC, Generic[R]):
 
     a: _Finishing[R]
     args: Sequence[R]
+    stack: R | None = None
     c_args: Sequence[R]
     #: How code begins that functions call.
     called: Frame
@@ -336,14 +337,19 @@ class InRegisters(ModuleMacros[R]):
     """The same where six arguments of C functions are in ``c_args``, and what is done on is where it begins."""
 
     a: _WithConstants[R]
+    #: Bytes that ``keep`` has on the C stack.
+    _kept: int = 0
 
     @abstractmethod
     def _arguments(self, places: Sequence[R], arguments: Sequence[Argument]) -> None:
         """Put arguments where a C function has them."""
 
     @abstractmethod
-    def _call(self, primitive: str) -> None:
-        """Call a primitive, whose arguments are in place."""
+    def _call(self, primitive: str, below: int = 0) -> None:
+        """Call a primitive, whose arguments are in place; so many bytes are on the C stack beside an entry's."""
+
+    def _moved(self, primitive: str) -> None:
+        """A primitive has been called: the stack may be elsewhere."""
 
     @abstractmethod
     def _tail(self, primitive: str) -> None:
@@ -358,7 +364,8 @@ class InRegisters(ModuleMacros[R]):
 
     def call(self, primitive: str, *arguments: Argument) -> None:
         self._arguments(self.c_args, arguments)
-        self._call(primitive)
+        self._call(primitive, self._kept)
+        self._moved(primitive)
 
     def _given(self, first: int, *arguments: Argument) -> None:
         self._arguments(self.c_args[2 + first :], arguments)

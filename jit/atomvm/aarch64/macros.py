@@ -234,7 +234,7 @@ class Aarch64Macros(InRegisters[Register]):
     def _load_primitive(self, name: str) -> None:
         self.a.ldr(SCRATCH, PRIMITIVES, WORD * self._format.primitives[name])
 
-    def _call(self, primitive: str) -> None:
+    def _call(self, primitive: str, below: int = 0) -> None:
         """Call a primitive; what the C ABI leaves open in the register of the result is made to be of a word."""
         self._load_primitive(primitive)
         self.a.blr(SCRATCH)

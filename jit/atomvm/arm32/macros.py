@@ -20,11 +20,12 @@ from jit.atomvm.arm32.conventions import (
     CONTEXT,
     INDEX,
     INSIDE,
-    PRIMITIVES,
+    PRIMITIVES_AT,
     PUSHED,
     SAVED,
     SCRATCH,
     SCRATCH_2,
+    STACK,
     STATE,
     WORD,
 )
@@ -65,13 +66,16 @@ class Arm32Macros(ModuleMacros[Register]):
     processor = ARM32
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    stack: Register | None = STACK
     called = CALLED
     c_args: Sequence[Register] = ARGS
     a: CodeAssembler
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = CodeAssembler()
-        self._primitives = format.primitives
+        self._format = format
+        #: Bytes that ``keep`` has on the C stack.
+        self._kept = 0
         self._layout = target.layout
         self._shared = SharedCode(self.a, INSIDE)
         self._setup, self._tables = Label(), Label()
@@ -240,13 +244,28 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def call(self, primitive: str, *arguments: Argument) -> None:
         size = self._arguments(arguments)
-        self.a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[primitive]))
+        self._load_primitive(primitive, size + self._kept)
         self._call(size)
+        self._moved(primitive)
+
+    def _load_primitive(self, name: str, below: int) -> None:
+        """The scratch register = the address of a primitive; so many bytes are on the C stack beside an entry's."""
+        self.a.ldr(SCRATCH_2, at(SP, PRIMITIVES_AT + below))
+        self.a.ldr(SCRATCH, at(SCRATCH_2, WORD * self._format.primitives[name]))
+
+    def _moved(self, primitive: str) -> None:
+        """A primitive has been called: the stack may be elsewhere."""
+        if primitive not in self._format.still:
+            self._find_stack()
+
+    def _find_stack(self) -> None:
+        self.a.ldr(STACK, at(CONTEXT, self._layout.e))
 
     def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
         self.a.mov(SCRATCH, pointer)
         size = self._arguments(arguments, SCRATCH_2)
         self._call(size)
+        self._find_stack()
 
     def _call(self, size: int) -> None:
         self.a.blx(SCRATCH)
@@ -288,7 +307,7 @@ class Arm32Macros(ModuleMacros[Register]):
         a.push(SCRATCH, LR)  # the fifth argument, and the way back
         a.mov(R0, CONTEXT)
         a.mov(R1, STATE)
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["term_compare"]))
+        self._load_primitive("term_compare", 2 * WORD)
         a.blx(SCRATCH)
         a.pop(SCRATCH, LR)
 
@@ -302,7 +321,7 @@ class Arm32Macros(ModuleMacros[Register]):
         a = self.a
         a.push(R2, R3, SCRATCH, LR)
         a.mov(R0, STATE)
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["get_imported_bif"]))
+        self._load_primitive("get_imported_bif", 4 * WORD)
         a.blx(SCRATCH)
         a.mov(SCRATCH, R0)
         a.mov(R0, CONTEXT)
@@ -319,6 +338,7 @@ class Arm32Macros(ModuleMacros[Register]):
         a.blx(SCRATCH)
         a.add(SP, SP, 3 * WORD)
         a.pop(LR)
+        self._find_stack()
 
     def _given(self, first: int, *arguments: Argument) -> None:
         self._move(dict(zip(_TAIL_ARGS[first:], arguments)), SCRATCH)
@@ -337,7 +357,7 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def _tail(self, primitive: str, *, on_stack: bool) -> None:
         a = self.a
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[primitive]))
+        self._load_primitive(primitive, 0)
         a.mov(R0, CONTEXT)
         a.mov(R1, STATE)
         if on_stack:
@@ -360,8 +380,10 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def keep(self, register: Register) -> None:
         self.a.push(register, SCRATCH) if register.number < SCRATCH.number else self.a.push(SCRATCH, register)
+        self._kept += 2 * WORD
 
     def take(self, register: Register) -> None:
+        self._kept -= 2 * WORD
         self.a.ldr(register, at(SP))
         self.a.add(SP, SP, 2 * WORD)
 
@@ -374,12 +396,11 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
-        stack = SAVED[0]
-        self._room(R3, stack, slow)
+        self._room(R3, slow)
         a.ldr(R0, at(CONTEXT, self._layout.cp))
-        a.str(R0, pre(stack, -WORD))
-        a.sub(stack, stack, R2)
-        a.str(stack, at(CONTEXT, self._layout.e))
+        a.str(R0, pre(STACK, -WORD))
+        a.sub(STACK, STACK, R2)
+        a.str(STACK, at(CONTEXT, self._layout.e))
         a.bx(LR)
         a.bind(slow)
         a.sub(R3, R3, R2)
@@ -397,7 +418,7 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
-        self._room(R2, SAVED[0], slow)
+        self._room(R2, slow)
         a.bx(LR)
         a.bind(slow)
         a.push(R3, LR)
@@ -411,14 +432,13 @@ class Arm32Macros(ModuleMacros[Register]):
     def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         a.ldr(R0, at(CONTEXT, self._layout.root))
-        a.ldr(R1, at(CONTEXT, self._layout.e))
         a.ldr(R0, at(R0))
         a.cmp(R0, 0)
         a.b(slow, NE)
-        a.ldr(R0, pre(R1, lsl(R2, 2)))
-        a.add(R1, R1, WORD)
+        a.ldr(R0, pre(STACK, lsl(R2, 2)))
+        a.add(STACK, STACK, WORD)
         a.str(R0, at(CONTEXT, self._layout.cp))
-        a.str(R1, at(CONTEXT, self._layout.e))
+        a.str(STACK, at(CONTEXT, self._layout.e))
         go_on()
         a.bind(slow)
         a.push(R3, LR)
@@ -427,29 +447,29 @@ class Arm32Macros(ModuleMacros[Register]):
     def _drop_call(self, go_on: Label) -> None:
         self.a.b(go_on)
 
-    def _room(self, size: Register, stack: Register, slow: Label) -> None:
-        """To *slow* if the heap has parts, or less than so many bytes up to the stack, whose pointer is given."""
+    def _room(self, size: Register, slow: Label) -> None:
+        """To *slow* if the heap has parts, or less than so many bytes up to the stack."""
         a = self.a
         a.ldr(R0, at(CONTEXT, self._layout.root))
         a.ldr(SCRATCH, at(CONTEXT, self._layout.heap))
-        a.ldr(stack, at(CONTEXT, self._layout.e))
         a.ldr(R0, at(R0))
         a.add(SCRATCH, SCRATCH, size)
         a.cmp(R0, 0)
         a.b(slow, NE)
-        a.cmp(SCRATCH, stack)
+        a.cmp(SCRATCH, STACK)
         a.b(slow, HI)
 
     def _primitive(self, name: str, on_stack: int, go_on: Callable[[], None] | None = None) -> None:
         """Let a primitive do it, and go back, whose place has been pushed, or on; an error is that of the call."""
         a = self.a
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[name]))
+        self._load_primitive(name, on_stack + 2 * WORD)
         a.mov(R0, CONTEXT)
         a.mov(R1, STATE)
         a.blx(SCRATCH)
         if on_stack:
             a.add(SP, SP, on_stack)
         a.pop(R3, LR)
+        self._moved(name)
         self._go_on_unless_false(go_on or self._back)
 
     # Ways in and out
@@ -484,7 +504,8 @@ class Arm32Macros(ModuleMacros[Register]):
         a.bind(self._setup)
         a.mov(CONTEXT, R0)
         a.mov(STATE, R1)
-        a.mov(PRIMITIVES, R2)
+        a.str(R2, at(SP, PRIMITIVES_AT))
+        self._find_stack()
         a.ldr(INDEX, at(R1, self._layout.module))
         a.ldr(INDEX, at(INDEX))
         a.lsl(INDEX, INDEX, MODULE_SHIFT)

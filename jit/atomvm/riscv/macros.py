@@ -273,7 +273,7 @@ class RiscvMacros(InRegisters[Register]):
     def _load_primitive(self, name: str) -> None:
         self.a.load(OF_CALLS, PRIMITIVES, self._word * self._format.primitives[name])
 
-    def _call(self, primitive: str) -> None:
+    def _call(self, primitive: str, below: int = 0) -> None:
         """Call a primitive; in the register of the result is a word (see ``C_ARGS``)."""
         self._load_primitive(primitive)
         self.a.jalr(OF_CALLS)

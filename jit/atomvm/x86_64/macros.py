@@ -12,6 +12,7 @@ from jit.atomvm.module_macros import InRegisters
 from jit.atomvm.shared_code import SharedCode
 from jit.atomvm.x86_64.conventions import (
     ARGS,
+    BELOW,
     C_ARGS,
     CALLED,
     CALLED_TWICE,
@@ -19,11 +20,12 @@ from jit.atomvm.x86_64.conventions import (
     ENTRY,
     INDEX,
     INSIDE,
-    PRIMITIVES,
+    PRIMITIVES_AT,
     PUSHED,
     SAVED,
     SCRATCH,
     SCRATCH_2,
+    STACK,
     STATE,
     WORD,
 )
@@ -48,6 +50,7 @@ class X86Macros(InRegisters[Register]):
     processor = X86_64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    stack: Register | None = STACK
     called = CALLED
     c_args: Sequence[Register] = C_ARGS
     a: Assembler
@@ -229,13 +232,23 @@ class X86Macros(InRegisters[Register]):
         self.a.mov(SCRATCH_2, pointer)
         self._arguments(C_ARGS, arguments)
         self.a.call(SCRATCH_2)
+        self._find_stack()
 
-    def _primitive(self, name: str) -> Memory:
-        return at(PRIMITIVES, WORD * self._format.primitives[name])
+    def _primitive(self, name: str, below: int = 0) -> Memory:
+        """Where the address of a primitive is, by a scratch register; *below*: see ``_call``."""
+        self.a.mov(SCRATCH, at(RSP, PRIMITIVES_AT + below))
+        return at(SCRATCH, WORD * self._format.primitives[name])
 
-    def _call(self, primitive: str) -> None:
+    def _moved(self, primitive: str) -> None:
+        if primitive not in self._format.still:
+            self._find_stack()
+
+    def _find_stack(self) -> None:
+        self.a.mov(STACK, at(CONTEXT, self._layout.e))
+
+    def _call(self, primitive: str, below: int = 0) -> None:
         """Call a primitive; what the C ABI leaves open in the register of the result is made to be of a word."""
-        self.a.call(self._primitive(primitive))
+        self.a.call(self._primitive(primitive, below))
         size = self._format.narrow.get(primitive)
         if size == 1:
             self.a.movzx(RAX, RAX)
@@ -263,8 +276,9 @@ class X86Macros(InRegisters[Register]):
         """Call a primitive with context and state from code that is called, in which the stack is a word off."""
         self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
         self.a.sub(RSP, WORD)
-        self._call(primitive)
+        self._call(primitive, 2 * WORD)
         self.a.add(RSP, WORD)
+        self._moved(primitive)
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
@@ -273,7 +287,7 @@ class X86Macros(InRegisters[Register]):
         a.mov(RDI, STATE)
         if collects:  # three words are on the stack, with the place to return to
             a.sub(RSP, WORD)
-        self._call("get_imported_bif")
+        self._call("get_imported_bif", 4 * WORD if collects else 2 * WORD)
         if collects:
             a.add(RSP, WORD)
         a.pop(*reversed((RDX, RSI) if collects else (RSI,)))
@@ -282,6 +296,7 @@ class X86Macros(InRegisters[Register]):
         a.sub(RSP, WORD)
         a.call(RAX)
         a.add(RSP, WORD)
+        self._find_stack()
 
     def _tail(self, primitive: str) -> None:
         self.a.mov(RAX, self._primitive(primitive))
@@ -290,7 +305,7 @@ class X86Macros(InRegisters[Register]):
         self.a.jump_to(RAX)
 
     def _pop(self) -> None:
-        self.a.add(RSP, WORD)
+        self.a.add(RSP, BELOW)
         self.a.pop(*reversed(PUSHED))
 
     def return_unless_context(self, context: Register) -> None:
@@ -299,41 +314,40 @@ class X86Macros(InRegisters[Register]):
 
     def keep(self, register: Register) -> None:
         self.a.push(register, register)  # twice, for the stack is aligned to two words
+        self._kept += 2 * WORD
 
     def take(self, register: Register) -> None:
         self.a.pop(register, register)
+        self._kept -= 2 * WORD
 
     # The stack and the heap. Primitives are called with what these have in registers for them.
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
-        stack = RDI
-        self._room(stack, slow, at(SCRATCH, WORD, RCX, WORD), at(SCRATCH, 0, RDX, WORD))
+        self._room(slow, at(SCRATCH, WORD, RCX, WORD), at(SCRATCH, 0, RDX, WORD))
         a.mov(RAX, at(CONTEXT, self._layout.cp))
-        a.store(at(stack, -WORD), RAX)
+        a.store(at(STACK, -WORD), RAX)
         a.neg(RDX)
-        a.lea(stack, at(stack, -WORD, RDX, WORD))
-        a.store(at(CONTEXT, self._layout.e), stack)
+        a.lea(STACK, at(STACK, -WORD, RDX, WORD))
+        a.store(at(CONTEXT, self._layout.e), STACK)
         a.ret()
         a.bind(slow)
         self._slowly("allocate")
 
     def _test_heap(self) -> None:
         slow = Label()
-        self._room(RDI, slow, at(SCRATCH, 0, RDX, WORD))
+        self._room(slow, at(SCRATCH, 0, RDX, WORD))
         self.a.ret()
         self.a.bind(slow)
         self._slowly("test_heap")
 
     def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
-        stack = RDI
         self._check_whole(slow)
-        a.mov(stack, at(CONTEXT, self._layout.e))
-        a.mov(RAX, at(stack, 0, RDX, WORD))
-        a.lea(stack, at(stack, WORD, RDX, WORD))
+        a.mov(RAX, at(STACK, 0, RDX, WORD))
+        a.lea(STACK, at(STACK, WORD, RDX, WORD))
         a.store(at(CONTEXT, self._layout.cp), RAX)
-        a.store(at(CONTEXT, self._layout.e), stack)
+        a.store(at(CONTEXT, self._layout.e), STACK)
         go_on()
         a.bind(slow)
         self._slowly("deallocate", go_on)
@@ -349,8 +363,8 @@ class X86Macros(InRegisters[Register]):
         self.a.cmp_memory(at(RAX), 0)
         self.a.jump_if(Condition.DIFFERENT, slow)
 
-    def _room(self, stack: Register, slow: Label, *beyond: Memory) -> None:
-        """To *slow* if the heap has parts, or no room up to the stack, whose pointer is given.
+    def _room(self, slow: Label, *beyond: Memory) -> None:
+        """To *slow* if the heap has parts, or no room up to the stack.
 
         How much is wanted is told by what the end of the heap becomes, step by step.
         """
@@ -359,8 +373,7 @@ class X86Macros(InRegisters[Register]):
         a.mov(SCRATCH, at(CONTEXT, self._layout.heap))
         for end in beyond:
             a.lea(SCRATCH, end)
-        a.mov(stack, at(CONTEXT, self._layout.e))
-        a.cmp(SCRATCH, stack)
+        a.cmp(SCRATCH, STACK)
         a.jump_if(Condition.ABOVE, slow)
 
     def _slowly(self, primitive: str, go_on: Callable[[], None] | None = None) -> None:
@@ -411,11 +424,11 @@ class X86Macros(InRegisters[Register]):
         a.push(*PUSHED)
         a.mov(CONTEXT, RDI)
         a.mov(STATE, RSI)
-        a.mov(PRIMITIVES, RDX)
         a.mov(RCX, at(STATE, self._layout.module))
         a.mov(RCX, at(RCX), wide=False)
         a.shl(RCX, MODULE_SHIFT)
-        a.push(RCX)
+        a.push(RDX, RDX, RCX)
+        self._find_stack()
         a.jump_to(RAX)
 
     def entry(self) -> None:

@@ -126,6 +126,13 @@ def test_a_condition(running: Session) -> None:
             assert "Error in testing" not in stop.text
             assert gdb.cmd("p $_xreg(0)").endswith(' = <<"two">>\n')
             assert re.search(rf"^{never} .* 0 +stages:third/1 ", gdb.cmd("beam-breakpoints"), re.M)
+        given = set_breakpoint(gdb, "stages:third/1")
+        gdb.cmd(f'condition {given} $_streq($_eterm(x0), "<<\\"two\\">>")')
+        stop = gdb.go("continue", timeout=PATIENCE)
+        assert int(stop.results["bkptno"]) == given, stop.text
+        assert "Error in testing" not in stop.text
+        gdb.cmd(f"delete {given}")
+        assert gdb.cmd("p $_xreg(0)").endswith(' = <<"two">>\n')
     finally:
         gdb.cmd(f"delete {never}")
 

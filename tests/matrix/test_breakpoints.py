@@ -209,6 +209,22 @@ def test_a_plain_breakpoint(running: Session) -> None:
     gdb.mi(f"-break-delete {by_name} {by_line}")
 
 
+def test_a_dprintf(running: Session) -> None:
+    """GDB shows it to no extension: of one in interpreted code is said what to do instead."""
+    gdb = running.gdb
+    said = gdb.cmd('dprintf -function stages:third/1,"seen\\n"')
+    number = re.search(r"^Dprintf (\d+)", said, re.M)
+    assert number
+    if running.target.interpreted:
+        assert (
+            f"dprintf {number[1]} is in interpreted code and will not be hit; `beam-break stages:third/1` with" in said
+        )
+    else:
+        with stopped_at(gdb, "-temporary stages:leaf/3"), stopped_at(gdb, "-temporary stages:leaf/3") as stop:
+            assert "seen\n" in stop.text
+    gdb.cmd(f"delete {number[1]}")
+
+
 @pytest.mark.parametrize(
     "wrong", ["", "stages", "stages:third/2", "stages.erl:99999", "stages.erl:0", "stages:third/x", "a b c"]
 )

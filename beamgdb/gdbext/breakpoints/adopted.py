@@ -205,6 +205,7 @@ def _code_changed() -> None:
     _prepare()
     for point in gdb.breakpoints():
         errors.guarded(partial(_consider, point))
+    errors.guarded(bytecode_memory.explain_prints)
 
 
 def _prepare() -> None:
@@ -218,6 +219,15 @@ def _new_objfile(_: object) -> None:
         errors.guarded(_code_changed)
 
 
+def _follow_prints() -> None:
+    """No event tells of a new `dprintf`: a hook does, unless the user has one."""
+    try:
+        front_end.taken("show user hookpost-dprintf")
+    except gdb.error:
+        command = f"python from {bytecode_memory.__name__} import explain_prints; explain_prints()"
+        front_end.taken(f"define hookpost-dprintf\n{command}\nend")
+
+
 def install() -> None:
     """Follow GDB's breakpoints and the code. To be called before `interpreted` follows that."""
     gdb.events.breakpoint_created.connect(lambda point: errors.guarded(lambda: _consider(point)))
@@ -225,4 +235,5 @@ def install() -> None:
     gdb.events.breakpoint_deleted.connect(_deleted)
     gdb.events.new_objfile.connect(_new_objfile)
     _new_objfile(None)
+    _follow_prints()
     events.on_code_change(_code_changed, lambda: False, lambda: False)

@@ -116,8 +116,10 @@ def test_frames_are_named_as_in_elixir(gdb: Gdb) -> None:
     gdb.cmd(f"thread {here}")
     assert "Run till exit of ShopWeb.Cart.add!/2" in gdb.cmd_running("beam-finish")
     stop_at(gdb, ADD)
+    gdb.cmd(f"break -function {ADD}")
     gdb.cmd("set beam-elixir-names off")
     try:
+        assert re.search(r"^\d+ .* 0x[0-9a-f]+ .*cart\.ex:9$", gdb.cmd("info breakpoints"), re.M)
         for stack in (gdb.cmd("bt"), gdb.cmd("beam-bt ShopWeb.Cart"), gdb.cmd("frame")):
             assert re.search(rf"^#0 .*{re.escape(SYMBOL)}", stack, re.M)
             assert "ShopWeb.Cart." not in stack

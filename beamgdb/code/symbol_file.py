@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Protocol
 
 from beamgdb.code.module import CODE_INFO, NO_CODE, Module, Range
+from beamgdb.terms import elixir_quoting
 from beamgdb.terms.quoting import bare
 from jit.object.dwarf import Dwarf
 from jit.object.dwarf_constants import DW_AT, DW_ATE, DW_FORM, DW_LANG, DW_OP, DW_TAG
@@ -73,8 +74,8 @@ class Describing(Protocol):
 
 
 def write(modules: Sequence[Module], machine: Describing, locate: Locate, named: Named = str) -> bytes:
-    """The ELF object that describes `modules`, which must not overlap. A function that is not named by its own name has
-    a symbol of that too."""
+    """The ELF object that describes `modules`, which must not overlap. A function has symbols
+    of all names that are typed for it: a breakpoint stays where another one is shown."""
     elf, dwarf = ElfFile(machine.target, ET.EXEC), Dwarf(machine.target)
     units = _UnitWriter(dwarf, machine, locate, named)
     for module in modules:
@@ -90,8 +91,11 @@ def _add_symbols(elf: ElfFile, module: Module, named: Named) -> None:
     section = elf.add_section(f".text.{module.name}", SHT.NOBITS, flags, address=module.base, size=module.size, align=8)
     code = _functions(module)
     data = [r for r in module.ranges if r.name.endswith((*NO_CODE, CODE_INFO))]
-    names = ((name, r) for r in code for name in dict.fromkeys((named(r.name), r.name)))
-    elf.add_symbols(((name, r.start, r.stop - r.start) for name, r in names), section=section, type=STT.FUNC)
+    shown = [(named(r.name), r) for r in code]
+    elf.add_symbols(((name, r.start, r.stop - r.start) for name, r in shown), section=section, type=STT.FUNC)
+    # Of several symbols at one place GDB shows one that has a size.
+    others = ((name, r.start, 0) for mine, r in shown for name in {r.name, elixir_quoting.function(r.name)} - {mine})
+    elf.add_symbols(others, section=section, type=STT.FUNC)
     # In a section of code GDB would take these for functions, and offer them as places for breakpoints.
     elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in data), section=SHN.ABS, type=STT.OBJECT)
 

@@ -7,16 +7,20 @@ it does not write to: it uses a hardware breakpoint instead, which is never hit,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import gdb
 
 from beamgdb.code.module import Module
-from beamgdb.gdbext import older_gdb, session, term_printing
+from beamgdb.gdbext import front_end, older_gdb, session, term_printing
 from beamgdb.gdbext.extension import extension
 
 GAP = 64
 """Bytes between two modules that are declared with them: the headers of memory blocks."""
+
+_DPRINTF: Final = re.compile(r"^(\d+) +dprintf ", re.M)
 
 
 def protect() -> None:
@@ -35,16 +39,33 @@ class _Explained(set[int]):
 
 def explain(point: gdb.Breakpoint) -> None:
     """Tell, once, of a user's breakpoint that lies in interpreted code, where it is of no use."""
-    current, told = session.known(), extension().part(_Explained)
-    if current is None or not current.node.is_interpreter or not point.visible or point.number in told:
+    if point.visible and _is_interpreted():
+        _explain(point.number, "breakpoint", older_gdb.locations(point), "makes one that is")
+
+
+def explain_prints() -> None:
+    """Likewise of each `dprintf`."""
+    if not _is_interpreted():
         return
-    found = (current.node.code.find(one.address) for one in older_gdb.locations(point))
+    for number in map(int, _DPRINTF.findall(front_end.taken("info breakpoints"))):
+        _explain(number, "dprintf", older_gdb.printed_locations(number), "with `commands` prints there")
+
+
+def _is_interpreted() -> bool:
+    current = session.known()
+    return current is not None and current.node.is_interpreter
+
+
+def _explain(number: int, kind: str, places: Iterable[Any], advice: str) -> None:
+    current, told = session.known(), extension().part(_Explained)
+    if current is None or number in told:
+        return
+    found = (current.node.code.find(one.address) for one in places)
     place = next((one for one in found if one and not current.node.code.native_at(one.code.start)), None)
     if place is not None:
-        told.add(point.number)
-        advice = f"`beam-break {term_printing.function(place.code.name)}` makes one"
-        text = f"breakpoint {point.number} is in interpreted code and will not be hit; {advice} that is"
-        gdb.write(f"beamgdb: {text}\n", gdb.STDERR)
+        told.add(number)
+        instead = f"`beam-break {term_printing.function(place.code.name)}` {advice}"
+        gdb.write(f"beamgdb: {kind} {number} is in interpreted code and will not be hit; {instead}\n", gdb.STDERR)
 
 
 def _areas(modules: Iterable[Module]) -> Iterator[tuple[int, int]]:

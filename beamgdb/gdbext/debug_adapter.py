@@ -163,7 +163,7 @@ def _is_visible(point: gdb.Breakpoint) -> bool:
 def _is_hit(point: gdb.Breakpoint) -> bool:
     """Whether a breakpoint of the user, where the program has stopped, is hit: many are where traps lead."""
     request = extension().requests.of(point.number)
-    return request is None or not request.trapped or interpreted.breakpoints().was_hit(request.location)
+    return request is None or not request.trapped or interpreted.breakpoints().was_hit(request)
 
 
 def _is_in_erlang() -> bool:

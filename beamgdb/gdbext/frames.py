@@ -91,7 +91,7 @@ class ErlangFrameDecorator(_Decorator):
         self._is_described = True
         name = term_printing.function(self._frame.place.code.name)
         try:
-            note = own_code.note(self._node, self._frame, term_printing.function)
+            note = own_code.note(self._node, self._frame, term_printing.function, registered_as=term_printing.module)
         except (Unreadable, Unavailable, KeyError):
             note = None
         return encodable(f"{name} [{note}]" if note else name, older_gdb.host_charset())

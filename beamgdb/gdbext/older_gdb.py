@@ -121,14 +121,17 @@ class _Location:
 
 def locations(point: gdb.Breakpoint) -> Iterable[Any]:
     """`Breakpoint.locations` (since 13): the places of a breakpoint, with `address` and `enabled`."""
-    if hasattr(point, "locations"):
-        return point.locations
-    command = "info breakpoints" if point.number > 0 else "maintenance info breakpoints"
-    said = front_end.taken(f"{command} {point.number}")
+    return point.locations if hasattr(point, "locations") else printed_locations(point.number)
+
+
+def printed_locations(number: int) -> Iterable[Any]:
+    """The same of what has this number, as GDB prints it: of a `dprintf` too, of which no GDB tells Python."""
+    command = "info breakpoints" if number > 0 else "maintenance info breakpoints"
+    said = front_end.taken(f"{command} {number}")
     found = [_Location(number, int(address, 16), on == "y") for number, on, address in _PLACE.findall(said)]
     # Where there is a line for each place, it stands behind one for the breakpoint. Its only place has a number too.
     places = [one for one in found if "." in one.number]
-    if not places and point.number > 0:
+    if not places and number > 0:
         return [replace(one, number=f"{one.number}.1") for one in found]
     return places or found
 

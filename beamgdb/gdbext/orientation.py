@@ -5,6 +5,7 @@ from __future__ import annotations
 import gdb
 
 from beamgdb.gdbext import current_frame, session
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.running import Running
 from beamgdb.memory import Unreadable
 from beamgdb.views import where
@@ -18,7 +19,7 @@ def after_interrupt() -> None:
         return
     running = Running(current.node)
     if not _works_for_a_process(running):
-        gdb.write(where.text(where.row(current.node, running)) + "\n")
+        gdb.write(where.text(where.row(current.node, running, extension().parameters.syntax)) + "\n")
 
 
 def _works_for_a_process(running: Running) -> bool:

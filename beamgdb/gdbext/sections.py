@@ -13,6 +13,7 @@ import gdb
 
 from beamgdb.gdbext import code_listing, current_frame, gdb_text, older_gdb, session, standing, term_printing
 from beamgdb.gdbext.current_frame import Selected
+from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.session import Session
 from beamgdb.memory import Unreadable
@@ -91,7 +92,7 @@ class Here:
         """Where Erlang runs, as there is none here: a line."""
         if not self.node.has_layout:
             return f"there is no Erlang function here, and where one runs is not known: {self.node.no_layout}"
-        return where.text(where.row(self.node, self.running))
+        return where.text(where.row(self.node, self.running, extension().parameters.syntax))
 
     @property
     def is_called(self) -> bool:

@@ -33,6 +33,11 @@ def function(name: str) -> str:
     return extension().parameters.syntax.function(name)
 
 
+def module(name: str) -> str:
+    """A module's name likewise; many registered names of Elixir are such."""
+    return extension().parameters.syntax.module(name)
+
+
 def eterm_type() -> gdb.Type:
     """The type of terms: the VM's own if GDB knows it, else that of the symbol files."""
     try:

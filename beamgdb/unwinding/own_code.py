@@ -39,8 +39,9 @@ def nif_arguments(node: Vm, frame: ErlangFrame, innermost: bool) -> tuple[int, .
     return node.memory.words(frame.x_registers, call[2]) if call is not None and call[2] <= MAX_ARG else None
 
 
-def note(node: Vm, frame: ErlangFrame, named: Named = str) -> str | None:
-    """What a frame of the VM's own code is for, None where there is nothing to say. May raise `Unreadable`."""
+def note(node: Vm, frame: ErlangFrame, named: Named = str, *, registered_as: Named = str) -> str | None:
+    """What a frame of the VM's own code is for, None where there is nothing to say. `named` and `registered_as` tell
+    how functions and registered names are written. May raise `Unreadable`."""
     name, process = frame.place.code.name, frame.process
     if process is None:
         return None
@@ -48,7 +49,7 @@ def note(node: Vm, frame: ErlangFrame, named: Named = str) -> str | None:
     if kind is not None:
         return trace_note(node, kind, (node.memory.word(frame.top),), named)
     if frame.place.is_internal:
-        return spawned_as(node, process, named)
+        return spawned_as(node, process, named, registered_as=registered_as)
     if name in NOTED_IN_PROCESS:
         call = process.current_call()
         return named(mfa(node, *call)) if call else None

@@ -71,7 +71,11 @@ class ProcessColumns(Readable[Noted]):
     def name(self, noted: Noted) -> str | None:
         """The name that it is registered under; many of Elixir's are those of modules."""
         name = self.list.registered_name(noted)
-        return self._syntax.module(name) if name else None
+        return self.module(name) if name else None
+
+    def module(self, name: str) -> str:
+        """A module's name as users see it."""
+        return self._syntax.module(name)
 
     def _names(self, many: Sequence[Noted]) -> list[str | None]:
         (registrations,) = _REGISTRATION(many)

@@ -92,7 +92,7 @@ class WaitColumns:
                 continue
             target = self._node.term(one.target)
             if one.target & IMMED2_MASK == ATOM:
-                target = names.get(target, target)
+                target = names.get(target) or self._shown.module(target)
             edges[waiter] = target
             rows.append(self._row(waiter, target, known))
         self.cycles = waits.cycles(edges)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from beamgdb.node import Node
 from beamgdb.views.styler import COLUMNS
+from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
 from beamgdb.vm.processes import Process
 
@@ -21,21 +22,21 @@ class WhereRow:
     in_erlang: bool
 
 
-def row(node: Node, threads: Threads) -> WhereRow | None:
+def row(node: Node, threads: Threads, syntax: Syntax) -> WhereRow | None:
     """A process whose thread is in Erlang code, else one that a thread works for, None if there is none."""
     busy = list(threads.by_schedulers())
     on_thread = [(process, thread) for process in busy if (thread := threads.thread(process)) is not None]
     for process, thread in on_thread:
         if threads.in_erlang(process):
-            return _row(node, process, thread.number, in_erlang=True)
+            return _row(node, process, thread.number, syntax, in_erlang=True)
     for process, thread in on_thread:
-        return _row(node, process, thread.number, in_erlang=False)
-    return _row(node, busy[0], None, in_erlang=False) if busy else None
+        return _row(node, process, thread.number, syntax, in_erlang=False)
+    return _row(node, busy[0], None, syntax, in_erlang=False) if busy else None
 
 
-def _row(node: Node, process: Process, thread: int | None, *, in_erlang: bool) -> WhereRow:
+def _row(node: Node, process: Process, thread: int | None, syntax: Syntax, *, in_erlang: bool) -> WhereRow:
     name = process.registered_name()
-    return WhereRow(node.term(process.id), node.term(name) if name else None, thread, in_erlang)
+    return WhereRow(node.term(process.id), syntax.module(node.term(name)) if name else None, thread, in_erlang)
 
 
 def text(row: WhereRow | None) -> str:

@@ -2,7 +2,7 @@
 
 defmodule ShopWeb.Cart do
   def start(path) do
-    Process.register(self(), :cart)
+    Process.register(self(), __MODULE__)
     loop(%{:tea => 1, "milk" => 2}, path)
   end
 

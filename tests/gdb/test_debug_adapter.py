@@ -104,7 +104,7 @@ def test_interpreted_code(tmp_path: Path) -> None:
         debuggee(target.sandbox, arguments, stdout=subprocess.DEVNULL, environment=SETTINGS) as node,
         Dap(str(GdbSandbox(18).ensure().program), *target.sandbox.gdb_settings(target.ebin)) as editor,
     ):
-        called, inner = {"name": "later:called/1"}, {"line": 10, "condition": "1 == 2"}
+        called, never = {"name": "later:called/1"}, {"condition": "1 == 2"}
         how = {"program": str(target.sandbox.beam), "target": node.address}
         by_line, by_name = editor.begin("attach", functions=[called["name"]], lines={LATER: [10]}, **how)
         editor.wait("stopped")
@@ -123,9 +123,28 @@ def test_interpreted_code(tmp_path: Path) -> None:
         assert erlang_place(editor, thread)[0] == "later:called/1"
         assert editor.go("stepIn", threadId=thread)["reason"] == "step"
         # A condition that is given later counts.
-        editor.ask("setBreakpoints", source={"path": LATER}, breakpoints=[inner])
+        editor.ask("setBreakpoints", source={"path": LATER}, breakpoints=[{"line": 10, **never}])
         assert editor.go("continue", threadId=thread)["hitBreakpointIds"] == [by_name["id"]]
+        # A logpoint says something where it is, in the Erlang frame, and stops nothing; of those at one place each has
+        # its own condition.
+        logs = [{"line": 10, "logMessage": "twice {x0}, {$_eterm(x0)}"}, {"line": 10, "logMessage": "never", **never}]
+        rounds = [round_of(editor, thread) + one for one in (0, 1)]
+        stops = [{"line": 10, "condition": f'$_streq($_eterm(x0), "{rounds[1]}")'}, {"line": 10, **never}]
+        *_, third, _ = editor.ask("setBreakpoints", source={"path": LATER}, breakpoints=[*logs, *stops])["breakpoints"]
+        editor.ask("setFunctionBreakpoints", breakpoints=[])
+        editor.events.clear()
+        assert third["id"] in editor.go("continue", threadId=thread)["hitBreakpointIds"]
+        assert erlang_place(editor, thread) == ("later:inner/1", 10)
+        said = [one["body"]["output"] for one in editor.events if one["event"] == "output"]
+        assert [one for one in said if one.startswith(("twice", "never"))] == [f'twice {n}, "{n}"' for n in rounds]
         assert Counter(one["event"] for one in editor.events)["stopped"] == 0
+
+
+def round_of(editor: Dap, thread: int) -> int:
+    """The argument of later:called/1, where that was just called."""
+    frame = next(one for one in editor.frames(thread) if "source" in one)
+    (x0, *_) = editor.variables(frame["id"])
+    return int(x0["value"].removeprefix("{round,").removesuffix("}"))
 
 
 def erlang_place(editor: Dap, thread: int) -> tuple[str, int]:

@@ -102,17 +102,25 @@ def test_frames_are_named_as_in_elixir(gdb: Gdb) -> None:
     """By GDB where it stops, by `bt`, and by `beam-bt`; of Erlang's modules as in Erlang; with the setting off also
     of Elixir's."""
     assert re.search(rf"hit \S+ breakpoint \d+, {re.escape(ADD)} \(", stop_at(gdb, ADD), re.I)
-    stacks = (gdb.cmd("bt"), gdb.cmd("beam-bt cart"))
+    stacks = (gdb.cmd("bt"), gdb.cmd("beam-bt ShopWeb.Cart"))
     for stack in stacks:
         assert re.search(rf"^#0 .*\b{re.escape(ADD)}\b.* at \S*cart\.ex:9$", stack, re.M)
         assert re.search(r"^#1 .*\bShopWeb\.Cart\.loop/2\b", stack, re.M)
         assert re.search(r"\blists:foreach_1/2\b", stack)
         assert SYMBOL not in stack
+    # So are processes by the names that they are registered under.
+    assert re.search(r" \[process <[0-9.]+> ShopWeb\.Cart, spawned as .*\]", stacks[0])
+    here = gdb.cmd("output $_thread")
+    gdb.cmd("thread 1")
+    assert re.search(r"^Thread \d+ runs Erlang, <[0-9.]+> ShopWeb\.Cart: `", gdb.cmd("beam-context"), re.M)
+    gdb.cmd(f"thread {here}")
     assert "Run till exit of ShopWeb.Cart.add!/2" in gdb.cmd_running("beam-finish")
     stop_at(gdb, ADD)
+    gdb.cmd(f"break -function {ADD}")
     gdb.cmd("set beam-elixir-names off")
     try:
-        for stack in (gdb.cmd("bt"), gdb.cmd("beam-bt cart"), gdb.cmd("frame")):
+        assert re.search(r"^\d+ .* 0x[0-9a-f]+ .*cart\.ex:9$", gdb.cmd("info breakpoints"), re.M)
+        for stack in (gdb.cmd("bt"), gdb.cmd("beam-bt ShopWeb.Cart"), gdb.cmd("frame")):
             assert re.search(rf"^#0 .*{re.escape(SYMBOL)}", stack, re.M)
             assert "ShopWeb.Cart." not in stack
         assert SYMBOL in gdb.cmd("info symbol $pc")
@@ -137,10 +145,10 @@ def test_terms_in_elixir(gdb: Gdb) -> None:
     assert sorted(fields[1].split(", ")) == ["calendar: Calendar.ISO", "day: 20", "month: 5", "year: 1998"]
     assert gdb.cmd("output $_eterm(x1)") == f'"{date}"'
     assert f'(x0=%{{:tea => 2, "milk" => 2}}, x1={date})' in gdb.cmd("bt 1")
-    assert re.search(r'y\d = %\{:tea => 1, "milk" => 2\}$', gdb.cmd("beam-bt cart"), re.M)
-    assert re.search(r'= "/\S*/now"$', gdb.cmd("beam-bt cart"), re.M)
+    assert re.search(r'y\d = %\{:tea => 1, "milk" => 2\}$', gdb.cmd("beam-bt ShopWeb.Cart"), re.M)
+    assert re.search(r'= "/\S*/now"$', gdb.cmd("beam-bt ShopWeb.Cart"), re.M)
     # What is typed and what is found of processes stays: pids, names.
-    assert re.search(r"^Process <0\.\d+\.0> cart, spawned as ", gdb.cmd("beam-bt cart"), re.M)
+    assert re.search(r"^Process <0\.\d+\.0> ShopWeb\.Cart, spawned as ", gdb.cmd("beam-bt ShopWeb.Cart"), re.M)
 
 
 def test_what_is_not_there(gdb: Gdb) -> None:

@@ -126,6 +126,13 @@ def test_a_condition(running: Session) -> None:
             assert "Error in testing" not in stop.text
             assert gdb.cmd("p $_xreg(0)").endswith(' = <<"two">>\n')
             assert re.search(rf"^{never} .* 0 +stages:third/1 ", gdb.cmd("beam-breakpoints"), re.M)
+        given = set_breakpoint(gdb, "stages:third/1")
+        gdb.cmd(f'condition {given} $_streq($_eterm(x0), "<<\\"two\\">>")')
+        stop = gdb.go("continue", timeout=PATIENCE)
+        assert int(stop.results["bkptno"]) == given, stop.text
+        assert "Error in testing" not in stop.text
+        gdb.cmd(f"delete {given}")
+        assert gdb.cmd("p $_xreg(0)").endswith(' = <<"two">>\n')
     finally:
         gdb.cmd(f"delete {never}")
 
@@ -200,6 +207,22 @@ def test_a_plain_breakpoint(running: Session) -> None:
         assert where in (None, place(gdb))
     assert gdb.cmd("p $_xreg(0)").endswith(' = <<"two">>\n')
     gdb.mi(f"-break-delete {by_name} {by_line}")
+
+
+def test_a_dprintf(running: Session) -> None:
+    """GDB shows it to no extension: of one in interpreted code is said what to do instead."""
+    gdb = running.gdb
+    said = gdb.cmd('dprintf -function stages:third/1,"seen\\n"')
+    number = re.search(r"^Dprintf (\d+)", said, re.M)
+    assert number
+    if running.target.interpreted:
+        assert (
+            f"dprintf {number[1]} is in interpreted code and will not be hit; `beam-break stages:third/1` with" in said
+        )
+    else:
+        with stopped_at(gdb, "-temporary stages:leaf/3"), stopped_at(gdb, "-temporary stages:leaf/3") as stop:
+            assert "seen\n" in stop.text
+    gdb.cmd(f"delete {number[1]}")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ whether this one is meant. Number, counts, commands and the rest stay GDB's.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
@@ -63,10 +64,8 @@ def _consider(point: gdb.Breakpoint) -> None:
     if not ((current is not None and current.node.is_interpreter) or session.is_interpreter()):
         return
     code = current.node.code if current is not None else LoadedCode()
-    # What a front end does itself at a hit, as a logpoint, it would do wherever traps are hit. And who wants a hardware
-    # breakpoint is not to get another.
-    is_plain = point.type == gdb.BP_BREAKPOINT and not hasattr(point, "stop")
-    found = _location(point, code) if is_plain else None
+    # (Who wants a hardware breakpoint is not to get another.)
+    found = _location(point, code) if point.type == gdb.BP_BREAKPOINT else None
     if found is not None:
         typed, location = found
         is_there = not isinstance(location, LineLocation) or _file(point, code) is not None or point.number in mine
@@ -144,9 +143,8 @@ def _adopt(current: session.Session, point: gdb.Breakpoint, typed: str, location
     if requests.of(point.number) is None:
         _adopted()[point.number] = typed
         requests.waiting.pop(point.number, None)
-        wanted = point.condition or ""
-        requests.add(point.number, Request(location, wanted, "", trapped=True))
-        _set_condition(point, location, wanted)
+        requests.add(point.number, Request(location, point.condition or "", "", trapped=True))
+        _ask_first(point)
     for one in places:
         if one.address != stops.place and one.enabled:
             one.enabled = False
@@ -154,24 +152,44 @@ def _adopt(current: session.Session, point: gdb.Breakpoint, typed: str, location
     return True
 
 
-def _set_condition(point: gdb.Breakpoint, location: BreakpointLocation, wanted: str) -> None:
-    with in_c():
-        point.condition = interpreted.condition(location, wanted)
+def _ask_first(point: gdb.Breakpoint) -> None:
+    """Have GDB ask first whether a breakpoint is meant, and only then what a front end asks itself, as of a logpoint:
+    in the frame of the Erlang function too."""
+    theirs = getattr(point, "stop", None)
+    if theirs is not None:
+        # GDB takes no `stop` where there is a condition; the other way round it does.
+        point.condition = None
+        point.stop = partial(_is_hit, point, theirs)  # type: ignore[method-assign]
+    _set_condition(point)
+
+
+def _is_hit(point: gdb.Breakpoint, theirs: interpreted.Asks) -> bool:
+    request = extension().requests.of(point.number)
+    if request is None:
+        return False
+    return interpreted.breakpoints().is_hit(str(request.location), request.wanted, theirs)
+
+
+def _set_condition(point: gdb.Breakpoint) -> None:
+    request = extension().requests.of(point.number)
+    if request is not None:
+        with in_c():
+            point.condition = interpreted.condition(request)
 
 
 def _modified(point: gdb.Breakpoint) -> None:
-    """A front end has given a breakpoint another condition, or none."""
+    """A breakpoint has been given another condition, or none."""
     mine, requests = _adopted(), extension().requests
     request = requests.of(point.number)
-    if point.number not in mine or mine.is_at_work or request is None:
+    if mine.is_at_work or request is None or not request.trapped:
         return
     condition = point.condition or ""
     if interpreted.is_condition(condition):
         return
     mine.is_at_work = True
     try:
-        requests.add(point.number, Request(request.location, condition, "", trapped=True))
-        _set_condition(point, request.location, condition)
+        requests.add(point.number, replace(request, condition=condition))
+        _set_condition(point)
     finally:
         mine.is_at_work = False
 
@@ -187,6 +205,7 @@ def _code_changed() -> None:
     _prepare()
     for point in gdb.breakpoints():
         errors.guarded(partial(_consider, point))
+    errors.guarded(bytecode_memory.explain_prints)
 
 
 def _prepare() -> None:
@@ -200,6 +219,15 @@ def _new_objfile(_: object) -> None:
         errors.guarded(_code_changed)
 
 
+def _follow_prints() -> None:
+    """No event tells of a new `dprintf`: a hook does, unless the user has one."""
+    try:
+        front_end.taken("show user hookpost-dprintf")
+    except gdb.error:
+        command = f"python from {bytecode_memory.__name__} import explain_prints; explain_prints()"
+        front_end.taken(f"define hookpost-dprintf\n{command}\nend")
+
+
 def install() -> None:
     """Follow GDB's breakpoints and the code. To be called before `interpreted` follows that."""
     gdb.events.breakpoint_created.connect(lambda point: errors.guarded(lambda: _consider(point)))
@@ -207,4 +235,5 @@ def install() -> None:
     gdb.events.breakpoint_deleted.connect(_deleted)
     gdb.events.new_objfile.connect(_new_objfile)
     _new_objfile(None)
+    _follow_prints()
     events.on_code_change(_code_changed, lambda: False, lambda: False)

@@ -18,7 +18,7 @@ def _on_stop(event: Any) -> None:
     requests = extension().requests
     hit = [(point, request) for point in event.breakpoints if (request := requests.of(point.number)) is not None]
     loud = [request for point, request in hit if not (point.commands or "").lstrip().startswith("silent")]
-    trapped = any(request.trapped and interpreted.breakpoints().was_hit(request.location) for request in loud)
+    trapped = any(request.trapped and interpreted.breakpoints().was_hit(request) for request in loud)
     if trapped or any(not request.trapped for request in loud):
         errors.guarded(lambda: show(with_frame=trapped))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,13 +23,14 @@ from beamgdb.gdbext import (
     unnamed,
 )
 from beamgdb.gdbext.breakpoints.native_points import NativePoints
+from beamgdb.gdbext.breakpoints.requests import Request, c_string
 from beamgdb.gdbext.breakpoints.traps import Arrival, Traps, each_thread
 from beamgdb.gdbext.convenience import ConvenienceFunction, text_of
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping import position
 from beamgdb.memory import Unreadable
-from beamgdb.views.location import BadLocation, BreakpointLocation, LineLocation, parse
+from beamgdb.views.location import BadLocation, LineLocation, parse
 from beamgdb.vm.model import Unavailable
 
 PLACE = "_beam_trap"
@@ -51,6 +53,9 @@ LOCATION = f"*(${PLACE} ? ${PLACE} : ${BEFORE}())"
 
 
 STAYS_BEHIND = "this GDB does not tell that it quits: `detach` before, or delete these breakpoints, or the node dies"
+
+Asks = Callable[[], Any]
+"""What a front end asks in `Breakpoint.stop`, whether to stop."""
 
 
 class Watch(Protocol):
@@ -110,8 +115,8 @@ class InterpretedBreakpoints:
         self._watch: Watch | None = None
         self._runs = False
         self._arrival: Arrival | None = None
-        self._hits: set[str] = set()
-        """Locations of breakpoints that are hit at this stop."""
+        self._hits: set[tuple[str, str]] = set()
+        """Locations and conditions of breakpoints that are hit at this stop."""
         self._last_native: tuple[str, int, int] | None = None
         """The line, process and call of which native code was stopped last."""
         self._code_is_wanted = False
@@ -222,9 +227,9 @@ class InterpretedBreakpoints:
             self._code_is_wanted = True
             events.watch_code()
 
-    def was_hit(self, location: BreakpointLocation) -> bool:
-        """Whether the present stop is one at this location, and the condition of a breakpoint there was true."""
-        return self._arrival is not None and str(location) in self._hits
+    def was_hit(self, request: Request) -> bool:
+        """Whether the present stop is one where this breakpoint is, and its condition was true."""
+        return self._arrival is not None and (str(request.location), request.wanted) in self._hits
 
     def _wanted(self, code: LoadedCode) -> set[int]:
         return _wanted_by_users(code) | (self._watch.addresses() if self._watch else set())
@@ -306,29 +311,31 @@ class InterpretedBreakpoints:
         """Whether the selected thread is where traps lead: Ctrl-C has kept `_TrapPoint` from sending it on."""
         return self._places is not None and gdb.newest_frame().pc() == self._places.traps.place
 
-    def is_hit(self, where: str, wanted: str) -> bool:
-        """Whether the selected thread has come to a breakpoint at this location, and its condition is true."""
+    def is_hit(self, where: str, wanted: str, asked: Asks | None = None) -> bool:
+        """Whether the selected thread has come to a breakpoint at this location, its condition is true, and so is what
+        is `asked` then."""
         if self._is_at_place():
             self._send_on()
         current, arrival = session.known(), self._arrival
         if current is None or arrival is None:
             return False
+        code = current.node.code
         try:
-            location, _ = parse(where, current.node.code)
+            location, _ = parse(where, code)
         except BadLocation:
             return False
-        if arrival.address not in location.addresses(current.node.code):
+        if arrival.address not in location.addresses(code):
+            return False
+        if isinstance(location, LineLocation) and self._is_again(where, arrival, code):
             return False
         try:
-            if wanted and not _evaluated(wanted):
+            if (wanted or asked) and not _evaluated(wanted, asked):
                 return False
         except Exception:
             # GDB tells of a condition that fails, and stops for it.
-            self._hits.add(str(location))
+            self._hits.add((where, wanted))
             raise
-        if isinstance(location, LineLocation) and self._is_again(where, arrival, current.node.code):
-            return False
-        self._hits.add(str(location))
+        self._hits.add((where, wanted))
         return True
 
     def _is_again(self, where: str, arrival: Arrival, code: LoadedCode) -> bool:
@@ -439,18 +446,15 @@ def breakpoints() -> InterpretedBreakpoints:
     return extension().part(InterpretedBreakpoints)
 
 
-def condition(location: BreakpointLocation, wanted: str) -> str:
-    """The condition of GDB's breakpoint for a location in bytecode."""
-    return f"${HIT}({_string(str(location))}{', ' + _string(wanted) if wanted else ''})"
+def condition(request: Request) -> str:
+    """The condition of GDB's breakpoint for what is asked for in bytecode."""
+    wanted = f", {c_string(request.wanted)}" if request.wanted else ""
+    return f"${HIT}({c_string(str(request.location))}{wanted})"
 
 
 def is_condition(text: str) -> bool:
     """Whether a condition is one of these."""
     return text.startswith(f"${HIT}(")
-
-
-def _string(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _wanted_by_users(code: LoadedCode) -> set[int]:
@@ -487,14 +491,14 @@ class Hit(ConvenienceFunction):
         return breakpoints().is_hit(where, wanted)
 
 
-def _evaluated(wanted: str) -> bool:
-    """A condition, in the frame of the Erlang function that is about to run."""
+def _evaluated(wanted: str, asked: Asks | None) -> bool:
+    """A condition, and what is asked if it is true, in the frame of the Erlang function that is about to run."""
     frame = current_frame.first_erlang(gdb.newest_frame())
     if frame is None:
         raise Unavailable("the Erlang frame was not found")
     frame.gdb_frame.select()
     try:
-        return bool(c_expressions.evaluated(wanted))
+        return (not wanted or bool(c_expressions.evaluated(wanted))) and (asked is None or bool(asked()))
     finally:
         gdb.newest_frame().select()
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gdb
 
 from beamgdb.gdbext import current_frame, session
+from beamgdb.gdbext.breakpoints.requests import PROCESS
 from beamgdb.gdbext.convenience import ConvenienceFunction, text_of
 from beamgdb.views import process_named
-
-PROCESS = "_beam_process"
 
 
 class IsProcess(ConvenienceFunction):

@@ -9,6 +9,9 @@ import gdb
 
 from beamgdb.views.location import BreakpointLocation
 
+PROCESS = "_beam_process"
+"""The convenience function that tells which process has come to a breakpoint."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -21,6 +24,12 @@ class Request:
     condition: str
     process: str
     trapped: bool
+
+    @property
+    def wanted(self) -> str:
+        """The whole condition, as an expression of GDB; empty without one."""
+        own = f"${PROCESS}({c_string(self.process)})" if self.process else ""
+        return f"{own} && ({self.condition})" if own and self.condition else own or self.condition
 
 
 class Requests:
@@ -59,3 +68,8 @@ class Requests:
         """Whether one of these may be in a module."""
         trapped = (request.location for request in self._requests.values() if request.trapped)
         return any(location.may_be_in(module) for location in (*trapped, *self.waiting.values()))
+
+
+def c_string(text: str) -> str:
+    """A string for an expression of GDB."""
+    return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'

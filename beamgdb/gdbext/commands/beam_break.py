@@ -12,7 +12,6 @@ from beamgdb.code.loaded import LoadedCode
 from beamgdb.gdbext import events, front_end, machine_word, older_gdb, session, term_printing
 from beamgdb.gdbext.atomvm import breakpoints as atomvm_breakpoints
 from beamgdb.gdbext.breakpoints import compiled, interpreted
-from beamgdb.gdbext.breakpoints.process_condition import PROCESS
 from beamgdb.gdbext.breakpoints.requests import Request
 from beamgdb.gdbext.c_expressions import in_c
 from beamgdb.gdbext.commands import completion
@@ -164,20 +163,13 @@ def _process(text: str) -> tuple[str, str]:
     return process_named.to_come(session.require().node, text, machine_word.evaluated)
 
 
-def _c_string(text: str) -> str:
-    """A string for an expression of GDB."""
-    return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
-
-
 def _new(request: Request, temporary: bool) -> int:
     """Make GDB's breakpoint; its number."""
-    wanted = older_gdb.sound(request.condition)
-    if request.process:
-        own = f"${PROCESS}({_c_string(request.process)})"
-        wanted = f"{own} && ({wanted})" if wanted else own
+    older_gdb.sound(request.condition)
+    wanted = request.wanted
     if request.trapped:
         where = interpreted.breakpoints().make_place()
-        wanted = interpreted.condition(request.location, wanted)
+        wanted = interpreted.condition(request)
     else:
         where = compiled.location_text(request.location, _code())
     extension().requests.is_making_one = True

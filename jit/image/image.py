@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from jit.object.target import ByteOrder
 
@@ -16,6 +17,14 @@ def occurrences(wanted: bytes, content: bytes, start: int = 0, stop: int | None 
     while at >= 0:
         yield at
         at = content.find(wanted, at + 1, stop)
+
+
+class Recovered(NamedTuple):
+    """A variable of the VM that was found without a symbol: its C name, its address, and how it was found."""
+
+    name: str
+    address: int
+    how: str
 
 
 @dataclass(frozen=True)

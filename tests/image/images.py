@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from beamgdb.roots.image import Image, Part
+from jit.image.image import Image, Part
 from jit.object.target import ByteOrder
 
 BASE = 0x10000

@@ -10,7 +10,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import Segment
 
-from beamgdb.roots.image import Function, Image, Part
+from jit.image.image import Function, Image, Part
 from jit.object.elf_constants import SHF, STT
 from jit.object.elf_symbols import defined
 from jit.object.target import ByteOrder

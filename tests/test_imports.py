@@ -26,7 +26,7 @@ ALLOWED = {
     "jit.riscv": "jit.codegen jit.object",
     "jit.thumb": "jit.arm32 jit.codegen jit.object",
     "jit.x86_64": "jit.codegen jit.object",
-    "jit.erts": "jit.arm32 jit.beam jit.codegen jit.object jit.otp jit.system",
+    "jit.erts": "jit.arm32 jit.beam jit.codegen jit.image jit.object jit.otp jit.system",
     "jit.atomvm": "jit.aarch64 jit.arm32 jit.beam jit.codegen jit.object jit.riscv jit.thumb jit.x86_64",
     "jit.commands": "jit.arm32 jit.atomvm jit.beam jit.codegen jit.erts jit.sandbox jit.system",
     "jit": "jit.commands jit.system",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -52,7 +52,8 @@ class Image:
     """A program. All addresses are those in memory: `bias` is what was added to those in the file.
 
     `fixed` are its parts that are never written, `code` those of them that may be run, `writable` start and end of what
-    may be written, as far as it is no table of the dynamic linker.
+    may be written, as far as it is no table of the dynamic linker; `initial` is what the file has of the parts that may
+    be written, before pointers in them are relocated.
     """
 
     arch: str
@@ -62,6 +63,7 @@ class Image:
     fixed: tuple[Part, ...]
     code: tuple[Part, ...]
     writable: tuple[tuple[int, int], ...]
+    initial: tuple[Part, ...]
     exported: Mapping[str, int]
     pointers: Mapping[int, int]
     """Places in the program's data that point into the program, and where they point once it is relocated."""
@@ -81,6 +83,11 @@ class Image:
             if part.start <= address and address + size <= part.stop:
                 return part.content[address - part.start : address - part.start + size]
         return None
+
+    @property
+    def functions(self) -> Sequence[Function]:
+        """All that the tables for unwinding tell of, sorted; none where they do not tell of all."""
+        return self._functions
 
     def is_code(self, address: int) -> bool:
         return any(part.start <= address < part.stop for part in self.code)

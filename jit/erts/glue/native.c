@@ -14,6 +14,7 @@
 #include "experiment.h"
 #include "gdb_jit.h"
 #include "object.h"
+#include "sums.h"
 #include "vm.h"
 
 #include <limits.h>
@@ -398,24 +399,6 @@ static Word chunk_binary(Word process, Word file, const char *name)
         found = enif_make_sub_binary(env, file, data - bytes.data, size);
     close_heap(env);
     return found;
-}
-
-/* Sums of words, the last one filled up with zeros, and of these sums (jit/erts/arm32/rewrite.py, checksum). */
-static void add_words(uint32_t sums[2], const unsigned char *data, size_t size)
-{
-    uint32_t word;
-
-    for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
-        memcpy(&word, data, sizeof word);
-        sums[0] += word;
-        sums[1] += sums[0];
-    }
-    if (size) {
-        word = 0;
-        memcpy(&word, data, size);
-        sums[0] += word;
-        sums[1] += sums[0];
-    }
 }
 
 /* Whether native code and the bytecode beside it are as the compiler wrote them: nothing else of them is checked before

@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "experiment.h"
+#include "functions.h"
 #include "gdb_jit.h"
 #include "object.h"
 #include "sums.h"
@@ -611,7 +612,11 @@ static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM a
     }
     if (!prepare_loading && !enif_alloc_resource(staying, 1))
         return enif_make_string(env, "no memory", ERL_NIF_LATIN1);
-    prepare_loading = (Bif)vm_symbol("erts_internal_prepare_loading_2");
+    Bif prepare = (Bif)vm_symbol("erts_internal_prepare_loading_2");
+    const Word *stub = vm_code(prepare_export);
+    if (!prepare_loading && (stub[0] != vm_handler("call_bif_W") || stub[1] != (Word)prepare))
+        return enif_make_string(env, "the function of a BIF is not where it should be", ERL_NIF_LATIN1);
+    prepare_loading = prepare;
     if (catch_purging() && catch_calls(loader, prepare_export, prepare_loading, caught_prepare_loading))
         return enif_make_atom(env, "true");
     return enif_make_string(env, "the calls of the loader are not found", ERL_NIF_LATIN1);
@@ -629,6 +634,8 @@ static ErlNifFunc functions[] = {
     {"complain", 1, complain_of_all, 0},
     {"names", 0, names, 0},
     {"catch_loading", 0, catch_loading, 0},
+    {"functions", 0, functions_wrong, 0},
+    {"call_nif", 0, functions_call_nif, 0},
     {"peek", 2, experiment_peek, 0},
     {"address", 1, experiment_address, 0},
     {"word", 1, experiment_word, 0},

@@ -33,6 +33,11 @@ Word vm_symbol(const char *name)
     return hidden ? elsewhere(name) : (Word)dlsym(RTLD_DEFAULT, name);
 }
 
+int vm_is_hidden(void)
+{
+    return hidden != NULL;
+}
+
 Word vm_handler(const char *name)
 {
     if (hidden) {
@@ -209,6 +214,19 @@ static const char *find_layout(void)
     if (!vm_layout)
         return "this release of the runtime system is not known";
     return hidden ? 0 : check_build(); /* the host has looked at what it tells of its build */
+}
+
+int vm_is_nif(Word module_name, Word name, Word arity)
+{
+    void *module = vm_module(module_name);
+    const Word *header = module ? (const Word *)FIELD(module, Module_curr_code_hdr) : NULL;
+    const Word *functions = header ? ADDRESS(header, BeamCodeHeader_functions) : NULL;
+
+    for (Word i = 0; functions && i < FIELD(header, BeamCodeHeader_num_functions); i++)
+        if (FIELD(functions[i], ErtsCodeInfo_mfa_function) == name &&
+            FIELD(functions[i], ErtsCodeInfo_mfa_arity) == arity)
+            return *(const Word *)(functions[i] + vm_layout->size_ErtsCodeInfo) == vm_handler("call_nif_WWW");
+    return 0;
 }
 
 const char *vm_check(ErlNifEnv *env)

@@ -18,8 +18,6 @@ the glue is called to let native callers see which functions have been replaced.
 
 from __future__ import annotations
 
-import struct
-from itertools import accumulate
 from typing import Final
 
 from jit.beam.chunks import write_chunks
@@ -29,10 +27,11 @@ from jit.beam.operations import Function, Operation, operation
 from jit.beam.terms import Atom
 from jit.erts.arm32.emission import BadArithmetic, Continuation, Emission
 from jit.erts.arm32.native import MixedNative
+from jit.erts.checksum import checksum
 from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK
 
 #: What the loader reads of a file (erts/emulator/beam/beam_file.c, ``beamfile_read``).
-_LOADED = frozenset("AtU8 Code StrT ImpT ExpT FunT LitT Attr CInf Line Atom Type Meta".split())
+_LOADED = frozenset("AtU8 Code StrT ImpT ExpT FunT LitT Attr CInf Line Atom Type Meta DbgB Recs".split())
 
 _LOAD_NIF: Final = Import("erlang", "load_nif", 2)
 #: In jit/erts/glue/native.erl: takes and gives the result of that.
@@ -44,16 +43,6 @@ def rewrite(native: MixedNative, elf: bytes) -> bytes:
     plain = [(chunk.name, chunk.data) for chunk in native.module.chunks]
     beside = bytecode(native)
     return write_chunks([*plain, (CHUNK, elf), (BYTECODE_CHUNK, beside), (CHECKSUM_CHUNK, checksum(elf, beside))])
-
-
-def checksum(*chunks: bytes) -> bytes:
-    """The sum of all words, each chunk's last one filled up with zeros, and the sum of the sums up to each of them.
-
-    Quick to make for a board that loads hundreds of files (jit/erts/glue/native.c, ``add_words``).
-    """
-    words = struct.iter_unpack("<I", b"".join(chunk + bytes(-len(chunk) % 4) for chunk in chunks))
-    sums = list(accumulate(word for (word,) in words))
-    return struct.pack("<II", sums[-1] & 0xFFFFFFFF, sum(sums) & 0xFFFFFFFF)
 
 
 def bytecode(native: MixedNative) -> bytes:

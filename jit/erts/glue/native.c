@@ -16,8 +16,10 @@
 #define _GNU_SOURCE
 #include "breakpoints.h"
 #include "experiment.h"
+#include "functions.h"
 #include "gdb_jit.h"
 #include "object.h"
+#include "sums.h"
 #include "vm.h"
 
 #include <limits.h>
@@ -419,24 +421,6 @@ static Word chunk_binary(Word process, Word file, const char *name)
     return found;
 }
 
-/* Sums of words, the last one filled up with zeros, and of these sums (jit/erts/arm32/rewrite.py, checksum). */
-static void add_words(uint32_t sums[2], const unsigned char *data, size_t size)
-{
-    uint32_t word;
-
-    for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
-        memcpy(&word, data, sizeof word);
-        sums[0] += word;
-        sums[1] += sums[0];
-    }
-    if (size) {
-        word = 0;
-        memcpy(&word, data, size);
-        sums[0] += word;
-        sums[1] += sums[0];
-    }
-}
-
 /* Whether native code and the bytecode beside it are as the compiler wrote them: nothing else of them is checked before
  * the VM runs them. Gives 0, or what is wrong. */
 static const char *check_sums(Word process, Word file)
@@ -595,27 +579,23 @@ CAUGHT(caught_finish_loading, FINISH_LOADING) /* which sets those that are for m
 static const struct {
     const char *module, *function;
     unsigned arity;
-    const char *symbol;
     Bif instead;
     const char *callers[3];
 } setters[SETTERS] = {
-    [TRACE_PATTERN] = {"erts_internal", "trace_pattern", 3, "erts_internal_trace_pattern_3", caught_trace_pattern,
-                       {"erlang"}},
-    [TRACE_PATTERN_OF_SESSION] = {"erts_internal", "trace_pattern", 4, "erts_internal_trace_pattern_4",
-                                  caught_trace_pattern_of_session, {"trace"}},
-    [BREAKPOINT] = {"erts_debug", "breakpoint", 2, "erts_debug_breakpoint_2", caught_breakpoint, {NULL}},
-    [FINISH_LOADING] = {"erlang", "finish_loading", 1, "finish_loading_1", caught_finish_loading,
-                        {"erlang", "init", "code_server"}},
+    [TRACE_PATTERN] = {"erts_internal", "trace_pattern", 3, caught_trace_pattern, {"erlang"}},
+    [TRACE_PATTERN_OF_SESSION] = {"erts_internal", "trace_pattern", 4, caught_trace_pattern_of_session, {"trace"}},
+    [BREAKPOINT] = {"erts_debug", "breakpoint", 2, caught_breakpoint, {NULL}},
+    [FINISH_LOADING] = {"erlang", "finish_loading", 1, caught_finish_loading, {"erlang", "init", "code_server"}},
 };
 
 static void catch_setter(ErlNifEnv *env, unsigned number)
 {
     Word module = enif_make_atom(env, setters[number].module), name = enif_make_atom(env, setters[number].function);
-    Bif bif = (Bif)vm_symbol(setters[number].symbol), instead = setters[number].instead;
-    Word export = bif ? vm_export(module, name, setters[number].arity) : 0;
-    Word *entry = export ? bif_entry(export) : NULL;
+    Word export = vm_export(module, name, setters[number].arity);
+    Word *entry = bif_entry(export);
+    Bif bif = entry ? (Bif)*entry : NULL, instead = setters[number].instead;
 
-    if (!entry || *entry != (Word)bif)
+    if (!bif || bif == instead)
         return;
     set_breakpoints[number] = bif;
     *entry = (Word)instead;
@@ -717,7 +697,11 @@ static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM a
     }
     if (!prepare_loading && !enif_alloc_resource(staying, 1))
         return enif_make_string(env, "no memory", ERL_NIF_LATIN1);
-    prepare_loading = (Bif)vm_symbol("erts_internal_prepare_loading_2");
+    Bif prepare = (Bif)vm_symbol("erts_internal_prepare_loading_2");
+    const Word *stub = vm_code(prepare_export);
+    if (!prepare_loading && (stub[0] != vm_handler("call_bif_W") || stub[1] != (Word)prepare))
+        return enif_make_string(env, "the function of a BIF is not where it should be", ERL_NIF_LATIN1);
+    prepare_loading = prepare;
     if (catch_purging() && catch_calls(loader, prepare_export, prepare_loading, caught_prepare_loading)) {
         for (unsigned i = 0; i < SETTERS; i++)
             catch_setter(env, i);
@@ -739,6 +723,8 @@ static ErlNifFunc functions[] = {
     {"names", 0, names, 0},
     {"follow_replacements", 0, follow_replacements, 0},
     {"catch_loading", 0, catch_loading, 0},
+    {"functions", 0, functions_wrong, 0},
+    {"call_nif", 0, functions_call_nif, 0},
     {"peek", 2, experiment_peek, 0},
     {"address", 1, experiment_address, 0},
     {"word", 1, experiment_word, 0},

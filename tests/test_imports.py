@@ -68,7 +68,7 @@ DEBUGGER = {
     "pack": "asked_gdb core_file",
     "report": "asked_gdb pack",
     "perf_map": "asked_gdb",
-    "screen": "asked_gdb brackets core_file pack",
+    "screen": "asked_gdb brackets core_file gdb_options pack",
     "cli": "asked_gdb core_file erlang_start gdb_options pack perf_map report screen",
     "__main__": "cli",
     "__init__": "api",

@@ -30,6 +30,10 @@ settings.load_profile("tests")
 #: The parameter of a test that names a target, and a mode where it has one.
 IN_MATRIX = re.compile(r"[\[-](armhf|arm64|amd64)-(\d+)(?:-(attached|remote|core))?\b")
 
+#: Releases of which all tests of native code are run. Of others those are that may fail there alone: what the rest look
+#: at is the same in all of them.
+MOST_TESTS = (25, 27)
+
 #: Seconds in one folder, from which on it is told where the time went.
 LONG = 60
 
@@ -103,9 +107,17 @@ def release(ebin: Path) -> erl.Release:
     return erl.installed_release()
 
 
-@pytest.fixture(params=RELEASES, scope="module")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`otp` is each release in turn that a test of native code is for: all with `each_release`, else `MOST_TESTS`."""
+    told = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
+    if "otp" in metafunc.fixturenames and "otp" not in told:
+        is_each = metafunc.definition.get_closest_marker("each_release") is not None
+        metafunc.parametrize("otp", RELEASES if is_each else MOST_TESTS, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def otp(request: pytest.FixtureRequest) -> int:
-    """Each release that native code is made for."""
+    """A release that native code is made for."""
     release: int = request.param
     return release
 

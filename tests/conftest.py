@@ -16,8 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from jit.erts.layout import RELEASES
-from tests.harness import built, erl
+from tests.harness import built, erl, releases
 from tests.harness.core import dump_core, put_notes_first
 from tests.harness.gdb import GDB, Gdb
 from tests.harness.patience import PATIENCE
@@ -29,10 +28,6 @@ settings.load_profile("tests")
 
 #: The parameter of a test that names a target, and a mode where it has one.
 IN_MATRIX = re.compile(r"[\[-](armhf|arm64|amd64)-(\d+)(?:-(attached|remote|core))?\b")
-
-#: Releases of which all tests of native code are run. Of others those are that may fail there alone: what the rest look
-#: at is the same in all of them.
-MOST_TESTS = (25, 27)
 
 #: Seconds in one folder, from which on it is told where the time went.
 LONG = 60
@@ -108,11 +103,8 @@ def release(ebin: Path) -> erl.Release:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`otp` is each release in turn that a test of native code is for: all with `each_release`, else `MOST_TESTS`."""
-    told = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
-    if "otp" in metafunc.fixturenames and "otp" not in told:
-        is_each = metafunc.definition.get_closest_marker("each_release") is not None
-        metafunc.parametrize("otp", RELEASES if is_each else MOST_TESTS, indirect=True, scope="module")
+    """`otp` is each release in turn that a test of native code is for."""
+    releases.parametrize(metafunc, "otp", "module")
 
 
 @pytest.fixture(scope="module")

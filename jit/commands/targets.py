@@ -32,7 +32,7 @@ class Targets:
     """What a runtime can be compiled for.
 
     ``processors`` has by ``Processor.name`` what gives the runtime there for a release of Erlang/OTP, one of
-    ``releases``, of which there are none where that makes no difference; ``release`` unless another is asked for.
+    ``releases``, of which there are none where that makes no difference; ``usual`` unless another is asked for.
     ``chunk`` of a .beam file has its native code. ``described`` are those whose files carry debugging information
     if that is asked for. Of a runtime that wants it ``whole`` a module is native only if all its functions are.
     ``joined`` makes one file of those of a module for several processors, where there is such a thing. ``cpus`` has
@@ -47,7 +47,7 @@ class Targets:
     whole: bool = False
     joined: Callable[[Sequence[bytes]], bytes] | None = None
     cpus: Mapping[str, Mapping[str, Make]] = field(default_factory=dict)
-    release: int = 0
+    usual: int = 0
 
 
 def _atomvm(name: str, on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
@@ -74,7 +74,7 @@ RUNTIMES: Final = {
         RELEASES,
         CHUNK,
         cpus={"arm32": {name: partial(StockErts, cpu=cpu) for name, cpu in CPUS.items()}},
-        release=RELEASE,
+        usual=RELEASE,
     ),
     "atomvm": Targets(
         {name: partial(_atomvm, name, on) for name, on in _ON.items()},
@@ -121,7 +121,7 @@ def runtime(wanted: Wanted) -> Runtime[Any, Any]:
         if wanted.cpu not in cpus:
             raise CommandError(f"--cpu: files for {wanted.target} of {wanted.runtime} are for all processors of it")
         make = cpus[wanted.cpu]
-    return make(targets.release if wanted.otp is None else wanted.otp)
+    return make(targets.usual if wanted.otp is None else wanted.otp)
 
 
 def check_several(wanted: Sequence[Wanted]) -> None:

@@ -16,8 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from jit.erts.layout import RELEASES
-from tests.harness import built, erl
+from tests.harness import built, erl, releases
 from tests.harness.core import dump_core, put_notes_first
 from tests.harness.gdb import GDB, Gdb
 from tests.harness.patience import PATIENCE
@@ -103,9 +102,14 @@ def release(ebin: Path) -> erl.Release:
     return erl.installed_release()
 
 
-@pytest.fixture(params=RELEASES, scope="module")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`otp` is each release in turn that a test of native code is for."""
+    releases.parametrize(metafunc, "otp", "module")
+
+
+@pytest.fixture(scope="module")
 def otp(request: pytest.FixtureRequest) -> int:
-    """Each release that native code is made for."""
+    """A release that native code is made for."""
     release: int = request.param
     return release
 

@@ -219,7 +219,7 @@ def test_the_screen_knows_no_vm() -> None:
     known = {name for path in (ROOT / "beamgdb/screen").glob("*.py") for name in imports(path)}
     ours = {name for name in known if name.partition(".")[0] in ("beamgdb", "jit")}
     assert {room(name) for name in ours if name.startswith("beamgdb")} == {
-        "screen", "asked_gdb", "brackets", "core_file", "pack"
+        "screen", "asked_gdb", "brackets", "core_file", "gdb_options", "pack"
     }  # fmt: skip
     assert {package(name) for name in ours if name.startswith("jit")} == {"jit.sandbox", "jit.system"}
     assert "gdb" not in known

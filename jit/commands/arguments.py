@@ -34,7 +34,7 @@ def add(commands: Commands, name: str, summary: str, description: str, **options
 def add_release(parser: argparse.ArgumentParser, *, default: int | None = None) -> None:
     """The option ``--otp``."""
     there = ERTS.releases
-    text = f"release of Erlang/OTP that is to run it: {listed(there, 'or')} ({max(there)})"
+    text = f"release of Erlang/OTP that is to run it: {listed(there, 'or')} ({ERTS.usual})"
     parser.add_argument("--otp", type=int, choices=there, default=default, metavar="N", help=text)
 
 

@@ -75,7 +75,7 @@ def add_to(commands: arguments.Commands) -> None:
     """Declare the command."""
     usage = f"{arguments.PROGRAM} run [OPTIONS] FILE [ARGS ...]"
     parser = arguments.add(commands, "run", "compile a program and run it natively", _DESCRIPTION, usage=usage)
-    arguments.add_release(parser, default=max(targets.ERTS.releases))
+    arguments.add_release(parser, default=targets.ERTS.usual)
     parser.add_argument("--call", metavar="EXPRESSION", help="what to evaluate instead; then the node halts")
     text = "a folder with the glue, its boot script and native modules of Erlang/OTP: see `glue --help`"
     parser.add_argument("--system", metavar="DIR", type=Path, help=text)

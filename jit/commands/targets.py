@@ -20,7 +20,7 @@ from jit.atomvm.x86_64.runtime import ON_X86_64
 from jit.codegen.runtime import Runtime
 from jit.commands.errors import CommandError
 from jit.erts.arm32.runtime import StockErts
-from jit.erts.layout import RELEASES
+from jit.erts.layout import RELEASE, RELEASES
 from jit.erts.parts import CHUNK
 
 #: Gives the runtime for a release of Erlang/OTP.
@@ -32,11 +32,12 @@ class Targets:
     """What a runtime can be compiled for.
 
     ``processors`` has by ``Processor.name`` what gives the runtime there for a release of Erlang/OTP, one of
-    ``releases``, of which there are none where that makes no difference. ``chunk`` of a .beam file has its native code.
-    ``described`` are those whose files carry debugging information if that is asked for. Of a runtime that wants it
-    ``whole`` a module is native only if all its functions are. ``joined`` makes one file of those of a module for
-    several processors, where there is such a thing. ``cpus`` has by processor, and by the name of a kind of it, what
-    gives the runtime there; for other processors code is the same for all kinds.
+    ``releases``, of which there are none where that makes no difference; ``usual`` unless another is asked for.
+    ``chunk`` of a .beam file has its native code. ``described`` are those whose files carry debugging information
+    if that is asked for. Of a runtime that wants it ``whole`` a module is native only if all its functions are.
+    ``joined`` makes one file of those of a module for several processors, where there is such a thing. ``cpus`` has
+    by processor, and by the name of a kind of it, what gives the runtime there; for other processors code is the
+    same for all kinds.
     """
 
     processors: dict[str, Make]
@@ -46,6 +47,7 @@ class Targets:
     whole: bool = False
     joined: Callable[[Sequence[bytes]], bytes] | None = None
     cpus: Mapping[str, Mapping[str, Make]] = field(default_factory=dict)
+    usual: int = 0
 
 
 def _atomvm(name: str, on: OnProcessor, _otp: int, *, dwarf: bool = False) -> AtomVm:
@@ -72,6 +74,7 @@ RUNTIMES: Final = {
         RELEASES,
         CHUNK,
         cpus={"arm32": {name: partial(StockErts, cpu=cpu) for name, cpu in CPUS.items()}},
+        usual=RELEASE,
     ),
     "atomvm": Targets(
         {name: partial(_atomvm, name, on) for name, on in _ON.items()},
@@ -118,7 +121,7 @@ def runtime(wanted: Wanted) -> Runtime[Any, Any]:
         if wanted.cpu not in cpus:
             raise CommandError(f"--cpu: files for {wanted.target} of {wanted.runtime} are for all processors of it")
         make = cpus[wanted.cpu]
-    return make(max(targets.releases, default=0) if wanted.otp is None else wanted.otp)
+    return make(targets.usual if wanted.otp is None else wanted.otp)
 
 
 def check_several(wanted: Sequence[Wanted]) -> None:

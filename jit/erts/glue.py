@@ -116,6 +116,7 @@ def _layouts_header() -> str:
         "};",
         "static const struct build builds[] __attribute__((unused)) = {",
         *(_build_row(build) for build in builds),
+        "    {0},",
         "};",
         f"static const char *const field_names[] __attribute__((unused)) = {{{', '.join(quoted)}}};",
     ]

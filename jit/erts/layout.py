@@ -23,6 +23,8 @@ SIZED: Final = ("Label", "BeamFile_ImportEntry", "OpEntry", "BifEntry", "ErtsCod
 #: By release, the version of the runtime system in Debian's build, which native code is for.
 _ERTS: Final = {25: "13.1.5", 27: "15.2.7", 29: "17.1.1"}
 RELEASES: Final = tuple(_ERTS)
+#: The one that is taken unless another is asked for: that of Debian's stable suite.
+RELEASE: Final = 27
 
 
 @dataclass(frozen=True)

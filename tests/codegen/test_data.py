@@ -27,6 +27,7 @@ def interpreted(otp: int, beam: Path) -> str:
     return node_says(otp, "-pa", str(beam.parent), "-eval", ALONE)
 
 
+@pytest.mark.each_release
 def test_all_is_native(otp: int, beam: Path) -> None:
     module = read_module(beam)
     names = {operation.name for function in module.functions for operation in function.operations}
@@ -36,6 +37,7 @@ def test_all_is_native(otp: int, beam: Path) -> None:
     assert compile_module(module, StockErts(otp)).interpreted == {}
 
 
+@pytest.mark.each_release
 @pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
 def test_same_as_interpreted(otp: int, beam: Path, interpreted: str, tmp_path: Path, options: tuple[str, ...]) -> None:
     assert all(reason in interpreted for reason in ("badarith", "badarity", "badkey", "badmap", "badrecord", "undef"))

@@ -13,6 +13,7 @@ MESSAGES = Path(__file__).with_name("messages.erl")
 RUN = 'io:format("~p~n", [messages:run()]), halt().'
 
 
+@pytest.mark.each_release
 @pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
 def test_messages(tmp_path: Path, otp: int, options: tuple[str, ...]) -> None:
     beam = erlc(MESSAGES, tmp_path / "plain")

@@ -172,6 +172,7 @@ APART_IN_C = frozenset(
 )
 
 
+@pytest.mark.each_release
 @pytest.mark.parametrize("name", sorted(APART))
 def test_fragments_that_are_apart_call_only_what_is(name: str, otp: int) -> None:
     a, fragments = Assembler(), Fragments()

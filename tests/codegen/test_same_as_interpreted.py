@@ -12,6 +12,7 @@ EXERCISE = Path(__file__).with_name("exercise.erl")
 ALONE = 'io:format("~p~n", [exercise:run()]), halt().'
 
 
+@pytest.mark.each_release
 @pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
 def test_exercise(tmp_path: Path, otp: int, options: tuple[str, ...]) -> None:
     beam = erlc(EXERCISE, tmp_path / "plain")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.codegen.native_node import compile_native, erlc, node_says
 
 EXERCISE = Path(__file__).with_name("exercise_straight.erl")
@@ -26,6 +28,7 @@ COMPARE = """
 """
 
 
+@pytest.mark.each_release
 def test_straight_code(tmp_path: Path, otp: int) -> None:
     beam = erlc(EXERCISE, tmp_path / "plain")
     compile_native([beam], tmp_path / "native", otp)

@@ -12,6 +12,7 @@ TRACES = Path(__file__).with_name("traces.erl")
 RUN = 'io:format("~p~n", [traces:run()]), halt().'
 
 
+@pytest.mark.each_release
 @pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
 def test_natively_as_interpreted(otp: int, tmp_path: Path, options: tuple[str, ...]) -> None:
     beam = erlc(TRACES, tmp_path / "plain")

@@ -17,6 +17,7 @@ from jit.erts.boot import arguments, write_boot
 from jit.sandbox import Sandbox
 from tests.codegen.native_node import PATIENCE, compile_native, erlc, library, node, node_says
 from tests.harness.erl import SETTINGS
+from tests.harness.releases import MOST_TESTS
 
 SOURCES = Path(__file__).with_name("whole_node")
 #: What is under test: all of these have native code in the node that works with them.
@@ -36,6 +37,11 @@ RUN = """
 QUIET = ("-kernel", "logger_level", "none")
 
 
+def working(otp: int) -> list[Path]:
+    """Those of stdlib."""
+    return [path for name in WORKING if (path := library(otp, "stdlib") / f"{name}.beam").exists()]
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The modules of this test, as the compiler makes them."""
@@ -47,9 +53,11 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def system(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All of kernel and stdlib, and the modules of this test, native; the glue; a boot script that begins with it."""
+    """All of kernel and stdlib, and the modules of this test, native; the glue; a boot script that begins with it. Of
+    a release that has not all tests, just what works."""
     folder = tmp_path_factory.mktemp(f"system-{otp}")
-    compile_native([library(otp, "kernel"), library(otp, "stdlib"), *plain.glob("*.beam")], folder, otp)
+    whole = [library(otp, "kernel"), library(otp, "stdlib")]
+    compile_native([*(whole if otp in MOST_TESTS else working(otp)), *plain.glob("*.beam")], folder, otp)
     write_boot(Sandbox("armhf", otp).ensure().otp_root / "bin/start.boot", folder)
     return folder
 
@@ -60,6 +68,7 @@ def interpreted(otp: int, plain: Path) -> str:
     return node_says(otp, "-pa", str(plain), *QUIET, "-eval", RUN)
 
 
+@pytest.mark.each_release
 def test_real_work(otp: int, interpreted: str, system: Path) -> None:
     answer, _, modules = node_says(otp, *arguments(system), *QUIET, "-eval", RUN).partition("native ")
     assert answer == interpreted
@@ -70,9 +79,8 @@ def test_real_work(otp: int, interpreted: str, system: Path) -> None:
 @pytest.fixture(scope="module")
 def stressed(otp: int, plain: Path, system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The system with the modules that work collecting garbage and yielding wherever that can happen."""
-    beams = [path for name in WORKING if (path := library(otp, "stdlib") / f"{name}.beam").exists()]
     folder = tmp_path_factory.mktemp(f"stressed-{otp}")
-    compile_native([*beams, *plain.glob("*.beam")], folder, otp, "--stress")
+    compile_native([*working(otp), *plain.glob("*.beam")], folder, otp, "--stress")
     for path in system.iterdir():
         if not (folder / path.name).exists():
             (folder / path.name).symlink_to(path)

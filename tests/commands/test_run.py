@@ -13,6 +13,7 @@ from tests.codegen.native_node import erlc, library, python_jit
 from tests.commands.conftest import SOURCE
 
 
+@pytest.mark.each_release
 def test_arguments(otp: int) -> None:
     """From source, by the compiler of that release; words behind the file are the program's."""
     ran = python_jit("run", "--otp", str(otp), str(SOURCE), "one", "--gdb", "a 'word'")

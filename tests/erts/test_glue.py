@@ -43,6 +43,7 @@ def native(otp: int, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.mark.each_release
 def test_code_is_exchanged_while_it_runs(otp: int, plain: Path, native: Path) -> None:
     """Natively as interpreted: frames of old code on stacks, purging, 6 processes on 2 schedulers."""
     results = []
@@ -55,6 +56,7 @@ def test_code_is_exchanged_while_it_runs(otp: int, plain: Path, native: Path) ->
     assert modules == "[hot,storm]\n"
 
 
+@pytest.mark.each_release
 def test_on_load_and_literals(otp: int, plain: Path, native: Path) -> None:
     """A module that refuses to be loaded leaves nothing behind; literals of one that is gone stay what they are."""
     said = []
@@ -69,6 +71,7 @@ def test_on_load_and_literals(otp: int, plain: Path, native: Path) -> None:
     assert counts == "[1,2,2,2,3,2,2,1,1]\n"  # with `reload` itself
 
 
+@pytest.mark.each_release
 def test_stubs_are_neither_listed_nor_traced(otp: int, plain: Path, native: Path) -> None:
     """Breakpoints in functions are seen by all that call through export entries; in stubs there are none."""
     run = """

@@ -9,6 +9,7 @@ import pytest
 
 from jit.erts.layout import RELEASES
 from tests.codegen.native_node import PATIENCE, compile_native, erlc, gdb_says, node, python_jit
+from tests.harness.releases import MOST_TESTS
 
 HELLO = Path(__file__).with_name("hello.erl")
 RUN = "hello:start(1, 2)."
@@ -34,6 +35,7 @@ def gdb(otp: int, folder: Path, *commands: str, at: str = "'hello:start/2'") -> 
     return answer
 
 
+@pytest.mark.each_release
 def test_exits_with_42(otp: int, folder: Path) -> None:
     ran = node(otp, "-pa", str(folder), "-s", "native", "-eval", RUN)
     assert (ran.returncode, ran.stderr) == (42, "")
@@ -43,12 +45,14 @@ def test_the_fallback_exits_with_42_too(otp: int, folder: Path) -> None:
     assert node(otp, "-pa", str(folder), "-eval", RUN).returncode == 42
 
 
+@pytest.mark.each_release
 def test_gdb_stops_in_native_code(otp: int, folder: Path) -> None:
     answer = gdb(otp, folder, "backtrace 2", *BEFORE_THE_CALL, "continue")
     frames, _, rest = answer.partition("=> ")
     assert frames.splitlines()[0].startswith("#0  hello:start/2 (arg1=31, arg2=47) at ")
     assert frames.splitlines()[0].endswith("hello.erl:4")
-    assert "in process_main ()" in frames.splitlines()[1]
+    # Its name is one of those that OTP 29 hides.
+    assert ("in process_main ()" in frames.splitlines()[1]) is (otp in MOST_TESTS)
     assert rest.startswith("0x")
     assert "<hello:start/2>" in rest
     assert "= 687\n" in rest  # 42 << 4 | 15

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jit.erts.layout import RELEASES
 from tests.codegen.native_node import compile_native, erlc
+from tests.harness import releases
 from tests.harness.gdb import Gdb
 from tests.harness.targets import Session, Target, session
 from tests.matrix.conftest import stop_at
@@ -32,7 +32,12 @@ class Shop:
         return self.session.gdb
 
 
-@pytest.fixture(scope="session", params=RELEASES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`shop_session` is that of each release in turn."""
+    releases.parametrize(metafunc, "shop_session", "session")
+
+
+@pytest.fixture(scope="session")
 def shop_session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The node. Its processes do the same things over and over."""
     otp: int = request.param

@@ -29,6 +29,7 @@ def test_breakpoint_before_the_module_is_loaded(shop_session: Shop) -> None:
     assert "x1 = [1,2,3]\n" in shop_session.first_stop
 
 
+@pytest.mark.each_release
 def test_native_functions(gdb: Gdb) -> None:
     stop_at(gdb, "shop:order/2")
     said = stop_at(gdb, "shop:deliver/2")
@@ -61,6 +62,7 @@ def test_frames_can_be_selected(gdb: Gdb) -> None:
     assert "shop:priced/2" in gdb.cmd("down")
 
 
+@pytest.mark.each_release
 def test_registers(gdb: Gdb) -> None:
     stop_at(gdb, "shop:order/2")
     stop_at(gdb, "shop:deliver/2")
@@ -72,6 +74,7 @@ def test_registers(gdb: Gdb) -> None:
     assert gdb.cmd("print/d *(unsigned long *)($r4 + 68)").endswith("= 31\n")
 
 
+@pytest.mark.each_release
 def test_interpreted_between_native(gdb: Gdb) -> None:
     stop_at(gdb, "counter:add/2")
     shown = erlang_only(frames(gdb))
@@ -98,6 +101,7 @@ def test_c_called_by_a_fragment(gdb: Gdb) -> None:
     assert functions(frames(gdb)) == before[native:]
 
 
+@pytest.mark.each_release
 def test_bifs(gdb: Gdb) -> None:
     """Native code calls some itself, and leaves others to the interpreter, where they are functions."""
     stop_at(gdb, f"shop.erl:{line('erlang:md5')}")
@@ -117,6 +121,7 @@ def test_fragments_that_are_jumped_to(gdb: Gdb) -> None:
     assert functions(frames(gdb))[:4] == ["native::call_export", "shop:total/3", *OUTSIDE]
 
 
+@pytest.mark.each_release
 def test_each_instruction(gdb: Gdb) -> None:
     """At every instruction the same functions are outside, and one step comes to one other function at most."""
     stop_at(gdb, "shop:order/2")

@@ -31,6 +31,7 @@ def go(gdb: Gdb, command: str) -> tuple[str, int]:
     return innermost(gdb)
 
 
+@pytest.mark.each_release
 def test_gdb_breakpoints(gdb: Gdb) -> None:
     """They are in native code only."""
     gdb.cmd("break -function shop:priced/2")
@@ -57,6 +58,7 @@ def test_gdb_steps(gdb: Gdb) -> None:
     assert go(gdb, "next") == ("shop:total/3", line(again))
 
 
+@pytest.mark.each_release
 def test_each_call_is_one_hit(gdb: Gdb) -> None:
     """Of native and interpreted callers."""
     stop_at(gdb, "shop:order/2")
@@ -94,6 +96,7 @@ def test_conditions_commands_and_counts(gdb: Gdb) -> None:
     assert gdb.cmd("beam-breakpoints").splitlines()[1].split()[:4] == [number, "keep", "n", "1"]
 
 
+@pytest.mark.each_release
 def test_steps(gdb: Gdb) -> None:
     stop_at(gdb, "shop:order/2")
     stop_at(gdb, "shop:total/3")

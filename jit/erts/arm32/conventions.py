@@ -25,7 +25,7 @@ ENVIRONMENT: Final = 8  # from sp: the ErlNifEnv; below it arguments of C functi
 RETURN: Final = 12  # from sp: where a shared fragment goes back to
 ARGUMENTS: Final = 16  # from sp: three words, arguments of a BIF
 
-#: ErtsSchedulerRegisters.x_reg_array, on 32-bit ARM in OTP 25 and 27; ``StockErts`` checks it.
+#: ErtsSchedulerRegisters.x_reg_array, on 32-bit ARM in all releases; ``StockErts`` checks it.
 X_ARRAY: Final = 64
 WORD: Final = native_abi.WORD
 

@@ -177,9 +177,9 @@ static int find_build(struct dl_phdr_info *program, size_t size, void *unused)
     const unsigned char *id = build_id(program);
 
     (void)size, (void)unused;
-    for (unsigned i = 0; id && i < sizeof builds / sizeof *builds; i++)
-        if (memcmp(id, builds[i].id, sizeof builds[i].id) == 0)
-            hidden = &builds[i];
+    for (const struct build *build = builds; id && build->erts; build++)
+        if (memcmp(id, build->id, sizeof build->id) == 0)
+            hidden = build;
     bias = program->dlpi_addr;
     return 1;
 }

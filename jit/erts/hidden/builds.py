@@ -51,7 +51,7 @@ class Build:
 
 def known() -> list[Build]:
     """All, those of the project first. Raises OSError and ValueError for a table that cannot be read."""
-    paths = sorted(TABLES.glob("*.json")) + sorted(_own_tables().glob("*.json"))
+    paths = sorted(TABLES.glob("*.json")) + sorted(own_tables().glob("*.json"))
     found = (_read(path) for path in paths)
     return list({build.build_id: build for build in found}.values())
 
@@ -62,7 +62,7 @@ def adopt(beam: Path) -> tuple[Build, Path]:
     Raises AdoptError and OSError.
     """
     build = analyse(beam)
-    folder = _own_tables()
+    folder = own_tables()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{build.build_id}.json"
     whole_files.write(path, text(build).encode())
@@ -156,5 +156,6 @@ def _read(path: Path) -> Build:
         raise ValueError(f"{path}: not a table of a build: {error}") from None
 
 
-def _own_tables() -> Path:
+def own_tables() -> Path:
+    """Where those are that a user has made."""
     return cache_folder() / "builds"

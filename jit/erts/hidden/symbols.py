@@ -17,7 +17,7 @@ from jit.otp import vm_flags
 _ANYWHERE: Final = ("i_yield", "if_end", "i_call_f")
 
 #: By function: operations that call it, and no other function but those of `_ANYWHERE` and of what follows `-`.
-_CALLED_BY: Final = {
+CALLED_BY: Final = {
     "apply": "i_apply i_apply_last_Q i_apply_only - i_call_ext_e",
     "apply_fun": "i_apply_fun i_apply_fun_last_Q i_apply_fun_only",
     "big_to_double": "fconv_Sl",
@@ -100,7 +100,7 @@ def find(program: Program) -> dict[str, int]:
     Raises NotFound where not exactly one address fits.
     """
     found: dict[str, int] = {}
-    for rule in (_of_operations, _of_writers, _of_appends, _of_receives, _of_nifs, _of_bifs, _others):
+    for rule in RULES:
         for name, places in rule(program):
             fitting = set(places)
             if len(fitting) != 1:
@@ -126,7 +126,7 @@ def _called_anywhere(program: Program) -> set[int]:
 
 
 def _of_operations(program: Program) -> Iterator[tuple[str, Iterable[int]]]:
-    for name, text in _CALLED_BY.items():
+    for name, text in CALLED_BY.items():
         by, _, others = text.partition(" - ")
         all_call = set.intersection(*(set(_calls(program, operation)) for operation in by.split()))
         yield name, all_call.difference(*(_calls(program, operation) for operation in others.split()))
@@ -230,3 +230,9 @@ def _new_bitstring(program: Program) -> set[int]:
         for one in copies & callees[bifs["erts_debug:unaligned_bitstring/2"]]
     }
     return {one for one, reached in near.items() if reached & makers}
+
+
+#: Each gives names, and what fits them.
+RULES: Final[tuple[_Rule, ...]] = (
+    _of_operations, _of_writers, _of_appends, _of_receives, _of_nifs, _of_bifs, _others
+)  # fmt: skip

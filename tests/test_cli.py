@@ -66,6 +66,8 @@ def test_help_and_version() -> None:
         (("--gdb", "no-gdb", "-p", "1"), "beamgdb: no no-gdb on this machine"),
         (("no-such-node",), "beamgdb: no-such-node: no core file, and no node of that name runs here"),
         (("999999999",), "beamgdb: 999999999 is no process"), (("README.md",), "beamgdb: README.md: no core file"),
+        (("board:1234",), "beamgdb: the screen needs a terminal; "),
+        (("--screen", "--args", "AtomVM"), "beamgdb: the screen needs a terminal; "),
         (("--arch", "armhf"), "beamgdb: --arch armhf also needs --otp, the release"),
         (("--otp", "27"), "beamgdb: --otp 27 also needs --arch, the architecture"),
         (("--arch", "armhf", "--otp", "99"), "beamgdb: .*99"),

@@ -33,12 +33,17 @@ class NoTarget(LookupError):
 def run(found: AbstractContextManager[Target | None]) -> int:
     """Show what there is to look at, None if nothing was chosen, until the user quits; the exit status. Raises
     `NoTarget`, `NoAnswer`, `NoPack`, OSError."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
-        raise NoTarget("the screen needs a terminal; `beamgdb -p PID` and `beamgdb report CORE` do without")
     with found as target:
+        _require_terminal()
         if target is not None:
             asyncio.run(_show(target))
     return 0
+
+
+def _require_terminal() -> None:
+    """Raises `NoTarget` where there is none, or one on which nothing can be moved to its place."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        raise NoTarget("the screen needs a terminal; `beamgdb -p PID` and `beamgdb report CORE` do without")
 
 
 async def _show(target: Target) -> None:
@@ -50,6 +55,7 @@ async def _show(target: Target) -> None:
 def named(gdb: Gdb, word: str | None) -> Iterator[Target | None]:
     """What a word names, or what is chosen without one."""
     if word is None:
+        _require_terminal()
         found = asyncio.run(chosen(_all()))
         if found is None:
             yield None

@@ -152,8 +152,7 @@ def _get_number(
     e.pointer(state, state)
     m.load(binary, state, terms.STATE_BINARY)
     m.load(offset, state, terms.STATE_OFFSET)
-    m.call(primitive, CONTEXT, *beside, binary, offset, bits, flags)
-    m.branch_if_false(result, e.error())
+    m.call(primitive, CONTEXT, *beside, binary, offset, bits, flags, raises=True)
     m.branch_if(Condition.EQUAL, result, terms.FALSE, e.fail(fail))
     _advance(e, state, bits, scratch)
     e.store(result, into)
@@ -379,8 +378,7 @@ class _Match:
         m = self.e.m
         result, _, binary, offset = m.args
         self.load(binary, offset)
-        m.call("bitstring_extract_integer", CONTEXT, STATE, binary, offset, bits, flags)
-        m.branch_if_false(result, self.e.error())
+        m.call("bitstring_extract_integer", CONTEXT, STATE, binary, offset, bits, flags, raises=True)
         m.branch_if(Condition.EQUAL, result, terms.FALSE, self.fail)
         return result
 

@@ -80,8 +80,7 @@ def put_map_assoc(
     e.a.bind(same)
     m.add(size, size, terms.MAP_VALUES)
     e.ensure(size, live, (map_, source))
-    m.call("malloc", CONTEXT, STATE, e.word * len(pairs))
-    m.branch_if_false(result, e.error())
+    m.call("malloc", CONTEXT, STATE, e.word * len(pairs), raises=True)
     m.a.move(values, result)
     for at, operand in enumerate(pairs):
         e.load(operand, result)

@@ -176,8 +176,11 @@ class Macros(Protocol[R]):
 
     # C functions
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
-        """Call a primitive; its result is in the first of ``args``. Arguments may be registers of any kind."""
+    def call(self, primitive: str, *arguments: Argument, raises: bool = False, reason: int | None = None) -> None:
+        """Call a primitive; its result is in the first of ``args``. Arguments may be registers of any kind.
+
+        The context and the state come first. Where it *raises*, it has set an error if it gives false, which is raised;
+        one with a *reason*, the term of an atom, if there is one."""
         ...
 
     def call_pointer(self, pointer: R, *arguments: Argument) -> None:

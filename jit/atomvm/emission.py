@@ -273,15 +273,18 @@ class Emission(FunctionEmission[Any]):
         self.check_boxed(value, header, otherwise)
         self.m.branch_if_bits(Condition.DIFFERENT, header, terms.HEADER, tag, otherwise)
 
-    def check_binary(self, value: Register, header: Register, otherwise: Label, *, state: bool = False) -> None:
-        """To *otherwise* if a term is no binary, nor, if that will do, a match state."""
-        good = Label()
+    def check_binary(self, value: Register, header: Register, otherwise: Label) -> None:
+        """To *otherwise* if a term is no binary."""
         self.check_boxed(value, header, otherwise)
+        self.check_binary_header(header, otherwise)
+
+    def check_binary_header(self, header: Register, otherwise: Label) -> None:
+        """To *otherwise* if the first word of a boxed term, which is changed, is none of a binary."""
+        good = Label()
         self.m.and_(header, header, terms.HEADER)
-        tags = [*terms.BINARIES, *([terms.MATCH_STATE] if state else [])]
-        for tag in tags[:-1]:
+        for tag in terms.BINARIES[:-1]:
             self.m.branch_if(Condition.EQUAL, header, tag, good)
-        self.m.branch_if(Condition.DIFFERENT, header, tags[-1], otherwise)
+        self.m.branch_if(Condition.DIFFERENT, header, terms.BINARIES[-1], otherwise)
         self.a.bind(good)
 
     def check_small(self, value: Register, operand: Operand, otherwise: Label) -> None:

@@ -256,8 +256,8 @@ class Macros(Protocol[R]):
         *ways* are those of functions: see ``function``."""
         ...
 
-    def function(self, way: Label, body: Label) -> None:
-        """A function begins: where the VM comes in, and, for all, where a reduction is counted."""
+    def function(self, label: int, way: Label, body: Label) -> None:
+        """The function of a label begins: where the VM comes in, and, for all, where a reduction is counted."""
         ...
 
     def entry(self) -> None:

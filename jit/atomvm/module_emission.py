@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jit.atomvm.emission import Emission, Shared
@@ -58,8 +58,9 @@ class AtomModule:
 
     def enter(self, e: Emission) -> int:
         """The VM comes in before the body."""
-        body = self.shared.place(e.function.entry)
-        self.shared.macros.function(self._ways[e.function.entry], body)
+        entry = e.function.entry
+        body = self.shared.place(entry)
+        self.shared.macros.function(entry, self._ways[entry], body)
         assert body.offset is not None
         return body.offset
 
@@ -79,7 +80,7 @@ class AtomModule:
         return AtomNative(
             module=self.shared.module,
             code=macros.code(),
-            functions=functions,
+            functions=[replace(one, start=one.body) for one in functions],  # ways in are fragments
             fragments=fragments,
             interpreted=interpreted,
             broken=broken,

@@ -333,12 +333,13 @@ class ModuleMacros(ABC, Generic[R]):
         """Nothing comes between the instructions that are appended meanwhile, which are few."""
         return nullcontext()
 
-    def function(self, way: Label, body: Label) -> None:
+    def function(self, label: int, way: Label, body: Label) -> None:
         exhausted = Label()
         with self._together():
-            self.a.bind(exhausted)
-            self._call_shared("yield", self._yield)
-            self._way_in(way)
+            with self._shared.part(f"way in {label}", self.function):
+                self.a.bind(exhausted)
+                self._call_shared("yield", self._yield)
+                self._way_in(way)
             self.a.bind(body)
             self._count_reduction(exhausted)
 

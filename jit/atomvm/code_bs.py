@@ -103,13 +103,21 @@ def bs_start_match4(e: Emission, mode: Operand, live: int, source: Operand, dest
 
 
 def _start(e: Emission, fail: Label | None, source: Operand, live: int, destination: Operand) -> None:
-    value, header = e.m.saved[0], e.m.args[0]
+    """A match state goes on being used where it is: compilers see to it that nobody else looks at it."""
+    value, header, begun = e.m.saved[0], e.m.args[0], Label()
     e.load(source, value)
+    if fail is None:
+        e.m.load_of(header, value, terms.BOXED, 0)
+    else:
+        e.check_boxed(value, header, fail)
+    e.m.branch_if_bits(Condition.EQUAL, header, terms.HEADER, terms.MATCH_STATE, begun)
     if fail is not None:
-        e.check_binary(value, header, fail, state=True)
+        e.check_binary_header(header, fail)
     e.ensure(terms.MATCH_STATE_SIZE, live, (value, source))
     e.m.call("term_alloc_bin_match_state", CONTEXT, value, 0)
-    e.store(e.m.args[0], destination)
+    e.a.move(value, e.m.args[0])
+    e.a.bind(begun)
+    e.store(value, destination)
 
 
 # Segments
@@ -152,8 +160,7 @@ def _get_number(
     e.pointer(state, state)
     m.load(binary, state, terms.STATE_BINARY)
     m.load(offset, state, terms.STATE_OFFSET)
-    m.call(primitive, CONTEXT, *beside, binary, offset, bits, flags)
-    m.branch_if_false(result, e.error())
+    m.call(primitive, CONTEXT, *beside, binary, offset, bits, flags, raises=True)
     m.branch_if(Condition.EQUAL, result, terms.FALSE, e.fail(fail))
     _advance(e, state, bits, scratch)
     e.store(result, into)
@@ -379,8 +386,7 @@ class _Match:
         m = self.e.m
         result, _, binary, offset = m.args
         self.load(binary, offset)
-        m.call("bitstring_extract_integer", CONTEXT, STATE, binary, offset, bits, flags)
-        m.branch_if_false(result, self.e.error())
+        m.call("bitstring_extract_integer", CONTEXT, STATE, binary, offset, bits, flags, raises=True)
         m.branch_if(Condition.EQUAL, result, terms.FALSE, self.fail)
         return result
 

@@ -67,8 +67,7 @@ def bs_create_bin(
         making.reuse(first.source)
         segments = segments[1:]
     else:
-        m.call("term_create_empty_binary", CONTEXT, total)
-        m.branch_if_false(m.args[0], e.raises("out_of_memory"))
+        m.call("term_create_empty_binary", CONTEXT, total, raises=True, reason=terms.ATOMS["out_of_memory"])
         m.a.move(created, m.args[0])
     for segment in segments:
         making.put(segment)
@@ -216,8 +215,7 @@ class _Making:
         result, value, *_ = m.args
         e.load(source, value)
         _bits(e, self.place, value)
-        m.call("term_reuse_binary", CONTEXT, value, self.size)
-        m.branch_if_false(result, e.raises("out_of_memory"))
+        m.call("term_reuse_binary", CONTEXT, value, self.size, raises=True, reason=terms.ATOMS["out_of_memory"])
         m.a.move(self.created, result)
         self.offset = self.place
 
@@ -297,8 +295,7 @@ class _Making:
 def bs_init_writable(e: Emission) -> None:
     m, layout, result = e.m, e.shared.target.layout, e.m.args[0]
     e.ensure(terms.binary_words(0, e.word), 0)
-    m.call("term_create_empty_binary", CONTEXT, 0)
-    m.branch_if_false(result, e.raises("out_of_memory"))
+    m.call("term_create_empty_binary", CONTEXT, 0, raises=True, reason=terms.ATOMS["out_of_memory"])
     m.store_context(result, layout.bs)
     m.constant(m.args[1], 0)
     m.store_context(m.args[1], layout.bs + layout.word)

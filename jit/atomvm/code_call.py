@@ -198,8 +198,7 @@ def try_end(e: Emission, register: Operand) -> None:
 @emits("catch_end")
 def catch_end(e: Emission, register: Operand) -> None:
     try_end(e, register)
-    e.m.call("catch_end", CONTEXT, STATE)
-    e.m.branch_if_false(e.m.args[0], e.error())
+    e.m.call("catch_end", CONTEXT, STATE, raises=True)
 
 
 @emits("build_stacktrace")

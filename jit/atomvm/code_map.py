@@ -5,21 +5,66 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jit.atomvm import formats, terms
-from jit.atomvm.emission import Emission
+from jit.atomvm.emission import Emission, plain
 from jit.atomvm.emitters import emits
 from jit.atomvm.macros import CONTEXT, STATE, Condition
-from jit.beam.operands import Operand
+from jit.beam.operands import Operand, X, Y
+from jit.beam.terms import Atom
+from jit.beam.types import TypeKind
 from jit.codegen.processor import Label, Register
 
 
 def _find(e: Emission, map_: Register, key: Operand, missing: Label) -> None:
-    """The place of a key, in the register of results."""
+    """The place of a key, in the register of results. The VM looks for one that is no immediate term."""
     m = e.m
-    place, _, wanted, *_ = m.args
+    place, here, wanted, *_ = m.args
     e.load(key, wanted)
-    m.call("term_find_map_pos", CONTEXT, map_, wanted)
+    constant = plain(key)
+    immediate = isinstance(constant, Atom) or terms.immediate(constant, e.word) is not None
+    immediate = immediate or e.is_small(key) or e.is_sure(key, TypeKind.ATOM)
+    slow, found = Label(), Label()
+    if not immediate:
+        no_memory = e.raises("out_of_memory")
+
+        def ask() -> None:
+            m.call("term_find_map_pos", CONTEXT, map_, wanted)
+            m.branch_if(Condition.EQUAL, place, formats.NOT_FOUND, missing)
+            m.branch_if(Condition.EQUAL, place, formats.NO_MEMORY, no_memory)
+
+        def cold() -> None:
+            e.a.bind(slow)
+            ask()
+            e.a.jump(found)
+
+        if not isinstance(constant, X | Y):
+            ask()
+            return
+        e.cold(cold)
+        m.branch_if_bits(Condition.DIFFERENT, wanted, terms.PRIMARY, terms.IMMEDIATE, slow)
+    m.a.move(here, map_)
+    m.shared("immediate key", lambda: _emit_search(e))
     m.branch_if(Condition.EQUAL, place, formats.NOT_FOUND, missing)
-    m.branch_if(Condition.EQUAL, place, formats.NO_MEMORY, e.raises("out_of_memory"))
+    e.a.bind(found)
+
+
+def _emit_search(e: Emission) -> None:
+    """An immediate term is the same as no other word. From the last key to the first."""
+    m = e.m
+    place, map_, wanted, keys, *_ = m.args
+    again, missing, end = Label(), Label(), Label()
+    m.load_of(keys, map_, terms.BOXED, terms.MAP_KEYS)
+    e.pointer(keys, keys)
+    m.load(place, keys, 0)
+    m.shift_right(place, place, terms.HEADER_BITS)
+    e.a.bind(again)
+    m.branch_if(Condition.EQUAL, place, 0, missing)
+    m.load_at(map_, keys, place, 0)
+    m.subtract(place, place, 1)
+    m.branch_if(Condition.DIFFERENT, map_, wanted, again)
+    e.a.jump(end)
+    e.a.bind(missing)
+    m.constant(place, formats.NOT_FOUND)
+    e.a.bind(end)
 
 
 def _pairs(operands: tuple[Operand, ...]) -> Iterator[tuple[Operand, Operand]]:
@@ -80,8 +125,7 @@ def put_map_assoc(
     e.a.bind(same)
     m.add(size, size, terms.MAP_VALUES)
     e.ensure(size, live, (map_, source))
-    m.call("malloc", CONTEXT, STATE, e.word * len(pairs))
-    m.branch_if_false(result, e.error())
+    m.call("malloc", CONTEXT, STATE, e.word * len(pairs), raises=True)
     m.a.move(values, result)
     for at, operand in enumerate(pairs):
         e.load(operand, result)

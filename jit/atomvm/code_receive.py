@@ -18,8 +18,7 @@ def _process_signals(e: Emission) -> None:
 
 @emits("send")
 def send(e: Emission) -> None:
-    e.m.call("send", CONTEXT, STATE)
-    e.m.branch_if_false(e.m.args[0], e.error())
+    e.m.call("send", CONTEXT, STATE, raises=True)
 
 
 @emits("loop_rec")

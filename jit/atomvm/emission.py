@@ -139,8 +139,8 @@ class Emission(FunctionEmission[Any]):
             m.call("module_get_atom_term_by_id", STATE, self.shared.atoms[operand.name])
             m.a.move(into, m.args[0])
         elif isinstance(operand, Literal):
-            m.call("module_load_literal", CONTEXT, STATE, operand.index)
-            m.branch_if_false(m.args[0], self.raises("out_of_memory"))
+            reason = terms.ATOMS["out_of_memory"]
+            m.call("module_load_literal", CONTEXT, STATE, operand.index, raises=True, reason=reason)
             m.a.move(into, m.args[0])
         elif isinstance(operand, Integer):
             self._integer(into, operand.value)
@@ -151,14 +151,12 @@ class Emission(FunctionEmission[Any]):
         """An integer that is no small one."""
         m = self.m
         if value in _INT64:
-            m.call("alloc_boxed_integer_fragment", CONTEXT, Wide(value))
-            m.branch_if_false(m.args[0], self.error())
+            m.call("alloc_boxed_integer_fragment", CONTEXT, Wide(value), raises=True)
         else:
             size, left = abs(value), self.word // 4
             digits = -(-size.bit_length() // _DIGIT)
             sign = terms.NEGATIVE_SIGN if value < 0 else 0
-            m.call("alloc_big_integer_fragment", CONTEXT, digits, sign)
-            m.branch_if_false(m.args[0], self.error())
+            m.call("alloc_big_integer_fragment", CONTEXT, digits, sign, raises=True)
             m.subtract(m.args[1], m.args[0], terms.BOXED)
             for word in range(-(-digits // left)):
                 m.constant(m.args[2], size >> _DIGIT * left * word & (1 << _DIGIT * left) - 1)
@@ -275,15 +273,18 @@ class Emission(FunctionEmission[Any]):
         self.check_boxed(value, header, otherwise)
         self.m.branch_if_bits(Condition.DIFFERENT, header, terms.HEADER, tag, otherwise)
 
-    def check_binary(self, value: Register, header: Register, otherwise: Label, *, state: bool = False) -> None:
-        """To *otherwise* if a term is no binary, nor, if that will do, a match state."""
-        good = Label()
+    def check_binary(self, value: Register, header: Register, otherwise: Label) -> None:
+        """To *otherwise* if a term is no binary."""
         self.check_boxed(value, header, otherwise)
+        self.check_binary_header(header, otherwise)
+
+    def check_binary_header(self, header: Register, otherwise: Label) -> None:
+        """To *otherwise* if the first word of a boxed term, which is changed, is none of a binary."""
+        good = Label()
         self.m.and_(header, header, terms.HEADER)
-        tags = [*terms.BINARIES, *([terms.MATCH_STATE] if state else [])]
-        for tag in tags[:-1]:
+        for tag in terms.BINARIES[:-1]:
             self.m.branch_if(Condition.EQUAL, header, tag, good)
-        self.m.branch_if(Condition.DIFFERENT, header, tags[-1], otherwise)
+        self.m.branch_if(Condition.DIFFERENT, header, terms.BINARIES[-1], otherwise)
         self.a.bind(good)
 
     def check_small(self, value: Register, operand: Operand, otherwise: Label) -> None:
@@ -332,8 +333,7 @@ class Emission(FunctionEmission[Any]):
             m.store_context(register, self._x(behind))
             reload.append((register, X(behind)))
             behind += 1
-        m.call("memory_ensure_free_with_roots", CONTEXT, STATE, words, behind, formats.CAN_SHRINK)
-        m.branch_if_false(m.args[0], self.error())
+        m.call("memory_ensure_free_with_roots", CONTEXT, STATE, words, behind, formats.CAN_SHRINK, raises=True)
         for register, operand in reload:
             if isinstance(operand, X):
                 m.load_context(register, self._x(operand.number))

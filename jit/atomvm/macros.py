@@ -176,8 +176,11 @@ class Macros(Protocol[R]):
 
     # C functions
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
-        """Call a primitive; its result is in the first of ``args``. Arguments may be registers of any kind."""
+    def call(self, primitive: str, *arguments: Argument, raises: bool = False, reason: int | None = None) -> None:
+        """Call a primitive; its result is in the first of ``args``. Arguments may be registers of any kind.
+
+        The context and the state come first. Where it *raises*, it has set an error if it gives false, which is raised;
+        one with a *reason*, the term of an atom, if there is one."""
         ...
 
     def call_pointer(self, pointer: R, *arguments: Argument) -> None:
@@ -253,8 +256,8 @@ class Macros(Protocol[R]):
         *ways* are those of functions: see ``function``."""
         ...
 
-    def function(self, way: Label, body: Label) -> None:
-        """A function begins: where the VM comes in, and, for all, where a reduction is counted."""
+    def function(self, label: int, way: Label, body: Label) -> None:
+        """The function of a label begins: where the VM comes in, and, for all, where a reduction is counted."""
         ...
 
     def entry(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jit.atomvm.emission import Emission, Shared
@@ -46,9 +46,9 @@ class AtomModule:
             lambdas={row: index for index, row in enumerate(module.lambdas)},
             locations={location: index for index, location in reversed(list(enumerate(locations)))},
         )
-        entered = sorted({label for function in functions for label in _entered(function)})
+        self._entered = sorted({label for function in functions for label in _entered(function)})
         self._ways = {function.entry: Label() for function in functions}
-        macros.begin(module.code.label_count, {label: self.shared.place(label) for label in entered}, self._ways)
+        macros.begin(module.code.label_count, {label: self.shared.place(label) for label in self._entered}, self._ways)
         self._begin = macros.a.offset
 
     def emission(self, analysis: Analysis, keeps: Sequence[Keeps]) -> Emission:
@@ -58,8 +58,9 @@ class AtomModule:
 
     def enter(self, e: Emission) -> int:
         """The VM comes in before the body."""
-        body = self.shared.place(e.function.entry)
-        self.shared.macros.function(self._ways[e.function.entry], body)
+        entry = e.function.entry
+        body = self.shared.place(entry)
+        self.shared.macros.function(entry, self._ways[entry], body)
         assert body.offset is not None
         return body.offset
 
@@ -79,7 +80,7 @@ class AtomModule:
         return AtomNative(
             module=self.shared.module,
             code=macros.code(),
-            functions=functions,
+            functions=[replace(one, start=one.body) for one in functions],  # ways in are fragments
             fragments=fragments,
             interpreted=interpreted,
             broken=broken,
@@ -91,10 +92,10 @@ class AtomModule:
     def _tables(self) -> bytes:
         """Labels and lines by their offsets: what the VM asks for stack traces.
 
-        Of labels those of functions will do: it asks in which function a place is."""
-        labels = {self.shared.place(number).offset: number for number in self._ways}
+        Of labels those that it enters will do: it asks in which function a place is, and where handlers are."""
+        labels = [(self.shared.place(number).offset, number) for number in self._entered]
         lines = {offset: index for index, offset in self.shared.lines}
-        return b"".join(_table(sorted(rows.items())) for rows in (labels, lines))
+        return b"".join(_table(sorted(rows)) for rows in (labels, lines.items()))
 
 
 def _table(rows: Sequence[tuple[Any, int]]) -> bytes:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Generic, Protocol, TypeVar
 
 from jit.atomvm import formats
-from jit.atomvm.macros import Argument, R
+from jit.atomvm.macros import Argument, R, Special
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.processor import Assembler, Label, MachineCode, Register
 from jit.codegen.unwinding import Frame, Stretch
@@ -40,6 +40,12 @@ class _WithConstants(_Finishing[_R], Protocol[_R]):
     def ret(self) -> None:
         """Return from a C function."""
         ...
+
+
+def named(primitive: str, special: Sequence[Special], kept: int, raises: bool, reason: int | None) -> str:
+    """What code is called that calls a primitive, by all in which such code differs."""
+    words = [primitive, *(one.name.lower() for one in special), *([f"+{kept}"] if kept else [])]
+    return " ".join([*words, *(["or raise"] if raises else []), *([str(reason)] if reason is not None else [])])
 
 
 class ModuleMacros(ABC, Generic[R]):
@@ -158,17 +164,27 @@ class ModuleMacros(ABC, Generic[R]):
         self._given(0, one, other)
         self._call_shared(f"compare {options}", emit)
 
-    def _back_unless_false(self, finish: Callable[[], object] = lambda: None) -> None:
-        """From code that is called, go back; but if a C function has given false, raise the error of the call."""
-        self._go_on_unless_false(lambda: (finish(), self._back()))
+    def _back_unless_false(self, finish: Callable[[], object] = lambda: None, *, reason: int | None = None) -> None:
+        """From code that is called, go back; but if a C function has given false, raise the error of the call: that
+        which has been set, or one with a reason."""
+        self._go_on_unless_false(lambda: (finish(), self._back()), reason)
 
-    def _go_on_unless_false(self, go_on: Callable[[], object]) -> None:
+    def _go_on_unless_false(self, go_on: Callable[[], object], reason: int | None = None) -> None:
         """The same but that something else goes on."""
         failed = Label()
         self.branch_if_false(self.args[0], failed)
         go_on()
         self.a.bind(failed)
-        self._tell_place(self._leaving("handle_error", 1))
+        if reason is None:
+            self._tell_place(self._leaving("handle_error", 1))
+        else:
+            self._given(1, reason)
+            self._tell_place(self._leaving("raise_error", 2))
+
+    def _check(self, reason: int | None) -> None:
+        """If a C function has given false, raise the error that has been set, or one with a reason."""
+        name = "or raise" if reason is None else f"or raise {reason}"
+        self._call_shared(name, lambda: self._back_unless_false(reason=reason))
 
     @abstractmethod
     def _back(self) -> None:
@@ -317,12 +333,13 @@ class ModuleMacros(ABC, Generic[R]):
         """Nothing comes between the instructions that are appended meanwhile, which are few."""
         return nullcontext()
 
-    def function(self, way: Label, body: Label) -> None:
+    def function(self, label: int, way: Label, body: Label) -> None:
         exhausted = Label()
         with self._together():
-            self.a.bind(exhausted)
-            self._call_shared("yield", self._yield)
-            self._way_in(way)
+            with self._shared.part(f"way in {label}", self.function):
+                self.a.bind(exhausted)
+                self._call_shared("yield", self._yield)
+                self._way_in(way)
             self.a.bind(body)
             self._count_reduction(exhausted)
 
@@ -362,10 +379,26 @@ class InRegisters(ModuleMacros[R]):
     def constant(self, into: R, value: int) -> None:
         self.a.constant(into, value)
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
-        self._arguments(self.c_args, arguments)
-        self._call(primitive, self._kept)
-        self._moved(primitive)
+    @abstractmethod
+    def _call_within(self, primitive: str, kept: int) -> None:
+        """In code that is called, call a primitive, whose arguments are in place."""
+
+    def call(self, primitive: str, *arguments: Argument, raises: bool = False, reason: int | None = None) -> None:
+        special = [one for one in arguments if isinstance(one, Special)]
+        kept = self._kept
+
+        def emit() -> None:
+            self._arguments(self.c_args, special)
+            self._call_within(primitive, kept)
+            self._moved(primitive)
+            if raises:
+                self._back_unless_false(reason=reason)
+            else:
+                self._back()
+
+        assert list(arguments[: len(special)]) == special
+        self._arguments(self.c_args[len(special) :], arguments[len(special) :])
+        self._call_shared(named(primitive, special, kept, raises, reason), emit)
 
     def _given(self, first: int, *arguments: Argument) -> None:
         self._arguments(self.c_args[2 + first :], arguments)

@@ -284,6 +284,16 @@ static Context *terminate_context(Context *ctx, JITState *js)
     exit(0);
 }
 
+/* Whether the tables behind the code tell where a label is, as AtomVM wants to know of handlers for stack traces. */
+static bool is_told(uint32_t label)
+{
+    const uint8_t *table = (const uint8_t *) ((Entry) entry(0))(NULL, NULL, NULL);
+    for (uint32_t at = 2, count = table[0] << 8 | table[1]; count; count--, at += 6)
+        if ((uint32_t) (table[at] << 8 | table[at + 1]) == label)
+            return true;
+    return false;
+}
+
 static Context *handle_error(Context *ctx, JITState *js, int offset)
 {
     (void) offset;
@@ -298,6 +308,8 @@ static Context *handle_error(Context *ctx, JITState *js, int offset)
         } else if ((*at & 0x3F) == 0x1B) {
             if (*at >> 24 != MODULE)
                 die("a handler of another module");
+            if (!is_told(*at >> 6 & 0x3FFFF))
+                die("a handler whose place is not told");
             ctx->e = frame;
             js->continuation = entry(*at >> 6 & 0x3FFFF);
             return ctx;

@@ -16,8 +16,8 @@ SOURCE = Path(__file__).with_name("in_host.erl")
 SCRIPT = Path(__file__).with_name("step_frames.py")
 VISITED = (
     "in_host:start/0", "in_host:fib/1", "in_host:lists/0", "in_host:caught/1", "native::setup", "native::allocate",
-    "native::deallocate", "native::test_heap", "native::tail call_fun", "native::tail call_ext", "native::gc_bif2",
-    "native::return",
+    "native::go out call_fun", "native::cons", "native::test_heap", "native::tail call_fun",
+    "native::tail call_ext", "native::gc_bif2", "native::return",
 )  # fmt: skip
 
 

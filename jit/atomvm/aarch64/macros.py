@@ -261,8 +261,11 @@ class Aarch64Macros(InRegisters[Register]):
 
     def _call_framed(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called."""
-        self.a.push(*PUSHED)
         self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
+        self._call_within(primitive, 0)
+
+    def _call_within(self, primitive: str, kept: int) -> None:
+        self.a.push(*PUSHED)
         self._call(primitive)
         self.a.pop(*PUSHED)
 

@@ -31,7 +31,7 @@ from jit.atomvm.arm32.conventions import (
 )
 from jit.atomvm.formats import MODULE_SHIFT, Format, Target
 from jit.atomvm.macros import Argument, Special, Wide, in_order
-from jit.atomvm.module_macros import ModuleMacros
+from jit.atomvm.module_macros import ModuleMacros, named
 from jit.atomvm.shared_code import SharedCode
 from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
@@ -242,11 +242,32 @@ class Arm32Macros(ModuleMacros[Register]):
 
     # C functions
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
-        size = self._arguments(arguments)
-        self._load_primitive(primitive, size + self._kept)
-        self._call(size)
-        self._moved(primitive)
+    def call(self, primitive: str, *arguments: Argument, raises: bool = False, reason: int | None = None) -> None:
+        places, size = self._arguments(arguments)
+        special = {into: one for into, one in zip(ARGS, places) if isinstance(one, Special)}
+        if size:  # of arguments on the stack, on which nothing else is to be put
+            self._move(special, SCRATCH)
+            self._load_primitive(primitive, size + self._kept)
+            self._call(size)
+            self._moved(primitive)
+            if raises:
+                self._check(reason)
+            return
+        kept = self._kept
+
+        def emit() -> None:
+            self.a.push(SCRATCH, LR)
+            self._move(special, SCRATCH)
+            self._load_primitive(primitive, kept + 2 * WORD)
+            self.a.blx(SCRATCH)
+            self.a.pop(SCRATCH, LR)
+            self._moved(primitive)
+            if raises:
+                self._back_unless_false(reason=reason)
+            else:
+                self._back()
+
+        self._call_shared(named(primitive, list(special.values()), kept, raises, reason), emit)
 
     def _load_primitive(self, name: str, below: int) -> None:
         """The scratch register = the address of a primitive; so many bytes are on the C stack beside an entry's."""
@@ -263,7 +284,8 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
         self.a.mov(SCRATCH, pointer)
-        size = self._arguments(arguments, SCRATCH_2)
+        places, size = self._arguments(arguments, SCRATCH_2)
+        self._move({into: one for into, one in zip(ARGS, places) if isinstance(one, Special)}, SCRATCH_2)
         self._call(size)
         self._find_stack()
 
@@ -272,15 +294,18 @@ class Arm32Macros(ModuleMacros[Register]):
         if size:
             self.a.add(SP, SP, size)
 
-    def _arguments(self, arguments: Sequence[Argument], spare: Register = SCRATCH) -> int:
-        """Put arguments where the C ABI has them (AAPCS, 6.5); gives the bytes of those on the stack."""
+    def _arguments(self, arguments: Sequence[Argument], spare: Register = SCRATCH) -> tuple[list[Argument], int]:
+        """Put arguments where the C ABI has them (AAPCS, 6.5), but the context and the state.
+
+        Gives what all of them are, and the bytes of those on the stack.
+        """
         places: list[Argument] = []
         for argument in arguments:
             if isinstance(argument, Wide):
                 places += [0] * (len(places) % 2)  # in a pair of registers, the first of which is even
                 places += [argument.value & 0xFFFF_FFFF, argument.value >> 32 & 0xFFFF_FFFF]
             else:
-                places.append(_SPECIAL.get(argument, argument) if isinstance(argument, Special) else argument)
+                places.append(argument)
         behind = places[len(ARGS) :]
         size = WORD * (len(behind) + len(behind) % 2)
         if size:
@@ -290,10 +315,11 @@ class Arm32Macros(ModuleMacros[Register]):
                 self.a.mov_constant(SCRATCH_2, argument)
                 argument = SCRATCH_2
             self.a.str(argument, at(SP, WORD * number))
-        self._move(dict(zip(ARGS, places)), spare)
-        return size
+        self._move({into: one for into, one in zip(ARGS, places) if not isinstance(one, Special)}, spare)
+        return places, size
 
     def _move(self, places: Mapping[Register, Argument], spare: Register) -> None:
+        places = {into: _SPECIAL[one] if isinstance(one, Special) else one for into, one in places.items()}
         registers = {into: source for into, source in places.items() if isinstance(source, Register)}
         for into, source in in_order(registers, spare):
             self.a.mov(into, source)

@@ -406,7 +406,7 @@ class Armv6mMacros(ModuleMacros[Register]):
 
     # C functions. What loads their addresses is called, and they return to behind that call.
 
-    def call(self, primitive: str, *arguments: Argument) -> None:
+    def call(self, primitive: str, *arguments: Argument, raises: bool = False, reason: int | None = None) -> None:
         places, size = self._arguments(arguments)
         given = [one for one in places[: len(ARGS)] if isinstance(one, Special)]
         below = self._depth + size
@@ -421,6 +421,8 @@ class Armv6mMacros(ModuleMacros[Register]):
 
         self.a.bl(self._shared.label(name, emit, CALLED))
         self._drop(size)
+        if raises:
+            self._check(reason)
 
     def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
         self.a.mov(LR, pointer)

@@ -301,9 +301,12 @@ class RiscvMacros(InRegisters[Register]):
 
     def _call_framed(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called."""
+        self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
+        self._call_within(primitive, 0)
+
+    def _call_within(self, primitive: str, kept: int) -> None:
         self.a.addi(SP, SP, -ALIGNMENT)
         self.a.store(RA, SP)
-        self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
         self._call(primitive)
         self.a.load(RA, SP)
         self.a.addi(SP, SP, ALIGNMENT)

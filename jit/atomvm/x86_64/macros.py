@@ -275,10 +275,13 @@ class X86Macros(InRegisters[Register]):
     def _call_aligned(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called, in which the stack is a word off."""
         self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
-        self.a.sub(RSP, WORD)
-        self._call(primitive, 2 * WORD)
-        self.a.add(RSP, WORD)
+        self._call_within(primitive, 0)
         self._moved(primitive)
+
+    def _call_within(self, primitive: str, kept: int) -> None:
+        self.a.sub(RSP, WORD)
+        self._call(primitive, 2 * WORD + kept)
+        self.a.add(RSP, WORD)
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a

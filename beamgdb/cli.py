@@ -17,16 +17,20 @@ from typing import Final, NoReturn
 from beamgdb import __version__, core_file, erlang_start, gdb_options, pack, perf_map, report
 from beamgdb.asked_gdb import Gdb, NoAnswer
 from jit.system.command_line import Parser, complain, complete
+from jit.system.file_names import is_file
 
 LOADER = Path(__file__).resolve().parent / "loader.py"
 #: The first that is installed is run; the multiarch one can also read cores of other machines.
 GDBS = ("gdb-multiarch", "gdb")
 
+SCREEN: Final = "--screen"
+
 PATIENCE: Final = 20.0
 """Seconds in which a program says its version."""
 
-USAGE = """beamgdb [--gdb GDB] [PID | CORE | NAME]
+USAGE = """beamgdb [--gdb GDB] [PID | CORE | NAME | HOST:PORT]
        beamgdb [--gdb GDB] --arch ARCH --otp N [-- ERL-ARGS]
+       beamgdb [--gdb GDB] --screen GDB-OPTIONS ... | erl|iex|elixir|mix [ARGS]
        beamgdb [--gdb GDB] [GDB-OPTIONS] [PROGRAM CORE | PROGRAM PID | -p PID]
        beamgdb [--gdb GDB] [GDB-OPTIONS] erl|iex|elixir|mix [ARGS]
        beamgdb [--gdb GDB] report CORE [--json] [--program BEAM]
@@ -47,9 +51,12 @@ examples:
                                  -sname or -name
   beamgdb CORE                   the same for a core file, or what
                                  `beamgdb pack` has made of one
+  beamgdb HOST:PORT              the same for what a remote stub has
   beamgdb --arch armhf --otp 27 -- -noinput -s my_module
                                  the same for a node of another architecture,
                                  from its first instruction on
+  beamgdb --screen erl ARGS      the same for a node that `run` starts; so for
+                                 whatever GDB is given: --args AtomVM FILE.beam
   beamgdb -p PID                 GDB's own prompt: attach to a running node
   beamgdb BEAM CORE              look at a core file; BEAM is its beam.smp
   beamgdb erl ARGS               start a node as erl does, and run it
@@ -93,6 +100,9 @@ def parser() -> ArgumentParser:
     )
     found.add_argument("--otp", metavar="N", type=int, help="its release of Erlang/OTP")
     found.add_argument(
+        SCREEN, action="store_true", help="show what follows, as GDB takes it, on a full screen; must come first"
+    )
+    found.add_argument(
         "--print-loader", action="store_true", help="print the path of the script that loads the extension"
     )
     found.add_argument("--version", action="store_true", help="print the versions of beamgdb and GDB")
@@ -119,8 +129,9 @@ def gdb_command(arguments: Sequence[str]) -> list[str]:
     return [_gdb(wanted), "-ix", str(LOADER), *rest]
 
 
-def command_line(arguments: Sequence[str]) -> CommandLine:
-    """How to run GDB for the arguments of `beamgdb`. Raises LookupError and `NotStarted` when that cannot be done."""
+def command_line(arguments: Sequence[str], *, runs: bool = True) -> CommandLine:
+    """How to run GDB for the arguments of `beamgdb`; a node is begun at once if it `runs`. Raises LookupError and
+    `NotStarted` when that cannot be done."""
     _, rest = _split(arguments)
     before = gdb_options.split(rest)
     at = len(arguments) - len(rest) + before.length
@@ -132,7 +143,7 @@ def command_line(arguments: Sequence[str]) -> CommandLine:
         raise LookupError(f"{program} is a script, no program: `beamgdb {name} ARGS` starts what it starts")
     start = erlang_start.start(program, arguments[at + 1 :])
     erlang_start.start_epmd(start)
-    own = ("-ex", "run", "--args", start.program, *start.arguments)
+    own = (*(("-ex", "run") if runs else ()), "--args", start.program, *start.arguments)
     return CommandLine(gdb_command([*arguments[:at], *own]), start.environment)
 
 
@@ -203,7 +214,7 @@ def _is_for_screen(rest: Sequence[str]) -> bool:
     """Whether one thing is named that is to be looked at, and no program for GDB; or nothing, on a terminal."""
     if not rest:
         return sys.stdin.isatty() and sys.stdout.isatty()
-    if rest[0].partition("=")[0] in ("--arch", "--otp"):
+    if rest[0].partition("=")[0] in ("--arch", "--otp", SCREEN):
         return True
     if len(rest) > 1 or rest[0].startswith("-") or erlang_start.is_meant(rest[0]):
         return False
@@ -217,6 +228,13 @@ def _screen(gdb: Gdb, rest: Sequence[str]) -> int:
         from beamgdb.screen import command
     except ModuleNotFoundError as error:
         raise LookupError(f"the screen needs Python packages ({error}): pip install prompt_toolkit pygdbmi") from None
+    if rest[:1] == [SCREEN]:
+        own = rest[1:]
+        shown = own[gdb_options.split(own).length :] or own
+        label = " ".join(Path(one).name if is_file(Path(one)) else one for one in shown)
+        line = command_line(["--gdb", gdb.path, *own], runs=False)
+        words = line.words[line.words.index(str(LOADER)) + 1 :]
+        return command.run(command.of_line(gdb, words, line.environment, label))
     if rest and rest[0].startswith("--"):
         before = rest.index("--") if "--" in rest else len(rest)
         wanted = parser().parse_args(rest[:before])
@@ -225,8 +243,8 @@ def _screen(gdb: Gdb, rest: Sequence[str]) -> int:
                 f"--arch {wanted.arch} also needs --otp, the release of Erlang/OTP" if wanted.arch
                 else f"--otp {wanted.otp} also needs --arch, the architecture"
             )  # fmt: skip
-        return command.run(gdb, None, (wanted.arch, wanted.otp, rest[before + 1 :]))
-    return command.run(gdb, rest[0] if rest else None)
+        return command.run(command.sandboxed(gdb, wanted.arch, wanted.otp, rest[before + 1 :]))
+    return command.run(command.named(gdb, rest[0] if rest else None))
 
 
 def _run(module: ModuleType, wanted: Sequence[str], parsed: Namespace) -> int:

@@ -20,10 +20,11 @@ from beamgdb.code.symbol_file import Describing
 from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build, ProcessMain
 from beamgdb.memory import CachedMemory
-from beamgdb.records.statics import Recovered, Symbol
+from beamgdb.records.statics import Symbol
 from beamgdb.vm import lost_processes
 from beamgdb.vm.model import Vm
 from beamgdb.vm.stack import FrameForm
+from jit.image.image import Recovered
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import Layout
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 if sys.version_info < (3, 11):
     sys.exit("jit: Python 3.11 or later is needed; this one is {}.{}".format(*sys.version_info[:2]))
 
-from jit.commands import compile, coverage, dump, elf, glue, run
+from jit.commands import adopt, compile, coverage, dump, elf, glue, run
 from jit.commands.arguments import PROGRAM
 from jit.commands.errors import EXPECTED
 from jit.commands.targets import ERTS
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG, formatter_class=Paragraphs)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (compile, run, dump, coverage, elf, glue):
+    for command in (compile, run, dump, coverage, elf, glue, adopt):
         command.add_to(commands)
     return parser
 

@@ -17,6 +17,7 @@ ALLOWED = {
     "jit.system": "",
     "jit.object": "",
     "jit.otp": "jit.object jit.system",
+    "jit.image": "jit.object jit.otp",
     "jit.beam": "jit.otp jit.system",
     "jit.sandbox": "jit.system",
     "jit.codegen": "jit.beam jit.object jit.system",
@@ -25,7 +26,7 @@ ALLOWED = {
     "jit.riscv": "jit.codegen jit.object",
     "jit.thumb": "jit.arm32 jit.codegen jit.object",
     "jit.x86_64": "jit.codegen jit.object",
-    "jit.erts": "jit.arm32 jit.beam jit.codegen jit.object jit.otp jit.system",
+    "jit.erts": "jit.arm32 jit.beam jit.codegen jit.image jit.object jit.otp jit.system",
     "jit.atomvm": "jit.aarch64 jit.arm32 jit.beam jit.codegen jit.object jit.riscv jit.thumb jit.x86_64",
     "jit.commands": "jit.arm32 jit.atomvm jit.beam jit.codegen jit.erts jit.sandbox jit.system",
     "jit": "jit.commands jit.system",
@@ -58,8 +59,8 @@ DEBUGGER = {
     "disassembly": "code interpreter machine_code memory node vm",
     "views": "atomvm brackets code dependencies disassembly interpreter machine_code memory native node roots terms"
     " unwinding vm",
-    "gdbext": "atomvm beamasm code core_file crashdump evidence interpreter machine_code memory native node records"
-    " roots terms unwinding views vm",
+    "gdbext": "atomvm beamasm code core_file crashdump evidence interpreter machine_code memory native node roots terms"
+    " unwinding views vm",
     "api_objects": "terms",
     "api": "api_objects gdbext memory node terms views vm",
     "loader": "dependencies gdbext",
@@ -67,14 +68,14 @@ DEBUGGER = {
     "pack": "asked_gdb core_file",
     "report": "asked_gdb pack",
     "perf_map": "asked_gdb",
-    "screen": "asked_gdb brackets core_file pack",
+    "screen": "asked_gdb brackets core_file gdb_options pack",
     "cli": "asked_gdb core_file erlang_start gdb_options pack perf_map report screen",
     "__main__": "cli",
     "__init__": "api",
 }
 
 #: What the debugger may import of the compiler.
-MEETING = "jit.beam jit.object jit.otp jit.sandbox jit.system"
+MEETING = "jit.beam jit.image jit.object jit.otp jit.sandbox jit.system"
 
 
 @cache

@@ -20,11 +20,12 @@ from beamgdb.terms.quoting import runtime_atom
 from jit.beam.chunks import Chunk, read_chunks
 from jit.beam.code import decode_code
 from jit.beam.errors import BeamError
+from jit.beam.external import decode_term
 from jit.beam.lines import LineTable, decode_lines
 from jit.beam.operands import BeamLabel, Lambda, Literal, Operand
 from jit.beam.operations import Operation, Tables
 from jit.beam.tables import FunctionEntry, decode_atoms, decode_entries, decode_imports, decode_lambdas
-from jit.beam.terms import Atom
+from jit.beam.terms import Atom, List, Tuple
 
 MAX_MODULES: Final = 1 << 16
 MAX_BINARY: Final = 16 << 20
@@ -137,6 +138,18 @@ class ModuleFile:
             return None
 
     # -- bytecode ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def source(self) -> str | None:
+        """The path of what it was compiled from, as its compile info says, None where that is not told."""
+        try:
+            info = decode_term(self._chunks["CInf"]) if "CInf" in self._chunks else None
+        except BeamError:
+            return None
+        pairs = [one.elements for one in info.elements if isinstance(one, Tuple)] if isinstance(info, List) else []
+        found = next((pair[1] for pair in pairs if len(pair) == 2 and pair[0] == Atom("source")), None)
+        letters = found.elements if isinstance(found, List) else ()
+        return "".join(chr(one) for one in letters if isinstance(one, int) and 0 < one < 0x110000) or None
 
     @cached_property
     def operations(self) -> list[list[Operation]]:

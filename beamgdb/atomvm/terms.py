@@ -270,11 +270,7 @@ class _Decoding:
 
     def _float(self, address: int, count: int, _: int) -> Value | None:
         size = self.terms.float_size
-        if count * self.size < size:
-            return None
-        order = "<" if self.memory.byteorder == "little" else ">"
-        data = self.memory.read(address + self.size, size)
-        return float(struct.unpack(f"{order}{'d' if size == 8 else 'f'}", data)[0])
+        return float_at(self.memory, address + self.size, size) if count * self.size >= size else None
 
     def _reference(self, address: int, count: int, _: int) -> Value | None:
         """Numbers that count up; or a resource, which shows as the addresses of its type and of itself."""
@@ -388,6 +384,12 @@ class _Decoding:
     def _binary_size(self, binary: int) -> int:
         (size,) = self._words(binary & ~PRIMARY, 1)
         return min(size, MOST_WORDS * self.size)
+
+
+def float_at(memory: CachedMemory, address: int, size: int) -> float:
+    """The float of `size` bytes at an address. Raises `Unreadable`."""
+    order = "<" if memory.byteorder == "little" else ">"
+    return float(struct.unpack(f"{order}{'d' if size == 8 else 'f'}", memory.read(address, size))[0])
 
 
 def _halves(number: int) -> tuple[int, int]:

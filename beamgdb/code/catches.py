@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered, Symbol, by_users, referred
+from beamgdb.records.statics import Symbol, by_users, referred
+from jit.image.image import Recovered
 from jit.otp.layouts.layout import Layout
 
 VARIABLE = "bccix"

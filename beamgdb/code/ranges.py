@@ -15,7 +15,8 @@ from beamgdb.code.code_ix import CODE_INDICES, code_index
 from beamgdb.code.module import NO_CODE, Module
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered, Symbol, by_users, referred
+from beamgdb.records.statics import Symbol, by_users, referred
+from jit.image.image import Recovered
 from jit.otp.layouts.layout import Layout
 
 MAX_RANGES = 1 << 20

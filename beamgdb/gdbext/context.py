@@ -11,9 +11,11 @@ from typing import Any
 import gdb
 
 from beamgdb.gdbext import errors, front_end, session
+from beamgdb.gdbext.atomvm import sections as atomvm_sections
+from beamgdb.gdbext.atomvm import session as atomvm
 from beamgdb.gdbext.debug_adapter import DebugAdapter
 from beamgdb.gdbext.extension import extension
-from beamgdb.gdbext.sections import Here
+from beamgdb.gdbext.sections import Here, Sections
 from beamgdb.gdbext.style import GdbStyler, width
 from beamgdb.memory import Unreadable
 from beamgdb.views import source_lines, tagged
@@ -41,7 +43,7 @@ class _Display:
 def lines(sections: Sequence[str], styler: Styler, wide: int, *, or_where: bool) -> Iterator[str]:
     """All sections, each line in so many columns; where there is no Erlang here, with `or_where` a line that says where
     there is some. Raises `Unavailable`."""
-    here = Here()
+    here = _here()
     shown = 0
     if here.is_called:
         yield cut(f"(the selected frame was called by {here.function})", wide)
@@ -61,7 +63,12 @@ def lines(sections: Sequence[str], styler: Styler, wide: int, *, or_where: bool)
         yield cut(here.elsewhere(), wide)
 
 
-def _section(here: Here, name: str, all_of_them: Sequence[str], styler: Styler) -> Iterator[Any]:
+def _here() -> Sections:
+    """The place where the program stands. Raises `Unavailable`."""
+    return atomvm_sections.Here(atomvm.require()) if atomvm.is_atomvm() else Here()
+
+
+def _section(here: Sections, name: str, all_of_them: Sequence[str], styler: Styler) -> Iterator[Any]:
     """The name of a section and what it is about, and its lines; nothing where there is none to show."""
     if name == "source" and here.in_erlang:
         location, rows = here.location(), here.source()
@@ -87,7 +94,7 @@ def _section(here: Here, name: str, all_of_them: Sequence[str], styler: Styler) 
 
 def as_json(sections: Sequence[str]) -> dict[str, object]:
     """What `beam-context -json` prints: see PROTOCOL.md. Raises `Unavailable`."""
-    here = Here()
+    here = _here()
     errors_of: dict[str, str] = {}
     found: dict[str, object] = {
         "function": here.function or None,
@@ -104,7 +111,7 @@ def as_json(sections: Sequence[str]) -> dict[str, object]:
     return found
 
 
-def _section_as_json(here: Here, name: str) -> object:
+def _section_as_json(here: Sections, name: str) -> object:
     """A section, None where there is none to show. Raises `Unavailable`."""
     if name == "stack":
         shown = here.stack(MOST_FRAMES, MOST_VARIABLES)

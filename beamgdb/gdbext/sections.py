@@ -3,6 +3,7 @@ stack, x registers. For the display after stops (`context.py`) and the windows o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -67,7 +68,68 @@ class Shown:
         return iter((first, *others))
 
 
-class Here:
+class Sections(ABC):
+    """What is shown of the place where a program stands, whichever VM it is."""
+
+    @property
+    @abstractmethod
+    def in_erlang(self) -> bool:
+        """Whether there is an Erlang function here."""
+
+    @abstractmethod
+    def elsewhere(self) -> str:
+        """Where Erlang runs, as there is none here: a line."""
+
+    @property
+    @abstractmethod
+    def is_called(self) -> bool:
+        """Whether the selected frame is none of Erlang itself, but one that was called from there."""
+
+    @property
+    @abstractmethod
+    def function(self) -> str:
+        """The name of the Erlang function, empty without one."""
+
+    @abstractmethod
+    def location(self) -> Location | None:
+        """The line of the Erlang function, None where its file is not found."""
+
+    def source(self, before: int = BEFORE, after: int = AFTER) -> list[SourceLineRow]:
+        """Lines of the source around it; empty where the file is not found, or has no such line."""
+        location = self.location()
+        try:
+            return source_lines.around(location.path, location.line, before, after) if location else []
+        except OSError:
+            return []
+
+    def code(self, styler: Styler, before: int = BEFORE, after: int = AFTER) -> Iterator[str]:
+        """The text of `code_rows`."""
+        return (listing.line(row, styler) for row in self.code_rows(before, after))
+
+    @abstractmethod
+    def code_rows(self, before: int = BEFORE, after: int = AFTER) -> Iterator[listing.ListingRow]:
+        """Operations and machine code, or loaded instructions, around the current one. Raises `Unavailable`."""
+
+    @abstractmethod
+    def stack(self, frames: int = FRAMES, variables: int = VARIABLES, *, but_x: bool = False) -> Iterator[Shown]:
+        """The process and its first frames, with their arguments and y registers; `but_x`: without those of the first
+        one that x registers have. Empty where no process is known. Raises `Unavailable`."""
+
+    def registers(self) -> Iterator[str]:
+        """The x registers that are known to be in use. Raises `Unavailable`."""
+        live = self.register_rows()
+        yield from map(registers.line, live[:VARIABLES])
+        if len(live) > VARIABLES:
+            yield f"({len(live) - VARIABLES} more: `xreg`)"
+        if not live:
+            yield "(none is known to be in use here; `xreg` shows what was left in them)"
+
+    @abstractmethod
+    def register_rows(self) -> list[RegisterRow]:
+        """The same as rows, all of them. Raises `Unavailable`."""
+
+
+class Here(Sections):
     """The selected frame, and the Erlang function that it is of, or on whose behalf it runs. Holds as long as the
     target stands still and nothing else is selected."""
 
@@ -85,29 +147,24 @@ class Here:
 
     @property
     def in_erlang(self) -> bool:
-        """Whether there is an Erlang function here."""
         return self._found is not None
 
     def elsewhere(self) -> str:
-        """Where Erlang runs, as there is none here: a line."""
         if not self.node.has_layout:
             return f"there is no Erlang function here, and where one runs is not known: {self.node.no_layout}"
         return where.text(where.row(self.node, self.running, extension().parameters.syntax))
 
     @property
     def is_called(self) -> bool:
-        """Whether the selected frame is none of Erlang itself, but one that was called from there."""
         return self._found is not None and self._found.gdb_frame != self._frame
 
     @property
     def function(self) -> str:
-        """The name of the Erlang function, empty without one."""
         return term_printing.function(self._found.erlang.place.code.name) if self._found is not None else ""
 
     # -- source --------------------------------------------------------------------------------------------------------
 
     def location(self) -> Location | None:
-        """The line of the Erlang function, None where its file is not found."""
         if self._found is None:
             return None
         place = self._found.gdb_frame.find_sal()
@@ -116,35 +173,20 @@ class Here:
         path = Path(gdb_text.path(place.symtab.fullname))
         return Location(path, place.line) if is_file(path) else None
 
-    def source(self, before: int = BEFORE, after: int = AFTER) -> list[SourceLineRow]:
-        """Lines of the source around it; empty where the file is not found, or has no such line."""
-        location = self.location()
-        try:
-            return source_lines.around(location.path, location.line, before, after) if location else []
-        except OSError:
-            return []
-
     # -- code ----------------------------------------------------------------------------------------------------------
 
-    def code(self, styler: Styler, before: int = BEFORE, after: int = AFTER) -> Iterator[str]:
-        """The text of `code_rows`."""
-        return (listing.line(row, styler) for row in self.code_rows(before, after))
-
     def code_rows(self, before: int = BEFORE, after: int = AFTER) -> Iterator[listing.ListingRow]:
-        """Operations and machine code, or loaded instructions, around the current one. Raises `Unavailable`."""
         found = self._require()
         code = found.erlang.place.code
         if code.stop - code.start > LONGEST_CODE:
             name = term_printing.function(code.name)
             raise Unavailable(f"the code of {name} is too long to be taken apart at each stop: `beam-disas` shows it")
         rows = FunctionListing(code_listing.sources(self._current), found.erlang.place, found.erlang.pc, None).rows()
-        return _around_current(rows, before, after)
+        return around_current(rows, before, after)
 
     # -- stack ---------------------------------------------------------------------------------------------------------
 
     def stack(self, frames: int = FRAMES, variables: int = VARIABLES, *, but_x: bool = False) -> Iterator[Shown]:
-        """The process and its first frames, with their arguments and y registers; `but_x`: without those of the first
-        one that x registers have. Empty where no process is known. Raises `Unavailable`."""
         process = self._found.erlang.process if self._found is not None else None
         process = process or self.running.selected()
         if process is None:
@@ -159,7 +201,7 @@ class Here:
                     is_selected = self._found is not None and following.gdb_frame == self._found.gdb_frame
                     row = self._with_arguments(row, following, but_x and row.number == 0)
                     following = next(callers, None)
-                row = _bounded(row, variables)
+                row = bounded(row, variables)
             yield Shown(row, is_selected, level)
 
     def _erlang_frames(self, most: int) -> Iterator[Selected]:
@@ -195,17 +237,7 @@ class Here:
 
     # -- registers -----------------------------------------------------------------------------------------------------
 
-    def registers(self) -> Iterator[str]:
-        """The x registers that are known to be in use. Raises `Unavailable`."""
-        live = self.register_rows()
-        yield from map(registers.line, live[:VARIABLES])
-        if len(live) > VARIABLES:
-            yield f"({len(live) - VARIABLES} more: `xreg`)"
-        if not live:
-            yield "(none is known to be in use here; `xreg` shows what was left in them)"
-
     def register_rows(self) -> list[RegisterRow]:
-        """The same as rows, all of them. Raises `Unavailable`."""
         found = self._require()
         if found.erlang.x_registers is None:
             found.x_register(0)  # which says why there are none
@@ -234,7 +266,7 @@ class Here:
         return self._found
 
 
-def _around_current(rows: Iterable[listing.ListingRow], before: int, after: int) -> Iterator[listing.ListingRow]:
+def around_current(rows: Iterable[listing.ListingRow], before: int, after: int) -> Iterator[listing.ListingRow]:
     """The current instruction of a listing, with so many rows before and behind it; where none is current, the first
     ones."""
     left = iter(rows)
@@ -251,7 +283,7 @@ def _around_current(rows: Iterable[listing.ListingRow], before: int, after: int)
     yield from first
 
 
-def _bounded(row: FrameRow, most: int) -> FrameRow:
+def bounded(row: FrameRow, most: int) -> FrameRow:
     """A frame with so many variables at most."""
     more = len(row.variables) - most
     if more <= 0:

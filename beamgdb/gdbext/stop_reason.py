@@ -11,12 +11,13 @@ from typing import Final
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import c_expressions, c_functions, current_frame, front_end, gdb_text, session
+from beamgdb.gdbext import c_expressions, c_functions, current_frame, front_end, gdb_text
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
 from beamgdb.memory import CachedMemory, Unreadable
+from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.unwinding import own_code
 from beamgdb.views.threads import ThreadRow
@@ -52,16 +53,16 @@ class _Stopped:
         self.signal = ""
 
 
-def stop() -> Stop:
-    """Of the selected thread."""
+def stop(node: Node | None, memory: CachedMemory) -> Stop:
+    """Of the selected thread; without a node nothing is told that only Erlang/OTP's VM knows."""
     thread, core = gdb.selected_thread(), _core() if is_core() else None
     death = core.death if core is not None else None
     name, address = _signal(thread, death)
     row = ThreadRow(thread.num, gdb_text.thread_name(thread)) if thread is not None and thread.is_valid() else None
     elsewhere = None if name or thread is None else _elsewhere(thread, death)
-    frames = tuple(_frames())
+    frames = tuple(_frames(node))
     cut_off = (core.size, core.whole) if core is not None and core.is_cut_off else None
-    return Stop(name, address, row, frames, elsewhere, _last_words(), _halt(frames), cut_off)
+    return Stop(name, address, row, frames, elsewhere, _last_words(memory), _halt(node, frames), cut_off)
 
 
 def crashed_elsewhere() -> int | None:
@@ -72,10 +73,10 @@ def crashed_elsewhere() -> int | None:
     return found.thread if found is not None else None
 
 
-def _last_words() -> str | None:
+def _last_words(memory: CachedMemory) -> str | None:
     """What glibc has noted when it ended the program, by a failed assertion or a check of its own: a size, then text
     (assert.c, `__abort_msg`)."""
-    noted, memory = _evaluated("*(void **) &__abort_msg"), session.require().node.memory
+    noted = _evaluated("*(void **) &__abort_msg")
     try:
         text = memory.cstring(noted + 4, MOST_WORDS).decode(errors="replace") if noted else ""
     except Unreadable:
@@ -83,9 +84,10 @@ def _last_words() -> str | None:
     return bare(" ".join(text.split())) or None
 
 
-def _halt(frames: tuple[CFrameRow, ...]) -> tuple[str, ...] | None:
+def _halt(node: Node | None, frames: tuple[CFrameRow, ...]) -> tuple[str, ...] | None:
     """The arguments of erlang:halt/2, where a thread stands in it."""
-    node = session.require().node
+    if node is None:
+        return None
     try:
         erlang = next(filter(None, map(erlang_frame, current_frame.outwards(gdb.newest_frame()))), None)
         if erlang is None or erlang.x_registers is None:
@@ -232,9 +234,8 @@ def _evaluated(expression: str) -> int | None:
         return None
 
 
-def _frames() -> list[CFrameRow]:
+def _frames(node: Node | None) -> list[CFrameRow]:
     """The frames of C code down to the first one of Erlang."""
-    node = session.require().node
     found: list[CFrameRow] = []
     try:
         newest = gdb.newest_frame()
@@ -246,6 +247,7 @@ def _frames() -> list[CFrameRow]:
         pc = frame.pc()
         library = gdb_text.library(pc)
         # What the program itself hides GDB cannot know better.
-        name = c_functions.name(node, frame) or (c_name(pc) if library or node.roots is None else None)
+        known = c_functions.name(node, frame) if node is not None else gdb_text.frame_name(frame)
+        name = known or (c_name(pc) if library or node is None or node.roots is None else None)
         found.append(CFrameRow(pc, bare(name) if name else None, library))
     return found

@@ -12,9 +12,8 @@ import gdb
 
 from beamgdb.gdbext import c_expressions, program_file
 from beamgdb.gdbext.extension import extension
-from beamgdb.records.statics import Recovered
-from beamgdb.roots import constants
-from beamgdb.roots.image import Image
+from jit.image import constants
+from jit.image.image import Image, Recovered
 
 FIRST_CALLED = "enif_open_resource_type"
 """What every beam.smp exports, and one of its own modules calls when it is loaded, before any other can be: that of
@@ -49,7 +48,7 @@ class Unnamed:
             return
         self._asked = asked
         # Not before it is needed: it loads pyelftools.
-        from beamgdb.roots.image_file import NoImage, open_image
+        from jit.image.image_file import NoImage, open_image
 
         try:
             image = open_image(program_file.local(path), ANCHOR, address)

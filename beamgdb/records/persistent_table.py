@@ -6,7 +6,8 @@ from typing import Final
 
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered, Symbol, by_users, referred
+from beamgdb.records.statics import Symbol, by_users, referred
+from jit.image.image import Recovered
 from jit.otp.layouts.layout import Layout
 from jit.otp.tags import ARITY_SHIFT, BOXED, NIL, PRIMARY_MASK
 

@@ -7,7 +7,7 @@ address that several functions refer to is a candidate, and whoever asks knows t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from beamgdb.machine_code.references import REFERENCES
 from beamgdb.memory import CachedMemory, Unreadable
@@ -25,14 +25,6 @@ LOWEST, ALIGNMENT = 0x1000, 4
 CODE_BITS = {"arm32": ~1}
 """By architecture: bits of a function's address that tell where its code is. On 32-bit ARM, bit 0 says how to run it,
 if it is there: GDB leaves it out."""
-
-
-class Recovered(NamedTuple):
-    """A variable of the VM that was found without a symbol: its C name, its address, and how it was found."""
-
-    name: str
-    address: int
-    how: str
 
 
 def by_users(functions: Iterable[str]) -> str:

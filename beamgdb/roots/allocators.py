@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.allocator_table import VARIABLE, instances, numbers
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered
 from beamgdb.roots.snapshot import Snapshot
+from jit.image.image import Recovered
 from jit.otp.layouts.layout import Layout
 
 FEWEST = 10

@@ -6,11 +6,10 @@ from beamgdb.code.code_ix import CODE_INDICES
 from beamgdb.code.ranges import MAX_FUNCTIONS, MAX_RANGES, SAMPLE, is_sorted
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered
 from beamgdb.roots import functions, references
 from beamgdb.roots.functions import Commit
-from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
+from jit.image.image import Image, Recovered
 from jit.otp.layouts.layout import Layout
 
 DESCRIPTOR = "__jit_debug_descriptor"

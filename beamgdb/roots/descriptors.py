@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from beamgdb.memory import CachedMemory
 from beamgdb.records.descriptor_table import MAX_DESCRIPTORS, VARIABLE, is_table
-from beamgdb.records.statics import Recovered
-from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
+from jit.image.image import Image, Recovered
 from jit.otp.layouts.layout import Layout
 
 

@@ -11,11 +11,9 @@ from beamgdb.code.code_ix import code_index
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import allocator_table, descriptor_table, name_table, persistent_table
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered
 from beamgdb.roots import (
     allocators,
     code,
-    constants,
     descriptors,
     functions,
     interpreter,
@@ -24,8 +22,10 @@ from beamgdb.roots import (
     tables,
     texts,
 )
-from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
+from jit.image import constants
+from jit.image.image import Image, Recovered
+from jit.image.operations import operations
 from jit.otp.layouts.layout import Layout
 
 PATIENCE = 8
@@ -241,7 +241,7 @@ class Roots:
     def _interpreter(self) -> Found:
         if self._known.flavour != "emu":
             return {texts.MAIN: self._threads[texts.MAIN]}
-        known = interpreter.operations(self._image, self._known)
+        known = operations(self._image, self._known)
         if isinstance(known, str):
             return dict.fromkeys(interpreter.NAMES, known)
         try:
@@ -253,7 +253,7 @@ class Roots:
     def _exit_process(self) -> Found:
         if self._known.flavour != "emu":
             return {functions.EXIT: functions.exit_process(self._named)}
-        known = interpreter.operations(self._image, self._known)
+        known = operations(self._image, self._known)
         if isinstance(known, str) or interpreter.CONTINUE_EXIT not in known.names:
             return {functions.EXIT: "no operation is known to be continue_exit"}
         place = known.handlers + known.names.index(interpreter.CONTINUE_EXIT) * self._image.word_size

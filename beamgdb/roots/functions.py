@@ -9,9 +9,8 @@ from typing import NamedTuple, Optional
 
 from beamgdb.machine_code.references import aarch64_accesses, arm32_accesses, loads
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.records.statics import Recovered
 from beamgdb.roots import references
-from beamgdb.roots.image import Function, Image
+from jit.image.image import Function, Image, Recovered
 from jit.otp.code import RAISING
 
 REGISTER_CODE = "__jit_debug_register_code"

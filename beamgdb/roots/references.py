@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator, Sequence, Set
 
 from beamgdb.machine_code.references import REFERENCES
-from beamgdb.roots.image import Function, Image, Part, occurrences
+from jit.image.image import Function, Image, Part, occurrences
 
 WINDOW = 256
 """Bytes of x86-64 code of which nearly all displacements to one variable have the same upper bytes."""

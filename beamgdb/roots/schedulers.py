@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered
-from beamgdb.roots.image import Image
 from beamgdb.roots.snapshot import Snapshot
+from jit.image.image import Image, Recovered
 from jit.otp.layouts.layout import Layout
 
 NAMES = (

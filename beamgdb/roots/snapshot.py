@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from beamgdb.memory import CachedMemory, Unreadable
-from beamgdb.roots.image import Image, occurrences
+from jit.image.image import Image, occurrences
 
 PIECE = 64 << 10
 """Bytes that are read at a time: a core may lack pages in between."""

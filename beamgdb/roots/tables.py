@@ -11,10 +11,9 @@ from beamgdb.records import name_table, persistent_table
 from beamgdb.records.chain import chain
 from beamgdb.records.hash_table import members
 from beamgdb.records.record import Record
-from beamgdb.records.statics import Recovered
-from beamgdb.roots.image import Image, occurrences
 from beamgdb.roots.snapshot import Snapshot
 from beamgdb.terms.slots import SlotOrder
+from jit.image.image import Image, Recovered, occurrences
 from jit.otp.layouts.layout import Layout
 from jit.otp.tags import ATOM, IMMED1_BITS, IMMED2_MASK
 

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from beamgdb.records.statics import Recovered
 from beamgdb.roots import functions, interpreter, references
-from beamgdb.roots.image import Function, Image, occurrences
+from jit.image.image import Function, Image, Recovered, occurrences
 
 MAIN, DIRTY_MAIN, EXIT = interpreter.MAIN, "erts_dirty_process_main", "erts_exit"
 

@@ -1,17 +1,18 @@
-"""`beamgdb [PID | CORE | NAME | --arch ARCH --otp N [-- ARGS]]`: the screen on what that is."""
+"""`beamgdb [PID | CORE | NAME | HOST:PORT | --arch ARCH --otp N ... | --screen ...]`: the screen on what that is."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from beamgdb import asked_gdb, pack
+from beamgdb import asked_gdb, gdb_options, pack
 from beamgdb.asked_gdb import Attached, Gdb, Opened
 from beamgdb.screen import targets
 from beamgdb.screen.choosing import chosen
@@ -29,12 +30,12 @@ class NoTarget(LookupError):
     """There is nothing to look at; the text is one line that says why, and what to do."""
 
 
-def run(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] | None = None) -> int:
-    """Show what a word names, or what is chosen, or a node of an architecture and release with arguments, until the
-    user quits; the exit status. Raises `NoTarget`, `NoAnswer`, `NoPack`, OSError."""
-    with _target(gdb, word, sandbox) as target:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise NoTarget("the screen needs a terminal; `beamgdb -p PID` and `beamgdb report CORE` do without")
+def run(found: AbstractContextManager[Target | None]) -> int:
+    """Show what there is to look at, None if nothing was chosen, until the user quits; the exit status. Raises
+    `NoTarget`, `NoAnswer`, `NoPack`, OSError."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        raise NoTarget("the screen needs a terminal; `beamgdb -p PID` and `beamgdb report CORE` do without")
+    with found as target:
         if target is not None:
             asyncio.run(_show(target))
     return 0
@@ -46,11 +47,9 @@ async def _show(target: Target) -> None:
 
 
 @contextmanager
-def _target(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] | None) -> Iterator[Target | None]:
-    if sandbox is not None:
-        with _sandbox(gdb, sandbox) as target:
-            yield target
-    elif word is None:
+def named(gdb: Gdb, word: str | None) -> Iterator[Target | None]:
+    """What a word names, or what is chosen without one."""
+    if word is None:
         found = asyncio.run(chosen(_all()))
         if found is None:
             yield None
@@ -66,6 +65,8 @@ def _target(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] 
         if other is not None:
             raise NoTarget(f"process {word} runs {other}, which is no BEAM; `beamgdb -p {word}` attaches to it anyway")
         yield _node(gdb, int(word))
+    elif targets.REMOTE.fullmatch(word) or Path(word).is_socket():
+        yield Target(harmless(word), command(gdb, ("-ex", f"target remote {word}")))
     elif Path(word).exists():
         with pack.whatever(Path(word), None) as opened:
             yield _core(gdb, opened)
@@ -73,10 +74,20 @@ def _target(gdb: Gdb, word: str | None, sandbox: tuple[str, int, Sequence[str]] 
         yield _node(gdb, _named(word))
 
 
+@contextmanager
+def of_line(gdb: Gdb, words: Sequence[str], environment: Mapping[str, str], label: str) -> Iterator[Target]:
+    """What GDB is given on a command line."""
+    before = gdb_options.split(words)
+    options, rest = {*before.options}, words[before.length :]
+    is_started = "args" in options
+    of_core = bool({"c", "core"} & options) or (len(rest) > 1 and not is_started and not rest[1].isdecimal())
+    yield Target(harmless(label), command(gdb, words), environment, is_live=not of_core, is_started=is_started)
+
+
 def _all() -> Sequence[Found]:
     found = [*targets.nodes(), *targets.cores(Path())]
     if not found:
-        raise NoTarget("no BEAM node runs here, and there is no core file of one in this folder: name one")
+        raise NoTarget("nothing that runs Erlang is here, and no core file of it in this folder: name one")
     return found
 
 
@@ -120,10 +131,9 @@ def _dumped(found: Found) -> Iterator[Path]:
 
 
 @contextmanager
-def _sandbox(gdb: Gdb, wanted: tuple[str, int, Sequence[str]]) -> Iterator[Target]:
+def sandboxed(gdb: Gdb, arch: str, otp: int, arguments: Sequence[str]) -> Iterator[Target]:
     """A node of another architecture or release: one for this machine is begun by `run`, the others wait at their first
-    instruction. What it prints would be on the screen, and is dropped."""
-    arch, otp, arguments = wanted
+    instruction, and what they print would be on the screen, and is dropped."""
     try:
         sandbox = Sandbox(arch, otp)
         sandbox.check_runnable()
@@ -131,8 +141,7 @@ def _sandbox(gdb: Gdb, wanted: tuple[str, int, Sequence[str]]) -> Iterator[Targe
         label, own, quiet = f"Erlang/OTP {otp} for {arch}", arguments or ["-noinput"], subprocess.DEVNULL
         if sandbox.native:
             words = (*sandbox.gdb_settings(), "--args", *sandbox.beam_command(own))
-            line = command(gdb, words, ("set inferior-tty /dev/null",))
-            yield Target(label, line, sandbox.environment(), is_started=True)
+            yield Target(label, command(gdb, words), sandbox.environment(), is_started=True)
             return
         with debuggee(sandbox, own, stdout=quiet, stderr=quiet) as node:
             yield Target(label, command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True)

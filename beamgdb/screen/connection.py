@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from pygdbmi.gdbmiparser import parse_response
 
+from beamgdb.screen.printed import Printed
 from jit.sandbox.debuggee import die_with_parent
 
-PIECE: Final = 1 << 16
-"""Bytes that are read at a time."""
+PIECE: Final = 1 << 12
+"""Bytes that are read at a time: while they are taken apart keys wait."""
 
 PATIENCE: Final = 20.0
 """Seconds that GDB is given to end, once it was told to. It first lets go of its target."""
@@ -38,6 +39,10 @@ MORE: Final = re.compile(r" *>")
 PROMPTS: Final = re.compile(rb"[ >]*>")
 BEHIND_PROMPTS: Final = re.compile(rb"^[ >]*>(?=[0-9]*[\^*=~@&])")
 """The prompt for a further line of a command: a record, but in GDB 18, which writes them before the next record."""
+
+RECORD: Final = re.compile(rb"[0-9]*[\^*+=~@&]")
+BARE: Final = re.compile(rb"[\x80-\xff]")
+"""With what a record begins; and bytes of letters beyond ASCII, of which GDB escapes some and others not."""
 
 OF_SHELL: Final = re.compile(r"(shell|make|pipe)(\s|$)|[!|]")
 """Commands for which GDB runs another program, and waits for it."""
@@ -64,8 +69,9 @@ class Reply:
 @dataclass(frozen=True)
 class Happened:
     """Something that GDB tells unasked: what is `running`, `stopped` (then with what GDB/MI says of it), `selected`
-    (another thread or frame, likewise), a `text` for the console, `progress` of the question that is asked, that the
-    command which is asked wants `more` lines, or that it has `ended`."""
+    (another thread or frame, likewise), a program has `begun` or is `gone` (GDB's id of it in `text`), a `text` for the
+    console, `progress` of the question that is asked, that the command which is asked wants `more` lines, or that it
+    has `ended`."""
 
     what: str
     text: str = ""
@@ -97,10 +103,14 @@ class Connection:
         return self._process.pid if self._process is not None else None
 
     async def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it. Raises OSError."""
+        """Start it. A program that it starts has a terminal of its own: it would read GDB's commands, and write between
+        its answers. Raises OSError."""
         pipe = asyncio.subprocess.PIPE
+        self._printed = Printed(lambda text: self._tell(Happened("text", text)))
+        name, *words = command
         self._process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
+            name, "-iex", f"set inferior-tty {self._printed.name}", *words,
+            stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
             start_new_session=True,  # Ctrl-C is for us, and a key
             preexec_fn=partial(die_with_parent, signal.SIGTERM),  # by which GDB lets go of its target
         )  # fmt: skip
@@ -167,7 +177,9 @@ class Connection:
         if self._process.stdin is not None and not self._process.stdin.is_closing():
             self._process.stdin.close()
         patience = PATIENCE if has_target else HASTE
-        for number, seconds in ((signal.SIGTERM, 0.0 if is_busy else patience), (signal.SIGKILL, patience)):
+        if is_busy:
+            self.interrupt()  # else what it does first is not ended by the other signal
+        for number, seconds in ((signal.SIGTERM, HASTE if is_busy else patience), (signal.SIGKILL, patience)):
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._reader), seconds)
                 return
@@ -202,6 +214,7 @@ class Connection:
             await asyncio.sleep(0)
         status = await process.wait()
         self.ended = _how(status)
+        self._printed.close()
         if self._waits is not None and not self._waits[1].done():
             self._waits[1].set_exception(Ended(self.ended))
         self._tell(Happened("ended", self.ended))
@@ -209,6 +222,8 @@ class Connection:
     def _take_line(self, line: bytes) -> None:
         if self._has_prompted:
             line = BEHIND_PROMPTS.sub(b"", line)
+        if RECORD.match(line):
+            line = BARE.sub(lambda found: b"\\%03o" % found[0][0], line)
         text = line.decode(errors="replace").strip()
         if text not in ("", "(gdb)"):
             self._take_safely(text)
@@ -237,10 +252,15 @@ class Connection:
         elif kind == "notify":
             if message in ("running", "stopped"):
                 self._tell(Happened(message, results=payload or {}))
+            elif message in ("thread-group-started", "thread-group-exited"):
+                what = "begun" if message.endswith("started") else "gone"
+                self._tell(Happened(what, str((payload or {}).get("id"))))
             elif message == "thread-selected":
                 self._tell(Happened("selected", results=payload or {}))
         else:
-            self._take_text(kind, payload if isinstance(payload, str) else "")
+            text = payload if isinstance(payload, str) else ""
+            # What is no record is a line that another program has printed.
+            self._take_text(kind, f"{text}\n" if kind == "output" else text)
 
     def _take_text(self, kind: str, text: str) -> None:
         self._last = text

@@ -51,12 +51,18 @@ OF_SELECTION: Final = re.compile(r"beam-(context|why|process -json( -limit \d+)?
 """Commands that select a thread or frame (of the same inferior: another one's number has a dot), and questions that are
 about what is selected."""
 
+STEPPING: Final = re.compile(r"(beam-(next|step|finish)|n|next|s|step|ni|nexti|si|stepi|fin|finish|u|until)(\s|$)")
+"""Commands that run the program a little: what is typed meanwhile is for where that ends."""
+
+AHEAD: Final = 10
+"""Commands that wait for such an end: more come of a key that is held down."""
+
 BREAKING: Final = re.compile(r"(beam-break|break|b|tbreak|delete|d|disable|enable|ignore|condition)(\s|$)")
 OF_BREAKPOINTS: Final = re.compile("beam-breakpoints")
 """The same for breakpoints."""
 
 IMPATIENCE: Final = 1.0
-"""Seconds after which a question is given up for a command that a user has typed meanwhile."""
+"""Seconds after which a question is given up for a command that a user has typed meanwhile, or for other panes."""
 
 KEPT: Final = 200
 """Answers that are kept."""
@@ -111,7 +117,8 @@ class Model:
         self._answers: dict[str, Answer] = {}
         self._count = 0
         self._asked_since = 0.0
-        self._is_question = self._is_dropped = False
+        self._is_question = self._is_dropped = self._is_stepping = False
+        self._programs: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self.state = STARTING
         self.moment = 0
@@ -150,6 +157,11 @@ class Model:
         await self._connection.end(has_target=self.target.is_live, is_busy=is_busy)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether there is something to interrupt."""
+        return self.state in (STARTING, RUNNING) or self.asked is not None
+
+    @property
     def gdb(self) -> int | None:
         """GDB's process."""
         return self._connection.pid
@@ -163,6 +175,8 @@ class Model:
     def want(self, questions: Iterable[str]) -> None:
         """Have these answered, in this order, as long as no others are wanted."""
         self._wanted = list(questions)
+        if self.asked not in self._wanted:
+            self._drop()
         if self._next() is not None:
             self._wake.set()
 
@@ -175,19 +189,24 @@ class Model:
         or further commands."""
         self._say(f"(gdb) {command}\n")
         terminal = TERMINAL.match(command)
-        if self.state == RUNNING:
+        if self.state == RUNNING and not self._is_stepping:
             self._say(RUNS)
         elif self.state == ENDED:
             self._say("GDB has ended: R starts it again\n")
         elif terminal is not None:
             self._say(f"{command.split()[0]} wants a terminal of its own: {INSTEAD[terminal.lastgroup or '']}\n")
         else:
-            self._commands.append((command, *lines))
-            if self._is_question and not self._is_dropped and time.monotonic() - self._asked_since > IMPATIENCE:
-                self._is_dropped = True
-                self._connection.interrupt()
+            if len(self._commands) < AHEAD or lines:
+                self._commands.append((command, *lines))
+            self._drop()
             self._wake.set()
         self._changed()
+
+    def _drop(self) -> None:
+        """Give up the question that is asked, if it takes long."""
+        if self._is_question and not self._is_dropped and time.monotonic() - self._asked_since > IMPATIENCE:
+            self._is_dropped = True
+            self._connection.interrupt()
 
     def note(self, text: str) -> None:
         """Have a line in the console that GDB has not said."""
@@ -249,7 +268,7 @@ class Model:
                 self._changed()
                 await self._wake.wait()
                 self._wake.clear()
-                while self._commands or self._next() is not None:
+                while (self._commands and self.state != RUNNING) or self._next() is not None:
                     if self._commands:
                         await self._run(*self._commands.popleft())
                     elif (question := self._next()) is not None:
@@ -278,7 +297,7 @@ class Model:
     def _nothing(self) -> str:
         """Why there is no program at first, in words."""
         if self.target.is_started:
-            return "the program is begun by `run`"
+            return "the program has not begun"
         return "GDB has not taken it: see the console"
 
     async def _ask(self, command: str, *, is_told: bool = False) -> Reply:
@@ -291,6 +310,7 @@ class Model:
 
     async def _run(self, command: str, *lines: str) -> None:
         self._lines.extend(lines)
+        self._is_stepping = STEPPING.match(command) is not None
         reply = await self._ask(command, is_told=True)
         if self.state != RUNNING:
             self._commands.extendleft((line,) for line in reversed(self._lines) if line.strip())
@@ -344,12 +364,16 @@ class Model:
         elif happened.what == "more":
             self.wants_more = True
             self._go_on()
-        elif happened.what == "running" and self.state == STARTING:
+        elif happened.what == "begun":
+            self._programs.add(happened.text)
+        elif happened.what == "gone":
+            self._gone(happened.text)
+        elif happened.what in ("running", "stopped") and self.state == STARTING:
             # GDB takes hold of the node, which is no running of it; `_stand` tells how that ends.
             pass
         elif happened.what == "running":
             self.state = RUNNING
-            if self._commands:
+            if self._commands and not self._is_stepping:
                 # What was typed for this stop is not for the next one.
                 self._commands.clear()
                 self._say(RUNS)
@@ -362,9 +386,21 @@ class Model:
             self.state, self.where = ENDED, happened.text
         self._changed()
 
+    def _gone(self, program: str) -> None:
+        """A program has ended, or was let go."""
+        self._programs.discard(program)
+        if not self._programs and self.state in (STOPPED, RUNNING):
+            self.state, self.where = GONE, "there is no program any more"
+            self.moment += 1
+            self._wake.set()
+
     def _stopped(self, results: Mapping[str, Any]) -> None:
         self.moment += 1
         reason = str(results.get("reason", ""))
+        if self._is_stepping and self._commands and reason not in ("end-stepping-range", "function-finished", ""):
+            self._commands.clear()
+            self._say("(it has stopped for another reason: what was typed ahead is dropped)\n")
+        self._is_stepping = False
         self.state = GONE if reason.startswith("exited") else STOPPED
         self.where = harmless(_in_words(reason, results))
         self._wake.set()

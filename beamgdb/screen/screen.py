@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from prompt_toolkit.application import Application, get_app
@@ -30,6 +31,7 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
+from prompt_toolkit.utils import get_cwidth
 
 from beamgdb.screen.command_line import Commands, history
 from beamgdb.screen.lines import Asked, Line, Looks, filled, fitted, line, note, shortened
@@ -51,6 +53,17 @@ REDRAWN: Final = 0.02
 ADVISED: Final = re.compile(r"thread \d+")
 """A command that a line advises where there is nothing to show."""
 
+ASKED_FIRST: Final = (
+    (re.compile(r"(k|kill|r|run|start|starti|att|attach|tar|target|core|core-file)(\s|$)"), "ends the program"),
+    (re.compile(r"(d|del|delete)(\s+breakpoints)?$"), "removes all breakpoints"),
+)
+"""Commands of which GDB, if it had a terminal, would ask whether they are meant, and what they do."""
+
+REPEATED: Final = re.compile(
+    r"(beam-(next|step)|n|next|s|step|ni|nexti|si|stepi|u|until|c|continue|up|down|l|list|x)(\s|$)"
+)
+"""What an empty line does again, as at GDB's prompt."""
+
 STATES: Final = {STARTING: "GDB starts", STOPPED: "stopped", RUNNING: "running", GONE: "", ENDED: ""}
 
 HELP: Final = """\
@@ -67,12 +80,12 @@ b            set a breakpoint on a function: beam-break shop:price/1; it may
              have a condition: beam-break shop:price/1 if $_streq(...)
 i            one with a condition on the line of the source where one is
 Delete       remove the breakpoint where one is
-c            continue; a node runs on, and is shown as it was
+c            continue, or begin; a node runs on, and is shown as it was
 n  s  f      to the next Erlang line, over calls or into them; out of one
 m            run until the process where one is, or that is shown, goes on in
              its receive: a message has come, or the time is up
 u  d         select the calling frame, the called one;  r  ask all again
-Ctrl-C       stop the program, or end what GDB is asked
+Ctrl-C       stop the program, or end what GDB is asked; else clear the line
 R            after GDB has ended, or without a program: start it again
 q            quit: a node that you have attached to goes on as before;  ?  this"""
 
@@ -103,6 +116,7 @@ class Screen:
         self._choice: Choice | None = None
         self._is_filtering = False
         self._has_help = False
+        self._last = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._controls = {pane.name: self._control(pane.name) for pane in PANES}
         self._controls[CONSOLE] = ListControl(self._console, lambda _: None)
@@ -231,8 +245,9 @@ class Screen:
         words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
         if model.state == ENDED and self._target.pid is not None:
             words += f"; {state_of(self._target.pid)}"
-        again = "R: again; " if self._can_start() else ""
-        label = shortened(self._target.label, self._columns() // 2)
+        again = "R: again; " if self._can_start() else "c: begin; " if self._can_run() else ""
+        room = self._columns() - get_cwidth(f" beamgdb     {again}{words} ")
+        label = shortened(self._target.label, max(room, self._columns() // 4))
         text = shortened(f" beamgdb  {label}   {again}{words} ", self._columns())
         return [("class:bar", filled(text, self._columns()))]
 
@@ -240,12 +255,16 @@ class Screen:
         """Whether GDB can be started again: it has ended, or has no program."""
         return self._model.state in (ENDED, GONE) and not self._target.is_started
 
+    def _can_run(self) -> bool:
+        """Whether GDB has a program that it can begin."""
+        return self._model.state == GONE and self._target.is_started
+
     def _columns(self) -> int:
         return get_app().output.get_size().columns
 
     def _footer(self) -> StyleAndTextTuples:
         if self._choice is not None:
-            parts = [(0, "Esc: no")]
+            parts = [(0, "y yes  n no  Esc no")]
         elif self._app.layout.has_focus(self._command):
             ends = "`end` ends it  ^C gives it up" if self._model.wants_more else "Tab completes"
             parts = [
@@ -371,11 +390,23 @@ class Screen:
         command = lines[0].strip()
         if self._model.wants_more:
             self._model.more(*lines)
-        elif command in ("quit", "q", "exit"):
+            return False
+        command = command or self._last
+        self._last = command if REPEATED.match(command) else ""
+        if command in ("quit", "q", "exit"):
             self._quit()
+        elif (does := self._asked_first(command)) is not None:
+            do = partial(self._model.do, command, *lines[1:])
+            self._choose(f"`{shortened(command, 20)}` {does}.", do)
         elif command:
             self._model.do(command, *lines[1:])
         return False
+
+    def _asked_first(self, command: str) -> str | None:
+        """What a command does that is to be asked first, None where it is not."""
+        if not self._target.is_live or self._model.state != STOPPED:
+            return None
+        return next((does for pattern, does in ASKED_FIRST if pattern.match(command)), None)
 
     def _filter_changed(self) -> None:
         self._looks[self._chosen].filter = self._filter.text
@@ -398,13 +429,12 @@ class Screen:
         if not self._target.is_live or self._model.state in (ENDED, GONE, STARTING):
             self._app.exit()
         elif self._target.is_started:
-            self._choose("Quit? The node ends with it.  y: yes  n: no", {"y": self._app.exit, "n": lambda: None})
+            self._choose("Quit? The node ends with it.", self._app.exit)
         else:
-            keys = {"y": self._app.exit, "n": lambda: None}
-            self._choose("Quit? The node goes on as before.  y: yes  n: no", keys)
+            self._choose("Quit? The node goes on as before.", self._app.exit)
 
-    def _choose(self, text: str, keys: Mapping[str, Callable[[], None]]) -> None:
-        self._choice = Choice(text, keys)
+    def _choose(self, text: str, act: Callable[[], None]) -> None:
+        self._choice = Choice(text, {"y": act, "n": lambda: None})
 
     def _again(self) -> None:
         """Start GDB anew."""
@@ -460,16 +490,17 @@ class Screen:
         bind("R", lambda: self._again() if self._can_start() else self._turn())
         bind(":", lambda: self._type(""))
         bind("b", lambda: self._type("beam-break "))
-        commands = {"c": "continue", "n": "beam-next", "s": "beam-step", "f": "beam-finish", "u": "up", "d": "down"}
+        bind("c", lambda: self._model.do("run" if self._can_run() else "continue"))
+        commands = {"n": "beam-next", "s": "beam-step", "f": "beam-finish", "u": "up", "d": "down"}
         for name, command in commands.items():
             bind(name, lambda command=command: self._model.do(command))  # type: ignore[misc]
         bind("i", self._type_condition)
         bind("m", self._await_message)
         bind("r", lambda: self._model.refresh())
         bind("?", self._help)
-        bind("q", self._quit)
+        bind("q", lambda: self._help() if self._has_help else self._quit())
         bind("escape", self._leave)
-        bind("c-c", lambda: self._model.interrupt(), ~asked)
+        bind("c-c", self._interrupt, ~asked)
         bind("escape", self._leave, in_command | in_filter)
         bind("enter", self._leave_filter, in_filter)
 
@@ -525,6 +556,13 @@ class Screen:
             self._model.do(f"beam-receive {pid}")
         else:
             self._model.note("m is for a process: one of the list (5), or that which is shown (3, 6)")
+
+    def _interrupt(self) -> None:
+        """Stop the program, or end what GDB is asked; with neither to do forget the line that is typed."""
+        if self._model.is_busy:
+            self._model.interrupt()
+        else:
+            self._command.reset()
 
     def _turn(self) -> None:
         name = self._focused() or ""

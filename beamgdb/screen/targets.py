@@ -26,6 +26,12 @@ PARTS: Final = 3
 NAMES: Final = ("-sname", "-name")
 """Options of `erl` that name a node."""
 
+OTP, ATOMVM = "beam", "AtomVM"
+"""With what names of programs begin that run Erlang."""
+
+REMOTE: Final = re.compile(r"[^/\s:]*:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
+"""HOST:PORT, where a remote stub is."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -80,19 +86,27 @@ SIZE: Final = re.compile(r" +(-|n/a|[\d.]+[A-Z]?)$")
 
 
 def nodes() -> Iterator[Found]:
-    """The nodes that run, by /proc: programs named beam.*. GDB sees no node in those that qemu runs."""
+    """The nodes that run, by /proc: programs named beam.* and AtomVM. GDB sees none in those that qemu runs."""
     for folder in sorted(Path("/proc").glob("[0-9]*"), key=lambda one: int(one.name)):
         words = _words(folder)
-        if words and Path(words[0]).name.startswith("beam") and "-progname" in words:
+        program = Path(words[0]).name if words else ""
+        if program.startswith(ATOMVM) or (program.startswith(OTP) and "-progname" in words):
             name = node_name(words) or "a node without a name"
             told = f"{name}  pid {folder.name}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
             yield Found(harmless(told), pid=int(folder.name))
 
 
 def node_name(words: Sequence[str]) -> str | None:
-    """The name that a node was given by the words of its command line."""
+    """The name that a node was given by the words of its command line; that of an AtomVM is the file that it runs."""
+    if words and Path(words[0]).name.startswith(ATOMVM):
+        return next((Path(word).name for word in words[1:] if word and not word.startswith("-")), None)
     pairs = zip(words, words[1:])
     return next((value for option, value in pairs if option in NAMES), None)
+
+
+def is_vm(program: str) -> bool:
+    """Whether a program runs Erlang, by its name."""
+    return Path(program).name.startswith((OTP, ATOMVM))
 
 
 def named(name: str) -> list[int]:
@@ -102,14 +116,14 @@ def named(name: str) -> list[int]:
 
 
 def cores(folder: Path) -> Iterator[Found]:
-    """Core files of a BEAM: those in a folder, and those that coredumpctl has; in each the latest first."""
+    """Core files of what runs Erlang: those in a folder, and those that coredumpctl has; in each the latest first."""
     files = [path for path in folder.iterdir() if "core" in path.name and path.is_file()]
     for path in sorted(files, key=lambda one: -one.stat().st_mtime)[:MOST]:
         try:
             found = core_file.read(path)
         except (NoCore, OSError):
             continue
-        if found.program is not None and Path(found.program).name.startswith("beam"):
+        if found.program is not None and is_vm(found.program):
             written = moment(path.stat().st_mtime)
             yield Found(harmless(f"{path.name}  {written}, core file of {_end(found.program)}"), core=path)
     for dump in _kept_by_systemd():
@@ -137,7 +151,7 @@ def _kept_by_systemd() -> Sequence[Dump]:
                 ["coredumpctl", *words, "--no-pager", "list"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 stdin=subprocess.DEVNULL, timeout=10, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
             ).stdout.decode(errors="replace")  # fmt: skip
-            found = [one for one in read(said) if Path(one.program).name.startswith("beam")]
+            found = [one for one in read(said) if is_vm(one.program)]
         except (OSError, ValueError, subprocess.TimeoutExpired):
             continue
         if found:
@@ -208,13 +222,13 @@ def _begun(process: Path) -> str:
 
 
 def other_program(pid: int) -> str | None:
-    """The program that a process runs which is no BEAM; None where it is one, or cannot be told."""
+    """The program that a process runs if it is neither a BEAM nor AtomVM; None where it is, or cannot be told."""
     process = Path(f"/proc/{pid}")
     paths = _words(process)[:1]
     with suppress(OSError):
         paths.append(str((process / "exe").readlink()).removesuffix(" (deleted)"))
     named = [path for path in paths if path]
-    return None if not named or any(Path(path).name.startswith("beam") for path in named) else named[-1]
+    return None if not named or any(map(is_vm, named)) else named[-1]
 
 
 def state_of(pid: int) -> str:

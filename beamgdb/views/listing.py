@@ -24,7 +24,7 @@ MAX_DAMAGED: Final = 20
 """Damages that are told one by one."""
 
 MEASURED: Final = 1000
-"""Rows whose texts say how wide columns are; later ones that are wider move what follows."""
+"""Rows whose texts say how wide columns are; later ones that are wider move what follows, as far as that fits."""
 
 NARROWEST: Final = 8
 """Characters that a column keeps which can be cut."""
@@ -229,23 +229,25 @@ def lines(
     every = ([_shown(column.values(piece)) for column in shown] for piece in pieces(items, MEASURED))
     nothing: list[Sequence[Any]] = [[] for _ in shown]
     first = next(every, nothing)
-    widths = [max(map(len, [column.heading, *map(str, values[:MEASURED])])) for column, values in zip(shown, first)]
-    measured = list(widths)
-    _fit(shown, widths, width)
-    # (Behind the last one there is nothing to be aligned; what names another thing is cut only if it must be.)
-    forms = [
-        _Form(
-            f"%{wide}s" if column.kind is int else "%s" if column is shown[-1] else f"%-{wide}s",
-            wide if column.kind is str and (not column.names or wide < needed) else None,
-        )
-        for column, wide, needed in zip(shown, widths, measured)
-    ]
+    needed = [_longest([column.heading, *values[:MEASURED]]) for column, values in zip(shown, first)]
+    forms = _forms(shown, needed, width)
+    yield from map(styler.heading, _texts(forms, [[column.heading] for column in shown]))
+    for found in chain([first], every):
+        texts = list(_texts(forms, found))
+        if max(map(len, texts), default=0) > width:
+            # What is not cut is longer here than in those that were measured: others are cut more from here on.
+            longer = [
+                max(wide, _longest(values)) if column.kind is int or column.names else wide
+                for column, wide, values in zip(shown, needed, found)
+            ]
+            if longer != needed:
+                needed, forms = longer, _forms(shown, longer, width)
+                texts = list(_texts(forms, found))
+        yield from texts
 
-    def table(found: list[Sequence[Any]]) -> Iterator[str]:
-        return map(str.rstrip, map("  ".join, zip(*map(_Form.texts, forms, found))))
 
-    yield from map(styler.heading, table([[column.heading] for column in shown]))
-    yield from chain.from_iterable(map(table, chain([first], every)))
+def _longest(values: Sequence[Any]) -> int:
+    return max(map(len, map(str, values)), default=0)
 
 
 class _Form(NamedTuple):
@@ -263,6 +265,25 @@ class _Form(NamedTuple):
         shown = distinct if self.most is None else [shortened(text, self.most) for text in distinct]
         written = dict(zip(distinct, map(self.form.__mod__, shown)))
         return [written[value] for value in values]
+
+
+def _forms(columns: Sequence[Column[Item]], needed: Sequence[int], width: int) -> list[_Form]:
+    """Those of columns whose values, or what is measured of them, have so many characters."""
+    widths = list(needed)
+    _fit(columns, widths, width)
+    # (Behind the last one there is nothing to be aligned; what names another thing is cut only if it must be.)
+    return [
+        _Form(
+            f"%{wide}s" if column.kind is int else "%s" if column is columns[-1] else f"%-{wide}s",
+            wide if column.kind is str and (not column.names or wide < whole) else None,
+        )
+        for column, wide, whole in zip(columns, widths, needed)
+    ]
+
+
+def _texts(forms: Sequence[_Form], found: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """The lines of a table with these columns."""
+    return map(str.rstrip, map("  ".join, zip(*map(_Form.texts, forms, found))))
 
 
 def _shown(values: Sequence[Value]) -> Sequence[Any]:

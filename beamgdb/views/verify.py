@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from beamgdb.node import Node
 from beamgdb.terms.source import Limits
 from beamgdb.views.listing import damaged_lines
+from beamgdb.vm import locks
+from beamgdb.vm.ets import EtsTable
 from beamgdb.vm.heap_check import HeapCheck, Wrong
 from beamgdb.vm.heap_walk import Found
 from beamgdb.vm.heaps import Owner
@@ -56,6 +58,7 @@ class Verified:
         self._node, self._process = node, process
         self._check = HeapCheck(node, advance)
         self._counts = ReferenceCounts(node, advance)
+        self._in_tables = ", ".join(map(node.term, locks.in_ets(node))) if locks.tables_have_none(node) else ""
         self._wrong = 0
 
     def rows(self) -> Iterator[WrongRow]:
@@ -88,6 +91,8 @@ class Verified:
             inside = self._text(found)
             place = (wrong.address - found.address) // self._node.memory.word_size
         what = f"{wrong.what} {WRITES}" if _runs(wrong.owner) else wrong.what
+        if isinstance(wrong.owner.item, EtsTable) and self._in_tables:
+            what += f" ({self._in_tables} may be just changing it: with one scheduler nobody locks tables)"
         return WrongRow(wrong.owner.text, wrong.area, wrong.address, wrong.word, what, inside, place)
 
     def _counted(self, wrong: Miscounted) -> WrongRow:

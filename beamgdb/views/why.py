@@ -311,11 +311,7 @@ def lines(
     if stop.cut_off is not None:
         there, whole = stop.cut_off
         yield f"The core file is cut off: {_bytes(there)} of {_bytes(whole)} are there; what the rest had is missing."
-    for number, frame in enumerate(stop.frames[:C_FRAMES]):
-        place = f" from {frame.library}" if frame.library else ""
-        yield f"#{number:<2} {frame.pc:#x} in {frame.function or '??'}{place}"
-    if len(stop.frames) > C_FRAMES:
-        yield f"    (frames of C left out: {len(stop.frames) - C_FRAMES})"
+    yield from c_frames(stop)
     last = stop.frames[-1] if stop.frames else None
     if process is None and last is not None and last.function is None and last.library is None:
         yield (
@@ -341,6 +337,15 @@ def lines(
     yield ""
     yield styler.heading("Suspects:" if why.suspects else NO_SUSPECTS)
     yield from (f"  {number}. {text}" for number, text in enumerate(why.suspects, 1))
+
+
+def c_frames(stop: Stop) -> Iterator[str]:
+    """The text of the first frames of C code."""
+    for number, frame in enumerate(stop.frames[:C_FRAMES]):
+        place = f" from {frame.library}" if frame.library else ""
+        yield f"#{number:<2} {frame.pc:#x} in {frame.function or '??'}{place}"
+    if len(stop.frames) > C_FRAMES:
+        yield f"    (frames of C left out: {len(stop.frames) - C_FRAMES})"
 
 
 def _list(title: str, unit: str, ranked: tuple[Ranked, ...], styler: Styler) -> Iterator[str]:

@@ -108,36 +108,17 @@ class Locks:
 
     @cached_property
     def _in_ets(self) -> tuple[int, ...]:
-        """The pids of those that run, and call a BIF for tables as far as it is noted."""
-        found = []
-        for address in self._schedulers():
-            process = self._vm.processes.at(address)
-            try:
-                call = process.current_call() if address else None
-                if call is not None and self._vm.term(call[0]) == "ets":
-                    found.append(process.id)
-            except Unreadable:
-                continue
-        return tuple(found)
+        return in_ets(self._vm)
 
     def of_processes(self) -> Iterator[Lock]:
         """Those of processes, in order of their slots."""
-        schedulers = self._schedulers()
+        schedulers = _schedulers(self._vm)
         for row in self._vm.processes.rows(("lock.flags", "common.id")):
             self._advance()
             if isinstance(row, Unreadable):
                 self.damaged.append(row)
             elif row[1]:
                 yield from self._of_process(row[0] or 0, row[1], row[2] or 0, schedulers.get(row[0] or 0))
-
-    def _schedulers(self) -> dict[int, Scheduler]:
-        found: dict[int, Scheduler] = {}
-        for one in self._vm.schedulers:
-            try:
-                found[one.current_process] = one
-            except (Unreadable, KeyError):
-                continue
-        return found
 
     def _of_process(self, address: int, flags: int, pid: int, scheduler: Scheduler | None) -> Iterator[Lock]:
         at = self._vm.record("Process", address).field_address("lock.flags")
@@ -153,7 +134,7 @@ class Locks:
     def of_tables(self) -> Iterator[Lock]:
         """Those of ETS tables, and of parts of these. A VM with one scheduler has none, and what stands there means
         nothing (`DB_LOCK_FREE`)."""
-        if self._vm.schedulers.count(NORMAL) == 1:
+        if tables_have_none(self._vm):
             return
         for table in EtsTables(self._vm):
             self._advance()
@@ -161,11 +142,12 @@ class Locks:
                 self.damaged.append(table)
                 continue
             try:
-                yield from self._of_table(table)
+                yield from self.of_table(table)
             except Unreadable as error:
                 self.damaged.append(error)
 
-    def _of_table(self, table: EtsTable) -> Iterator[Lock]:
+    def of_table(self, table: EtsTable) -> Iterator[Lock]:
+        """Those of one, as far as it has locks. Raises `Unreadable`."""
         found = self._of_readers("table", table, table.record.field_address("rwlock"))
         if found is not None:
             yield found
@@ -245,16 +227,45 @@ class Locks:
 
 
 def is_changing(vm: Vm, table: EtsTable) -> bool:
-    """Whether somebody changes a table just now, who has it to himself, or has begun to empty it: objects may be free
-    that are in it, or in two places. (With one scheduler nobody locks tables, and that is not seen.) Raises
-    `Unreadable`."""
+    """Whether somebody changes a table just now, who has it or a part of it to himself, or has begun to empty it:
+    objects may be free that are in it, or in two places. (Where tables have no locks `in_ets` says who may do so.)
+    Raises `Unreadable`."""
     if table.status & (BEING_DELETED | BUSY):
         return True
     try:
-        lock = vm.record("erts_rwmtx_t", table.record.field_address("rwlock"))
-        return bool(lock["rwmtx.mtxb.flgs"] & WRITTEN)
+        return not tables_have_none(vm) and any(lock.state == "written" for lock in Locks(vm).of_table(table))
     except KeyError:
         return False
+
+
+def tables_have_none(vm: Vm) -> bool:
+    """Whether nobody locks tables, as with one scheduler."""
+    return vm.schedulers.count(NORMAL) == 1
+
+
+def in_ets(vm: Vm) -> tuple[int, ...]:
+    """The pids of those that run, and call a BIF for tables as far as it is noted."""
+    found = []
+    for address in _schedulers(vm):
+        process = vm.processes.at(address)
+        try:
+            call = process.current_call() if address else None
+            if call is not None and vm.term(call[0]) == "ets":
+                found.append(process.id)
+        except Unreadable:
+            continue
+    return tuple(found)
+
+
+def _schedulers(vm: Vm) -> dict[int, Scheduler]:
+    """Those that run something, by the addresses of processes."""
+    found: dict[int, Scheduler] = {}
+    for one in vm.schedulers:
+        try:
+            found[one.current_process] = one
+        except (Unreadable, KeyError):
+            continue
+    return found
 
 
 def permissions(vm: Vm, unknown: list[str]) -> Iterator[Lock]:

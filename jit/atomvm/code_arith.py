@@ -72,20 +72,20 @@ def gc_bif3(
 def _bif(
     e: Emission, fail: BeamLabel, live: int | None, bif: Import, operands: tuple[Operand, ...], destination: Operand
 ) -> None:
-    """A C function, which is told of the label to fail to: with one it raises no error, but gives no term."""
+    """A C function, which is told whether there is a label to fail to: then it raises no error, but gives no term."""
     registers = e.m.saved[: len(operands)]
     e.loads(*zip(operands, registers))
-    _call(e, fail, live, bif, len(operands), e.fail_or_error(fail))
+    _call(e, fail, live, bif, len(operands))
     e.store(e.m.args[0], destination)
 
 
-def _call(e: Emission, fail: BeamLabel, live: int | None, bif: Import, count: int, failed: Label) -> None:
-    m = e.m
+def _call(e: Emission, fail: BeamLabel, live: int | None, bif: Import, count: int) -> None:
     if live is not None:
         e.trim(live)
         live = min(live, X_REGISTERS)
-    m.call_bif(e.shared.imports[bif], fail.number, live, count)
-    m.branch_if_false(m.args[0], failed)
+    e.m.call_bif(e.shared.imports[bif], live, count, may_fail=bool(fail.number))
+    if fail.number:
+        e.m.branch_if_false(e.m.args[0], e.label(fail.number))
 
 
 def _constant(e: Emission, operand: Operand) -> int | None:
@@ -114,13 +114,14 @@ def _of_smalls(
         e.load(one, first)
     operate(e, result, first, second if constant is None else constant, slow, (e.is_small(one), e.is_small(two)))
     e.a.bind(done)
-    failed = e.fail_or_error(fail)
+    if fail.number:
+        e.label(fail.number)
 
     def cold() -> None:
         e.a.bind(slow)
         if constant is not None:
             m.constant(second, constant)
-        _call(e, fail, live, bif, 2, failed)
+        _call(e, fail, live, bif, 2)
         e.a.jump(done)
 
     e.cold(cold)

@@ -7,7 +7,6 @@ from math import gcd
 from typing import Any, Final
 
 from jit.atomvm import formats, terms
-from jit.atomvm.code_tests import compare
 from jit.atomvm.emission import Emission, plain
 from jit.atomvm.emitters import emits
 from jit.atomvm.macros import CONTEXT, STATE, Condition, Special
@@ -395,14 +394,15 @@ class _Match:
         else:
             m.a.move(wanted, result)
             self.e.load(constant, result)
-            m.branch_if_any(compare(self.e, wanted, result, formats.EXACT), formats.LESS | formats.GREATER, self.fail)
+            m.compare(wanted, result, formats.EXACT)
+            m.branch_if(Condition.DIFFERENT, m.args[0], m.args[1], self.fail)
         self.ahead += size
 
     def binary(self, live: int, _flags: Operand, size: int, unit: int, into: Operand) -> None:
         m = self.e.m
         _, offset, length = m.saved
         if size * unit % 8:
-            m.tail("raise_error", self.e.place, terms.ATOMS["badarg"])
+            m.fail("raise_error", reason=terms.ATOMS["badarg"])
             return
         scratch, left, *_ = m.args
         _binary_offset(self.e, self.state, offset, left, scratch, self.ahead)

@@ -174,7 +174,7 @@ def _reserve(e: Emission, constant: int | None, total: Any, beside: int, live: i
     m = e.m
     if constant is not None:
         if constant & _BYTE:
-            m.tail("raise_error", e.place, terms.ATOMS["unsupported"])
+            m.fail("raise_error", reason=terms.ATOMS["unsupported"])
         m.constant(total, constant >> _BITS_OF_BYTE)
         e.ensure(terms.binary_words(constant >> _BITS_OF_BYTE, e.word) + beside, live)
         return

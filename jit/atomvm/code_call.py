@@ -34,7 +34,8 @@ def call(e: Emission, _arity: int, callee: BeamLabel) -> None:
     back = Label()
     e.m.set_return(back)
     _go(e, callee)
-    _come_back(e, back)
+    e.a.bind(back)
+    e.m.entry()
 
 
 @emits("call_only")
@@ -49,22 +50,8 @@ def call_last(e: Emission, _arity: int, callee: BeamLabel, words: int) -> None:
 
 
 def _go(e: Emission, callee: BeamLabel) -> None:
-    """Go to a function of this module, or let the VM do so later."""
-    exhausted = Label()
-    e.m.count_reduction(exhausted)
+    """Go to a function of this module."""
     e.a.jump(e.shared.place(callee.number))
-
-    def cold() -> None:
-        e.a.bind(exhausted)
-        e.m.set_continuation_label(callee.number)
-        e.m.tail("schedule_next_cp")
-
-    e.cold(cold)
-
-
-def _come_back(e: Emission, back: Label) -> None:
-    e.a.bind(back)
-    e.m.entry()
 
 
 @emits("jump")
@@ -80,60 +67,32 @@ def return_(e: Emission) -> None:
 # Out of the module
 
 
-def _count(e: Emission) -> None:
-    """Count a reduction; without any left, another process goes on, and this one comes back to here later."""
-    exhausted, entry, on = Label(), Label(), Label()
-    e.m.count_reduction(exhausted)
-    e.a.bind(on)
-
-    def cold() -> None:
-        e.a.bind(exhausted)
-        e.m.set_continuation(entry)
-        e.m.tail("schedule_next_cp")
-        e.a.bind(entry)
-        e.m.entry()
-        e.a.jump(on)
-
-    e.cold(cold)
-
-
 @emits("call_ext")
 def call_ext(e: Emission, arity: int, callee: Import) -> None:
-    _count(e)
-    back = Label()
-    e.m.set_return(back)
-    e.m.tail("call_ext", e.place, arity, e.shared.imports[callee], formats.CALL)
-    _come_back(e, back)
+    e.m.call_ext(e.shared.imports[callee], arity, formats.CALL)
 
 
 @emits("call_ext_only")
 def call_ext_only(e: Emission, arity: int, callee: Import) -> None:
-    _count(e)
-    e.m.tail("call_ext", e.place, arity, e.shared.imports[callee], formats.TAIL_CALL)
+    e.m.call_ext(e.shared.imports[callee], arity, formats.TAIL_CALL)
 
 
 @emits("call_ext_last")
 def call_ext_last(e: Emission, arity: int, callee: Import, words: int) -> None:
-    _count(e)
-    e.m.tail("call_ext", e.place, arity, e.shared.imports[callee], words)
+    e.m.call_ext(e.shared.imports[callee], arity, words)
 
 
 @emits("apply")
 def apply(e: Emission, arity: int) -> None:
-    _count(e)
     module, function = _applied(e, arity)
-    back = Label()
-    e.m.set_return(back)
-    e.m.tail("apply", e.place, module, function, arity)
-    _come_back(e, back)
+    e.m.go_out("apply", module, function, arity)
 
 
 @emits("apply_last")
 def apply_last(e: Emission, arity: int, words: int) -> None:
-    _count(e)
     module, function = _applied(e, arity)
     leave_frame(e, words)
-    e.m.tail("apply", e.place, module, function, arity)
+    e.m.fail("apply", module, function, arity)
 
 
 def _applied(e: Emission, arity: int) -> tuple[Register, Register]:
@@ -159,15 +118,11 @@ def call_fun2(e: Emission, _tag: Operand, arity: int, fun: Operand) -> None:
 
 
 def _call_fun(e: Emission, arity: int, operand: Operand) -> None:
-    _count(e)
     fun, header = e.m.saved[0], e.m.args[0]
     e.load(operand, fun)
     if not e.is_sure(operand, TypeKind.FUN):
         e.check_header(fun, header, terms.FUN, e.raises_tuple("badfun", fun))
-    back = Label()
-    e.m.set_return(back)
-    e.m.tail("call_fun", e.place, fun, arity)
-    _come_back(e, back)
+    e.m.go_out("call_fun", fun, arity)
 
 
 @emits("make_fun3")
@@ -184,19 +139,19 @@ def make_fun3(e: Emission, entry: Lambda, destination: Operand, free: tuple[Oper
 
 @emits("func_info")
 def func_info(e: Emission, _module: Operand, _function: Operand, arity: int) -> None:
-    e.m.tail("raise_error_mfa", e.place, e.shared.atoms[e.function.name], arity)
+    e.m.raise_function_clause(e.shared.atoms[e.function.name], arity)
 
 
 @emits("if_end")
 def if_end(e: Emission) -> None:
-    e.m.tail("raise_error", e.place, terms.ATOMS["if_clause"])
+    e.m.fail("raise_error", reason=terms.ATOMS["if_clause"])
 
 
 def _raises_with(reason: str, *names: str) -> None:
     @emits(*names)
     def emit(e: Emission, value: Operand) -> None:
         e.load(value, e.m.args[0])
-        e.m.tail("raise_error_tuple", e.place, terms.ATOMS[reason], e.m.args[0])
+        e.m.fail("raise_error_tuple", e.m.args[0], reason=terms.ATOMS[reason])
 
 
 _raises_with("badmatch", "badmatch")

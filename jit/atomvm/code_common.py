@@ -12,7 +12,9 @@ from jit.codegen.processor import Register
 
 @emits("label")
 def label(e: Emission, number: int) -> None:
-    e.a.bind(e.label(number))
+    place = e.label(number)
+    if number != e.function.entry:  # which is where the function begins
+        e.a.bind(place)
 
 
 @emits(
@@ -48,9 +50,9 @@ def clear(e: Emission, register: Operand) -> None:
 def init_yregs(e: Emission, registers: tuple[Operand, ...]) -> None:
     if not registers:
         return
-    nil, stack, *_ = e.m.args
+    nil, scratch, *_ = e.m.args
     e.m.constant(nil, terms.NIL)
-    e.m.load_context(stack, e.shared.target.layout.e)
+    stack = e.stack(scratch)
     for one in registers:
         if not isinstance(one, Y):
             raise Unsupported(f"destination {one}")
@@ -88,26 +90,28 @@ def test_heap(e: Emission, heap: Operand, live: int) -> None:
 
 @emits("deallocate")
 def deallocate(e: Emission, words: int) -> None:
-    e.m.deallocate(words)
+    after = e.index + 1
+    returns = after < len(e.operations) and e.operations[after].name == "return"
+    e.m.deallocate(words, returns=returns)
+    if returns:
+        e.done.add(after)
 
 
 @emits("trim")
 def trim(e: Emission, words: int, _remaining: int) -> None:
-    stack = e.m.args[0]
-    e.m.load_context(stack, e.shared.target.layout.e)
-    e.m.add(stack, stack, e.word * words)
-    e.m.store_context(stack, e.shared.target.layout.e)
+    e.move_stack(words, e.m.args[0])
 
 
 def leave_frame(e: Emission, words: int) -> None:
     """The frame is given up, and the function is to return to where its caller is to."""
-    layout = e.shared.target.layout
-    stack, back, *_ = e.m.args
-    e.m.load_context(stack, layout.e)
-    e.m.load(back, stack, words)
-    e.m.add(stack, stack, e.word * (words + 1))
-    e.m.store_context(back, layout.cp)
-    e.m.store_context(stack, layout.e)
+    scratch, back, *_ = e.m.args
+
+    def emit() -> None:
+        e.m.load(back, e.stack(scratch), words)
+        e.m.store_context(back, e.shared.target.layout.cp)
+        e.move_stack(words + 1, scratch)
+
+    e.m.shared(f"leave {words}", emit)
 
 
 # Lists
@@ -117,10 +121,14 @@ def leave_frame(e: Emission, words: int) -> None:
 def put_list(e: Emission, head: Operand, tail: Operand, destination: Operand) -> None:
     cell, one, other, end = e.m.args
     e.loads((head, one), (tail, other))
-    _new(e, cell, 2, end)
-    e.m.store(other, cell, terms.TAIL)
-    e.m.store(one, cell, terms.HEAD)
-    e.m.or_(cell, cell, terms.LIST)
+
+    def emit() -> None:
+        _new(e, cell, 2, end)
+        e.m.store(other, cell, terms.TAIL)
+        e.m.store(one, cell, terms.HEAD)
+        e.m.or_(cell, cell, terms.LIST)
+
+    e.m.shared("cons", emit)
     e.store(cell, destination)
 
 
@@ -132,20 +140,26 @@ def _new(e: Emission, into: Register, words: int, scratch: Register) -> None:
     e.m.store_context(scratch, heap)
 
 
-def _new_tuple(e: Emission, into: Register, size: int) -> None:
-    """The words of a tuple whose elements are still to be stored."""
+def _new_tuple(e: Emission, size: int) -> Register:
+    """The words of a tuple whose elements are still to be stored, in the first register that calls leave alone."""
+    into: Register = e.m.saved[0]
     scratch = e.m.args[0]
-    _new(e, into, 1 + size, scratch)
-    e.m.constant(scratch, size << terms.HEADER_BITS | terms.TUPLE)
-    e.m.store(scratch, into, 0)
+
+    def emit() -> None:
+        _new(e, into, 1 + size, scratch)
+        e.m.constant(scratch, size << terms.HEADER_BITS | terms.TUPLE)
+        e.m.store(scratch, into, 0)
+
+    e.m.shared(f"tuple {size}", emit)
+    return into
 
 
 @emits("get_list")
 def get_list(e: Emission, source: Operand, head: Operand, tail: Operand) -> None:
-    cell, first, *_ = e.m.saved
-    _list(e, source, cell)
-    e.m.load(first, cell, terms.HEAD)
-    e.m.load(cell, cell, terms.TAIL)
+    cell, first = (e.m.args if e.is_cheap(head) else e.m.saved)[:2]
+    e.load(source, cell)
+    e.m.load_of(first, cell, terms.LIST, terms.HEAD)
+    e.m.load_of(cell, cell, terms.LIST, terms.TAIL)
     e.store(first, head)
     e.store(cell, tail)
 
@@ -160,15 +174,10 @@ def get_tl(e: Emission, source: Operand, destination: Operand) -> None:
     _part(e, source, terms.TAIL, destination)
 
 
-def _list(e: Emission, source: Operand, cell: Register) -> None:
-    e.load(source, cell)
-    e.m.subtract(cell, cell, terms.LIST)
-
-
 def _part(e: Emission, source: Operand, word: int, destination: Operand) -> None:
     cell = e.m.args[0]
-    _list(e, source, cell)
-    e.m.load(cell, cell, word)
+    e.load(source, cell)
+    e.m.load_of(cell, cell, terms.LIST, word)
     e.store(cell, destination)
 
 
@@ -179,8 +188,7 @@ def _part(e: Emission, source: Operand, word: int, destination: Operand) -> None
 def get_tuple_element(e: Emission, source: Operand, index: int, destination: Operand) -> None:
     tuple_ = e.m.args[0]
     e.load(source, tuple_)
-    e.pointer(tuple_, tuple_)
-    e.m.load(tuple_, tuple_, 1 + index)
+    e.m.load_of(tuple_, tuple_, terms.BOXED, 1 + index)
     e.store(tuple_, destination)
 
 
@@ -194,8 +202,7 @@ def set_tuple_element(e: Emission, value: Operand, destination: Operand, index: 
 
 @emits("put_tuple2")
 def put_tuple2(e: Emission, destination: Operand, elements: tuple[Operand, ...]) -> None:
-    tuple_ = e.m.saved[0]
-    _new_tuple(e, tuple_, len(elements))
+    tuple_ = _new_tuple(e, len(elements))
     fill(e, tuple_, 1, elements)
     e.store(tuple_, destination)
 
@@ -213,10 +220,9 @@ def update_record(
     e: Emission, _hint: Operand, size: int, source: Operand, destination: Operand, updates: tuple[Operand, ...]
 ) -> None:
     """A copy: that of the hint is one that may be left out where nothing changes."""
-    old, new, *_ = e.m.saved
-    value = e.m.args[0]
+    old, value = e.m.saved[1], e.m.args[0]
     e.load(source, old)
-    _new_tuple(e, new, size)
+    new = _new_tuple(e, size)
     e.pointer(old, old)
     changed = dict(zip(updates[::2], updates[1::2]))
     for at in range(1, size + 1):

@@ -31,7 +31,11 @@ def _is_immediate(name: str, mask: int, tag: int) -> None:
 
 
 _is_immediate("is_atom", terms.SECOND_TAG, terms.ATOM)
-_is_immediate("is_nonempty_list", terms.PRIMARY, terms.LIST)
+
+
+@emits("is_nonempty_list")
+def is_nonempty_list(e: Emission, fail: Operand, operand: Operand) -> None:
+    e.m.branch_if_any(_value(e, operand), terms.NOT_LIST, e.fail(fail))
 
 
 def _is_boxed(name: str, *tags: int, immediate: int | None = None, mask: int = terms.HEADER) -> None:
@@ -39,16 +43,25 @@ def _is_boxed(name: str, *tags: int, immediate: int | None = None, mask: int = t
 
     @emits(name)
     def emit(e: Emission, fail: Operand, operand: Operand) -> None:
-        m, value, good = e.m, e.m.args[0], Label()
-        e.load(operand, value)
-        if immediate is not None:
-            m.branch_if_bits(Condition.EQUAL, value, terms.TAG, immediate, good)
-        e.check_boxed(value, value, e.fail(fail))
-        m.and_(value, value, mask)
-        for tag in tags[:-1]:
-            m.branch_if(Condition.EQUAL, value, tag, good)
-        m.branch_if(Condition.DIFFERENT, value, tags[-1], e.fail(fail))
-        e.a.bind(good)
+        m, value = e.m, _value(e, operand)
+
+        def test() -> None:
+            good, bad, end = Label(), Label(), Label()
+            if immediate is not None:
+                m.branch_if_bits(Condition.EQUAL, value, terms.TAG, immediate, good)
+            e.check_boxed(value, value, bad)
+            m.and_(value, value, mask)
+            for tag in tags:
+                m.branch_if(Condition.EQUAL, value, tag, good)
+            e.a.bind(bad)
+            m.constant(value, 0)
+            e.a.jump(end)
+            e.a.bind(good)
+            m.constant(value, 1)
+            e.a.bind(end)
+
+        m.shared(name, test)
+        m.branch_if_false(value, e.fail(fail))
 
 
 _is_boxed("is_integer", terms.POSITIVE, immediate=terms.INTEGER, mask=terms.ANY_SIGN)
@@ -73,7 +86,7 @@ def is_nil(e: Emission, fail: Operand, operand: Operand) -> None:
 def is_list(e: Emission, fail: Operand, operand: Operand) -> None:
     value, good = _value(e, operand), Label()
     e.m.branch_if(Condition.EQUAL, value, terms.NIL, good)
-    e.m.branch_if_bits(Condition.DIFFERENT, value, terms.PRIMARY, terms.LIST, e.fail(fail))
+    e.m.branch_if_any(value, terms.NOT_LIST, e.fail(fail))
     e.a.bind(good)
 
 
@@ -95,8 +108,7 @@ def test_arity(e: Emission, fail: Operand, operand: Operand, arity: int) -> None
 def _arity(e: Emission, operand: Operand, into: Register) -> None:
     """How many elements a tuple has."""
     e.load(operand, into)
-    e.pointer(into, into)
-    e.m.load(into, into, 0)
+    e.m.load_of(into, into, terms.BOXED, 0)
     e.m.shift_right(into, into, terms.HEADER_BITS)
 
 
@@ -104,11 +116,10 @@ def _arity(e: Emission, operand: Operand, into: Register) -> None:
 def is_tagged_tuple(e: Emission, fail: Operand, operand: Operand, arity: int, tag: Operand) -> None:
     tuple_, header, wanted = e.m.saved[0], e.m.args[1], e.m.args[0]
     e.load(operand, tuple_)
-    e.m.branch_if_bits(Condition.DIFFERENT, tuple_, terms.PRIMARY, terms.BOXED, e.fail(fail))
-    e.pointer(tuple_, tuple_)
-    e.m.load(header, tuple_, 0)
+    e.m.branch_if_any(tuple_, terms.NOT_BOXED, e.fail(fail))
+    e.m.load_of(header, tuple_, terms.BOXED, 0)
     e.m.branch_if(Condition.DIFFERENT, header, arity << terms.HEADER_BITS | terms.TUPLE, e.fail(fail))
-    e.m.load(tuple_, tuple_, 1)
+    e.m.load_of(tuple_, tuple_, terms.BOXED, 1)
     e.load(tag, wanted)
     e.m.branch_if(Condition.DIFFERENT, tuple_, wanted, e.fail(fail))
 
@@ -141,34 +152,23 @@ def is_function2(e: Emission, fail: Operand, operand: Operand, arity: Operand) -
 # Comparisons
 
 
-def compare(e: Emission, one: Register, other: Register, options: int) -> Register:
-    """What ``term_compare`` says of two terms, in the register of results."""
-    e.m.compare(one, other, options)
-    result: Register = e.m.args[0]
-    e.m.branch_if_false(result, e.error())
-    return result
-
-
-def _slowly(
-    e: Emission, one: Register, other: Register, options: int, outcome: int, target: Label, constant: int | None = None
-) -> tuple[Label, Label]:
-    """A place where two terms are compared by the VM: to *target* with one of some outcomes, else to another place.
-
-    If the other one is a *constant*, it is loaded there only.
+def _slowly(e: Emission, one: Register, other: Register, constant: int | None) -> tuple[Label, Label]:
+    """A place where two terms are compared by the VM, and another, where words are compared, to which it goes on with
+    words that compare as these terms do. If the other one is a *constant*, it is loaded there only.
     """
-    place, back, error = Label(), Label(), e.error()
+    place, words = Label(), Label()
 
     def cold() -> None:
         e.a.bind(place)
         if constant is not None:
             e.m.constant(other, constant)
-        e.m.compare(one, other, options)
-        e.m.branch_if_false(e.m.args[0], error)
-        e.m.branch_if_any(e.m.args[0], outcome, target)
-        e.a.jump(back)
+        e.m.compare(one, other, 0)
+        if constant is not None:
+            e.m.add(one, one, constant - formats.MIDDLE)
+        e.a.jump(words)
 
     e.cold(cold)
-    return place, back
+    return place, words
 
 
 def _both_small(e: Emission, one: Operand, other: Operand, registers: tuple[Register, Register], slow: Label) -> None:
@@ -182,7 +182,7 @@ def _may_be_small(e: Emission, *operands: Operand) -> bool:
     return all(word is None or word & terms.TAG == terms.INTEGER for word in known)
 
 
-def _order(name: str, otherwise: Condition, outcome: int) -> None:
+def _order(name: str, otherwise: Condition) -> None:
     """Less, or not less: small integers compare as their words do."""
 
     @emits(name)
@@ -191,21 +191,31 @@ def _order(name: str, otherwise: Condition, outcome: int) -> None:
         target = e.fail(fail)
         if not _may_be_small(e, one, other):
             e.loads((one, first), (other, second))
-            e.m.branch_if_any(compare(e, first, second, 0), outcome, target)
+            e.m.compare(first, second, 0)
+            e.m.branch_if(otherwise, first, second, target)
             return
         constant = terms.immediate(plain(other), e.word)
+        if constant is not None and not _has_neighbours(e, constant):
+            constant = None
         if constant is None:
             e.loads((one, first), (other, second))
         else:
             e.load(one, first)
-        slow, back = _slowly(e, first, second, 0, outcome, target, constant)
+        slow, words = _slowly(e, first, second, constant)
         _both_small(e, one, other, (first, second), slow)
+        e.a.bind(words)
         e.m.branch_if(otherwise, first, second if constant is None else constant, target)
-        e.a.bind(back)
 
 
-_order("is_lt", Condition.GREATER_EQUAL, formats.GREATER | formats.EQUAL)
-_order("is_ge", Condition.LESS, formats.LESS)
+def _has_neighbours(e: Emission, constant: int) -> bool:
+    """Whether words of some numbers that are less and greater have the same sign as these."""
+    return terms.is_small((constant >> terms.TAG_BITS) - 1, e.word) and terms.is_small(
+        (constant >> terms.TAG_BITS) + 1, e.word
+    )
+
+
+_order("is_lt", Condition.GREATER_EQUAL)
+_order("is_ge", Condition.LESS)
 
 
 def _equality(name: str, options: int, *, equal: bool) -> None:
@@ -227,9 +237,16 @@ def _equality(name: str, options: int, *, equal: bool) -> None:
             m.branch_if(Condition.DIFFERENT if equal else Condition.EQUAL, first, second, target)
             return
         e.loads((one, first), (other, second))
-        outcome = formats.LESS | formats.GREATER if equal else formats.EQUAL
-        slow, back = _slowly(e, first, second, options, outcome, target)
+        slow, back = Label(), Label()
         same, different = (back, target) if equal else (target, back)
+
+        def cold() -> None:
+            e.a.bind(slow)
+            m.compare(first, second, options)
+            m.branch_if(Condition.EQUAL, first, second, same)
+            e.a.jump(different)
+
+        e.cold(cold)
         m.branch_if(Condition.EQUAL, first, second, same)
         if options:  # an immediate term is the same as no other word
             m.branch_if_bits(Condition.EQUAL, first, terms.PRIMARY, terms.IMMEDIATE, different)
@@ -267,7 +284,8 @@ def select_val(e: Emission, source: Operand, fail: BeamLabel, cases: tuple[Opera
         if isinstance(case, Atom):
             e.m.branch_if(Condition.EQUAL, value, wanted, place)
         else:
-            e.m.branch_if_any(compare(e, value, wanted, formats.EXACT), formats.EQUAL, place)
+            e.m.compare(value, wanted, formats.EXACT)
+            e.m.branch_if(Condition.EQUAL, e.m.args[0], e.m.args[1], place)
     e.a.jump(e.label(fail.number))
 
 

@@ -47,7 +47,6 @@ class Emission(FunctionEmission[Any]):
 
     shared: Shared
     _raising: dict[tuple[int, str], Label] = field(default_factory=dict)
-    _began: dict[int, int] = field(default_factory=dict)
 
     @property
     def m(self) -> Macros[Any]:
@@ -66,11 +65,24 @@ class Emission(FunctionEmission[Any]):
 
     def begin(self, index: int) -> None:
         """The operation at *index* comes next."""
-        self._began[index] = self.a.offset
+        self._tell_line(index)
+        super().begin(index)
+
+    def _tell_line(self, index: int) -> None:
+        """From here on, code is of the line of an operation."""
         line = self.shared.locations.get(self.operations[index].location, 0)
         if not self.shared.lines or self.shared.lines[-1][0] != line:
             self.shared.lines.append((line, self.a.offset))
-        super().begin(index)
+
+    def cold(self, emit: Callable[[], None], *, collects: int | None = None, comes_back: bool = False) -> None:
+        """Errors are raised there too, so that the VM looks for its line."""
+        index = self.index
+
+        def told() -> None:
+            self._tell_line(index)
+            emit()
+
+        super().cold(told, collects=collects, comes_back=comes_back)
 
     # Operands
 
@@ -86,8 +98,7 @@ class Emission(FunctionEmission[Any]):
                 self.m.call("extended_register_pointer", CONTEXT, register.number)
                 self.m.load(into, self.m.args[0], 0)
         elif isinstance(register, Y):
-            self.m.load_context(into, self.shared.target.layout.e)
-            self.m.load(into, into, register.number)
+            self.m.load(into, self.stack(into), register.number)
         else:
             raise Unsupported(f"operand {register}")
 
@@ -103,10 +114,21 @@ class Emission(FunctionEmission[Any]):
                 self.m.take(self.m.args[1])
                 self.m.store(self.m.args[1], self.m.args[0], 0)
         elif isinstance(register, Y):
-            self.m.load_context(scratch, self.shared.target.layout.e)
-            self.m.store(source, scratch, register.number)
+            self.m.store(source, self.stack(scratch), register.number)
         else:
             raise Unsupported(f"destination {register}")
+
+    def stack(self, otherwise: Register) -> Register:
+        """A register that has the stack pointer, and is not to be changed: maybe another than that which is given."""
+        if self.m.stack is None:
+            self.m.load_context(otherwise, self.shared.target.layout.e)
+        return self.m.stack or otherwise
+
+    def move_stack(self, words: int, scratch: Register) -> None:
+        """So many words less are on the stack."""
+        stack = self.stack(scratch)
+        self.m.add(stack, stack, self.word * words)
+        self.m.store_context(stack, self.shared.target.layout.e)
 
     def constant(self, into: Register, operand: Operand) -> None:
         """A CPU register = the word of a constant, by a call where it is not the same in every VM."""
@@ -191,25 +213,18 @@ class Emission(FunctionEmission[Any]):
         self.labels.setdefault(number, self.shared.place(number))
         return super().label(number)
 
-    @property
-    def place(self) -> int:
-        """The offset that stands for the operation in work when it fails: the VM looks for its line there."""
-        return self._began[self.index]
-
     def error(self) -> Label:
         """Where an error is raised that a primitive has set."""
-        place = self.place
-        return self._rarely("handle_error", lambda: self.m.tail("handle_error", place))
+        return self._rarely("handle_error", lambda: self.m.fail("handle_error"))
 
     def raises(self, reason: str) -> Label:
         """Where an error is raised whose reason is one of the fixed atoms."""
-        place = self.place
-        return self._rarely(reason, lambda: self.m.tail("raise_error", place, terms.ATOMS[reason]))
+        return self._rarely(reason, lambda: self.m.fail("raise_error", reason=terms.ATOMS[reason]))
 
     def raises_tuple(self, reason: str, value: Register) -> Label:
         """Where an error is raised that is a tuple of a fixed atom and what is in a register."""
-        place, atom = self.place, terms.ATOMS[reason]
-        return self._rarely(f"{reason} {value.name}", lambda: self.m.tail("raise_error_tuple", place, atom, value))
+        atom = terms.ATOMS[reason]
+        return self._rarely(f"{reason} {value.name}", lambda: self.m.fail("raise_error_tuple", value, reason=atom))
 
     def _rarely(self, what: str, emit: Callable[[], None]) -> Label:
         key = self.index, what
@@ -252,9 +267,8 @@ class Emission(FunctionEmission[Any]):
 
     def check_boxed(self, value: Register, header: Register, otherwise: Label) -> None:
         """A register = the first word of a boxed term; to *otherwise* if it is none. The value may be the same one."""
-        self.m.branch_if_bits(Condition.DIFFERENT, value, terms.PRIMARY, terms.BOXED, otherwise)
-        self.pointer(header, value)
-        self.m.load(header, header, 0)
+        self.m.branch_if_any(value, terms.NOT_BOXED, otherwise)
+        self.m.load_of(header, value, terms.BOXED, 0)
 
     def check_header(self, value: Register, header: Register, tag: int, otherwise: Label) -> None:
         """To *otherwise* if a term is not boxed with this tag."""

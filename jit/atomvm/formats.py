@@ -55,12 +55,14 @@ class Target:
 class Format:
     """A version of the contract. ``primitives`` has the index of each in the table that native code is given.
 
+    ``still`` are those that never move the stack.
     ``narrow`` are those whose results are not whole words, with the bytes of these: the C ABI says nothing of the rest
     of the register.
     """
 
     version: int
     primitives: Mapping[str, int]
+    still: frozenset[str]
     narrow: Mapping[str, int]
     targets: Mapping[str, Target]
 
@@ -85,6 +87,11 @@ _PRIMITIVES_1: Final = (
     "bitstring_insert_float raw_raise raise_error_mfa"
 )
 
+_STILL_1: Final = (
+    "module_get_atom_term_by_id extended_register_pointer get_imported_bif term_compare term_is_number "
+    "term_sub_binary_heap_size term_find_map_pos bitstring_match_module_str module_get_fun_arity malloc free"
+)
+
 _BOOL: Final = 1
 _INT: Final = 4
 _BOOLS_1: Final = (
@@ -106,6 +113,7 @@ _WORDS_OF_8: Final = Layout(
 F1: Final = Format(
     version=1,
     primitives={name: index for index, name in enumerate(_PRIMITIVES_1.split())},
+    still=frozenset(_STILL_1.split()),
     narrow={**dict.fromkeys(_BOOLS_1.split(), _BOOL), **dict.fromkeys(_INTS_1.split(), _INT)},
     targets={
         "x86_64": Target(1, PIC, _WORDS_OF_8, 5),
@@ -147,6 +155,8 @@ TIMEOUT_EXPIRED: Final = 2
 CAN_SHRINK: Final = 1
 #: Results of ``term_find_map_pos``.
 NOT_FOUND, NO_MEMORY = -1, -2
-#: Results of ``term_compare`` (bits), and its option.
-EQUAL, LESS, GREATER = 1, 2, 4
+#: An option of ``term_compare``. Its results for less, equal and greater are 2, 1 and 4, which with these bits changed
+#: are less than, equal to and greater than ``MIDDLE``.
 EXACT: Final = 1
+ORDERING: Final = 3
+MIDDLE: Final = 2

@@ -61,6 +61,8 @@ class Macros(Protocol[R]):
     processor: Processor
     args: Sequence[R]
     saved: Sequence[R]
+    #: A register that has the stack pointer, as the context does; None if there is none.
+    stack: R | None
 
     @property
     def a(self) -> Assembler[R]:
@@ -79,6 +81,10 @@ class Macros(Protocol[R]):
 
     def store(self, source: R, base: R, word: int) -> None:
         """A word of memory = a register."""
+        ...
+
+    def load_of(self, into: R, term: R, tag: int, word: int) -> None:
+        """A register = a word of memory that a term with a tag points to."""
         ...
 
     def load_at(self, into: R, base: R, index: R, word: int) -> None:
@@ -162,6 +168,12 @@ class Macros(Protocol[R]):
         """To *target* if a C function has given false."""
         ...
 
+    # What functions share
+
+    def shared(self, name: str, emit: Callable[[], None]) -> None:
+        """Call code with a name that stands once in a module: *emit* appends it if need be. It calls nothing."""
+        ...
+
     # C functions
 
     def call(self, primitive: str, *arguments: Argument) -> None:
@@ -173,18 +185,38 @@ class Macros(Protocol[R]):
         ...
 
     def compare(self, one: R, other: R, options: int) -> None:
-        """What ``term_compare`` says of two terms, in the first of ``args``."""
+        """Let the VM compare two terms: the first two of ``args`` then compare so; the second is ``MIDDLE``."""
         ...
 
-    def call_bif(self, index: int, fail: int, live: int | None, count: int) -> None:
+    def call_bif(self, index: int, live: int | None, count: int, *, may_fail: bool) -> None:
         """Call an imported function with *count* terms, which are in ``saved``; its result is in the first of ``args``.
 
-        It is told of a label to fail to. One that may collect garbage is told how many x registers are *live*.
+        If it *may_fail*, there is none then, else an error. One that may collect garbage is told how many x registers
+        are *live*.
         """
         ...
 
     def tail(self, primitive: str, *arguments: Argument) -> None:
         """Go on with a primitive, whose result is that of native code; it has context and state before *arguments*."""
+        ...
+
+    def fail(self, primitive: str, *arguments: Argument, reason: int | None = None) -> None:
+        """The same with a primitive that is told this place, which is that of the error that it raises, or may raise.
+
+        Behind that it has the reason, the term of an atom, if there is one, and *arguments*."""
+        ...
+
+    def go_out(self, primitive: str, *arguments: Argument) -> None:
+        """The same with a primitive that calls a function, which is told of this place before *arguments*; the running
+        function is to return to what follows, where the VM comes in."""
+        ...
+
+    def raise_function_clause(self, function: int, arity: int) -> None:
+        """Raise the error of a function, whose name is an atom with this index, that no clause matches."""
+        ...
+
+    def call_ext(self, import_: int, arity: int, words: int) -> None:
+        """Call an imported function; *words* as ``call_ext`` has them. It may come back as from ``go_out``."""
         ...
 
     def return_unless_context(self, context: R) -> None:
@@ -209,14 +241,20 @@ class Macros(Protocol[R]):
         """So many words of heap."""
         ...
 
-    def deallocate(self, words: int) -> None:
-        """Give up the frame, and let the function return to where its caller is to."""
+    def deallocate(self, words: int, *, returns: bool) -> None:
+        """Give up the frame, and let the function return to where its caller is to; or return to there."""
         ...
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        """Emit what stands before all functions: the table of labels, of which the VM enters those of *places*."""
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        """Emit what stands before all functions: the table of labels, of which the VM enters those of *places*.
+
+        *ways* are those of functions: see ``function``."""
+        ...
+
+    def function(self, way: Label, body: Label) -> None:
+        """A function begins: where the VM comes in, and, for all, where a reduction is counted."""
         ...
 
     def entry(self) -> None:
@@ -233,10 +271,6 @@ class Macros(Protocol[R]):
 
     def set_continuation_label(self, label: int) -> None:
         """The VM is to go on at a label of the bytecode, which is one of those it enters."""
-        ...
-
-    def count_reduction(self, exhausted: Label) -> None:
-        """To *exhausted* if no reductions are left."""
         ...
 
     def return_(self) -> None:

@@ -16,6 +16,7 @@ from jit.beam.operations import Function
 from jit.codegen.cache import Cache, Keeps
 from jit.codegen.emission import Analysis
 from jit.codegen.native import Native, NativeFunction
+from jit.codegen.processor import Label
 
 #: Operations whose labels the VM enters, beside those of functions.
 _ENTERED: Final = ("try", "catch", "wait", "wait_timeout")
@@ -46,7 +47,8 @@ class AtomModule:
             locations={location: index for index, location in reversed(list(enumerate(locations)))},
         )
         entered = sorted({label for function in functions for label in _entered(function)})
-        macros.begin(module.code.label_count, {label: self.shared.place(label) for label in entered})
+        self._ways = {function.entry: Label() for function in functions}
+        macros.begin(module.code.label_count, {label: self.shared.place(label) for label in entered}, self._ways)
         self._begin = macros.a.offset
 
     def emission(self, analysis: Analysis, keeps: Sequence[Keeps]) -> Emission:
@@ -55,8 +57,11 @@ class AtomModule:
         return Emission(analysis=analysis, cache=cache, shared=self.shared)
 
     def enter(self, e: Emission) -> int:
-        """All come to the body: the VM by the table of labels."""
-        return e.a.offset
+        """The VM comes in before the body."""
+        body = self.shared.place(e.function.entry)
+        self.shared.macros.function(self._ways[e.function.entry], body)
+        assert body.offset is not None
+        return body.offset
 
     def finish(
         self,
@@ -67,7 +72,7 @@ class AtomModule:
         """Append what functions share, and the tables of labels and lines."""
         macros = self.shared.macros
         end = macros.a.offset
-        for place in self.shared.places.values():
+        for place in (*self.shared.places.values(), *self._ways.values()):
             if place.offset is None:  # of a function without native code: this code will not be run
                 macros.a.bind(place)
         fragments = macros.finish(self._tables)
@@ -84,8 +89,10 @@ class AtomModule:
         )
 
     def _tables(self) -> bytes:
-        """Labels and lines by their offsets: what the VM asks for stack traces."""
-        labels = {place.offset: number for number, place in sorted(self.shared.places.items()) if place.offset}
+        """Labels and lines by their offsets: what the VM asks for stack traces.
+
+        Of labels those of functions will do: it asks in which function a place is."""
+        labels = {self.shared.place(number).offset: number for number in self._ways}
         lines = {offset: index for index, offset in self.shared.lines}
         return b"".join(_table(sorted(rows.items())) for rows in (labels, lines))
 

@@ -12,6 +12,8 @@ from jit.beam.terms import Atom
 # The two lowest bits of a word: a list, a boxed term, or an immediate one.
 PRIMARY: Final = 3
 LIST, BOXED, IMMEDIATE = 1, 2, 3
+#: A bit of them that other terms have than lists, or boxed ones.
+NOT_LIST, NOT_BOXED = 2, 1
 # The four lowest of an immediate term, the six lowest of atoms and what is alike.
 TAG: Final = 0xF
 PID, PORT, INTEGER = 0x3, 0x7, 0xF

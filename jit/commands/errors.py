@@ -7,6 +7,7 @@ import traceback
 from jit.beam.errors import BeamError
 from jit.erts.boot import BootError
 from jit.erts.glue import GlueError
+from jit.erts.hidden.builds import AdoptError
 from jit.system import command_line
 
 
@@ -15,7 +16,7 @@ class CommandError(Exception):
 
 
 #: Errors of the user's world; any other is one of the compiler.
-EXPECTED = (CommandError, BeamError, BootError, GlueError, OSError)
+EXPECTED = (CommandError, AdoptError, BeamError, BootError, GlueError, OSError)
 
 
 def told(error: BaseException) -> str:

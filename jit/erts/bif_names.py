@@ -1,4 +1,5 @@
-"""Which functions are BIFs in a release: those of erts/emulator/beam/bif.tab, in bifs.json by module."""
+"""Which functions are BIFs in a release, in bifs.json by module: those of erts/emulator/beam/bif.tab, and since OTP 28
+hibernate/0, of which the loader makes an instruction too."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ def is_bif(callee: Import, otp: int) -> bool:
 @cache
 def _bifs(otp: int) -> frozenset[Import]:
     table = json.loads(files(__package__).joinpath("bifs.json").read_text(encoding="utf-8"))
-    return frozenset(name for part in ("both", str(otp)) for name in imports(table[part]))
+    return frozenset(name for part in ("all", str(otp)) for name in imports(table[part]))
 
 
 def imports(names: Mapping[str, str]) -> Iterator[Import]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from jit.arm32.cpus import ARMV7_A, Cpu
+from jit.erts.hidden.builds import BUILD_ID_SIZE, COMPARED, Build, known
+from jit.erts.hidden.symbols import VARIABLES
 from jit.erts.layout import RELEASES, SIZED, NativeLayout, load
 from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK, ENTRIES_SECTION, LAYOUT_SECTION, PROCESSOR_SECTION
 from jit.otp import native_abi, tags
@@ -86,6 +88,7 @@ def _definitions() -> str:
 def _layouts_header() -> str:
     """The tables of layouts, and what is known besides, as C."""
     layouts = [load(otp) for otp in RELEASES]
+    builds = known()
     shared = [name for name in layouts[0].fields if all(name in layout.fields for layout in layouts)]
     names, quoted = [*map(_c_name, shared)], [*map(_quoted, shared)]
     sizes = "".join(f" size_{name}," for name in SIZED).rstrip(",")
@@ -103,6 +106,17 @@ def _layouts_header() -> str:
         "static const struct layout layouts[] __attribute__((unused)) = {",
         *(_row(layout, names) for layout in layouts),
         "};",
+        f"enum {{ COMPARED = {COMPARED} }};",
+        "struct place { const char *name; unsigned long address; int is_code; };",
+        "struct build {",
+        "    const char *erts;",
+        f"    unsigned char id[{BUILD_ID_SIZE}];",
+        "    unsigned long sums[2];",
+        f"    struct place places[{1 + max((len(build.places) for build in builds), default=0)}];",
+        "};",
+        "static const struct build builds[] __attribute__((unused)) = {",
+        *(_build_row(build) for build in builds),
+        "};",
         f"static const char *const field_names[] __attribute__((unused)) = {{{', '.join(quoted)}}};",
     ]
     return "\n".join(lines) + "\n"
@@ -119,6 +133,15 @@ def _row(layout: NativeLayout, names: list[str]) -> str:
         for name, number in numbers.items()
     )
     return f"    {{{texts}, {{{told}}}, {sizes}, {{{offsets}}}}},"
+
+
+def _build_row(build: Build) -> str:
+    """Places are in their order: so the glue adds up the code there."""
+    identity = ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(build.build_id))
+    ordered = sorted(build.places.items(), key=lambda place: place[1])
+    places = ", ".join(f"{{{_quoted(name)}, {address:#x}, {int(name not in VARIABLES)}}}" for name, address in ordered)
+    sums = ", ".join(f"{one:#x}" for one in build.sums)
+    return f"    {{{_quoted(build.erts)}, {{{identity}}}, {{{sums}}}, {{{places}}}}},"
 
 
 def _quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from jit.otp import vm_flags
 from jit.otp.features import BITS_NOT_BYTES, FUN_HEADERS, FUN_REFERENCES, TRACE_SESSIONS
-from jit.otp.layouts.layout import load_table
+from jit.otp.layouts.layout import SAME, load_table
 from jit.otp.layouts.resolve import Field
 from jit.otp.layouts.wanted import NATIVE, native
 from jit.otp.tags import HEADERS_IN_BITS, HEADERS_IN_BYTES, Kind, tag_scheme
@@ -21,7 +21,7 @@ from jit.otp.things import ErlFunThing25, ErlFunThing27
 SIZED: Final = ("Label", "BeamFile_ImportEntry", "OpEntry", "BifEntry", "ErtsCodeInfo")
 
 #: By release, the version of the runtime system in Debian's build, which native code is for.
-_ERTS: Final = {25: "13.1.5", 27: "15.2.7"}
+_ERTS: Final = {25: "13.1.5", 27: "15.2.7", 29: "17.1.1"}
 RELEASES: Final = tuple(_ERTS)
 
 
@@ -31,7 +31,8 @@ class NativeLayout:
     ``jit.otp.layouts.wanted.BUILD``.
 
     ``fields`` are by ``Type.field``, those that native code and the glue use. ``sizes`` are those of SIZED, in bytes.
-    ``tags`` are by the names of numbers that a VM exports since OTP 27, ``flags`` by their names in OTP.
+    ``tags`` are by the names of numbers that a VM exports since OTP 27, ``flags`` by their names in OTP, ``options``
+    those of ``jit.otp.layouts.identity.OPTIONS`` that it is built with.
     """
 
     otp: int
@@ -42,6 +43,7 @@ class NativeLayout:
     sizes: Mapping[str, int]
     tags: Mapping[str, int]
     flags: Mapping[str, int]
+    options: frozenset[str]
 
     def __getitem__(self, name: str) -> int:
         """The offset of a field, in bytes."""
@@ -83,4 +85,12 @@ def load(otp: int) -> NativeLayout:
     fields = {f"{struct}.{field}": table.field(struct, field) for struct, field in native(otp)}
     sizes = {name: table.size(name) for name in SIZED}
     tags = tag_scheme(otp, table.word_size).told()
-    return NativeLayout(otp, erts, table.triplet, table.build, fields, sizes, tags, vm_flags.numbers(otp))
+    return NativeLayout(
+        otp, erts, table.triplet, table.build, fields, sizes, tags, vm_flags.numbers(otp), table.options
+    )
+
+
+def of_erts(erts: str) -> NativeLayout | None:
+    """The layout that the build of a version of the runtime system has, if it is the same as that of a release."""
+    same = (otp for otp in RELEASES if SAME.get(erts, erts) == SAME.get(_ERTS[otp], _ERTS[otp]))
+    return next(map(load, same), None)

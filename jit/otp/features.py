@@ -71,5 +71,21 @@ PROTECTED_QUEUES: Final = Feature(25, "erl_process.h, ERTS_RUNQ_FLG_PROTECTED", 
 UNPROTECTED_QUEUES: Final = Feature(29, "erl_process.h, no ERTS_RUNQ_FLG_PROTECTED")
 """No flag does."""
 
+STATES_OF_BITS: Final = Feature(29, "erl_bits.h, ErlBitsState; of 28 it is not known")
+"""Functions that write segments of binaries are told where erl_bits_state is, and have other names; integers of either
+endianness have their own; erts_bs_get_binary_2 gets no flags, erts_bs_private_append_checked no unit."""
+
+COUNTED_ARITHMETIC: Final = Feature(29, "erl_arith.c, ERTS_ARITH_WORDS_PER_REDUCTION; of 28 it is not known")
+"""Arithmetic with large integers takes reductions."""
+
+JOINT_DIVISION: Final = Feature(29, "erl_arith.c, erts_int_div_rem; of 28 it is not known")
+"""One function of C gives quotient and remainder of large integers."""
+
+INLINE_SHIFTS: Final = Feature(29, "emu/arith_instrs.tab, i_bsl; erl_arith.c, erts_bsl, which nothing calls")
+"""Of a VM that exports no symbols the functions of shifts are not to be found, only those of the BIFs."""
+
+HIDDEN_SYMBOLS: Final = Feature(29, "erts/configure, -fvisibility=hidden; of 28 it is not known")
+"""A beam.smp exports nothing but what NIFs and drivers call."""
+
 MAYBE: Final = Feature(27, "lib/stdlib/src/erl_features.erl, maybe_expr")
 """``maybe`` and ``else`` are reserved words if nobody says otherwise."""

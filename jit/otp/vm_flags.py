@@ -1,8 +1,7 @@
 """Flags of processes, their states and reasons to fail, under the names that they have in OTP.
 
-Source: the files below ``erts/emulator/beam`` of OTP 25.2.3 and 27.3.4.1, in which they are the same but for what
-`_SINCE` says. 26 is taken to be as both its neighbours are. The state of a process has the same flags in 29.1.1, and so
-in 28; of the others some have moved there.
+Source: the files below ``erts/emulator/beam`` of OTP 25.2.3, 27.3.4.1 and 29.1.1, in which they are the same but for
+what `_SINCE` and `undefined_type` say. 26 is taken to be as both its neighbours are, and 28 to have the states of 29.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ F_DIRTY_MAJOR_GC: Final = 1 << 19
 F_DIRTY_MINOR_GC: Final = 1 << 20
 F_TRAP_EXIT: Final = 1 << 22
 
-# erl_process.h: flags of the signal queues
+# erl_process.h: flags of the signal queues. In OTP 29 the first is called FS_MON_MSGQ_LEN_LOW.
 FS_MON_MSGQ_LEN_LONG: Final = 1 << 13
+FS_SET_SAVE_INFO_MASK: Final = 1 << 14 | 1 << 15
+FS_PRIO_MQ_END_MARK: Final = 1 << 18
 
 # erl_process.h: Process.state, where three priorities of two bits each come before the flags
 ERTS_PSFLGS_ZERO_BIT_OFFSET: Final = 3 * 2
@@ -181,7 +182,10 @@ def signal_name(release: int, operation: int) -> str:
     return _SIGNALS[operation] if operation < len(_SIGNALS) else f"unknown signal {operation}"
 
 
-ERTS_SIG_Q_TYPE_UNDEFINED: Final = 13
+def undefined_type(release: int) -> int:
+    """The type of a signal that has none (`ERTS_SIG_Q_TYPE_UNDEFINED`): it follows those of monitors and links."""
+    return 14 if PRIORITY_MESSAGES.of(release) else 13
+
 
 # erl_bits.h: flags of fields of bit strings
 BSF_LITTLE: Final = 2
@@ -189,13 +193,17 @@ BSF_SIGNED: Final = 4
 BSF_NATIVE: Final = 16
 
 #: Releases of which all that is known.
-RELEASES: Final = (25, 26, 27)
+RELEASES: Final = (25, 26, 27, 29)
 
 #: Releases of which `ERTS_PSFLG` is known.
-WITH_STATES: Final = (*RELEASES, 28, 29)
+WITH_STATES: Final = (25, 26, 27, 28, 29)
 
 #: Those that not all of these releases have.
-_SINCE: Final[Mapping[str, Feature]] = {"FS_MON_MSGQ_LEN_LONG": QUEUE_LENGTHS}
+_SINCE: Final[Mapping[str, Feature]] = {
+    "FS_MON_MSGQ_LEN_LONG": QUEUE_LENGTHS,
+    "FS_SET_SAVE_INFO_MASK": PRIORITY_MESSAGES,
+    "FS_PRIO_MQ_END_MARK": PRIORITY_MESSAGES,
+}
 
 
 def of_state(release: int) -> Mapping[str, int]:
@@ -211,6 +219,7 @@ def numbers(release: int) -> dict[str, int]:
         raise LookupError(f"the flags of processes of OTP {release} are not known")
     state = {f"ERTS_PSFLG_{name}": bit for name, bit in of_state(release).items()}
     found = {name: value for name, value in globals().items() if isinstance(value, int) and name.isupper()}
+    found["ERTS_SIG_Q_TYPE_UNDEFINED"] = undefined_type(release)
     return {name: value for name, value in found.items() if name not in _SINCE or _SINCE[name].of(release)} | state
 
 

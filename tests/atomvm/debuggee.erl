@@ -14,14 +14,13 @@ start() ->
     receive
     after 20 -> ok
     end,
-    Result = outer([Server, Idle]),
-    Server ! stop,
-    again(Result).
+    again([Server, Idle]).
 
 %% Natively or interpreted, calls go on for as long as a debugger looks.
-again(Result) ->
+again(Pids) ->
+    _ = outer(Pids),
     _ = fib(15),
-    again(Result).
+    again(Pids).
 
 server(State, Parent) ->
     put(a_key, {its, value}),

@@ -24,13 +24,17 @@ TARGETS = {EM.ARM: "arm32", EM.AARCH64: "aarch64", EM.RISCV: "riscv64", EM.X86_6
 pytestmark = pytest.mark.skipif(not ATOMVM, reason="ATOMVM names no AtomVM to run native code in")
 
 
-@pytest.fixture(scope="module")
-def target() -> str:
-    """What the executable is for, which its ELF header says, or the user."""
+def target_of(program: str) -> str:
+    """What an executable is for, which its ELF header says, or the user."""
     if named := os.environ.get("ATOMVM_TARGET"):
         return named
-    machine = Path(ATOMVM).read_bytes()[18:20]
+    machine = Path(program).read_bytes()[18:20]
     return TARGETS[EM(int.from_bytes(machine, "little"))]
+
+
+@pytest.fixture(scope="module")
+def target() -> str:
+    return target_of(ATOMVM)
 
 
 def run(target: str, beam: Path) -> list[str]:

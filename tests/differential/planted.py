@@ -207,7 +207,7 @@ MISTAKES: Final = (
     Mistake("a frame is given up but for a word", call.call_ext_last, "stack + 1", "stack"),
     Mistake(
         "a fun has its variables in another order",
-        fun._make_with_reference,
+        fun._make,
         "enumerate(variables)",
         "enumerate(variables[::-1])",
     ),

@@ -13,7 +13,7 @@ from jit.__main__ import main as jit
 from jit.beam.chunks import read_chunks, write_chunks
 from jit.erts import glue, layout
 from jit.erts.arm32 import runtime
-from jit.erts.arm32.rewrite import checksum
+from jit.erts.checksum import checksum
 from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK
 from jit.otp import vm_flags
 from tests.beam.damage import BYTES

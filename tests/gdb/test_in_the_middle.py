@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,34 @@ def test_all_is_told_or_said_to_be_missing(gdb: Gdb, what: str) -> None:
         said = gdb.cmd(command)
         assert "internal error" not in said, command
     assert "nothing wrong in " in gdb.cmd("beam-verify")
+
+
+#: One that has its object written anew all the time, each time of other things, where the one before was.
+OVERWRITES = (
+    "register(overwrites, spawn(fun() -> ets:new(t_overwritten, [named_table, {write_concurrency, true}]), "
+    "(fun Again(N) -> ets:insert(t_overwritten, {key, {N, b, c, d, e}}), "
+    "ets:insert(t_overwritten, {key, [N, b, c]}), Again(N + 1) end)(1) end))"
+)
+
+
+@pytest.mark.parametrize(
+    ("schedulers", "said"),
+    [
+        ("1", "<PID> may be just changing it: with one scheduler nobody locks tables"),
+        ("2", "one table is being changed"),
+    ],
+)
+def test_an_object_that_is_half_written(ebin: Path, schedulers: str, said: str) -> None:
+    """Where nobody has a lock it may be damage, and may be none."""
+    with running_node(ebin, OVERWRITES, "+S", schedulers) as node, Gdb() as gdb:
+        gdb.attach(node.pid)
+        gdb.cmd("python from beamgdb.gdbext import session; from beamgdb.views import ets")
+        table = "ets.find(session.require().node, 't_overwritten', int)"
+        element = gdb.cmd(f"python print((next(iter({table}.objects())) & ~7) + 16)").strip()
+        gdb.cmd(f"watch -location *(unsigned long *) {element}")
+        gdb.go("continue", timeout=PATIENCE)
+        gdb.cmd("delete")
+        found = gdb.cmd("beam-verify")
+        (pid,) = re.findall(r"(<\S+>) ", gdb.cmd("beam-ps -where name=overwrites"))
+        assert said.replace("<PID>", pid) in found
+        assert ("\nnothing wrong in " in f"\n{found}") is (schedulers == "2")

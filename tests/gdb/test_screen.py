@@ -17,6 +17,7 @@ from tests.gdb.conftest import Scene
 from tests.gdb.stages import source_line
 from tests.harness.erl import Node, compile_demo, running_node
 from tests.harness.gdb import GDB, REPOSITORY
+from tests.harness.gdbserver import attached
 from tests.harness.terminal import COLUMNS, LINES, Terminal, terminal
 from tests.test_readme import block
 
@@ -129,6 +130,14 @@ def test_a_node_that_runs(shop: Node, tmp_path: Path) -> None:
         wide = seat.awaited(r"^── 2 Source .*│── 5 Processes .*\n(?s:.*)^── 3 Stack .*│── 6 Process .*\n")
         assert len(wide.splitlines()) == 60
         seat.resize(COLUMNS, LINES)
+        # It is let go, and taken again.
+        seat.press(":")
+        seat.type("detach")
+        seat.awaited(r"^ beamgdb .* R: again; there is no program any more *$")
+        seat.press("Escape")
+        seat.awaited(r"^ \? keys")
+        seat.press("R")
+        seat.awaited(STOPPED)
         # GDB dies, and is started again.
         os.kill(gdb_of(seat), signal.SIGKILL)
         seat.awaited(rf"^ beamgdb .* GDB was ended by SIGKILL; process {shop.pid} runs on")
@@ -141,6 +150,39 @@ def test_a_node_that_runs(shop: Node, tmp_path: Path) -> None:
     status = Path(f"/proc/{shop.pid}/status").read_text()
     assert re.search(r"^TracerPid:\t0$", status, re.MULTILINE)
     assert re.search(r"^State:\t[SR] ", status, re.MULTILINE)
+
+
+def test_a_node_that_is_started(tmp_path: Path) -> None:
+    """What it prints is in the console, and whether it is to be ended is asked first."""
+    words = ("erl", "-noinput", "-eval", 'io:format("it prints~n"), receive after infinity -> ok end.')
+    with screen(tmp_path, "--screen", *words) as seat:
+        seat.awaited(r"^ beamgdb  erl -noinput .* c: begin; the program has not begun *$")
+        seat.press("c")
+        seat.awaited(r"^it prints$")
+        seat.press("C-c")
+        seat.awaited(STOPPED)
+        seat.press(":")
+        seat.type("run")
+        seat.awaited(r"^`run` ends the program\.")
+        seat.press("n")
+        seat.type("kill")
+        seat.awaited(r"^`kill` ends the program\.")
+        seat.press("y")
+        seat.awaited(r"^ beamgdb .* c: begin; there is no program any more *$")
+        seat.press("Escape")
+        seat.awaited(r"^ \? keys")
+        seat.press("q")
+        seat.awaited(r"^Pane is dead \(status 0")
+
+
+def test_a_remote_stub(shop: Node, tmp_path: Path) -> None:
+    with attached(shop.pid) as (_, address), screen(tmp_path, address) as seat:
+        seat.awaited(rf"^ beamgdb  {address}   stopped: in ")
+        seat.press("5")
+        seat.awaited(r"^<0\.0\.0> .* init$")
+        seat.press("q", "y")
+        seat.awaited(r"^Pane is dead \(status 0")
+    assert "TracerPid:\t0\n" in Path(f"/proc/{shop.pid}/status").read_text()
 
 
 def test_a_core_file(scene: Scene, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from beamgdb.roots import constants
-from beamgdb.roots.image_file import open_image
+from jit.image import constants
+from jit.image.image_file import open_image
 from jit.otp.layouts.executable import Executable
 from jit.otp.layouts.identity import Identity, read_identity
 from jit.sandbox import pairs

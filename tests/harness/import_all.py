@@ -6,7 +6,7 @@ from pathlib import Path
 import beamgdb
 
 ROOT = Path(beamgdb.__file__).parent.parent
-ROOMS = ("beamgdb", "jit/beam", "jit/object", "jit/otp", "jit/system")
+ROOMS = ("beamgdb", "jit/beam", "jit/image", "jit/object", "jit/otp", "jit/system")
 #: `loader` runs when it is imported, and so do the files `__main__`; `screen` runs GDB, in a Python of its own.
 FILES = [
     file

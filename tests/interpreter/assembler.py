@@ -15,8 +15,8 @@ from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Operation
 from beamgdb.memory import BytesMemory, CachedMemory
 from beamgdb.records.statics import Symbol
-from beamgdb.roots import interpreter as roots
-from beamgdb.roots.image_file import open_image
+from jit.image.image_file import open_image
+from jit.image.operations import operations as find_operations
 from jit.sandbox.sandbox import Sandbox
 from tests.code.module_image import layout_of
 
@@ -79,7 +79,7 @@ def operations_of(release: int) -> dict[str, Operation]:
             anchor = exported("enif_alloc")
             assert anchor is not None
             image = open_image(path, "enif_alloc", anchor)
-            known = roots.operations(image, layout)
+            known = find_operations(image, layout)
             assert not isinstance(known, str), known
             # What points to the handlers is set when the VM starts.
             segments[POINTER] = known.handlers.to_bytes(WORD, "little")

@@ -9,7 +9,7 @@ import gdb
 
 from beamgdb.gdbext import program_file, session, unnamed
 from beamgdb.roots import finder, interpreter, schedulers
-from beamgdb.roots.image_file import open_image
+from jit.image.image_file import open_image
 
 #: Of these the VM has more than one variable with the same value, which never changes.
 POINTERS = {*schedulers.NAMES, interpreter.HANDLERS}

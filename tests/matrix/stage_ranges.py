@@ -11,7 +11,7 @@ from beamgdb.code.code_ix import CODE_INDICES
 from beamgdb.gdbext import program_file, session, unnamed
 from beamgdb.records.record import Record
 from beamgdb.roots import code, finder
-from beamgdb.roots.image_file import open_image
+from jit.image.image_file import open_image
 
 
 def stage() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from beamgdb.screen.model import LOGGED, LONGEST_LINE, Model, outdated, value
+from beamgdb.screen.connection import Happened
+from beamgdb.screen.model import AHEAD, GONE, LOGGED, LONGEST_LINE, RUNNING, STARTING, STOPPED, Model, outdated, value
 from beamgdb.screen.targets import Target
 
 QUESTIONS = {
@@ -69,3 +70,64 @@ def test_what_wants_a_terminal_is_not_given_to_gdb(command: str) -> None:
     model.do(command)
     assert "wants a terminal of its own: " in model.log[-1]
     assert not model._commands
+
+
+def steps() -> Model:
+    """A model whose program runs up to the end of a step, with another one typed meanwhile."""
+    model = Model(Target("nowhere", []), lambda: None)
+    model.state = STOPPED
+    model._is_stepping = True
+    model._on(Happened("running"))
+    model.do("beam-next")
+    return model
+
+
+def test_steps_that_are_typed_ahead_are_done() -> None:
+    model = steps()
+    assert model.state == RUNNING
+    model._on(Happened("stopped", results={"reason": "end-stepping-range"}))
+    assert [*model._commands] == [("beam-next",)]
+
+
+def test_a_breakpoint_ends_what_was_typed_ahead() -> None:
+    """It was for another place."""
+    model = steps()
+    model._on(Happened("stopped", results={"reason": "breakpoint-hit", "bkptno": "1"}))
+    assert not model._commands
+    assert "typed ahead" in model.log[-1]
+
+
+def test_what_is_typed_while_the_program_runs_is_not_for_later() -> None:
+    model = steps()
+    model._commands.clear()
+    model._is_stepping = False
+    model.do("beam-next")
+    assert not model._commands
+    assert model.log[-1] == "the program runs: Ctrl-C stops it"
+
+
+def test_a_key_that_is_held_down() -> None:
+    model = steps()
+    for _ in range(10 * AHEAD):
+        model.do("beam-next")
+    assert len(model._commands) == AHEAD
+
+
+def test_what_stops_while_gdb_starts_is_not_ready() -> None:
+    """GDB is at reading it: only once that has ended does it take a command."""
+    model = Model(Target("nowhere", []), lambda: None)
+    model._on(Happened("begun", "i1"))
+    model._on(Happened("stopped"))
+    assert model.state == STARTING
+
+
+def test_a_program_that_is_let_go() -> None:
+    """GDB tells no stop of it. Another one that it has keeps it at work."""
+    model = Model(Target("nowhere", []), lambda: None)
+    for number in "12":
+        model._on(Happened("begun", f"i{number}"))
+    model.state = STOPPED
+    model._on(Happened("gone", "i1"))
+    assert model.state == STOPPED
+    model._on(Happened("gone", "i2"))
+    assert (model.state, model.where) == (GONE, "there is no program any more")

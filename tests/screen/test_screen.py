@@ -14,7 +14,7 @@ from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.utils import get_cwidth
 
 from beamgdb.screen.lines import Deed, line
-from beamgdb.screen.model import STOPPED
+from beamgdb.screen.model import GONE, STOPPED
 from beamgdb.screen.panes import PANES
 from beamgdb.screen.screen import HELP, Screen
 from beamgdb.screen.targets import Target
@@ -84,3 +84,45 @@ def test_a_condition_on_a_line(screen: Screen) -> None:
     screen._show("Source")
     screen._type_condition()
     assert screen._command.text == "beam-break shop.erl:29 if "
+
+
+def typed(screen: Screen, text: str) -> None:
+    """Type a line."""
+    screen._command.text = text
+    screen._entered(screen._command)
+
+
+@pytest.mark.parametrize(
+    "command", ["kill", "k", "run", "r 1", "start", "attach 12", "target remote :1", "delete", "d"]
+)
+def test_what_ends_a_program_is_asked_first(screen: Screen, command: str) -> None:
+    """GDB, which would ask, was told not to."""
+    screen._model.state = STOPPED
+    typed(screen, command)
+    assert screen._choice is not None
+    assert not screen._model._commands
+    screen._choice.keys["y"]()
+    assert [*screen._model._commands] == [(command,)]
+
+
+def test_what_ends_no_program_is_not_asked(screen: Screen) -> None:
+    for state, command in ((GONE, "run"), (STOPPED, "beam-receive init"), (STOPPED, "tbreak f"), (STOPPED, "delete 1")):
+        screen._model.state = state
+        typed(screen, command)
+        assert screen._choice is None
+    assert len(screen._model._commands) == 4
+
+
+def test_an_empty_line_steps_again(screen: Screen) -> None:
+    screen._model.state = STOPPED
+    for text in ("", "beam-next", "", "echo x", ""):
+        typed(screen, text)
+    assert [one for (one,) in screen._model._commands] == ["beam-next", "beam-next", "echo x"]
+
+
+def test_q_leaves_the_help(screen: Screen) -> None:
+    screen._help()
+    (quits,) = (one for one in screen._keys().bindings if one.keys == ("q",))
+    quits.handler(None)  # type: ignore[arg-type]
+    assert not screen._has_help
+    assert screen._choice is None

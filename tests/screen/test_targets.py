@@ -1,11 +1,11 @@
-"""Core files that coredumpctl has, by what it prints: recorded from that of systemd 252, of a journal with four,
-and the table as systemd 247 made it."""
+"""What there is to look at. Of core files that coredumpctl has, what it prints: recorded from that of systemd 252, of a
+journal with four, and the table as systemd 247 made it."""
 
 from __future__ import annotations
 
 import pytest
 
-from beamgdb.screen.targets import Dump, dumps, dumps_in_table
+from beamgdb.screen.targets import REMOTE, Dump, dumps, dumps_in_table, is_vm, node_name
 
 JSON = """[\
 {"time":1795001000000000,"pid":1234,"uid":0,"gid":0,"sig":6,"corefile":"present",\
@@ -57,3 +57,25 @@ def test_tables() -> None:
 def test_what_is_no_json() -> None:
     with pytest.raises(ValueError, match="Expecting"):
         list(dumps("coredumpctl: unrecognized option '--json=short'"))
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["/usr/lib/erlang/erts-13.1.5/bin/beam.smp", "--", "-sname", "shop", "-noinput"], "shop"),
+        (["beam.smp", "-noinput"], None), ([], None),
+        (["/opt/AtomVM", "/opt/app/shop.avm", "lib.avm", ""], "shop.avm"), (["AtomVM", ""], None),
+    ],
+)  # fmt: skip
+def test_what_a_node_is_called(words: list[str], name: str | None) -> None:
+    assert node_name(words) == name
+    assert not words or is_vm(words[0])
+
+
+@pytest.mark.parametrize(
+    ("word", "is_one"),
+    [("board:1234", True), (":1234", True), ("[::1]:1234", True), ("10.0.0.2:99", True), ("shop@host", False),
+     ("core.12:30/x:1", False), ("a b:1", False), ("host:", False), ("host:123456", False)],
+)  # fmt: skip
+def test_what_is_a_remote_stub(word: str, is_one: bool) -> None:
+    assert bool(REMOTE.fullmatch(word)) == is_one

@@ -120,6 +120,18 @@ def test_what_names_a_thing_is_not_cut_since_the_first_ones_are_short() -> None:
     assert list(listing.lines(columns, many, PLAIN))[-1].startswith("<0.123456.0> ")
 
 
+def test_lines_fit_also_where_later_numbers_and_names_are_longer() -> None:
+    columns = (
+        Column[Row]("name", str, lambda row: row[0], "THE NAME", names=True),
+        COLUMNS[1],
+        Column[Row]("text", str, lambda row: "t" * 50, "TEXT"),
+    )
+    many: list[Row] = [*[("<0.1.0>", 1)] * 2 * listing.MEASURED, *[("<0.123456.0>", 10**9)] * 2, ("<0.1.0>", 1)]
+    lines = list(listing.lines(columns, many, PLAIN, width=40))
+    assert max(map(len, lines)) == 40
+    assert lines[-2].split()[:2] == ["<0.123456.0>", "1000000000"]
+
+
 def test_json() -> None:
     for rows in ([], ROWS[:1], ROWS):
         text = "\n".join(listing.json_lines(COLUMNS, rows))

@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from beamgdb.atomvm.terms import float_at
 from beamgdb.atomvm.vm import AtomVm
-from beamgdb.gdbext.atomvm.running import Running
+from beamgdb.gdbext.atomvm.running import Running, Work
 from beamgdb.memory import Unreadable
 from beamgdb.vm.model import Unavailable
 
 X_REGISTERS: Final = 16
-"""X registers that a `Context` has (MAX_REG)."""
+"""X registers that a `Context` has, and float registers (MAX_REG)."""
 
 
 def registers(vm: AtomVm, letter: str, number: int | None) -> Iterator[tuple[str, int]]:
-    """Names and words of registers: one, or all x registers, or all y registers of the innermost frame. Raises
-    `Unavailable`."""
+    """Names and words of registers of the letters x and y: one, or all x registers, or all y registers of the innermost
+    frame. Raises `Unavailable`."""
     running = Running(vm)
-    work = running.selected()
-    if work is None:
-        raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
+    work = _work(running)
     size = vm.memory.word_size
     if letter == "x":
         address, count = work.context.record.field_address("x"), X_REGISTERS
-    elif letter == "y":
+    else:
         frame = next(iter(running.frames(work.context)), None)
         address, count = (frame.address, frame.count) if frame is not None else (0, 0)
-    else:
-        raise Unavailable("float registers of AtomVM are not shown: `p *ctx->fr@16` in the frame of its C code")
     if number is not None and number >= count:
         raise Unavailable(f"there is no {letter}{number}: this function has {count} {letter} registers")
     try:
@@ -36,6 +33,29 @@ def registers(vm: AtomVm, letter: str, number: int | None) -> Iterator[tuple[str
             yield f"{letter}{at}", vm.memory.word(address + at * size)
     except Unreadable as error:
         raise Unavailable(str(error)) from None
+
+
+def floats(vm: AtomVm, number: int | None) -> Iterator[tuple[str, float]]:
+    """Names and contents of float registers: one, or all. Raises `Unavailable`."""
+    context = _work(Running(vm)).context
+    if number is not None and number >= X_REGISTERS:
+        raise Unavailable(f"there is no f{number}: AtomVM has {X_REGISTERS} float registers")
+    try:
+        address = context.record["fr"]
+        if not address:
+            raise Unavailable(f"{context.pid} has used no float register yet")
+        for at in range(X_REGISTERS) if number is None else (number,):
+            yield f"f{at}", float_at(vm.memory, address + at * vm.float_size, vm.float_size)
+    except Unreadable as error:
+        raise Unavailable(str(error)) from None
+
+
+def _work(running: Running) -> Work:
+    """What the selected thread does. Raises `Unavailable`."""
+    work = running.selected()
+    if work is None:
+        raise Unavailable("the selected thread runs no Erlang process (try `beam-bt all`, or `thread N`)")
+    return work
 
 
 def one(vm: AtomVm, letter: str, number: int) -> int:

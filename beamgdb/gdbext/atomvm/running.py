@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import gdb
 
 from beamgdb.atomvm import native_frames
-from beamgdb.atomvm.contexts import Context
+from beamgdb.atomvm.contexts import RUNNING, Context
 from beamgdb.atomvm.frames import Frame, Position
 from beamgdb.atomvm.modules import Broken
 from beamgdb.atomvm.vm import AtomVm
@@ -27,17 +27,19 @@ _CALLING: Final = ("jit_call_ext", "jit_call_fun", "jit_apply")
 """What native code ends with to call a function of which it has none: where that returns to tells where it is, although
 code may be between that several functions share (jit.c)."""
 
+_LEAVING: Final = ("scheduler_run", "scheduler_run0", "scheduler_wait", "scheduler_next", "scheduler_terminate")
+"""C functions in which a thread has left a process, and looks for another one: `LOOPS` has its variables for the first
+one until then, although that may have gone on in another thread, or be no more (scheduler.c). They serve ports."""
+
 _CONTEXT: Final = "ctx"
 
 
 class Work(NamedTuple):
-    """What a thread does: for which process, and where that is, None where it cannot be told. `level` is that of the
-    frame of `LOOPS`."""
+    """What a thread does: for which process or port, and where that is, None where it cannot be told."""
 
     thread: ThreadRow
     context: Context
     position: Position | None
-    level: int
 
 
 class Running:
@@ -73,30 +75,34 @@ class Running:
         native: Position | None = None
         inner = ""
         for level, frame in enumerate(session.frames()):
+            name = gdb_text.frame_name(frame)
             if native is None:
                 native = self.native(frame)
                 calls = native is not None and inner in _CALLING
-                inner = gdb_text.frame_name(frame)
-            if gdb_text.frame_name(frame) not in LOOPS:
-                context = context or next((address for _, address in session.pointers(frame, "Context")), 0)
+                inner = name
+            if name not in LOOPS and name not in _LEAVING:
+                # (Whom a message is sent to is another process, which C functions do not call so.)
+                context = dict(session.pointers(frame, "Context")).get(_CONTEXT, context)
                 continue
+            row = ThreadRow(thread.num, gdb_text.text(lambda: thread.name))
+            if name in _LEAVING:
+                port = self._run(context)
+                return Work(row, port, None) if port is not None and port.is_port else None
             own = dict(session.pointers(frame, "Context")).get(_CONTEXT, 0)
-            process = next((one for one in map(self._context, (own, context)) if one is not None), None)
+            process = next((one for one in map(self._run, (own, context)) if one is not None), None)
             if process is None:
                 return None
             position = None if calls else native
-            position = position or self._in_loop(frame, process, is_innermost=level == 0)
-            row = ThreadRow(thread.num, gdb_text.text(lambda: thread.name))
-            return Work(row, process, position, level)
+            return Work(row, process, position or self._in_loop(frame, process, is_innermost=level == 0))
         return None
 
-    def _context(self, address: int) -> Context | None:
-        """The process at an address, None if there is none."""
+    def _run(self, address: int) -> Context | None:
+        """The process or port at an address, None if there is none, or if it is not run."""
         if not address:
             return None
         context = self._vm.contexts.at(address)
         try:
-            return context if context.record["global"] == self._vm.record.address else None
+            return context if context.record["global"] == self._vm.record.address and context.flags & RUNNING else None
         except Unreadable:
             return None
 

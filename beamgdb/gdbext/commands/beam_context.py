@@ -42,6 +42,9 @@ class BeamContext(Command):
     def words(self, before: str, start: str) -> Iterable[str]:
         return (one for one in SECTIONS if one not in before.split())
 
+    def in_atomvm(self, arguments: argparse.Namespace) -> None:
+        self.run(arguments)
+
     def run(self, arguments: argparse.Namespace) -> None:
         if arguments.json:
             wanted = arguments.sections or extension().parameters.context_sections

@@ -45,7 +45,7 @@ class BeamCrashdump(Command):
 
         path, node = Path(arguments.file).expanduser(), session.require().node
         running, start = Running(node), time.monotonic()
-        slogan = f"Written by beamgdb. {why.headline(stop_reason.stop())}"
+        slogan = f"Written by beamgdb. {why.headline(stop_reason.stop(node, node.memory))}"
         try:
             with whole_files.new_file(path, replace=arguments.force) as file:
                 with ProgressLine("pieces", 0) as progress:

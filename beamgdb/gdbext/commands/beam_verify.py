@@ -32,7 +32,7 @@ class BeamVerify(OptionsAround):
     so it is when a NIF releases a resource once too often. Of those that count more it is said how many there are.
 
     Processes that are being collected, made or ended, and tables that are being changed, are passed over, and counted.
-    (Where there is one scheduler tables have no locks: one that a process just changes is not told from damage.)
+    (Where there is one scheduler tables have no locks: what may be a change that is under way is said to be so.)
     There is a line for the first such word of each block of memory, with the term that it is in: whoever wrote there
     last, a NIF perhaps, is the one to ask. The text of a damaged term is what can be made of it.
 

@@ -8,13 +8,16 @@ from dataclasses import asdict
 
 import gdb
 
+from beamgdb.atomvm.vm import AtomVm
 from beamgdb.gdbext import session, stop_reason, term_printing
+from beamgdb.gdbext.atomvm import running as atomvm
 from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.style import GdbStyler, limit
 from beamgdb.node import Node
 from beamgdb.views import why
+from beamgdb.views.atomvm import why as atomvm_why
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.styler import PLAIN, cut
 from beamgdb.views.why import Why
@@ -47,10 +50,22 @@ class BeamWhy(Command):
         for line in why.lines(found, node, process, running, term_printing.terms(node), GdbStyler()):
             gdb.write((line if most is None else cut(line, most)) + "\n")
 
+    def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
+        stop, threads, most = stop_reason.stop(None, vm.memory), atomvm.Running(vm), limit()
+        work, terms = threads.selected(), term_printing.any_terms(vm)
+        context = work.context if work is not None else None
+        if arguments.json:
+            text = list(atomvm_why.lines(vm, stop, context, threads, terms, PLAIN))
+            pid = context.pid if context is not None else None
+            gdb.write(json.dumps({"stop": asdict(stop), "process": pid, "text": text}) + "\n")
+            return
+        for line in atomvm_why.lines(vm, stop, context, threads, terms, GdbStyler()):
+            gdb.write((line if most is None else cut(line, most)) + "\n")
+
 
 def report(node: Node, running: Running) -> tuple[Process | None, Why]:
     """The process that the selected thread works for, and all that is told."""
-    process, stop = running.selected(), stop_reason.stop()
+    process, stop = running.selected(), stop_reason.stop(node, node.memory)
     shown = ProcessColumns(node, running, term_printing.terms(node).syntax)
     words = stop_reason.stack_words(node.memory) if process is None else ()
     with ProgressLine("processes", node.processes.count()) as progress:

@@ -12,6 +12,8 @@ import gdb
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import NO_CODE
 from beamgdb.gdbext import older_gdb, session
+from beamgdb.gdbext.atomvm import completion as atomvm
+from beamgdb.gdbext.atomvm import session as atomvm_session
 from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
 from beamgdb.terms import elixir_quoting
@@ -65,10 +67,16 @@ def fitting(start: str, word: str, names: Iterable[str]) -> list[str]:
 
 def functions(start: str, *, with_lines: bool) -> Iterator[str]:
     """Names of Erlang functions, and of lines that have code, as FILE:LINE, that may begin so."""
+    is_line = with_lines and bool(start) and not start.startswith("'")
+    if atomvm_session.is_atomvm():
+        yield from _spelt(atomvm.functions(), start)
+        if is_line:
+            yield from atomvm.lines(start)
+        return
     code = _code()
     for module in code:
         yield from _spelt((one.name for one in code.functions(module) if not one.name.endswith(NO_CODE)), start)
-    if with_lines and start and not start.startswith("'"):
+    if is_line:
         yield from lines(code, start)
 
 
@@ -111,6 +119,11 @@ def beam_files(start: str) -> Iterator[str]:
 
 def processes(start: str) -> Iterator[str]:
     """Registered names of processes, and pids, that may begin so."""
+    if atomvm_session.is_atomvm():
+        yield from atomvm.pids() if _LIKE_A_PID.match(start) else atomvm.names_of_processes()
+        if not start:
+            yield from islice(atomvm.pids(), PIDS)
+        return
     current = session.find()
     if current is None:
         return

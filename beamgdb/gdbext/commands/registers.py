@@ -42,12 +42,15 @@ class _Registers(Command):
 
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
         raw = vm.memory.word_size if arguments.raw else 0
-        terms = term_printing.any_terms(vm)
-        for name, word in atomvm.registers(vm, self.letter, arguments.number):
-            gdb.write(registers.line(RegisterRow(name, word, terms.text(word)), raw) + "\n")
+        for row in self.rows_in_atomvm(vm, arguments.number):
+            gdb.write(registers.line(row, raw) + "\n")
 
     def rows(self, number: int | None) -> Iterable[RegisterRow | FloatRow]:
         """What to show: one register, or all. Raises `Unavailable`."""
+        raise NotImplementedError
+
+    def rows_in_atomvm(self, vm: AtomVm, number: int | None) -> Iterable[RegisterRow | FloatRow]:
+        """The same in an AtomVM."""
         raise NotImplementedError
 
 
@@ -57,6 +60,10 @@ class _TermRegisters(_Registers):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-raw", action="store_true")
         super().arguments(parser)
+
+    def rows_in_atomvm(self, vm: AtomVm, number: int | None) -> Iterable[RegisterRow]:
+        terms = term_printing.any_terms(vm)
+        return (RegisterRow(name, word, terms.text(word)) for name, word in atomvm.registers(vm, self.letter, number))
 
 
 class XRegisters(_TermRegisters):
@@ -108,6 +115,9 @@ class FloatRegisters(_Registers):
     def rows(self, number: int | None) -> Iterable[FloatRow]:
         wanted = range(current_frame.FLOAT_REGISTERS) if number is None else (number,)
         return (FloatRow(f"f{number}", current_frame.f_register(number)) for number in wanted)
+
+    def rows_in_atomvm(self, vm: AtomVm, number: int | None) -> Iterable[FloatRow]:
+        return (FloatRow(name, content) for name, content in atomvm.floats(vm, number))
 
 
 def _terms() -> Terms:

@@ -29,6 +29,7 @@ class ProcessColumns:
             Column("queue", int, known(lambda one: one.queue_length()), "QUEUE"),
             Column("status", str, known(lambda one: one.status), "STATUS"),
             Column("name", str, known(self._name), "NAME"),
+            Column("called", str, known(self._name)),
             Column("current", str, known(self.current), "CURRENT FUNCTION"),
             Column("address", int, lambda one: one.address),
         )

@@ -44,11 +44,11 @@ class Aarch64Reader:
     """See ``CodeReader``."""
 
     def entered(self, code: bytes, label: int) -> int | None:
-        """Here, code that an entry leads to pushes, and calls some other, before it branches."""
+        """Here, code that an entry leads to pushes, and calls some other, before it goes on there, or branches."""
         place = _branch(code, _ENTRY * label, _B)
         if place is None or _branch(code, place + 4, _BL) is None:
             return place
-        return _branch(code, place + 8, _B) or place
+        return _branch(code, place + 8, _B) or place + 8
 
     def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
         """Up to the tables, which the code of entry 0 tells the place of."""

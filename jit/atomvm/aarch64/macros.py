@@ -37,6 +37,8 @@ from jit.codegen.native import Fragment
 from jit.codegen.processor import Label
 
 _CONDITIONS: Final = {one: Condition[one.name] for one in macros.Condition}
+#: Offsets below that need not be those of whole words.
+_NEGATIVE: Final = 256
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 #: Numbers that sums and comparisons hold.
 _IMMEDIATE: Final = range(1 << 12)
@@ -53,6 +55,7 @@ class Aarch64Macros(InRegisters[Register]):
     processor = AARCH64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = C_ARGS
     a: Assembler
 
@@ -70,6 +73,13 @@ class Aarch64Macros(InRegisters[Register]):
 
     def store(self, source: Register, base: Register, word: int) -> None:
         self.a.str(source, base, WORD * word)
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        offset = WORD * word - tag
+        if offset < _NEGATIVE:
+            self.a.ldr(into, term, offset)
+        else:
+            super().load_of(into, term, tag, word)
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self.a.add(SCRATCH, base, lsl(index, 3))
@@ -224,7 +234,7 @@ class Aarch64Macros(InRegisters[Register]):
     def _load_primitive(self, name: str) -> None:
         self.a.ldr(SCRATCH, PRIMITIVES, WORD * self._format.primitives[name])
 
-    def _call(self, primitive: str) -> None:
+    def _call(self, primitive: str, below: int = 0) -> None:
         """Call a primitive; what the C ABI leaves open in the register of the result is made to be of a word."""
         self._load_primitive(primitive)
         self.a.blr(SCRATCH)
@@ -242,13 +252,12 @@ class Aarch64Macros(InRegisters[Register]):
             else:
                 self.a.mov(into, source)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.bl(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.bl(code)
 
     def _compare(self, options: int) -> None:
         self.a.constant(X4, options)
         self._call_framed("term_compare")
-        self.a.ret()
 
     def _call_framed(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called."""
@@ -265,10 +274,10 @@ class Aarch64Macros(InRegisters[Register]):
         self._call("get_imported_bif")
         a.mov(SCRATCH, X0)
         a.ldp(X2, X1, 2 * WORD)
-        a.pop(X29, LR, 4 * WORD)
         self._arguments(C_ARGS[3 if collects else 2 :], SAVED[:count])
         a.mov(X0, CONTEXT)
-        a.br(SCRATCH)
+        a.blr(SCRATCH)
+        a.pop(X29, LR, 4 * WORD)
 
     def _tail(self, primitive: str) -> None:
         self._load_primitive(primitive)
@@ -318,7 +327,7 @@ class Aarch64Macros(InRegisters[Register]):
         self.a.bind(slow)
         self._slowly("test_heap")
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         stack, back = X1, X0
         self._check_whole(slow)
@@ -328,9 +337,12 @@ class Aarch64Macros(InRegisters[Register]):
         a.add(stack, stack, WORD)
         a.str(back, CONTEXT, self._layout.cp)
         a.str(stack, CONTEXT, self._layout.e)
-        a.ret()
+        go_on()
         a.bind(slow)
-        self._slowly("deallocate")
+        self._slowly("deallocate", go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.jump(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -348,27 +360,27 @@ class Aarch64Macros(InRegisters[Register]):
         a.cmp(SCRATCH, stack)
         a.jump_if(Condition.ABOVE, slow)
 
-    def _slowly(self, primitive: str) -> None:
-        """Let a primitive do it, and go back; an error is that of the call."""
-        failed = Label()
+    def _slowly(self, primitive: str, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back or on; an error is that of the call."""
         self._call_framed(primitive)
-        self.branch_if_false(X0, failed)
-        self.a.ret()
-        self.a.bind(failed)
+        self._go_on_unless_false(go_on or self._back)
+
+    def _tell_place(self, leaving: Label) -> None:
         self.a.sub(X2, LR, CODE)
         self.a.sub(X2, X2, 4)
-        self.a.jump(self._shared.label("tail handle_error", lambda: self._tail("handle_error")))
+        with self._shared.framed(INSIDE):
+            self.a.jump(leaving)
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        a, stubs = self.a, {number: Label() for number in places}
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        a, stubs = self.a, {number: Label() for number in places if number not in ways}
         a.bind(self._code)
         with self._shared.part("labels", self.begin, CALLED):
             a.jump(self._tables)
             for number in range(1, label_count):
-                if number in stubs:
-                    a.jump(stubs[number])
+                if number in places:
+                    a.jump(ways.get(number) or stubs[number])
                 else:
                     a.udf()
         with self._shared.part("end", self.begin):
@@ -376,8 +388,8 @@ class Aarch64Macros(InRegisters[Register]):
             self.tail("terminate_context")  # where returns come to, as behind any entry
         with self._shared.part("setup", self._emit_setup, CALLED):
             self._emit_setup()
-        with self._shared.part("ways in", self.begin):
-            for number, stub in stubs.items():
+        for number, stub in stubs.items():
+            with self._shared.part(f"way in {number}", self.begin):
                 a.bind(stub)
                 self.entry()
                 a.jump(places[number])
@@ -416,7 +428,20 @@ class Aarch64Macros(InRegisters[Register]):
         self.add(SCRATCH, CODE, self._entry * label)
         self.a.str(SCRATCH, STATE, self._layout.continuation)
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.a.bind(way)
+        self.entry()
+
+    def _yield(self) -> None:
+        self.a.str(LR, STATE, self._layout.continuation)
+        self.a.jump(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        self.a.sub(SCRATCH, LR, CODE)
+        self.a.orr(SCRATCH, INDEX, lsl(SCRATCH, 2))
+        self.a.str(SCRATCH, CONTEXT, self._layout.cp)
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.ldr(SCRATCH, STATE, self._layout.reductions, wide=False)
         self.a.subs32(SCRATCH, SCRATCH, 1)
         self.a.str(SCRATCH, STATE, self._layout.reductions, wide=False)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from jit.arm32.registers import LR, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
+from jit.arm32.registers import LR, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12
 from jit.codegen.unwinding import Frame
 
 WORD: Final = 4
 CONTEXT: Final = R4
 STATE: Final = R5
-PRIMITIVES: Final = R6
+STACK: Final = R6
 #: The module's index, where a return address has it.
 INDEX: Final = R7
 #: Where the code begins.
@@ -27,7 +27,8 @@ SCRATCH_2: Final = LR
 
 PUSHED: Final = (R1, R4, R5, R6, R7, R8, R9, R10, R11, LR)
 FRAME_SIZE: Final = WORD * len(PUSHED)
-STACK: Final = SP
+#: The address of the primitives takes the place of what is pushed first.
+PRIMITIVES_AT: Final = 0
 
 #: Before anything is pushed, and behind an entry.
 CALLED: Final = Frame(0, {})

@@ -11,17 +11,17 @@ from typing import Final
 from jit.arm32.buffer import FinishedCode
 from jit.arm32.processor import ARM32
 from jit.arm32.text import listing, text
-from jit.atomvm.arm32.conventions import CONTEXT, PRIMITIVES, STATE, WORD
+from jit.atomvm.arm32.conventions import CONTEXT, SCRATCH_2, STATE, WORD
 from jit.atomvm.disassembly import AtomDisassembly, Syntax
 from jit.atomvm.formats import F1
 from jit.atomvm.module_emission import AtomNative
 from jit.codegen.disassembly import Instruction
 
 _SYNTAX: Final = Syntax(
-    registers="r4 context, r5 JIT state, r6 primitives, r7 module index, r8 beginning of the code",
+    registers="r4 context, r5 JIT state, r6 stack, r7 module index, r8 beginning of the code, [sp] primitives",
     context=CONTEXT,
     state=STATE,
-    primitives=PRIMITIVES,
+    primitives=SCRATCH_2,
     memory=re.compile(r"^\w+ \w+, \[(\w+)(?:, #(-?\d+))?\]"),
     constant=re.compile(r"(?:cmp|mov|movw) \w+, #(\d+)"),
 )
@@ -46,11 +46,11 @@ class Arm32Reader:
     """See ``CodeReader``."""
 
     def entered(self, code: bytes, label: int) -> int | None:
-        """Here, code that an entry leads to calls some other before it branches."""
+        """Here, code that an entry leads to calls some other before it goes on there, or branches."""
         place = _branch(code, F1.targets[ARM32.name].entry * label + WORD)
         if place is None or _branch(code, place, _LINK) is None:
             return place
-        return _branch(code, place + WORD) or place
+        return _branch(code, place + WORD) or place + WORD
 
     def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
         """Words, some of which may be data."""

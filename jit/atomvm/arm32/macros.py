@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from jit.arm32.conditions import CC, EQ, GE, GT, HI, LE, LT, NE, VS
@@ -19,11 +20,12 @@ from jit.atomvm.arm32.conventions import (
     CONTEXT,
     INDEX,
     INSIDE,
-    PRIMITIVES,
+    PRIMITIVES_AT,
     PUSHED,
     SAVED,
     SCRATCH,
     SCRATCH_2,
+    STACK,
     STATE,
     WORD,
 )
@@ -44,6 +46,8 @@ _CONDITIONS: Final = {
     macros.Condition.BELOW: CC,
     macros.Condition.ABOVE: HI,
 }
+#: Words that instructions reach.
+_WORDS: Final = 1024
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 
 #: Arguments of primitives that are tail-called, behind context and state: two go on the stack.
@@ -62,12 +66,16 @@ class Arm32Macros(ModuleMacros[Register]):
     processor = ARM32
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    stack: Register | None = STACK
+    called = CALLED
     c_args: Sequence[Register] = ARGS
     a: CodeAssembler
 
     def __init__(self, format: Format, target: Target) -> None:
         self.a = CodeAssembler()
-        self._primitives = format.primitives
+        self._format = format
+        #: Bytes that ``keep`` has on the C stack.
+        self._kept = 0
         self._layout = target.layout
         self._shared = SharedCode(self.a, INSIDE)
         self._setup, self._tables = Label(), Label()
@@ -82,6 +90,12 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def store(self, source: Register, base: Register, word: int) -> None:
         self.a.str(source, at(base, WORD * word))
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        if word < _WORDS:
+            self.a.ldr(into, at(term, WORD * word - tag))
+        else:
+            super().load_of(into, term, tag, word)
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self.a.add(SCRATCH, base, lsl(index, 2))
@@ -230,13 +244,28 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def call(self, primitive: str, *arguments: Argument) -> None:
         size = self._arguments(arguments)
-        self.a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[primitive]))
+        self._load_primitive(primitive, size + self._kept)
         self._call(size)
+        self._moved(primitive)
+
+    def _load_primitive(self, name: str, below: int) -> None:
+        """The scratch register = the address of a primitive; so many bytes are on the C stack beside an entry's."""
+        self.a.ldr(SCRATCH_2, at(SP, PRIMITIVES_AT + below))
+        self.a.ldr(SCRATCH, at(SCRATCH_2, WORD * self._format.primitives[name]))
+
+    def _moved(self, primitive: str) -> None:
+        """A primitive has been called: the stack may be elsewhere."""
+        if primitive not in self._format.still:
+            self._find_stack()
+
+    def _find_stack(self) -> None:
+        self.a.ldr(STACK, at(CONTEXT, self._layout.e))
 
     def call_pointer(self, pointer: Register, *arguments: Argument) -> None:
         self.a.mov(SCRATCH, pointer)
         size = self._arguments(arguments, SCRATCH_2)
         self._call(size)
+        self._find_stack()
 
     def _call(self, size: int) -> None:
         self.a.blx(SCRATCH)
@@ -272,28 +301,27 @@ class Arm32Macros(ModuleMacros[Register]):
             if not isinstance(source, Register):
                 self.a.mov_constant(into, source)
 
-    def compare(self, one: Register, other: Register, options: int) -> None:
-        self._move({R2: one, R3: other}, SCRATCH)
-        self._call_shared(f"compare {options}", lambda: self._compare(options))
-
     def _compare(self, options: int) -> None:
         a = self.a
         a.mov(SCRATCH, options)
         a.push(SCRATCH, LR)  # the fifth argument, and the way back
         a.mov(R0, CONTEXT)
         a.mov(R1, STATE)
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["term_compare"]))
+        self._load_primitive("term_compare", 2 * WORD)
         a.blx(SCRATCH)
-        a.pop(SCRATCH, PC)
+        a.pop(SCRATCH, LR)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.bl(self._shared.label(name, emit, CALLED))
+    def _back(self) -> None:
+        self.a.bx(LR)
+
+    def _call_code(self, code: Label) -> None:
+        self.a.bl(code)
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
         a.push(R2, R3, SCRATCH, LR)
         a.mov(R0, STATE)
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives["get_imported_bif"]))
+        self._load_primitive("get_imported_bif", 4 * WORD)
         a.blx(SCRATCH)
         a.mov(SCRATCH, R0)
         a.mov(R0, CONTEXT)
@@ -309,16 +337,27 @@ class Arm32Macros(ModuleMacros[Register]):
             a.str(term, at(SP, WORD * word))
         a.blx(SCRATCH)
         a.add(SP, SP, 3 * WORD)
-        a.pop(PC)
+        a.pop(LR)
+        self._find_stack()
 
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._move(dict(zip(_TAIL_ARGS, arguments)), SCRATCH)
-        on_stack = len(arguments) > len(ARGS) - 2
-        self.a.b(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack)))
+    def _given(self, first: int, *arguments: Argument) -> None:
+        self._move(dict(zip(_TAIL_ARGS[first:], arguments)), SCRATCH)
+
+    def _leaving(self, primitive: str, count: int) -> Label:
+        on_stack = count > len(ARGS) - 2
+        return self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack))
+
+    def _leave_for(self, primitive: str, count: int) -> None:
+        self.a.b(self._leaving(primitive, count))
+
+    def _tell_place(self, leaving: Label) -> None:
+        self.a.sub(R2, LR, CODE)
+        self.a.sub(R2, R2, WORD)
+        self.a.b(leaving)
 
     def _tail(self, primitive: str, *, on_stack: bool) -> None:
         a = self.a
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[primitive]))
+        self._load_primitive(primitive, 0)
         a.mov(R0, CONTEXT)
         a.mov(R1, STATE)
         if on_stack:
@@ -341,27 +380,27 @@ class Arm32Macros(ModuleMacros[Register]):
 
     def keep(self, register: Register) -> None:
         self.a.push(register, SCRATCH) if register.number < SCRATCH.number else self.a.push(SCRATCH, register)
+        self._kept += 2 * WORD
 
     def take(self, register: Register) -> None:
+        self._kept -= 2 * WORD
         self.a.ldr(register, at(SP))
         self.a.add(SP, SP, 2 * WORD)
 
     # The stack and the heap
 
-    def allocate(self, stack: int, heap: int, live: int) -> None:
+    def _allocate_given(self, stack: int, heap: int, live: int) -> None:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * stack)
         self.a.mov_constant(R3, WORD * (stack + 1 + heap))
-        self._call_shared("allocate", self._allocate)
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
-        stack = SAVED[0]
-        self._room(R3, stack, slow)
+        self._room(R3, slow)
         a.ldr(R0, at(CONTEXT, self._layout.cp))
-        a.str(R0, pre(stack, -WORD))
-        a.sub(stack, stack, R2)
-        a.str(stack, at(CONTEXT, self._layout.e))
+        a.str(R0, pre(STACK, -WORD))
+        a.sub(STACK, STACK, R2)
+        a.str(STACK, at(CONTEXT, self._layout.e))
         a.bx(LR)
         a.bind(slow)
         a.sub(R3, R3, R2)
@@ -373,14 +412,13 @@ class Arm32Macros(ModuleMacros[Register]):
         a.str(R1, at(SP))
         self._primitive("allocate", 2 * WORD)
 
-    def test_heap(self, words: int, live: int) -> None:
+    def _test_heap_given(self, words: int, live: int) -> None:
         self.a.mov_constant(R1, live)
         self.a.mov_constant(R2, WORD * words)
-        self._call_shared("test_heap", self._test_heap)
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
-        self._room(R2, SAVED[0], slow)
+        self._room(R2, slow)
         a.bx(LR)
         a.bind(slow)
         a.push(R3, LR)
@@ -388,69 +426,64 @@ class Arm32Macros(ModuleMacros[Register]):
         a.lsr(R2, R2, 2)
         self._primitive("test_heap", 0)
 
-    def deallocate(self, words: int) -> None:
+    def _deallocate_given(self, words: int) -> None:
         self.a.mov_constant(R2, words)
-        self._call_shared("deallocate", self._deallocate)
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         a.ldr(R0, at(CONTEXT, self._layout.root))
-        a.ldr(R1, at(CONTEXT, self._layout.e))
         a.ldr(R0, at(R0))
         a.cmp(R0, 0)
         a.b(slow, NE)
-        a.ldr(R0, pre(R1, lsl(R2, 2)))
-        a.add(R1, R1, WORD)
+        a.ldr(R0, pre(STACK, lsl(R2, 2)))
+        a.add(STACK, STACK, WORD)
         a.str(R0, at(CONTEXT, self._layout.cp))
-        a.str(R1, at(CONTEXT, self._layout.e))
-        a.bx(LR)
+        a.str(STACK, at(CONTEXT, self._layout.e))
+        go_on()
         a.bind(slow)
         a.push(R3, LR)
-        self._primitive("deallocate", 0)
+        self._primitive("deallocate", 0, go_on)
 
-    def _room(self, size: Register, stack: Register, slow: Label) -> None:
-        """To *slow* if the heap has parts, or less than so many bytes up to the stack, whose pointer is given."""
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.b(go_on)
+
+    def _room(self, size: Register, slow: Label) -> None:
+        """To *slow* if the heap has parts, or less than so many bytes up to the stack."""
         a = self.a
         a.ldr(R0, at(CONTEXT, self._layout.root))
         a.ldr(SCRATCH, at(CONTEXT, self._layout.heap))
-        a.ldr(stack, at(CONTEXT, self._layout.e))
         a.ldr(R0, at(R0))
         a.add(SCRATCH, SCRATCH, size)
         a.cmp(R0, 0)
         a.b(slow, NE)
-        a.cmp(SCRATCH, stack)
+        a.cmp(SCRATCH, STACK)
         a.b(slow, HI)
 
-    def _primitive(self, name: str, on_stack: int) -> None:
-        """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
-        a, failed = self.a, Label()
-        a.ldr(SCRATCH, at(PRIMITIVES, WORD * self._primitives[name]))
+    def _primitive(self, name: str, on_stack: int, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back, whose place has been pushed, or on; an error is that of the call."""
+        a = self.a
+        self._load_primitive(name, on_stack + 2 * WORD)
         a.mov(R0, CONTEXT)
         a.mov(R1, STATE)
         a.blx(SCRATCH)
         if on_stack:
             a.add(SP, SP, on_stack)
-        a.cmp(R0, 0)
-        a.b(failed, EQ)
-        a.pop(R3, PC)
-        a.bind(failed)
         a.pop(R3, LR)
-        a.sub(R2, LR, CODE)
-        a.sub(R2, R2, WORD)
-        a.b(self._shared.label("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
+        self._moved(name)
+        self._go_on_unless_false(go_on or self._back)
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        a, stubs = self.a, {number: Label() for number in places}
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        a, stubs = self.a, {number: Label() for number in places if number not in ways}
         with self._shared.part("labels", self.begin):
             with self._shared.framed(CALLED):
                 a.b(self._tables)
                 a.nop()
             for number in range(1, label_count):
-                if number in stubs:
+                if number in places:
                     self._push()
-                    a.b(stubs[number])
+                    a.b(ways.get(number) or stubs[number])
                 else:
                     a.udf()
                     a.udf()
@@ -459,8 +492,8 @@ class Arm32Macros(ModuleMacros[Register]):
             self.tail("terminate_context")  # where returns come to, as behind any entry
         with self._shared.part("setup", self._emit_setup, CALLED):
             self._emit_setup()
-        with self._shared.part("ways in", self.begin):
-            for number, stub in stubs.items():
+        for number, stub in stubs.items():
+            with self._shared.part(f"way in {number}", self.begin):
                 a.bind(stub)
                 a.bl(self._setup)
                 a.b(places[number])
@@ -471,7 +504,8 @@ class Arm32Macros(ModuleMacros[Register]):
         a.bind(self._setup)
         a.mov(CONTEXT, R0)
         a.mov(STATE, R1)
-        a.mov(PRIMITIVES, R2)
+        a.str(R2, at(SP, PRIMITIVES_AT))
+        self._find_stack()
         a.ldr(INDEX, at(R1, self._layout.module))
         a.ldr(INDEX, at(INDEX))
         a.lsl(INDEX, INDEX, MODULE_SHIFT)
@@ -506,14 +540,32 @@ class Arm32Macros(ModuleMacros[Register]):
         self.a.add(SCRATCH, SCRATCH, CODE)
         self.a.str(SCRATCH, at(STATE, self._layout.continuation))
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self._push()
+        self.a.bind(way)
+        self.a.bl(self._setup)
+
+    def _yield(self) -> None:
+        self.a.str(LR, at(STATE, self._layout.continuation))
+        self.a.b(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        self.a.sub(SCRATCH, LR, CODE)
+        self.a.orr(SCRATCH, INDEX, lsl(SCRATCH, 2))
+        self.a.str(SCRATCH, at(CONTEXT, self._layout.cp))
+
+    def _given_registers(self, *positions: int) -> Sequence[Register]:
+        return [_TAIL_ARGS[position] for position in positions]
+
+    def _together(self) -> AbstractContextManager[object]:
+        self.a.together(8)
+        return nullcontext()
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.ldr(SCRATCH, at(STATE, self._layout.reductions))
         self.a.subs(SCRATCH, SCRATCH, 1)
         self.a.str(SCRATCH, at(STATE, self._layout.reductions))
         self.a.b(exhausted, EQ)
-
-    def return_(self) -> None:
-        self.a.b(self._shared.label("return", self._return))
 
     def _return(self) -> None:
         """To a return point of this module behind its entry, as all registers have what that gives them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 from jit.arm32.conditions import CC, EQ, GE, GT, HI, LE, LT, NE, VS
@@ -66,6 +66,9 @@ _OfTwo = Callable[[Register, Register], None]
 #: A register = an operation on two.
 _OfThree = Callable[[Register, Register, "Register | int"], None]
 
+#: Bytes where a function begins, at most.
+_TOGETHER: Final = 32
+
 _LEAST: Final = -(1 << 31)
 """Of the numbers that a register has."""
 
@@ -76,6 +79,7 @@ class Armv6mMacros(ModuleMacros[Register]):
     processor = ARMV6M
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = ARGS
     a: Assembler
 
@@ -479,16 +483,21 @@ class Armv6mMacros(ModuleMacros[Register]):
             if not isinstance(source, Register):
                 self.constant(into, source)
 
-    def compare(self, one: Register, other: Register, options: int) -> None:
-        self._move({R2: one, R3: other})
-        self._call_shared(f"compare {options}", lambda: self._compare(options))
-
     def _compare(self, options: int) -> None:
         a = self.a
         a.movs(SCRATCH, options)
         a.push(SCRATCH, LR)  # the fifth argument, and the way back
         self._call_inside("term_compare", 2 * WORD)
-        a.pop(SCRATCH, PC)
+        self._take_way_back(WORD, 2 * WORD)
+
+    def _take_way_back(self, place: int, size: int) -> None:
+        """LR = what has been pushed of it, with other things of that size in all, which are taken from the stack."""
+        self.a.ldr(R2, SP, place)
+        self.a.mov(LR, R2, restores=place)
+        self.a.add_sp(size)
+
+    def _back(self) -> None:
+        self.a.bx(LR)
 
     def _call_inside(self, primitive: str, below: int) -> None:
         """Call a primitive with context and state."""
@@ -497,8 +506,8 @@ class Armv6mMacros(ModuleMacros[Register]):
         self._load_primitive(primitive, below)
         self.a.blx(SCRATCH)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.bl(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.bl(code)
 
     def _bif(self, collects: bool, count: int) -> None:
         a, size = self.a, 4 * WORD
@@ -519,15 +528,28 @@ class Armv6mMacros(ModuleMacros[Register]):
         for word, term in enumerate(given[len(places) :]):
             a.str(self._read(term), SP, WORD * word)
         a.blx(SPARE)
-        a.add_sp(2 * WORD)
-        a.pop(R4, PC)
+        self._take_way_back(3 * WORD, size)
 
     # Tail calls. The scratch register has where a primitive's address is, and code that all of them share goes there.
 
-    def tail(self, primitive: str, *arguments: Argument) -> None:
-        self._move(dict(zip(_TAIL_ARGS, arguments)))
-        on_stack = len(arguments) > len(ARGS) - 2
-        self.a.jump_far(self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack)))
+    def _given(self, first: int, *arguments: Argument) -> None:
+        self._move(dict(zip(_TAIL_ARGS[first:], arguments)))
+
+    def _leaving(self, primitive: str, count: int) -> Label:
+        on_stack = count > len(ARGS) - 2
+        return self._shared.label(f"tail {primitive}", lambda: self._tail(primitive, on_stack=on_stack))
+
+    def _leave_for(self, primitive: str, count: int) -> None:
+        self.a.jump_far(self._leaving(primitive, count))
+
+    def _tell_place(self, leaving: Label) -> None:
+        """LR has the place to return to, in which the lowest bit is set, as in no place of the code."""
+        a = self.a
+        a.mov(R2, LR)
+        a.address_of(R0, 0)
+        a.subs(R2, R2, R0)
+        a.subs(R2, R2, WORD)
+        a.jump_far(leaving)
 
     def _tail(self, primitive: str, *, on_stack: bool) -> None:
         self.a.constant(SCRATCH, WORD * self._primitives[primitive])
@@ -588,11 +610,10 @@ class Armv6mMacros(ModuleMacros[Register]):
 
     # The stack and the heap
 
-    def allocate(self, stack: int, heap: int, live: int) -> None:
+    def _allocate_given(self, stack: int, heap: int, live: int) -> None:
         self.a.constant(R1, live)
         self.a.constant(R2, WORD * stack)
         self.a.constant(R3, WORD * (stack + 1 + heap))
-        self._call_shared("allocate", self._allocate)
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
@@ -613,10 +634,9 @@ class Armv6mMacros(ModuleMacros[Register]):
         a.str(R1, SP)
         self._primitive("allocate", 2 * WORD)
 
-    def test_heap(self, words: int, live: int) -> None:
+    def _test_heap_given(self, words: int, live: int) -> None:
         self.a.constant(R1, live)
         self.a.constant(R2, WORD * words)
-        self._call_shared("test_heap", self._test_heap)
 
     def _test_heap(self) -> None:
         a, slow = self.a, Label()
@@ -628,11 +648,10 @@ class Armv6mMacros(ModuleMacros[Register]):
         a.push(R3, LR)
         self._primitive("test_heap", 0)
 
-    def deallocate(self, words: int) -> None:
+    def _deallocate_given(self, words: int) -> None:
         self.a.constant(R2, words)
-        self._call_shared("deallocate", self._deallocate)
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         self._check_whole(slow)
         a.ldr(R1, CONTEXT, self._layout.e)
@@ -642,10 +661,13 @@ class Armv6mMacros(ModuleMacros[Register]):
         a.adds(R1, R1, WORD)
         a.str(R0, CONTEXT, self._layout.cp)
         a.str(R1, CONTEXT, self._layout.e)
-        a.bx(LR)
+        go_on()
         a.bind(slow)
         a.push(R3, LR)
-        self._primitive("deallocate", 0)
+        self._primitive("deallocate", 0, go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.jump_far(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -661,26 +683,16 @@ class Armv6mMacros(ModuleMacros[Register]):
         self.a.adds(SCRATCH, SCRATCH, size)
         self.branch_if(macros.Condition.ABOVE, SCRATCH, stack, slow)
 
-    def _primitive(self, name: str, on_stack: int) -> None:
-        """Let a primitive do it, and go back, whose place has been pushed; an error is that of the call."""
-        a, failed = self.a, Label()
+    def _primitive(self, name: str, on_stack: int, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back, whose place has been pushed, or on; an error is that of the call."""
         self._call_inside(name, on_stack + 2 * WORD)
         self._drop(on_stack)
-        a.cmp(R0, 0)
-        a.jump_if(EQ, failed)
-        a.pop(R3, PC)
-        a.bind(failed)
-        a.ldr(R2, SP, WORD)
-        a.mov(LR, R2, restores=WORD)
-        a.add_sp(2 * WORD)
-        a.address_of(R3, 0)
-        a.subs(R2, R2, R3)
-        a.subs(R2, R2, WORD)
-        a.jump_far(self._shared.label("tail handle_error", lambda: self._tail("handle_error", on_stack=False)))
+        self._take_way_back(WORD, 2 * WORD)
+        self._go_on_unless_false(go_on or self._back)
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
         a, stubs = self.a, {number: Label() for number in places}
         a.elsewhere = frozenset(places.values())  # what debuggers take for code of a function is of that function
         with self._shared.part("labels", self.begin):
@@ -771,7 +783,34 @@ class Armv6mMacros(ModuleMacros[Register]):
         self.a.ldr(WAY, SP, STATE_AT)
         self.a.str(SCRATCH, WAY, self._layout.continuation)
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.entry()  # of which the table of labels has one too
+
+    def _yield(self) -> None:
+        a = self.a
+        a.ldr(WAY, SP, STATE_AT)
+        a.mov(SCRATCH, LR)
+        a.str(SCRATCH, WAY, self._layout.continuation)
+        a.jump_far(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        a = self.a
+        a.mov(SCRATCH, LR)
+        a.address_of(R0, 0)
+        a.subs(SCRATCH, SCRATCH, R0)
+        a.lsls(SCRATCH, SCRATCH, 2)
+        a.ldr(R0, SP, INDEX_AT)
+        a.orr(SCRATCH, R0)
+        a.str(SCRATCH, CONTEXT, self._layout.cp)
+
+    def _given_registers(self, *positions: int) -> Sequence[Register]:
+        return [_TAIL_ARGS[position] for position in positions]
+
+    def _together(self) -> AbstractContextManager[object]:
+        self.a.together(_TOGETHER)
+        return nullcontext()
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.ldr(SCRATCH, SP, STATE_AT)
         self.a.ldr(WAY, SCRATCH, self._layout.reductions)
         self.a.subs(WAY, WAY, 1)

@@ -50,6 +50,8 @@ _CONDITIONS: Final = {
     macros.Condition.BELOW: (Condition.BELOW, False),
     macros.Condition.ABOVE: (Condition.BELOW, True),
 }
+#: Words that instructions reach.
+_WORDS: Final = 256
 _SPECIAL: Final = {Special.CONTEXT: CONTEXT, Special.STATE: STATE}
 #: A return point is not farther behind where its address is made.
 _NEAR: Final = 4096
@@ -64,6 +66,7 @@ class RiscvMacros(InRegisters[Register]):
 
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    called = CALLED
     c_args: Sequence[Register] = C_ARGS
     a: Assembler
 
@@ -98,6 +101,12 @@ class RiscvMacros(InRegisters[Register]):
         self.a.constant(SCRATCH, offset)
         self.a.add(SCRATCH, SCRATCH, base)
         return SCRATCH, 0
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        if word < _WORDS:
+            self.a.load(into, term, self._word * word - tag)
+        else:
+            super().load_of(into, term, tag, word)
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self._index(base, index)
@@ -264,7 +273,7 @@ class RiscvMacros(InRegisters[Register]):
     def _load_primitive(self, name: str) -> None:
         self.a.load(OF_CALLS, PRIMITIVES, self._word * self._format.primitives[name])
 
-    def _call(self, primitive: str) -> None:
+    def _call(self, primitive: str, below: int = 0) -> None:
         """Call a primitive; in the register of the result is a word (see ``C_ARGS``)."""
         self._load_primitive(primitive)
         self.a.jalr(OF_CALLS)
@@ -283,13 +292,12 @@ class RiscvMacros(InRegisters[Register]):
             else:
                 self.a.move(into, source)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.call(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.call(code)
 
     def _compare(self, options: int) -> None:
         self.a.constant(A4, options)
         self._call_framed("term_compare")
-        self.a.ret()
 
     def _call_framed(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called."""
@@ -302,21 +310,22 @@ class RiscvMacros(InRegisters[Register]):
 
     def _bif(self, collects: bool, count: int) -> None:
         a, size = self.a, 2 * ALIGNMENT
-        kept = ((RA, 0), (A2, self._word)) if collects else ((RA, 0),)
         a.addi(SP, SP, -size)
-        for register, place in kept:
-            a.store(register, SP, place)
+        a.store(RA, SP)
+        if collects:
+            a.store(A2, SP, self._word)
         a.store(A3, SP, 2 * self._word)
         a.move(A0, STATE)
         self._call("get_imported_bif")
         a.move(OF_CALLS, A0)
-        for register, place in kept:
-            a.load(register, SP, place)
+        if collects:
+            a.load(A2, SP, self._word)
         a.load(A1, SP, 2 * self._word)
-        a.addi(SP, SP, size)
         self._arguments(C_ARGS[3 if collects else 2 :], SAVED[:count])
         a.move(A0, CONTEXT)
-        a.jr(OF_CALLS)
+        a.jalr(OF_CALLS)
+        a.load(RA, SP)
+        a.addi(SP, SP, size)
 
     def _tail(self, primitive: str) -> None:
         self._load_primitive(primitive)
@@ -369,7 +378,7 @@ class RiscvMacros(InRegisters[Register]):
         self.a.bind(slow)
         self._slowly("test_heap")
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
         stack, back = A1, A0
         self._check_whole(slow)
@@ -380,9 +389,12 @@ class RiscvMacros(InRegisters[Register]):
         a.addi(stack, stack, self._word)
         a.store(back, CONTEXT, self._layout.cp)
         a.store(stack, CONTEXT, self._layout.e)
-        a.ret()
+        go_on()
         a.bind(slow)
-        self._slowly("deallocate")
+        self._slowly("deallocate", go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.jump(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -400,20 +412,19 @@ class RiscvMacros(InRegisters[Register]):
         a.add(SCRATCH, SCRATCH, A0)
         a.branch(Condition.BELOW, stack, SCRATCH, slow)
 
-    def _slowly(self, primitive: str) -> None:
-        """Let a primitive do it, and go back; an error is that of the call."""
-        failed = Label()
+    def _slowly(self, primitive: str, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back or on; an error is that of the call."""
         self._call_framed(primitive)
-        self.branch_if_false(A0, failed)
-        self.a.ret()
-        self.a.bind(failed)
+        self._go_on_unless_false(go_on or self._back)
+
+    def _tell_place(self, leaving: Label) -> None:
         self.a.sub(A2, RA, CODE)
         self.a.addi(A2, A2, -2)  # within the call
-        self.a.jump(self._shared.label("tail handle_error", lambda: self._tail("handle_error")))
+        self.a.jump(leaving)
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
         a = self.a
         a.bind(self._code)
         with self._shared.part("labels", self.begin), a.whole(self._entry * label_count):
@@ -475,7 +486,23 @@ class RiscvMacros(InRegisters[Register]):
         self.add(SCRATCH, CODE, self._entry * label)
         self.a.store(SCRATCH, STATE, self._layout.continuation)
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.entry()  # of which the table of labels has one too
+
+    def _yield(self) -> None:
+        self.a.store(RA, STATE, self._layout.continuation)
+        self.a.jump(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        self.a.sub(OF_CALLS, RA, CODE)  # all registers of arguments may be in use
+        self.a.slli(OF_CALLS, OF_CALLS, 2)
+        self.a.add(OF_CALLS, OF_CALLS, INDEX)
+        self.a.store(OF_CALLS, CONTEXT, self._layout.cp)
+
+    def _together(self) -> AbstractContextManager[object]:
+        return self.a.whole()
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.load(SCRATCH, STATE, self._layout.reductions, 4)
         self.a.addi(SCRATCH, SCRATCH, -1)
         self.a.store(SCRATCH, STATE, self._layout.reductions, 4)

@@ -33,20 +33,24 @@ from jit.x86_64.operands import (
 WORD: Final = 8
 CONTEXT: Final = RBX
 STATE: Final = R13
-PRIMITIVES: Final = RBP
+STACK: Final = RBP
 #: C functions have arguments here (System V ABI, AMD64, 3.2.3), and their result in rax.
 C_ARGS: Final = (RDI, RSI, RDX, RCX, R8, R9)
 #: What emitters have for arguments: the register of results, and those that are in place as a call's second to fourth.
 ARGS: Final = (RAX, RSI, RDX, RCX)
-SAVED: Final = (R12, R14, R15)
+#: The last one is no good base of addresses.
+SAVED: Final = (R14, R15, R12)
 #: Macro operations use them up.
 SCRATCH: Final = R11
 SCRATCH_2: Final = R10
 
 PUSHED: Final = (RBX, RBP, R12, R13, R14, R15)
-#: The module's index, where a return address has it, is what is pushed last.
+#: Below that are a word without a meaning, the address of the primitives, and the module's index where a return address
+#: has it.
+BELOW: Final = 3 * WORD
+PRIMITIVES_AT: Final = WORD
 INDEX: Final = at(RSP)
-FRAME_SIZE: Final = WORD * (len(PUSHED) + 2)
+FRAME_SIZE: Final = WORD * (1 + len(PUSHED)) + BELOW
 #: Bytes of an entry, which is a call.
 ENTRY: Final = 5
 

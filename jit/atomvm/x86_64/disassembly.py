@@ -9,17 +9,17 @@ from typing import Final
 from jit.atomvm.disassembly import AtomDisassembly, Syntax
 from jit.atomvm.formats import F1
 from jit.atomvm.module_emission import AtomNative
-from jit.atomvm.x86_64.conventions import CONTEXT, PRIMITIVES, STATE
+from jit.atomvm.x86_64.conventions import CONTEXT, SCRATCH, STATE
 from jit.codegen.code_buffer import FinishedCode
 from jit.codegen.disassembly import Instruction
 from jit.x86_64.processor import X86_64
 from jit.x86_64.text import listing
 
 _SYNTAX: Final = Syntax(
-    registers="rbx context, r13 JIT state, rbp primitives, [rsp] module index",
+    registers="rbx context, r13 JIT state, rbp stack, [rsp] module index, [rsp + 8] primitives",
     context=CONTEXT,
     state=STATE,
-    primitives=PRIMITIVES,
+    primitives=SCRATCH,
     memory=re.compile(r"\[(\w+)(?: \+ (0x[0-9a-f]+|\d+))?\]"),
     constant=re.compile(r"(?:cmp|mov) \w+, (0x[0-9a-f]+|\d+)$"),
 )
@@ -44,11 +44,11 @@ class X86Reader:
     """See ``CodeReader``."""
 
     def entered(self, code: bytes, label: int) -> int | None:
-        """Here, code that an entry leads to calls some other before it jumps."""
+        """Here, code that an entry leads to calls some other before it goes on there, or jumps."""
         place = _target(code, _ENTRY * label, _JUMP)
         if place is None or _target(code, place, _CALL) is None:
             return place
-        return _target(code, place + _ENTRY, _JUMP) or place
+        return _target(code, place + _ENTRY, _JUMP) or place + _ENTRY
 
     def instructions(self, code: bytes, names: Mapping[int, str]) -> Iterator[Instruction]:
         """Up to the tables, which the code of entry 0 tells the place of."""

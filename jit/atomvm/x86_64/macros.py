@@ -12,6 +12,7 @@ from jit.atomvm.module_macros import InRegisters
 from jit.atomvm.shared_code import SharedCode
 from jit.atomvm.x86_64.conventions import (
     ARGS,
+    BELOW,
     C_ARGS,
     CALLED,
     CALLED_TWICE,
@@ -19,11 +20,12 @@ from jit.atomvm.x86_64.conventions import (
     ENTRY,
     INDEX,
     INSIDE,
-    PRIMITIVES,
+    PRIMITIVES_AT,
     PUSHED,
     SAVED,
     SCRATCH,
     SCRATCH_2,
+    STACK,
     STATE,
     WORD,
 )
@@ -48,6 +50,8 @@ class X86Macros(InRegisters[Register]):
     processor = X86_64
     args: Sequence[Register] = ARGS
     saved: Sequence[Register] = SAVED
+    stack: Register | None = STACK
+    called = CALLED
     c_args: Sequence[Register] = C_ARGS
     a: Assembler
 
@@ -65,6 +69,9 @@ class X86Macros(InRegisters[Register]):
 
     def store(self, source: Register, base: Register, word: int) -> None:
         self.a.store(at(base, WORD * word), source)
+
+    def load_of(self, into: Register, term: Register, tag: int, word: int) -> None:
+        self.a.mov(into, at(term, WORD * word - tag))
 
     def load_at(self, into: Register, base: Register, index: Register, word: int) -> None:
         self.a.mov(into, at(base, WORD * word, index, WORD))
@@ -225,13 +232,23 @@ class X86Macros(InRegisters[Register]):
         self.a.mov(SCRATCH_2, pointer)
         self._arguments(C_ARGS, arguments)
         self.a.call(SCRATCH_2)
+        self._find_stack()
 
-    def _primitive(self, name: str) -> Memory:
-        return at(PRIMITIVES, WORD * self._format.primitives[name])
+    def _primitive(self, name: str, below: int = 0) -> Memory:
+        """Where the address of a primitive is, by a scratch register; *below*: see ``_call``."""
+        self.a.mov(SCRATCH, at(RSP, PRIMITIVES_AT + below))
+        return at(SCRATCH, WORD * self._format.primitives[name])
 
-    def _call(self, primitive: str) -> None:
+    def _moved(self, primitive: str) -> None:
+        if primitive not in self._format.still:
+            self._find_stack()
+
+    def _find_stack(self) -> None:
+        self.a.mov(STACK, at(CONTEXT, self._layout.e))
+
+    def _call(self, primitive: str, below: int = 0) -> None:
         """Call a primitive; what the C ABI leaves open in the register of the result is made to be of a word."""
-        self.a.call(self._primitive(primitive))
+        self.a.call(self._primitive(primitive, below))
         size = self._format.narrow.get(primitive)
         if size == 1:
             self.a.movzx(RAX, RAX)
@@ -248,20 +265,20 @@ class X86Macros(InRegisters[Register]):
             else:
                 self.a.xor(into, into, wide=False)
 
-    def _call_shared(self, name: str, emit: Callable[[], None]) -> None:
-        self.a.call(self._shared.label(name, emit, CALLED))
+    def _call_code(self, code: Label) -> None:
+        self.a.call(code)
 
     def _compare(self, options: int) -> None:
         self.a.constant(R8, options)
         self._call_aligned("term_compare")
-        self.a.ret()
 
     def _call_aligned(self, primitive: str) -> None:
         """Call a primitive with context and state from code that is called, in which the stack is a word off."""
         self._arguments(C_ARGS, (Special.CONTEXT, Special.STATE))
         self.a.sub(RSP, WORD)
-        self._call(primitive)
+        self._call(primitive, 2 * WORD)
         self.a.add(RSP, WORD)
+        self._moved(primitive)
 
     def _bif(self, collects: bool, count: int) -> None:
         a = self.a
@@ -270,13 +287,16 @@ class X86Macros(InRegisters[Register]):
         a.mov(RDI, STATE)
         if collects:  # three words are on the stack, with the place to return to
             a.sub(RSP, WORD)
-        self._call("get_imported_bif")
+        self._call("get_imported_bif", 4 * WORD if collects else 2 * WORD)
         if collects:
             a.add(RSP, WORD)
         a.pop(*reversed((RDX, RSI) if collects else (RSI,)))
         self._arguments(C_ARGS[1 + len(kept) :], SAVED[:count])
         a.mov(RDI, CONTEXT)
-        a.jump_to(RAX)
+        a.sub(RSP, WORD)
+        a.call(RAX)
+        a.add(RSP, WORD)
+        self._find_stack()
 
     def _tail(self, primitive: str) -> None:
         self.a.mov(RAX, self._primitive(primitive))
@@ -285,7 +305,7 @@ class X86Macros(InRegisters[Register]):
         self.a.jump_to(RAX)
 
     def _pop(self) -> None:
-        self.a.add(RSP, WORD)
+        self.a.add(RSP, BELOW)
         self.a.pop(*reversed(PUSHED))
 
     def return_unless_context(self, context: Register) -> None:
@@ -294,44 +314,48 @@ class X86Macros(InRegisters[Register]):
 
     def keep(self, register: Register) -> None:
         self.a.push(register, register)  # twice, for the stack is aligned to two words
+        self._kept += 2 * WORD
 
     def take(self, register: Register) -> None:
         self.a.pop(register, register)
+        self._kept -= 2 * WORD
 
     # The stack and the heap. Primitives are called with what these have in registers for them.
 
     def _allocate(self) -> None:
         a, slow = self.a, Label()
-        stack = RDI
-        self._room(stack, slow, at(SCRATCH, WORD, RCX, WORD), at(SCRATCH, 0, RDX, WORD))
+        self._room(slow, at(SCRATCH, WORD, RCX, WORD), at(SCRATCH, 0, RDX, WORD))
         a.mov(RAX, at(CONTEXT, self._layout.cp))
-        a.store(at(stack, -WORD), RAX)
+        a.store(at(STACK, -WORD), RAX)
         a.neg(RDX)
-        a.lea(stack, at(stack, -WORD, RDX, WORD))
-        a.store(at(CONTEXT, self._layout.e), stack)
+        a.lea(STACK, at(STACK, -WORD, RDX, WORD))
+        a.store(at(CONTEXT, self._layout.e), STACK)
         a.ret()
         a.bind(slow)
         self._slowly("allocate")
 
     def _test_heap(self) -> None:
         slow = Label()
-        self._room(RDI, slow, at(SCRATCH, 0, RDX, WORD))
+        self._room(slow, at(SCRATCH, 0, RDX, WORD))
         self.a.ret()
         self.a.bind(slow)
         self._slowly("test_heap")
 
-    def _deallocate(self) -> None:
+    def _deallocate(self, go_on: Callable[[], None]) -> None:
         a, slow = self.a, Label()
-        stack = RDI
         self._check_whole(slow)
-        a.mov(stack, at(CONTEXT, self._layout.e))
-        a.mov(RAX, at(stack, 0, RDX, WORD))
-        a.lea(stack, at(stack, WORD, RDX, WORD))
+        a.mov(RAX, at(STACK, 0, RDX, WORD))
+        a.lea(STACK, at(STACK, WORD, RDX, WORD))
         a.store(at(CONTEXT, self._layout.cp), RAX)
-        a.store(at(CONTEXT, self._layout.e), stack)
-        a.ret()
+        a.store(at(CONTEXT, self._layout.e), STACK)
+        go_on()
         a.bind(slow)
-        self._slowly("deallocate")
+        self._slowly("deallocate", go_on)
+
+    def _drop_call(self, go_on: Label) -> None:
+        self.a.add(RSP, WORD)
+        with self._shared.framed(INSIDE):
+            self.a.jump(go_on)
 
     def _check_whole(self, slow: Label) -> None:
         """To *slow* if the heap has parts."""
@@ -339,8 +363,8 @@ class X86Macros(InRegisters[Register]):
         self.a.cmp_memory(at(RAX), 0)
         self.a.jump_if(Condition.DIFFERENT, slow)
 
-    def _room(self, stack: Register, slow: Label, *beyond: Memory) -> None:
-        """To *slow* if the heap has parts, or no room up to the stack, whose pointer is given.
+    def _room(self, slow: Label, *beyond: Memory) -> None:
+        """To *slow* if the heap has parts, or no room up to the stack.
 
         How much is wanted is told by what the end of the heap becomes, step by step.
         """
@@ -349,33 +373,34 @@ class X86Macros(InRegisters[Register]):
         a.mov(SCRATCH, at(CONTEXT, self._layout.heap))
         for end in beyond:
             a.lea(SCRATCH, end)
-        a.mov(stack, at(CONTEXT, self._layout.e))
-        a.cmp(SCRATCH, stack)
+        a.cmp(SCRATCH, STACK)
         a.jump_if(Condition.ABOVE, slow)
 
-    def _slowly(self, primitive: str) -> None:
-        """Let a primitive do it, and go back; an error is that of the call."""
-        failed = Label()
+    def _slowly(self, primitive: str, go_on: Callable[[], None] | None = None) -> None:
+        """Let a primitive do it, and go back or on; an error is that of the call."""
         self._call_aligned(primitive)
-        self.branch_if_false(RAX, failed)
-        self.a.ret()
-        self.a.bind(failed)
-        self.a.pop(RDX)
-        self.a.lea(SCRATCH, self._code)
-        self.a.sub(RDX, SCRATCH)
-        self.a.sub(RDX, ENTRY)
-        self.a.jump(self._shared.label("tail handle_error", lambda: self._tail("handle_error")))
+        self._go_on_unless_false(go_on or self._back)
+
+    def _tell_place(self, leaving: Label) -> None:
+        a = self.a
+        a.mov(RDX, at(RSP))
+        a.lea(SCRATCH, self._code)
+        a.sub(RDX, SCRATCH)
+        a.sub(RDX, ENTRY)
+        a.add(RSP, WORD)
+        with self._shared.framed(INSIDE):
+            a.jump(leaving)
 
     # Ways in and out
 
-    def begin(self, label_count: int, places: Mapping[int, Label]) -> None:
-        a, stubs = self.a, {number: Label() for number in places}
+    def begin(self, label_count: int, places: Mapping[int, Label], ways: Mapping[int, Label]) -> None:
+        a, stubs = self.a, {number: Label() for number in places if number not in ways}
         a.bind(self._code)
         with self._shared.part("labels", self.begin, CALLED):
             a.jump(self._tables)
             for number in range(1, label_count):
-                if number in stubs:
-                    a.jump(stubs[number])
+                if number in places:
+                    a.jump(ways.get(number) or stubs[number])
                 else:
                     a.ud2()
                     while a.offset < self._entry * (number + 1):
@@ -385,8 +410,8 @@ class X86Macros(InRegisters[Register]):
             self.tail("terminate_context")  # where returns come to, as behind any entry
         with self._shared.part("setup", self._emit_setup, CALLED_TWICE):
             self._emit_setup()
-        with self._shared.part("ways in", self.begin):
-            for number, stub in stubs.items():
+        for number, stub in stubs.items():
+            with self._shared.part(f"way in {number}", self.begin):
                 a.bind(stub)
                 self.entry()
                 a.jump(places[number])
@@ -399,11 +424,11 @@ class X86Macros(InRegisters[Register]):
         a.push(*PUSHED)
         a.mov(CONTEXT, RDI)
         a.mov(STATE, RSI)
-        a.mov(PRIMITIVES, RDX)
         a.mov(RCX, at(STATE, self._layout.module))
         a.mov(RCX, at(RCX), wide=False)
         a.shl(RCX, MODULE_SHIFT)
-        a.push(RCX)
+        a.push(RDX, RDX, RCX)
+        self._find_stack()
         a.jump_to(RAX)
 
     def entry(self) -> None:
@@ -422,7 +447,28 @@ class X86Macros(InRegisters[Register]):
     def set_continuation_label(self, label: int) -> None:
         self.set_continuation(Label(offset=self._entry * label))
 
-    def count_reduction(self, exhausted: Label) -> None:
+    def _way_in(self, way: Label) -> None:
+        self.a.bind(way)
+        self.entry()
+
+    def _yield(self) -> None:
+        a = self.a
+        a.mov(SCRATCH, at(RSP))
+        a.store(at(STATE, self._layout.continuation), SCRATCH)
+        a.add(RSP, WORD)
+        with self._shared.framed(INSIDE):
+            a.jump(self._leaving("schedule_next_cp", 0))
+
+    def _return_here(self) -> None:
+        a = self.a
+        a.mov(SCRATCH, at(RSP))
+        a.lea(RAX, self._code)
+        a.sub(SCRATCH, RAX)
+        a.shl(SCRATCH, 2)
+        a.or_(SCRATCH, at(RSP, WORD))  # the index, above the address to return to
+        a.store(at(CONTEXT, self._layout.cp), SCRATCH)
+
+    def _count_reduction(self, exhausted: Label) -> None:
         self.a.dec32(at(STATE, self._layout.reductions))
         self.a.jump_if(Condition.EQUAL, exhausted)
 

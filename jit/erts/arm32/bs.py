@@ -51,7 +51,7 @@ _ALL: Final = Atom("all")
 #: Positions below are small integers.
 _POSITIONS: Final = 1 << 27
 
-fragment("bs_get_binary", apart=True)(reader("erts_bs_get_binary_2"))
+fragment("bs_get_binary", apart=True)(reader("erts_bs_get_binary_2", with_flags=False))
 fragment("bs_get_all", apart=True)(reader("erts_bs_get_binary_all_2"))
 fragment("bs_get_float", apart=True)(reader("erts_bs_get_float_2"))
 

@@ -13,12 +13,14 @@ from jit.beam.operands import X, register_of
 from jit.codegen.processor import Label
 from jit.erts.arm32.bs_context import is_behind
 from jit.erts.arm32.bs_segments import Segment
+from jit.erts.arm32.bs_state import of_state_and_process
 from jit.erts.arm32.common import check_room
 from jit.erts.arm32.conventions import ARGUMENTS, PROCESS, REGISTERS, RETURN, WORD, X_ARRAY
 from jit.erts.arm32.emission import Emission
 from jit.erts.arm32.emitters import emits
-from jit.erts.arm32.fragments import SWAPPED, call_vm, fragment, of_process, swap_in, swap_out
+from jit.erts.arm32.fragments import SWAPPED, Fragments, call_vm, fragment, of_process, swap_in, swap_out
 from jit.erts.layout import NativeLayout
+from jit.otp.features import STATES_OF_BITS
 
 #: Words of heap for what stands for a binary elsewhere: more than any release takes.
 REFERENCE_WORDS: Final = 16
@@ -93,8 +95,13 @@ def private_append(e: Emission, part: Segment, bits: int | None, failure: Label)
     e.a.b(failure, EQ)
 
 
-# r0 = the binary r1 with r2 more bits, and unit r3; 0 if that fails.
-fragment("bs_private_append")(of_process("erts_bs_private_append_checked", *SWAPPED))
+@fragment("bs_private_append")
+def bs_private_append(a: Assembler, layout: NativeLayout, fragments: Fragments) -> None:
+    """r0 = the binary r1 with r2 more bits, and unit r3; 0 if that fails."""
+    of_kind = of_state_and_process if STATES_OF_BITS.of(layout.otp) else of_process
+    of_kind("erts_bs_private_append_checked", *SWAPPED)(a, layout, fragments)
+
+
 # r0 = an empty binary with room behind it for as many bytes as the term r1 says.
 fragment("bs_init_writable")(of_process("erts_bs_init_writable", *SWAPPED))
 

@@ -26,7 +26,7 @@ from jit.erts.arm32.fragments import FragmentEmitter, Fragments, collect, fragme
 from jit.erts.arm32.small_integers import check_small
 from jit.erts.layout import NativeLayout
 from jit.otp import tags, vm_flags
-from jit.otp.features import BITS_NOT_BYTES
+from jit.otp.features import BITS_NOT_BYTES, STATES_OF_BITS
 from jit.otp.tags import HEADERS_IN_BITS, HEADERS_IN_BYTES, Kind
 from jit.otp.things import ONHEAP_LIMIT, ErlBinMatchState, ErlHeapBits, ErlSubBits
 
@@ -322,9 +322,19 @@ def bs_remainder(a: Assembler, _layout: NativeLayout, _fragments: Mapping[str, L
     a.bx(LR)
 
 
-def reader(function: str) -> FragmentEmitter:
-    """A fragment that calls one of the VM's functions that read a field and may take room that was made before."""
-    return of_process(function, HTOP)
+def reader(function: str, *, with_flags: bool = True) -> FragmentEmitter:
+    """A fragment that calls one of the VM's functions that read a field and may take room that was made before.
+
+    One without flags has been told them nevertheless to OTP 28.
+    """
+    read = of_process(function, HTOP)
+
+    def call(a: Assembler, layout: NativeLayout, fragments: Fragments) -> None:
+        if STATES_OF_BITS.of(layout.otp) and not with_flags:
+            a.mov(R2, R3)
+        read(a, layout, fragments)
+
+    return call
 
 
 def call_reader(e: Emission, reader: str, register: Register, bits: int | None, flags: int) -> None:

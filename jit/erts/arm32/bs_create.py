@@ -27,8 +27,9 @@ from jit.erts.arm32.bs_context import (
     collect_unless_room,
     load_small_size,
 )
-from jit.erts.arm32.bs_put import BIN_OFFSET, CURRENT_BIN, Writer
+from jit.erts.arm32.bs_put import Writer
 from jit.erts.arm32.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, segments
+from jit.erts.arm32.bs_state import BIN_OFFSET, CURRENT_BIN
 from jit.erts.arm32.bs_utf import check_character
 from jit.erts.arm32.common import check_room, heap_words
 from jit.erts.arm32.conventions import ARGUMENTS, HTOP, PROCESS, REGISTERS, RETURN, WORD

@@ -18,8 +18,9 @@ from jit.codegen.processor import Label
 from jit.erts.arm32.bs_append import append, private_append
 from jit.erts.arm32.bs_context import flags_of, load_small_size
 from jit.erts.arm32.bs_create import check_source, load_steps, new
-from jit.erts.arm32.bs_put import BIN_OFFSET, Writer
+from jit.erts.arm32.bs_put import Writer
 from jit.erts.arm32.bs_segments import UTF8_LIMITS, UTF16_LIMITS, Segment, constant_bits
+from jit.erts.arm32.bs_state import BIN_OFFSET
 from jit.erts.arm32.common import heap_words
 from jit.erts.arm32.conventions import ARGUMENTS, REGISTERS, SMALLS, WORD, X_ARRAY
 from jit.erts.arm32.emission import Emission

@@ -6,27 +6,26 @@ for which erl_bits_state (erl_bits.h) tells where the binary and the next bit ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from jit.arm32.assembler import Assembler
 from jit.arm32.conditions import EQ, NE
 from jit.arm32.operands import at, lsr
-from jit.arm32.registers import LR, PC, R0, R1, R2, R3, R12, SP
+from jit.arm32.registers import R0, R1, R2, R3, R12
 from jit.beam.operands import Integer
 from jit.codegen.processor import Label
 from jit.erts.arm32.bs_context import load_address, multiply
 from jit.erts.arm32.bs_segments import Segment
-from jit.erts.arm32.conventions import FCALLS, REGISTERS, RETURN, SMALLS
+from jit.erts.arm32.bs_state import BIN_OFFSET, CURRENT_BIN, of_state, of_state_and_process
+from jit.erts.arm32.conventions import FCALLS, REGISTERS, SMALLS
 from jit.erts.arm32.emission import Emission
-from jit.erts.arm32.fragments import FragmentEmitter, call_vm, fragment, of_process
+from jit.erts.arm32.fragments import FragmentEmitter, Fragments, fragment, of_process
 from jit.erts.arm32.small_integers import check_small
 from jit.erts.layout import NativeLayout
 from jit.otp import tags, vm_flags
+from jit.otp.features import STATES_OF_BITS
 
-_STATE: Final = "ErtsSchedulerRegisters.aux_regs.d.erl_bits_state"
-CURRENT_BIN: Final = f"{_STATE}.erts_current_bin"
-BIN_OFFSET: Final = f"{_STATE}.erts_bin_offset"
 #: Bits that are written at once.
 _MOST_BITS: Final = 32
 #: Offsets in bytes up to here fit into any store, with some bytes more.
@@ -147,8 +146,7 @@ class Writer:
             e.load(part.source, R1)
             self._load_size(part)
         e.a.mov_constant(R3, part.flags)
-        function = "binary_all" if part.is_all else _FUNCTIONS.get(part.kind, part.kind)
-        e.call(f"bs_put_{function}")
+        e.call(f"bs_put_{_written_as(part)}")
         if part.kind != "string":
             e.a.cmp(R0, 0)
             e.a.b(self.failure, NE if part.kind == "float" else EQ)
@@ -207,28 +205,33 @@ def _store_4(a: Assembler, place: int, little: bool) -> None:
 #: By count of bytes: those of r3 go to r2 + place. ARMv6 and later ones store them at any address.
 _STORE: Final = {1: _store_1, 2: _store_2, 3: _store_3, 4: _store_4}
 
-#: The function that writes a segment, where its name is not that of the kind.
-_FUNCTIONS: Final = {"utf32": "integer"}
+
+def _written_as(part: Segment) -> str:
+    """What follows ``bs_put_`` in the name of the fragment that writes a segment."""
+    if part.kind in ("integer", "utf32"):
+        return "little" if part.flags & vm_flags.BSF_LITTLE else "integer"
+    return "binary_all" if part.is_all else part.kind
 
 
-def _of_state(function: str) -> FragmentEmitter:
-    """A fragment that calls one of the VM's functions with erl_bits_state and r1, r2, r3."""
+def _by_release(name: str, before: FragmentEmitter, since: FragmentEmitter) -> None:
+    """Declare a fragment that calls another function since these are told where erl_bits_state is."""
 
-    def put(a: Assembler, layout: NativeLayout, _fragments: Mapping[str, Label]) -> None:
-        a.str(LR, at(SP, RETURN))
-        a.add_constant(R0, REGISTERS, layout[_STATE])
-        call_vm(a, function)
-        a.ldr(PC, at(SP, RETURN))
+    def put(a: Assembler, layout: NativeLayout, fragments: Fragments) -> None:
+        (since if STATES_OF_BITS.of(layout.otp) else before)(a, layout, fragments)
 
-    return put
+    fragment(name, apart=True)(put)
 
 
 # Each gives 0 if it fails, but that for floats, which then gives something else, and that for strings. Those of the
 # process may count reductions.
-fragment("bs_put_binary", apart=True)(of_process("erts_new_bs_put_binary", FCALLS))
-fragment("bs_put_binary_all", apart=True)(of_process("erts_new_bs_put_binary_all", FCALLS))
-fragment("bs_put_float", apart=True)(of_process("erts_new_bs_put_float", FCALLS))
-fragment("bs_put_integer", apart=True)(_of_state("erts_new_bs_put_integer"))
-fragment("bs_put_string", apart=True)(_of_state("erts_new_bs_put_string"))
-fragment("bs_put_utf8", apart=True)(_of_state("erts_bs_put_utf8"))
-fragment("bs_put_utf16", apart=True)(_of_state("erts_bs_put_utf16"))
+for _name in ("binary", "binary_all", "float"):
+    _by_release(
+        f"bs_put_{_name}",
+        of_process(f"erts_new_bs_put_{_name}", FCALLS),
+        of_state_and_process(f"erts_bs_put_{_name}", FCALLS),
+    )
+_by_release("bs_put_integer", of_state("erts_new_bs_put_integer"), of_state("erts_bs_put_integer_be"))
+_by_release("bs_put_little", of_state("erts_new_bs_put_integer"), of_state("erts_bs_put_integer_le"))
+_by_release("bs_put_string", of_state("erts_new_bs_put_string"), of_state("erts_bs_put_string"))
+fragment("bs_put_utf8", apart=True)(of_state("erts_bs_put_utf8"))
+fragment("bs_put_utf16", apart=True)(of_state("erts_bs_put_utf16"))

@@ -31,6 +31,8 @@ _INSTEAD: Final[dict[Import, CallEmitter]] = {}
 #: BIFs that are left to the interpreter, with what stands behind them: raise/3 may return.
 _RAISING: Final = frozenset(Import("erlang", name, arity) for name, arity in (*RAISING, ("raise", 3)))
 
+_YIELD: Final = Import("erlang", "yield", 0)
+
 
 def never_returns(operation: Operation) -> bool:
     """Whether native code never goes on behind it, so that nothing need stand there."""
@@ -176,4 +178,4 @@ def _is_bif(e: Emission, callee: Import) -> bool:
     """Whether the interpreter has an instruction for it, also in tail calls: the caller is in its stack trace."""
     if callee.module == "erlang" and callee.function in ("nif_error", "load_nif"):
         raise Unsupported(f"a call of erlang:{callee.function}")
-    return is_bif(callee, e.shared.layout.otp)
+    return callee == _YIELD or is_bif(callee, e.shared.layout.otp)

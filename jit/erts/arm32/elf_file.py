@@ -24,7 +24,7 @@ def elf_file(native: MixedNative, runtime: Runtime[Any, MixedNative], cpu: Cpu) 
     """The ELF file of a module's native code, which is for a processor."""
     elf = ElfFile(runtime.processor.file, ET.REL)
     text = elf.add_section(".text", SHT.PROGBITS, SHF.ALLOC | SHF.EXECINSTR, data=native.code.data, align=4)
-    entries = b"".join(struct.pack("<III", *row) for row in native.entries)
+    entries = b"".join(struct.pack("<IIII", *row) for row in native.entries)
     elf.add_section(ENTRIES_SECTION, data=entries, align=4)
     elf.add_section(LAYOUT_SECTION, data=native.layout.identity.encode())
     elf.add_section(PROCESSOR_SECTION, data=struct.pack("<I", cpu.told), align=4)

@@ -48,17 +48,17 @@ def make_fun3(e: Emission, fun: Lambda, to: Operand, variables: tuple[Operand, .
     if len(variables) != fun.free:
         raise Unsupported(f"make_fun3 with {len(variables)} variables instead of {fun.free}")
     e.a.ldr_literal(R1, symbols.label(e.resume_label(e.index)))
-    if not FUN_REFERENCES.of(e.shared.layout.otp):
-        _make(e, fun, variables)
+    if not FUN_HEADERS.of(e.shared.layout.otp):
+        _make_25(e, fun, variables)
     elif variables:
-        _make_with_reference(e, fun, variables)
+        _make(e, fun, variables)
     else:
         e.resume_label(e.index + 1)  # nothing that comes behind is joined either
         e.a.ldr(R0, at(R1, _CONSTANT))  # the loader has made it, and a move
     e.store(R0, to)
 
 
-def _make(e: Emission, fun: Lambda, variables: tuple[Operand, ...]) -> None:
+def _make_25(e: Emission, fun: Lambda, variables: tuple[Operand, ...]) -> None:
     """r0 = a fun that counts as a reference to its entry."""
     e.a.mov_constant(R2, fun.arity - fun.free)
     e.a.mov_constant(R3, fun.free)
@@ -68,18 +68,20 @@ def _make(e: Emission, fun: Lambda, variables: tuple[Operand, ...]) -> None:
     e.a.add(R0, R0, tags.BOXED)
 
 
-def _make_with_reference(e: Emission, fun: Lambda, variables: tuple[Operand, ...]) -> None:
-    """r0 = a fun that holds a reference to its entry behind its variables."""
+def _make(e: Emission, fun: Lambda, variables: tuple[Operand, ...]) -> None:
+    """r0 = a fun; in OTP 27 it holds a reference to its entry behind its variables."""
     arity, count = fun.arity - fun.free, len(variables)
-    e.a.mov_constant(R2, tags.FUN_HEADER | arity << tags.FUN_ARITY_SHIFT | (count + 1) << tags.FUN_ENV_SHIFT)
+    size = count + 1 if FUN_REFERENCES.of(e.shared.layout.otp) else count
+    e.a.mov_constant(R2, tags.FUN_HEADER | arity << tags.FUN_ARITY_SHIFT | size << tags.FUN_ENV_SHIFT)
     e.a.ldr(R3, at(R1, _ENTRY))
-    e.a.ldr(R1, at(R1, _ENVIRONMENT + WORD * count))
-    e.a.str(R1, at(HTOP, _VARIABLES + WORD * count))
+    if size > count:
+        e.a.ldr(R1, at(R1, _ENVIRONMENT + WORD * count))
+        e.a.str(R1, at(HTOP, _VARIABLES + WORD * count))
     e.a.stm(HTOP, (R2, R3))
     for number, variable in enumerate(variables):
         e.a.str(e.value(variable, R1), at(HTOP, _VARIABLES + WORD * number))
     e.a.add(R0, HTOP, tags.BOXED)
-    e.a.add_constant(HTOP, HTOP, _VARIABLES + WORD * (count + 1))
+    e.a.add_constant(HTOP, HTOP, _VARIABLES + WORD * size)
 
 
 @fragment("make_fun", apart=True)

@@ -16,7 +16,7 @@ from jit.codegen.emission import Analysis
 from jit.codegen.native import NativeFunction
 from jit.codegen.processor import Label
 from jit.erts.arm32 import symbols
-from jit.erts.arm32.conventions import CACHE, FCALLS, MOST_LIVE
+from jit.erts.arm32.conventions import CACHE, FCALLS, MOST_LIVE, WORD
 from jit.erts.arm32.emission import Continuation, Emission, Shared
 from jit.erts.arm32.fragments import Fragments
 from jit.erts.arm32.native import MixedNative
@@ -86,7 +86,7 @@ class StockModule:
         ways_in = begin, self.assembler.offset
         fragments = shared.fragments.emit(self.assembler, shared.layout)
         if self._suspended in continuations:
-            entries.append((self._suspended.label, way_in, _offset(suspended)))
+            entries.append((self._suspended.label, way_in, _offset(suspended), 0))
         return MixedNative(
             module=shared.module,
             layout=shared.layout,
@@ -101,13 +101,14 @@ class StockModule:
             next_label=shared.next_label,
         )
 
-    def _ways_in(self, functions: Sequence[NativeFunction[Emission]]) -> list[tuple[int, int, int]]:
+    def _ways_in(self, functions: Sequence[NativeFunction[Emission]]) -> list[tuple[int, int, int, int]]:
         """The ways in from the interpreter: of each function, and of each place where an interpreted callee returns."""
         rows = []
         for native in functions:
-            rows.append((native.function.entry, self._way_in(Label(offset=native.body)), native.start))
+            branch = native.body - WORD  # the last instruction of `enter`
+            rows.append((native.function.entry, self._way_in(Label(offset=native.body)), native.start, branch))
             for stub, label in native.emission.continuations:
-                rows.append((stub.label, self._way_in(label), _offset(label)))
+                rows.append((stub.label, self._way_in(label), _offset(label), 0))
         return rows
 
     def _way_in(self, place: Label) -> int:

@@ -27,7 +27,7 @@ def places(native: MixedNative) -> dict[int, str]:
         found[one.start] = name + ENTRY
     found.update({one.begin: one.name for one in native.fragments})
     labels = _bytecode_places(native)
-    found.update({way_in: f"way in to {labels.get(label, f'L{label}')}" for label, way_in, _ in native.entries})
+    found.update({way_in: f"way in to {labels.get(label, f'L{label}')}" for label, way_in, *_ in native.entries})
     return found
 
 

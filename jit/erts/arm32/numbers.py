@@ -13,11 +13,12 @@ from jit.arm32.registers import D0, D1, LR, PC, R0, R1, R2, R3, R12, S0, S2, SP,
 from jit.arm32.relocations import External
 from jit.codegen.processor import Label
 from jit.erts.arm32 import arith, conventions
-from jit.erts.arm32.conventions import HTOP, PROCESS, RETURN, WORD, E
-from jit.erts.arm32.fragments import FragmentEmitter, call_vm, fragment
+from jit.erts.arm32.conventions import FCALLS, HTOP, PROCESS, RETURN, WORD, E
+from jit.erts.arm32.fragments import FragmentEmitter, call_vm, fragment, swap_in, swap_out
 from jit.erts.arm32.small_integers import check_small
 from jit.erts.layout import NativeLayout
 from jit.otp import tags
+from jit.otp.features import COUNTED_ARITHMETIC, INLINE_SHIFTS, JOINT_DIVISION
 
 #: Bytes of a float on the heap.
 _FLOAT_SIZE: Final = WORD * conventions.FLOAT_WORDS
@@ -30,6 +31,11 @@ _OPERATIONS: Final[dict[str, _Operation]] = {
     "erts_mixed_times": Assembler.vmul,
     "erts_mixed_div": Assembler.vdiv,
 }
+#: The functions of shifts, and those of the BIFs.
+_SHIFTS: Final = {"erts_bsl": "bsl_2", "erts_bsr": "bsr_2"}
+#: Where a function leaves what it divides to, from sp.
+_QUOTIENT: Final = conventions.ARGUMENTS
+_REMAINDER: Final = conventions.ARGUMENTS + WORD
 
 
 @fragment("compare", apart=True)
@@ -60,7 +66,7 @@ def div(a: Assembler, layout: NativeLayout, fragments: Mapping[str, Label]) -> N
     a.lsl(R0, R2, tags.IMMED1_BITS)
     a.orrs(R0, R0, tags.SMALL)
     a.bx(LR)
-    _divide_slowly(a, slow, "erts_int_div")
+    _divide_slowly(a, layout, slow, "erts_int_div", _QUOTIENT)
 
 
 @fragment("rem", apart=True)
@@ -74,7 +80,7 @@ def rem(a: Assembler, layout: NativeLayout, fragments: Mapping[str, Label]) -> N
     a.multiply_subtract(R0, R2, R3, R0, scratch=R12)
     a.orrs(R0, R0, tags.SMALL)
     a.bx(LR)
-    _divide_slowly(a, slow, "erts_int_rem")
+    _divide_slowly(a, layout, slow, "erts_int_rem", _REMAINDER)
 
 
 def _quotient(a: Assembler, slow: Label) -> None:
@@ -100,14 +106,20 @@ def _quotient(a: Assembler, slow: Label) -> None:
     a.vmov(R2, S0)
 
 
-def _divide_slowly(a: Assembler, slow: Label, function: str) -> None:
-    """By the VM's function, which is not to be called with zero."""
+def _divide_slowly(a: Assembler, layout: NativeLayout, slow: Label, function: str, result: int) -> None:
+    """By the VM's function, not to be called with zero. *result*: where one that gives both leaves the right one."""
     a.bind(slow)
     a.cmp(R1, conventions.small(0))
     a.mov(R0, 0, EQ)
     a.cmp(R0, 0, EQ)
     a.bx(LR, EQ)
-    _call_arithmetic(a, function, 2)
+    if not JOINT_DIVISION.of(layout.otp):
+        _call_arithmetic(a, layout, function, 2)
+        return
+    a.add(R2, SP, _REMAINDER)
+    a.str(R2, at(SP))
+    a.add(R3, SP, _QUOTIENT)
+    _call_arithmetic(a, layout, "erts_int_div_rem", 2, result)
 
 
 @fragment("abs_1", apart=True)
@@ -119,11 +131,17 @@ def abs_(a: Assembler, layout: NativeLayout, fragments: Mapping[str, Label]) -> 
 
 
 def _arithmetic(function: str, operands: int) -> FragmentEmitter:
-    def calculate(a: Assembler, _layout: NativeLayout, _fragments: Mapping[str, Label]) -> None:
+    def calculate(a: Assembler, layout: NativeLayout, fragments: Mapping[str, Label]) -> None:
         """r0 = the result, and the flags of a comparison with 0, which it is if there is none."""
         if function in _OPERATIONS:
             _calculate_floats(a, _OPERATIONS[function])
-        _call_arithmetic(a, function, operands)
+        if function in _SHIFTS and INLINE_SHIFTS.of(layout.otp):
+            a.str(R0, at(SP, conventions.ARGUMENTS))
+            a.str(R1, at(SP, conventions.ARGUMENTS + WORD))
+            a.ldr_literal(R12, External(_SHIFTS[function]))
+            a.b(fragments["guard_bif"])
+        else:
+            _call_arithmetic(a, layout, function, operands)
 
     return calculate
 
@@ -167,14 +185,22 @@ def _load_floats(a: Assembler, otherwise: Label) -> None:
     a.vldr(D1, at(R2))
 
 
-def _call_arithmetic(a: Assembler, function: str, operands: int) -> None:
+def _call_arithmetic(
+    a: Assembler, layout: NativeLayout, function: str, operands: int, result: int | None = None
+) -> None:
+    """Call a function that gives the result, or says whether it has left one on the C stack, *result* from sp."""
+    swapped = (FCALLS,) if COUNTED_ARITHMETIC.of(layout.otp) else ()
     a.str(LR, at(SP, RETURN))
+    swap_out(a, layout, swapped)
     if operands == 2:
         a.mov(R2, R1)
     a.mov(R1, R0)
     a.mov(R0, PROCESS)
     call_vm(a, function)
+    swap_in(a, layout, swapped)
     a.cmp(R0, 0)
+    if result is not None:
+        a.ldr(R0, at(SP, result), NE)
     a.ldr(PC, at(SP, RETURN))
 
 

@@ -23,13 +23,7 @@ from jit.erts.arm32.emitters import emits
 from jit.erts.arm32.fragments import call_vm, fragment, swap_in, swap_out
 from jit.erts.layout import NativeLayout
 from jit.otp import tags, vm_flags
-from jit.otp.features import QUEUE_LENGTHS
-
-#: The tag of a receive marker in a message queue: ERTS_RECV_MARKER_TAG of erl_proc_sig_queue.h.
-_RECEIVE_MARKER: Final = (
-    (vm_flags.ERTS_SIG_Q_TYPE_UNDEFINED << vm_flags.ERTS_SIG_Q_TYPE_SHIFT | vm_flags.ERTS_SIG_Q_OP_RECV_MARK)
-    << tags.ARITY_SHIFT
-) | tags.SIGNAL_HEADER
+from jit.otp.features import PRIORITY_MESSAGES, QUEUE_LENGTHS
 
 #: Reductions that are left for a message to become garbage before the next collection.
 _LEFT: Final = 5
@@ -176,7 +170,8 @@ def remove_message(e: Emission) -> None:
 
 @fragment("remove_message")
 def remove_message_fragment(a: Assembler, layout: NativeLayout, _fragments: Mapping[str, Label]) -> None:
-    """r0 = 1 if the message is removed; 0, and nothing changed, if it belongs to a trace or the queue is watched."""
+    """r0 = 1 if the message is removed; 0, and nothing changed, if it belongs to a trace, or the queue is watched, or
+    has messages of priority."""
     slow, cancelled = Label(), Label()
     a.str(LR, at(SP, RETURN))
     a.ldr(R1, at(PROCESS, layout["Process.sig_qs.save"]))
@@ -209,6 +204,9 @@ def _check_plain(a: Assembler, layout: NativeLayout, slow: Label) -> None:
         a.ldr(R3, at(PROCESS, layout["Process.sig_qs.flags"]))
         a.tst(R3, vm_flags.FS_MON_MSGQ_LEN_LONG)
         a.b(slow, NE)
+    if PRIORITY_MESSAGES.of(layout.otp):
+        a.tst(R3, vm_flags.FS_PRIO_MQ_END_MARK)
+        a.b(slow, NE)
     a.ldr(R3, at(PROCESS, layout["Process.sig_qs.recv_mrk_blk"]))
     a.cmp(R3, 0)
     a.b(no_markers, EQ)
@@ -237,7 +235,7 @@ def _unlink(a: Assembler, layout: NativeLayout) -> None:
 
 
 def _save_first(a: Assembler, layout: NativeLayout) -> None:
-    """As the end of erts_msgq_set_save_first: the next receive begins with the first message."""
+    """As the end of erts_msgq_set_save_first: the next receive begins with the first message, of no priority."""
     plain, done = Label(), Label()
     a.ldr(R2, at(PROCESS, layout["Process.sig_qs.first"]))
     a.cmp(R2, 0)
@@ -250,6 +248,10 @@ def _save_first(a: Assembler, layout: NativeLayout) -> None:
     a.bind(plain)
     a.add_constant(R3, PROCESS, layout["Process.sig_qs.first"])
     a.str(R3, at(PROCESS, layout["Process.sig_qs.save"]))
+    if PRIORITY_MESSAGES.of(layout.otp):  # FS_SET_SAVE_INFO_FIRST is no bit
+        a.ldr(R3, at(PROCESS, layout["Process.sig_qs.flags"]))
+        a.bic(R3, R3, vm_flags.FS_SET_SAVE_INFO_MASK)
+        a.str(R3, at(PROCESS, layout["Process.sig_qs.flags"]))
     a.bind(done)
 
 
@@ -303,9 +305,11 @@ def _change_flags(a: Assembler, layout: NativeLayout, *, set_: int = 0, clear: i
 
 
 def _compare_marker(a: Assembler, layout: NativeLayout, message: Register) -> None:
-    """The flags of: is it a receive marker?"""
+    """The flags of: is it a receive marker (ERTS_RECV_MARKER_TAG of erl_proc_sig_queue.h)?"""
+    type_, operation = vm_flags.undefined_type(layout.otp), vm_flags.ERTS_SIG_Q_OP_RECV_MARK
+    number = type_ << vm_flags.ERTS_SIG_Q_TYPE_SHIFT | operation
     a.ldr(R3, at(message, layout["ErtsMessage.m"]))
-    a.mov_constant(R12, _RECEIVE_MARKER)
+    a.mov_constant(R12, number << tags.ARITY_SHIFT | tags.SIGNAL_HEADER)
     a.cmp(R3, R12)
 
 

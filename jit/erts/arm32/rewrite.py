@@ -11,24 +11,31 @@ beginning. Labels are put where native code lets the interpreter go on. A place 
 native code is a function of its own, named and placed in the source as the caller and standing behind it; in itself it
 jumps back into the caller's bytecode. So is a place where the interpreter raises badarith. The glue takes such
 functions out of the module's table of functions: then what they do is the caller's.
+
+A NIF takes the place of a function's bytecode too. So behind each call of erlang:load_nif/2, which only bytecode makes,
+the glue is called to let native callers see which functions have been replaced.
 """
 
 from __future__ import annotations
 
-import struct
-from itertools import accumulate
+from typing import Final
 
 from jit.beam.chunks import write_chunks
 from jit.beam.module import Module, encode_module
-from jit.beam.operands import BeamLabel, FloatRegister
+from jit.beam.operands import BeamLabel, FloatRegister, Import
 from jit.beam.operations import Function, Operation, operation
 from jit.beam.terms import Atom
 from jit.erts.arm32.emission import BadArithmetic, Continuation, Emission
 from jit.erts.arm32.native import MixedNative
+from jit.erts.checksum import checksum
 from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK
 
 #: What the loader reads of a file (erts/emulator/beam/beam_file.c, ``beamfile_read``).
-_LOADED = frozenset("AtU8 Code StrT ImpT ExpT FunT LitT Attr CInf Line Atom Type Meta".split())
+_LOADED = frozenset("AtU8 Code StrT ImpT ExpT FunT LitT Attr CInf Line Atom Type Meta DbgB Recs".split())
+
+_LOAD_NIF: Final = Import("erlang", "load_nif", 2)
+#: In jit/erts/glue/native.erl: takes and gives the result of that.
+_NIF_LOADED: Final = Import("native", "nif_loaded", 1)
 
 
 def rewrite(native: MixedNative, elf: bytes) -> bytes:
@@ -36,16 +43,6 @@ def rewrite(native: MixedNative, elf: bytes) -> bytes:
     plain = [(chunk.name, chunk.data) for chunk in native.module.chunks]
     beside = bytecode(native)
     return write_chunks([*plain, (CHUNK, elf), (BYTECODE_CHUNK, beside), (CHECKSUM_CHUNK, checksum(elf, beside))])
-
-
-def checksum(*chunks: bytes) -> bytes:
-    """The sum of all words, each chunk's last one filled up with zeros, and the sum of the sums up to each of them.
-
-    Quick to make for a board that loads hundreds of files (jit/erts/glue/native.c, ``add_words``).
-    """
-    words = struct.iter_unpack("<I", b"".join(chunk + bytes(-len(chunk) % 4) for chunk in chunks))
-    sums = list(accumulate(word for (word,) in words))
-    return struct.pack("<II", sums[-1] & 0xFFFFFFFF, sum(sums) & 0xFFFFFFFF)
 
 
 def bytecode(native: MixedNative) -> bytes:
@@ -57,6 +54,10 @@ def bytecode(native: MixedNative) -> bytes:
     stubs: dict[int, list[Function]] = {}
     for continuation in native.continuations:
         stubs.setdefault(continuation.function.entry, []).append(_stub(module, continuation, labels))
+    compiled = {one.function.entry for one in native.functions}
+    for function in module.functions:
+        if function.entry not in compiled:
+            function.operations = [new for one in function.operations for new in _told(one)]
     for one in native.functions:
         for error in one.emission.errors:
             stubs.setdefault(error.function.entry, []).append(_error(module, error, labels))
@@ -100,6 +101,18 @@ def _changed(one: Operation, stub: BeamLabel) -> list[Operation]:
     if one.name in ("wait", "wait_timeout"):
         return [operation(one.name, stub, *one.operands[1:])]
     return [one, operation("jump", stub)]
+
+
+def _told(one: Operation) -> list[Operation]:
+    """An operation of a function that has no native code: if it may load a NIF, the glue is told so."""
+    if one.operands[1:2] != (_LOAD_NIF,):
+        return [one]
+    if one.name == "call_ext":
+        return [one, operation("call_ext", 1, _NIF_LOADED)]
+    if one.name == "call_ext_last":
+        return [operation("call_ext", 2, _LOAD_NIF), operation("call_ext_last", 1, _NIF_LOADED, one.operands[2])]
+    made = operation("allocate", 0, 2), operation("call_ext", 2, _LOAD_NIF)
+    return [*made, operation("call_ext_last", 1, _NIF_LOADED, 0)]
 
 
 def _room(body: int) -> list[Operation]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 from jit.arm32.cpus import ARMV7_A, Cpu
 from jit.arm32.processor import ARM32
 from jit.beam.module import Module
-from jit.beam.operands import Import, X, Y
+from jit.beam.operands import X, Y
 from jit.beam.operations import Function, Operation
 from jit.codegen.cache import Keeps
 from jit.codegen.runtime import Emitter
@@ -53,8 +52,6 @@ from jit.erts.arm32.vm_types import VmTypes
 from jit.erts.layout import load
 from jit.object import dwarf_expression as expression
 
-_LOAD_NIF: Final = Import("erlang", "load_nif", 2)
-
 
 class StockErts:
     """Debian's armhf build of a release. Native code is in mixed mode with the interpreter."""
@@ -72,8 +69,8 @@ class StockErts:
             raise ValueError(f"x registers are not at {X_ARRAY} in erts-{self.layout.erts}")
 
     def refuses(self, module: Module) -> str:
-        """A NIF replaces code of its module, which native code would not see."""
-        return "a module that loads NIFs" if _LOAD_NIF in module.imports else ""
+        """Any module may have native code."""
+        return ""
 
     def never_returns(self, operation: Operation) -> bool:
         """Whether native code never goes on behind it."""

@@ -6,14 +6,20 @@
  * erts_internal:purge_module/2 frees the code of a module: there the object goes too. Both are called by preloaded
  * modules, whose code holds the address of the C function: those words are exchanged.
  *
+ * Whatever sets and deletes breakpoints in functions is caught too (breakpoints.c): traces of calls, and erts_debug. It
+ * may be called by modules that are loaded later, so it is also exchanged where the loader finds C functions.
+ *
  * What begins once never ends: those words, GDB's list and native code lead into the library for as long as the VM
  * lives, whatever becomes of the module `native` (init:restart/0 unloads it). So the library stays in the VM, with its
  * erl_module_nif, as a library does that has resources; an instance of the module that is loaded later finds it.
  */
 #define _GNU_SOURCE
+#include "breakpoints.h"
 #include "experiment.h"
+#include "functions.h"
 #include "gdb_jit.h"
 #include "object.h"
+#include "sums.h"
 #include "vm.h"
 
 #include <limits.h>
@@ -115,14 +121,26 @@ static void sweep(void)
 
 /* ---- the calls of the loader ---- */
 
+/* Where the loader finds the C function of a BIF, or NULL. */
+static Word *bif_entry(Word export)
+{
+    char *table = (char *)vm_symbol("bif_table");
+    int number = (int)FIELD(export, Export_bif_number);
+
+    return number < 0 ? NULL : ADDRESS(table + (Word)number * vm_layout->size_BifEntry, BifEntry_f);
+}
+
 /* In the code of a loaded module, exchange the function of all calls of a BIF: a word followed by its export entry. */
 static unsigned catch_calls(Word module_name, Word export, Bif bif, Bif instead)
 {
     void *module = vm_module(module_name);
-    Word header = FIELD(module, Module_curr_code_hdr);
+    Word header = module ? FIELD(module, Module_curr_code_hdr) : 0;
+    unsigned count = 0;
+
+    if (!header)
+        return 0;
     Word *code = ADDRESS(header, BeamCodeHeader_functions);
     Word *end = (Word *)code[FIELD(header, BeamCodeHeader_num_functions)];
-    unsigned count = 0;
 
     for (; code < end; code++)
         if (code[1] == export && (code[0] == (Word)bif || code[0] == (Word)instead)) {
@@ -166,11 +184,10 @@ static Word resolve_import(Word state, unsigned long index, int *found)
 static Word resolve_bif(Word state, unsigned long index, int *found)
 {
     Word export = resolve_import(state, index, found);
-    const char *table = (const char *)vm_symbol("bif_table");
+    const Word *entry = *found ? bif_entry(export) : NULL;
 
-    if (!*found || (int)FIELD(export, Export_bif_number) < 0)
-        return *found = 0;
-    return FIELD(table + FIELD(export, Export_bif_number) * vm_layout->size_BifEntry, BifEntry_f);
+    *found = entry != NULL;
+    return entry ? *entry : 0;
 }
 
 static Word label_address(Word state, unsigned long number, int *found)
@@ -258,12 +275,12 @@ static const char *patch_entries(struct native *native, Word state, Word module)
 
     /* First look at all of them, so that none is patched if one is wrong. */
     for (int patch = 0; patch < 2; patch++) {
-        const uint32_t *row = object->entries;
+        uint32_t *row = object->entries;
         for (unsigned i = 0; i < object->entry_count; i++, row += ENTRY_WORDS) {
             int found;
             Word *code = (Word *)label_address(state, row[ENTRY_LABEL], &found);
             if (!found || row[ENTRY_FROM_INTERPRETER] >= object->code_size ||
-                row[ENTRY_FROM_NATIVE] >= object->code_size)
+                row[ENTRY_FROM_NATIVE] >= object->code_size || row[ENTRY_BRANCH] > object->code_size - sizeof(uint32_t))
                 return "a function of the native object is not in the module";
             Word told = vm_info(code);
             if (!patch && (FIELD(told, ErtsCodeInfo_u_op) != info || FIELD(told, ErtsCodeInfo_mfa_module) != module))
@@ -273,6 +290,7 @@ static const char *patch_entries(struct native *native, Word state, Word module)
                 code[NATIVE_LIBRARY] = library;
                 code[NATIVE_PLACE] = (Word)object->code + row[ENTRY_FROM_NATIVE];
                 code[0] = call_nif;
+                row[ENTRY_LABEL] = (Word)code;
             }
         }
     }
@@ -306,6 +324,7 @@ static void hide_stubs(Word header)
     Word lines = FIELD(header, BeamCodeHeader_line_table);
     Word **ranges = lines ? (Word **)ADDRESS(lines, BeamCodeLineTab_func_tab) : NULL;
     Word count = FIELD(header, BeamCodeHeader_num_functions), kept = 0;
+    unsigned char *are_nifs = (unsigned char *)FIELD(header, BeamCodeHeader_are_nifs); /* those that may be, or NULL */
 
     for (Word i = 0; i <= count; i++) {
         if (kept && i < count && is_stub(functions[i], functions[kept - 1])) {
@@ -316,6 +335,8 @@ static void hide_stubs(Word header)
         functions[kept] = functions[i];
         if (ranges)
             ranges[kept] = ranges[i];
+        if (are_nifs && i < count)
+            are_nifs[kept] = are_nifs[i];
         kept++;
     }
     FIELD(header, BeamCodeHeader_num_functions) = kept - 1; /* the last one is the end */
@@ -398,24 +419,6 @@ static Word chunk_binary(Word process, Word file, const char *name)
         found = enif_make_sub_binary(env, file, data - bytes.data, size);
     close_heap(env);
     return found;
-}
-
-/* Sums of words, the last one filled up with zeros, and of these sums (jit/erts/arm32/rewrite.py, checksum). */
-static void add_words(uint32_t sums[2], const unsigned char *data, size_t size)
-{
-    uint32_t word;
-
-    for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
-        memcpy(&word, data, sizeof word);
-        sums[0] += word;
-        sums[1] += sums[0];
-    }
-    if (size) {
-        word = 0;
-        memcpy(&word, data, size);
-        sums[0] += word;
-        sums[1] += sums[0];
-    }
 }
 
 /* Whether native code and the bytecode beside it are as the compiler wrote them: nothing else of them is checked before
@@ -542,6 +545,64 @@ static Word caught_purge_module(Word process, Word *arguments, const Word *instr
     return result;
 }
 
+/* ---- breakpoints, and NIFs in the place of functions ---- */
+
+/* Breakpoints are followed before the VM puts them into the code, and no more when the VM has noted that. */
+static void follow_breakpoints(void)
+{
+    enif_mutex_lock(lock);
+    for (const struct native *native = natives; native; native = native->next) {
+        const char *wrong = breakpoints_follow(&native->object, call_nif, library);
+        if (wrong)
+            complain(native->module, wrong);
+    }
+    enif_mutex_unlock(lock);
+}
+
+enum { TRACE_PATTERN, TRACE_PATTERN_OF_SESSION, BREAKPOINT, FINISH_LOADING, SETTERS };
+static Bif set_breakpoints[SETTERS];
+
+#define CAUGHT(name, index)                                                                                            \
+    static Word name(Word process, Word *arguments, const Word *instruction)                                           \
+    {                                                                                                                  \
+        Word result = set_breakpoints[index](process, arguments, instruction);                                         \
+        follow_breakpoints();                                                                                          \
+        return result;                                                                                                 \
+    }
+
+CAUGHT(caught_trace_pattern, TRACE_PATTERN)
+CAUGHT(caught_trace_pattern_of_session, TRACE_PATTERN_OF_SESSION)
+CAUGHT(caught_breakpoint, BREAKPOINT)
+CAUGHT(caught_finish_loading, FINISH_LOADING) /* which sets those that are for modules to come */
+
+/* Not each release has all. `callers` are modules that are there when the library comes. */
+static const struct {
+    const char *module, *function;
+    unsigned arity;
+    Bif instead;
+    const char *callers[3];
+} setters[SETTERS] = {
+    [TRACE_PATTERN] = {"erts_internal", "trace_pattern", 3, caught_trace_pattern, {"erlang"}},
+    [TRACE_PATTERN_OF_SESSION] = {"erts_internal", "trace_pattern", 4, caught_trace_pattern_of_session, {"trace"}},
+    [BREAKPOINT] = {"erts_debug", "breakpoint", 2, caught_breakpoint, {NULL}},
+    [FINISH_LOADING] = {"erlang", "finish_loading", 1, caught_finish_loading, {"erlang", "init", "code_server"}},
+};
+
+static void catch_setter(ErlNifEnv *env, unsigned number)
+{
+    Word module = enif_make_atom(env, setters[number].module), name = enif_make_atom(env, setters[number].function);
+    Word export = vm_export(module, name, setters[number].arity);
+    Word *entry = bif_entry(export);
+    Bif bif = entry ? (Bif)*entry : NULL, instead = setters[number].instead;
+
+    if (!bif || bif == instead)
+        return;
+    set_breakpoints[number] = bif;
+    *entry = (Word)instead;
+    for (unsigned i = 0; i < 3 && setters[number].callers[i]; i++)
+        catch_calls(enif_make_atom(env, setters[number].callers[i]), export, bif, instead);
+}
+
 /* ---- getting in ---- */
 
 /* Whether another build of this library has caught the loader: what begins stays until the VM ends. */
@@ -618,6 +679,14 @@ static ERL_NIF_TERM names(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments
     return list;
 }
 
+/* A module has loaded NIFs: from now on they are called. */
+static ERL_NIF_TERM follow_replacements(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
+{
+    (void)argc, (void)arguments;
+    follow_breakpoints();
+    return enif_make_atom(env, "ok");
+}
+
 /* From now on modules are looked at when they are loaded: true, or what is wrong. */
 static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM arguments[])
 {
@@ -628,9 +697,16 @@ static ERL_NIF_TERM catch_loading(ErlNifEnv *env, int argc, const ERL_NIF_TERM a
     }
     if (!prepare_loading && !enif_alloc_resource(staying, 1))
         return enif_make_string(env, "no memory", ERL_NIF_LATIN1);
-    prepare_loading = (Bif)vm_symbol("erts_internal_prepare_loading_2");
-    if (catch_purging() && catch_calls(loader, prepare_export, prepare_loading, caught_prepare_loading))
+    Bif prepare = (Bif)vm_symbol("erts_internal_prepare_loading_2");
+    const Word *stub = vm_code(prepare_export);
+    if (!prepare_loading && (stub[0] != vm_handler("call_bif_W") || stub[1] != (Word)prepare))
+        return enif_make_string(env, "the function of a BIF is not where it should be", ERL_NIF_LATIN1);
+    prepare_loading = prepare;
+    if (catch_purging() && catch_calls(loader, prepare_export, prepare_loading, caught_prepare_loading)) {
+        for (unsigned i = 0; i < SETTERS; i++)
+            catch_setter(env, i);
         return enif_make_atom(env, "true");
+    }
     return enif_make_string(env, "the calls of the loader are not found", ERL_NIF_LATIN1);
 }
 
@@ -645,7 +721,10 @@ static ERL_NIF_TERM complain_of_all(ErlNifEnv *env, int argc, const ERL_NIF_TERM
 static ErlNifFunc functions[] = {
     {"complain", 1, complain_of_all, 0},
     {"names", 0, names, 0},
+    {"follow_replacements", 0, follow_replacements, 0},
     {"catch_loading", 0, catch_loading, 0},
+    {"functions", 0, functions_wrong, 0},
+    {"call_nif", 0, functions_call_nif, 0},
     {"peek", 2, experiment_peek, 0},
     {"address", 1, experiment_address, 0},
     {"word", 1, experiment_word, 0},

@@ -4,7 +4,7 @@
 %% needs, or with the boot script of jit/erts/boot.py for all but the preloaded ones. No other module may be needed
 %% here.
 -module(native).
--export([start/0, loaded/0, modules/0]).
+-export([start/0, loaded/0, modules/0, nif_loaded/1]).
 
 %% Load the library, and try on this VM whether it knows its ways. If not, everything runs interpreted. The library
 %% stays when this module goes; when it is loaded again, modules/0 finds the library.
@@ -29,6 +29,12 @@ modules() ->
     start(),
     %% Native code must not take a NIF of the library for one of its own functions: none is exported.
     names().
+
+%% Called by modules with native code behind each call of erlang:load_nif/2, whose result this takes and gives.
+nif_loaded(Result) ->
+    start(),
+    follow_replacements(),
+    Result.
 
 begin_if_right([]) ->
     case catch_loading() of
@@ -55,10 +61,13 @@ rootname([Character | Rest]) -> [Character | rootname(Rest)].
 %% Made by jit/erts/glue.py of jit/otp: flags, states, and words of terms.
 -include("facts.hrl").
 
-%% The names of fields that are not where they are expected.
+%% Milliseconds at least until it is given up that something comes true.
+-define(TRIES, 10000).
+
+%% The names of fields, and of functions, that are not where they are expected.
 wrong_fields() ->
     %% In a process of its own, of which all is known.
-    {Pid, Monitor} = spawn_monitor(fun() -> exit(wrong(experiments())) end),
+    {Pid, Monitor} = spawn_monitor(fun() -> exit(wrong(experiments()) ++ functions()) end),
     receive {'DOWN', Monitor, process, Pid, Wrong} -> Wrong end.
 
 wrong([{Name, Right} | Rest]) ->
@@ -85,7 +94,18 @@ experiments() ->
      {off_heap, fun off_heap/0},
      {messages, fun messages/0},
      {registers, fun registers/0},
-     {scheduler, fun scheduler/0}].
+     {scheduler, fun scheduler/0},
+     {call_nif, fun() -> is_settled(?TRIES) end}].
+
+%% NIFs are called in another way until all schedulers know of them.
+is_settled(0) ->
+    false;
+is_settled(Tries) ->
+    call_nif() orelse
+        begin
+            receive after 1 -> ok end,
+            is_settled(Tries - 1)
+        end.
 
 process(Field) ->
     peek(process, <<"Process.", Field/binary>>).
@@ -196,8 +216,11 @@ scheduler() ->
 %%% The library's functions.
 
 names() -> [].
+follow_replacements() -> ok.
 complain(_Why) -> erlang:nif_error(not_loaded).
 catch_loading() -> erlang:nif_error(not_loaded).
+call_nif() -> erlang:nif_error(not_loaded).
+functions() -> erlang:nif_error(not_loaded).
 peek(_Base, _Field) -> erlang:nif_error(not_loaded).
 address(_Field) -> erlang:nif_error(not_loaded).
 word(_Term) -> erlang:nif_error(not_loaded).

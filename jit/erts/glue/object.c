@@ -119,7 +119,7 @@ static const char *relocate_all(struct reader *reader, resolver resolve, void *c
     return wrong;
 }
 
-/* The code gets pages of its own, written before they can be executed and never after. */
+/* The code gets pages of its own, which are written before they can be executed; later only for breakpoints. */
 static const char *map_code(struct reader *reader)
 {
     struct object *object = reader->object;
@@ -136,17 +136,21 @@ static const char *map_code(struct reader *reader)
     return 0;
 }
 
-static const char *finish_code(struct reader *reader)
+const char *object_finish(const struct object *object)
 {
-    struct object *object = reader->object;
-    const Elf32_Shdr *text = &reader->sections[reader->text];
-
-    memcpy(object->code, reader->file + text->sh_offset, text->sh_size);
     if (mprotect(object->code, object->code_size, PROT_READ | PROT_EXEC))
         return "the code cannot be made executable";
     /* What __builtin___clear_cache does, whose code of Debian's compiler is for ARMv7. */
-    syscall(__ARM_NR_cacheflush, object->code, object->code + text->sh_size, 0);
+    syscall(__ARM_NR_cacheflush, object->code, object->code + object->code_size, 0);
     return 0;
+}
+
+static const char *finish_code(struct reader *reader)
+{
+    const Elf32_Shdr *text = &reader->sections[reader->text];
+
+    memcpy(reader->object->code, reader->file + text->sh_offset, text->sh_size);
+    return object_finish(reader->object);
 }
 
 /* Whether the processor has all that the code was compiled for. */
@@ -186,7 +190,7 @@ const char *object_load(struct object *object, const void *file, size_t size, re
         return "it is compiled for another release or build";
     if ((wrong = check_processor(&reader)))
         return wrong;
-    object->entries = (const uint32_t *)(reader.file + reader.sections[entries].sh_offset);
+    object->entries = (uint32_t *)(reader.file + reader.sections[entries].sh_offset);
     object->entry_count = reader.sections[entries].sh_size / (ENTRY_WORDS * sizeof *object->entries);
     if ((wrong = map_code(&reader)) || (wrong = relocate_all(&reader, resolve, context)))
         return wrong;

@@ -206,7 +206,7 @@ CODE = (
         "beam_code.h: head of a loaded module's code; functions is followed by the end of the code",
         """
         num_functions* attr_ptr attr_size attr_size_on_heap compile_ptr compile_size compile_size_on_heap literal_area
-        on_load line_table* md5_ptr* are_nifs functions*
+        on_load line_table* md5_ptr* are_nifs* functions*
         """,
         "coverage_mode coverage line_coverage_valid loc_index_to_cover_id line_coverage_len debug debugger_flags",
         c_names="beam_code_header",
@@ -214,7 +214,7 @@ CODE = (
     _struct("BeamCodeLineTab", "beam_code.h: from an address to file and line",
             "fname_ptr loc_size loc_tab.p2 loc_tab.p4 func_tab*", c_names="BeamCodeLineTab_"),
     _struct("ErtsCodeInfo", "beam_code.h: before each function's first instruction",
-            "gen_bp mfa mfa.module* mfa.function* mfa.arity*", "u.op* u.metadata.breakpoint_flag",
+            "gen_bp* mfa mfa.module* mfa.function* mfa.arity*", "u.op* u.metadata.breakpoint_flag",
             {"gen_bp": "u.gen_bp", "u.op": "op"}, "ErtsCodeInfo_"),
     _struct("ErtsCodeMFA", "beam_code.h: module and function as atoms, arity as a plain integer",
             "module function arity", c_names="ErtsCodeMFA_"),

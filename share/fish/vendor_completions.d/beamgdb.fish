@@ -61,6 +61,7 @@ complete -c beamgdb -n _shtab_beamgdb_using -s h -l help -d 'show this help mess
 complete -c beamgdb -n _shtab_beamgdb_using -l gdb -x -d 'the GDB to run (default: gdb-multiarch, else gdb)'
 complete -c beamgdb -n _shtab_beamgdb_using -l arch -x -d 'the architecture of a node that is to be run: armhf, arm64 or amd64'
 complete -c beamgdb -n _shtab_beamgdb_using -l otp -x -d 'its release of Erlang/OTP'
+complete -c beamgdb -n _shtab_beamgdb_using -l screen -d 'show what follows, as GDB takes it, on a full screen; must come first'
 complete -c beamgdb -n _shtab_beamgdb_using -l print-loader -d 'print the path of the script that loads the extension'
 complete -c beamgdb -n _shtab_beamgdb_using -l version -d 'print the versions of beamgdb and GDB'
 complete -c beamgdb -n '_shtab_beamgdb_using; and test $_shtab_beamgdb_npos -eq 0' -a report -d 'Tell why the node died that wrote a core file, and what was in it. The exit status is 1 if something could not be told.'

@@ -10,7 +10,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import Segment
 
-from beamgdb.roots.image import Function, Image, Part
+from jit.image.image import Function, Image, Part
 from jit.object.elf_constants import SHF, STT
 from jit.object.elf_symbols import defined
 from jit.object.target import ByteOrder
@@ -92,7 +92,10 @@ def _image(elf: ELFFile, bias: int) -> Image:
     pointers = {place + bias: to + bias for place, to in _relocated(elf)}
     table = elf.get_section_by_name(".got")
     table_at = table["sh_addr"] + bias if table is not None else 0
-    return Image(arch, elf.elfclass // 8, order, bias, fixed, code, writable, exported, pointers, table_at, functions)
+    initial = tuple(Part(one["p_vaddr"] + bias, one.data()) for one in loaded if one["p_flags"] & PF_W)
+    return Image(
+        arch, elf.elfclass // 8, order, bias, fixed, code, writable, initial, exported, pointers, table_at, functions
+    )
 
 
 def _segments(elf: ELFFile, kind: str) -> list[Segment]:

@@ -11,8 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from beamgdb.records.statics import Recovered
-from beamgdb.roots.image import Image, occurrences
+from jit.image.image import Image, Recovered, occurrences
 from jit.otp.layouts.identity import ARCHITECTURES, CONFIG_MARK, FLAGS_MARK, INT_SIZE
 
 TEXTS = re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from beamgdb.roots.image import Image, Part
+from jit.image.image import Image, Part
 from jit.object.target import ByteOrder
 
 BASE = 0x10000
@@ -17,4 +17,4 @@ def image(
     """A program with these bytes, and none of code."""
     word = 4 if arch == "arm32" else 8
     part = Part(BASE, content)
-    return Image(arch, word, byteorder, 0, (part,), (), ((0x80000, 0x90000),), {}, pointers or {}, 0, ())
+    return Image(arch, word, byteorder, 0, (part,), (), ((0x80000, 0x90000),), (), {}, pointers or {}, 0, ())

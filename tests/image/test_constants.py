@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from beamgdb.roots import constants
-from tests.roots.images import BASE, image
+from jit.image import constants
+from tests.image.images import BASE, image
 
 TEXTS = b"x86_64-pc-linux-gnu\0" + b"29\0" + b"17.1.1\0"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from beamgdb.roots.image_file import open_image
+from jit.image.image_file import open_image
 
 POINTERS = 200
 SOURCE = f"""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from jit.object.target import ByteOrder
 
@@ -16,6 +17,14 @@ def occurrences(wanted: bytes, content: bytes, start: int = 0, stop: int | None 
     while at >= 0:
         yield at
         at = content.find(wanted, at + 1, stop)
+
+
+class Recovered(NamedTuple):
+    """A variable of the VM that was found without a symbol: its C name, its address, and how it was found."""
+
+    name: str
+    address: int
+    how: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class Image:
     """A program. All addresses are those in memory: `bias` is what was added to those in the file.
 
     `fixed` are its parts that are never written, `code` those of them that may be run, `writable` start and end of what
-    may be written, as far as it is no table of the dynamic linker.
+    may be written, as far as it is no table of the dynamic linker; `initial` is what the file has of the parts that may
+    be written, before pointers in them are relocated.
     """
 
     arch: str
@@ -53,6 +63,7 @@ class Image:
     fixed: tuple[Part, ...]
     code: tuple[Part, ...]
     writable: tuple[tuple[int, int], ...]
+    initial: tuple[Part, ...]
     exported: Mapping[str, int]
     pointers: Mapping[int, int]
     """Places in the program's data that point into the program, and where they point once it is relocated."""
@@ -72,6 +83,11 @@ class Image:
             if part.start <= address and address + size <= part.stop:
                 return part.content[address - part.start : address - part.start + size]
         return None
+
+    @property
+    def functions(self) -> Sequence[Function]:
+        """All that the tables for unwinding tell of, sorted; none where they do not tell of all."""
+        return self._functions
 
     def is_code(self, address: int) -> bool:
         return any(part.start <= address < part.stop for part in self.code)

@@ -38,7 +38,11 @@ INTERRUPT_PATIENCE = PATIENCE / 10
 
 #: What GDB says of each thread of a core that GDB from 16 on has written, whose part for vector registers is shorter
 #: than GDB itself expects on some processors: also without the extension, when it first needs a register.
-SHORT_PART = re.compile(r"^(?:\S+ )?warning: Section `\.reg-xstate/\d+' in core file too small\.\n", re.M)
+SHORT_PART = re.compile(
+    r"^(?:\S+ )?warning: (?:Section `\.reg-xstate/\d+' in core file too small|"
+    r"Unexpected size of section `\.reg-xstate/\d+' in core file)\.\n",
+    re.M,
+)
 
 #: What the extension says once of each VM that it has found, at whatever command that is.
 GREETING = re.compile(r"^beamgdb [\d.]+: Erlang/OTP .*\n", re.M)

@@ -73,6 +73,8 @@ def test_one_that_is_started_here(beam: Path, tmp_path: Path) -> None:
         seat.awaited(r"^── 1 Why  ─+\n\w+ in thread \d+")
         seat.press(":")
         seat.type("delete")
+        seat.awaited(r"^`delete` removes all breakpoints\.")
+        seat.press("y")
         seat.type("continue")
         seat.awaited(r"^\{seen,3\}$")
         seat.press("Escape")

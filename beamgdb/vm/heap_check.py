@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Final
 
 from beamgdb.memory import Unreadable, array_code
+from beamgdb.records import arrays
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record
 from beamgdb.vm import fragments, locks, process_dictionary, signals
@@ -127,9 +128,7 @@ class HeapCheck:
                     self._starts.append(start)
                     self._ends.append(end)
                     self._owners.append(row[0])
-        order = list(range(len(self._starts)))
-        for column in (self._owners, self._ends, self._starts):
-            order.sort(key=column.__getitem__)
+        order = arrays.places_in_order(self._starts)
         self._starts, self._ends, self._owners = (
             array(column.typecode, map(column.__getitem__, order))
             for column in (self._starts, self._ends, self._owners)

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable, array_code
+from beamgdb.records import arrays
 from beamgdb.records.chain import chain
 from beamgdb.records.columns import Columns, Row
 from beamgdb.vm import fragments, signals
@@ -210,10 +211,11 @@ class OffHeap:
                     holders.append(holder)
             if not tables:
                 of_processes = len(values)
-        order = array(code, sorted(range(len(values)), key=values.__getitem__))
-        firsts = (at for at in range(len(order)) if not at or values[order[at]] != values[order[at - 1]])
+        order = arrays.places_in_order(values)
+        firsts = array(code, (at for at in range(len(order)) if not at or values[order[at]] != values[order[at - 1]]))
         columns = Columns(self._memory, self._layout, "Binary", ("orig_size", "intern.refc"))
-        left = iter(array(code, sorted(firsts, key=order.__getitem__)))
+        found = arrays.places_in_order(array(code, map(order.__getitem__, firsts)))
+        left = map(firsts.__getitem__, found)
         while some := list(islice(left, AT_ONCE)):
             addresses = [values[order[first]] for first in some]
             for first, address, row in zip(some, addresses, columns.of(addresses)):

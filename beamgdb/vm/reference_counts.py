@@ -15,6 +15,7 @@ from itertools import groupby, islice
 from typing import Final
 
 from beamgdb.memory import Unreadable, array_code
+from beamgdb.records import arrays
 from beamgdb.records.columns import Columns
 from beamgdb.vm import locks
 from beamgdb.vm.ets import EtsTable
@@ -118,7 +119,7 @@ class ReferenceCounts:
             return
         columns, surplus = Columns(self._vm.memory, self._vm.layout, struct, paths), Surplus()
         self.surplus[name] = surplus
-        groups = groupby(sorted(values))
+        groups = groupby(map(values.__getitem__, arrays.places_in_order(values)))
         while many := [(address, sum(1 for _ in held)) for address, held in islice(groups, AT_ONCE)]:
             self._advance()
             self.objects += len(many)

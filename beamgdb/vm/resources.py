@@ -7,12 +7,14 @@ as there are resources of them. So the ring and all terms together lead to all t
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from typing import Final
 
-from beamgdb.memory import Unreadable
+from beamgdb.memory import Unreadable, array_code
+from beamgdb.records import arrays
 from beamgdb.records.chain import ring
 from beamgdb.records.columns import Columns
 from beamgdb.vm.heaps import Owner
@@ -134,13 +136,13 @@ class Resources:
 
     def _collect(self) -> dict[int, Resource]:
         found: dict[int, Resource | None] = {}
-        binaries: set[int] = set()
+        binaries = array(array_code(self._vm.memory.word_size))
         for holder, things in self._off_heap.everything():
             for kind, _, address in things:
                 if kind is Kind.REF:
                     self._held(found, address, holder)
                 elif kind is self._off_heap.binary:
-                    binaries.add(address)
+                    binaries.append(address)
         parts = self._magic(binaries)
         # A binary that is a part of an object holds it too (`enif_make_resource_binary`). There are few such.
         damaged = len(self.damaged)
@@ -168,9 +170,10 @@ class Resources:
             self.damaged.append(error)
             return None
 
-    def _magic(self, binaries: set[int]) -> set[int]:
+    def _magic(self, binaries: array[int]) -> set[int]:
         """Those of them that are objects of magic references."""
-        columns, left = Columns(self._vm.memory, self._vm.layout, "Binary", ("intern.flags",)), iter(sorted(binaries))
+        columns = Columns(self._vm.memory, self._vm.layout, "Binary", ("intern.flags",))
+        left = (at for at, _ in groupby(map(binaries.__getitem__, arrays.places_in_order(binaries))))
         found: set[int] = set()
         while some := list(islice(left, AT_ONCE)):
             rows = columns.of(some)

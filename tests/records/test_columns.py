@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import sys
+from array import array
 
 import pytest
 
-from beamgdb.memory import BytesMemory, CachedMemory
+from beamgdb.memory import BytesMemory, CachedMemory, array_code
 from beamgdb.records import arrays
 from beamgdb.records.columns import Columns, Gather
 from jit.object.target import ByteOrder
@@ -98,3 +99,17 @@ def test_without_numpy_there_are_no_arrays(monkeypatch: pytest.MonkeyPatch) -> N
         arrays._numpy.cache_clear()
     assert without is not None
     assert list(map(list, without)) == [list(arrays.numbers(column)) for column in found]
+
+
+@pytest.mark.parametrize("has_numpy", [True, False])
+@pytest.mark.parametrize("word_size", [4, 8])
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_places_in_order(monkeypatch: pytest.MonkeyPatch, count: int, word_size: int, has_numpy: bool) -> None:
+    """Equal words stay in theirs, and those with the highest bit are the largest."""
+    monkeypatch.setattr(arrays, "FEW", 0 if has_numpy else 1 << 20)
+    monkeypatch.setattr(arrays, "AT_ONCE", 8)
+    chosen = random.Random(count)
+    words = array(array_code(word_size), (chosen.choice([1, 2, 3, (1 << 8 * word_size) - 1]) for _ in range(count)))
+    found = arrays.places_in_order(words)
+    assert found.typecode == words.typecode
+    assert list(found) == sorted(range(count), key=words.__getitem__)

@@ -69,7 +69,7 @@ class Emission(FunctionEmission[Any]):
         super().begin(index)
 
     def tell_line(self, index: int, body: int | None = None) -> None:
-        """From here on, code is of the line of an operation; so it is from a function's *body* on, whatever is before."""
+        """From here on, code is of the line of an operation; so it is from a *body* on, whatever is before."""
         line = self.shared.locations.get(self.operations[index].location, 0)
         if body is not None or not self.shared.lines or self.shared.lines[-1][0] != line:
             self.shared.lines.append((line, self.a.offset if body is None else body))

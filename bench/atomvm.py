@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from math import prod
 from pathlib import Path
@@ -55,7 +55,7 @@ def compiled(files: Sequence[Path], target: str, folder: Path) -> float:
     """Make native code of files; seconds."""
     begin = perf_counter()
     words = ["compile", "--runtime", "atomvm", "--target", target, *map(str, files), "-o", str(folder)]
-    with redirect_stderr(StringIO()) as told:
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as told:
         if jit(words):
             raise SystemExit(f"bench.atomvm: {told.getvalue()}")
     return perf_counter() - begin

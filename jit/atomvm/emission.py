@@ -65,21 +65,21 @@ class Emission(FunctionEmission[Any]):
 
     def begin(self, index: int) -> None:
         """The operation at *index* comes next."""
-        self._tell_line(index)
+        self.tell_line(index)
         super().begin(index)
 
-    def _tell_line(self, index: int) -> None:
-        """From here on, code is of the line of an operation."""
+    def tell_line(self, index: int, body: int | None = None) -> None:
+        """From here on, code is of the line of an operation; so it is from a *body* on, whatever is before."""
         line = self.shared.locations.get(self.operations[index].location, 0)
-        if not self.shared.lines or self.shared.lines[-1][0] != line:
-            self.shared.lines.append((line, self.a.offset))
+        if body is not None or not self.shared.lines or self.shared.lines[-1][0] != line:
+            self.shared.lines.append((line, self.a.offset if body is None else body))
 
     def cold(self, emit: Callable[[], None], *, collects: int | None = None, comes_back: bool = False) -> None:
         """Errors are raised there too, so that the VM looks for its line."""
         index = self.index
 
         def told() -> None:
-            self._tell_line(index)
+            self.tell_line(index)
             emit()
 
         super().cold(told, collects=collects, comes_back=comes_back)

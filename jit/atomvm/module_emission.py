@@ -62,6 +62,8 @@ class AtomModule:
         body = self.shared.place(entry)
         self.shared.macros.function(entry, self._ways[entry], body)
         assert body.offset is not None
+        names = [(operation.name, *operation.operands[:1]) for operation in e.operations]
+        e.tell_line(names.index(("label", entry)), body.offset)
         return body.offset
 
     def finish(

@@ -1,6 +1,6 @@
 %% What the small machine of host.c can do: calls, data, funs, errors, and collections in between.
 -module(in_host).
--export([start/0, results/0, id/1, fib/1, nothing/0]).
+-export([start/0, results/0, id/1, fib/1, nothing/0, remote/1, applied/2]).
 -record(r, {a = 1, b = two, c = []}).
 
 start() ->
@@ -16,8 +16,19 @@ results() ->
     [
         fib(16), ?MODULE:fib(id(12)), apply(id(?MODULE), id(fib), [id(9)]), even(3001), lists(), tuples(),
         records(#r{}), funs(), integers(), exceptions(), selections(), comparisons(), many(), kept([], 40),
-        apply(?MODULE, id(nothing), [])
+        apply(?MODULE, id(nothing), []), remote(3000), by_funs(fun id/1, 2500), applied(?MODULE, 2500)
     ].
+
+%% Turns end in functions that are called from outside of the module, and by funs.
+remote(0) -> done;
+remote(N) -> ?MODULE:remote(N - 1).
+
+by_funs(_, 0) -> done;
+by_funs(F, N) -> by_funs(F, F(N) - 1).
+
+applied(M, N) when N > 0 -> M:applied(M, N - 1);
+applied(_, _) -> done.
+
 
 id(X) -> X.
 nothing() -> nothing.
@@ -129,7 +140,16 @@ select(_) -> other.
 
 comparisons() ->
     Terms = [id(1), id(2), -1, 134217728, -134217729, 1 bsl 40, 1 bsl 60, a, b, {}, {1}, {a, b}, [], [1], [1, 2]],
-    [{X < Y, X >= Y, X == Y, X =:= Y, X /= Y, X =/= Y} || X <- Terms, Y <- Terms].
+    [{X < Y, X >= Y, X == Y, X =:= Y, X /= Y, X =/= Y} || X <- Terms, Y <- Terms] ++ [constants(X) || X <- Terms] ++
+        [constants(id(X)) || X <- [134217726, 134217727, -134217728, 576460752303423487, -576460752303423488, 4, 5, 6]].
+
+%% With small integers, among them the largest of both sizes of words.
+constants(X) ->
+    [
+        X < 5, X >= 5, 5 < X, X < a, X >= [], X == 5, X =:= 5, X /= 5, X =/= a, X < 134217727, X >= 134217727,
+        X < -134217728, X >= -134217728, X < 576460752303423487, X >= 576460752303423487, X < -576460752303423488,
+        X >= -576460752303423488
+    ].
 
 many() ->
     many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, [17], {18}, id(19), {20}).

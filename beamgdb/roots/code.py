@@ -54,7 +54,9 @@ def _is_descriptor(memory: CachedMemory, image: Image, address: int) -> bool:
             if entry < LOWEST or entry % word or image.is_inside(entry):
                 return False
             following, previous, registered = memory.words(entry, 3)
-            if previous != before or memory.u32(registered) not in KINDS:
+            # OTP 25 leaves as it was what the newest has of one before it, if another one follows.
+            is_linked = previous == before or (not before and following)
+            if not is_linked or memory.u32(registered) not in KINDS:
                 return False
             before, entry = entry, following
             if not entry:

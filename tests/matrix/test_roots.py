@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.harness.targets import Target, session
 from tests.matrix.conftest import Scene
 
@@ -67,6 +69,19 @@ def test_what_is_found_without_symbols(scene: Scene) -> None:
         assert BY_TABLE - found == set(), said
     if target.arch != "armhf" or target.otp >= 29:
         assert BY_TEXTS - found == set(), said
+
+
+@pytest.mark.scenes((Target("amd64", 25), "attached"))
+def test_the_newest_registration_of_otp_25(scene: Scene) -> None:
+    """What it has of one before it is whatever the memory had (beam_jit_metadata.cpp)."""
+    gdb = scene.gdb
+    place = f"*(long *) ({gdb.cmd('output/x *(long *) ((char *) &__jit_debug_descriptor + 16)')} + 8)"
+    before = gdb.cmd(f"output {place}")
+    gdb.cmd(f"set var {place} = 4711")
+    try:
+        assert "root __jit_debug_descriptor right\n" in gdb.cmd(f"source {COMPARE}")
+    finally:
+        gdb.cmd(f"set var {place} = {before}")
 
 
 def test_tables_of_code_while_modules_are_loaded(ebin_for: Callable[[Target], Path]) -> None:

@@ -15,11 +15,14 @@ from tests.differential.planted import MISTAKES, Hunt, Mistake, planted
 from tests.differential.shrink import shrink
 from tests.differential.total import Total
 from tests.differential.workshop import Outcome, Workshop
+from tests.harness.releases import MOST_TESTS
 
 REGRESSIONS = sorted(Path(__file__).with_name("regressions").glob("*.erl"))
 #: Seeds of modules that are compared as they are, and collecting and yielding wherever that can happen.
-PLAIN = range(1, 17)
-STRESS = range(1001, 1008)
+PLAIN = range(1, 13)
+STRESS = range(1001, 1006)
+#: How many of them for a release that has not all tests.
+SOME = 3
 #: Seeds of modules that are compiled for other processors than Debian's.
 ELSEWHERE = range(2001, 2002)
 #: Seeds of modules whose assembly is changed.
@@ -67,8 +70,11 @@ def test_regressions(workshop: Workshop, stress: bool) -> None:
     assert all(outcome.cases for outcome in outcomes)
 
 
+@pytest.mark.each_release
 @pytest.mark.parametrize(("seeds", "stress"), [(PLAIN, False), (STRESS, True)], ids=["plain", "stress"])
 def test_random_modules(workshop: Workshop, seeds: range, stress: bool) -> None:
+    if workshop.otp not in MOST_TESTS:
+        seeds = seeds[:SOME]
     sources = [generate(seed, workshop.otp) for seed in seeds]
     outcomes = list(workshop.run(sources, stress=stress))
     total = Total(outcomes)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.codegen.native_node import compile_native, erlc
+from tests.codegen.native_node import compile_native, erlc, erlc_of
 from tests.harness import releases
 from tests.harness.gdb import Gdb
 from tests.harness.targets import Session, Target, session
@@ -43,8 +44,10 @@ def shop_session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     otp: int = request.param
     folder = tmp_path_factory.mktemp(f"native-{otp}")
     plain = tmp_path_factory.mktemp("plain")
-    erlc(HERE / "counter.erl", folder)
-    compile_native([erlc(HERE / "shop.erl", plain)], folder, otp)
+    # OTP 29 has not all operations any more that 25 makes.
+    compiler = erlc if otp in releases.MOST_TESTS else partial(erlc_of, otp)
+    compiler(HERE / "counter.erl", folder)
+    compile_native([compiler(HERE / "shop.erl", plain)], folder, otp)
     with session(Target("armhf", otp), "remote", folder, "shop:start()", "-s", "native") as one:
         yield Shop(one, folder, stop_at(one.gdb, "shop:order/2"))
 

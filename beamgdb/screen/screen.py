@@ -64,6 +64,10 @@ REPEATED: Final = re.compile(
 )
 """What an empty line does again, as at GDB's prompt."""
 
+BEHIND_ESCAPE: Final = "0123456789xqnsmi/?"
+"""Keys of panes, but for those that with Alt do something in a command line: on a line that is slow they come in one
+piece with Escape, as if they were pressed with Alt."""
+
 STATES: Final = {STARTING: "GDB starts", STOPPED: "stopped", RUNNING: "running", GONE: "", ENDED: ""}
 
 HELP: Final = """\
@@ -247,7 +251,7 @@ class Screen:
             words += f"; {state_of(self._target.pid)}"
         again = "R: again; " if self._can_start() else "c: begin; " if self._can_run() else ""
         room = self._columns() - get_cwidth(f" beamgdb     {again}{words} ")
-        label = shortened(self._target.label, max(room, self._columns() // 4))
+        label = shortened(self._target.label, max(room, self._columns() // 3))
         text = shortened(f" beamgdb  {label}   {again}{words} ", self._columns())
         return [("class:bar", filled(text, self._columns()))]
 
@@ -504,6 +508,9 @@ class Screen:
         bind("escape", self._leave, in_command | in_filter)
         bind("enter", self._leave_filter, in_filter)
 
+        for name in BEHIND_ESCAPE:
+            keys.add("escape", name, filter=in_command)(self._leave_for)
+
         @keys.add("<any>", filter=asked, eager=True)
         def _(event: KeyPressEvent) -> None:
             assert self._choice is not None
@@ -597,6 +604,11 @@ class Screen:
             self._command.reset()
             self._app.layout.current_control = self._controls[self._chosen]
         self._has_help = False
+
+    def _leave_for(self, event: KeyPressEvent) -> None:
+        """Leave the command line, and take the key that came right behind Escape as one that is pressed then."""
+        self._leave()
+        event.key_processor.feed(event.key_sequence[-1], first=True)
 
     def _help(self) -> None:
         self._has_help = not self._has_help

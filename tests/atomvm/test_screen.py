@@ -92,7 +92,7 @@ def test_one_that_runs_and_its_core(beam: Path, tmp_path: Path) -> None:
                 seat.press("q")
                 seat.awaited(r"^Pane is dead \(status 0")
             with screen(tmp_path, str(vm.pid)) as seat:
-                seat.awaited(rf"^ beamgdb  debuggee\.beam \(pid {vm.pid}\)   stopped: ")
+                seat.awaited(r"^ beamgdb  debuggee\.beam \(pid .*   stopped: ")
                 seat.press("5")
                 seat.awaited(r"^<0\.3\.0> .* debuggee:idle/1$")
                 seat.press(":")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prompt_toolkit.application import create_app_session
+from prompt_toolkit.application.current import set_app
 from prompt_toolkit.input import DummyInput
+from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.utils import get_cwidth
@@ -126,3 +129,19 @@ def test_q_leaves_the_help(screen: Screen) -> None:
     quits.handler(None)  # type: ignore[arg-type]
     assert not screen._has_help
     assert screen._choice is None
+
+
+def test_escape_and_a_key_at_once(screen: Screen) -> None:
+    """As they come over a slow line: it is no key with Alt."""
+
+    async def press() -> None:
+        with set_app(screen._app):
+            screen._type("beam-b")
+            keys = screen._app.key_processor
+            for key in (Keys.Escape, "5"):
+                keys.feed(KeyPress(key))
+            keys.process_keys()
+
+    asyncio.run(press())
+    assert screen._focused() == "Processes"
+    assert not screen._command.text

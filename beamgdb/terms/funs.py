@@ -55,8 +55,9 @@ def _local(source: Source, address: int, entry: int, arity: int, free: int) -> V
     if places is None:
         return LayoutUnknown(Kind.FUN, address)
     # (Very many are of the same places.)
-    name, index, uniq = source.memory.made(("fun", entry), lambda: _place(source, places, entry, address))
-    return Fun(name, index, uniq, arity, free)
+    return source.memory.made(
+        ("fun", entry, arity, free), lambda: Fun(*_place(source, places, entry, address), arity, free)
+    )
 
 
 def _place(source: Source, places: tuple[int, int, int], entry: int, address: int) -> tuple[Atom, int, int]:

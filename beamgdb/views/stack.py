@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, compress, count
-from operator import itemgetter
-from typing import Any, Final, NamedTuple, Optional, Union
+from typing import Final, NamedTuple, Optional, Union
 
 from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
@@ -17,7 +16,8 @@ from beamgdb.views.terms import Terms
 from beamgdb.views.threads import ThreadRow, Threads
 from beamgdb.vm import backtrace, calls, trace_frames
 from beamgdb.vm.backtrace import Level, StackEnds
-from beamgdb.vm.processes import Process
+from beamgdb.vm.pids import Pids
+from beamgdb.vm.processes import Fields, Process
 from beamgdb.vm.stack import MAX_SCAN, StackReader
 from jit.otp.tags import BOXED, CATCH, CONS, IMMED1_MASK, IMMED2_MASK, PID, PRIMARY_MASK
 
@@ -37,6 +37,8 @@ MAX_KEPT: Final = 1 << 14
 """Stacks without what pointers in them lead to, places in code, and y registers that are no pointers, whose text is
 kept: most processes wait in a few functions."""
 
+_POINTERS: Final = (CONS, BOXED)
+
 _MARK: Final = "\0"
 """Stands in a text for a term: no text has it, for what comes from the target is escaped."""
 
@@ -49,10 +51,8 @@ _PATHS: Final = (
 )  # fmt: skip
 """What is asked of each process."""
 
-_HEADING: Final = (
-    "common.id", "state", "common.u.alive.reg", "u.initial.module", "u.initial.function", "u.initial.arity",
-)  # fmt: skip
-"""Of these, what its heading shows."""
+_HEAP: Final = 1 + _PATHS.index("heap")
+"""Where `heap`, `stop` and `hend` are in a row, which the address begins."""
 
 
 @dataclass(frozen=True)
@@ -123,38 +123,52 @@ _Place = tuple[Optional[str], Optional[str], int, Optional[str], Optional[int]]
 
 def processes(node: Node, threads: Threads) -> Iterator[Process | DamageRow]:
     """All processes that can be found, and what cannot be shown."""
+    for piece in _found(node, threads):
+        for found in piece:
+            yield node.processes.of_row(_PATHS, found) if isinstance(found, tuple) else found
+
+
+_Found = Union[Fields, Process, DamageRow]
+"""A process, as a row where what is asked of it has been read; or what cannot be shown."""
+
+
+def _found(node: Node, threads: Threads) -> Iterator[list[_Found]]:
+    """All processes that can be found, and what cannot be shown, as they are read together."""
     left = {process.address: process for process in threads.by_schedulers()}
     is_whole = True
-    for piece in node.processes.read(_PATHS):
+    for piece in node.processes.found(_PATHS):
         node.memory.ahead(chain.from_iterable(map(_stack, piece)))
-        for entry in piece:
-            if isinstance(entry, Unreadable):
-                is_whole = False
-                yield DamageRow(None, str(entry))
-                continue
-            left.pop(entry.address, None)
-            found = _if_sound(node, entry)
-            is_whole &= found is entry
-            yield found
-    for process in left.values():
-        # One that has ended while a dirty scheduler runs its native code is in no table either.
-        if not is_whole or process.has("FREE"):
-            yield _if_sound(node, process)
+        found = [_if_sound(node, entry) for entry in piece]
+        is_whole = is_whole and DamageRow not in map(type, found)
+        if left:
+            for address in (one for one in piece if not isinstance(one, Unreadable)):
+                left.pop(address if isinstance(address, int) else address[0] or 0, None)
+        yield found
+    # One that has ended while a dirty scheduler runs its native code is in no table either.
+    more = (process for process in left.values() if not is_whole or process.has("FREE"))
+    yield [_if_sound(node, process.address) for process in more]
 
 
-def _stack(process: Process | Unreadable) -> Iterator[tuple[int, int]]:
+def _stack(found: Fields | int | Unreadable) -> Iterator[tuple[int, int]]:
     """Where the stack of a process lies, of a small heap all."""
-    known = process.record.known or {} if isinstance(process, Process) else {}
-    heap, stop, end = known.get("heap", 0), known.get("stop", 0), known.get("hend", 0)
-    if heap <= stop < end:
-        yield (heap if end - heap <= SMALL_HEAP else stop), min(end, stop + MAX_SCAN)
+    if isinstance(found, tuple):
+        heap, stop, end = found[_HEAP : _HEAP + 3]
+        if heap is not None and stop is not None and end is not None and heap <= stop < end:
+            yield (heap if end - heap <= SMALL_HEAP else stop), min(end, stop + MAX_SCAN)
 
 
-def _if_sound(node: Node, process: Process) -> Process | DamageRow:
-    known = process.record.known or {}
-    if known.get("heap", 1) <= known.get("stop", 0) <= known.get("hend", 0) and known["common.id"] & IMMED1_MASK == PID:
-        return process  # (as `has_sound_stack` says, of very many)
-    if node.processes.is_process(process):
+def _if_sound(node: Node, found: Fields | int | Unreadable) -> _Found:
+    """What can be shown of it."""
+    if isinstance(found, Unreadable):
+        return DamageRow(None, str(found))
+    if isinstance(found, tuple):
+        pid, (heap, stop, end) = found[1], found[_HEAP : _HEAP + 3]
+        is_inside = (1 if heap is None else heap) <= (stop or 0) <= (end or 0)
+        if is_inside and pid is not None and pid & IMMED1_MASK == PID:
+            return found  # (as `has_sound_stack` says, of very many)
+    table = node.processes
+    process = table.of_row(_PATHS, found) if isinstance(found, tuple) else table.at(found)
+    if table.is_process(process):
         return process
     try:
         return DamageRow(process.address, f"it is damaged, its pid is {process.id:#x}")
@@ -200,14 +214,23 @@ class Stacks:
         if not row.moves:
             yield from self._frames(process)
 
-    def lines(self, process: Process, styler: Styler) -> Iterator[str]:
-        """The text of these rows. Of most processes what is alike has been written for another one."""
-        written = self._alike(process, styler)
-        if written is not None:
-            yield from written
-            return
+    def everything(self, styler: Styler) -> Iterator[str | DamageRow]:
+        """The text of each process that can be found, and what cannot be shown."""
+        for piece in _found(self._node, self._threads):
+            pids = iter(self._pids.texts([one[1] or 0 for one in piece if isinstance(one, tuple)]))
+            for one in piece:
+                if isinstance(one, DamageRow):
+                    yield one
+                elif isinstance(one, Process):
+                    yield self.text(one, styler)
+                else:
+                    alike = self._alike(one, next(pids), styler)
+                    yield alike if alike is not None else self.text(self._node.processes.of_row(_PATHS, one), styler)
+
+    def text(self, process: Process, styler: Styler) -> str:
+        """The text of the rows of a process."""
         row = self._heading(process)
-        yield from lines(row, styler)
+        found = list(lines(row, styler))
         stack = self._waiting(process) if row.status == "waiting" and row.thread is None else None
         if stack is not None:
             words, pointers = stack
@@ -215,68 +238,77 @@ class Stacks:
                 if len(self._texts) >= MAX_KEPT:
                     self._texts.clear()
                 self._texts[words] = _text(list(self._frames(process)), pointers, styler)
-            text = self._texts[words]
-            if text is not None:
-                terms = tuple(map(self._terms.text, pointers[: text.pointers]))
-                if text.size + sum(map(len, terms)) <= self._room:
-                    yield text.template % terms
-                    return
+            written = self._written(stack)
+            if written is not None:
+                return "\n".join([*found, written])
         for frame in self._frames(process) if not row.moves else ():
-            yield from lines(frame, styler)
+            found += lines(frame, styler)
+        return "\n".join(found)
 
-    def _alike(self, process: Process, styler: Styler) -> tuple[str, str] | None:
+    def _alike(self, row: Fields, pid: str, styler: Styler) -> str | None:
         """The same of a process that waits and has no name, which nothing tells from another one but its pid and the
         terms on its stack; None of others, and of the first one."""
-        known = process.record.known
-        if known is None or self._known is None or process.address in self._scheduled:
+        address, _, state, name, _, stop, end, place, current, arity, saved, module, function, number = row
+        spawned = self._spawned.get((module or 0, function or 0, number or 0))
+        # (What is not known is not 0.)
+        if spawned is None or name != 0 or arity != 0 or saved is None or address in self._scheduled:
+            return None
+        if state is None or place is None or stop is None or end is None or self._status_of(state) != "waiting":
             return None
         try:
-            pid, state, name, *call = self._known(known)
-        except KeyError:
-            return None  # (It was read for something else.)
-        spawned = self._spawned.get(tuple(call))
-        if name or spawned is None or process.status_of(state) != "waiting":
+            stack = self._stack(place, current, stop, end)
+        except Unreadable:
             return None
-        stack = self._waiting(process)
-        text = self._texts.get(stack[0]) if stack is not None else None
-        if stack is None or text is None:
+        written = self._written(stack) if stack is not None else None
+        if written is None:
             return None
-        terms = tuple(map(self._terms.text, stack[1][: text.pointers]))
-        if text.size + sum(map(len, terms)) > self._room:
-            return None
-        heading = styler.heading(f"Process {self._node.term(pid)}, spawned as {spawned}: waiting")
-        return heading, text.template % terms
+        heading = styler.heading(f"Process {pid}, spawned as {spawned}: waiting")
+        return f"{heading}\n{written}"
 
     @cached_property
     def _reader(self) -> StackReader:
         return self._node.stack()
 
     @cached_property
+    def _pids(self) -> Pids:
+        return Pids(self._node)
+
+    @cached_property
+    def _status_of(self) -> Callable[[int], str]:
+        return self._node.processes.at(0).status_of
+
+    @cached_property
     def _scheduled(self) -> set[int]:
         """Processes that have a thread, if any does."""
         return {process.address for process in self._threads.by_schedulers()}
 
-    @cached_property
-    def _known(self) -> Callable[[Mapping[str, int]], Sequence[Any]] | None:
-        """What gives those fields of a process that its heading shows; None where some are not known."""
-        has_all = all(self._node.layout.has("Process", path) for path in _HEADING)
-        return itemgetter(*_HEADING) if has_all else None
-
     def _waiting(self, process: Process) -> tuple[_Stack, list[int]] | None:
-        """What tells the text of a stack, and the pointers in it, of a process that waits without arguments; None of
-        another one, and of a large stack."""
-        record, reader = process.record, self._reader
+        """As `_stack`, of a process that waits without arguments; None of another one."""
+        record = process.record
         try:
             if not self._tells_arguments or record["arity"]:
                 return None
-            words = reader.small(reader.y0(record["stop"]), record["hend"])
+            current = record["current"] if self._tells_current else None
+            return self._stack(record["i"], current, record["stop"], record["hend"])
         except Unreadable:
             return None
-        pointers = [word for word in words if word & PRIMARY_MASK in (CONS, BOXED)]
-        shape = [None if word & PRIMARY_MASK in (CONS, BOXED) else word for word in words] if pointers else words
+
+    def _stack(self, place: int, current: int | None, stop: int, end: int) -> tuple[_Stack, list[int]] | None:
+        """What tells the text of a stack, and the pointers in it; None of a large one. Raises `Unreadable`."""
+        words = self._reader.small(self._reader.y0(stop), end)
+        pointers = [word for word in words if word & PRIMARY_MASK in _POINTERS]
+        shape = tuple([None if word & PRIMARY_MASK in _POINTERS else word for word in words]) if pointers else words
         # (Where no code is known, it is `current` that names the function.)
-        current = record["current"] if self._tells_current else None
-        return ((record["i"], current, tuple(shape)), pointers) if words else None
+        return ((place, current, shape), pointers) if words else None
+
+    def _written(self, stack: tuple[_Stack, list[int]]) -> str | None:
+        """The text of a stack like which there was one; None without one, or where it is too long."""
+        words, pointers = stack
+        text = self._texts.get(words)
+        if text is None:
+            return None
+        terms = tuple(map(self._terms.text, pointers[: text.pointers]))
+        return text.template % terms if text.size + sum(map(len, terms)) <= self._room else None
 
     def _heading(self, process: Process) -> ProcessRow:
         threads = self._threads
@@ -347,7 +379,7 @@ class Stacks:
         return found
 
     def _y_register(self, at: int, word: int) -> VariableRow:
-        if word & PRIMARY_MASK in (CONS, BOXED):
+        if word & PRIMARY_MASK in _POINTERS:
             return VariableRow(f"y{at}", word, self._terms.text(word))
         found = self._immediates.get((at, word))
         if found is None:
@@ -373,7 +405,7 @@ def _text(rows: list[StackRow], pointers: list[int], styler: Styler) -> _Text | 
     frames, shown, size = list[StackRow](), list[int](), 0
     for row in rows:
         if isinstance(row, FrameRow) and (row.function is not None or row.note):
-            leads = [one.word is not None and one.word & PRIMARY_MASK in (CONS, BOXED) for one in row.variables]
+            leads = [one.word is not None and one.word & PRIMARY_MASK in _POINTERS for one in row.variables]
             shown += (one.word or 0 for one in compress(row.variables, leads))
             size += _size(row) - sum(len(one.text) for one in compress(row.variables, leads))
             marked = (replace(one, text=_MARK) if lead else one for one, lead in zip(row.variables, leads))

@@ -13,10 +13,11 @@ from beamgdb.records.columns import Columns, Row
 from beamgdb.vm import calls, message_sizes, signals
 from beamgdb.vm.message_sizes import MessageSizes
 from beamgdb.vm.model import Vm
+from beamgdb.vm.pids import Pids
 from beamgdb.vm.pieces import InPieces
 from beamgdb.vm.processes import Process
 from jit.otp.features import QUEUE_LENGTHS
-from jit.otp.tags import ATOM, IMMED1_BITS, IMMED1_MASK, IMMED2_MASK, PID
+from jit.otp.tags import ATOM, IMMED1_MASK, IMMED2_MASK, PID
 
 
 class Noted(NamedTuple):
@@ -164,8 +165,7 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         self._table = vm.processes
         self._apart = QUEUE_LENGTHS.of(vm.tags.release)
         self._size = vm.layout.size("Process") if vm.layout.structs["Process"].size is not None else 0
-        self._order = self._table.slot_order()
-        self._id_mask, self._number_mask = (1 << vm.tags.id_bits) - 1, (1 << vm.tags.pid_number_bits) - 1
+        self._pids = Pids(vm)
         self._states: dict[tuple[Any, ...], str] = {}
         self._calls: dict[tuple[Any, ...], str | None] = {}
         self._spawned: dict[tuple[Any, ...], str | None] = {}
@@ -217,20 +217,11 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
 
     def pids(self, many: Sequence[Noted]) -> list[str]:
         """Their pids, as terms are written."""
-        tags, mask, low, bits = self._vm.tags, self._id_mask, self._number_mask, self._vm.tags.pid_number_bits
         (words,) = _ID(many)
         if not all(words):
             return ["<unknown>" if one.id is None else self.pids([one])[0] for one in many]
         together = _ID_AS_ARRAY(many)
-        data: Column = (
-            [word >> IMMED1_BITS & mask for word in words] if together is None else together[0] >> IMMED1_BITS & mask
-        )
-        if tags.ids_by_slot:
-            if self._order is None:
-                return list(map(self._vm.term, words))
-            data = list(map(self._order.number_of, data)) if together is None else self._order.number_of(data)
-        data = arrays.numbers(data)
-        return [f"<0.{one & low}.{one >> bits}>" for one in data]
+        return self._pids.texts(words if together is None else together[0])
 
     def pid(self, noted: Noted) -> str:
         """That of one."""

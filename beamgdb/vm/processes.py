@@ -24,6 +24,10 @@ LOCKS = ("main", "msgq", "btm", "status", "trace")
 ALL_LOCKS = (1 << len(LOCKS)) - 1
 
 
+Fields = Row
+"""The address of a process, and fields of it that have been read, None for those that the layout lacks."""
+
+
 @dataclass(unsafe_hash=True)
 class Process:
     """The process whose `Process` structure is at `record.address`. (As to `Record`, it is not frozen.)"""
@@ -147,8 +151,8 @@ class ProcessTable(IdTable):
         """The process whose structure is at `address`; nothing is checked. `known` are fields that have been read."""
         return Process(Record(self._memory, self._table.layout, "Process", address, known), self._tags)
 
-    def of_row(self, paths: Sequence[str], row: Row) -> Process:
-        """The process whose fields are in a row of `Columns`."""
+    def of_row(self, paths: Sequence[str], row: Fields) -> Process:
+        """The process of which these fields have been read."""
         known = {path: value for path, value in zip(paths, row[1:]) if value is not None}
         return self.at(row[0] or 0, known)
 
@@ -181,17 +185,18 @@ class ProcessTable(IdTable):
         """All processes, in order of their slots, and what stands for each part of the table that cannot be read."""
         return (self.at(entry) if isinstance(entry, int) else entry for entry in self.addresses())
 
-    def read(self, paths: Sequence[str]) -> Iterator[list[Process | Unreadable]]:
-        """The same in lists of those of which fields have been read together, as far as the layout has them."""
-        paths = [path for path in paths if self._table.layout.has("Process", path)]
+    def found(self, paths: Sequence[str]) -> Iterator[list[Fields | int | Unreadable]]:
+        """The same in lists of those of which fields have been read together; the address alone where they cannot be
+        read."""
         columns = Columns(self._memory, self._table.layout, "Process", paths)
         for chunk in self.chunks():
-            rows = iter(columns.of([entry for entry in chunk if isinstance(entry, int)]))
-            yield [
-                entry if isinstance(entry, Unreadable) else self.at(entry) if (row := next(rows)) is None else
-                self.at(entry, dict(zip(paths, row[1:])))  # type: ignore[arg-type]
-                for entry in chunk
-            ]  # fmt: skip
+            addresses = [entry for entry in chunk if isinstance(entry, int)]
+            rows = [row or address for row, address in zip(columns.of(addresses), addresses)]
+            if len(rows) == len(chunk):
+                yield rows  # type: ignore[misc]
+                continue
+            left = iter(rows)
+            yield [entry if isinstance(entry, Unreadable) else next(left) for entry in chunk]
 
     def is_number(self, number: int, serial: int) -> bool:
         """Whether a pid `<0.number.serial>` can be one of this VM."""

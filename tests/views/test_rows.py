@@ -184,11 +184,16 @@ def test_what_is_alike_is_written_as_it_was() -> None:
             waiting(vm, [cell, 31]),  # which ends too soon
             waiting(vm, [cell, 31, B.base + 80, A.base + 72, cell, ENTRY.base + 64], [63]),
         ]
-    for process in several:
-        rows = stacks.of(process)
-        assert list("\n".join(stacks.lines(process, PLAIN)).split("\n")) == [
-            line for row in rows for line in stack.lines(row, PLAIN)
-        ]
+    texts = ["\n".join(line for row in stacks.of(one) for line in stack.lines(row, PLAIN)) for one in several]
+    assert [stacks.text(one, PLAIN) for one in several] == texts
+    table = {
+        "r.o.tab": vm.image.words(*(one.address for one in several)), "r.o.max": len(several),
+        "r.o.invalid_element": 0xBAD0, "vola.tile.count": len(several),
+    }  # fmt: skip
+    vm.image.struct("ErtsPTab", table, vm.image.symbols["erts_proc"])
+    vm.node.memory.forget()
+    every = stack.Stacks(vm.node, Unseen(vm.node), Terms(vm.node, Limits()))
+    assert list(every.everything(PLAIN)) == texts
 
 
 def test_where_erlang_runs() -> None:

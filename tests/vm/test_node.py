@@ -206,8 +206,8 @@ def waiting(vm: Vm, stack: Sequence[int], saved: Sequence[int] = ()) -> Process:
         "common.id": 5 << IMMED1_BITS | PID, "i": C.base + 80, "heap": words, "stop": words,
         "hend": words + 8 * len(stack), "arity": len(saved), "arg_reg": vm.image.words(*saved) if saved else 0,
     }  # fmt: skip
-    table = vm.image.struct("ErtsPTab", {}).address
-    vm.image.symbols["erts_proc"] = table
+    if "erts_proc" not in vm.image.symbols:
+        vm.image.symbols["erts_proc"] = vm.image.struct("ErtsPTab", {}).address
     process = vm.node.processes.at(vm.image.struct("Process", fields).address)
     vm.node.memory.forget()
     return process

@@ -25,7 +25,6 @@ from beamgdb.views.atomvm import stack as atomvm_stack
 from beamgdb.views.stack import DamageRow, ProcessRow, StackRow, Stacks
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
-from beamgdb.vm.processes import Process
 
 _OPTION = re.compile(r"(?:^|(?<=\s))(?:-limit\s+\S+|--?json(?=\s|$))")
 
@@ -128,22 +127,18 @@ def _show_all(node: Node, running: Running, limit: int) -> None:
     damaged: list[DamageRow] = []
     stacks = stack.Stacks(node, running, term_printing.terms(node), limit)
     with ProgressLine("processes", _number_of_processes(node)) as progress:
-        write(_lines(stack.processes(node, running), stacks, damaged, progress))
+        write(_texts(stacks, damaged, progress))
     for line in stack.damaged_lines(damaged):
         gdb.write(line + "\n")
 
 
-def _lines(
-    every: Iterable[Process | DamageRow], stacks: Stacks, damaged: list[DamageRow], progress: ProgressLine
-) -> Iterator[str]:
+def _texts(stacks: Stacks, damaged: list[DamageRow], progress: ProgressLine) -> Iterator[str]:
     """The stacks of all processes; `damaged` gets what cannot be shown."""
-    styler = GdbStyler()
-    for found in every:
+    for found in stacks.everything(GdbStyler()):
         if isinstance(found, DamageRow):
             damaged.append(found)
         else:
-            yield from stacks.lines(found, styler)
-            yield ""
+            yield f"{found}\n"
         progress.advance()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from jit.atomvm import terms
 from jit.atomvm.emission import Emission, plain
 from jit.atomvm.emitters import emits
@@ -129,7 +131,24 @@ def put_list(e: Emission, head: Operand, tail: Operand, destination: Operand) ->
         e.m.or_(cell, cell, terms.LIST)
 
     e.m.shared("cons", emit)
+    for another in _put_before(e, destination):
+        e.a.move(other, cell)
+        e.load(another, one)
+        e.m.shared("cons", emit)
     e.store(cell, destination)
+
+
+def _put_before(e: Emission, cell: Operand) -> Iterator[Operand]:
+    """The elements that the next operations put before a new cell, one after the other, into the same register."""
+    for index in range(e.index + 1, len(e.operations)):
+        operation = e.operations[index]
+        if operation.name != "put_list" or operation.operands[1:] != (cell, cell):
+            return
+        head = operation.operands[0]
+        if not e.is_cheap(head) or plain(head) == cell:
+            return
+        e.done.add(index)
+        yield head
 
 
 def _new(e: Emission, into: Register, words: int, scratch: Register) -> None:

@@ -84,6 +84,10 @@ def test_files(files: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[s
         }
 
 
+#: Bytes of native code per byte of bytecode: what is long stands once in a module.
+MOST = 5.6
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_vm_finds_labels_and_lines(program: Path, tmp_path: Path, target: str) -> None:
     """Each function that the VM enters has an entry, and the tables tell of these, of handlers, and of lines."""
@@ -100,6 +104,8 @@ def test_the_vm_finds_labels_and_lines(program: Path, tmp_path: Path, target: st
     labels, at = table(code.data, tables)
     lines, at = table(code.data, at)
     assert len(code.data) - at < 4
+    bytecode = next(one.data for one in module.chunks if one.name == "Code")
+    assert len(code.data) < MOST * len(bytecode)
     assert module.lines is not None
     operations = [one for function in module.functions for one in function.operations]
     handled = [one.operands[1] for one in operations if one.name in ("try", "catch")]

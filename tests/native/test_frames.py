@@ -101,7 +101,6 @@ def test_c_called_by_a_fragment(gdb: Gdb) -> None:
     assert functions(frames(gdb)) == before[native:]
 
 
-@pytest.mark.each_release
 def test_bifs(gdb: Gdb) -> None:
     """Native code calls some itself, and leaves others to the interpreter, where they are functions."""
     stop_at(gdb, f"shop.erl:{line('erlang:md5')}")
@@ -121,7 +120,6 @@ def test_fragments_that_are_jumped_to(gdb: Gdb) -> None:
     assert functions(frames(gdb))[:4] == ["native::call_export", "shop:total/3", *OUTSIDE]
 
 
-@pytest.mark.each_release
 def test_each_instruction(gdb: Gdb) -> None:
     """At every instruction the same functions are outside, and one step comes to one other function at most."""
     stop_at(gdb, "shop:order/2")

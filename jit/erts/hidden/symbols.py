@@ -101,11 +101,14 @@ def find(program: Program) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for rule in RULES:
-        for name, places in rule(program):
-            fitting = set(places)
-            if len(fitting) != 1:
-                raise NotFound(f"{name}: {len(fitting) or 'no'} places fit")
-            found[name] = fitting.pop()
+        try:
+            for name, places in rule(program):
+                fitting = set(places)
+                if len(fitting) != 1:
+                    raise NotFound(f"{name}: {len(fitting) or 'no'} places fit")
+                found[name] = fitting.pop()
+        except (KeyError, ValueError) as error:  # a BIF, an operation or a function is not there that others lead to
+            raise NotFound(f"what follows {list(found)[-1:]}: {error!r}") from None
     if len(set(found.values())) != len(found):
         raise NotFound("one place fits several names")
     return found

@@ -2,7 +2,14 @@
 -module(debuggee).
 -export([start/0, server/2, outer/1, terms/0, id/1]).
 
+-ifdef(SCHEDULERS).
+schedulers() -> erlang:system_flag(schedulers_online, ?SCHEDULERS).
+-else.
+schedulers() -> all.
+-endif.
+
 start() ->
+    _ = schedulers(),
     Server = spawn_opt(debuggee, server, [#{count => 1}, self()], []),
     register(shop, Server),
     Idle = spawn_opt(fun() -> idle(Server) end, []),
@@ -35,6 +42,7 @@ idle(Other) ->
     end.
 
 outer(Pids) ->
+    _ = half_and_one(id(3.0)),
     Kept = {kept, id(7)},
     Result = middle(terms(), Pids),
     {Kept, Result}.
@@ -60,6 +68,9 @@ terms() ->
     ].
 
 part(<<_:8, Rest/binary>>) -> Rest.
+
+%% In float registers, the first of which keeps the result.
+half_and_one(X) when is_float(X) -> X * 0.5 + 1.0.
 
 lists(0, _) -> [];
 lists(N, X) -> [X | lists(N - 1, X)].

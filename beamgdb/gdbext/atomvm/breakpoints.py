@@ -2,20 +2,22 @@
 
 In native code one is a breakpoint of GDB. Of bytecode nothing is executed but read: there it is a watchpoint on the
 first byte of an operation, which the interpreter reads to run it. It needs the processor's help, which has four at
-most, and which qemu does not offer to a program.
+most. A remote target may not offer that, as qemu does not to a program: there it is a breakpoint of GDB where the
+interpreter takes up an operation, any one, with the condition that it is this. (The file of a module is mapped into
+memory, shared and not writable: a trap cannot be put there.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import Any, Final, NamedTuple, Union
+from typing import Any, Final, NamedTuple
 
 import gdb
 
 from beamgdb.atomvm.modules import Broken, Function, Module
 from beamgdb.atomvm.vm import AtomVm
-from beamgdb.gdbext import c_expressions, errors, gdb_text, term_printing
+from beamgdb.gdbext import c_expressions, errors, front_end, gdb_text, term_printing
 from beamgdb.gdbext import session as gdb_session
 from beamgdb.gdbext.atomvm import session
 from beamgdb.gdbext.atomvm.registers import X_REGISTERS
@@ -25,11 +27,21 @@ from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
 from beamgdb.views import stack
+from beamgdb.views.breakpoints import BreakpointPlace, BreakpointRow
 from beamgdb.views.location import LineLocation
 from beamgdb.vm.model import Unavailable
 
 INSERT: Final = "globalcontext_insert_module"
 """Called with each module that has been loaded, before it can run (globalcontext.c)."""
+
+_TAKEN: Final = (
+    "GDB looks at each operation that is interpreted, which is slow; under qemu have one scheduler, by "
+    "erlang:system_flag(schedulers_online, 1): its stub hangs where two threads come to a breakpoint at once"
+)
+
+_LABEL: Final = "loop"
+_BEHIND_LABEL: Final = 3
+"""Lines behind the label in which the first one with code is, that which takes up an operation."""
 
 
 class Wanted(NamedTuple):
@@ -41,32 +53,59 @@ class Wanted(NamedTuple):
     is_temporary: bool
 
 
-class _Point:
-    """What a breakpoint of either kind is for."""
+class _Point(gdb.Breakpoint):
+    """A breakpoint of any kind, and what it is for."""
 
+    address: int
     function: str
-    is_temporary: bool
+    wanted: Wanted
+
+    def is_hit(self) -> bool:
+        """Whether it is what has stopped the target, of all that are at the place where this has stopped."""
+        return self.hit_count > 0
+
+    def _test(self, condition: str) -> None:
+        """Have GDB stop only where this is true. Raises `gdb.error` where it is none, and leaves no breakpoint then."""
+        try:
+            self.condition = condition
+        except gdb.error:
+            self.delete()
+            raise
 
 
-class NativePoint(gdb.Breakpoint, _Point):
+class NativePoint(_Point):
     """One on an instruction of native code."""
 
     def __init__(self, address: int, function: str, wanted: Wanted) -> None:
         with in_c():
             super().__init__(f"*{address:#x}")
-        self.function, self.is_temporary = function, wanted.is_temporary
+        self.address, self.function, self.wanted = address, function, wanted
         if wanted.condition:
-            self.condition = wanted.condition
+            self._test(wanted.condition)
 
 
-class BytecodePoint(gdb.Breakpoint, _Point):
-    """One on an operation that is interpreted."""
+class TakenPoint(_Point):
+    """One on an operation that is interpreted, where the interpreter takes it up. GDB itself tests the condition: each
+    operation that the program interprets comes there."""
+
+    def __init__(self, address: int, function: str, wanted: Wanted) -> None:
+        with in_c():
+            super().__init__(f"*{_taking():#x}")
+            is_it = f"(unsigned long) pc == {address:#x}"
+            self._test(f"{is_it} && ({wanted.condition})" if wanted.condition else is_it)
+        self.address, self.function, self.wanted = address, function, wanted
+
+    def is_hit(self) -> bool:
+        return super().is_hit() and variable(gdb.newest_frame(), "pc") == self.address
+
+
+class WatchedPoint(_Point):
+    """One on an operation that is interpreted, which the processor watches."""
 
     def __init__(self, address: int, function: str, wanted: Wanted) -> None:
         with in_c():
             super().__init__(f"*(unsigned char *) {address:#x}", gdb.BP_WATCHPOINT, gdb.WP_ACCESS)
-        self.function, self.is_temporary, self._address = function, wanted.is_temporary, address
-        self._wanted = wanted.condition
+        self.address, self.function, self.wanted = address, function, wanted
 
     def stop(self) -> bool:
         """Whether the interpreter has read it: others do too, as when a module is loaded."""
@@ -74,16 +113,44 @@ class BytecodePoint(gdb.Breakpoint, _Point):
         if gdb_text.frame_name(frame) not in LOOPS:
             return False
         # (The variable may have been moved on already or not.)
-        if variable(frame, "pc") not in (0, self._address, self._address + 1):
+        if variable(frame, "pc") not in (0, self.address, self.address + 1):
             return False
         try:
-            return not self._wanted or bool(c_expressions.evaluated(self._wanted))
+            return not self.wanted.condition or bool(c_expressions.evaluated(self.wanted.condition))
         except gdb.error as error:
             gdb.write(f"beamgdb: condition of breakpoint {self.number}: {errors.one_line(error)}\n", gdb.STDERR)
             return True
 
 
-Point = Union[NativePoint, BytecodePoint]
+def _taking() -> int:
+    """Where the interpreter takes up an operation: behind its label `loop` (opcodesswitch.h). Raises `Unavailable`."""
+    for name in LOOPS:
+        address = gdb_session.address_of(name)
+        block = gdb.block_for_pc(address) if address is not None else None
+        for symbol in block or ():
+            if symbol.name == _LABEL and block is not None:
+                table = symbol.symtab.linetable()
+                lines = range(symbol.line, symbol.line + _BEHIND_LABEL)
+                found = {
+                    row.pc for line in lines for row in table.line(line) or () if block.start <= row.pc < block.end
+                }
+                if found:
+                    return min(found)
+    raise Unavailable(
+        "this target offers no watchpoints, and debug information does not tell where the interpreter takes up "
+        "operations: bytecode cannot have breakpoints here (compiled natively it can)"
+    )
+
+
+def _offers_watchpoints(address: int) -> bool:
+    """Whether the target watches a byte for GDB. A remote one is asked: GDB itself finds out when it resumes it."""
+    if not is_remote():
+        return True
+    said = front_end.taken(f"maintenance packet Z4,{address:x},1")
+    if '"OK"' not in said:
+        return False
+    front_end.taken(f"maintenance packet z4,{address:x},1")
+    return True
 
 
 class _Requests:
@@ -138,6 +205,22 @@ def set_at(wanted: Wanted) -> Iterator[str]:
     yield f"Breakpoint on {wanted.location}, which is not loaded yet: it is set when that is."
 
 
+def rows() -> Iterator[BreakpointRow]:
+    """All that were set: first those that there are, then those that wait for a module, which have the number 0. Raises
+    `Unavailable`."""
+    vm = _begun() if gdb_session.has_process() else None
+    for one in gdb.breakpoints():
+        if isinstance(one, _Point):
+            module = vm.modules.of_code(one.address) if vm is not None else None
+            place = module.place(one.address - module.start) if module is not None else None
+            file, line = (place.file, place.line) if place is not None else (None, None)
+            places = (BreakpointPlace(one.address, one.function, file, line),)
+            told = one.enabled, one.hit_count, str(one.wanted.location), places, "", one.wanted.condition
+            yield BreakpointRow(one.number, one.wanted.is_temporary, *told, one.ignore_count)
+    for wanted in extension().part(_Requests).waiting:
+        yield BreakpointRow(0, wanted.is_temporary, True, 0, str(wanted.location), (), "", wanted.condition, 0)
+
+
 def _begun() -> AtomVm | None:
     """The VM, None if there is none yet. Raises `Unavailable`."""
     try:
@@ -146,9 +229,10 @@ def _begun() -> AtomVm | None:
         return None
 
 
-def _described(point: Point) -> str:
-    kind = "Temporary breakpoint" if point.is_temporary else "Breakpoint"
-    return f"{kind} {point.number} in {point.function}."
+def _described(point: _Point) -> str:
+    kind = "Temporary breakpoint" if point.wanted.is_temporary else "Breakpoint"
+    note = f"\nNote: {_TAKEN}." if isinstance(point, TakenPoint) else ""
+    return f"{kind} {point.number} in {point.function}.{note}"
 
 
 def _missing(location: str | LineLocation, vm: AtomVm) -> str | None:
@@ -166,20 +250,18 @@ def _missing(location: str | LineLocation, vm: AtomVm) -> str | None:
     return None
 
 
-def _made(wanted: Wanted, module: Module) -> list[Point]:
+def _made(wanted: Wanted, module: Module) -> list[_Point]:
     """Breakpoints at a location in a module: none if it is elsewhere. Raises `Unavailable`."""
     try:
         places = list(_places(wanted.location, module))
         start, is_native = module.start, bool(module.native)
     except (Broken, Unreadable):
         return []
-    if places and not is_native and is_remote():
-        raise Unavailable(
-            f"{places[0][1].text} is interpreted: to stop there takes a watchpoint, which this target does not offer "
-            "(compiled natively it can have breakpoints)"
-        )
-    kind = NativePoint if is_native else BytecodePoint
-    return [kind(start + offset, one.text, wanted) for offset, one in places]
+    if not places:
+        return []
+    make: Callable[[int, str, Wanted], _Point]
+    make = NativePoint if is_native else WatchedPoint if _offers_watchpoints(start) else TakenPoint
+    return [make(start + offset, one.text, wanted) for offset, one in places]
 
 
 def _places(location: str | LineLocation, module: Module) -> Iterator[tuple[int, Function]]:
@@ -202,12 +284,12 @@ def _is_in(file: str, wanted: str) -> bool:
 
 def _on_stop(event: Any) -> None:
     if isinstance(event, gdb.BreakpointEvent):
-        hit = [one for one in event.breakpoints if isinstance(one, (NativePoint, BytecodePoint))]
+        hit = [one for one in event.breakpoints if isinstance(one, _Point) and one.is_hit()]
         if hit:
             errors.guarded(lambda: _announce(hit))
 
 
-def _announce(hit: list[Point]) -> None:
+def _announce(hit: list[_Point]) -> None:
     """Tell which function has been reached, with its arguments, as GDB may not know it."""
     vm = session.require()
     work = Running(vm).selected()
@@ -223,7 +305,7 @@ def _announce(hit: list[Point]) -> None:
             word = vm.memory.word(work.context.record.field_address("x") + number * size)
             gdb.write(stack.variable(stack.VariableRow(f"x{number}", word, terms.text(word))) + "\n")
     for one in hit:
-        if one.is_temporary:
+        if one.wanted.is_temporary:
             one.delete()
 
 

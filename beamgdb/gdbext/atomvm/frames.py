@@ -164,6 +164,9 @@ class AtomUnwinder(GdbUnwinder):
         word = c_expressions.word()
         try:
             pc = int(pending_frame.read_register("pc").cast(word))
+            # GDB asks at each stop, as for a breakpoint whose condition is not true: soon, without reading memory.
+            if in_loop(pc):
+                return None
             stack = int(pending_frame.read_register("sp").cast(word))
             module = vm.modules.of_code(pc)
             if module is None or not module.native or _tells(module, pc):

@@ -119,9 +119,15 @@ class BeamBreakpoints(Command):
         parser.add_argument("-json", "--json", action="store_true")
 
     def run(self, arguments: argparse.Namespace) -> None:
-        rows = _rows(_code())
-        for line in tagged.lines(rows) if arguments.json else breakpoints.lines(rows, GdbStyler()):
-            gdb.write(line + "\n")
+        _write(_rows(_code()), arguments)
+
+    def in_atomvm(self, arguments: argparse.Namespace) -> None:
+        _write(atomvm_breakpoints.rows(), arguments)
+
+
+def _write(rows: Iterable[BreakpointRow], arguments: argparse.Namespace) -> None:
+    for line in tagged.lines(rows) if arguments.json else breakpoints.lines(rows, GdbStyler()):
+        gdb.write(line + "\n")
 
 
 def _rows(code: LoadedCode) -> Iterator[BreakpointRow]:

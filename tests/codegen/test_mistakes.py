@@ -168,7 +168,10 @@ APART_IN_C = frozenset(
     "erts_bs_get_utf16 erts_new_local_fun_thing abs_1 erts_mixed_plus erts_mixed_minus erts_mixed_times erts_mixed_div "
     "erts_int_div erts_int_rem erts_band erts_bor erts_bxor erts_bsl erts_bsr erts_unary_minus erts_bnot "
     "erts_new_bs_put_binary erts_new_bs_put_binary_all erts_new_bs_put_float erts_new_bs_put_integer "
-    "erts_new_bs_put_string erts_bs_put_utf8 erts_bs_put_utf16".split()
+    "erts_new_bs_put_string erts_bs_put_utf8 erts_bs_put_utf16 "
+    # From OTP 29 on; bsl_2 and bsr_2 do nothing but call erts_bsl and erts_bsr.
+    "erts_bs_put_binary erts_bs_put_binary_all erts_bs_put_float erts_bs_put_integer_be erts_bs_put_integer_le "
+    "erts_bs_put_string erts_int_div_rem bsl_2 bsr_2".split()
 )
 
 

@@ -27,6 +27,7 @@ from jit.beam.operations import Function, Operation, operation
 from jit.beam.terms import Atom
 from jit.erts.arm32.emission import BadArithmetic, Continuation, Emission
 from jit.erts.arm32.native import MixedNative
+from jit.erts.boot import NAME
 from jit.erts.checksum import checksum
 from jit.erts.parts import BYTECODE_CHUNK, CHECKSUM_CHUNK, CHUNK
 
@@ -35,7 +36,7 @@ _LOADED = frozenset("AtU8 Code StrT ImpT ExpT FunT LitT Attr CInf Line Atom Type
 
 _LOAD_NIF: Final = Import("erlang", "load_nif", 2)
 #: In jit/erts/glue/native.erl: takes and gives the result of that.
-_NIF_LOADED: Final = Import("native", "nif_loaded", 1)
+_NIF_LOADED: Final = Import(NAME, "nif_loaded", 1)
 
 
 def rewrite(native: MixedNative, elf: bytes) -> bytes:

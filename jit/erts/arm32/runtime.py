@@ -49,6 +49,7 @@ from jit.erts.arm32.module_emission import StockModule
 from jit.erts.arm32.native import MixedNative
 from jit.erts.arm32.rewrite import rewrite
 from jit.erts.arm32.vm_types import VmTypes
+from jit.erts.boot import NAME
 from jit.erts.layout import load
 from jit.object import dwarf_expression as expression
 
@@ -69,8 +70,8 @@ class StockErts:
             raise ValueError(f"x registers are not at {X_ARRAY} in erts-{self.layout.erts}")
 
     def refuses(self, module: Module) -> str:
-        """Any module may have native code."""
-        return ""
+        """The glue's own: until it has begun, nothing that is native works."""
+        return "the module of the glue" if module.name == NAME else ""
 
     def never_returns(self, operation: Operation) -> bool:
         """Whether native code never goes on behind it."""

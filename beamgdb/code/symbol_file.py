@@ -94,7 +94,8 @@ def _add_symbols(elf: ElfFile, module: Module, named: Named) -> None:
     shown = [(named(r.name), r) for r in code]
     elf.add_symbols(((name, r.start, r.stop - r.start) for name, r in shown), section=section, type=STT.FUNC)
     # Of several symbols at one place GDB shows one that has a size.
-    others = ((name, r.start, 0) for mine, r in shown for name in {r.name, elixir_quoting.function(r.name)} - {mine})
+    typed = ((mine, name, r) for mine, r in shown for name in dict.fromkeys((r.name, elixir_quoting.function(r.name))))
+    others = ((name, r.start, 0) for mine, name, r in typed if name != mine)
     elf.add_symbols(others, section=section, type=STT.FUNC)
     # In a section of code GDB would take these for functions, and offer them as places for breakpoints.
     elf.add_symbols(((r.name, r.start, r.stop - r.start) for r in data), section=SHN.ABS, type=STT.OBJECT)

@@ -62,7 +62,7 @@ def stop(node: Node | None, memory: CachedMemory) -> Stop:
     elsewhere = None if name or thread is None else _elsewhere(thread, death)
     frames = tuple(_frames(node))
     cut_off = (core.size, core.whole) if core is not None and core.is_cut_off else None
-    return Stop(name, address, row, frames, elsewhere, _last_words(memory), _halt(node, frames), cut_off)
+    return Stop(name, address, row, frames, elsewhere, _last_words(memory), _halt(node, frames), cut_off, core is None)
 
 
 def crashed_elsewhere() -> int | None:

@@ -71,7 +71,9 @@ def named(gdb: Gdb, word: str | None) -> Iterator[Target | None]:
         if other is not None:
             raise NoTarget(f"process {word} runs {other}, which is no BEAM; `beamgdb -p {word}` attaches to it anyway")
         yield _node(gdb, int(word))
-    elif targets.REMOTE.fullmatch(word) or Path(word).is_socket():
+    elif "/" not in word and targets.named(word):
+        yield _node(gdb, _named(word))
+    elif Path(word).is_socket() or (targets.REMOTE.fullmatch(word) and not Path(word).exists()):
         yield Target(harmless(word), command(gdb, ("-ex", f"target remote {word}")))
     elif Path(word).exists():
         with pack.whatever(Path(word), None) as opened:

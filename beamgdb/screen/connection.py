@@ -108,12 +108,16 @@ class Connection:
         pipe = asyncio.subprocess.PIPE
         self._printed = Printed(lambda text: self._tell(Happened("text", text)))
         name, *words = command
-        self._process = await asyncio.create_subprocess_exec(
-            name, "-iex", f"set inferior-tty {self._printed.name}", *words,
-            stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
-            start_new_session=True,  # Ctrl-C is for us, and a key
-            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # by which GDB lets go of its target
-        )  # fmt: skip
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                name, "-iex", f"set inferior-tty {self._printed.name}", *words,
+                stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
+                start_new_session=True,  # Ctrl-C is for us, and a key
+                preexec_fn=partial(die_with_parent, signal.SIGTERM),  # by which GDB lets go of its target
+            )  # fmt: skip
+        except OSError:
+            self._printed.close()
+            raise
         self._reader = asyncio.create_task(self._read())
 
     async def ask(self, command: str, *, is_told: bool = False) -> Reply:

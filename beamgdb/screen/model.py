@@ -55,7 +55,7 @@ STEPPING: Final = re.compile(r"(beam-(next|step|finish)|n|next|s|step|ni|nexti|s
 """Commands that run the program a little: what is typed meanwhile is for where that ends."""
 
 AHEAD: Final = 10
-"""Commands that wait for such an end: more come of a key that is held down."""
+"""Commands that wait, for such an end or for another one: more come of a key that is held down."""
 
 BREAKING: Final = re.compile(r"(beam-break|break|b|tbreak|delete|d|disable|enable|ignore|condition)(\s|$)")
 OF_BREAKPOINTS: Final = re.compile("beam-breakpoints")
@@ -198,6 +198,8 @@ class Model:
         else:
             if len(self._commands) < AHEAD or lines:
                 self._commands.append((command, *lines))
+            else:
+                self._say(f"{AHEAD} commands wait already: this one is dropped\n")
             self._drop()
             self._wake.set()
         self._changed()

@@ -54,13 +54,16 @@ ADVISED: Final = re.compile(r"thread \d+")
 """A command that a line advises where there is nothing to show."""
 
 ASKED_FIRST: Final = (
-    (re.compile(r"(k|kill|r|run|start|starti|att|attach|tar|target|core|core-file)(\s|$)"), "ends the program"),
-    (re.compile(r"(d|del|delete)(\s+breakpoints)?$"), "removes all breakpoints"),
+    (
+        re.compile(r"(k(i|il|ill)?|r(un?)?|start?|starti|att(a|ac|ach)?|tar(g|ge|get)?|core|core-file)(\s|$)"),
+        "ends the program",
+    ),
+    (re.compile(r"(d(e|el|ele|elet|elete)?)(\s+br\w*)?$"), "removes all breakpoints"),
 )
 """Commands of which GDB, if it had a terminal, would ask whether they are meant, and what they do."""
 
 REPEATED: Final = re.compile(
-    r"(beam-(next|step)|n|next|s|step|ni|nexti|si|stepi|u|until|c|continue|up|down|l|list|x)(\s|$)"
+    r"(beam-(next|step)|n|next|s|step|ni|nexti|si|stepi|u|until|c|continue|fin|finish|up|down|l|list|x(/\S*)?)(\s|$)"
 )
 """What an empty line does again, as at GDB's prompt."""
 

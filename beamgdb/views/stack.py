@@ -442,8 +442,8 @@ def _left_out(levels: Iterator[Level], first: int, *, lines: int = 0, limit: int
     return LeftOutRow(count, False, lines, limit)
 
 
-def lines(row: StackRow, styler: Styler) -> Iterator[str]:
-    """The text of a row."""
+def lines(row: StackRow, styler: Styler, more: str | None = None) -> Iterator[str]:
+    """The text of a row; *more* is what shows all frames, unless the command's own limit does."""
     if isinstance(row, ProcessRow):
         yield styler.heading(f"P{row.description.removeprefix('p')}: {row.status}{_on_thread(row.thread)}")
         if row.moves:
@@ -455,7 +455,7 @@ def lines(row: StackRow, styler: Styler) -> Iterator[str]:
     else:
         frames = f"more than {row.frames}" if row.are_more else str(row.frames)
         if row.limit is not None:
-            yield f"({frames} more frames: -limit {row.limit})"
+            yield f"({frames} more frame{'' if frames == '1' else 's'}: {more or f'-limit {row.limit}'})"
         else:
             left = f"{row.lines} lines of this frame and {frames} more frames are left out"
             yield f"({left}: this is too much text; -limit N makes room for more)"

@@ -81,7 +81,8 @@ class Stop:
     none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code.
     `elsewhere` is what the program crashed of, if that came in another thread. `last_words` are what C's library has
     noted as it ended the program, such as a failed assertion; `halt` the arguments of erlang:halt, where that was
-    called. `cut_off`, of a core file that is not all there: how many bytes it has, and should have."""
+    called. `cut_off`, of a core file that is not all there: how many bytes it has, and should have. `is_live` is False
+    for a core file."""
 
     signal: str | None
     address: int | None
@@ -91,6 +92,7 @@ class Stop:
     last_words: str | None = None
     halt: tuple[str, ...] | None = None
     cut_off: tuple[int, int] | None = None
+    is_live: bool = False
 
 
 @dataclass(frozen=True)
@@ -296,7 +298,9 @@ def headline(stop: Stop) -> str:
     name = f" ({stop.thread.name})" if stop.thread and stop.thread.name else ""
     address = f", at address {stop.address:#x}" if stop.address is not None else ""
     if stop.signal in STOPPING:
-        return f"It has not crashed: it was stopped by {stop.signal}{thread}{name}"
+        return f"It has not crashed: it was stopped by {stop.signal}{thread}{name}, as a debugger or a user does"
+    if stop.is_live and stop.signal == "SIGTRAP":
+        return f"It stands at a breakpoint, or where a step ended (SIGTRAP){thread}{name}"
     other = stop.elsewhere
     more = f"; {other.signal} came in thread {other.thread}: `thread {other.thread}`" if other is not None else ""
     return f"{stop.signal or 'No signal is known: it stands'}{thread}{name}{address}{more}"
@@ -322,7 +326,7 @@ def lines(
         yield "The thread works for no Erlang process."
     else:
         for row in stack.rows(node, process, threads, terms, FRAMES):
-            yield from stack.lines(row, styler)
+            yield from stack.lines(row, styler, more="`beam-bt`")
     yield ""
     limits = (f"{one.count} {one.what}" + (f" (of {one.limit})" if one.limit else "") for one in why.counts)
     yield f"There are {', '.join(limits)}."

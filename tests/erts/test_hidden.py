@@ -13,6 +13,7 @@ from jit.__main__ import main as jit
 from jit.erts import glue
 from jit.erts.hidden import builds, symbols
 from jit.erts.hidden.builds import Build
+from jit.erts.hidden.instructions import Code
 from jit.erts.hidden.program import NotFound, Program
 from jit.erts.layout import load
 from jit.image.image import Function
@@ -25,6 +26,18 @@ from jit.sandbox import Sandbox
 from tests.codegen.native_node import compile_native, erlc, node
 
 OTP = 29
+
+
+class OneWord:
+    """A program that is one word, at address 0."""
+
+    def __init__(self, word: int) -> None:
+        self._bytes = word.to_bytes(4, "little")
+
+    def read(self, address: int, size: int) -> bytes:
+        return self._bytes[address : address + size]
+
+
 HERE = Path(__file__).parent
 CALL = 'io:format("~w~n", [traced:outer(1, 2)]), halt().'
 
@@ -140,14 +153,45 @@ def test_a_build_is_adopted(
     analysed: Build, own_tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is known from then on to whoever builds the glue."""
-    monkeypatch.setattr(builds, "TABLES", own_tables)
-    monkeypatch.setattr(builds, "analyse", lambda _beam: analysed)
-    assert builds.known() == []
-    assert jit(["adopt", "beam.smp"]) == 0
-    kept = own_tables / f"{analysed.build_id}.json"
-    told = f"beam.smp: erts 17.1.1, build id {analysed.build_id}: {len(analysed.places)} places, kept in {kept}\n"
-    assert capsys.readouterr().err == told
+    other = replace(analysed, build_id="0" * len(analysed.build_id))
+    monkeypatch.setattr(builds, "analyse", lambda _beam: other)
     assert builds.known() == [analysed]
+    assert jit(["adopt", "beam.smp"]) == 0
+    kept = own_tables / f"{other.build_id}.json"
+    told = f"beam.smp: erts 17.1.1, build id {other.build_id}: {len(other.places)} places, kept in {kept}\n"
+    assert capsys.readouterr().err == told
+    assert builds.known() == [analysed, other]
+
+
+def test_what_a_user_has_kept_is_not_trusted(analysed: Build, own_tables: Path) -> None:
+    """One that is damaged or made by an older version; of a build that the project knows its own table is used."""
+    own_tables.mkdir()
+
+    def refused(build_id: str, text: str) -> str:
+        path = own_tables / f"{build_id}.json"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(builds.AdoptError, match="^[^\n]*$") as error:
+            builds.known()
+        path.unlink()
+        return str(error.value).removeprefix(f"{path}: ")
+
+    unknown = "0" * len(analysed.build_id)
+    fewer = replace(analysed, build_id=unknown, places={"eq": analysed.places["eq"]})
+    assert refused(unknown, builds.text(fewer)) == "made by another version: `adopt` its beam.smp again"
+    listed = builds.text(replace(analysed, build_id=unknown)).replace('"places": {', '"places": ["a"], "other": {')
+    for text in ("{", "[]", listed, builds.text(analysed)):
+        assert refused(unknown, text).startswith("no table of a build (")
+    other = replace(analysed, sums=(1, 2))
+    own_tables.joinpath(f"{analysed.build_id}.json").write_text(builds.text(other), encoding="utf-8")
+    assert builds.known() == [analysed]
+
+
+@pytest.mark.parametrize(
+    ("word", "goes_on"), [(0xE710F211, True), (0xE730F211, True), (0xE59FF000, False)], ids=["sdiv", "udiv", "ldr pc"]
+)
+def test_divisions_are_no_way_out(word: int, goes_on: bool) -> None:
+    """Their encodings differ from that of a load in two bits."""
+    assert Code(OneWord(word)).step(0).goes_on == goes_on  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

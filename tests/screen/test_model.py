@@ -111,6 +111,7 @@ def test_a_key_that_is_held_down() -> None:
     for _ in range(10 * AHEAD):
         model.do("beam-next")
     assert len(model._commands) == AHEAD
+    assert model.log[-1] == f"{AHEAD} commands wait already: this one is dropped"
 
 
 def test_what_stops_while_gdb_starts_is_not_ready() -> None:

@@ -3,8 +3,12 @@ journal with four, and the table as systemd 247 made it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from beamgdb.asked_gdb import Gdb, NoAnswer
+from beamgdb.screen import command
 from beamgdb.screen.targets import REMOTE, Dump, dumps, dumps_in_table, is_vm, node_name
 
 JSON = """[\
@@ -79,3 +83,11 @@ def test_what_a_node_is_called(words: list[str], name: str | None) -> None:
 )  # fmt: skip
 def test_what_is_a_remote_stub(word: str, is_one: bool) -> None:
     assert bool(REMOTE.fullmatch(word)) == is_one
+
+
+def test_a_core_file_that_has_the_form_of_a_stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Systems name core files as they are told to, such as `core:1234`."""
+    monkeypatch.chdir(tmp_path)
+    Path("core:1234").write_bytes(b"no core file")
+    with pytest.raises(NoAnswer, match="core:1234: no core file"), command.named(Gdb("gdb", Path()), "core:1234"):
+        pass

@@ -44,7 +44,8 @@ def _instructions(vm: AtomVm, module: Module, function: Function, end: int) -> I
         for one in text.instructions(vm.arch or "", code, module.start + function.start):
             yield one.address - module.start, one.size, one.text
         return
-    operations = next(many for many in module.file.operations if many[0].offset - CODE_HEADER == function.start)
+    found = (many for many in module.file.operations if many[0].offset - CODE_HEADER == function.start)
+    operations = next(found, [])
     ends = [one.offset for one in operations[1:]] + [end + CODE_HEADER]
     for operation, behind in zip(operations, ends):
         yield operation.offset - CODE_HEADER, behind - operation.offset, operation_text(operation)

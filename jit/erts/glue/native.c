@@ -92,7 +92,17 @@ static void discard(struct native *native)
     free(native);
 }
 
-/* Discard what was prepared and can no longer be finished: only this list still refers to the loader's state. */
+/* Native callers of a module go by what stands in place of its functions (breakpoints.c). */
+static void follow(const struct native *native)
+{
+    const char *wrong = breakpoints_follow(&native->object, call_nif, library);
+
+    if (wrong)
+        complain(native->module, wrong);
+}
+
+/* Discard what was prepared and can no longer be finished: only this list still refers to the loader's state. Of what
+ * has been finished the VM has set those breakpoints that are for modules to come. */
 static void sweep(void)
 {
     struct native *lost = NULL;
@@ -103,6 +113,7 @@ static void sweep(void)
         if (native->preparation && !FIELD(native->state, LoaderState_code_hdr)) { /* finished: the module's code */
             enif_free_env(native->preparation);
             native->preparation = NULL;
+            follow(native);
         } else if (native->preparation && FIELD(native->binary, ErtsMagicBinary_intern_refc) == 1) {
             *link = native->next; /* at once: another thread may be sweeping as soon as the lock is free */
             native->next = lost;
@@ -551,11 +562,8 @@ static Word caught_purge_module(Word process, Word *arguments, const Word *instr
 static void follow_breakpoints(void)
 {
     enif_mutex_lock(lock);
-    for (const struct native *native = natives; native; native = native->next) {
-        const char *wrong = breakpoints_follow(&native->object, call_nif, library);
-        if (wrong)
-            complain(native->module, wrong);
-    }
+    for (const struct native *native = natives; native; native = native->next)
+        follow(native);
     enif_mutex_unlock(lock);
 }
 
@@ -573,7 +581,14 @@ static Bif set_breakpoints[SETTERS];
 CAUGHT(caught_trace_pattern, TRACE_PATTERN)
 CAUGHT(caught_trace_pattern_of_session, TRACE_PATTERN_OF_SESSION)
 CAUGHT(caught_breakpoint, BREAKPOINT)
-CAUGHT(caught_finish_loading, FINISH_LOADING) /* which sets those that are for modules to come */
+
+static Word caught_finish_loading(Word process, Word *arguments, const Word *instruction)
+{
+    Word result = set_breakpoints[FINISH_LOADING](process, arguments, instruction);
+
+    sweep();
+    return result;
+}
 
 /* Not each release has all. `callers` are modules that are there when the library comes. */
 static const struct {
@@ -584,7 +599,7 @@ static const struct {
 } setters[SETTERS] = {
     [TRACE_PATTERN] = {"erts_internal", "trace_pattern", 3, caught_trace_pattern, {"erlang"}},
     [TRACE_PATTERN_OF_SESSION] = {"erts_internal", "trace_pattern", 4, caught_trace_pattern_of_session, {"trace"}},
-    [BREAKPOINT] = {"erts_debug", "breakpoint", 2, caught_breakpoint, {NULL}},
+    [BREAKPOINT] = {"erts_debug", "breakpoint", 2, caught_breakpoint, {"erts_debug"}},
     [FINISH_LOADING] = {"erlang", "finish_loading", 1, caught_finish_loading, {"erlang", "init", "code_server"}},
 };
 

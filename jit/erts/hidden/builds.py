@@ -50,10 +50,14 @@ class Build:
 
 
 def known() -> list[Build]:
-    """All, those of the project first. Raises OSError and ValueError for a table that cannot be read."""
-    paths = sorted(TABLES.glob("*.json")) + sorted(own_tables().glob("*.json"))
-    found = (_read(path) for path in paths)
-    return list({build.build_id: build for build in found}.values())
+    """All; of a build that the project knows, its own table. Raises OSError, and AdoptError for one that cannot be
+    used: what it tells is where code is that native code calls."""
+    found = {build.build_id: build for build in map(_read, sorted(TABLES.glob("*.json")))}
+    wanted = {name for build in found.values() for name in build.places}
+    for build in map(_read, sorted(own_tables().glob("*.json"))):
+        if found.setdefault(build.build_id, build).places.keys() != wanted:
+            raise AdoptError(f"{_own_table(build.build_id)}: made by another version: `adopt` its beam.smp again")
+    return list(found.values())
 
 
 def adopt(beam: Path) -> tuple[Build, Path]:
@@ -62,9 +66,8 @@ def adopt(beam: Path) -> tuple[Build, Path]:
     Raises AdoptError and OSError.
     """
     build = analyse(beam)
-    folder = own_tables()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{build.build_id}.json"
+    path = _own_table(build.build_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
     whole_files.write(path, text(build).encode())
     return build, path
 
@@ -150,12 +153,19 @@ def text(build: Build) -> str:
 def _read(path: Path) -> Build:
     try:
         told: dict[str, Any] = json.loads(whole_files.read(path, _LARGEST))
-        one, other = told["sums"]
-        return Build(told["build_id"], told["erts"], told["places"], (one, other))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: not a table of a build: {error}") from None
+        build_id, erts, (one, other), places = (told[name] for name in ("build_id", "erts", "sums", "places"))
+        if len(bytes.fromhex(build_id)) != BUILD_ID_SIZE or path.stem != build_id:
+            raise ValueError("it is not named by its build id")
+        places = {str(name): int(address) for name, address in places.items()}
+        return Build(build_id, str(erts), places, (int(one), int(other)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AdoptError(f"{path}: no table of a build ({error}): remove it") from None
 
 
 def own_tables() -> Path:
     """Where those are that a user has made."""
     return cache_folder() / "builds"
+
+
+def _own_table(build_id: str) -> Path:
+    return own_tables() / f"{build_id}.json"

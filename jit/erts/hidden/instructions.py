@@ -127,7 +127,7 @@ class Code:
             return Step(4, calls=True, is_indirect=True)
         writes_pc = (
             word & 0x0FFFFFF0 == 0x012FFF10  # bx
-            or word & 0x0C10F000 == 0x0410F000  # ldr pc
+            or (word & 0x0C10F000 == 0x0410F000 and word & 0x02000010 != 0x02000010)  # ldr pc; else sdiv and others
             or word & 0x0E108000 == 0x08108000  # ldm with pc
             or (word & 0x0C00F000 == 0x0000F000 and word & 0x01800000 != 0x01000000 and word & 0x90 != 0x90)
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from functools import cache
 from typing import Final, Literal
 
-from tests.harness.gdb import installed_version
+from tests.harness.gdb import GDB, installed_version
+from tests.harness.patience import PATIENCE
 
 Fact = Literal[
     "breaks in an unknown language", "closes quotes", "ends with a stub", "finds the program of a core",
@@ -44,3 +47,12 @@ def is_true(fact: Fact) -> bool:
 def completed(begun: str, line: str) -> str:
     """What GDB offers of a line that is begun: up to the quote first, where it closes one itself that is open."""
     return line[: line.rindex("'") + 1] if is_true("closes quotes") and begun.count("'") % 2 else line
+
+
+@cache
+def writes_vector_registers() -> bool:
+    """Whether it can, as it does behind each call of a function of the program: GDB 13 cannot on an x86-64 processor
+    whose registers take more room than it knows of ("Couldn't write extended state status")."""
+    words = [GDB, "-nx", "-batch", "-ex", "starti", "-ex", "set $xmm0.uint128 = 1", "/bin/true"]
+    ran = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return "Couldn't write extended state" not in ran.stderr

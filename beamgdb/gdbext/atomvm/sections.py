@@ -17,7 +17,6 @@ from beamgdb.gdbext.atomvm import registers as atomvm_registers
 from beamgdb.gdbext.atomvm.running import Running
 from beamgdb.gdbext.sections import AFTER, BEFORE, FRAMES, VARIABLES, Location, Sections, Shown, around_current, bounded
 from beamgdb.memory import Unreadable
-from beamgdb.views.atomvm import code
 from beamgdb.views.atomvm.stack import Stacks
 from beamgdb.views.disassembly.listing import ListingRow
 from beamgdb.views.registers import RegisterRow
@@ -82,6 +81,8 @@ class Here(Sections):
     def code_rows(self, before: int = BEFORE, after: int = AFTER) -> Iterator[ListingRow]:
         position, place = self._require()
         try:
+            from beamgdb.views.atomvm import code  # it needs capstone, which takes long to load
+
             yield from around_current(code.rows(self._vm, position, place, self._terms.syntax), before, after)
         except Broken as error:
             raise Unavailable(str(error)) from None

@@ -85,7 +85,7 @@ class _Aarch64Reader:
             control = Control.RETURN
         elif mnemonic in ("udf", "brk", ".byte"):
             control = Control.JUMP
-        elif mnemonic == "adr" or (mnemonic == "ldr" and ", #" in operands and "[" not in operands):
+        elif mnemonic in ("adr", "ldr") and ", #" in operands and "[" not in operands:
             operations, resumption = self._address(at, mnemonic, operands)
         else:
             operations = effects(mnemonic, operands, self.code.stop_offset)

@@ -172,7 +172,7 @@ class _X86Reader:
             control, targets = self._jump(mnemonic, operands, condition)
         elif mnemonic == "cmp":
             self._compare(operands)
-        elif mnemonic == "movabs" and operands.startswith("rax, "):
+        elif mnemonic == "movabs" and operands.startswith("rax, 0x"):
             self.bif = len(self.steps), int(operands[5:], 0)
             operations = _CLOBBER_RAX
         elif mnemonic == "call":

@@ -60,8 +60,7 @@ class Shown:
     def lines(self, styler: Styler) -> Iterator[str]:
         """Its text."""
         if isinstance(self.row, LeftOutRow):
-            more = f"more than {self.row.frames}" if self.row.are_more else str(self.row.frames)
-            return iter((f"({more} more frames: `beam-bt`)",))
+            return iter((f"({self.row.more}: `beam-bt`)",))
         first, *others = stack.lines(self.row, styler)
         if isinstance(self.row, FrameRow):
             first = f"{'=>' if self.is_selected else '  '} {first}"

@@ -122,7 +122,9 @@ def _names(arch: str, one: capstone.CsInsn) -> int | None:
     """An address near the code that is not read, but kept."""
     if arch == "x86_64" and one.id == x86_const.X86_INS_LEA:
         return _near(one)
-    return _immediates(one)[-1] if arch == "aarch64" and one.id in _ADDRESSES else None
+    # (An `adr` of vectors has none.)
+    found = _immediates(one) if arch == "aarch64" and one.id in _ADDRESSES else ()
+    return found[-1] if found else None
 
 
 def _near(one: capstone.CsInsn) -> int | None:

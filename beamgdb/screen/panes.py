@@ -158,7 +158,8 @@ def _stack_row(asked: Asked, row: Mapping[str, Any], own: str) -> Iterator[Line]
             path = f"{own}.{one['name'].partition(' ')[0]}"
             yield from _term(asked, path, one["name"], one["word"], one["text"], 9, None)
     elif kind == "left_out":
-        yield note(f"({row['frames']}{' or more' if row['are_more'] else ''} more frames)")
+        least = "more than " if row["are_more"] else ""
+        yield note(f"({least}{row['frames']} more frame{'s' if least or row['frames'] != 1 else ''})")
     else:
         yield line(f"(the stack is damaged here or missing: {row['why']})", "error")
 

@@ -103,6 +103,12 @@ class LeftOutRow:
     lines: int
     limit: int | None
 
+    @property
+    def more(self) -> str:
+        """How many frames, in words."""
+        least = "more than " if self.are_more else ""
+        return f"{least}{self.frames} more frame{'' if (self.frames, self.are_more) == (1, False) else 's'}"
+
 
 @dataclass(frozen=True)
 class DamageRow:
@@ -452,13 +458,11 @@ def lines(row: StackRow, styler: Styler, more: str | None = None) -> Iterator[st
         yield from _frame_lines(row, styler)
     elif isinstance(row, DamageRow):
         yield f"(the stack is damaged here or missing: {row.why})"
+    elif row.limit is not None:
+        yield f"({row.more}: {more or f'-limit {row.limit}'})"
     else:
-        frames = f"more than {row.frames}" if row.are_more else str(row.frames)
-        if row.limit is not None:
-            yield f"({frames} more frame{'' if frames == '1' else 's'}: {more or f'-limit {row.limit}'})"
-        else:
-            left = f"{row.lines} lines of this frame and {frames} more frames are left out"
-            yield f"({left}: this is too much text; -limit N makes room for more)"
+        left = f"lines of this frame that are left out: {row.lines}; and {row.more}"
+        yield f"({left}: this is too much text; -limit N makes room for more)"
 
 
 def _on_thread(thread: ThreadRow | None) -> str:

@@ -65,7 +65,7 @@ def test_after_each_stop_that_a_user_sees(shop: Node) -> None:
     assert re.fullmatch(r"Process <0\.\d+\.0> shop, .*: running on thread \d+ .*", process)
     assert re.fullmatch(r"=> #0  0x[0-9a-f]+ in shop:price/1\+0 at .*shop\.erl:\d+", first)
     assert re.fullmatch(r"   #1  0x[0-9a-f]+ in shop:'-total/2-fun-0-'/2\+\d+ at .*shop\.erl:\d+", second)
-    assert found["stack"][-1] == "(1 more frames: `beam-bt`)"
+    assert found["stack"][-1] == "(1 more frame: `beam-bt`)"
     assert source_line("    Seal = ") in sections(stepped)["source"]
     assert [line[:2] for line in sections(twice)["source"]].count("=>") == 1
     assert re.search(r" in lists:foldl(_1)?/3\+", sections(out)["stack"][1])  # as which calls the fun

@@ -138,7 +138,7 @@ def test_more_text_than_a_process_may_print(core: Core, opened: Callable[[Core],
     gdb.cmd("python from beamgdb.views import stack; stack.ROOM_PER_FRAME = 4")
     said = gdb.cmd("beam-bt terms_holder")
     assert len(said) < 4500
-    left = re.search(r"^\((\d+) lines of this frame and (\d+) more frames are left out: .*-limit N", said, re.M)
+    left = re.search(r"^\(lines of this frame that are left out: (\d+); and (\d+) more frames?: .*-limit N", said, re.M)
     assert left
     shown = said.count("\n") - 1
     assert shown + int(left[1]) + int(left[2]) >= whole.count("\n#") + shown
@@ -148,7 +148,8 @@ def test_more_text_than_a_process_may_print(core: Core, opened: Callable[[Core],
 def test_frames_that_are_not_shown_are_counted(core: Core, opened: Callable[[Core], Gdb]) -> None:
     gdb = opened(core)
     frames = len(re.findall(r"^#\d", gdb.cmd("beam-bt terms_holder"), re.M))
-    assert f"({frames - 1} more frames: -limit 1)" in gdb.cmd("beam-bt -limit 1 terms_holder")
+    assert f"({frames} more frames: -limit 0)" in gdb.cmd("beam-bt -limit 0 terms_holder")
+    assert f"(1 more frame: -limit {frames - 1})" in gdb.cmd(f"beam-bt -limit {frames - 1} terms_holder")
 
 
 def test_a_table_of_processes_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:

@@ -43,5 +43,6 @@ def _port(server: subprocess.Popen[bytes], said: IO[bytes]) -> str:
         text = os.pread(said.fileno(), 1 << 16, 0).decode(errors="replace")
         if found := LISTENS.search(text):
             return found[1]
-        assert server.poll() is None and time.monotonic() < deadline, f"gdbserver does not listen; it said {text!r}"
+        assert server.poll() is None, f"gdbserver has ended; it said {text!r}"
+        assert time.monotonic() < deadline, f"gdbserver does not listen; it said {text!r}"
         time.sleep(0.02)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from beamgdb.machine_code.references import REFERENCES, aarch64, arm32, loads, x86_64
+from beamgdb.machine_code.text import instructions
 from beamgdb.memory import BytesMemory, CachedMemory
 from beamgdb.records.statics import FUNCTION_BYTES, referred
 
@@ -125,6 +126,16 @@ def test_any_bytes_are_survived(arch: str) -> None:
     code = bytes(range(256)) * 4 + b"\xff" * 9
     for at in range(64):
         assert all(isinstance(address, int) for address in REFERENCES[arch](code[at:], 0x1000))
+
+
+#: Instructions that look like those that name or load an address, and have none: `movabs rax, [...]`, `adr` of vectors.
+ADDRESSLESS = {"x86_64": "48a1d7550000488d15d1", "aarch64": "51a56504"}
+
+
+@pytest.mark.parametrize("arch", sorted(ADDRESSLESS))
+def test_data_that_looks_like_an_address(arch: str) -> None:
+    found = list(instructions(arch, bytes.fromhex(ADDRESSLESS[arch]), 0x1000))
+    assert [(one.names, one.loads) for one in found] == [(None, None)] * len(found) != []
 
 
 def test_x86_64_that_is_not_position_independent() -> None:

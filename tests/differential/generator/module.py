@@ -119,5 +119,7 @@ def _arguments(rng: random.Random, one: Signature) -> list[str]:
 
 def _options(rng: random.Random, otp: int) -> str:
     """Mostly the compiler's usual work; else that of older releases, or less or more of it."""
-    older = ["r24", "no_ssa_opt"] if otp == 25 else ["no_bs_match", "no_ssa_opt_update_tuple"]
+    older = ["r24", "no_ssa_opt"] if otp == 25 else ["no_ssa_opt_update_tuple"]
+    if otp == 27:
+        older.insert(0, "no_bs_match")
     return rng.choice(("", "", "", "", "", "inline", "no_type_opt", "no_copt", *older))

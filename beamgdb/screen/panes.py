@@ -38,6 +38,9 @@ class Pane:
     lines: Callable[[Asked], list[Line]]
     sorted: str | None = None
     help: str = ""
+    """What keys do in it."""
+    live_help: str = ""
+    """What more they do where the target can run."""
 
 
 # -- why ---------------------------------------------------------------------------------------------------------------
@@ -350,17 +353,17 @@ def _spot(row: Mapping[str, Any]) -> str:
 
 PANES: Final = (
     Pane("1", "Why", why),
-    Pane("2", "Source", source, help="Enter: breakpoint  i: if"),
+    Pane("2", "Source", source, live_help="Enter: breakpoint  i: if"),
     Pane("3", "Stack", stack, help="Enter: unfold, select"),
     Pane("4", "Code", code),
     Pane("5", "Processes", _listed("beam-ps", PROCESSES, _pid_of("pid")), "memory", "Enter: open"),
-    Pane("6", "Process", process, help="Enter: unfold  m: to a message"),
+    Pane("6", "Process", process, help="Enter: unfold", live_help="m: to a message"),
     Pane("7", "Schedulers", _listed(
         "beam-schedulers", SCHEDULERS,
         lambda row: Deed("command", f"thread {row['thread']}") if row.get("thread") else None,
     ), None, "Enter: select"),
     Pane("8", "ETS", tables, "memory", "Enter: open"),
-    Pane("9", "Breakpoints", breakpoints, help="Enter: off/on  Del"),
+    Pane("9", "Breakpoints", breakpoints, live_help="Enter: off/on  Del"),
     Pane("x", "Registers", registers, help="Enter: unfold"),
 )  # fmt: skip
 

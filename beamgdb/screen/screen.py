@@ -287,7 +287,7 @@ class Screen:
             parts = [(0, "? or Esc leaves this")]
         else:
             pane = next((one for one in PANES if one.name == self._focused()), None)
-            own = [(1, self._own_keys(pane))] if pane is not None and pane.help else []
+            own = [(1, keys)] if pane is not None and (keys := self._own_keys(pane)) else []
             is_list = pane is not None and pane.name in SORTED
             sorting = [(5, "< > R sort")] if is_list else []
             find, run = (4, 6) if is_list else (6, 4)
@@ -301,7 +301,9 @@ class Screen:
         """What keys do in a pane: what they are for in its lines, or in the one that is there in place of those."""
         line = self._controls[pane.name].line
         deed = line.deed.value if line is not None and line.deed is not None and line.deed.what == "command" else ""
-        return f"Enter: {deed}" if ADVISED.fullmatch(deed) else pane.help
+        if ADVISED.fullmatch(deed):
+            return f"Enter: {deed}"
+        return "  ".join(filter(None, (pane.help, pane.live_help if self._target.is_live else "")))
 
     def _focused(self) -> str | None:
         current = self._app.layout.current_control
@@ -568,8 +570,10 @@ class Screen:
             self._model.note("m is for a process: one of the list (5), or that which is shown (3, 6)")
 
     def _interrupt(self) -> None:
-        """Stop the program, or end what GDB is asked; with neither to do forget the line that is typed."""
-        if self._model.is_busy:
+        """Forget what is looked for; else stop the program, or end what GDB is asked; else forget the command."""
+        if self._is_filtering:
+            self._leave()
+        elif self._model.is_busy:
             self._model.interrupt()
         else:
             self._command.reset()

@@ -145,3 +145,24 @@ def test_escape_and_a_key_at_once(screen: Screen) -> None:
     asyncio.run(press())
     assert screen._focused() == "Processes"
     assert not screen._command.text
+
+
+@pytest.mark.parametrize("is_live", [True, False], ids=["live", "core"])
+def test_keys_that_can_do_something(screen: Screen, is_live: bool) -> None:
+    """Nothing runs in a core, so that nothing is to be stopped there."""
+    screen._target = Target("core", ["core"], is_live=is_live)
+    feet = []
+    for pane in PANES:
+        screen._show(pane.name)
+        feet.append(text(screen._footer()))
+    keys = ("breakpoint", "off/on", "to a message", "^C stop")
+    assert [any(key in foot for foot in feet) for key in keys] == [is_live] * len(keys)
+    assert any("Enter: unfold" in foot for foot in feet)
+
+
+def test_ctrl_c_forgets_what_is_looked_for(screen: Screen) -> None:
+    screen._show("Processes")
+    screen._begin_filter()
+    screen._filter.text = "shop"
+    screen._interrupt()
+    assert (screen._focused(), screen._looks["Processes"].filter) == ("Processes", "")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from beamgdb.gdbext import front_end
+
+_KIND = re.compile(r"^  - (native|core|remote|extended-remote) ", re.M)
 
 
 def kind() -> str:
     """`native`, `core`, `remote`, `extended-remote`, as `info connections` calls it; empty where there is nothing.
 
-    (`Inferior.connection` would tell, but GDB 13 aborts when it quits while Python still holds such an object.)
+    (That one makes a table, for which GDB ends itself where it is just making one, as `info threads` does when it has
+    an argument printed. `Inferior.connection` would tell, but GDB 13 aborts when it quits while Python still holds such
+    an object.)
     """
-    for line in front_end.taken("info connections").splitlines():
-        if line.startswith("*"):
-            return line.split()[2]
-    return ""
+    found = _KIND.search(front_end.taken("maintenance print target-stack"))
+    return found[1] if found is not None else ""
 
 
 def is_remote() -> bool:

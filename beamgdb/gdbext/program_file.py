@@ -52,7 +52,7 @@ def name() -> str | None:
     """The path of the selected inferior's program, None where there is none.
 
     That of a program space is where GDB has its symbols from, which `symbol-file` changes; GDB 15 and later tell the
-    other, too. Before, `info inferiors` does."""
+    other, too. Before, `info files` does. (So does `info inferiors`, but in a table: see `connection.kind`.)"""
     space = gdb.current_progspace()
     if space is None:
         return None
@@ -63,7 +63,7 @@ def name() -> str | None:
     symbols = with_symbols()
     key = (number, symbols)
     if key not in asked:
-        found = _listed(number) or symbols
+        found = _opened() or symbols
         if not found:
             # (Nor is it listed while GDB discards symbols.)
             return None
@@ -105,10 +105,9 @@ class _Executables(dict[tuple[int, Optional[str]], str]):
     """The program of each inferior, by its number and the file of its symbols."""
 
 
-def _listed(number: int) -> str | None:
-    """The program that GDB lists for an inferior: whatever its last column begins with a slash."""
-    rows = front_end.taken(f"info inferiors {number}").splitlines()
-    match = re.search(r"\s(/.*?)\s*$", rows[1]) if len(rows) > 1 else None
+def _opened() -> str | None:
+    """The file that GDB has opened as the selected inferior's program."""
+    match = re.search(r"^Local exec file:\n\t`(.*)', file type ", front_end.taken("info files"), re.M)
     return match[1] if match is not None else None
 
 

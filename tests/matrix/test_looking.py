@@ -12,7 +12,8 @@ from tests.gdb.test_beam_bt import pid_of
 from tests.gdb.test_beam_info import rows
 from tests.gdb.test_eterm import limits
 from tests.harness.gdb import one_line_error
-from tests.matrix.conftest import PAYLOAD, Scene, erlang_only
+from tests.harness.targets import LOOKED_AT
+from tests.matrix.conftest import PAYLOAD, STAGE, Scene, erlang_only
 
 #: For the interpreter a NIF is also an Erlang function, which calls the native one.
 INSIDE = re.compile(r"(stages:c_function/1 )?stages:in_nif/2 (stages:all/3 )+stages:round/2 stages:loop/1")
@@ -134,6 +135,18 @@ def test_selecting_frames(scene: Scene) -> None:
 def test_a_term_in_c(scene: Scene) -> None:
     assert scene.gdb.cmd("p argument").endswith(" = {argument,3}\n")
     assert scene.gdb.cmd("eterm argument") == "{argument,3}\n"
+
+
+LIVE = tuple((target, mode) for target in LOOKED_AT for mode in target.modes if mode != "core")
+
+
+@pytest.mark.scenes(*LIVE)
+def test_threads_after_a_change_of_memory(scene: Scene) -> None:
+    """All is asked anew then, while GDB prints arguments of frames in a table, within which it can make no other."""
+    gdb = scene.gdb
+    (word,) = re.findall(r"stage_reached \(env=(0x[0-9a-f]+)", gdb.cmd("info threads"))
+    gdb.cmd(f"set var *(long *) {word} = *(long *) {word}")
+    assert re.search(rf"^[* ] +\d+ .* {STAGE} \(env=.*, argument=\{{argument,3\}}\)", gdb.cmd("info threads"), re.M)
 
 
 def test_beam_bt(scene: Scene) -> None:

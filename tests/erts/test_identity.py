@@ -39,6 +39,7 @@ def told(ran: str, folder: Path) -> str:
     return ran.replace(str(folder), "FOLDER")
 
 
+@pytest.mark.each_release
 def test_all_that_is_told_of_it(otp: int, plain: Path, native: Path) -> None:
     interpreted = told(node_says(otp, "-pa", str(plain), "-eval", RUN), plain)
     assert "{md5,<<" in interpreted

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final, Literal
 
 import pytest
 
 from jit.erts.layout import RELEASES
 
+#: Whether all tests are run for all releases, and in all modes. Two processors take an hour for that.
+EVERYTHING: Final = os.environ.get("BEAMGDB_TEST_ALL") == "1"
+
 #: Those of which all tests are run. Of others those are that may fail there alone, which `each_release` marks: what the
 #: rest look at is the same in all of them.
-MOST_TESTS: Final = (25, 27)
+MOST_TESTS: Final = RELEASES if EVERYTHING else (27,)
 
 
 def parametrize(metafunc: pytest.Metafunc, fixture: str, scope: Literal["module", "session"]) -> None:

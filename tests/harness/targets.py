@@ -23,7 +23,7 @@ from typing import Literal
 from jit.otp.layouts.layout import load_table
 from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
-from tests.harness import builds, built, gdbserver
+from tests.harness import builds, built, gdbserver, releases
 from tests.harness.core import thread_that_died, write_core
 from tests.harness.erl import READY, SETTINGS, compile_beams, compile_nifs, installed_release, running
 from tests.harness.gdb import Gdb
@@ -93,10 +93,11 @@ class Target:
     @property
     def modes(self) -> tuple[Mode, ...]:
         """How GDB can see a node of it here: qemu-user is no process that GDB could attach to. Frames of which kind
-        there are is nothing to a stub."""
+        there are is nothing to a stub, nor is the release: one of them is enough."""
         if self.emulated:
             return ("remote", "core")
-        return ("attached", "core") if self.frame_pointers else ("attached", "remote", "core")
+        is_seen = self.otp == DEBIAN[-1].otp or self.build is not None or releases.EVERYTHING
+        return ("attached", "remote", "core") if is_seen and not self.frame_pointers else ("attached", "core")
 
     @property
     def missing(self) -> list[str]:

@@ -22,14 +22,19 @@ CALLS = ("One = third(", "Two = third(", "Three = third(")
 #: What the NIF of stages.erl calls on a dirty scheduler.
 DIRTY_STAGE = "dirty_stage_reached"
 #: A process that goes through code with breakpoints all the time, and tells so.
-BEATING = 'spawn(fun F() -> io:format("beat~n"), timer:sleep(20), F() end)'
+BEATING = 'spawn(fun F() -> io:format("beat~n"), timer:sleep({pause}), F() end)'
+
+
+def beating(target: Target) -> str:
+    """It, so that it sleeps for longer than it prints."""
+    return BEATING.format(pause=200 if target.emulated else 20)
 
 
 @pytest.fixture(scope="module", params=cases("attached", "remote"))
 def running(request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path]) -> Iterator[Session]:
     """A session with a node of stages.erl, which under qemu has not started when the first breakpoint is set."""
     target, mode = request.param
-    with session(target, mode, ebin_for(target), f"stages:start(), {BEATING}") as one:
+    with session(target, mode, ebin_for(target), f"stages:start(), {beating(target)}") as one:
         one.gdb.cmd("handle SIGUSR1 nostop noprint pass")
         yield one
 
@@ -248,7 +253,7 @@ def test_float_registers(running: Session) -> None:
 def test_quitting(case: tuple[Target, Mode], ebin_for: Callable[[Target], Path]) -> None:
     """GDB that quits lets go of what it has attached to."""
     target, mode = case
-    with session(target, mode, ebin_for(target), BEATING) as one:
+    with session(target, mode, ebin_for(target), beating(target)) as one:
         with stopped_at(one.gdb, "-temporary timer:sleep/1"):
             set_breakpoint(one.gdb, "io:format/1")
         assert one.gdb.go("continue", timeout=PATIENCE).reason == "breakpoint-hit"
@@ -332,17 +337,19 @@ def test_until_a_message_comes(running: Session) -> None:
             pass  # until it waits again
     assert message, said
     assert " user, " in read_backtrace(gdb.cmd("beam-bt")).heading
-    beating = message[1]
-    said = step(gdb, f"beam-receive {beating}")
+    printer = message[1]
+    said = step(gdb, f"beam-receive {printer}")
     assert re.search(r"^Message: \{io_reply,#Ref<[\d.]+>,ok\}$", said, re.M), said
-    assert read_backtrace(gdb.cmd("beam-bt")).heading.startswith(f"Process {beating},")
+    assert read_backtrace(gdb.cmd("beam-bt")).heading.startswith(f"Process {printer},")
     for _ in range(TRIES):
         with stopped_at(gdb, "stages:third/1"):
-            (row,) = json.loads(gdb.cmd(f"beam-ps -json -where pid={beating}"))
+            (row,) = json.loads(gdb.cmd(f"beam-ps -json -where pid={printer}"))
             assert " does not wait for a message, it is running" in one_line_error(gdb, "beam-receive stages")
         if (row["status"], row["current"]) == ("waiting", "timer:sleep/1"):
             break
-    said = step(gdb, f"beam-receive {beating}")
+    else:
+        pytest.fail(f"it is never asleep: {row}")
+    said = step(gdb, f"beam-receive {printer}")
     assert said.endswith("No message has come: the time is up.\n"), said
     assert read_backtrace(gdb.cmd("beam-bt")).names()[0] == "timer:sleep/1"
 

@@ -198,6 +198,7 @@ def test_a_core_file(scene: Scene, tmp_path: Path) -> None:
         # A list begins with its first row, below headings that stay.
         seat.press("5")
         seat.awaited(r"^PID +MEMORY▾ .*\n<0")
+        by_mouse(seat)
         seat.press("Enter")
         seat.awaited(r"^Process <0\.\d+\.0>")
         seat.press("5", "End")
@@ -207,6 +208,22 @@ def test_a_core_file(scene: Scene, tmp_path: Path) -> None:
         commands_of_several_lines(seat)
         seat.press("Escape", "q")
         seat.awaited(r"^Pane is dead \(status 0")
+
+
+def by_mouse(seat: Terminal) -> None:
+    """At a list, at its beginning: the wheel scrolls; a click goes to a row, a second one opens what is there."""
+    rows = seat.screen().splitlines()
+    top = next(number for number, row in enumerate(rows) if row.startswith("<0"))
+    first, third = (rows[number].split()[0] for number in (top, top + 2))
+    for down, pattern in ((True, f"(?!{first} )<0"), (False, f"{first} ")):
+        for _ in range(10):
+            seat.roll(top, down=down)
+        seat.awaited(rf"^PID +MEMORY▾ .*\n{pattern}")
+    seat.click(top + 2)
+    seat.click(top + 2)
+    seat.awaited(rf"^Process {third}")
+    seat.press("5", "Home")
+    seat.awaited(rf"^PID +MEMORY▾ .*\n{first} ")
 
 
 def commands_of_several_lines(seat: Terminal) -> None:

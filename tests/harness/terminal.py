@@ -38,6 +38,14 @@ class Terminal:
         """Press keys, by the names that tmux has for them."""
         self.ask("send-keys", *keys)
 
+    def click(self, row: int) -> None:
+        """Click the mouse at the beginning of a row, counted from 0 (SGR mode of xterm: pressed, let go)."""
+        self.ask("send-keys", "-l", "".join(f"\x1b[<0;3;{row + 1}{letter}" for letter in "Mm"))
+
+    def roll(self, row: int, *, down: bool) -> None:
+        """Roll its wheel there."""
+        self.ask("send-keys", "-l", f"\x1b[<{65 if down else 64};3;{row + 1}M")
+
     def resize(self, columns: int, lines: int) -> None:
         """Make the terminal larger or smaller."""
         self.ask("resize-window", "-x", str(columns), "-y", str(lines))

@@ -271,7 +271,7 @@ def _on_stop(event: Any) -> None:
 
 
 def _on_change(_: Any) -> None:
-    session.forget_all()
+    session.forget_all(has_run=False)
 
 
 def _on_new_objfile(event: Any) -> None:

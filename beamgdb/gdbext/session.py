@@ -348,13 +348,13 @@ def ended(number: int) -> None:
         front_end.taken(f"set {PAST_ENTRY} off")
 
 
-def forget_all() -> None:
-    """Some target has run. What is not known yet of a VM may be known now."""
+def forget_all(*, has_run: bool = True) -> None:
+    """Some target has run, or otherwise been changed. What is not known yet of a VM may be known now."""
     for number, session in list(extension().part(_Sessions).items()):
         session.forget()
         if not session.is_settled:
             drop(number)
-        session.stops += session.in_place
+        session.stops += has_run and session.in_place
         session.code_is_checked = session.in_place = False
 
 

@@ -449,8 +449,7 @@ class Screen:
         """Start GDB anew."""
         if self._can_start():
             log = self._model.log
-            if self._model.state != ENDED:
-                self._in_background(self._model.end(kill=False))
+            self._in_background(self._model.end(kill=False))
             self._model = Model(self._target, self._changed)
             self._model.log.extend(log)
             self._in_background(self._started(self._model))

@@ -14,8 +14,15 @@ RUN = 'io:format("~p~n", [messages:run()]), halt().'
 
 
 @pytest.mark.each_release
-@pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
-def test_messages(tmp_path: Path, otp: int, options: tuple[str, ...]) -> None:
+def test_messages(tmp_path: Path, otp: int) -> None:
+    same_as_interpreted(tmp_path, otp)
+
+
+def test_messages_under_stress(tmp_path: Path, otp: int) -> None:
+    same_as_interpreted(tmp_path, otp, "--stress")
+
+
+def same_as_interpreted(tmp_path: Path, otp: int, *options: str) -> None:
     beam = erlc(MESSAGES, tmp_path / "plain")
     interpreted = node_says(otp, "-pa", str(beam.parent), "-eval", RUN)
     assert "{bye,killed}" in interpreted

@@ -13,8 +13,15 @@ ALONE = 'io:format("~p~n", [exercise:run()]), halt().'
 
 
 @pytest.mark.each_release
-@pytest.mark.parametrize("options", [(), ("--stress",)], ids=["plain", "stress"])
-def test_exercise(tmp_path: Path, otp: int, options: tuple[str, ...]) -> None:
+def test_exercise(tmp_path: Path, otp: int) -> None:
+    same_as_interpreted(tmp_path, otp)
+
+
+def test_exercise_under_stress(tmp_path: Path, otp: int) -> None:
+    same_as_interpreted(tmp_path, otp, "--stress")
+
+
+def same_as_interpreted(tmp_path: Path, otp: int, *options: str) -> None:
     beam = erlc(EXERCISE, tmp_path / "plain")
     interpreted = node_says(otp, "-pa", str(beam.parent), "-eval", ALONE)
     assert "badarith" in interpreted

@@ -17,7 +17,7 @@ from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.utils import get_cwidth
 
 from beamgdb.screen.lines import Deed, line
-from beamgdb.screen.model import GONE, STOPPED
+from beamgdb.screen.model import ENDED, GONE, STOPPED
 from beamgdb.screen.panes import PANES
 from beamgdb.screen.screen import HELP, Screen
 from beamgdb.screen.targets import Target
@@ -166,3 +166,21 @@ def test_ctrl_c_forgets_what_is_looked_for(screen: Screen) -> None:
     screen._filter.text = "shop"
     screen._interrupt()
     assert (screen._focused(), screen._looks["Processes"].filter) == ("Processes", "")
+
+
+def test_nothing_waits_for_a_gdb_that_has_ended(screen: Screen) -> None:
+    """Where it is started again: what is left waiting is an error of asyncio once nobody holds it, on the screen."""
+
+    async def ended() -> bool:
+        screen._target = Target("nowhere", ["/nowhere/gdb"])
+        before = screen._model
+        before._task = asyncio.create_task(before._work())
+        before.state = ENDED
+        await asyncio.sleep(0)
+        screen._again()
+        await asyncio.gather(*screen._tasks)
+        await asyncio.sleep(0)
+        return before._task.cancelled()
+
+    assert asyncio.run(ended())
+    assert screen._model.where.startswith("GDB cannot be started")

@@ -174,7 +174,7 @@ def test_nothing_waits_for_a_gdb_that_has_ended(screen: Screen) -> None:
     async def ended() -> bool:
         screen._target = Target("nowhere", ["/nowhere/gdb"])
         before = screen._model
-        before._task = asyncio.create_task(before._work())
+        before._task = asyncio.create_task(asyncio.sleep(60))
         before.state = ENDED
         await asyncio.sleep(0)
         screen._again()

@@ -124,7 +124,9 @@ class Session:
     code_is_stale: bool = True
     """BeamAsm has registered code, or taken a registration back."""
     in_place: bool = False
-    """Whether `marked_at` has been checked since the target ran."""
+    """Whether `marked_at` has been checked since the target ran or was changed."""
+    was_in_place: bool = False
+    """Whether it had been before a change, since the target ran."""
     told: bool = False
     """Whether the user has been told of what does not work with this VM."""
     registrations_are_checked: bool = False
@@ -354,7 +356,10 @@ def forget_all(*, has_run: bool = True) -> None:
         session.forget()
         if not session.is_settled:
             drop(number)
-        session.stops += has_run and session.in_place
+        session.was_in_place |= session.in_place
+        if has_run:
+            session.stops += session.was_in_place
+            session.was_in_place = False
         session.code_is_checked = session.in_place = False
 
 

@@ -92,12 +92,13 @@ class Target:
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """How GDB can see a node of it here: qemu-user is no process that GDB could attach to. Frames of which kind
-        there are is nothing to a stub, nor is the release: one of them is enough."""
-        if self.emulated:
-            return ("remote", "core")
-        is_seen = self.otp == DEBIAN[-1].otp or self.build is not None or releases.EVERYTHING
-        return ("attached", "remote", "core") if is_seen and not self.frame_pointers else ("attached", "core")
+        """How GDB is to see a node of it here: qemu-user is no process that GDB could attach to. What a release is has
+        nothing to do with how memory is read: of one all are seen."""
+        first: Mode = "remote" if self.emulated else "attached"
+        if self.otp != DEBIAN[-1].otp and self.build is None and not releases.EVERYTHING:
+            return (first,)
+        # (Nor is it anything to a stub which frames there are.)
+        return (first, "core") if self.emulated or self.frame_pointers else (first, "remote", "core")
 
     @property
     def missing(self) -> list[str]:

@@ -8,20 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from jit.sandbox.debuggee import debuggee
-from tests.harness.gdb import batch
-from tests.harness.targets import TARGETS, Target
+from tests.harness.targets import TARGETS, Target, session
+from tests.matrix.conftest import PATIENCE
 
 STEPPER = Path(__file__).with_name("step_c.py")
 
 
 @pytest.mark.parametrize("target", [target for target in TARGETS if target.arch == "armhf"], ids=str)
 def test_every_step_knows_all_callers(target: Target, ebin_for: Callable[[Target], Path]) -> None:
-    with debuggee(target.sandbox, ["-noinput", "-pa", str(ebin_for(target)), "-s", "busy"]) as node:
+    with session(target, "remote", ebin_for(target), "busy:start()", is_ready=True) as one:
         # What is hidden is what is called first.
-        stop = "beam-break busy:outer/3" if target.otp >= 29 else "break erts_garbage_collect_nobump"
-        run = ("-ex", stop, "-ex", "continue", "-ex", f"source {STEPPER}")
-        said = batch(*node.gdb_arguments(), *run, load="-ix")
+        one.gdb.cmd("beam-break busy:outer/3" if target.otp >= 29 else "break erts_garbage_collect_nobump")
+        one.gdb.go("continue")
+        said = one.gdb.cmd_running(f"source {STEPPER}", timeout=PATIENCE)
     steps = [line.split(" ", 2) for line in said.splitlines() if line.startswith("step ")]
     assert len(steps) == 150, said
     # Also in static functions, in the procedure linkage table and in libc.

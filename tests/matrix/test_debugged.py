@@ -26,7 +26,7 @@ def debugged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp(f"debugged-{target}")
     erlc, source = Sandbox("amd64", target.otp).ensure().bindir / "erlc", TESTS / "erl" / "debugged.erl"
     subprocess.run([erlc, "+beam_debug_info", "-o", folder, source], check=True, timeout=PATIENCE)
-    with session(target, target.modes[0], folder, "debugged:start()", "+D", is_ready=not target.interpreted) as one:
+    with session(target, target.modes[0], folder, "debugged:start()", "+D", is_ready=True) as one:
         stop_at(one.gdb, "debugged:runs/1")
         yield one
 

@@ -16,7 +16,7 @@ from tests.views.listed import table
 pytestmark = pytest.mark.no_frames
 
 #: For one node of each target: what is alike however it is looked at.
-CORES = pytest.mark.scenes(*((target, "core") for target in TARGETS))
+ONCE = pytest.mark.scenes(*((target, target.modes[-1]) for target in TARGETS))
 
 COUNTED_ELSEWHERE = r"(?:\((?:binary|resource): \d+ count more references than were found.*\)\n)*"
 # The node runs when it is stopped: something may be changing at that moment.
@@ -76,7 +76,7 @@ def test_messages_are_counted_apart(scene: Scene) -> None:
     assert (row["shape"], row["count"], row["heaps"]) == ("{number,_}", 3, 0)
 
 
-@CORES
+@ONCE
 def test_heaps_that_are_alike(scene: Scene) -> None:
     """What is known of them is no other than what each shows."""
     whole = rows(scene)
@@ -88,7 +88,7 @@ def test_heaps_that_are_alike(scene: Scene) -> None:
         scene.gdb.cmd("python heap_walk.PATTERN_WORDS = kept")
 
 
-@CORES
+@ONCE
 def test_more_shapes_than_are_told_apart(scene: Scene) -> None:
     """No byte gets lost, nor a thing; that it is one of others is said."""
     shapes = pid(scene, "shapes")

@@ -108,7 +108,7 @@ def test_memory_of_messages(scene: Scene) -> None:
         scene.gdb.cmd("python message_sizes.FOLLOWED = 1 << 14")
 
 
-@pytest.mark.scenes(*((target, "core") for target in TARGETS))
+@pytest.mark.scenes(*((target, target.modes[-1]) for target in TARGETS))
 def test_the_same_with_and_without_arrays(scene: Scene) -> None:
     """Where GDB's Python has no NumPy there are none either way."""
     asked = ("beam-ps", "beam-ps -json", "beam-ps -sort memory", "beam-top")

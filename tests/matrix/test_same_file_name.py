@@ -31,7 +31,9 @@ class Twins:
 @pytest.fixture(params=[Target("amd64", 25), Target("armhf", 27)], ids=str)  # a JIT, and the interpreter
 def twins(request: pytest.FixtureRequest, ebin_for: Callable[[Target], Path], tmp_path: Path) -> Iterator[Twins]:
     target: Target = request.param
-    with session(target, target.modes[0], ebin_for(target), f'twin_other:start("{tmp_path}/now")') as one:
+    with session(
+        target, target.modes[0], ebin_for(target), f'twin_other:start("{tmp_path}/now")', is_ready=True
+    ) as one:
         yield Twins(target, one.gdb, tmp_path / "now")
 
 

@@ -41,7 +41,7 @@ def walking(
     target: Target = request.param
     folder = tmp_path_factory.mktemp("loads")
     start = f'walks:start(), loads:start("{folder}")'
-    with session(target, target.modes[0], ebin_for(target), start, is_ready=not target.interpreted) as one:
+    with session(target, target.modes[0], ebin_for(target), start, is_ready=True) as one:
         yield Walking(one, folder)
 
 

@@ -48,6 +48,14 @@ def entries(memory: Memory, descriptor: int) -> Iterator[CodeEntry]:
         return
 
 
+def first(memory: Memory, descriptor: int | None) -> int:
+    """The address of the newest registration; 0 where there is none, or none can be read."""
+    try:
+        return _words(memory, descriptor + 8, 2)[1] if descriptor is not None else 0
+    except Unreadable:
+        return 0
+
+
 def oversized(listed: Iterable[CodeEntry]) -> CodeEntry | None:
     """An entry of a size that no registration has. GDB gives its JIT reader all of one, in memory that it allocates."""
     return next((one for one in listed if one.size > MAX_REGISTRATION_SIZE), None)

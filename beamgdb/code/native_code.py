@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from beamgdb.code.jit_interface import DESCRIPTOR, entries
+from beamgdb.code.jit_interface import DESCRIPTOR, entries, first
 from beamgdb.code.module import Module, Range
 from beamgdb.code.native_objects import NativeObject, find
 from beamgdb.memory import CachedMemory, Unreadable
@@ -81,6 +81,11 @@ class NativeCode:
     def behind(self, address: int) -> int:
         """The address behind the words by which the interpreter comes to native code."""
         return address + WORDS * self._memory.word_size
+
+
+def newest(memory: CachedMemory, symbol: Symbol) -> int:
+    """The address of the newest registration of native code, 0 without one."""
+    return first(memory, symbol(DESCRIPTOR))
 
 
 def registered(memory: CachedMemory, symbol: Symbol, before: NativeCode) -> NativeCode:

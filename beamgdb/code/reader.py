@@ -37,6 +37,7 @@ class CodeReader:
         self._source = source
         self._has_native = has_native
         self._modules: list[Module] = []
+        self._newest = 0
         self.native = NativeCode(memory)
         self.loaded = LoadedCode()
 
@@ -46,7 +47,11 @@ class CodeReader:
         return self._source.left_out if self._source else {}
 
     def is_current(self) -> bool:
-        """Whether code that `update` has found is still loaded. Quick."""
+        """Whether code that `update` has found is still loaded. Quick.
+
+        Native code may be new where no module is: GDB may learn of the library that runs it later than of the VM."""
+        if self._has_native and native_code.newest(self._memory, self._symbol) != self._newest:
+            return False
         return self._source is None or self._source.is_current()
 
     def update(self) -> bool:
@@ -54,6 +59,7 @@ class CodeReader:
         modules = self._source.modules() if self._source else []
         native = self.native
         if self._has_native:
+            self._newest = native_code.newest(self._memory, self._symbol)
             native = native_code.registered(self._memory, self._symbol, self.native)
         if modules == self._modules and native == self.native:
             return False

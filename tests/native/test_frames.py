@@ -151,11 +151,13 @@ def test_info(gdb: Gdb) -> None:
     assert re.search(r"^native code: +1 module, \d+ functions: shop$", gdb.cmd("beam-info"), re.M)
 
 
-def test_core(shop_session: Shop, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_met_late_and_its_core(shop_session: Shop, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It has loaded its native code before GDB comes, to whom no module is new after the library that runs it."""
     core = tmp_path_factory.mktemp("core") / "core"
     target = shop_session.session.target
-    with session(target, "remote", shop_session.ebin, "shop:start()", "-s", "native") as one:
+    with session(target, "remote", shop_session.ebin, "shop:start()", "-s", "native", is_ready=True) as one:
         stop_at(one.gdb, "shop:deliver/2")
+        assert functions(erlang_only(frames(one.gdb)))[0] == "shop:deliver/2"
         one.write_core(core)
     with on_core(target, core, shop_session.ebin) as gdb:
         found = functions(erlang_only(frames(gdb)))

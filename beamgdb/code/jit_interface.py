@@ -38,7 +38,7 @@ def entries(memory: Memory, descriptor: int) -> Iterator[CodeEntry]:
     until then is sound.
     """
     try:
-        address = _words(memory, descriptor + 8, 2)[1]
+        address = newest(memory, descriptor)
         seen: set[int] = set()
         while address and address not in seen and len(seen) < MAX_REGISTRATIONS:
             seen.add(address)
@@ -48,10 +48,10 @@ def entries(memory: Memory, descriptor: int) -> Iterator[CodeEntry]:
         return
 
 
-def first(memory: Memory, descriptor: int | None) -> int:
-    """The address of the newest registration; 0 where there is none, or none can be read."""
+def newest(memory: Memory, descriptor: int) -> int:
+    """The address of the newest registration; 0 where there is none, or the descriptor cannot be read."""
     try:
-        return _words(memory, descriptor + 8, 2)[1] if descriptor is not None else 0
+        return _words(memory, descriptor + 8, 2)[1]
     except Unreadable:
         return 0
 
@@ -65,7 +65,7 @@ def following(memory: Memory, descriptor: int, listed: Sequence[CodeEntry]) -> i
     """The address behind the last of all `entries`: 0 where the list ends as it should. Else it is that of an entry
     which cannot be read, or of one that was before: GDB follows such a circle for ever."""
     try:
-        return _entry(memory, listed[-1].address)[1] if listed else _words(memory, descriptor + 8, 2)[1]
+        return _entry(memory, listed[-1].address)[1] if listed else newest(memory, descriptor)
     except Unreadable:
         return 0
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from beamgdb.code.jit_interface import DESCRIPTOR, entries, first
+from beamgdb.code import jit_interface
+from beamgdb.code.jit_interface import DESCRIPTOR
 from beamgdb.code.module import Module, Range
 from beamgdb.code.native_objects import NativeObject, find
 from beamgdb.memory import CachedMemory, Unreadable
@@ -85,13 +86,14 @@ class NativeCode:
 
 def newest(memory: CachedMemory, symbol: Symbol) -> int:
     """The address of the newest registration of native code, 0 without one."""
-    return first(memory, symbol(DESCRIPTOR))
+    descriptor = symbol(DESCRIPTOR)
+    return jit_interface.newest(memory, descriptor) if descriptor is not None else 0
 
 
 def registered(memory: CachedMemory, symbol: Symbol, before: NativeCode) -> NativeCode:
     """The native code that is registered. An object that was known `before` stays the same one."""
     descriptor = symbol(DESCRIPTOR)
-    listed = entries(memory, descriptor) if descriptor is not None else ()
+    listed = jit_interface.entries(memory, descriptor) if descriptor is not None else ()
     known = {(one.entry, one.headers): one for one in before.objects}
     found = (find(memory, entry) for entry in listed)
     return NativeCode(memory, (known.get((one.entry, one.headers), one) for one in found if one is not None))

@@ -461,7 +461,7 @@ def lines(row: StackRow, styler: Styler, more: str | None = None) -> Iterator[st
     elif row.limit is not None:
         yield f"({row.more}: {more or f'-limit {row.limit}'})"
     else:
-        left = f"lines of this frame that are left out: {row.lines}; and {row.more}"
+        left = f"{row.lines} lines of this frame and {row.more} are left out"
         yield f"({left}: this is too much text; -limit N makes room for more)"
 
 

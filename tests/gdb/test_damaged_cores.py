@@ -138,7 +138,7 @@ def test_more_text_than_a_process_may_print(core: Core, opened: Callable[[Core],
     gdb.cmd("python from beamgdb.views import stack; stack.ROOM_PER_FRAME = 4")
     said = gdb.cmd("beam-bt terms_holder")
     assert len(said) < 4500
-    left = re.search(r"^\(lines of this frame that are left out: (\d+); and (\d+) more frames?: .*-limit N", said, re.M)
+    left = re.search(r"^\((\d+) lines of this frame and (\d+) more frames? are left out: .*-limit N", said, re.M)
     assert left
     shown = said.count("\n") - 1
     assert shown + int(left[1]) + int(left[2]) >= whole.count("\n#") + shown

@@ -34,8 +34,12 @@ INSTEAD: Final = {
 }  # fmt: skip
 """Commands that want a terminal of their own, which GDB has not here, and what to do instead."""
 
-BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]|Thread .* hit Breakpoint -[0-9]")
-"""What GDB says of each thread, and of breakpoints that nobody has set."""
+OF_A_STEP: Final = re.compile(r"Thread .* hit Breakpoint -[0-9]")
+"""What GDB says where a step has ended, at a breakpoint that nobody has set. The source behind it the step tells too."""
+
+SOURCE_LINE: Final = re.compile(r"[0-9]+\t")
+BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]")
+"""What GDB says of each thread."""
 
 LOOKING: Final = re.compile(
     r"(help|info|show|list|l|bt|backtrace|where|eterm|[xyf]reg|echo|beam(-(?!(break|step|next|finish|receive)(\s|$))\S+)?)(\s|$)"
@@ -50,6 +54,9 @@ SELECTING: Final = re.compile(r"(thread|t|frame|f|up|down|select-frame)(\s[^.]*)
 OF_SELECTION: Final = re.compile(r"beam-(context|why|process -json( -limit \d+)?$|disas -json$|bt -json$)")
 """Commands that select a thread or frame (of the same inferior: another one's number has a dot), and questions that are
 about what is selected."""
+
+STEPPED: Final = ("end-stepping-range", "function-finished", "")
+"""Why the program has stopped where a step has ended; those of Erlang end at breakpoints that nobody has set."""
 
 STEPPING: Final = re.compile(r"(beam-(next|step|finish)|n|next|s|step|ni|nexti|si|stepi|fin|finish|u|until)(\s|$)")
 """Commands that run the program a little: what is typed meanwhile is for where that ends."""
@@ -117,7 +124,7 @@ class Model:
         self._answers: dict[str, Answer] = {}
         self._count = 0
         self._asked_since = 0.0
-        self._is_question = self._is_dropped = self._is_stepping = False
+        self._is_question = self._is_dropped = self._is_stepping = self._is_at_step = False
         self._programs: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self.state = STARTING
@@ -399,7 +406,8 @@ class Model:
     def _stopped(self, results: Mapping[str, Any]) -> None:
         self.moment += 1
         reason = str(results.get("reason", ""))
-        if self._is_stepping and self._commands and reason not in ("end-stepping-range", "function-finished", ""):
+        is_of_step = str(results.get("bkptno")).startswith("-") or reason in STEPPED
+        if self._is_stepping and self._commands and not is_of_step:
             self._commands.clear()
             self._say("(it has stopped for another reason: what was typed ahead is dropped)\n")
         self._is_stepping = False
@@ -411,9 +419,11 @@ class Model:
         """Lines of the console; what is no whole line waits for its end."""
         *lines, self.unended = (self.unended + text).split("\n")
         self.unended = self.unended[-LONGEST_LINE:]
-        self.log.extend(
-            harmless(line.expandtabs()[:LONGEST_LINE]) for line in lines if line.strip() and not BORING.match(line)
-        )
+        for line in lines:
+            is_told_later = OF_A_STEP.match(line) or (self._is_at_step and SOURCE_LINE.match(line))
+            self._is_at_step = OF_A_STEP.match(line) is not None
+            if line.strip() and not is_told_later and not BORING.match(line):
+                self.log.append(harmless(line.expandtabs()[:LONGEST_LINE]))
 
     def _has_said(self, error: str) -> bool:
         """Whether GDB has told of an error in the console too, as it mostly does."""

@@ -63,9 +63,12 @@ ASKED_FIRST: Final = (
 """Commands of which GDB, if it had a terminal, would ask whether they are meant, and what they do."""
 
 REPEATED: Final = re.compile(
-    r"(beam-(next|step)|n|next|s|step|ni|nexti|si|stepi|u|until|c|continue|fin|finish|up|down|l|list|x(/\S*)?)(\s|$)"
+    r"(beam-(next|step)|n|next|s|step|ni|nexti|si|stepi|u|until|c|continue|fin|finish|up|down)(\s|$)"
 )
 """What an empty line does again, as at GDB's prompt."""
+
+GOES_ON: Final = re.compile(r"(l|list|x)(?=[\s/]|$)")
+"""Commands that an empty line goes on with, behind what they have shown: there without what they were given."""
 
 BEHIND_ESCAPE: Final = "0123456789xqnsmi/?"
 """Keys of panes, but for those that with Alt do something in a command line: on a line that is slow they come in one
@@ -401,7 +404,8 @@ class Screen:
             self._model.more(*lines)
             return False
         command = command or self._last
-        self._last = command if REPEATED.match(command) else ""
+        shows = GOES_ON.match(command)
+        self._last = shows[1] if shows else command if REPEATED.match(command) else ""
         if command in ("quit", "q", "exit"):
             self._quit()
         elif (does := self._asked_first(command)) is not None:

@@ -103,7 +103,8 @@ def test_a_node_that_runs(shop: Node, tmp_path: Path) -> None:
         )
         assert f"\n{'=>':<8}" not in shown
         seat.press("n")
-        seat.awaited(f"^{re.escape(source_line('    Seal = '))}")
+        line = f"^{re.escape(source_line('    Seal = '))}"
+        assert len(re.findall(line, seat.awaited(line), re.MULTILINE)) == 1
         # A term is unfolded to what its text has.
         seat.press("3")
         term = re.search(rf"^ +▸ y0 = x0 = {LINE}$", seat.awaited(rf"^ +▸ y0 = x0 = {LINE}$"), re.MULTILINE)

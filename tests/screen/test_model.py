@@ -89,6 +89,17 @@ def test_steps_that_are_typed_ahead_are_done() -> None:
     assert [*model._commands] == [("beam-next",)]
 
 
+def test_a_step_of_erlang_ends_at_a_breakpoint_that_nobody_has_set() -> None:
+    """Where that is the step itself tells; what was typed ahead is done."""
+    model = steps()
+    model._say('\nThread 5 "1_scheduler" hit Breakpoint -33, shop:price/1 () at shop.erl:29\n')
+    model._say("29\tSeal = 1.\n")
+    model._on(Happened("stopped", results={"reason": "breakpoint-hit", "bkptno": "-33"}))
+    model._say("29\tSeal = 1.\n")
+    assert list(model.log)[1:] == ["29      Seal = 1."]
+    assert [*model._commands] == [("beam-next",)]
+
+
 def test_a_breakpoint_ends_what_was_typed_ahead() -> None:
     """It was for another place."""
     model = steps()

@@ -123,6 +123,15 @@ def test_an_empty_line_steps_again(screen: Screen) -> None:
     assert [one for (one,) in screen._model._commands] == ["beam-next", "beam-next", "echo x"]
 
 
+@pytest.mark.parametrize(("command", "again"), [("list 10", "list"), ("l shop.erl:3", "l"), ("x/4x $sp", "x")])
+def test_an_empty_line_shows_what_comes_next(screen: Screen, command: str, again: str) -> None:
+    """At GDB's prompt too."""
+    screen._model.state = STOPPED
+    for text in (command, "", ""):
+        typed(screen, text)
+    assert [one for (one,) in screen._model._commands] == [command, again, again]
+
+
 def test_q_leaves_the_help(screen: Screen) -> None:
     screen._help()
     (quits,) = (one for one in screen._keys().bindings if one.keys == ("q",))

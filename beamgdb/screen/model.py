@@ -35,7 +35,8 @@ INSTEAD: Final = {
 """Commands that want a terminal of their own, which GDB has not here, and what to do instead."""
 
 OF_A_STEP: Final = re.compile(r"Thread .* hit Breakpoint -[0-9]")
-"""What GDB says where a step has ended, at a breakpoint that nobody has set. The source behind it the step tells too."""
+"""What GDB says where a step has ended, at a breakpoint that nobody has set. The source behind it the step tells too,
+later."""
 
 SOURCE_LINE: Final = re.compile(r"[0-9]+\t")
 BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]")

@@ -15,16 +15,23 @@ from typing import Final
 
 from beamgdb import core_file
 from beamgdb.core_file import NoCore
+from beamgdb.screen.lines import shortened
 from jit.system.controls import harmless
 
 MOST: Final = 500
 """Core files that are looked at."""
+
+MOST_GIVEN: Final = 30
+"""Columns for what a node without a name was given."""
 
 PARTS: Final = 3
 """Of the path of a program: `erts-15.2.7/bin/beam.smp`."""
 
 NAMES: Final = ("-sname", "-name")
 """Options of `erl` that name a node."""
+
+UNTOLD: Final = ("-pa", "-pz", "-path", "-noshell", "-noinput", "-elixir_root")
+"""Options of `erl` that do not tell what a node is for."""
 
 OTP, ATOMVM = "beam", "AtomVM"
 """With what names of programs begin that run Erlang."""
@@ -91,8 +98,10 @@ def nodes() -> Iterator[Found]:
         words = _words(folder)
         program = Path(words[0]).name if words else ""
         if program.startswith(ATOMVM) or (program.startswith(OTP) and "-progname" in words):
-            name = node_name(words) or "a node without a name"
-            told = f"{name}  pid {folder.name}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
+            name = node_name(words) or shortened(given(words), MOST_GIVEN)
+            tracer = _tracer(folder)
+            debugged = f", debugged by process {tracer}" if tracer else ""
+            told = f"{name}  pid {folder.name}{debugged}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
             yield Found(harmless(told), pid=int(folder.name))
 
 
@@ -102,6 +111,15 @@ def node_name(words: Sequence[str]) -> str | None:
         return next((Path(word).name for word in words[1:] if word and not word.startswith("-")), None)
     pairs = zip(words, words[1:])
     return next((value for option, value in pairs if option in NAMES), None)
+
+
+def given(words: Sequence[str]) -> str:
+    """What a node without a name was started with, without where its code is: `erl` puts behind the home folder what
+    it was given itself."""
+    behind = [word for word in words[words.index("-home") + 2 :] if word not in ("", "--")] if "-home" in words else []
+    options = (option.strip() for option in re.split(r" (?=[-+])", f" {' '.join(behind)}"))
+    told = [option for option in options if option and option.split()[0] not in UNTOLD]
+    return " ".join(["erl", *told]) if told else "a node without a name"
 
 
 def is_vm(program: str) -> bool:
@@ -208,6 +226,15 @@ def _owner(process: Path) -> str:
         return process.owner()
     except (OSError, KeyError):
         return "another user"
+
+
+def _tracer(process: Path) -> int:
+    """The process that debugs this one, which no other can then; 0 where there is none, or it cannot be told."""
+    try:
+        (tracer,) = re.findall(r"^TracerPid:\t(\d+)$", (process / "status").read_text(errors="replace"), re.MULTILINE)
+    except (OSError, ValueError):
+        return 0
+    return int(tracer)
 
 
 def _begun(process: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from beamgdb.screen.targets import nodes
 from tests.gdb.conftest import Scene
 from tests.gdb.stages import source_line
 from tests.harness.erl import Node, compile_demo, running_node
@@ -91,6 +92,8 @@ def test_a_node_that_runs(shop: Node, tmp_path: Path) -> None:
         seat.type("name=init")
         found = ROW.findall(seat.awaited(r"^── 5 Processes  /name=init  ─(?s:.*)^<0\.0\.0> (?s:.*)^── 0"))
         assert [pid for pid, *_ in found] == ["<0.0.0>"]
+        (node,) = (one for one in nodes() if one.pid == shop.pid)
+        assert f", debugged by process {gdb_of(seat)}, " in node.label
         # A breakpoint that is typed, and a step.
         seat.press("b")
         seat.type("shop:price/1")
@@ -270,6 +273,6 @@ def test_a_gdb_that_is_slow_to_start(scene: Scene, tmp_path: Path, key: str) -> 
 def test_one_is_chosen(shop: Node, tmp_path: Path) -> None:
     """Without a name all nodes that run here are listed."""
     with screen(tmp_path) as seat:
-        seat.awaited(rf"^a node without a name  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d \d\d:\d\d, ")
+        seat.awaited(rf"^erl .*  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d ")
         seat.press("q")
         seat.awaited(r"^Pane is dead \(status 0")

@@ -9,7 +9,7 @@ import pytest
 
 from beamgdb.asked_gdb import Gdb, NoAnswer
 from beamgdb.screen import command
-from beamgdb.screen.targets import REMOTE, Dump, dumps, dumps_in_table, is_vm, node_name
+from beamgdb.screen.targets import REMOTE, Dump, dumps, dumps_in_table, given, is_vm, node_name
 
 JSON = """[\
 {"time":1795001000000000,"pid":1234,"uid":0,"gid":0,"sig":6,"corefile":"present",\
@@ -74,6 +74,19 @@ def test_what_is_no_json() -> None:
 def test_what_a_node_is_called(words: list[str], name: str | None) -> None:
     assert node_name(words) == name
     assert not words or is_vm(words[0])
+
+
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        ("-- -home /root -- -noshell -noinput -pa a/ebin b/ebin -s shop start", "erl -s shop start"),
+        ("-- -home /root -- -pa -elixir_root x -s elixir start_cli -extra -e A.b(1-2)",
+         "erl -s elixir start_cli -extra -e A.b(1-2)"),
+        ("-- -home /root --", "a node without a name"), ("", "a node without a name"),
+    ],
+)  # fmt: skip
+def test_what_a_node_without_a_name_was_given(behind: str, told: str) -> None:
+    assert given(["beam.smp", "-progname", "erl", *behind.split(" "), ""]) == told
 
 
 @pytest.mark.parametrize(

@@ -376,6 +376,8 @@ class Model:
             self._go_on()
         elif happened.what == "begun":
             self._programs.add(happened.text)
+            # That there is no program is not so any more.
+            self._answers = {question: one for question, one in self._answers.items() if one.error is None}
         elif happened.what == "gone":
             self._gone(happened.text)
         elif happened.what in ("running", "stopped") and self.state == STARTING:

@@ -233,8 +233,8 @@ class Screen:
         parts: StyleAndTextTuples = [(style, f" {pane.key} {pane.name} ")]
         if looks.filter:
             parts.append(("class:name", f" /{looks.filter} "))
-        if not all(map(self._is_fresh, self._questions.get(name, ()))):
-            parts.append(("class:old", f" {self._why_old(name)} "))
+        if not all(map(self._is_fresh, self._questions.get(name, ()))) and (why_old := self._why_old(name)):
+            parts.append(("class:old", f" {why_old} "))
         return self._rule(name, parts)
 
     def _rule(self, name: str, parts: StyleAndTextTuples) -> StyleAndTextTuples:
@@ -243,7 +243,7 @@ class Screen:
 
     def _why_old(self, name: str) -> str:
         if self._model.state == RUNNING:
-            return "as of the last stop"
+            return "as of the last stop" if any(map(self._model.known, self._questions[name])) else ""
         if self._model.state == ENDED:
             return "as it was: GDB has ended"
         is_asked = self._model.asked in self._questions.get(name, ())

@@ -162,7 +162,9 @@ def test_a_node_that_is_started(tmp_path: Path) -> None:
     with screen(tmp_path, "--screen", *words) as seat:
         seat.awaited(r"^ beamgdb  erl -noinput .* c: begin; the program has not begun *$")
         seat.press("c")
+        # What was told while there was no program is not told of this one.
         seat.awaited(r"^it prints$")
+        seat.awaited(r"^── 2 Source  ─+\n\(the program runs, and this was not asked before: ")
         seat.press("C-c")
         seat.awaited(STOPPED)
         seat.press(":")

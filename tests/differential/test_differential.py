@@ -10,6 +10,7 @@ import pytest
 
 from jit.arm32.cpus import ARM1176, CORTEX_A7, Cpu
 from jit.erts.arm32.emitters import EMITTERS
+from tests.differential import shrink as shrinking
 from tests.differential.generator.module import Source, generate, mutated
 from tests.differential.planted import MISTAKES, Hunt, Mistake, planted
 from tests.differential.shrink import shrink
@@ -108,6 +109,7 @@ def test_mutated_modules(workshop: Workshop) -> None:
 def test_an_error_is_found_and_made_small(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were native code wrong, this would tell: here is_nil does nothing."""
     monkeypatch.setitem(EMITTERS, "is_nil", lambda _e, _fail, _source: None)
+    monkeypatch.setattr(shrinking, "_TRIES", 40)
     source, outcome = _first_wrong(workshop)
     before = len(source.text())
     smaller, outcome = shrink(source, outcome, workshop)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 import tarfile
@@ -60,10 +59,6 @@ def test_a_report_of_it_is_that_of_the_core(packed: Path, terms_core: Path, tmp_
         json.loads(beamgdb("report", "--json", one, folder=packed.parent).stdout)
         for one in (terms_core, packed, tmp_path / "core")
     ]
-    for report in reports:
-        for frame in report["why"]["stop"]["frames"]:
-            frame["library"] = frame["library"] and Path(frame["library"]).name
-        report["why"]["text"] = [re.sub(r"(?<= from )\S*/", "", line) for line in report["why"]["text"]]
     assert reports[0] == reports[1] == reports[2]
     assert [path.name for path in packed.parent.iterdir()] == [packed.name]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Optional, cast
 
 import gdb
 
@@ -33,9 +34,10 @@ def thread_name(thread: gdb.InferiorThread) -> str:
 
 
 def library(address: int) -> str | None:
-    """The path of the shared library that has an address, for who reads it; None without one."""
+    """The path that the shared library which has an address has for the target, for who reads it; None without one."""
     name = text(lambda: gdb.solib_name(address))
-    return bare(name) if name else None
+    root = path(lambda: cast(Optional[str], gdb.parameter("sysroot"))).rstrip("/")
+    return bare(name.removeprefix(root) or name) if name else None
 
 
 def file_name(objfile: gdb.Objfile) -> str:

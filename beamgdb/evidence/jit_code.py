@@ -127,7 +127,7 @@ def _in_process(
         "i": lambda field: _is_code(processes, found, field.offset, own),
         "current": lambda field: _is_noted(processes, found, field.offset),
         "arity": lambda field: max(processes.numbers(field.offset, field.width)) <= MAX_ARG,
-        "state": lambda field: field.offset in states(processes),
+        "state": lambda field: field.offset in states(processes, are_normal=False),
         "fcalls": lambda field: field.width >= INT,
     }
     for name, holds in checks.items():

@@ -46,6 +46,15 @@ LATER: Needed = (("ErtsSchedulerData", "current_process"), ("Process", "schedule
 """What only a stop shows at which some process runs, or waits to run with arguments."""
 
 
-def may_be_proved(layout: Layout) -> bool:
-    """Whether something is not known that another stop may show."""
-    return layout.is_proved and not all(layout.has(struct, name) for struct, names in LATER for name in names.split())
+BY_TERMS: Needed = (("ErlFunEntry", "module old_index old_uniq"), ("Process", "parent sig_qs.first"))
+"""What only shows once there are enough processes and terms: not while a node begins. It takes longer to look for."""
+
+
+def has(layout: Layout, wanted: Needed) -> bool:
+    """Whether all of these are known."""
+    return all(layout.has(struct, name) for struct, names in wanted for name in names.split())
+
+
+def may_be_proved(layout: Layout, is_seen: bool) -> bool:
+    """Whether something is not known that another stop may show; `is_seen`: one at which a user waits."""
+    return layout.is_proved and not has(layout, (*LATER, *BY_TERMS) if is_seen else LATER)

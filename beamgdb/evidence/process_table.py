@@ -77,13 +77,15 @@ def prove_order(seen: Seen, found: Findings) -> None:
         "pix_cli_mask": dict.fromkeys(bits, (1 << line) - 1),
         "pix_cli_shift": {table: size - line for table, size in bits.items()},
     }
+    taken: set[int] = set()
     for name, values in wanted.items():
-        # Three masks and two shifts, as wide as they may be.
-        places = range(at_mask + INT, at_mask + 3 * seen.word + 2 * INT, INT)
+        # Three masks and two shifts, as wide as they may be. A mask and a shift may be the same number.
+        places = (at for at in range(at_mask + INT, at_mask + 3 * seen.word + 2 * INT, INT) if at not in taken)
         has = (at for at in places if all(seen.number(table + at, INT) == value for table, value in values.items()))
         at = next(has, None)
         if at is None:
             raise NotProved(f"no place for ErtsPTab.r.o.{name}")
+        taken.add(at)
         width = INT if name.endswith("shift") else _width(seen, proc, at)
         found.add("ErtsPTab", "the id of erts_code_purger", {f"r.o.{name}": Field(at, width)})
 

@@ -181,9 +181,9 @@ def _argument_registers(processes: Processes, found: Findings) -> None:
     found.add("Process", processes.how, {"arg_reg": Field(at, word), "def_arg_reg": Field(places[at], word, elements)})
 
 
-def states(processes: Processes) -> list[int]:
-    """Places of what may be the states: three times the same priority, normal for most of the processes, and in all
-    a few flags of many."""
+def states(processes: Processes, are_normal: bool = True) -> list[int]:
+    """Places of what may be the states: three times the same priority, normal for most of the processes if they
+    `are_normal`, and in all a few flags of many."""
     places = []
     for at in range(0, len(processes.places) * processes.seen.word, INT):
         numbers = processes.numbers(at, INT)
@@ -191,7 +191,7 @@ def states(processes: Processes) -> list[int]:
         if (
             most(level in PRIORITIES and one < MAX_STATE for one, level in zip(numbers, levels))
             and differ(levels, 3)
-            and levels.count(NORMAL) > len(levels) // 2
+            and (not are_normal or levels.count(NORMAL) > len(levels) // 2)
         ):
             places.append(at)
     return places

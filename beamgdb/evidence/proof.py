@@ -60,12 +60,16 @@ def _with_tags(seen: Seen, found: Findings, identity: Identity, layout: Layout) 
     return layout if scheme.release == int(number[0]) else replace(layout, tags=scheme, tags_proof=how)
 
 
-def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout) -> Layout:
-    """A layout that was proved, with what this stop shows besides; the same if that is nothing. Quick."""
+def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout, is_seen: bool) -> Layout:
+    """A layout that was proved, with what this stop shows besides; the same if that is nothing. Quick, but where a user
+    has seen the stop."""
     seen = _seen(memory, symbol, identity, nearest(identity), needed.FEW_SLOTS)
     found = Findings.of(layout)
     _try(_sample, seen, found)
     _try(schedulers.prove_running, seen, found)
+    if is_seen and not needed.has(layout, needed.BY_TERMS):
+        for prover in (modules.prove, terms.prove, process_list.prove):
+            _try(prover, seen, found)
     if seen.is_interpreter:
         _try(interpreter.prove_arity, seen, found)
     return layout if found.how == layout.evidence else replace(layout, structs=found.structs(), evidence=found.how)

@@ -261,7 +261,7 @@ def later() -> Iterator[None]:
 
 
 def _on_stop(event: Any) -> None:
-    session.forget_all()
+    session.forget_all(is_seen=_code_watch().catches_up)
     if _code_watch().catches_up:
         errors.guarded(catch_up)
     if extension().was_interrupted:

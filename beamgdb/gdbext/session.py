@@ -144,6 +144,9 @@ class Session:
     """What was at `marked_at` when that was asked for last, None where it could not be read."""
     stops: int = 0
     """How often the target has run since."""
+    is_seen: bool = False
+    """Whether the user has seen the target stop since that was done: of other stops, as where code is loaded, there are
+    hundreds."""
 
     def __post_init__(self) -> None:
         self.per_code = PerCode(self.node)
@@ -159,8 +162,8 @@ class Session:
         if self.in_place:
             return False
         if self.node.has_layout:
-            return may_be_proved(self.node.layout)
-        return self.stops < MANY_STOPS or self.stops % EVERY == 0
+            return may_be_proved(self.node.layout, self.is_seen)
+        return self.is_seen or self.stops < MANY_STOPS or self.stops % EVERY == 0
 
     def forget(self) -> None:
         """The target has run or was written to."""
@@ -350,13 +353,14 @@ def ended(number: int) -> None:
         front_end.taken(f"set {PAST_ENTRY} off")
 
 
-def forget_all(*, has_run: bool = True) -> None:
+def forget_all(*, has_run: bool = True, is_seen: bool = False) -> None:
     """Some target has run, or otherwise been changed. What is not known yet of a VM may be known now."""
     for number, session in list(extension().part(_Sessions).items()):
         session.forget()
         if not session.is_settled:
             drop(number)
         session.was_in_place |= session.in_place
+        session.is_seen |= is_seen
         if has_run:
             session.stops += session.was_in_place
             session.was_in_place = False
@@ -498,7 +502,8 @@ def _again(before: Session) -> Session:
         return session
     from beamgdb.evidence.proof import prove_more
 
-    layout = prove_more(node.memory, node.symbol, node.identity, node.layout)
+    layout = prove_more(node.memory, node.symbol, node.identity, node.layout, before.is_seen)
+    before.is_seen = False
     if layout is not node.layout:
         before.node = Node(node.memory, node.symbol, node.identity, layout, "", node.build, node.roots)
         before.per_code, before.code_is_stale = PerCode(before.node), True

@@ -18,6 +18,7 @@ from tests.gdb.stages import functions, read_frames
 from tests.gdb.test_unknown_release import write_other_release
 from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb, GdbError, one_line_error
+from tests.harness.patience import PATIENCE
 
 
 def next_of(release: Release) -> str:
@@ -168,3 +169,19 @@ def test_lists(patched: Patched) -> None:
             said = str(error)
             assert "proved on this target" in said or "not proved" in said, said
         assert "internal error" not in said
+
+
+def test_a_node_that_gdb_starts(release: Release, ebin: Path, tmp_path: Path) -> None:
+    """GDB stops it often before there are processes, at code that is loaded, which users do not see: what is to be known
+    is known where they do. What only shows when there are more, as funs do, is known there too, or later."""
+    beam = tmp_path / "beam.smp"
+    write_other_release(release.beam, beam, erts=next_of(release), otp=str(release.otp))
+    arguments = release.arguments(ebin, "stages:start()", "-S", "1:1")
+    with Gdb("--args", str(beam), *arguments, load="-x", environment=release.environment()) as gdb:
+        gdb.cmd("set breakpoint pending on")
+        gdb.cmd("beam-break stages:round/2")
+        assert gdb.go("run", timeout=2 * PATIENCE).reason == "breakpoint-hit"
+        assert gdb.cmd("eterm x1").endswith('\n[payload,"of",<<"round">>]\n')
+        assert re.search(proved(release), gdb.cmd("beam-info"), re.M)
+        assert gdb.go("continue").reason == "breakpoint-hit"
+        assert re.search(r"^ErlFunEntry: proved by ", gdb.cmd("beam-info -layout"), re.M)

@@ -41,7 +41,7 @@ _X86_64: Final[Mapping[str, str]] = {
     "arity": rf"^movz?x? [er]di, \w+ ptr \[rdx - 8\]\nmov (\w+) ptr \[r13 \+ {_NUMBER}\], r?dil?$",
     "scratch": rf"^mov (qword) ptr \[r13 \+ {_NUMBER}\], r14$",
     "state": rf"^mov edi, (dword) ptr \[r13 \+ {_NUMBER}\]\ntest edi, 0x800$",
-    "x registers": rf"^mov (qword) ptr \[rdi\], rsp\nlea rbx, \[rsp \+ {_NUMBER}\]$",
+    "x registers": rf"^mov (qword) ptr \[rdi(?: \+ \w+)?\], rsp\nlea rbx, \[rsp \+ {_NUMBER}\]$",
     "room": rf"^(sub) rsp, {_NUMBER}\nand rsp, 0xffffffffffffffc0$",
 }
 """By what they tell: instructions, of which one says how wide a field is and then where it lies. rdx is the address at

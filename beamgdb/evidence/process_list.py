@@ -88,7 +88,7 @@ def _leaders(processes: Processes, found: Findings) -> None:
 
 def _queues(processes: Processes, found: Findings) -> None:
     """The last message of an empty queue is where its first one would be; so is the one at which a process goes on to
-    look, which it does in one queue alone."""
+    look, which it does in one queue alone. Which of these two is which, an empty queue does not tell."""
     word = processes.seen.word
     firsts = []
     for to in processes.places:
@@ -98,5 +98,4 @@ def _queues(processes: Processes, found: Findings) -> None:
         ):
             firsts.append(to)
     first = only(firsts, "Process.sig_qs.first")
-    names = ("first", "last", "save")
-    found.add("Process", processes.how, {f"sig_qs.{one}": Field(first + n * word, word) for n, one in enumerate(names)})
+    found.add("Process", processes.how, {"sig_qs.first": Field(first, word)})

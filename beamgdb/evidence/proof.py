@@ -97,7 +97,7 @@ def _require(found: Findings, is_interpreter: bool) -> None:
     for struct, names in (*needed.ALWAYS, *(needed.BY_THE_INTERPRETER if is_interpreter else needed.BY_THE_JIT)):
         for name in names.split():
             if found.how.get(struct, {}).keys().isdisjoint(name.split("|")):
-                why = f": {found.given_up[0]}" if found.given_up else ""
+                why = next((f": {one}" for one in found.given_up if f"{struct}." in one), "")
                 raise NoLayout(f"{struct}.{name} is not proved on this target{why}")
 
 

@@ -44,8 +44,9 @@ def prove(seen: Seen, found: Findings) -> None:
     firsts = [kind.first for kind in kinds]
     if not firsts:
         raise NotProved("there are no schedulers")
-    places = range(0, HEAD, seen.word)
     words = {base: seen.words(base, HEAD) for base in firsts}
+    # Of a core file that was cut off not all may be there.
+    places = range(0, min(map(len, words.values())) * seen.word, seen.word)
     tid = only(
         (at for at in places if all(_is_thread(seen, words[base][at // seen.word]) for base in firsts)),
         "ErtsSchedulerData.tid",
@@ -148,7 +149,7 @@ def _registers(seen: Seen, found: Findings, words: dict[int, tuple[int, ...]]) -
     if len(words) < len(KINDS):
         raise NotProved(f"ErtsSchedulerData.registers of {len(words)} schedulers")
     places = [
-        n for n in range(HEAD // seen.word)
+        n for n in range(min(map(len, words.values())))
         if differ(lines := [one[n] for one in words.values()], len(words))
         and all(line and line % CACHE_LINE == 0 and not _is_thread(seen, line) for line in lines)
         and all(_is_unowned(seen, one[n], scheduler) for scheduler, one in words.items())

@@ -15,6 +15,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.vm.model import Unavailable
+from beamgdb.vm.processes import Process
 from jit.otp.layouts.identity import Identity
 from jit.otp.layouts.layout import Layout, of_identity
 
@@ -27,6 +28,9 @@ DOMAINS = (gdb.SYMBOL_VAR_DOMAIN, gdb.SYMBOL_STRUCT_DOMAIN)
 CHECKED = 1000
 """Processes that are looked at to see whether fields may lie as they do in a similar build."""
 
+
+FEW = 8
+"""The same where it is a table of the very release: fewer tell nothing, for memory may be damaged."""
 
 WITHOUT_STACK = ("GC", "EXITING", "FREE")
 """States in which a process may have none, or one that is just being moved."""
@@ -64,14 +68,36 @@ def similar(identity: Identity, config: Callable[[], str | None]) -> Layout | No
     return of_file(path, identity, _program_build_id(), config())
 
 
+def has_few_processes(node: Node) -> bool:
+    """Whether there are too few processes to tell, as where a node has just begun."""
+    try:
+        return sum(1 for _ in islice(node.processes, FEW)) < FEW
+    except (Unreadable, Unavailable, KeyError):
+        return True
+
+
+def makes_sense(node: Node) -> bool:
+    """Whether the processes may be as the table of the release says: not, if most of the first ones cannot. Somebody
+    may have built that release from other sources."""
+    try:
+        first = list(islice(node.processes, FEW))
+        return len(first) < FEW or sum(_is_sound(node, process) for process in first) > FEW // 2
+    except (Unreadable, Unavailable, KeyError):
+        return True
+
+
+def _is_sound(node: Node, process: Process) -> bool:
+    is_sound = process.has_sound_stack() or any(map(process.has, WITHOUT_STACK))
+    return is_sound and node.processes.holds(process)
+
+
 def contradiction(node: Node) -> str | None:
     """What of the processes cannot be as a layout says, None where nothing speaks against it."""
     count = 0
     try:
         for process in islice(node.processes, CHECKED):
             count += 1
-            is_sound = process.has_sound_stack() or any(map(process.has, WITHOUT_STACK))
-            if not is_sound or not node.processes.holds(process):
+            if not _is_sound(node, process):
                 return f"process {count} at {process.address:#x} makes no sense by it"
     except (Unreadable, Unavailable, KeyError) as error:
         return f"the table of processes makes no sense by it: {error}"

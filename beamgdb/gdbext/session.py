@@ -142,6 +142,8 @@ class Session:
     """The folder of each source file that is installed with the system, by the system's root."""
     mark: bytes | None = None
     """What was at `marked_at` when that was asked for last, None where it could not be read."""
+    is_early: bool = False
+    """Whether there were too few processes to see if they are as the layout says."""
     stops: int = 0
     """How often the target has run since."""
     is_seen: bool = False
@@ -162,7 +164,7 @@ class Session:
         if self.in_place:
             return False
         if self.node.has_layout:
-            return may_be_proved(self.node.layout, self.is_seen)
+            return may_be_proved(self.node.layout, self.is_seen) or (self.is_early and self.is_seen)
         return self.is_seen or self.stops < MANY_STOPS or self.stops % EVERY == 0
 
     def forget(self) -> None:
@@ -450,8 +452,16 @@ def _new(marked_at: int, pid: int) -> Session:
 
     node = _with_similar(like, identity, lambda: read_config_h(memory.try_read, symbol, identity))
     if node is None:
-        node = like(*_layout(memory, symbol, identity, FEW_SLOTS if remote else ALL_SLOTS))
-    return Session(node, target, marked_at, pid, named)
+        layout, reason = _told(identity)
+        node, slots = like(layout, reason), FEW_SLOTS if remote else ALL_SLOTS
+        if layout is None:
+            node = like(*_proved(memory, symbol, identity, slots, reason))
+        elif not debug_information.makes_sense(node):
+            proved, _ = _proved(memory, symbol, identity, slots, reason)
+            node = like(proved or layout)
+            said = "where fields lie is proved" if proved is not None else "and nothing else tells where fields lie"
+            gdb.write(f"beamgdb: by the {layout.origin} most processes make no sense: {said}\n", gdb.STDERR)
+    return Session(node, target, marked_at, pid, named, is_early=debug_information.has_few_processes(node))
 
 
 def _with_similar(like: Callable[[Layout], Node], identity: Identity, config: Callable[[], str | None]) -> Node | None:
@@ -471,12 +481,18 @@ def _with_similar(like: Callable[[Layout], Node], identity: Identity, config: Ca
     return node
 
 
-def _layout(memory: CachedMemory, symbol: _CSymbols, identity: Identity, slots: int) -> tuple[Layout | None, str]:
-    """Where fields lie, or why that is not known. Nothing is proved where types or a table tell it."""
+def _told(identity: Identity) -> tuple[Layout | None, str]:
+    """Where fields lie by types or a table, or why these do not tell it."""
     try:
         return debug_information.layout(identity) or for_identity(identity), ""
     except (NoLayout, ValueError) as error:
-        reason = str(error)
+        return None, str(error)
+
+
+def _proved(
+    memory: CachedMemory, symbol: _CSymbols, identity: Identity, slots: int, reason: str
+) -> tuple[Layout | None, str]:
+    """Where fields lie by what is proved on the VM, or why that is not known; `reason`: why nothing tells it."""
     if not _is_settled(identity):
         return None, reason
     try:
@@ -495,15 +511,18 @@ def _layout(memory: CachedMemory, symbol: _CSymbols, identity: Identity, slots: 
 
 def _again(before: Session) -> Session:
     """The session, or one that knows more of the same VM."""
-    node = before.node
-    if not node.has_layout:
+    node, was_early = before.node, before.is_early
+    before.is_early = was_early and debug_information.has_few_processes(node)
+    if not node.has_layout or (was_early and not before.is_early and not debug_information.makes_sense(node)):
         session = _new(before.marked_at, before.pid)
         session.stops, session.told = before.stops, before.told and not session.node.has_layout
         return session
+    is_seen, before.is_seen = before.is_seen, False
+    if not node.layout.is_proved:
+        return before
     from beamgdb.evidence.proof import prove_more
 
-    layout = prove_more(node.memory, node.symbol, node.identity, node.layout, before.is_seen)
-    before.is_seen = False
+    layout = prove_more(node.memory, node.symbol, node.identity, node.layout, is_seen)
     if layout is not node.layout:
         before.node = Node(node.memory, node.symbol, node.identity, layout, "", node.build, node.roots)
         before.per_code, before.code_is_stale = PerCode(before.node), True

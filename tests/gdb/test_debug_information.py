@@ -161,10 +161,7 @@ def test_a_similar_build(patched: Patched, tmp_path: Path, layout: Layout, relea
     not."""
     similar, other = tmp_path / "similar.smp", tmp_path / "other.smp"
     debug_file.write(release.beam, layout, similar, build_id=bytes(20))
-    process = layout.structs["Process"]
-    fields = {name: field._replace(offset=field.offset + 8) for name, field in process.fields.items()}
-    structs = {**layout.structs, "Process": replace(process, size=layout.size("Process") + 8, fields=fields)}
-    debug_file.write(release.beam, replace(layout, structs=structs), other, build_id=bytes(20))
+    debug_file.write(release.beam, grown(layout), other, build_id=bytes(20))
     gdb, _ = attached(patched)
     with gdb:
         said = gdb.cmd(f"set beam-layout-from {other}")
@@ -180,3 +177,25 @@ def test_a_similar_build(patched: Patched, tmp_path: Path, layout: Layout, relea
         said = gdb.cmd(f"set beam-layout-from {patched.debug}")
         assert f"{patched.debug}, the program's own build\n" in said
         assert "beam-layout-from: /nowhere is no file" in gdb.cmd("set beam-layout-from /nowhere", check=False)
+
+
+def test_a_similar_build_that_is_none(layout: Layout, release: Release, ebin: Path, tmp_path: Path) -> None:
+    """Where a node has just begun there is nothing yet that speaks against it."""
+    other = tmp_path / "other.smp"
+    debug_file.write(release.beam, grown(layout), other, build_id=bytes(20))
+    arguments = release.arguments(ebin, "stages:start()", "-S", "1:1")
+    with Gdb("--args", str(release.beam), *arguments, load="-x", environment=release.environment()) as gdb:
+        gdb.cmd(f"set beam-layout-from {other}")
+        gdb.cmd("beam-break stages:round/2")
+        gdb.go("run", timeout=2 * PATIENCE)
+        said = gdb.cmd("beam-info")
+        assert re.search(rf"^beamgdb: beam-layout-from: {other}: .* makes no sense by it\S*$", said, re.M)
+        assert re.search(r"^layouts: +built-in table ", said, re.M)
+
+
+def grown(layout: Layout) -> Layout:
+    """A layout in which a process has a word more, at its beginning."""
+    process = layout.structs["Process"]
+    fields = {name: field._replace(offset=field.offset + 8) for name, field in process.fields.items()}
+    structs = {**layout.structs, "Process": replace(process, size=layout.size("Process") + 8, fields=fields)}
+    return replace(layout, structs=structs)

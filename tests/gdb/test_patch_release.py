@@ -19,6 +19,7 @@ from tests.gdb.test_unknown_release import write_other_release
 from tests.harness.erl import READY, Release, running
 from tests.harness.gdb import Gdb, GdbError, one_line_error
 from tests.harness.patience import PATIENCE
+from tests.harness.targets import FLAGS, Target
 
 
 def next_of(release: Release) -> str:
@@ -172,8 +173,8 @@ def test_lists(patched: Patched) -> None:
 
 
 def test_a_node_that_gdb_starts(release: Release, ebin: Path, tmp_path: Path) -> None:
-    """GDB stops it often before there are processes, at code that is loaded, which users do not see: what is to be known
-    is known where they do. What only shows when there are more, as funs do, is known there too, or later."""
+    """GDB stops it often before there are processes, at code that is loaded, which users do not see: what is to be
+    known is known where they do. What only shows when there are more, as funs do, is known there too, or later."""
     beam = tmp_path / "beam.smp"
     write_other_release(release.beam, beam, erts=next_of(release), otp=str(release.otp))
     arguments = release.arguments(ebin, "stages:start()", "-S", "1:1")
@@ -185,3 +186,23 @@ def test_a_node_that_gdb_starts(release: Release, ebin: Path, tmp_path: Path) ->
         assert re.search(proved(release), gdb.cmd("beam-info"), re.M)
         assert gdb.go("continue").reason == "breakpoint-hit"
         assert re.search(r"^ErlFunEntry: proved by ", gdb.cmd("beam-info -layout"), re.M)
+
+
+@pytest.mark.parametrize(
+    ("otp", "why"),
+    [("27", ""), ("25", "beamgdb: by the built-in table otp-25.2.3 x86_64 jit most processes make no sense: where ")],
+)
+def test_a_version_that_is_of_another_build(otp: str, why: str, tmp_path: Path) -> None:
+    """Here OTP 27 says that its runtime system is that of OTP 25: that there is a table of it does not make it true."""
+    sandbox, beam = Target("amd64", 27).sandbox, tmp_path / "beam.smp"
+    write_other_release(sandbox.beam, beam, erts="13.1.5", otp=otp)
+    expression = f'register(one_of_mine, self()), io:format("{READY}~n"), timer:sleep(infinity)'
+    _, *arguments = sandbox.beam_command([*FLAGS, "-noinput", "-eval", f"{expression}."])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sandbox.environment().items():
+            patch.setitem(os.environ, name, value)
+        with running([str(beam), *arguments], tmp_path / "output") as process, Gdb() as gdb:
+            said = gdb.attach(process.pid) + gdb.cmd("beam-info")
+            assert why in said
+            assert re.search(r"^layouts: +\d+ fields proved on this target, \d+ of them not as in ", said, re.M)
+            assert '"name": "one_of_mine"' in gdb.cmd("beam-ps -json")

@@ -20,7 +20,7 @@ from jit.otp.layouts.layout import TABLES, Layout, nearest
 
 KNOWN = session.require().node
 
-PROCESS_LIST = {("Process", name) for name in ("heap_sz", "parent", "group_leader", "sig_qs.first", "sig_qs.last")}
+PROCESS_LIST = {("Process", name) for name in ("heap_sz", "parent", "group_leader", "sig_qs.first")}
 
 
 def needed(is_interpreter: bool) -> set[tuple[str, str]]:

@@ -183,6 +183,8 @@ def for_identity(identity: Identity, directory: Path = TABLES) -> Layout:
     if layout is None:
         available = ", ".join(" ".join(k) for k in known(directory)) or "none"
         raise NoLayout(f"no built-in table for erts {' '.join(key)}; there are: {available}")
+    if layout.release.partition(".")[0] != str(identity.otp_release).partition(".")[0]:
+        raise NoLayout(f"the {layout.origin} is not for OTP {identity.otp_release}, as the program says that it is")
     if (layout.word_size, layout.options) != (identity.word_size, identity.options):
         here = ", ".join(sorted(identity.options or ())) or "no options"
         raise NoLayout(f"the {layout.origin} is not for this build: {here}, words of {identity.word_size} bytes")

@@ -34,9 +34,9 @@ INSTEAD: Final = {
 }  # fmt: skip
 """Commands that want a terminal of their own, which GDB has not here, and what to do instead."""
 
-OF_A_STEP: Final = re.compile(r"Thread .* hit Breakpoint -[0-9]")
-"""What GDB says where a step has ended, at a breakpoint that nobody has set. The source behind it the step tells too,
-later."""
+OF_A_STEP: Final = re.compile(r"Thread .* hit Breakpoint -[0-9].*?(?P<place> at .+:[0-9]+)?$")
+"""What GDB says where a step has ended, at a breakpoint that nobody has set. Where that has a place, the line of source
+behind it is GDB's own, and the step tells it too, later."""
 
 SOURCE_LINE: Final = re.compile(r"[0-9]+\t")
 BORING: Final = re.compile(r"\[New (LWP|Thread) |\[Thread .* exited\]")
@@ -423,8 +423,9 @@ class Model:
         *lines, self.unended = (self.unended + text).split("\n")
         self.unended = self.unended[-LONGEST_LINE:]
         for line in lines:
-            is_told_later = OF_A_STEP.match(line) or (self._is_at_step and SOURCE_LINE.match(line))
-            self._is_at_step = OF_A_STEP.match(line) is not None
+            of_step = OF_A_STEP.match(line)
+            is_told_later = of_step or (self._is_at_step and SOURCE_LINE.match(line))
+            self._is_at_step = of_step is not None and of_step["place"] is not None
             if line.strip() and not is_told_later and not BORING.match(line):
                 self.log.append(harmless(line.expandtabs()[:LONGEST_LINE]))
 

@@ -100,6 +100,14 @@ def test_a_step_of_erlang_ends_at_a_breakpoint_that_nobody_has_set() -> None:
     assert [*model._commands] == [("beam-next",)]
 
 
+def test_a_step_of_interpreted_code_tells_its_line_alone() -> None:
+    """GDB stops in the interpreter, of which it has no source."""
+    model = steps()
+    model._say('\nThread 5 "1_scheduler" hit Breakpoint -1, 0x4012 in process_main ()\n')
+    model._say("31\tlength(B) + A.\n")
+    assert model.log[-1] == "31      length(B) + A."
+
+
 def test_a_breakpoint_ends_what_was_typed_ahead() -> None:
     """It was for another place."""
     model = steps()

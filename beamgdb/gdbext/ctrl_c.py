@@ -30,3 +30,29 @@ def held() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         if came:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def taken() -> Iterator[None]:
+    """Do something at an event, for which nobody has asked. Ctrl-C that comes meanwhile ends that, as soon as memory is
+    read (`check`), and is for nobody else: GDB from 15 on passes it to the target, if that has the terminal as it has
+    while GDB attaches, and there it waits, and ends a node once GDB lets go of it."""
+    this = extension()
+    if this.ctrl_c_depth:
+        yield
+        return
+    with held():
+        this.takes_ctrl_c = True
+        try:
+            yield
+            check()
+        finally:
+            this.takes_ctrl_c = False
+
+
+def check() -> None:
+    """Raise `KeyboardInterrupt` if Ctrl-C has come that is `taken`."""
+    this = extension()
+    if this.takes_ctrl_c and this.ctrl_c_depth == 1 and signal.SIGINT in signal.sigpending():
+        signal.sigwait({signal.SIGINT})
+        raise KeyboardInterrupt

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import gdb
 
+from beamgdb.gdbext import ctrl_c
 from beamgdb.gdbext.extension import extension
 from beamgdb.views import errors
 
@@ -22,7 +23,8 @@ def guarded(action: Callable[[], object], interrupted: str = "Erlang symbols may
     """Do something in the background; a failure is a warning, for GDB itself must go on. `interrupted`: what is to be
     known when Ctrl-C has ended it."""
     try:
-        action()
+        with ctrl_c.taken():
+            action()
     except KeyboardInterrupt:
         extension().interruptions += 1
         gdb.write(f"beamgdb: interrupted; {interrupted}\n", gdb.STDERR)

@@ -34,6 +34,8 @@ class Extension:
 
         self.ctrl_c_depth = 0
         """How many times Ctrl-C is held."""
+        self.takes_ctrl_c = False
+        """Whether it is held for what is done just now alone."""
         self.interruptions = 0
         """How often Ctrl-C has ended what was done in the background."""
         self.was_interrupted = False

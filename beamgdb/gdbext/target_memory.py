@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import gdb
 
+from beamgdb.gdbext import ctrl_c
 from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.memory import READ_LIMIT, Unreadable
 from jit.object.target import ByteOrder
@@ -48,6 +49,7 @@ class InferiorMemory:
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes at `address`; raises `Unreadable`, and `TargetLost`, which ends whatever is done."""
+        ctrl_c.check()
         if not 0 <= size <= READ_LIMIT:
             # GDB ends if there is not so much memory.
             raise Unreadable(address, size)

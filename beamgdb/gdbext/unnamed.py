@@ -46,20 +46,20 @@ class Unnamed:
         if asked[2] and program_file.find(ANCHOR, address) is None:
             # The process is not of this file, or the program is still to be moved to where it belongs.
             return
-        self._asked = asked
         # Not before it is needed: it loads pyelftools.
         from jit.image.image_file import NoImage, open_image
 
         try:
             image = open_image(program_file.local(path), ANCHOR, address)
+            found: Mapping[str, Recovered] | str = constants.find(image)
         except NoImage as error:
-            self.why = str(error)
-            return
-        found = constants.find(image)
+            found = str(error)
         if isinstance(found, str):
             self.why = found
         else:
             self.image, self.constants = image, found
+        # Where Ctrl-C has ended it, it is asked again.
+        self._asked = asked
 
     @property
     def is_interpreter(self) -> bool:

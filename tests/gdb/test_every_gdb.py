@@ -6,6 +6,7 @@ The whole suite runs with the one that is installed. Here are few sessions of ea
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -262,3 +263,18 @@ def test_the_node_goes_on_afterwards(gdb: Gdb, shop: Node) -> None:
     gdb.cmd("detach")
     before = Path(f"/proc/{shop.pid}/stat").read_text().split()
     assert before[2] != "t"
+
+
+def test_ctrl_c_while_gdb_attaches(program: str, tmp_path: Path) -> None:
+    """It ends what the extension does, and not the node, to which newer ones pass it: that takes it once it is let go.
+    What was not done is done when it is asked for."""
+    said = tmp_path / "output"
+    command = Target("amd64", 29).sandbox.command([*FLAGS, "-noinput", "-eval", f'io:format("{READY}~n").'])
+    with running(command, said) as process, Gdb(gdb=program) as gdb:
+        gdb.ctrl_c_in("unnamed:Unnamed.look", raised=False)
+        assert "Ctrl-C comes\n" in gdb.attach(process.pid)
+        assert re.search(r"^processes: +\d+$", gdb.cmd("beam-info"), re.M)
+        gdb.cmd("detach")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=2)
+    assert "BREAK" not in said.read_text()

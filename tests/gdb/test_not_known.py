@@ -94,6 +94,36 @@ def test_a_part_of_a_queue_is_not_all_of_it(without: Without, fields: tuple[str,
     assert {row["queue"] for row in rows(gdb, "beam-ps")} == {None}
 
 
+def why(gdb: Gdb) -> dict[str, Any]:
+    """What `beam-why` tells, the text as one."""
+    told: dict[str, Any] = json.loads(gdb.cmd("beam-why -json"))
+    return {**told, "text": "\n".join(told["text"])}
+
+
+NOT_LOOKED_AT = {
+    "the memory of": ("Process", "old_heap"),
+    "the queues of": ("Process", *QUEUES),
+    "who waits for whom": ("ErtsMonitorData", "ref"),
+    "how many atoms there may be": ("IndexTable", "limit"),
+    "the memory of ETS tables": ("DbTableCommon", "counters.u.counters"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_LOOKED_AT)
+def test_what_cannot_be_looked_at_is_no_good_news(without: Without, what: str) -> None:
+    told = why(without(*NOT_LOOKED_AT[what]))
+    assert [one.startswith(what) for one in told["unknown"]] == [True]
+    assert f"Not known: {told['unknown'][0]}." in told["text"]
+    assert "no deadlock" not in told["text"]
+    if what == "who waits for whom":
+        assert "\nNo suspects in what is known.\n" in told["text"]
+    else:
+        assert "\n  1. a deadlock: " in told["text"]
+    if what == "the memory of":
+        assert told["process_memory"] is None
+        assert (told["largest"], "Most memory" in told["text"]) == ([], False)
+
+
 def test_a_process_in_full(without: Without) -> None:
     """What it may have is not among what it has not."""
     gdb = without("Process", "old_heap", "mbuf_sz", "dictionary")
@@ -118,3 +148,5 @@ def test_all_is_known(without: Without) -> None:
     gdb = without()
     assert all(row["memory"] and row["queue"] is not None for row in rows(gdb, "beam-ps"))
     assert "not known" not in gdb.cmd("beam-process w_a")
+    told = why(gdb)
+    assert (told["unknown"], "Not known" in told["text"]) == ([], False), told["text"]

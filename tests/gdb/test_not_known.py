@@ -19,7 +19,7 @@ from jit.otp.layouts.layout import Layout, load_table
 from tests.gdb.test_unknown_release import write_other_release
 from tests.harness import debug_file
 from tests.harness.erl import READY, Release, running
-from tests.harness.gdb import Gdb
+from tests.harness.gdb import Gdb, one_line_error
 
 Without = Callable[..., Gdb]
 
@@ -122,6 +122,39 @@ def test_what_cannot_be_looked_at_is_no_good_news(without: Without, what: str) -
     if what == "the memory of":
         assert told["process_memory"] is None
         assert (told["largest"], "Most memory" in told["text"]) == ([], False)
+
+
+@pytest.mark.parametrize("missing", [("Process", "dictionary"), ("ProcDict", "data")])
+def test_the_tree(without: Without, missing: tuple[str, ...]) -> None:
+    """Not all processes are supervised by nobody."""
+    gdb = without(*missing)
+    assert f"{'.'.join(missing)}: unknown in " in one_line_error(gdb, "beam-tree")
+
+
+CONDITIONS = {
+    "beam-ps -where queue>1000": ("queue", "Process", *QUEUES),
+    "beam-ps -where memory<1G -where name=w_a": ("memory", "Process", "old_heap"),
+    "beam-top -where reductions>0": ("reductions", "Process", "reds"),
+    "beam-ps -where label~work": ("label", "Process", "dictionary"),
+    "beam-ports -where queue>=0": ("queue", "Port", "ioq.size"),
+    "beam-schedulers -where ports>=0": ("ports", "ErtsRunQueue", "ports.info.len"),
+}
+
+
+@pytest.mark.parametrize("command", CONDITIONS)
+def test_a_condition_on_what_is_not_known(without: Without, command: str) -> None:
+    """No process is neither in nor out."""
+    column, *missing = CONDITIONS[command]
+    gdb = without(*missing)
+    for form in ("", " -json"):
+        assert f"{column} is not known of any of them" in one_line_error(gdb, command + form)
+
+
+def test_an_order_by_what_is_not_known(without: Without) -> None:
+    gdb = without("Process", "old_heap")
+    shown = gdb.cmd("beam-ps -sort memory -limit 3").splitlines()
+    assert shown[-1] == "(memory is not known of any of the processes: they are not sorted)"
+    assert [line.split()[0] for line in shown[1:4]] == ["<0.0.0>", "<0.1.0>", "<0.2.0>"]
 
 
 def test_a_process_in_full(without: Without) -> None:

@@ -157,6 +157,22 @@ def test_an_order_by_what_is_not_known(without: Without) -> None:
     assert [line.split()[0] for line in shown[1:4]] == ["<0.0.0>", "<0.1.0>", "<0.2.0>"]
 
 
+NOTES = {
+    "beam-purge": ("Module", "old.code_hdr"),
+    "beam-locks": ("DbTableCommon", "rwlock"),
+    "beam-refs init": ("HashTable", "allocated"),
+}
+
+
+@pytest.mark.parametrize("command", NOTES)
+def test_a_note_names_what_is_not_known(without: Without, command: str) -> None:
+    """As it is, not as Python prints the name of a key."""
+    name = ".".join(NOTES[command])
+    shown = without(*NOTES[command]).cmd(command)
+    assert f": {name}: unknown in debug information of " in shown
+    assert "'" not in next(line for line in shown.splitlines() if name in line)
+
+
 def test_a_process_in_full(without: Without) -> None:
     """What it may have is not among what it has not."""
     gdb = without("Process", "old_heap", "mbuf_sz", "dictionary")

@@ -54,7 +54,8 @@ def write(vm: Vm, slogan: str, top: TopOf, out: Callable[[str], object], advance
     tables, ports, timers = _Tables(vm), PortSections(vm), TimerSections(vm)
 
     def memory() -> Iterator[str]:
-        yield f"=memory\nprocesses: {processes.memory}\nets: {tables.memory}\n"
+        known = (("processes", processes.memory), ("ets", tables.memory))
+        yield "\n".join(["=memory", *(f"{what}: {size}" for what, size in known if size is not None)]) + "\n"
 
     def literals() -> Iterator[str]:
         yield "=literals\n"
@@ -115,7 +116,9 @@ class _Tables:
 
     def __init__(self, vm: Vm) -> None:
         self._vm = vm
-        self.written = self.unreadable = self.memory = 0
+        self.written = self.unreadable = 0
+        self.memory: int | None = 0
+        """Bytes of all; None where that is not known of one."""
 
     def sections(self) -> Iterator[str]:
         """A section for each."""
@@ -132,6 +135,7 @@ class _Tables:
         except KeyError:
             # Where tables are is not known of this build.
             self.unreadable += 1
+            self.memory = None
 
     def _lines(self, table: EtsTable) -> Iterator[str]:
         name, options, kind = self._vm.term(table.name), table.options(), table.kind()
@@ -149,8 +153,8 @@ class _Tables:
         items, memory = table.items(), table.memory()
         if items is not None:
             yield f"Objects: {items}"
+        self.memory = self.memory + memory if self.memory is not None and memory is not None else None
         if memory is not None:
-            self.memory += memory
             yield f"Words: {-(-memory // self._vm.memory.word_size)}"
         yield f"Type: {kind}"
         yield f"Protection: {table.protection()}"

@@ -90,8 +90,8 @@ class Processes:
         self.written = 0
         self.unreadable = 0
         """Processes and parts of their table, and what of single processes is damaged."""
-        self.memory = 0
-        """Bytes of all processes that were written."""
+        self.memory: int | None = 0
+        """Bytes of all processes that were written; None where that is not known of one."""
 
     def sections(self) -> Iterator[str]:
         """All processes, each with what it has; a piece of text for each, or more."""
@@ -137,9 +137,9 @@ class Processes:
         ]
         has_old = bool(noted.old_heap)
         facts += [
-            ("OldHeap", _words(noted.old_heap, noted.old_hend, word) if has_old else 0),
+            ("OldHeap", _words(noted.old_heap, noted.old_hend, word) if has_old else noted.old_heap),
             ("Heap unused", _words(more.htop, noted.hend, word)),
-            ("OldHeap unused", _words(more.old_htop, noted.old_hend, word) if has_old else 0),
+            ("OldHeap unused", _words(more.old_htop, noted.old_hend, word) if has_old else noted.old_heap),
             ("BinVHeap", more.overhead),
             ("OldBinVHeap", more.old_vheap),
             ("BinVHeap unused", _less(more.vheap_size, more.overhead)),
@@ -147,7 +147,7 @@ class Processes:
         unused = _less(more.old_vheap_size, more.old_vheap)
         facts.append(("OldBinVHeap unused", "overflow" if unused is not None and unused < 0 else unused))
         memory = known.memory(noted)
-        self.memory += memory or 0
+        self.memory = self.memory + memory if self.memory is not None and memory is not None else None
         facts += [
             ("Memory", memory),
             ("Program counter", f"{noted.i:#x} ({self._place(noted.i)})" if noted.i else None),

@@ -11,8 +11,8 @@ from beamgdb.roots.snapshot import Snapshot
 from jit.image.image import Recovered
 from jit.otp.layouts.layout import Layout
 
-FEWEST = 10
-"""Allocators that each VM has, besides malloc and one for tests."""
+FEWEST = 2
+"""Allocators that each VM has, besides malloc: those of temporary memory and of literals, which `+Mea min` leaves."""
 
 
 def find(memory: CachedMemory, layout: Layout, data: Snapshot) -> Recovered | str:

@@ -6,6 +6,7 @@ target's code knows that of their definition. What is no term looks as in `text`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -150,7 +151,17 @@ def _match_context(value: MatchContext) -> str:
 
 
 def _fun(value: Fun) -> str:
-    return f"#Function<{value.index}.{value.uniq}/{value.arity} in {_atom(value.module)}>"
+    return f"#Function<{value.index}.{value.uniq}/{value.arity} in {_atom(value.module)}{_behind_dot(value.name)}>"
+
+
+def _behind_dot(name: str | None) -> str:
+    """The function that a fun stands in, as Elixir tells it by the name of the fun's own (`Inspect.Function`)."""
+    if name is None:
+        return ""
+    parent = _PARENT.fullmatch(name)
+    return (
+        f".{elixir_quoting.called(parent['name'])}/{parent['arity']}" if parent else f".{elixir_quoting.called(name)}"
+    )
 
 
 def _external_fun(value: ExternalFun) -> str:
@@ -166,6 +177,9 @@ def _catch(value: Catch) -> str:
 def _continuation_pointer(value: ContinuationPointer) -> str:
     return term_text(ContinuationPointer(value.address, value.where and elixir_quoting.function(value.where)))
 
+
+_PARENT: Final = re.compile(r"-(?P<name>.*)/(?P<arity>[^-/]*)-[^-/]*-[^-/]*-", re.DOTALL)
+"""What the compiler calls the function of a fun: by the one around it, what it is, and its number."""
 
 _WRITERS: Final[dict[type, Callable[[Any], str]]] = {
     float: _float,

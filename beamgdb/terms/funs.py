@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from beamgdb.memory import Unreadable
+from beamgdb.terms.quoting import runtime_atom, unquoted
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import Atom, ExternalFun, Fun, LayoutUnknown, UnknownBoxed, Value
 from jit.otp.features import FUN_HEADERS, LASTING_FUNS
 from jit.otp.tags import FUN_ARITY_SHIFT, FUN_ENV_SHIFT, FUN_KIND_SHIFT, MAX_FUN_ARITY, Kind
 from jit.otp.things import ErlFunThing25, ErlFunThing27
+
+CODE_INDICES: Final = 3
+"""`ERTS_NUM_CODE_IX` (code_ix.h): for each of them an entry has where the code is."""
 
 
 def fun(source: Source, address: int, header: int) -> Value:
@@ -54,10 +61,28 @@ def _local(source: Source, address: int, entry: int, arity: int, free: int) -> V
     places = source.fun_entry
     if places is None:
         return LayoutUnknown(Kind.FUN, address)
+
+    def made() -> Fun:
+        module, index, uniq = _place(source, places, entry, address)
+        return Fun(module, index, uniq, arity, free, _name(source, entry, module))
+
     # (Very many are of the same places.)
-    return source.memory.made(
-        ("fun", entry, arity, free), lambda: Fun(*_place(source, places, entry, address), arity, free)
-    )
+    return source.memory.made(("fun", entry, arity, free), made)
+
+
+def _name(source: Source, entry: int, module: Atom) -> str | None:
+    """The name of the function that has its code. Of some code indices the entry may lead to where code is loaded."""
+    if source.fun_code is None or source.code is None or module.name is None:
+        return None
+    head = f"{runtime_atom(module.name)}:"
+    try:
+        addresses = source.memory.words(entry + source.fun_code, CODE_INDICES)
+    except Unreadable:
+        return None
+    for name in map(source.code.describe, addresses):
+        if name is not None and name.startswith(head):
+            return unquoted(name[len(head) :].rpartition("/")[0])
+    return None
 
 
 def _place(source: Source, places: tuple[int, int, int], entry: int, address: int) -> tuple[Atom, int, int]:

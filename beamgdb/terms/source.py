@@ -112,6 +112,14 @@ class Source:
             return None
         return module, index, uniq
 
+    @cached_property
+    def fun_code(self) -> int | None:
+        """Where a fun's entry has the addresses of its code, None where that is not known."""
+        try:
+            return self.layout.offset("ErlFunEntry", "dispatch.addresses")
+        except KeyError:
+            return None
+
     def atom(self, index: int) -> Atom:
         known = self._known_atoms.get(index)
         if known is None:

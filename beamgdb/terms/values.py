@@ -6,7 +6,7 @@ not followed to its end says so in `rest` (or `tail`): usually `ELIDED`, else th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Union
 
 from jit.otp.tags import Kind
@@ -119,13 +119,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Fun:
-    """A local fun. `index` and `uniq` are the ones `fun_to_list/1` prints; `free` counts its environment."""
+    """A local fun. `index` and `uniq` are the ones `fun_to_list/1` prints; `free` counts its environment. `name` is
+    that of the function that has its code, such as `-price/1-fun-0-`, None where that is not loaded or not known."""
 
     module: Atom
     index: int
     uniq: int
     arity: int
     free: int
+    name: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar, Union
 
 from beamgdb.memory import Unreadable
 from beamgdb.views.styler import COLUMNS, Styler
 from beamgdb.views.typed import brief, shortened
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.pieces import STEP, InPieces, Pieces, pieces
 
 LIMIT: Final = 1000
@@ -53,6 +54,8 @@ class Column(Generic[Item]):
     names: bool = False
     many: Callable[[Sequence[Item]], Sequence[Value]] | None = None
     """The same question about many items at once, where that is cheaper."""
+    is_everywhere: bool = False
+    """Whether each item has it: then None is what is not known. Else it may as well not be there."""
 
     @classmethod
     def of(
@@ -62,9 +65,10 @@ class Column(Generic[Item]):
         many: Callable[[Sequence[Item]], Sequence[Value]],
         heading: str = "",
         names: bool = False,
+        is_everywhere: bool = False,
     ) -> Column[Item]:
         """A column whose question is about many items."""
-        return cls(name, kind, lambda one: many([one])[0], heading, names, many)
+        return cls(name, kind, lambda one: many([one])[0], heading, names, many, is_everywhere)
 
     def values(self, items: Sequence[Item]) -> Sequence[Value]:
         """What is in the column of each item."""
@@ -87,10 +91,38 @@ class Condition(Generic[Item]):
     column: Column[Item]
     holds: Callable[[Value], bool]
 
-    def filtered(self, items: Sequence[Item]) -> list[Item]:
-        """Those for which it holds; it does not for what is not known."""
-        found = enumerate(self.column.values(items))
-        return [items[at] for at, value in found if value is not None and self.holds(value)]
+    def filtered(self, items: Sequence[Item], noted: Unknown[Item]) -> list[Item]:
+        """Those for which it holds; it does not for what is not known, which is `noted`."""
+        values = self.column.values(items)
+        noted.note(values)
+        return [items[at] for at, value in enumerate(values) if value is not None and self.holds(value)]
+
+
+@dataclass
+class Unknown(Generic[Item]):
+    """Of how many items it is not known what a column has, and of how many it was asked; those are sorted by it, or
+    there is a condition on it."""
+
+    column: Column[Item]
+    is_sorted: bool = False
+    asked: int = 0
+    count: int = 0
+
+    def note(self, values: Sequence[Value]) -> None:
+        """What is in the column of some items."""
+        self.asked += len(values)
+        if self.column.is_everywhere:
+            self.count += sum(value is None for value in values)
+
+    @property
+    def is_of_all(self) -> bool:
+        return self.count == self.asked > 0
+
+    def text(self, what: str) -> str:
+        """What is said of it; `what` the items are, in the plural."""
+        whose = f"of any of the {what}" if self.is_of_all else f"of {self.count} {what}"
+        then = "left out" if not self.is_sorted else "not sorted" if self.is_of_all else "last"
+        return f"({self.column.name} is not known {whose}: they are {then})"
 
 
 @dataclass(frozen=True)
@@ -113,6 +145,12 @@ class Selected(InPieces[Item]):
     query: Query[Item]
     count: int = 0
     left_out: int = 0
+    unknown: list[Unknown[Item]] = field(default_factory=list)
+    """What conditions and the order want to know, and has been asked."""
+
+    def notes(self, what: str) -> Iterator[str]:
+        """What is said of what was not known; `what` the items are, in the plural."""
+        return (one.text(what) for one in self.unknown if one.count)
 
     def pieces(self, size: int) -> Iterator[Sequence[Item]]:
         query = self.query
@@ -122,9 +160,15 @@ class Selected(InPieces[Item]):
             return
         wanted = self.items
         for condition in query.conditions:
-            wanted = chain.from_iterable(map(condition.filtered, pieces(wanted, MEASURED)))
+            noted = Unknown(condition.column)
+            self.unknown.append(noted)
+            wanted = chain.from_iterable(map(condition.filtered, pieces(wanted, MEASURED), repeat(noted)))
         # (How wide columns are is told by the first ones together.)
         yield from self._first(pieces(self._sorted(wanted), size))
+        for noted in self.unknown:
+            if noted.is_of_all and not noted.is_sorted:
+                # (Then none has been given.)
+                raise Unavailable(f"{noted.column.name} is not known of any of them")
 
     def _first(self, every: Iterator[Sequence[Item]]) -> Iterator[Sequence[Item]]:
         """No more of them than are wanted."""
@@ -146,8 +190,11 @@ class Selected(InPieces[Item]):
         if column is None:
             return wanted
         least_first = (column.kind is str) != self.query.reverse
+        noted = Unknown(column, is_sorted=True)
+        self.unknown.append(noted)
 
         def keyed(values: Sequence[Value]) -> list[tuple[bool, Any]]:
+            noted.note(values)
             return [((found is None) is least_first, found if found is not None else "") for found in values]
 
         every = ((piece, keyed(column.values(piece))) for piece in pieces(wanted, MEASURED))

@@ -21,7 +21,8 @@ from jit.otp.code import LINE_BITS, MAX_ARG
 
 _ATOM = r"'(?:[^'\\]|\\.)*'|[^\s:'/\"]+"
 _FUNCTION = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})/(?P<arity>[0-9]+)")
-_LINE = re.compile(r"(?P<file>[^\s:]+(?:\.\w+)):(?P<line>[0-9]+)")
+# (Names of folders may have blanks.)
+_LINE = re.compile(r"(?P<file>(?:(?!\sif\s)[^:'\"])+\.\w+):(?P<line>[0-9]+)")
 _NO_ARITY = re.compile(rf"(?P<module>{_ATOM}):(?P<function>{_ATOM})")
 _ELIXIR = re.compile(
     r"(?P<elixir>:(?:\"(?:[^\"\\]|\\.)*\"|\w[\w@]*)|[A-Z]\w*(?:\.[A-Z]\w*)*)"
@@ -77,7 +78,8 @@ class FunctionLocation:
 
 @dataclass(frozen=True)
 class LineLocation:
-    """A line of a source file, given by its name or the end of its path."""
+    """A line of a source file, given by its name or the end of its path; or by a whole path, of which code may know
+    but the end, for a compiler notes the path that it was given."""
 
     file: str
     line: int
@@ -95,13 +97,30 @@ class LineLocation:
         line. This one again if there is none."""
         return LineLocation(self.file, self._with_code(code)[0])
 
+    def as_known(self, code: LoadedCode) -> LineLocation:
+        """The same by a path as code has it, of which this one may be the whole."""
+        return LineLocation(max(self._ends(code), key=len, default=self.file), self.line)
+
+    def _ends(self, code: LoadedCode) -> frozenset[str]:
+        """What code calls the file, where that is but the end of the path: the longest one; none where it is not."""
+        path = PurePosixPath(self.file)
+        if not path.is_absolute():
+            return frozenset()
+        files = {file for module in code for one in code.lined(module) for _, file, _ in one.lines}
+        if any(_is_end(self.file, file) for file in files):
+            return frozenset()
+        ends = {file: _down(file) for file in files if _is_end(_down(file), self.file)}
+        most = max(map(len, ends.values()), default=0)
+        return frozenset(file for file, end in ends.items() if len(end) == most)
+
     def _with_code(self, code: LoadedCode) -> tuple[int, list[int]]:
         found: dict[int, list[int]] = {}
+        ends = self._ends(code)
         for module in code:
             is_own = self._is_named_after(module.name)
             for one in code.lined(module):
-                lines = [(number, at) for at, file, number in one.lines if self._is_in(file)]
-                is_around = bool(lines) and self._is_in(one.lines[0][1]) and 0 < one.lines[0][2] <= self.line
+                lines = [(number, at) for at, file, number in one.lines if self._is_in(file, ends)]
+                is_around = bool(lines) and self._is_in(one.lines[0][1], ends) and 0 < one.lines[0][2] <= self.line
                 first: dict[int, int] = {}
                 for number, at in lines:
                     if number == self.line or (number > self.line and (is_own or is_around)):
@@ -124,20 +143,21 @@ class LineLocation:
     def next_line(self, code: LoadedCode) -> tuple[int, str] | None:
         """The next line with code in a file of this name, whatever module that is of, and its function; None without
         one, and of a file that is named after its module."""
+        ends = self._ends(code)
         found = () if self.file.endswith(_ERLANG) else (
             (number, one.name)
             for module in code for one in code.lined(module) for _, file, number in one.lines
-            if number > self.line and self._is_in(file)
+            if number > self.line and self._is_in(file, ends)
         )  # fmt: skip
         return min(found, default=None)
 
-    def _is_in(self, file: str) -> bool:
-        return _is_end(self.file, file)
+    def _is_in(self, file: str, ends: frozenset[str]) -> bool:
+        return file in ends or _is_end(self.file, file)
 
     def missing(self, code: LoadedCode, _: Syntax) -> str | None:
         """Why there is no code of this line although the module of its file is known, None if there is, or may be."""
-        modules = (module for module in code if self._is_named_after(module.name))
-        known = any(self._is_in(file) for module in modules for one in module.ranges for _, file, _ in one.lines)
+        modules, ends = (module for module in code if self._is_named_after(module.name)), self._ends(code)
+        known = any(self._is_in(file, ends) for module in modules for one in module.ranges for _, file, _ in one.lines)
         if not known or self.addresses(code):
             return None
         return f"there is no code of line {self.line} or after it in {self.file}"
@@ -201,6 +221,12 @@ def _is_end(end: str, path: str) -> bool:
     """Whether a path ends with another one. Kept, for it is asked of all lines of all modules at each resumption."""
     parts = PurePosixPath(end).parts
     return PurePosixPath(path).parts[-len(parts) :] == parts
+
+
+def _down(path: str) -> str:
+    """A relative path, but for what leads up from a folder that nobody knows; an absolute one leads nowhere."""
+    parts = PurePosixPath(path).parts
+    return "" if PurePosixPath(path).is_absolute() else str(PurePosixPath(*(part for part in parts if part != "..")))
 
 
 def _symbol_atom(text: str) -> str:

@@ -21,7 +21,7 @@ class UseColumns:
     def columns(self) -> Sequence[Column[Use]]:
         return (
             Column("kind", str, lambda one: one.kind, "KIND", names=True),
-            Column("size", int, lambda one: one.size, "SIZE"),
+            Column("size", int, lambda one: one.size, "SIZE", is_everywhere=True),
             Column("without", str, lambda one: one.without or None, "WITHOUT"),
         )
 

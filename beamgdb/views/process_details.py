@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Final, TypeVar
@@ -81,6 +81,23 @@ class ProcessDetails:
     monitors: Items
     monitored_by: Items
     dictionary: Items
+    unknown: tuple[str, ...] = ()
+    """What may be there, but where is not known of this VM, as the text calls it."""
+
+
+_WHERE: Final[Mapping[str, tuple[str, ...]]] = {
+    "label": ("dictionary",),
+    "parent": ("parent",),
+    "group leader": ("group_leader",),
+    "flags": ("flags",),
+    "reductions": ("reds",),
+    "heap": ("htop", "heap", "heap_sz"),
+    "old heap": ("old_htop", "old_heap", "old_hend"),
+    "fragments": ("mbuf_sz",),
+    "collections": ("gen_gcs",),
+    "signals": signals.QUEUES,
+}
+"""In which fields of a process it is."""
 
 
 class Details:
@@ -134,6 +151,9 @@ class Details:
             monitors=self._items(links.monitors(record), self._side),
             monitored_by=self._items(links.monitored_by(record), self._side),
             dictionary=self._items(process_dictionary.pairs(record), self._pair),
+            unknown=tuple(
+                what for what, fields in _WHERE.items() if not all(record.layout.has("Process", one) for one in fields)
+            ),
         )
 
     def _items(self, items: Iterable[_Item], text: Callable[[_Item], str]) -> Items:
@@ -244,6 +264,8 @@ def lines(details: ProcessDetails, styler: Styler) -> Iterator[str]:
                 yield f"    ({items.others} more: -limit N)"
     if details.signals:
         yield f"  {'signals:':14}{', '.join(details.signals)}"
+    if details.unknown:
+        yield f"  {'not known:':14}{', '.join(details.unknown)}"
 
 
 def _heap(heap: Heap | None) -> str | None:

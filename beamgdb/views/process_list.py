@@ -9,7 +9,7 @@ from beamgdb.node import Node
 from beamgdb.views.listing import Column, Readable
 from beamgdb.views.terms import Syntax
 from beamgdb.views.threads import Threads
-from beamgdb.vm import backtrace
+from beamgdb.vm import backtrace, process_dictionary
 from beamgdb.vm.backtrace import StackEnds
 from beamgdb.vm.process_list import Noted, ProcessList, fields
 from beamgdb.vm.processes import Process
@@ -34,19 +34,20 @@ class ProcessColumns(Readable[Noted]):
 
     @property
     def columns(self) -> Sequence[Column[Noted]]:
-        known = self.list
+        known, layout = self.list, self._node.layout
+        # (Of a label and a parent, which not all have, it is known of all whether they have one, or of none.)
         return (
             Column.of("pid", str, known.pids, "PID", names=True),
-            Column.of("memory", int, known.memories, "MEMORY"),
-            Column.of("queue", int, known.queue_lengths, "QUEUE"),
+            Column.of("memory", int, known.memories, "MEMORY", is_everywhere=True),
+            Column.of("queue", int, known.queue_lengths, "QUEUE", is_everywhere=True),
             Column.of("status", str, known.statuses, "STATUS"),
             Column.of("name", str, self._names),
-            Column.of("label", str, self._labels),
+            Column.of("label", str, self._labels, is_everywhere=not process_dictionary.is_known(layout)),
             Column.of("spawned", str, self._spawned),
             Column.of("called", str, self._called, "NAME, LABEL OR FUNCTION"),
             Column.of("current", str, self._current, "CURRENT FUNCTION"),
-            Column.of("reductions", int, lambda many: _REDUCTIONS(many)[0]),
-            Column("parent", str, self._parent),
+            Column.of("reductions", int, lambda many: _REDUCTIONS(many)[0], is_everywhere=True),
+            Column("parent", str, self._parent, is_everywhere=not layout.has("Process", "parent")),
             Column.of("address", int, lambda many: _ADDRESS(many)[0]),
         )
 

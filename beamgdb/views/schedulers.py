@@ -26,7 +26,7 @@ class SchedulerColumns:
     @property
     def columns(self) -> Sequence[Column[Scheduler]]:
         queues = (
-            Column(priority, int, known(_waiting(number)), priority.upper())
+            Column(priority, int, known(_waiting(number)), priority.upper(), is_everywhere=True)
             for number, priority in enumerate(vm_flags.PRIORITIES)
         )
         return (
@@ -34,11 +34,11 @@ class SchedulerColumns:
             Column("thread", int, known(self._number), "THREAD"),
             Column("state", str, known(Scheduler.state), "STATE"),
             Column("runs", str, known(self._runs), "RUNS"),
-            Column("queue", int, known(lambda one: one.run_queue["len"])),
+            Column("queue", int, known(lambda one: one.run_queue["len"]), is_everywhere=True),
             *queues,
-            Column("ports", int, known(lambda one: one.run_queue["ports.info.len"]), "PORTS"),
-            Column("reductions", int, known(lambda one: one.record["reductions"])),
-            Column("switches", int, known(lambda one: one.run_queue["procs.context_switches"])),
+            Column("ports", int, known(lambda one: one.run_queue["ports.info.len"]), "PORTS", is_everywhere=True),
+            Column("reductions", int, known(lambda one: one.record["reductions"]), is_everywhere=True),
+            Column("switches", int, known(lambda one: one.run_queue["procs.context_switches"]), is_everywhere=True),
             Column("flags", str, known(self._flags)),
             Column("work", str, known(lambda one: ", ".join(one.other_work()) or None)),
             Column("jobs", str, known(lambda one: "yes" if one.run_queue["misc.start"] else "no")),

@@ -10,6 +10,7 @@ from beamgdb.node import Node
 from beamgdb.views.listing import Column
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.views.terms import Terms
+from beamgdb.vm import process_dictionary
 from beamgdb.vm.process_list import Noted
 from beamgdb.vm.supervision import Child, Notes, Supervision, Supervisor
 
@@ -65,7 +66,9 @@ class TreeColumns:
         """Supervisors whose state was not found."""
 
     def items(self) -> Iterator[TreeRow]:
-        """First all applications, then what belongs to none."""
+        """First all applications, then what belongs to none. Raises KeyError where it is not known what processes note
+        of who has started them."""
+        process_dictionary.require(self._node.layout)
         members = self._members()
         masters = {pid: name for pid, name in self._supervision.applications().items() if pid in members}
         self._place(members, masters)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
+from beamgdb.views.errors import one_line
 from beamgdb.views.listing import Column, damaged_lines
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.vm import old_literals, purging, waits
@@ -57,7 +58,8 @@ class WaitColumns:
         self.literals: Collection | None = None
         """The collection of literals that purges have left."""
         self.damaged: list[Unreadable] = []
-        self._unknown: list[str] = []
+        self.unknown: dict[str, str] = {}
+        """What could not be asked, and why."""
 
     def items(self) -> Iterator[WaitRow]:
         """All calls in flight."""
@@ -147,14 +149,14 @@ class WaitColumns:
         try:
             return ask(self._node)
         except (Unreadable, Unavailable, KeyError) as error:
-            self._unknown.append(f"({what} is not known: {error})")
+            self.unknown[what] = one_line(error)
             return None
 
     def notes(self) -> Iterator[str]:
         """Deadlocks, and what could not be asked."""
         for cycle in self.cycles:
             yield f"Deadlock: {circle(cycle)}"
-        yield from self._unknown
+        yield from (f"({what} is not known: {why})" for what, why in self.unknown.items())
         yield from damaged_lines(self.damaged)
 
 

@@ -42,6 +42,8 @@ NO_SUSPECTS: Final = (
     "limit. Look on with `beam-ps -sort queue`, `beam-stacks`, `beam-waits`."
 )
 
+NONE_IN_PART: Final = "No suspects in what is known."
+
 FATAL: Final = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
 AT_ADDRESS: Final = FATAL[:2]
 STOPPING: Final = ("SIGSTOP", "SIGINT")
@@ -131,6 +133,8 @@ class Why:
     deadlocks: tuple[tuple[str, ...], ...]
     busy: tuple[tuple[str, int], ...]
     suspects: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    """What could not be looked at, so that nothing of it is a suspect."""
 
 
 PROCESSES: Final = "processes"
@@ -162,14 +166,16 @@ def report(
     queues: list[tuple[int, int, Noted]] = []
     collecting: list[str] = []
     exiting: list[str] = []
-    memory = unreadable = read = 0
+    memory = unreadable = read = not_measured = not_counted = 0
     for piece in pieces(found, MEASURED):
         many = readable(piece)
         unreadable += len(piece) - len(many)
-        sizes = [size or 0 for size in found.memories(many)]
-        memory += sum(sizes)
-        for at, (size, queue, status) in enumerate(zip(sizes, found.queue_lengths(many), found.statuses(many))):
-            _rank(largest, size, read + at, many, at)
+        sizes, lengths = found.memories(many), found.queue_lengths(many)
+        memory += sum(size or 0 for size in sizes)
+        not_measured, not_counted = not_measured + sizes.count(None), not_counted + lengths.count(None)
+        for at, (size, queue, status) in enumerate(zip(sizes, lengths, found.statuses(many))):
+            if size:
+                _rank(largest, size, read + at, many, at)
             if queue:
                 _rank(queues, queue, read + at, many, at)
             if status in ("garbage_collecting", "exiting"):
@@ -177,15 +183,21 @@ def report(
         read += len(many)
         advance(len(piece))
     foreign = next((one for one in stop.frames if one.library and not is_of_system(one.library)), None)
-    counts, calls = tuple(_counts(node)), _waits(node, shown)
+    unknown = [
+        f"the {what} of {count} processes"
+        for what, count in (("memory", not_measured), ("queues", not_counted)) if count
+    ]  # fmt: skip
+    counts, calls, tables = tuple(_counts(node, unknown)), _waits(node, shown, unknown), _ets_memory(node)
+    if tables is None:
+        unknown.append("the memory of ETS tables")
     if unreadable:
         # What cannot be read may be a piece of their table, with many, or with none that are not found otherwise.
         left = next((one.count - read for one in counts if one.what == PROCESSES), -1)
         unreadable = left if left >= 0 else unreadable
     why = Why(
-        stop, foreign, counts, memory if read else None, _ets_memory(node), _ranked(shown, largest),
+        stop, foreign, counts, memory if read and not not_measured else None, tables, _ranked(shown, largest),
         _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable, tuple(map(tuple, calls.cycles)),
-        tuple(calls.busy.most_common(MOST)), (),
+        tuple(calls.busy.most_common(MOST)), (), tuple(unknown),
     )  # fmt: skip
     kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
     suspects = tuple(_suspects(why, node, shown, process, kind, calls))
@@ -209,37 +221,52 @@ def _ranked(shown: ProcessColumns, best: list[tuple[int, int, Noted]]) -> tuple[
     )
 
 
-def _waits(node: Node, shown: ProcessColumns) -> WaitColumns:
-    """Who waits for whom, gone through as far as that is known."""
+def _waits(node: Node, shown: ProcessColumns, unknown: list[str]) -> WaitColumns:
+    """Who waits for whom, gone through as far as that is known; `unknown` gets what is not."""
     calls = WaitColumns(node, shown)
     try:
         deque(calls.items(), maxlen=0)
     except (Unreadable, Unavailable, KeyError):
-        pass
+        unknown.append("who waits for whom")
+    unknown += calls.unknown
     return calls
 
 
-def _counts(node: Node) -> Iterator[Count]:
+def _counts(node: Node, unknown: list[str]) -> Iterator[Count]:
+    """Those that are known; `unknown` gets what is not."""
     for what, count, limit in (
         (PROCESSES, node.processes.count, node.processes.limit),
         ("atoms", lambda: node.atoms.count(), lambda: node.atoms.limit()),
     ):
-        try:
-            yield Count(what, count(), limit())
-        except (Unreadable, Unavailable, KeyError):
-            continue
+        number, most = _number(count), _number(limit)
+        if number is not None:
+            yield Count(what, number, most)
+        if number is None or most is None:
+            unknown.append(f"how many {what} there {'are' if number is None else 'may be'}")
+
+
+def _number(question: Callable[[], int | None]) -> int | None:
+    try:
+        return question()
+    except (Unreadable, Unavailable, KeyError):
+        return None
 
 
 def _ets_memory(node: Node) -> int | None:
-    """Bytes of those that can be read; None where there is none."""
+    """Bytes of those that can be read; None where none can, or it is not known how many one has."""
     found: list[int] = []
     try:
         for table in EtsTables(node):
             if isinstance(table, EtsTable):
-                found.append(table.memory() or 0)
-    except (Unreadable, Unavailable, KeyError):
-        pass
-    return sum(found) if found else None
+                size = table.memory()
+                if size is None:
+                    return None
+                found.append(size)
+    except (Unavailable, KeyError):
+        return None
+    except Unreadable:
+        return sum(found) if found else None
+    return sum(found)
 
 
 def _suspects(
@@ -339,8 +366,10 @@ def lines(
     yield from _list("Most memory", "bytes", why.largest, styler)
     yield from _list("Longest queues", "messages", why.queues, styler)
     yield ""
-    yield styler.heading("Suspects:" if why.suspects else NO_SUSPECTS)
+    yield styler.heading("Suspects:" if why.suspects else NONE_IN_PART if why.unknown else NO_SUSPECTS)
     yield from (f"  {number}. {text}" for number, text in enumerate(why.suspects, 1))
+    if why.unknown:
+        yield f"Not known: {', '.join(why.unknown)}."
 
 
 def c_frames(stop: Stop) -> Iterator[str]:
@@ -361,7 +390,7 @@ def _list(title: str, unit: str, ranked: tuple[Ranked, ...], styler: Styler) -> 
 
 
 def _known(size: int | None) -> str:
-    return _bytes(size) if size is not None else "what is not known: they cannot be read"
+    return _bytes(size) if size is not None else "what is not known"
 
 
 def _bytes(size: int) -> str:

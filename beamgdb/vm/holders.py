@@ -138,8 +138,7 @@ class Holders:
             try:
                 yield from found_in()
             except (Unavailable, Unreadable, KeyError) as error:
-                why = f"{error} is not known" if isinstance(error, KeyError) else str(error)
-                self.left_out.append(f"{what} are not looked through: {why}")
+                self.left_out.append(f"{what} are not looked through: {error}")
 
     def _in_persistent_terms(self) -> Iterator[list[Reference]]:
         for term in PersistentTerms(self._vm):

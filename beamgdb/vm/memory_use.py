@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from beamgdb.memory import Unreadable
@@ -12,6 +13,10 @@ from beamgdb.vm.model import Unavailable, Vm
 OF_PROCESSES: Final = (0, 2, 3, 4, 5, 11, 12)
 """Types of blocks of fixed size that belong to processes: proc, msg_ref, ll_ptimer, hl_ptimer, bif_timer, monitor and
 link, by their numbers in order of erl_alloc.types, the same in OTP 25, 27 and 29."""
+
+COUNTED: Final = frozenset(f"{name}_alloc" for name in "temp sl std ll eheap ets fix literal binary driver".split())
+"""Allocators of whose blocks it is the sum. One that is switched off (`erl +MBe false`, `+Mea min`) takes malloc's,
+which counts nothing: then erlang:memory/0 is an error, `notsup`."""
 
 CODE, ETS_MISC = "erts_total_code_size", "erts_ets_misc_mem_size"
 
@@ -37,6 +42,8 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
         else:
             instances.append(one)
     names = {one.record["alloc_no"]: one.allocator for one in instances}
+    why = "damaged" if damaged else "switched off"
+    off = {name: f"{name}, which is {why}" for name in COUNTED.difference(names.values())}
     for one in instances:
         try:
             one.usage()  # what cannot be is damaged
@@ -50,22 +57,33 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
     compiled = vm.layout.flavour == "jit"
     total = sum(sizes.values()) + (code or 0 if compiled else 0)
     table = _process_table(vm)
-    unknown = "the table of processes" if table is None else ""
     processes = sizes.get("eheap_alloc", 0) + fixed + (table or 0)
     misc = _number(vm, ETS_MISC)
     atom, atom_used = _atoms(vm)
     hidden = "the code" if compiled and code is None else ""
+    whole = f"{', '.join(sorted(off))}: {why}" if off else ""
+    of_processes = off.get("eheap_alloc") or off.get("fix_alloc")
+    unknown = of_processes or ("the table of processes" if table is None else "")
     return [
-        Use("total", total, hidden),
-        Use("processes", processes, unknown),
-        Use("system", total - processes if table is not None else None, unknown or hidden),
+        Use("total", total if not off else None, whole or hidden),
+        Use("processes", processes if of_processes is None else None, unknown),
+        Use("system", total - processes if table is not None and not off else None, whole or unknown or hidden),
         Use("atom", atom),
         Use("atom_used", atom_used),
-        Use("binary", sizes.get("binary_alloc", 0)),
-        Use("ets", sizes.get("ets_alloc", 0) + (misc or 0), "what belongs to no table" if misc is None else ""),
+        _of("binary", "binary_alloc", sizes, off),
+        _of("ets", "ets_alloc", sizes, off, misc or 0, "what belongs to no table" if misc is None else ""),
         Use("code", code, "tables of modules, exports and funs" if code is not None else ""),
-        Use("literals", sizes.get("literal_alloc", 0)),
+        _of("literals", "literal_alloc", sizes, off),
     ], damaged
+
+
+def _of(
+    kind: str, allocator: str, sizes: Mapping[str, int], off: Mapping[str, str], more: int = 0, without: str = ""
+) -> Use:
+    """What an allocator has, and `more`; not known where it is switched off."""
+    if allocator in off:
+        return Use(kind, None, off[allocator])
+    return Use(kind, sizes.get(allocator, 0) + more, without)
 
 
 def _process_table(vm: Vm) -> int | None:

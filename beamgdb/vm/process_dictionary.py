@@ -11,9 +11,23 @@ from beamgdb.records.record import Record
 from jit.otp.layouts.layout import Layout
 from jit.otp.tags import BOXED, CONS, IMMED2_BITS, PRIMARY_MASK
 
+_FIELDS: Final = (("Process", "dictionary"), ("ProcDict", "usedSlots"), ("ProcDict", "arraySize"), ("ProcDict", "data"))
+"""What leads to the pairs."""
+
 MAX_SLOTS: Final = 1 << 24
 MAX_IN_SLOT: Final = 1 << 16
 """Pairs of one slot that are followed; on average there is less than one."""
+
+
+def is_known(layout: Layout) -> bool:
+    """Whether it is known where all lies that leads to the pairs."""
+    return all(layout.has(struct, path) for struct, path in _FIELDS)
+
+
+def require(layout: Layout) -> None:
+    """Raises KeyError where that is not known."""
+    for struct, path in _FIELDS:
+        layout.offset(struct, path)
 
 
 def pairs(process: Record) -> Iterator[tuple[int, int]]:

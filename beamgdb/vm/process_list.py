@@ -150,10 +150,11 @@ _PATHS: Final = (
     "old_hend", "mbuf_sz", "reds", "parent", "u.initial.module", "u.initial.function", "u.initial.arity",
     "common.u.alive.monitors",
 )  # fmt: skip
+_INCOMING: Final = "sig_inq.nmsigs.next"
+"""Where signals are that are no messages: asked only where those of a queue are not counted apart."""
 _QUEUE_PATHS: Final = {
-    False: ("sig_qs.len", "", "sig_inq.len", "sig_qs.cont", "sig_inq.nmsigs.next", "sig_inq_buffers"),
-    True: ("sig_qs.mq_len", "sig_qs.mlenoffs", "sig_inq.mlenoffs", "sig_qs.cont", "sig_inq.nmsigs.next",
-           "sig_inq_buffers"),
+    False: ("sig_qs.len", "", "sig_inq.len", signals.MIDDLE, _INCOMING, signals.BUFFERED),
+    True: ("sig_qs.mq_len", "sig_qs.mlenoffs", "sig_inq.mlenoffs", signals.MIDDLE, _INCOMING, signals.BUFFERED),
 }  # fmt: skip
 
 
@@ -299,15 +300,13 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
 
     def memories(self, many: Sequence[Noted]) -> list[int | None]:
         """Bytes of their structures, their heaps and the messages that wait for them. Links, monitors and the
-        dictionary's table are not in that."""
+        dictionary's table are not in that. None where not all of it is known: a part would pass for the whole."""
+        if not self._is_measured or self._message_sizes is None:
+            return [None] * len(many)
         together, size_of = _MEMORY_AS_ARRAYS(many), self._bytes
         found: list[int | None] = size_of(*together).tolist() if together is not None else [
-            None if size is None or heap is None or hend is None else
-            size_of(heap, hend, size, abandoned or 0, old or 0, old_hend or 0, mbuf or 0)
-            for heap, hend, size, abandoned, old, old_hend, mbuf in zip(*_MEMORY(many))
+            None if None in values else size_of(*values) for values in zip(*_MEMORY(many))
         ]  # fmt: skip
-        if self._message_sizes is None:
-            return found
         queues = _STARTS_AS_ARRAYS(many) or _STARTS(many)
         addresses, buffers = _ADDRESS(many)
         numbers, sizes = self._message_sizes.of(addresses, queues, buffers)
@@ -322,6 +321,20 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         """Bytes without messages: of one process, or as an array."""
         left, older = (hend - heap) * (hend > heap) * (abandoned != 0), (old_hend - old) * (old_hend > old) * (old != 0)
         return (size + mbuf) * self._vm.memory.word_size + left + older + self._size
+
+    @cached_property
+    def _is_measured(self) -> bool:
+        """Whether it is known where all lies that is counted of a process."""
+        return bool(self._size) and self._knows(*_HEAPS, *signals.QUEUES, signals.BUFFERED)
+
+    @cached_property
+    def _is_counted(self) -> bool:
+        """Whether it is known where all lies that tells how many messages wait."""
+        needed = set(_QUEUE_PATHS[self._apart]) - ({""} if self._apart else {"", _INCOMING})
+        return self._knows(*needed)
+
+    def _knows(self, *paths: str) -> bool:
+        return all(self._vm.layout.has("Process", path) for path in paths)
 
     @cached_property
     def _message_sizes(self) -> MessageSizes | None:
@@ -341,6 +354,8 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         Until OTP 26 each queue counts its messages. Then the inner one does (`mq_len`), and of the others `mlenoffs`
         has what stands behind the last signal that is no message: all, where there is no such signal.
         """
+        if not self._is_counted:
+            return [None] * len(many)
         together = _QUEUE_AS_ARRAYS(many)
         if together is not None:
             inner, middle, outer, cont, incoming, buffers = together

@@ -19,6 +19,7 @@ INNER: Final = "sig_qs.first"
 MIDDLE: Final = "sig_qs.cont"
 OUTER: Final = "sig_inq.first"
 QUEUES: Final = (INNER, MIDDLE, OUTER)
+BUFFERED: Final = "sig_inq_buffers"
 
 MAX_SIGNALS: Final = 1 << 27
 """Signals of a queue that are followed: a bound on damage. Queues of tens of millions have been seen."""
@@ -58,7 +59,7 @@ def buffered(process: Record) -> Iterator[Signal]:
 
 def buffers(process: Record) -> Iterator[int]:
     """With what the queues in buffers begin, 0 for an empty one."""
-    array = process["sig_inq_buffers"]
+    array = process[BUFFERED]
     if array:
         layout, memory = process.layout, process.memory
         start = Record(memory, layout, "ErtsSignalInQueueBufferArray", array).field_address("slots")
@@ -72,7 +73,7 @@ def everywhere(process: Record) -> Iterator[Signal]:
     for name in QUEUES:
         if process[name]:
             yield from queue(process, name)
-    if process["sig_inq_buffers"]:
+    if process[BUFFERED]:
         yield from buffered(process)
 
 

@@ -44,6 +44,7 @@ CODE = LoadedCode([SHOP, ODD, OLD_SHOP])
         (':"odd one".f/0', "'odd one':f/0", ""),
         ('not_loaded:f/0 if $_streq($_eterm(x0), " if ")', "not_loaded:f/0", '$_streq($_eterm(x0), " if ")'),
         ("if:if/1 if if", "if:if/1", "if"),
+        ("Odd.run/3 if x0 ? y.z:3", "'Elixir.Odd':run/3", "x0 ? y.z:3"),
     ],
 )
 def test_functions(text: str, name: str, condition: str) -> None:
@@ -54,7 +55,12 @@ def test_functions(text: str, name: str, condition: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "file", "line"),
-    [("shop.erl:30", "shop.erl", 30), ("src/shop.erl:30 if x1", "src/shop.erl", 30), ("/a/b.c.erl:1", "/a/b.c.erl", 1)],
+    [
+        ("shop.erl:30", "shop.erl", 30),
+        ("src/shop.erl:30 if x1", "src/shop.erl", 30),
+        ("/a/b.c.erl:1", "/a/b.c.erl", 1),
+        ("/my app/b.erl:1 if x0", "/my app/b.erl", 1),
+    ],
 )
 def test_lines(text: str, file: str, line: int) -> None:
     assert parse(text, CODE)[0] == LineLocation(file, line)
@@ -100,6 +106,29 @@ def test_addresses_of_lines() -> None:
     assert LineLocation("src/shop.erl", 26).with_code(CODE) == LineLocation("src/shop.erl", 28)
     assert LineLocation("hop.erl", 30).addresses(CODE) == []
     assert LineLocation("shop.erl", 35).addresses(CODE) == []
+
+
+def test_a_whole_path() -> None:
+    """Compilers note the path that they were given, which may be but its end, or lead there from another folder."""
+    relative = Module("till", 0x5000, 0x100, (
+        Range(0x5010, 0x5020, "till:f/0", ((0x5010, "src/till.erl", 3),)),
+        Range(0x5020, 0x5030, "till:g/0", ((0x5020, "till.erl", 3),)),
+        Range(0x5030, 0x5040, "till:h/0", ((0x5030, "../other/till.erl", 3), (0x5038, "/there/far.erl", 3))),
+    ))  # fmt: skip
+    code = LoadedCode([SHOP, relative])
+    for path, found in {
+        "/my app/src/till.erl": [0x5010], "/other/till.erl": [0x5030], "/x/till.erl": [0x5020],
+        "/there/far.erl": [0x5038], "/here/far.erl": [], "/x/kill.erl": [],
+        "/src/shop.erl": [0x1020, 0x1050], "/my/src/shop.erl": [],
+    }.items():  # fmt: skip
+        location = LineLocation(path, 30 if "shop" in path else 3)
+        assert location.addresses(code) == found, path
+    assert LineLocation("/my app/src/till.erl", 3).as_known(code) == LineLocation("src/till.erl", 3)
+    assert LineLocation("/x/far.erl", 3).as_known(code) == LineLocation("/x/far.erl", 3)
+    # One that is known as it is, is no other.
+    whole = Module("till", 0x6000, 0x100, (Range(0x6010, 0x6020, "till:f/0", ((0x6010, "/my app/src/till.erl", 3),)),))
+    assert LineLocation("/my app/src/till.erl", 3).addresses(LoadedCode([relative, whole])) == [0x6010]
+    assert LineLocation("/my app/src/till.erl", 3).as_known(LoadedCode([relative, whole])).file[0] == "/"
 
 
 def test_files_of_one_name() -> None:

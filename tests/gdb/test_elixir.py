@@ -33,14 +33,16 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("cart")
-    compiler = ["elixirc", "--ignore-module-conflict", "-o", ".", "cart.ex"]
-    shutil.copy(TESTS / "elixir" / "cart.ex", folder)
+    compiler = ["elixirc", "--ignore-module-conflict", "-o", ".", "cart.ex", "funs.ex"]
+    for name in ("cart.ex", "funs.ex"):
+        shutil.copy(TESTS / "elixir" / name, folder)
     subprocess.run(compiler, cwd=folder, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
     elixir = subprocess.run(
         ["elixir", "-e", "IO.write(:code.lib_dir(:elixir, :ebin))"],
         capture_output=True, text=True, check=True, timeout=PATIENCE,
     ).stdout  # fmt: skip
-    start = f"""spawn(fun() -> lists:foreach(fun 'Elixir.ShopWeb.Cart':start/1, [<<"{folder}/now">>]) end)"""
+    funs = f"""'Elixir.ShopWeb.Funs':start(<<"{folder}/funs">>)"""
+    start = f"""{funs}, spawn(fun() -> lists:foreach(fun 'Elixir.ShopWeb.Cart':start/1, [<<"{folder}/now">>]) end)"""
     with running_node(folder, start, "-pa", elixir) as node, Gdb() as gdb:
         gdb.attach(node.pid)
         yield Shop(gdb, folder / "now")
@@ -61,6 +63,16 @@ def stop_at(gdb: Gdb, place: str) -> str:
     """Go to a breakpoint; what GDB tells of the stop."""
     gdb.cmd(f"beam-break -temporary {place}")
     return gdb.go("continue").text + gdb.cmd("echo")
+
+
+def test_funs_are_named_as_in_elixir(gdb: Gdb, shop: Shop) -> None:
+    """By the function that each stands in."""
+    gdb.cmd("set beam-syntax elixir")
+    gdb.cmd("set beam-bytes 10000")
+    shown = gdb.cmd("beam-process funs")
+    expected = shop.now.with_name("funs").read_text()
+    assert "in ShopWeb.Funs.été?/1>" in expected
+    assert f"    :funs = {expected}\n" in shown
 
 
 @pytest.mark.parametrize("spelt", [ADD, SYMBOL, "Elixir.ShopWeb.Cart:add!/2", "ShopWeb.Cart.add!", f"Elixir.{ADD}"])

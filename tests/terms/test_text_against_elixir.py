@@ -129,6 +129,8 @@ DATE = Atom(3, "Elixir.Date")
         (Port(4), "#Port<0.4>"),
         (Reference((1, 2, 3)), "#Reference<0.3.2.1>"),
         (Fun(DATE, 1, 44387288, 2, 0), "#Function<1.44387288/2 in Date>"),
+        (Fun(DATE, 1, 4, 2, 0, "-day of/3-fun-0-"), '#Function<1.4/2 in Date."day of"/3>'),
+        (Fun(DATE, 1, 4, 2, 0, "day"), "#Function<1.4/2 in Date.day>"),
         (Atom(9, None), "<atom 9>"),
         (List((Tuple((A, 1)), Tuple((B, List((1,), 2))))), "[a: 1, b: [1 | 2]]"),
         (List((Tuple((A, 1)),), ELIDED), "[a: 1, ...]"),

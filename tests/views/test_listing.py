@@ -9,6 +9,7 @@ import pytest
 from beamgdb.views import listing
 from beamgdb.views.listing import Column, Query, Selected, Wrong
 from beamgdb.views.styler import PLAIN
+from beamgdb.vm.model import Unavailable
 from beamgdb.vm.pieces import Pieces, pieces
 from tests.views.listed import table
 
@@ -47,6 +48,23 @@ def test_limits() -> None:
             assert names(sort=sort, reverse=reverse, limit=4) == everything
             assert names(sort=sort, reverse=reverse, limit=2) == " ".join(everything.split()[:2]) + " +2"
     assert names(sort="size", limit=0) == " +4"
+
+
+def test_what_is_not_known_is_told() -> None:
+    """Of a column that each item has; of others None may be that it is not there."""
+    size = Column[Row]("size", int, lambda row: row[1], "SIZE", is_everywhere=True)
+    text = "(size is not known of 1 rows: they are {})"
+    for column, told in ((COLUMNS[1], []), (size, [text.format("left out")])):
+        selected = Selected(iter(ROWS), Query((listing.condition([column], "size>100"),)))
+        assert [row[0] for row in selected] == ["dd"]
+        assert list(selected.notes("rows")) == told
+    ordered = Selected(iter(ROWS), Query(sort=size))
+    assert [row[0] for row in ordered] == ["dd", "b", "c", "a"]
+    assert list(ordered.notes("rows")) == [text.format("last")]
+    none = Selected(iter(ROWS[1:2]), Query((listing.condition([size], "size>100"),)))
+    with pytest.raises(Unavailable, match="size is not known of any of them"):
+        list(none)
+    assert not list(Selected(iter(()), Query((listing.condition([size], "size>100"),), size)))
 
 
 def test_items_that_come_in_pieces() -> None:

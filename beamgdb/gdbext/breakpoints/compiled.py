@@ -9,9 +9,10 @@ import gdb
 
 from beamgdb.code.loaded import LoadedCode, Place
 from beamgdb.gdbext import code_memory, older_gdb, session
+from beamgdb.gdbext.c_expressions import in_c
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.temporary_settings import temporarily
-from beamgdb.views.location import BreakpointLocation, FunctionLocation
+from beamgdb.views.location import BreakpointLocation, FunctionLocation, LineLocation
 
 HARDWARE = 4
 """Hardware breakpoints of an x86-64 processor (Intel SDM, volume 3, chapter 18: DR0 to DR3)."""
@@ -31,9 +32,26 @@ class TooMany(gdb.GdbError):
 def location_text(location: BreakpointLocation, code: LoadedCode) -> str:
     """The location in GDB's words, a line as one that has code if there is any."""
     if not isinstance(location, FunctionLocation):
-        return str(location.with_code(code))
+        found = location.with_code(code)
+        # GDB knows a file by the path that its source has here, or had where it was compiled.
+        return _line_text(found) if _is_known(found) else _line_text(found.as_known(code))
     # Quotes that a location begins with are GDB's own.
     return f'-function "{location}"' if location.name.startswith("'") else f"-function {location}"
+
+
+def _line_text(location: LineLocation) -> str:
+    """GDB takes blanks, as in names of folders, only in quotes."""
+    return f'"{location.file}":{location.line}' if " " in location.file else str(location)
+
+
+def _is_known(location: LineLocation) -> bool:
+    """Whether GDB knows the file."""
+    try:
+        with in_c():
+            gdb.decode_line(_line_text(location))
+    except gdb.error:
+        return False
+    return True
 
 
 class _Barred(dict[int, set[str]]):

@@ -30,9 +30,9 @@ _OPTIONS = re.compile(rf"(?:{_OPTION.pattern})*\s*")
 class BeamBreak(Command):
     """Set a breakpoint on an Erlang function or line.
 
-    LOCATION is MODULE:FUNCTION/ARITY or FILE:LINE; the arity may be left out where there is only one. A module that is
-    not loaded may be loaded later, and one that is loaded anew is followed. Names are quoted where Erlang quotes them.
-    Functions of Elixir may be written as there:
+    LOCATION is MODULE:FUNCTION/ARITY or FILE:LINE; the arity may be left out where there is only one, and of a path the
+    folders. A module that is not loaded may be loaded later, and one that is loaded anew is followed. Names are quoted
+    where Erlang quotes them. Functions of Elixir may be written as there:
 
         beam-break shop:'-total/2-fun-0-'/2
         beam-break ShopWeb.Cart.add!/2

@@ -20,7 +20,8 @@ class BeamPs(ListCommand[Noted]):
     Each with its pid, memory, the messages that wait for it, its status as process_info/2 gives it, the name that it is
     registered under, else its label or the function that it was spawned with, and the function in which it is. Memory
     is that of its heaps and of the messages that wait for it, in bytes; of a queue of more than 16384 messages the
-    first ones stand for all, and of one that is damaged those behind the damage are left out.
+    first ones stand for all, and of one that is damaged those behind the damage are left out. Nothing stands there
+    where a part of it cannot be told, as of a build of which not all fields are known.
 
     -where CONDITION leaves out those for which it does not hold: -where queue>1000 -where name~shop. It may be given
     several times; it has no blanks, or stands in quotes. Instead of > there are =, !=, <, <=, >= and ~, for a text that

@@ -29,8 +29,9 @@ class BeamWhy(Command):
 
     The signal and the thread that it came in, C code down to Erlang, the process that the thread works for with its
     stack; counts near their limits, memory, the largest processes and the longest queues; and suspects, the likeliest
-    first. In a core file the selected thread is at first the one that died, but for those of qemu; the first line tells
-    of another thread that has crashed. -json prints an object."""
+    first. What could not be looked at, as of a build of which not all fields are known, is named. In a core file the
+    selected thread is at first the one that died, but for those of qemu; the first line tells of another thread that
+    has crashed. -json prints an object."""
 
     name = "beam-why"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import gdb
@@ -123,7 +124,7 @@ class ListCommand(Command, Generic[Item]):
         stream = gdb.STDERR if arguments.json else gdb.STDOUT
         if selected.left_out and not arguments.json:
             gdb.write(f"({selected.left_out} more {found.what}: -limit {limit})\n")
-        for note in found.notes():
+        for note in chain(selected.notes(found.what), found.notes()):
             gdb.write(note + "\n", stream)
 
 
@@ -146,9 +147,10 @@ def items(node: Node, line: str, notes: list[str]) -> Iterator[tuple[Any, dict[s
     arguments = command.parser.parse_args(command.split(rest))
     found = command.listed(node, arguments)
     with ProgressLine(found.what, found.count) as progress:
-        for one in command.select(found, arguments, arguments.limit, progress):
+        selected = command.select(found, arguments, arguments.limit, progress)
+        for one in selected:
             yield one, {column.name: column.value(one) for column in found.columns}
-    notes += found.notes()
+    notes += chain(selected.notes(found.what), found.notes())
 
 
 def rows(node: Node, line: str) -> Iterator[dict[str, Value]]:

@@ -25,8 +25,8 @@ class ProcessColumns:
         size = self._vm.memory.word_size
         return (
             Column("pid", str, known(lambda one: one.pid), "PID", names=True),
-            Column("memory", int, known(lambda one: size * one.heap_words()), "MEMORY"),
-            Column("queue", int, known(lambda one: one.queue_length()), "QUEUE"),
+            Column("memory", int, known(lambda one: size * one.heap_words()), "MEMORY", is_everywhere=True),
+            Column("queue", int, known(lambda one: one.queue_length()), "QUEUE", is_everywhere=True),
             Column("status", str, known(lambda one: one.status), "STATUS"),
             Column("name", str, known(self._name), "NAME"),
             Column("called", str, known(self._name)),

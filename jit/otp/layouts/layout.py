@@ -42,6 +42,13 @@ class NoLayout(LookupError):
     """No table fits the VM; the message says which there are, or what is unknown of the VM."""
 
 
+class NotKnown(KeyError):
+    """Something is asked that is not known of a VM; the text says what, without the quotes that a KeyError has."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class TableKey(NamedTuple):
     """What one built-in table is for."""
 
@@ -61,7 +68,7 @@ class Layout:
     release is OTP's ("25.2.3"), or the major release only ("25") where the origin does not tell more; triplet is
     the GNU name of what the VM was built for, options are those of `identity.OPTIONS` that it was built with. build has
     the numbers of `wanted.BUILD` where the origin is a file. Every question about what this VM does not have, or nobody
-    declared as wanted, raises KeyError.
+    declared as wanted, raises `NotKnown`, a KeyError.
 
     evidence is not empty where the layout was proved on the VM itself: then it says how that was done, by structure and
     field, of a structure's size by the name "sizeof".
@@ -93,11 +100,11 @@ class Layout:
         """Where a field lies, how wide it is, and of how many elements if an array."""
         found = self.structs.get(struct)
         if found is None:
-            raise KeyError(f"{struct}: unknown in {self.origin}")
+            raise NotKnown(f"{struct}: unknown in {self.origin}")
         try:
             return found.fields[path]
         except KeyError:
-            raise KeyError(f"{struct}.{path}: unknown in {self.origin}") from None
+            raise NotKnown(f"{struct}.{path}: unknown in {self.origin}") from None
 
     def offset(self, struct: str, path: str) -> int:
         """Offset of a field from the start of its struct. A path through an array means its first element."""
@@ -116,13 +123,13 @@ class Layout:
         """Size of a struct, which is also the distance between elements of an array of it."""
         size = self.structs[struct].size if struct in self.structs else None
         if size is None:
-            raise KeyError(f"{struct}: unknown in {self.origin}")
+            raise NotKnown(f"{struct}: unknown in {self.origin}")
         return size
 
     def constant(self, name: str) -> int:
         """The value of an enumerator."""
         if name not in self.constants:
-            raise KeyError(f"{name}: unknown in {self.origin}")
+            raise NotKnown(f"{name}: unknown in {self.origin}")
         return self.constants[name]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from beamgdb.code.module import Module, Range
 
@@ -38,6 +38,9 @@ class Where:
     line: int
 
 
+Text = Callable[[str, str], Optional[Sequence[str]]]
+"""From a module and a file name in its line table to the lines of that file, None where it is not found."""
+
 MAX_PLACES = 1 << 14
 """Addresses whose code is kept: a million processes wait in a few functions."""
 
@@ -58,6 +61,8 @@ class LoadedCode:
         self._modules: list[Module] = []
         self._ranges: dict[int, tuple[list[int], tuple[Range, ...]]] = {}
         self._places: dict[int, Place | None] = {}
+        self.text: Text = lambda _module, _file: None
+        """What tells of sources, if anything does."""
         for module in modules:
             self._insert(module)
 

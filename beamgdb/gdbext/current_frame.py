@@ -16,7 +16,7 @@ from beamgdb.node import Node
 from beamgdb.unwinding import own_code
 from beamgdb.unwinding.beamasm import CompiledFrame
 from beamgdb.vm import calls
-from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.frame import ErlangFrame, HeldWord
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from jit.otp.code import MAX_REG
@@ -36,7 +36,7 @@ class Selected:
     gdb_frame: gdb.Frame
     erlang: ErlangFrame
 
-    def words(self) -> list[int]:
+    def words(self) -> list[HeldWord]:
         """y registers, y0 first. Raises `Unavailable` where the frame's end is not known."""
         slot = self.erlang.return_slot
         if slot is None:
@@ -45,7 +45,8 @@ class Selected:
         frame = reader.frame(self.erlang.top, slot)
         if not frame.is_sound:
             raise Unavailable(f"this frame is damaged: {frame.slots} words up to the next return address")
-        return list(reader.words(frame))
+        size = self.node.memory.word_size
+        return [HeldWord(word, frame.address + size * n) for n, word in enumerate(reader.words(frame))]
 
     def x_register(self, number: int) -> int:
         """The word in x register `number`; raises `Unavailable`."""
@@ -88,7 +89,7 @@ class Selected:
         """Those of the NIF that this frame of a shared fragment has called, None where it has called none."""
         return own_code.nif_arguments(self.node, self.erlang, is_innermost(self.gdb_frame))
 
-    def arguments(self) -> list[int | None]:
+    def arguments(self) -> list[HeldWord | None]:
         """Arguments of the function as they were at its entry, None for those that are not known any more."""
         current = session.require()
         unwinder = unwinder_of(current)
@@ -198,7 +199,7 @@ def x_register(number: int) -> int:
     return selected().x_register(number)
 
 
-def y_register(number: int) -> int:
+def y_register(number: int) -> HeldWord:
     """The word in y register `number`; raises `Unavailable`."""
     words = selected().words()
     if not 0 <= number < len(words):
@@ -207,7 +208,7 @@ def y_register(number: int) -> int:
     return words[number]
 
 
-def argument(number: int) -> int | None:
+def argument(number: int) -> HeldWord | None:
     """Argument `number` of the selected frame's function, None where it is not known any more; raises `Unavailable`."""
     found = selected()
     arguments = found.arguments()

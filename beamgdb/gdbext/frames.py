@@ -10,7 +10,16 @@ from typing import Any, TypeVar
 import gdb
 from gdb.FrameDecorator import FrameDecorator
 
-from beamgdb.gdbext import c_functions, dirty_frames, errors, gdb_text, older_gdb, session, term_printing
+from beamgdb.gdbext import (
+    c_functions,
+    dirty_frames,
+    errors,
+    gdb_text,
+    native_variables,
+    older_gdb,
+    session,
+    term_printing,
+)
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
@@ -19,7 +28,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.unwinding import own_code
 from beamgdb.vm import backtrace, calls
-from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.frame import ErlangFrame, HeldWord
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 
@@ -97,7 +106,8 @@ class ErlangFrameDecorator(_Decorator):
         return encodable(f"{name} [{note}]" if note else name, older_gdb.host_charset())
 
     def frame_args(self) -> Iterator[FrameVariable] | None:
-        """Arguments as terms. Where variables alone are listed, they are named by what an editor can evaluate."""
+        """Arguments as terms. Where variables alone are listed, they are named by what an editor can evaluate, and
+        which belongs to this frame then: x0 may have been overwritten since."""
         self._with_arguments = True
         if self._frame.place.is_internal:
             return None
@@ -111,23 +121,31 @@ class ErlangFrameDecorator(_Decorator):
             arguments = [None] * (self._frame.place.code.arity or 0)
         if arguments is None:
             return None
-        name = "x{}" if self._is_described else "$_arg({})"
+        name = "x{}" if self._is_described else "$_arg({},$pc)"
         return iter([FrameVariable(name.format(number), _content(word)) for number, word in enumerate(arguments)])
 
     def frame_locals(self) -> Iterator[FrameVariable] | None:
-        """y registers, named likewise."""
+        """y registers, named likewise: there are variables of these names, but not for all that a frame may have."""
         if self._frame.place.is_fragment:
             return None
         try:
             words = self._selected.words()
         except (Unreadable, Unavailable, KeyError):
             return None
-        name = "y{}" if self._is_described else "$_yreg({})"
-        return iter([FrameVariable(name.format(n), term_printing.value(word)) for n, word in enumerate(words)])
+        return iter([FrameVariable(self._name(n, word), _content(word)) for n, word in enumerate(words)])
+
+    def _name(self, number: int, word: HeldWord) -> str:
+        name = f"y{number}"
+        if self._is_described:
+            return name
+        known = native_variables.word(self.inferior_frame(), name)
+        return name if known is not None and known.address == word.address else f"$_yreg({number},$pc)"
 
 
 def _content(word: int | None) -> gdb.Value | str:
-    return term_printing.not_available() if word is None else term_printing.value(word)
+    if word is None:
+        return term_printing.not_available()
+    return term_printing.variable(word) if isinstance(word, HeldWord) else term_printing.value(word)
 
 
 class _NamedFrameDecorator(_Decorator):

@@ -23,26 +23,37 @@ class XRegisterFunction(ConvenienceFunction):
         return term_printing.value(atomvm.one(vm, "x", number) if vm else current_frame.x_register(number))
 
 
-class YRegisterFunction(ConvenienceFunction):
+class _OfAFrame(ConvenienceFunction):
+    """A function that is given a register of its frame too, so that a variable object of GDB/MI belongs to that: GDB
+    looks for variables and registers in its expression (varobj.c), and evaluates one without any in whichever frame is
+    selected."""
+
+    most = 2
+
+
+class YRegisterFunction(_OfAFrame):
     """$_yreg(N): y register N of the selected frame, as a term.
 
-    Of a frame of C, it is that of the next Erlang frame outside of it."""
+    Of a frame of C, it is that of the next Erlang frame outside of it. In a
+    variable object of GDB/MI, $_yreg(N,$pc) is that of one frame."""
 
     def answer(self, *arguments: gdb.Value) -> gdb.Value:
-        (number,) = map(machine_word, arguments)
+        number = machine_word(arguments[0])
         vm = atomvm_session.known()
-        return term_printing.value(atomvm.one(vm, "y", number) if vm else current_frame.y_register(number))
+        if vm:
+            return term_printing.value(atomvm.one(vm, "y", number))
+        return term_printing.variable(current_frame.y_register(number))
 
 
-class ArgumentFunction(ConvenienceFunction):
+class ArgumentFunction(_OfAFrame):
     """$_arg(N): argument N of the selected frame's function, from 0 on, as a term.
 
-    As `bt` shows it: <not available> where it is not known any more."""
+    As `bt` shows it: <not available> where it is not known any more. In a
+    variable object of GDB/MI, $_arg(N,$pc) is that of one frame."""
 
     def answer(self, *arguments: gdb.Value) -> gdb.Value | str:
-        (number,) = map(machine_word, arguments)
-        word = current_frame.argument(number)
-        return term_printing.not_available() if word is None else term_printing.value(word)
+        word = current_frame.argument(machine_word(arguments[0]))
+        return term_printing.not_available() if word is None else term_printing.variable(word)
 
 
 class TermTextFunction(ConvenienceFunction):

@@ -1,12 +1,14 @@
-"""Variables of native functions, as the debugging information says that comes with their code: arguments `arg1`, `arg2`
-and so on, registers `x0` and `y0`."""
+"""Variables that debugging information names in a frame of Erlang code: registers, as `x0` and `y0`, and in native
+functions arguments, `arg1`, `arg2` and so on."""
 
 from __future__ import annotations
 
 import gdb
 
+from beamgdb.vm.frame import HeldWord
 
-def word(frame: gdb.Frame, name: str) -> int | None:
+
+def word(frame: gdb.Frame, name: str) -> HeldWord | None:
     """What a variable holds, None where there is none, or it is nowhere at this point."""
     try:
         # A frame of a caller is at its return address, which the call may be right before.
@@ -21,9 +23,11 @@ def word(frame: gdb.Frame, name: str) -> int | None:
     return None
 
 
-def _word(symbol: gdb.Symbol, frame: gdb.Frame) -> int | None:
+def _word(symbol: gdb.Symbol, frame: gdb.Frame) -> HeldWord | None:
     try:
         value = symbol.value(frame)
-        return None if value.is_optimized_out else int(value)
+        if value.is_optimized_out:
+            return None
+        return HeldWord(int(value), None if value.address is None else int(value.address))
     except (gdb.error, RuntimeError, TypeError):
         return None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from beamgdb.code.loaded import Text
 from beamgdb.code.module import Module
 from beamgdb.code.symbol_file import Locate
 from beamgdb.gdbext import program_file
 from beamgdb.gdbext.session import Session
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
+from beamgdb.views import source_lines
 from beamgdb.vm import compile_info
 from beamgdb.vm.model import Unavailable
 from jit.system.file_names import is_file
@@ -44,6 +46,23 @@ def locator(current: Session) -> Locate:
         return (found, name) if found else (str(folders[0]) if folders else ".", name)
 
     return locate
+
+
+def reader(current: Session) -> Text:
+    """A function that gives the text of such a source."""
+
+    known: dict[tuple[str, str], Sequence[str] | None] = {}
+
+    def text(module: str, file: str) -> Sequence[str] | None:
+        if (module, file) not in known:
+            try:
+                path = Path(*locator(current)(module, file))
+                known[module, file] = source_lines.texts(path) if is_file(path) else None
+            except (OSError, ValueError):
+                known[module, file] = None
+        return known[module, file]
+
+    return text
 
 
 def compiled_from(node: Node, module: Module | None) -> PurePosixPath | None:

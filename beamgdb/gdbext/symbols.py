@@ -64,6 +64,8 @@ def of_selected() -> SymbolFiles:
 def sync(current: Session) -> None:
     """Make GDB's symbols agree with the code that the session knows. Not for unwinders: it invalidates frames."""
     machine, mine, syntax = current.node.description, of_selected(), extension().parameters.syntax
+    if mine.code is not current.node.code:
+        current.node.code.text = source_files.reader(current)
     is_named = mine.syntax is not None and mine.syntax.elixir_names == syntax.elixir_names
     if machine is None or (mine.code is current.node.code and is_named):
         return

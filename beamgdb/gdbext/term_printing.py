@@ -11,6 +11,7 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.node import Node
 from beamgdb.views.registers import NOT_AVAILABLE
 from beamgdb.views.terms import AnyTerms, TermReader, Terms
+from beamgdb.vm.frame import HeldWord
 
 OF_ATOMVM = "term"
 """The name of the C type of terms in AtomVM (term_typedef.h)."""
@@ -50,6 +51,13 @@ def value(word: int) -> gdb.Value:
     """A term as a GDB value, which GDB prints through the pretty printer."""
     kind = eterm_type()
     return gdb.Value(word & ((1 << 8 * kind.sizeof) - 1)).cast(kind)
+
+
+def variable(word: HeldWord) -> gdb.Value:
+    """A word of a frame likewise; one in memory can be assigned to."""
+    if word.address is None:
+        return value(word)
+    return gdb.Value(word.address).cast(eterm_type().pointer()).dereference()
 
 
 def not_available() -> gdb.Value | str:

@@ -39,7 +39,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.unwinding.unwinder import Unwound, within_process
 from beamgdb.vm import trace_frames
-from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.frame import ErlangFrame, HeldWord
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from beamgdb.vm.stack import MAX_SCAN, is_base, stack_end
@@ -196,7 +196,7 @@ class BeamAsmUnwinder:
         known = self._analysis.KEEPING_FRAGMENTS.items()
         return {self._fragments[name]: kept for name, kept in known if name in self._fragments}
 
-    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
+    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[HeldWord | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more.
 
         `frame.x_registers` says whether x registers count: they are the callee's once another function was called.
@@ -218,19 +218,22 @@ class BeamAsmUnwinder:
 
     def _argument(
         self, frame: ErlangFrame, places: tuple[Holder, ...], read: ReadRegister, registers_known: Container[str]
-    ) -> int | None:
+    ) -> HeldWord | None:
         """The value of an argument from the first of its places that can be read here."""
         memory, word = self._node.memory, self._word
         for place in places:
             try:
+                address = None
                 if isinstance(place, Slot) and frame.return_slot is not None:
-                    return memory.word(frame.return_slot + word + place.offset)
+                    address = frame.return_slot + word + place.offset
                 if isinstance(place, XReg) and frame.x_registers is not None:
-                    return memory.word(frame.x_registers + word * place.index)
+                    address = frame.x_registers + word * place.index
+                if address is not None:
+                    return HeldWord(memory.word(address), address)
                 if isinstance(place, HostReg) and place.name in registers_known:
                     value = read(place.name)
                     if value is not None:
-                        return value
+                        return HeldWord(value, None)
             except Unreadable:
                 continue
         return None

@@ -26,7 +26,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.unwinding.interpreter_arguments import Arguments
 from beamgdb.unwinding.unwinder import Unwound, within_process
-from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.frame import ErlangFrame, HeldWord
 from beamgdb.vm.processes import Process
 from beamgdb.vm.stack import is_base, stack_end
 
@@ -76,7 +76,7 @@ class InterpreterUnwinder:
         frame = self.frame(read, innermost)
         return self._to_caller(frame, read) if frame is not None else None
 
-    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
+    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[HeldWord | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more."""
         return self._arguments.of(frame, read, read(self._machine.main))
 

@@ -14,7 +14,7 @@ from beamgdb.interpreter.process_main import ProcessMain
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.node import Node
-from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.frame import ErlangFrame, HeldWord
 
 FUNCTION_CLAUSE = "i_func_info_IaaI"
 """The operation in front of a function: it raises function_clause, with the arguments in x registers."""
@@ -28,19 +28,19 @@ class Arguments:
         self._main = main
         self._flows: dict[int, Flow] = {}
 
-    def of(self, frame: ErlangFrame, read: ReadRegister, main_pc: int | None) -> list[int | None]:
+    def of(self, frame: ErlangFrame, read: ReadRegister, main_pc: int | None) -> list[HeldWord | None]:
         """The words of a frame's arguments, None for those that are nowhere any more.
 
         `read` are the registers of the frame, and `main_pc` is where `process_main` goes on.
         """
-        found: list[int | None] = [None] * (frame.place.code.arity or 0)
+        found: list[HeldWord | None] = [None] * (frame.place.code.arity or 0)
         state = self._state(frame, read, main_pc)
         if state is None or not self._fits(state, frame):
             return found
         for place, argument in state.places.items():
             at = self._address(place, frame)
             if at is not None:
-                found[argument] = self._node.memory.word(at)
+                found[argument] = HeldWord(self._node.memory.word(at), at)
         return found
 
     def _state(self, frame: ErlangFrame, read: ReadRegister, main_pc: int | None) -> KnownState | None:

@@ -23,7 +23,7 @@ from beamgdb.native import registers as native
 from beamgdb.node import Node
 from beamgdb.unwinding.interpreter import InterpreterUnwinder
 from beamgdb.unwinding.unwinder import Unwound
-from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.frame import ErlangFrame, HeldWord
 from beamgdb.vm.processes import Process
 from jit.otp import native_abi
 from jit.otp.native_abi import WORD
@@ -90,7 +90,7 @@ class NativeUnwinder(InterpreterUnwinder):
             found.registers[self._machine.pc] = frame.return_address
         return self._to_native(found)
 
-    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
+    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[HeldWord | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more. Of native functions its
         debugging information tells them."""
         if self._node.code.native_at(frame.place.code.start) is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from beamgdb.machine_code.reading import ReadRegister
-from beamgdb.vm.frame import ErlangFrame
+from beamgdb.vm.frame import ErlangFrame, HeldWord
 from beamgdb.vm.processes import Process
 from jit.otp.tags import IMMED1_BITS
 
@@ -45,7 +45,7 @@ class Unwinder(Protocol):
         """The registers of a frame of which only the VM's own notes tell: of Erlang code that goes on at `pc` with y0
         at `top`, and has called another function. `sp` is the thread's stack pointer."""
 
-    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[int | None]:
+    def arguments(self, frame: ErlangFrame, read: ReadRegister, innermost: bool) -> list[HeldWord | None]:
         """Arguments of the function in this frame, None for those that are nowhere any more.
 
         `frame.x_registers` says whether x registers count: they are the callee's once another function was called.

@@ -34,6 +34,11 @@ SUGGESTIONS = 5
 
 _ERLANG = ".erl"
 
+_ELIXIR_FILES = (".ex", ".exs")
+
+_DEFINITION = re.compile(r"\s*def\w*\b")
+"""How a clause, function or module begins there."""
+
 MAX_LINE = (1 << LINE_BITS) - 1
 """What the loader keeps of a line's number."""
 
@@ -94,7 +99,8 @@ class LineLocation:
     def with_code(self, code: LoadedCode) -> LineLocation:
         """This line if it has code, else the next one that has. Not in another module, which may have the same file or
         one of that name, or say so: in the module that the file is named after, else in the function that is around the
-        line. This one again if there is none."""
+        line. Between two clauses of that Elixir may have others, of another module too: the line must be of the same
+        clause, and a source tell so. This one again if there is none."""
         return LineLocation(self.file, self._with_code(code)[0])
 
     def as_known(self, code: LoadedCode) -> LineLocation:
@@ -125,10 +131,22 @@ class LineLocation:
                 for number, at in lines:
                     if number == self.line or (number > self.line and (is_own or is_around)):
                         first.setdefault(number, at)
+                nearest = min(first, default=self.line)
+                if nearest > self.line and not is_own and not self._is_same_clause(nearest, module, code):
+                    continue
                 for number, at in first.items():
                     found.setdefault(number, []).append(at)
         number = min(found, default=self.line)
         return number, found.get(number, [])
+
+    def _is_same_clause(self, number: int, module: Module, code: LoadedCode) -> bool:
+        """Whether nothing begins after this line, up to a later one of a function that is around it."""
+        if PurePosixPath(self.file).suffix not in _ELIXIR_FILES:
+            return True
+        text = code.text(module.name, self.file)
+        if text is None or len(text) < number:
+            return False
+        return not any(map(_DEFINITION.match, text[self.line : number]))
 
     def may_be_in(self, module: str) -> bool:
         """Whether it may be in a module of this name. Erlang's modules are named as their files, but include any
@@ -139,6 +157,17 @@ class LineLocation:
         """Whether all lines of the file are of a module of this name."""
         file = PurePosixPath(self.file)
         return file.suffix == _ERLANG and file.stem == module
+
+    def moved(self, code: LoadedCode, syntax: Syntax) -> str | None:
+        """What is to be said where another line is taken, as one of whichever function; None where it is this one."""
+        number, addresses = self._with_code(code)
+        if number == self.line:
+            return None
+        names = {place.code.name: None for place in map(code.find, addresses) if place is not None}
+        functions = ", ".join(map(syntax.function, names))
+        # Several lines may begin at one place, of which the last one is shown.
+        where = code.where(addresses[0])
+        return f"no code notes line {self.line}: the next is line {where.line if where else number}, in {functions}"
 
     def next_line(self, code: LoadedCode) -> tuple[int, str] | None:
         """The next line with code in a file of this name, whatever module that is of, and its function; None without

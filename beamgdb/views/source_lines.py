@@ -26,6 +26,12 @@ class SourceLineRow:
     is_current: bool
 
 
+def texts(path: Path) -> list[str]:
+    """The lines of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MOST).decode(errors="replace").split("\n")
+
+
 def around(path: Path, line: int, before: int, after: int) -> list[SourceLineRow]:
     """The line of a file, with so many before and behind it; without that line nothing. Raises OSError."""
     with path.open("rb") as file:

@@ -8,6 +8,18 @@ from beamgdb.code.loaded import Place
 from beamgdb.vm.processes import Process
 
 
+class HeldWord(int):
+    """A word of a frame, and the address where it is in memory; None where it is in a register."""
+
+    address: int | None
+
+    def __new__(cls, word: int, address: int | None) -> HeldWord:
+        """The word, as a number."""
+        held = super().__new__(cls, word)
+        held.address = address
+        return held
+
+
 @dataclass(frozen=True)
 class ErlangFrame:
     """A frame of Erlang code.

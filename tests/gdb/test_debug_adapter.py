@@ -75,6 +75,10 @@ def test_breakpoints_before_the_module_is_loaded_and_steps(program: str, ebin: P
         watched = editor.ask("evaluate", expression="x0", context="watch", frameId=frames[0]["id"])
         assert watched["result"] == x0["value"]
         assert "loads:turn/3" in editor.repl("beam-bt loads")
+        for frame, name, register in ((frames[0]["id"], "x0", "$_xreg(0)"), (frames[1]["id"], "y0", "$_yreg(0)")):
+            before = editor.repl(f"output/d {register}", frame)
+            assert write(editor, frame, name, "0x3f") == editor.repl(f"output {register}", frame) == "3"
+            write(editor, frame, name, before)
 
         # A step that ends at a breakpoint is a hit of that.
         lines = [{"line": 10}, {"line": 6}]
@@ -93,6 +97,16 @@ def test_breakpoints_before_the_module_is_loaded_and_steps(program: str, ebin: P
         numbers = [one["body"]["breakpoint"]["id"] for one in editor.events if one["event"] == "breakpoint"]
         assert all(number > 0 for number in numbers)
         assert Counter(one["event"] for one in editor.events)["stopped"] == 0
+
+
+def write(editor: Dap, frame: int, name: str, value: str) -> str:
+    """Write a variable as an editor does for who types into its list; the new value."""
+    for scope in editor.ask("scopes", frameId=frame)["scopes"]:
+        if name in [one["name"] for one in editor.children(scope)]:
+            reference = scope["variablesReference"]
+            written: str = editor.ask("setVariable", variablesReference=reference, name=name, value=value)["value"]
+            return written
+    raise AssertionError(f"no variable {name}")
 
 
 def test_interpreted_code(tmp_path: Path) -> None:
@@ -224,3 +238,8 @@ def test_a_core_file(tmp_path: Path) -> None:
         assert set(parts) == {"discount", "'e-mail'", "name", "since"}
         assert parts["name"]["value"] == '<<"Åsa"/utf8>>'
         assert [one["value"] for one in editor.children(parts["since"])] == ["1998", "5", "20"]
+        other = next(one["id"] for one in threads if one["id"] != thread)
+        for request, one in (("next", thread), ("stepOut", thread), ("stepIn", other), ("continue", other)):
+            with pytest.raises(DapError, match="this is a core file"):
+                editor.ask(request, threadId=one)
+        assert editor.frames(thread)

@@ -33,9 +33,10 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("cart")
-    compiler = ["elixirc", "--ignore-module-conflict", "-o", ".", "cart.ex", "funs.ex"]
-    for name in ("cart.ex", "funs.ex"):
-        shutil.copy(TESTS / "elixir" / name, folder)
+    sources = ("cart.ex", "funs.ex", "shelf.ex")
+    compiler = ["elixirc", "--ignore-module-conflict", "-o", ".", *sources]
+    for source in sources:
+        shutil.copy(TESTS / "elixir" / source, folder)
     subprocess.run(compiler, cwd=folder, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
     elixir = subprocess.run(
         ["elixir", "-e", "IO.write(:code.lib_dir(:elixir, :ebin))"],
@@ -43,6 +44,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     ).stdout  # fmt: skip
     funs = f"""'Elixir.ShopWeb.Funs':start(<<"{folder}/funs">>)"""
     start = f"""{funs}, spawn(fun() -> lists:foreach(fun 'Elixir.ShopWeb.Cart':start/1, [<<"{folder}/now">>]) end)"""
+    start += ", {module, _} = code:load_file('Elixir.ShopWeb.Shelf')"
     with running_node(folder, start, "-pa", elixir) as node, Gdb() as gdb:
         gdb.attach(node.pid)
         yield Shop(gdb, folder / "now")
@@ -195,3 +197,17 @@ def test_lines_of_a_module_that_is_not_loaded(shop: Shop, gdb: Gdb) -> None:
     shop.now.touch()
     assert "ShopWeb.Till.pay/1 (" in gdb.go("continue").text
     assert gdb.cmd("info line").startswith("Line 29 ")
+
+
+def test_a_module_between_two_clauses(gdb: Gdb) -> None:
+    """The function around a line is not it, where its module is not loaded; within a clause the next line is."""
+    for line in (9, 10, 11):
+        assert f"on shelf.ex:{line}, which is not loaded yet." in gdb.cmd(f"beam-break shelf.ex:{line}")
+    gdb.cmd("set breakpoint pending on")
+    said = gdb.cmd("break shelf.ex:10")
+    assert "No compiled code" in said or re.search("is disabled in .*: it waits for code of shelf.ex:10", said)
+    gdb.cmd("delete")
+    *_, point, note = gdb.cmd("beam-break shelf.ex:16").splitlines()
+    assert re.fullmatch(r"Breakpoint \d+ in ShopWeb\.Shelf\.put/1 at shelf\.ex:17\.", point)
+    assert note == "Note: no code notes line 16: the next is line 17, in ShopWeb.Shelf.put/1."
+    assert "beamgdb: breakpoint" not in gdb.cmd("break shelf.ex:17")

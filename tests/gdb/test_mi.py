@@ -64,9 +64,9 @@ def arguments(frame: dict[str, list[dict[str, str]]]) -> dict[str, str]:
 
 def test_arguments(gdb: Gdb) -> None:
     frames = gdb.mi("-stack-list-arguments 1 0 2")["stack-args"]
-    assert arguments(frames[0]) == {"$_arg(0)": '<<"third">>'}
-    assert arguments(frames[1])["$_arg(0)"] == "first"
-    assert arguments(frames[1])["$_arg(2)"] == "<not available>"
+    assert arguments(frames[0]) == {"$_arg(0,$pc)": '<<"third">>'}
+    assert arguments(frames[1])["$_arg(0,$pc)"] == "first"
+    assert arguments(frames[1])["$_arg(2,$pc)"] == "<not available>"
 
 
 def test_variables(gdb: Gdb) -> None:
@@ -78,8 +78,43 @@ def test_variables(gdb: Gdb) -> None:
         for one in gdb.mi(f"-stack-list-variables {place} 1")["variables"]:
             assert gdb.mi(f"-data-evaluate-expression {place} {one['name']}")["value"] == one["value"]
             found.append((level, one["name"]))
-    assert (0, "$_arg(0)") in found
-    assert {name for level, name in found if level} >= {"$_arg(0)", "$_yreg(0)"}
+    assert (0, "$_arg(0,$pc)") in found
+    assert {name for level, name in found if level} >= {"$_arg(0,$pc)", "y0"}
+
+
+def test_variable_objects_keep_their_frames(gdb: Gdb) -> None:
+    """GDB evaluates them anew at each stop, whichever frame is selected then."""
+    thread = gdb.mi("-thread-info")["current-thread-id"]
+    made = {}
+    for level in range(4):
+        place = f"--thread {thread} --frame {level}"
+        names = [one["name"] for one in gdb.mi(f"-stack-list-variables {place} 0")["variables"]]
+        for name in (*names, *(["$_yreg(0,$pc)"] if "y0" in names else [])):
+            one = gdb.mi(f'-var-create {place} - * "{name}"')
+            made[one["name"]] = one["value"]
+    assert len(made) > 8
+    for level in range(6):
+        gdb.mi(f"-stack-select-frame {level}")
+        assert gdb.mi("-var-update --all-values *")["changelist"] == []
+    assert {name: gdb.mi(f"-var-evaluate-expression {name}")["value"] for name in made} == made
+    for name in made:
+        gdb.mi(f"-var-delete {name}")
+
+
+@pytest.mark.parametrize(("level", "name"), [(0, "$_arg(0,$pc)"), (2, "$_arg(1,$pc)"), (2, "$_yreg(0,$pc)"), (2, "y0")])
+def test_what_is_written(gdb: Gdb, level: int, name: str) -> None:
+    """An argument is where `bt` finds it; a word is written, as it is in C."""
+    thread = gdb.mi("-thread-info")["current-thread-id"]
+    gdb.cmd(f"frame {level}")
+    before = gdb.cmd(f"output/d {name}")
+    one = gdb.mi(f"-var-create --thread {thread} --frame {level} - * {name}")["name"]
+    assert gdb.mi(f"-var-show-attributes {one}")["attr"] == "editable"
+    assert gdb.mi(f"-var-assign {one} 0x3f")["value"] == "3"
+    gdb.cmd(f"frame {level}")
+    assert re.search(r"^[xy]0 +3$", gdb.cmd("yreg" if level else "xreg 0"), re.M)
+    gdb.mi(f"-var-assign {one} {before}")
+    assert gdb.cmd(f"output/d {name}") == before
+    gdb.mi(f"-var-delete {one}")
 
 
 @pytest.mark.parametrize("wrong", ["1", "-1", "99999999999"])
@@ -165,7 +200,7 @@ def test_what_vs_code_does_by_the_readmes_launch_json(ebin: Path) -> None:
         frames = session.mi(f"-stack-list-frames --thread {thread} 0 2")["stack"]
         assert all(Path(frame["file"]).is_file() for frame in frames)
         names = [one["name"] for one in session.mi(f"-stack-list-variables --thread {thread} --frame 0 0")["variables"]]
-        assert names[:2] == ["$_arg(0)", "$_arg(1)"]
+        assert names[:2] == ["$_arg(0,$pc)", "$_arg(1,$pc)"]
         made = session.mi(f'-var-create --thread {thread} --frame 0 - * "{names[1]}"')
         assert made["value"] in (PAYLOAD, "{...}")  # so GDB 10 and 13
         session.mi(f"-var-create --thread {thread} --frame 0 payload * {names[1]}")

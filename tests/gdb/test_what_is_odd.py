@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import gdb_facts
 from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb
 
@@ -56,6 +57,21 @@ def test_names_are_cut_where_the_terminal_is_narrow(gdb: Gdb) -> None:
     assert [long in text for text in lists] == [True, False, True]
 
 
+def test_sentences_go_on_in_the_next_line(gdb: Gdb) -> None:
+    """Where rows are cut: of a sentence each half says nothing."""
+    told = gdb.cmd("beam-why").splitlines()
+    gdb.cmd("set width 50")
+    lines = gdb.cmd("beam-why").splitlines()
+    gdb.cmd("set width 0")
+    # (A word may be longer than a line.)
+    assert all(len(line) < 50 or " " not in line.strip() for line in lines)
+    for start in ("It has not crashed", "Heaps and messages", "  1. a deadlock"):
+        (whole,) = (line for line in told if line.startswith(start))
+        assert whole.strip() in " ".join(map(str.strip, lines))
+        assert whole not in lines
+    assert any(line.startswith("#0 ") and line.endswith("...") for line in lines)
+
+
 @pytest.mark.parametrize(("command", "said"), [("-where name=nobody", "(none)"), ("-limit 0", " more processes")])
 def test_an_empty_list_says_so(gdb: Gdb, command: str, said: str) -> None:
     heading, note = gdb.cmd(f"beam-ps {command}").splitlines()
@@ -70,6 +86,31 @@ def test_a_process_by_a_name_of_elixir(gdb: Gdb, spelt: str) -> None:
     assert gdb.cmd(f"beam-bt {spelt}").startswith(heading)
     assert "no process is registered" not in gdb.cmd(f"beam-break -process {spelt} Overdue.start/0")
     gdb.cmd("delete")
+
+
+def test_a_process_as_elixir_writes_it(gdb: Gdb) -> None:
+    """A pid as it prints one, and an atom."""
+    heading = gdb.cmd("beam-process customer").splitlines()[0]
+    pid = heading.split()[1]
+    for spelt in (":customer", ':"customer"', f"#PID{pid}"):
+        assert gdb.cmd(f"beam-process {spelt}").splitlines()[0] == heading
+    gdb.cmd("beam-break -process :customer Overdue.start/0")
+    gdb.cmd(f"beam-break -process #PID{pid} Overdue.start/0")
+    listed = gdb.cmd("beam-breakpoints")
+    assert ("process customer" in listed, f"process {pid}" in listed) == (True, True)
+    gdb.cmd("delete")
+    assert gdb.cmd(f"beam-refs #PID{pid}") == gdb.cmd(f"beam-refs {pid}")
+    assert gdb.cmd("beam-refs :customer") == gdb.cmd("beam-refs customer")
+
+
+@pytest.mark.parametrize(
+    ("start", "word"),
+    [("Serv", "Server"), ("'Elixir.Serv", "'Elixir.Server'"), (":cust", ":customer"), ("cust", "customer")],
+)
+def test_completion_of_names(gdb: Gdb, start: str, word: str) -> None:
+    for command in ("beam-bt", "beam-process"):
+        begun = f"{command} {start}"
+        assert gdb.cmd(f"complete {begun}").splitlines() == [gdb_facts.completed(begun, f"{command} {word}")]
 
 
 def _array(text: str) -> str:

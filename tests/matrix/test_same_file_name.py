@@ -61,6 +61,9 @@ def test_a_line_without_code(twins: Twins) -> None:
     twins.now.touch()
     stop_at(gdb, "twin:loop/1")
     own, other = rf"twin:first/1 at \S*twin\.erl:{twins.first}", r"twin_other:stray/1 at twin\.erl:19"
-    for line, expected in ((14, own), (19, other)):
-        assert re.fullmatch(rf"Breakpoint \d+ in {expected}\.\n", gdb.cmd(f"beam-break twin.erl:{line}"))
+    note = rf"Note: no code notes line 14: the next is line {twins.first}, in twin:first/1\.\n"
+    for line, expected, said in ((14, own, note), (19, other, "")):
+        assert re.fullmatch(rf"Breakpoint \d+ in {expected}\.\n{said}", gdb.cmd(f"beam-break twin.erl:{line}"))
+    said = rf"^beamgdb: breakpoint \d+: no code notes line 14: the next is line {twins.first}, in twin:first/1$"
+    assert re.search(said, gdb.cmd("break twin.erl:14"), re.M)
     assert "there is no code of line 99" in one_line_error(gdb, "beam-break twin.erl:99")

@@ -4,6 +4,7 @@ CPU registers part of the time."""
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -82,7 +83,7 @@ class Scene(RunningVm):
         assert found is not None
         return found
 
-    def x(self, registers: dict[str, int], innermost: bool) -> list[int | None]:
+    def x(self, registers: dict[str, int], innermost: bool) -> Sequence[int | None]:
         frame = self.frame(registers, innermost)
         return [self.unwinder.x_register(frame, number, registers.get, innermost) for number in (0, 4, 5, 7)]
 
@@ -139,7 +140,7 @@ def test_arguments_come_from_where_the_code_has_put_them() -> None:
     scene = Scene()
     process = scene.process(7, 8, scene.start + AFTER_CALL, NIL, NIL, ENTRY.base + 64)
 
-    def arguments(registers: dict[str, int], innermost: bool) -> list[int | None]:
+    def arguments(registers: dict[str, int], innermost: bool) -> Sequence[int | None]:
         return scene.unwinder.arguments(scene.frame(registers, innermost), registers.get, innermost)
 
     assert arguments(scene.registers(process, IN_FRAME), True) == [100, 101, 102, 103, 104, 105]

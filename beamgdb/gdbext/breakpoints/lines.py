@@ -28,6 +28,7 @@ def _created(point: gdb.Breakpoint) -> None:
     current = session.known()
     if current is not None and point.visible and not extension().requests.is_making_one:
         _rule(point, current.node.code)
+        _tell_of_another(point, current.node.code)
 
 
 def _code_changed() -> None:
@@ -53,6 +54,16 @@ def _rule(point: gdb.Breakpoint, code: LoadedCode) -> None:
         where = term_printing.function(barred[0].code.name)
         text = f"breakpoint {point.number} is disabled in {where}, which may be of another module than line {line}"
         gdb.write(f"beamgdb: {text}: it waits for code of {meant}\n", gdb.STDERR)
+
+
+def _tell_of_another(point: gdb.Breakpoint, code: LoadedCode) -> None:
+    """Tell of another line than the one that was asked for, which may be of another function."""
+    place = named(point)
+    if place is None:
+        return
+    moved = LineLocation(place[0].rpartition("/")[2], place[1]).moved(code, extension().parameters.syntax)
+    if moved is not None:
+        gdb.write(f"beamgdb: breakpoint {point.number}: {moved}\n", gdb.STDERR)
 
 
 def install() -> None:

@@ -23,7 +23,7 @@ from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.location import BadLocation, LineLocation, parse
 from beamgdb.vm.model import Unavailable
 
-_OPTION = re.compile(r"\s*(-temporary|-process\s+(<[^>]*>|'[^']*'|\S+))(?=\s)")
+_OPTION = re.compile(r"\s*(-temporary|-process\s+(<[^>]*>|'[^']*'|:\"[^\"]*\"|\S+))(?=\s)")
 _OPTIONS = re.compile(rf"(?:{_OPTION.pattern})*\s*")
 
 
@@ -87,7 +87,7 @@ class BeamBreak(Command):
         where = breakpoints.where(breakpoints.places(location, code, syntax), GdbStyler())
         pending = f"on {syntax.function(str(location))}, which is not loaded yet"
         gdb.write(f"{kind} {number} {f'in {where}' if where else pending}.\n")
-        if not where and isinstance(location, LineLocation):
+        if isinstance(location, LineLocation):
             _tell_of_next(location, code)
         if note:
             gdb.write(f"Note: {note}; the breakpoint waits for one.\n")
@@ -152,9 +152,12 @@ def _code() -> LoadedCode:
 
 
 def _tell_of_next(location: LineLocation, code: LoadedCode) -> None:
-    """Tell of a line that is near to one that has no code, which may never have any."""
-    found = location.next_line(code)
-    if found is not None:
+    """Tell of the line that was taken for one that has no code; or of one that is near, for it may never have any."""
+    moved = location.moved(code, extension().parameters.syntax)
+    found = location.next_line(code) if not location.addresses(code) else None
+    if moved is not None:
+        gdb.write(f"Note: {moved}.\n")
+    elif found is not None:
         where = f"line {found[0]}, in {term_printing.function(found[1])}"
         gdb.write(f"Note: the next line with code in what is loaded of {location.file} is {where}.\n")
 

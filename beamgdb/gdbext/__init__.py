@@ -23,7 +23,7 @@ def install() -> None:
     from beamgdb.gdbext.atomvm import breakpoints as atomvm_breakpoints
     from beamgdb.gdbext.atomvm import events as atomvm_events
     from beamgdb.gdbext.atomvm import frames as atomvm_frames
-    from beamgdb.gdbext.breakpoints import adopted, announce, interpreted, lines, process_condition
+    from beamgdb.gdbext.breakpoints import adopted, announce, interpreted, lines, process_condition, waiting
     from beamgdb.gdbext.commands import (
         beam,
         beam_allocators,
@@ -82,6 +82,7 @@ def install() -> None:
         frames.install()
         unwinder.install()
         points.install()
+        waiting.install()
         interpreted.install()
         adopted.install()
         interpreted.breakpoints().connect()

@@ -14,6 +14,7 @@ def install() -> None:
         events,
         frames,
         functions,
+        leaving,
         points,
         printers,
         stop_reason,
@@ -92,6 +93,7 @@ def install() -> None:
         context.install()
         windows.install()
         stop_reason.install()
+        leaving.install()
         atomvm_events.install()
         atomvm_frames.install()
         atomvm_breakpoints.install()

@@ -14,6 +14,7 @@ def install() -> None:
         events,
         frames,
         functions,
+        leaving,
         points,
         printers,
         stop_reason,
@@ -23,7 +24,7 @@ def install() -> None:
     from beamgdb.gdbext.atomvm import breakpoints as atomvm_breakpoints
     from beamgdb.gdbext.atomvm import events as atomvm_events
     from beamgdb.gdbext.atomvm import frames as atomvm_frames
-    from beamgdb.gdbext.breakpoints import adopted, announce, interpreted, lines, process_condition
+    from beamgdb.gdbext.breakpoints import adopted, announce, interpreted, lines, process_condition, waiting
     from beamgdb.gdbext.commands import (
         beam,
         beam_allocators,
@@ -82,6 +83,7 @@ def install() -> None:
         frames.install()
         unwinder.install()
         points.install()
+        waiting.install()
         interpreted.install()
         adopted.install()
         interpreted.breakpoints().connect()
@@ -91,6 +93,7 @@ def install() -> None:
         context.install()
         windows.install()
         stop_reason.install()
+        leaving.install()
         atomvm_events.install()
         atomvm_frames.install()
         atomvm_breakpoints.install()

@@ -369,9 +369,7 @@ def lines(
     yield from _list("Most memory", "bytes", why.largest, styler)
     yield from _list("Longest queues", "messages", why.queues, styler)
     yield ""
-    yield Sentence(
-        styler.heading("Suspects:" if why.suspects else NONE_IN_PART if why.unknown else NO_SUSPECTS)
-    )
+    yield Sentence(styler.heading("Suspects:" if why.suspects else NONE_IN_PART if why.unknown else NO_SUSPECTS))
     yield from (Sentence(f"  {number}. {text}") for number, text in enumerate(why.suspects, 1))
     if why.unknown:
         yield Sentence(f"Not known: {', '.join(why.unknown)}.")

@@ -34,12 +34,14 @@ def program(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def loading(program: str, ebin: Path, folder: Path) -> Iterator[tuple[Dap, list[Body]]]:
+def loading(program: str, ebin: Path, folder: Path, condition: str | None = None) -> Iterator[tuple[Dap, list[Body]]]:
     """Attached to a node that is about to load later.erl, in which breakpoints were set before; what was said of
     them."""
     with running_node(ebin, f'loads:start("{folder}")') as node:
         with Dap(program) as editor:
-            told = editor.begin("attach", pid=node.pid, functions=["later:called/1"], lines={LATER: [10]})
+            told = editor.begin(
+                "attach", functions=["later:called/1"], lines={LATER: [10]}, condition=condition, pid=node.pid
+            )
             assert editor.wait("stopped")["reason"] == "attach"
             (folder / "load").touch()
             yield editor, told
@@ -109,6 +111,15 @@ def write(editor: Dap, frame: int, name: str, value: str) -> str:
     raise AssertionError(f"no variable {name}")
 
 
+def test_conditions_of_breakpoints_before_the_module_is_loaded(program: str, ebin: Path, tmp_path: Path) -> None:
+    """GDB itself would disable them, for they get a condition after they were made."""
+    with loading(program, ebin, tmp_path, condition="1 == 1") as (editor, told):
+        stop = editor.go("continue", threadId=1)
+        assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [told[1]["id"]])
+        stop = editor.go("continue", threadId=stop["threadId"])
+        assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [told[0]["id"]])
+
+
 def test_interpreted_code(tmp_path: Path) -> None:
     """There GDB has no breakpoints of its own."""
     target, folder = Target("armhf", 29), tmp_path
@@ -120,7 +131,9 @@ def test_interpreted_code(tmp_path: Path) -> None:
     ):
         called, never = {"name": "later:called/1"}, {"condition": "1 == 2"}
         how = {"program": str(target.sandbox.beam), "target": node.address}
-        by_line, by_name = editor.begin("attach", functions=[called["name"]], lines={LATER: [10]}, **how)
+        by_line, by_name = editor.begin(
+            "attach", functions=[called["name"]], lines={LATER: [10]}, condition="1 == 1", **how
+        )
         editor.wait("stopped")
         stop = editor.go("continue", threadId=1)
         assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [by_name["id"]])
@@ -173,7 +186,12 @@ def test_launched(program: str, tmp_path: Path) -> None:
     arguments = release.arguments(compile_demo(tmp_path), "shop:start()", "-S", "1")
     with Dap(program) as editor:
         (told,) = editor.begin(
-            "launch", program=str(release.beam), args=arguments, env=release.environment(), functions=["shop:price/1"]
+            "launch",
+            functions=["shop:price/1"],
+            condition="1 == 1",
+            program=str(release.beam),
+            args=arguments,
+            env=release.environment(),
         )
         stop = editor.wait("stopped")
         assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [told["id"]])

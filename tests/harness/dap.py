@@ -45,14 +45,16 @@ class Dap:
         self.close()
 
     def begin(self, request: str, *, functions: Sequence[str] = (), lines: Mapping[str, Sequence[int]] | None = None,
-              **options: object) -> list[Body]:  # fmt: skip
-        """`launch` or `attach`, with the breakpoints that a user has set before; what the adapter says of those."""
+              condition: str | None = None, **options: object) -> list[Body]:  # fmt: skip
+        """`launch` or `attach`, with the breakpoints that a user has set before, all with the same condition if any;
+        what the adapter says of those."""
+        given = {} if condition is None else {"condition": condition}
         begun = self._send(request, options)
         found: list[Body] = []
         for path, numbers in (lines or {}).items():
-            places = [{"line": line} for line in numbers]
+            places = [{"line": line, **given} for line in numbers]
             found += self.ask("setBreakpoints", source={"path": path}, breakpoints=places)["breakpoints"]
-        named = [{"name": name} for name in functions]
+        named = [{"name": name, **given} for name in functions]
         found += self.ask("setFunctionBreakpoints", breakpoints=named)["breakpoints"]
         self.ask("setExceptionBreakpoints", filters=[])
         self.ask("configurationDone")

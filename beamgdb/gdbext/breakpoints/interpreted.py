@@ -17,7 +17,6 @@ from beamgdb.gdbext import (
     current_frame,
     errors,
     events,
-    front_end,
     older_gdb,
     session,
     unnamed,
@@ -503,16 +502,6 @@ def _evaluated(wanted: str, asked: Asks | None) -> bool:
         gdb.newest_frame().select()
 
 
-def _leave_before_detaching() -> None:
-    """No event tells that GDB is about to detach: a hook (GDB manual, "User-defined Command Hooks") does, unless the
-    user has one."""
-    try:
-        front_end.taken("show user hook-detach")
-    except gdb.error:
-        command = f"python from {breakpoints.__module__} import breakpoints; breakpoints().leave()"
-        front_end.taken(f"define hook-detach\n{command}\nend")
-
-
 def _is_initialised(current: session.Session) -> bool:
     """Whether the interpreter knows its own operations yet."""
     table = current.node.symbol("beam_ops")
@@ -526,4 +515,3 @@ def install() -> None:
     """Define what conditions use."""
     Hit(HIT)
     Before(BEFORE)
-    _leave_before_detaching()

@@ -428,7 +428,7 @@ def _new(marked_at: int, pid: int) -> Session:
     # GDB may look the dynamic linker's data up in the target for each symbol.
     file = program_file.find(*named) if remote or is_core() else None
     target = InferiorMemory(c_expressions.word_size(), _byteorder(), file)
-    memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK)
+    memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK, core_files.missing)
     symbol = _CSymbols(file if remote else None)
     for name in SYMBOLS:
         symbol(name)

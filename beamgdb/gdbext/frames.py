@@ -14,6 +14,7 @@ from beamgdb.gdbext import c_functions, dirty_frames, errors, gdb_text, older_gd
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
+from beamgdb.gdbext.target_memory import TargetEnded
 from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -195,7 +196,12 @@ class ErlangFrameFilter:
 
     def filter(self, iterator: Iterator[Any]) -> Iterator[Any]:
         """Decorated frames, lazily: GDB asks for as many as it prints."""
-        node = session.require().node
+        try:
+            node = session.require().node
+        except TargetEnded as error:
+            # GDB has that in the name of Python, and shows its own frames then.
+            gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+            return iterator
         return filter(None, (self._decorated(node, frame) for frame in _until_unknown(iterator)))
 
     def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:

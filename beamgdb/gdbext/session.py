@@ -300,6 +300,9 @@ def require() -> Session:
     if session is None:
         require_beam()
         raise Unavailable("the program is not being run: attach to a process, run it, or load a core file")
+    if not is_remote():
+        # (Of a stub that would take a packet.) What is known may be told from what is kept of the memory.
+        session.target.check_not_ended()
     session.refresh_code()
     return session
 
@@ -429,6 +432,8 @@ def _new(marked_at: int, pid: int) -> Session:
     file = program_file.find(*named) if remote or is_core() else None
     target = InferiorMemory(c_expressions.word_size(), _byteorder(), file)
     memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK, core_files.missing)
+    if not is_core() and memory.try_read(marked_at, 1) is not None:
+        target.anchor = marked_at
     symbol = _CSymbols(file if remote else None)
     for name in SYMBOLS:
         symbol(name)

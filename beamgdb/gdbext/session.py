@@ -312,7 +312,7 @@ def require_beam() -> None:
     path, foreign = program_file.name(), core_program.foreign()
     if path is None and is_core():
         raise Unavailable("the core file has no program: give the BEAM that wrote it (`file BEAM`, or `gdb BEAM CORE`)")
-    if path is None and kind() == "native":
+    if path is None and gdb.selected_inferior().pid and kind() == "native":
         advice = f"`file /proc/{gdb.selected_inferior().pid}/exe`"
         raise Unavailable(f"GDB has not read the program's file, which may be deleted or replaced: {advice}")
     if path is None:

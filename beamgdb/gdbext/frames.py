@@ -12,7 +12,6 @@ from gdb.FrameDecorator import FrameDecorator
 
 from beamgdb.gdbext import c_functions, dirty_frames, errors, gdb_text, older_gdb, session, term_printing
 from beamgdb.gdbext.current_frame import Selected
-from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
 from beamgdb.gdbext.target_memory import TargetEnded
 from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
@@ -212,8 +211,7 @@ class ErlangFrameFilter:
         try:
             erlang = erlang_frame(frame)
         except (Unreadable, Unavailable, KeyError, gdb.error) as error:
-            if extension().parameters.debugging:
-                raise
+            errors.trace(error)
             gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
             erlang = None
         if erlang is not None:

@@ -8,10 +8,10 @@ headers, NT_PRSTATUS is one for each thread. A core file of qemu-user has no NT_
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 ELF_MAGIC: Final = b"\x7fELF"
 ET_CORE: Final = 4
@@ -53,7 +53,8 @@ class Death:
 class CoreFile:
     """`program` is the path of the program, None where that is not told; `mapped` all that was mapped of files; `death`
     None where no signal is told. `size` are its bytes, and `whole` as many as it must have by its own account: one that
-    was cut off, as where a disk is full, has less."""
+    was cut off, as where a disk is full, has less. `lacks` are the parts of memory that the program had but the file
+    has not, in order, each from a start up to an end: what was cut off, and what its writer has left out."""
 
     path: Path
     program: str | None
@@ -61,6 +62,7 @@ class CoreFile:
     death: Death | None
     size: int = 0
     whole: int = 0
+    lacks: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_cut_off(self) -> bool:
@@ -109,7 +111,8 @@ def read(path: Path) -> CoreFile:
             if reader.kind != ET_CORE:
                 raise NoCore(f"{path}: a program or library, no core file")
             notes = list(reader.notes())
-            whole = max((offset + size for offset, size in reader.segments(PT_LOAD)), default=0)
+            loads = list(reader.loads())
+            whole = max((one.offset + one.size for one in loads), default=0)
             there = file.seek(0, 2)
         except struct.error:
             raise NoCore(f"{path}: no whole core file") from None
@@ -124,11 +127,31 @@ def read(path: Path) -> CoreFile:
         elif kind == NT_AUXV:
             headers = headers or _auxiliary(content, code).get(AT_PHDR, 0)
     program = next((one.path for one in mapped if one.start <= headers < one.end), None)
-    return CoreFile(path, program, mapped, next((one for one in told if one.signal), None), there, whole)
+    return CoreFile(
+        path, program, mapped, next((one for one in told if one.signal), None), there, whole, _lacks(loads, there)
+    )
 
 
 Note = tuple[int, int, str, bytes]
 """Its type, the size of words, how a word is unpacked, and its content."""
+
+
+class _Load(NamedTuple):
+    """A part of memory: where it is in the file, how many bytes are there, where it was, and how many it had."""
+
+    offset: int
+    size: int
+    address: int
+    length: int
+
+
+def _lacks(loads: Iterable[_Load], there: int) -> tuple[tuple[int, int], ...]:
+    """What a file of so many bytes has not of these."""
+    found = (
+        (one.address + min(one.size, max(0, there - one.offset)), one.address + one.length)
+        for one in sorted(loads, key=lambda one: one.address)
+    )
+    return tuple((start, end) for start, end in found if start < end)
 
 
 class _Reader:
@@ -160,18 +183,27 @@ class _Reader:
 
     def segments(self, kind: int) -> Iterator[tuple[int, int]]:
         """Offset and size of those of a kind."""
+        at, size = (2, 5) if self._is_long else (1, 4)
+        return ((header[at], header[size]) for header in self._headers(kind))
+
+    def loads(self) -> Iterator[_Load]:
+        """All parts of memory."""
+        places = (2, 5, 3, 6) if self._is_long else (1, 4, 2, 5)
+        return (_Load(*(header[place] for place in places)) for header in self._headers(PT_LOAD))
+
+    def _headers(self, kind: int) -> Iterator[tuple[int, ...]]:
+        """The program headers of a kind (Elf64_Phdr, Elf32_Phdr: System V ABI)."""
         count = self._count
         if count == PN_XNUM:
             self._file.seek(self._sections + (44 if self._is_long else 28))
             (count,) = struct.unpack(f"{self._order}I", self._file.read(4))
-        form, fields = ("IIQQQQQQ", (2, 5)) if self._is_long else ("IIIIIIII", (1, 4))
-        entry = struct.Struct(self._order + form)
+        entry = struct.Struct(self._order + ("IIQQQQQQ" if self._is_long else "IIIIIIII"))
         if self._size != entry.size or count > MAX_HEADERS:
             return
         self._file.seek(self._at)
         for header in entry.iter_unpack(self._file.read(count * entry.size)):
             if header[0] == kind:
-                yield header[fields[0]], header[fields[1]]
+                yield header
 
 
 def _files(content: bytes, word: int, code: str) -> Iterator[Mapping]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar, cast
 
 from jit.object.target import ByteOrder
@@ -28,6 +28,8 @@ MADE_KEPT = 4096
 NEAR = 3
 #: Words that are often read together.
 FEW_WORDS = 65
+#: The key of what `CachedMemory.lacks` asks for once.
+_MISSING = object()
 #: Bytes that are read ahead in one request, and in all, at most.
 AHEAD_AT_ONCE = 1 << 20
 AHEAD = 32 << 20
@@ -93,7 +95,11 @@ class CachedMemory:
     it are passed on exactly, so the readable part reads right.
     """
 
-    def __init__(self, memory: Memory, block: int = 4096) -> None:
+    def __init__(
+        self, memory: Memory, block: int = 4096, missing: Callable[[], Sequence[tuple[int, int]]] = tuple
+    ) -> None:
+        """`missing` tells which memory there was that is not in `memory`, as in a core file that was cut off: each from
+        a start up to an end, in order."""
         if block < 16 or block & (block - 1):
             raise ValueError(f"block size {block} is not a power of two of at least 16")
         self.memory = memory
@@ -107,6 +113,7 @@ class CachedMemory:
         self._broken: set[int] = set()  # blocks that cannot be read whole
         self._refused: set[tuple[int, int]] = set()  # exact requests that failed
         self._made: dict[object, object] = {}
+        self._missing = missing
         self._order = "<" if self.byteorder == "little" else ">"
         self._word_code = "Q" if self.word_size == 8 else "I"
         self._within, self._last_word = block - 1, block - self.word_size
@@ -131,6 +138,14 @@ class CachedMemory:
                 self._made.clear()
             found = self._made[key] = make()
         return cast(Made, found)
+
+    def lacks(self, address: int, size: int = 1) -> bool:
+        """Whether some of that memory was there, but is not in what is read: that it cannot be read is no fault of
+        who leads to it."""
+        missing = self.made(_MISSING, lambda: tuple(zip(*self._missing())) or ((), ()))
+        starts, ends = missing
+        at = bisect_right(ends, address)
+        return at < len(starts) and bool(starts[at] < address + size)
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes at `address`; raises `Unreadable`."""

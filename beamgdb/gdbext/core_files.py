@@ -1,4 +1,4 @@
-"""Core files in which GDB does not find the place of a position-independent program.
+"""The core file that GDB looks at, also where GDB does not find the place of a position-independent program in it.
 
 GDB takes the difference between the entry point in memory (`AT_ENTRY`) and that in the file for the distance by which
 the program was moved, if it is one of whole pages. For ARM's Thumb code it has dropped the lowest bit of one but not of
@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 import struct
 from pathlib import Path
+from typing import Final
 
+from beamgdb import core_file
 from beamgdb.gdbext import front_end, program_file
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.file_arguments import file_argument
 from beamgdb.gdbext.temporary_settings import without_questions
 
+_CORE: Final = re.compile(r"^Local core dump file:\s+`(.*)', file type ", re.M)
 _AUXV_ENTRY = re.compile(r"^9\s+AT_ENTRY\b.*(0x[0-9a-f]+)$", re.MULTILINE)
 _KNOWN_ENTRY = re.compile(r"^\s*Entry point: (0x[0-9a-f]+)$", re.MULTILINE)
 _E_ENTRY = 24
@@ -24,6 +27,21 @@ _E_ENTRY = 24
 
 PAGE = 0x1000
 """A program is moved by whole pages, of this size at least. What is below, as ARM's bit for Thumb, is not address."""
+
+
+def opened() -> core_file.CoreFile | None:
+    """What the core file itself says, None where GDB looks at none, or it cannot be read."""
+    named = _CORE.search(front_end.taken("info files")) if is_core() else None
+    try:
+        return core_file.read(Path(named[1])) if named is not None else None
+    except (OSError, ValueError, struct.error, core_file.NoCore):
+        return None
+
+
+def missing() -> tuple[tuple[int, int], ...]:
+    """Memory that the program had, but the core file has not; see `CoreFile.lacks`."""
+    core = opened()
+    return core.lacks if core is not None else ()
 
 
 def relocate() -> bool:

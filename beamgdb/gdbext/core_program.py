@@ -1,6 +1,8 @@
-"""Whether the program that GDB was given wrote the core file that it was given: build ids tell, or types of the files.
+"""Whether the program that GDB was given wrote the core file that it was given, or is what the process runs: build ids
+tell, or types of the files.
 
-GDB 13 takes any program for any core file, or compares no more than names. What is read then is from neither.
+GDB 13 takes any program for any core file, or compares no more than names, and all take any for a process (`file`,
+`symbol-file`). What is read then is from neither.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from collections.abc import Iterator
 import gdb
 
 from beamgdb.gdbext import front_end, gdb_text, program_file
-from beamgdb.gdbext.connection import is_core
+from beamgdb.gdbext.connection import is_core, is_remote
+from beamgdb.gdbext.extension import extension
+from beamgdb.terms.quoting import bare
 
 _FILE_TYPE = re.compile(r"^Local (core dump|exec) file:\s+`.*', file type (\S+)\.$", re.MULTILINE)
 """As in `elf64-x86-64`, of the file formats that GDB tells of."""
@@ -36,25 +40,67 @@ _HEADERS = {56: ("IIQQQQQQ", (0, 3, 5)), 32: ("IIIIIIII", (0, 2, 4))}
 
 
 def foreign() -> str | None:
-    """Why the program of the selected inferior is not the one that wrote the core file, None if it is or may be."""
+    """Why the program of the selected inferior is not the one that wrote the core file, or that the process runs, None
+    if it is or may be."""
     path = program_file.name()
-    if path is None or not is_core():
+    if path is None or gdb.selected_inferior().pid == 0:
         return None
+    if not is_core():
+        return _not_run(path)
     types = dict(_FILE_TYPE.findall(front_end.taken("info files")))
     if len(set(types.values())) > 1:
         differ = f"it is {types['core dump']}, and that {types['exec']}"
         return f"the core file is not of {path}: {differ}; give the BEAM that wrote it"
-    objfile = next((one for one in gdb.objfiles() if gdb_text.file_name(one) == path), None)
-    known = objfile.build_id if objfile is not None else None
-    wrote = _in_core()
+    known, wrote = _in_objfile(path), _in_memory()
     if known is None or wrote is None or known == wrote:
         return None
-    differ = f"build ids {wrote[:SHOWN]} and {known[:SHOWN]} differ"
-    return f"the core file is not of {path}: {differ}; give the BEAM that wrote it"
+    return f"the core file is not of {path}: {_differ(wrote, known)}; give the BEAM that wrote it"
 
 
-def _in_core() -> str | None:
-    """The build id of the program that wrote the core file, None where that is not to be read."""
+class _Known(set[tuple[int, int, str, str]]):
+    """Of which inferiors and processes it is known that they run a program, and GDB has the symbols of that."""
+
+
+def _not_run(path: str) -> str | None:
+    """Why a process does not run the program at `path`, or GDB has the symbols of another one."""
+    inferior, symbols = gdb.selected_inferior(), program_file.with_symbols()
+    key = inferior.num, inferior.pid, path, symbols
+    if key in extension().part(_Known):
+        return None
+    runs = _in_memory()
+    if runs is None:
+        return None
+    known = _in_objfile(path) or _in_file(path)
+    if known not in (None, runs):
+        advice = "give the BEAM that it runs (`file BEAM`)" if is_remote() else f"`file /proc/{inferior.pid}/exe`"
+        return f"process {inferior.pid} does not run {bare(path)}: {_differ(runs, known or '')}; {advice}"
+    if symbols and symbols != path and _in_objfile(symbols) not in (None, runs):
+        return f"GDB has the symbols of {bare(symbols)}, not of the program: `symbol-file {bare(path)}`"
+    extension().part(_Known).add(key)
+    return None
+
+
+def _differ(one: str, other: str) -> str:
+    return f"build ids {one[:SHOWN]} and {other[:SHOWN]} differ"
+
+
+def _in_objfile(path: str) -> str | None:
+    """The build id of a file that GDB has read."""
+    objfile = next((one for one in gdb.objfiles() if gdb_text.file_name(one) == path), None)
+    return objfile.build_id if objfile is not None else None
+
+
+def _in_file(path: str) -> str | None:
+    """The build id of a file of which GDB has no symbols."""
+    # Not before it is needed: what reads ELF files takes time to load.
+    from jit.otp.layouts.executable import build_id
+
+    return build_id(program_file.local(path))
+
+
+def _in_memory() -> str | None:
+    """The build id of the program that the process runs, or that wrote the core file; None where that is not to be
+    read."""
     order = ">" if "big endian" in front_end.taken("show endian") else "<"
     try:
         return next(_build_ids(order), None)

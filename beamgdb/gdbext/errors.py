@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import gdb
 
 from beamgdb.gdbext import ctrl_c
 from beamgdb.gdbext.extension import extension
+from beamgdb.terms.quoting import bare
 from beamgdb.views import errors
 
 _Answer = TypeVar("_Answer")
@@ -17,6 +19,14 @@ _Answer = TypeVar("_Answer")
 def one_line(error: BaseException) -> str:
     """What to tell the user of an error."""
     return errors.one_line(error, gdb.error, gdb.GdbError)
+
+
+def trace(error: Exception) -> None:
+    """Print where an error comes from, if the user wants that. GDB itself does so only with `set python print-stack
+    full`, which concerns all that is in Python."""
+    if extension().parameters.debugging and not isinstance(error, gdb.GdbError):
+        lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines()
+        gdb.write("".join(f"{bare(line)}\n" for line in lines), gdb.STDERR)
 
 
 def guarded(action: Callable[[], object], interrupted: str = "Erlang symbols may be incomplete") -> None:
@@ -29,8 +39,7 @@ def guarded(action: Callable[[], object], interrupted: str = "Erlang symbols may
         extension().interruptions += 1
         gdb.write(f"beamgdb: interrupted; {interrupted}\n", gdb.STDERR)
     except Exception as error:
-        if extension().parameters.debugging:
-            raise
+        trace(error)
         gdb.write(f"beamgdb: {one_line(error)}\n", gdb.STDERR)
 
 
@@ -41,6 +50,5 @@ def raised_as_gdb_error(action: Callable[[], _Answer]) -> _Answer:
     except KeyboardInterrupt:
         raise
     except Exception as error:
-        if extension().parameters.debugging and not isinstance(error, gdb.GdbError):
-            raise
+        trace(error)
         raise gdb.GdbError(one_line(error)) from None

@@ -286,6 +286,7 @@ def _on_new_objfile(event: Any) -> None:
 def _on_clear_objfiles(_: Any) -> None:
     """The program's symbols are discarded, and with them the types of which a session may have made use. New ones are
     not where the program is before GDB has read them all."""
+    program_file.forget_names()
     if session.known() is not None:
         session.drop(gdb.selected_inferior().num)
         gdb.events.before_prompt.connect(_at_prompt_with_symbols)

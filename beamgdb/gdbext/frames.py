@@ -21,8 +21,8 @@ from beamgdb.gdbext import (
     term_printing,
 )
 from beamgdb.gdbext.current_frame import Selected
-from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.printers import encodable
+from beamgdb.gdbext.target_memory import TargetEnded
 from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -213,7 +213,12 @@ class ErlangFrameFilter:
 
     def filter(self, iterator: Iterator[Any]) -> Iterator[Any]:
         """Decorated frames, lazily: GDB asks for as many as it prints."""
-        node = session.require().node
+        try:
+            node = session.require().node
+        except TargetEnded as error:
+            # GDB has that in the name of Python, and shows its own frames then.
+            gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+            return iterator
         return filter(None, (self._decorated(node, frame) for frame in _until_unknown(iterator)))
 
     def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:
@@ -224,8 +229,7 @@ class ErlangFrameFilter:
         try:
             erlang = erlang_frame(frame)
         except (Unreadable, Unavailable, KeyError, gdb.error) as error:
-            if extension().parameters.debugging:
-                raise
+            errors.trace(error)
             gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
             erlang = None
         if erlang is not None:

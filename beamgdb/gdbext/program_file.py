@@ -105,6 +105,11 @@ class _Executables(dict[tuple[int, Optional[str]], str]):
     """The program of each inferior, by its number and the file of its symbols."""
 
 
+def forget_names() -> None:
+    """GDB reads a program anew: it may be another one of the same name, or with the same symbols."""
+    extension().part(_Executables).clear()
+
+
 def _opened() -> str | None:
     """The file that GDB has opened as the selected inferior's program."""
     match = re.search(r"^Local exec file:\n\t`(.*)', file type ", front_end.taken("info files"), re.M)

@@ -300,6 +300,9 @@ def require() -> Session:
     if session is None:
         require_beam()
         raise Unavailable("the program is not being run: attach to a process, run it, or load a core file")
+    if not is_remote():
+        # (Of a stub that would take a packet.) What is known may be told from what is kept of the memory.
+        session.target.check_not_ended()
     session.refresh_code()
     return session
 
@@ -309,7 +312,7 @@ def require_beam() -> None:
     path, foreign = program_file.name(), core_program.foreign()
     if path is None and is_core():
         raise Unavailable("the core file has no program: give the BEAM that wrote it (`file BEAM`, or `gdb BEAM CORE`)")
-    if path is None and kind() == "native":
+    if path is None and gdb.selected_inferior().pid and kind() == "native":
         advice = f"`file /proc/{gdb.selected_inferior().pid}/exe`"
         raise Unavailable(f"GDB has not read the program's file, which may be deleted or replaced: {advice}")
     if path is None:
@@ -428,7 +431,9 @@ def _new(marked_at: int, pid: int) -> Session:
     # GDB may look the dynamic linker's data up in the target for each symbol.
     file = program_file.find(*named) if remote or is_core() else None
     target = InferiorMemory(c_expressions.word_size(), _byteorder(), file)
-    memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK)
+    memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK, core_files.missing)
+    if not is_core() and memory.try_read(marked_at, 1) is not None:
+        target.anchor = marked_at
     symbol = _CSymbols(file if remote else None)
     for name in SYMBOLS:
         symbol(name)

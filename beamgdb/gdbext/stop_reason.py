@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import signal
-import struct
-from pathlib import Path
 from typing import Final
 
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import c_expressions, c_functions, current_frame, front_end, gdb_text
+from beamgdb.gdbext import c_expressions, c_functions, core_files, current_frame, gdb_text
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote
 from beamgdb.gdbext.extension import extension
@@ -23,9 +20,6 @@ from beamgdb.unwinding import own_code
 from beamgdb.views.threads import ThreadRow
 from beamgdb.views.why import AT_ADDRESS, FATAL, HALT, STOPPING, Came, CFrameRow, Stop
 from beamgdb.vm.model import Unavailable
-
-_CORE: Final = re.compile(r"^Local core dump file:\s+`(.*)', file type ", re.M)
-
 
 MOST_WORDS: Final = 1000
 """Characters of what C's library has noted."""
@@ -55,7 +49,7 @@ class _Stopped:
 
 def stop(node: Node | None, memory: CachedMemory) -> Stop:
     """Of the selected thread; without a node nothing is told that only Erlang/OTP's VM knows."""
-    thread, core = gdb.selected_thread(), _core() if is_core() else None
+    thread, core = gdb.selected_thread(), core_files.opened()
     death = core.death if core is not None else None
     name, address = _signal(thread, death)
     row = ThreadRow(thread.num, gdb_text.thread_name(thread)) if thread is not None and thread.is_valid() else None
@@ -66,9 +60,10 @@ def stop(node: Node | None, memory: CachedMemory) -> Stop:
 
 
 def crashed_elsewhere() -> int | None:
-    """GDB's number of the thread that has crashed, where another one is selected."""
+    """GDB's number of the thread that has crashed, where another one is selected: GDB takes the one that it has first
+    for that."""
     thread = gdb.selected_thread()
-    core = _core() if is_core() else None
+    core = core_files.opened()
     found = _elsewhere(thread, core.death if core is not None else None) if thread is not None else None
     return found.thread if found is not None else None
 
@@ -155,15 +150,6 @@ def _killer(thread: gdb.InferiorThread | None, death: core_file.Death | None) ->
         return death.signal if thread is None or thread.ptid[1] == death.thread else None
     # GDB makes the thread that the file has first number 1.
     return _evaluated("$_exitsignal") if thread is None or thread.num == 1 else None
-
-
-def _core() -> core_file.CoreFile | None:
-    """What the core file itself says: GDB takes the thread that it has first for the one that died."""
-    named = _CORE.search(front_end.taken("info files"))
-    try:
-        return core_file.read(Path(named[1])) if named is not None else None
-    except (OSError, ValueError, struct.error, core_file.NoCore):
-        return None
 
 
 def _is_of_another(thread: gdb.InferiorThread, name: str, death: core_file.Death | None) -> bool:

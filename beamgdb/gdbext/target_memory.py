@@ -22,19 +22,34 @@ class TargetLost(gdb.GdbError):
         super().__init__("the connection to the target is closed: nothing of it can be read any more")
 
 
+class TargetEnded(gdb.GdbError):
+    """The process has ended while GDB had it stopped: GDB itself sees that when it would resume it, unless it has
+    breakpoints to insert first, which it cannot."""
+
+    def __init__(self) -> None:
+        pid = gdb.selected_inferior().pid
+        super().__init__(
+            f"process {pid} has ended while GDB had it stopped, as by `kill -9`: nothing of it can be read any more "
+            "(`kill` has GDB forget it)"
+        )
+
+
 def check_not_lost() -> None:
     """Where GDB has refused something: raises `TargetLost` if that is so because there is no target any more."""
     if gdb.selected_inferior().pid == 0:
         raise TargetLost
 
 
-def unwound(unwind: Callable[[], Answer]) -> Answer:
+def unwound(unwind: Callable[[], Answer | None]) -> Answer | None:
     """Do the work of an unwinder for GDB. With the target GDB frees the frame, which it goes on to look at after an
-    answer or an error: what it takes for Ctrl-C is all that makes it give up the frame."""
+    answer or an error: what it takes for Ctrl-C is all that makes it give up the frame. Of a process that has ended GDB
+    says itself what it cannot read."""
     try:
         return unwind()
     except TargetLost:
         raise KeyboardInterrupt from None
+    except TargetEnded:
+        return None
 
 
 class InferiorMemory:
@@ -45,10 +60,13 @@ class InferiorMemory:
         self.word_size = word_size
         self.byteorder: ByteOrder = byteorder
         self._file = file
+        self.anchor: int | None = None
+        """An address that can be read for as long as there is the process; None where nothing may end unseen."""
         self._replaced: dict[int, bytes] = {}
 
     def read(self, address: int, size: int) -> bytes:
-        """Exactly `size` bytes at `address`; raises `Unreadable`, and `TargetLost`, which ends whatever is done."""
+        """Exactly `size` bytes at `address`; raises `Unreadable`, and what ends whatever is done: `TargetLost` and
+        `TargetEnded`."""
         ctrl_c.check()
         if not 0 <= size <= READ_LIMIT:
             # GDB ends if there is not so much memory.
@@ -62,10 +80,21 @@ class InferiorMemory:
             data = bytes(gdb.selected_inferior().read_memory(address, size))
         except (gdb.error, OverflowError, MemoryError):
             check_not_lost()
+            self.check_not_ended()
             raise Unreadable(address, size) from None
         if self._file:
             data = self._file.overlaid(address, data)
         return self._true(address, data) if self._replaced else data
+
+    def check_not_ended(self) -> None:
+        """Raises `TargetEnded` if nothing can be read of the process any more."""
+        if self.anchor is None:
+            return
+        try:
+            gdb.selected_inferior().read_memory(self.anchor, 1)
+        except gdb.error:
+            check_not_lost()
+            raise TargetEnded from None
 
     def hide(self, address: int, original: bytes) -> None:
         """Give these bytes, whatever is in memory there: a debugger has put something else for as long as the target

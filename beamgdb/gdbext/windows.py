@@ -137,8 +137,8 @@ class Window:
             self._content = Content("", ["(interrupted)"])
         except Exception as error:
             expected = isinstance(error, (Unavailable, Unreadable, KeyError, gdb.error))
-            if extension().parameters.debugging and not expected:
-                raise
+            if not expected:
+                errors.trace(error)
             self._content = Content("", [f"({errors.one_line(error)})"])
         if self._content.about != before.about:
             self._top = self._left = 0

@@ -8,7 +8,8 @@ from functools import cached_property
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, known
 from beamgdb.views.threads import ThreadRow
-from beamgdb.vm.schedulers import NORMAL, Scheduler
+from beamgdb.vm.model import Unavailable
+from beamgdb.vm.schedulers import ARRAY, NORMAL, Scheduler
 from jit.otp import vm_flags
 
 
@@ -20,7 +21,9 @@ class SchedulerColumns:
         self._thread = thread
 
     def items(self) -> Iterator[Scheduler]:
-        """All that can be found."""
+        """All that can be found. Raises `Unavailable` where none can be, for there always are some once the VM runs."""
+        if not self._node.has_layout or self._node.symbol(ARRAY) is None:
+            raise Unavailable(self._node.no_layout or "the schedulers are not found in this VM")
         yield from self._node.schedulers
 
     @property
@@ -79,9 +82,10 @@ class SchedulerColumns:
         return thread.number if thread is not None else None
 
     def _runs(self, scheduler: Scheduler) -> str | None:
-        process, port = scheduler.current_process, scheduler.current_port
+        process = scheduler.current_process
         if process:
             return self._node.term(self._node.processes.at(process).id)
+        port = scheduler.current_port
         return self._node.term(self._node.record("Port", port)["common.id"]) if port else None
 
 

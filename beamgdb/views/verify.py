@@ -41,13 +41,14 @@ class WrongRow:
 class WalkedRow:
     """How much was gone through: blocks of memory with terms, and bytes. `passed_over` are processes that are being
     collected, made or ended, `changing` tables that are being changed; `wrong` is how many rows there are of what is
-    wrong."""
+    wrong, `missing` how often that cannot be told: the memory is not in the core file."""
 
     heaps: int
     bytes: int
     passed_over: int
     changing: int
     wrong: int
+    missing: int = 0
 
 
 class Verified:
@@ -76,14 +77,17 @@ class Verified:
     def walked(self) -> WalkedRow:
         """How much was gone through so far."""
         check = self._check
-        return WalkedRow(check.heaps, check.bytes, check.passed_over, check.changing, self._wrong)
+        missing = len(check.missing) + len(self._counts.missing)
+        return WalkedRow(check.heaps, check.bytes, check.passed_over, check.changing, self._wrong, missing)
 
     def notes(self) -> Iterator[str]:
         """What is said of what is held by more than is found, and of what cannot be read."""
+        unread = {one.address: one for one in (*self._check.damaged, *self._counts.damaged)}
+        is_all = not unread and not self.walked().missing
         for name, surplus in self._counts.surplus.items():
             if surplus.objects:
-                yield _surplus(name, surplus)
-        yield from damaged_lines(self._check.damaged)
+                yield _surplus(name, surplus, is_all)
+        yield from damaged_lines(list(unread.values()))
 
     def _row(self, wrong: Wrong) -> WrongRow:
         found, inside, place = wrong.inside, None, None
@@ -119,11 +123,13 @@ def _runs(owner: Owner) -> bool:
     return isinstance(owner.item, Process) and owner.item.is_running()
 
 
-def _surplus(name: str, surplus: Surplus) -> str:
+def _surplus(name: str, surplus: Surplus, is_all: bool) -> str:
+    """`is_all`: all that may hold some was looked at."""
     size = f", {surplus.bytes} bytes; the largest has {surplus.largest[0]}, at {surplus.largest[1]:#x}"
     return (
         f"({name}: {surplus.objects} count more references than were found{size if name == 'binary' else ''}."
-        " C code, ports, literals and persistent terms hold some; else somebody has not given them up)"
+        f" C code, ports, literals and persistent terms hold some{'' if is_all else ', and what cannot be read'};"
+        " else somebody has not given them up)"
     )
 
 
@@ -142,4 +148,6 @@ def summary(row: WalkedRow) -> str:
     passed = f"; {many} being collected, made or ended, and passed over" if row.passed_over else ""
     tables = f"{row.changing} tables are" if row.changing > 1 else "one table is"
     changing = f"; {tables} being changed, and passed over" if row.changing else ""
-    return f"{what} in {row.heaps} heaps, {row.bytes} bytes{passed}{changing}"
+    places = f"in {row.missing} places" if row.missing > 1 else "in one place"
+    missing = f"; {places} it cannot be told: what lies there is not in the core file" if row.missing else ""
+    return f"{what} in {row.heaps} heaps, {row.bytes} bytes{passed}{changing}{missing}"

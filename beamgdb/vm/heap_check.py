@@ -78,6 +78,9 @@ class HeapCheck:
         self.changing = 0
         """Tables that are being changed, which are passed over too."""
 
+        self.missing: list[Unreadable] = []
+        """What cannot be judged: it was there, but is not in what is read, as in a core file that was cut off."""
+
     @property
     def damaged(self) -> list[Unreadable]:
         """Processes and tables that could not be found."""
@@ -166,10 +169,18 @@ class HeapCheck:
                 return []  # its heap is gone
             return list(islice(self._whole(owner, process), MOST))
         except Unreadable as error:
-            return [self._unreadable(owner, "heap", error)]
+            return list(self._unreadable(owner, "heap", error))
 
-    def _unreadable(self, owner: Owner, area: str, error: Unreadable) -> Wrong:
-        return Wrong(owner, area, error.address, None, f"{error.size} bytes cannot be read, or lead in a circle")
+    def _unreadable(self, owner: Owner, area: str, error: Unreadable) -> Iterator[Wrong]:
+        if not self._is_missing(error):
+            yield Wrong(owner, area, error.address, None, f"{error.size} bytes cannot be read, or lead in a circle")
+
+    def _is_missing(self, error: Unreadable) -> bool:
+        """Whether nobody can tell what was there, which is noted."""
+        is_missing = self._memory.lacks(error.address, error.size)
+        if is_missing:
+            self.missing.append(error)
+        return is_missing
 
     def _whole(self, owner: Owner, process: Process) -> Iterator[Wrong]:
         record, runs = process.record, process.is_running()
@@ -177,7 +188,7 @@ class HeapCheck:
         before = len(self.damaged)
         areas = list(self._heaps.of_process(process))
         for error in self.damaged[before:]:
-            yield self._unreadable(owner, "heap or messages", error)
+            yield from self._unreadable(owner, "heap or messages", error)
         del self.damaged[before:]
         running = [(record["heap"], record["hend"])] if runs else []
         own = Areas([*((area.start, area.end) for area in areas), *running])
@@ -188,7 +199,7 @@ class HeapCheck:
             for _ in process_dictionary.pairs(record):
                 pass
         except Unreadable as error:
-            yield self._unreadable(owner, "dictionary", error)
+            yield from self._unreadable(owner, "dictionary", error)
         yield from islice(self._messages(owner, record, own), 1)
         if not runs:
             yield from islice(self._stack(owner, record, own), 1)
@@ -230,7 +241,7 @@ class HeapCheck:
                     if what:
                         yield self._wrong(owner, area, piece.address + place * self._word, word, what)
         except Unreadable as error:
-            yield self._unreadable(owner, area.kind, error)
+            yield from self._unreadable(owner, area.kind, error)
 
     def _wrong(self, owner: Owner, area: Area, address: int, word: int, what: str) -> Wrong:
         found = next((one for _, one in self._walker.inside(area.start, area.end, [address])), None)
@@ -300,8 +311,8 @@ class HeapCheck:
             if word & PRIMARY_MASK == BOXED:
                 return "" if self._walker.forms.of(first) is not None else "leads to what is no term"
             second = self._memory.word(address + self._word)
-        except Unreadable:
-            return "leads to nowhere"
+        except Unreadable as error:
+            return "" if self._is_missing(error) else "leads to nowhere"
         is_cell = first & PRIMARY_MASK != HEADER and second & PRIMARY_MASK != HEADER
         return "" if is_cell else "leads to what is no list"
 
@@ -323,7 +334,9 @@ class HeapCheck:
                         return
                     before = at + following
             except Unreadable as error:
-                yield Wrong(owner, "list of what is outside", before, error.address, "leads to nowhere, or in a circle")
+                if not self._is_missing(error):
+                    what = "leads to nowhere, or in a circle"
+                    yield Wrong(owner, "list of what is outside", before, error.address, what)
 
     def _lists(self, record: Record) -> Iterator[int]:
         """Where the lists of a process and of its fragments begin."""
@@ -359,7 +372,7 @@ class HeapCheck:
                     if what:
                         yield Wrong(owner, "stack", at + place * self._word, word, what)
         except Unreadable as error:
-            yield self._unreadable(owner, "stack", error)
+            yield from self._unreadable(owner, "stack", error)
 
     def _on_stack(self, word: int, start: int, end: int, own: Areas) -> str:
         if word & PRIMARY_MASK == HEADER:
@@ -376,7 +389,11 @@ class HeapCheck:
         if word in self._codes:
             return True
         code = self._vm.code
-        found = code.find(word) is not None or code.find(word + MFA_WORDS * self._word) is not None
+        found = (
+            code.find(word) is not None
+            or code.find(word + MFA_WORDS * self._word) is not None
+            or self._memory.lacks(word, self._word)
+        )
         if found:
             self._codes.add(word)
         return found

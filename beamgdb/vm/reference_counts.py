@@ -42,7 +42,7 @@ than a NIF's resource, such as an ETS table or a match specification."""
 @dataclass
 class Miscounted:
     """An object, a `kind` of thing holds it, that counts fewer references than the `found` ones; None where it is no
-    such object any more, or cannot be read. `owners`: some of those that hold it."""
+    such object any more, or there is no memory. `owners`: some of those that hold it."""
 
     kind: Kind
     address: int
@@ -75,6 +75,8 @@ class ReferenceCounts:
         """By the names of kinds."""
         self.objects = 0
         """How many were looked at."""
+        self.missing: list[Unreadable] = []
+        """Those that cannot be compared: they are not in what is read, as in a core file that was cut off."""
 
     @property
     def damaged(self) -> list[Unreadable]:
@@ -117,6 +119,7 @@ class ReferenceCounts:
         paths = ("refc", "", "") if is_fun else ("intern.refc", "intern.flags", "orig_size")
         if not self._vm.layout.has(struct, paths[0]):
             return
+        size = self._vm.layout.size(struct)
         columns, surplus = Columns(self._vm.memory, self._vm.layout, struct, paths), Surplus()
         self.surplus[name] = surplus
         groups = groupby(map(values.__getitem__, arrays.places_in_order(values)))
@@ -124,16 +127,19 @@ class ReferenceCounts:
             self._advance()
             self.objects += len(many)
             for (address, found), row in zip(many, columns.of([address for address, _ in many])):
+                if row is None and self._vm.memory.lacks(address, size):
+                    self.missing.append(Unreadable(address, size))
+                    continue
                 count = self._signed(row[1]) if row is not None and row[1] is not None else None
                 if kind is Kind.REF and row is not None and row[2] is not None and not row[2] & IS_MAGIC:
                     count = None
                 if count is None or count < found:
                     yield Miscounted(kind, address, count, found)
                 elif count > found and not is_fun:  # the module has a fun too
-                    size = (row[3] or 0) if row is not None else 0
+                    large = (row[3] or 0) if row is not None else 0
                     surplus.objects += 1
-                    surplus.bytes += size
-                    surplus.largest = max(surplus.largest, (size, address))
+                    surplus.bytes += large
+                    surplus.largest = max(surplus.largest, (large, address))
 
     def _signed(self, word: int) -> int:
         return word - (1 << 8 * self._word) if word >> 8 * self._word - 1 else word

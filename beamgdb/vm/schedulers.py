@@ -22,8 +22,11 @@ OTHERS = (("async", "erts_async_max_threads"), ("poll", "erts_no_poll_threads"))
 NORMAL, DIRTY_CPU, DIRTY_IO = "normal", "dirty CPU", "dirty I/O"
 """Kinds of schedulers; the first run Erlang code."""
 
+ARRAY = "erts_aligned_scheduler_data"
+"""The symbol of the pointer to the first one that runs Erlang code."""
+
 KINDS = (
-    (NORMAL, "erts_aligned_scheduler_data", "erts_no_schedulers"),
+    (NORMAL, ARRAY, "erts_no_schedulers"),
     (DIRTY_CPU, "erts_aligned_dirty_cpu_scheduler_data", "erts_no_dirty_cpu_schedulers"),
     (DIRTY_IO, "erts_aligned_dirty_io_scheduler_data", "erts_no_dirty_io_schedulers"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from jit.sandbox.sandbox import Sandbox
 from tests.gdb.stages import SOON, functions, read_frames
 from tests.harness.erl import READY, Release, installed_release, running
-from tests.harness.gdb import Gdb, GdbError
+from tests.harness.gdb import Gdb, GdbError, one_line_error
 from tests.harness.targets import Target
 
 
@@ -76,5 +78,16 @@ def test_symbols_of_another_file(ebin: Path, tmp_path: Path) -> None:
             gdb.cmd(f"symbol-file{other}", check=False)
             with pytest.raises(GdbError, match=f"GDB has the symbols {whose}, not of the program: `symbol-file /"):
                 gdb.cmd("beam-info")
+        another = Sandbox("amd64", 25 if release.otp == 27 else 27).ensure().beam
+        gdb.cmd(f"symbol-file {another}")
+        said = f"GDB has the symbols of {another}, not of the program: `symbol-file {release.beam}`"
+        assert said in one_line_error(gdb, "beam-info")
+        gdb.cmd(f"file {another}")
+        said = rf"^process {pid} does not run {another}: build ids \w+ and \w+ differ; `file /proc/{pid}/exe`$"
+        for command in ("beam-ps", "beam-bt", "beam-info"):
+            assert re.search(said, one_line_error(gdb, command), re.M)
+        # That is where the other program was.
         gdb.cmd(f"symbol-file {release.beam}")
+        assert re.search(said, one_line_error(gdb, "beam-ps"), re.M)
+        gdb.cmd(f"file {release.beam}")
         assert "Process <0.0.0> init" in gdb.cmd("beam-bt init")

@@ -186,6 +186,16 @@ def test_a_core_that_is_cut_off(
     assert {row["pid"] for row in json.JSONDecoder().raw_decode(text)[0]} == set(found)
 
 
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_what_was_cut_off_is_not_wrong(core: Core, opened: Callable[[Core], Gdb], part: float) -> None:
+    """Nobody can tell what was in memory that is not in the core file: nobody is accused of having freed it."""
+    del core.data[int(part * len(core.data)) :]
+    *said, summary = opened(core).cmd("beam-verify").splitlines()
+    assert [line for line in said if not line.startswith("(")] == []
+    missing = r"; in \d+ places it cannot be told: what lies there is not in the core file"
+    assert re.fullmatch(rf"nothing wrong in \d+ heaps, \d+ bytes{missing}", summary)
+
+
 def test_one_process_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:
     """All others are shown, and how far its own words tell something of it."""
     core.set_word(core.facts["name"], 0xDEAD_0000)

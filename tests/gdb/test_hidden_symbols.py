@@ -101,6 +101,14 @@ def test_it_can_be_run_again(hidden: Gdb) -> None:
     assert re.search(r"^#0 +stages:round/2 ", hidden.cmd("bt"), re.M)
 
 
+def test_before_it_has_begun_nothing_is_said_to_be_none(hidden: Gdb) -> None:
+    """What the build is its own variables tell, which the dynamic linker has not relocated yet."""
+    hidden.cmd("kill")
+    hidden.go("starti")
+    for command in ("beam-schedulers", "beam-ps", "beam-ets", "beam-nodes"):
+        assert re.search("no built-in table|not found in this VM", one_line_error(hidden, command))
+
+
 def test_another_program_is_no_beam() -> None:
     with Gdb("/bin/true") as gdb:
         assert one_line_error(gdb, "beam-info").splitlines()[0] == "this program is no beam.smp"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.gdb.stages import SOON, functions, read_frames
 from tests.harness.erl import running_node
-from tests.harness.gdb import Gdb
+from tests.harness.gdb import Gdb, one_line_error
 
 BEGIN = "stages:start()"
 
@@ -79,3 +79,12 @@ def test_a_breakpoint_stays_when_another_node_comes_and_goes(ebin: Path) -> None
         gdb.cmd("inferior 1")
         assert gdb.go("continue", timeout=SOON).reason == "breakpoint-hit"
         assert functions(read_frames(gdb.cmd("bt 1"))) == ["stages:third/1"]
+
+
+def test_one_that_is_still_empty(ebin: Path) -> None:
+    """There is no process whose program could be named."""
+    with running_node(ebin, BEGIN) as node, Gdb() as gdb:
+        gdb.attach(node.pid)
+        gdb.cmd("add-inferior")
+        gdb.cmd("inferior 2")
+        assert "no program is loaded: attach to a process" in one_line_error(gdb, "beam-ps")

@@ -85,6 +85,9 @@ def test_idle_then_running(patched: Patched, release: Release) -> None:
         r"^ErtsSchedulerData: proved by a scheduler and its process\n    current_process$",
         gdb.cmd("beam-info -layout"), re.M,
     )  # fmt: skip
+    # (Which port one runs, if any, nothing proves.)
+    (pid,) = (row["pid"] for row in json.loads(gdb.cmd("beam-ps -json")) if row["name"] == "stages")
+    assert pid in [row["runs"] for row in json.loads(gdb.cmd("beam-schedulers -json"))]
 
 
 def test_frames(patched: Patched) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -169,3 +172,23 @@ def test_another_process_after_a_detach(busy_node: Node, terms_node: Node) -> No
         gdb.attach(busy_node.pid)
         assert "no process is registered" in one_line_error(gdb, "beam-bt terms_holder")
         assert "init" in gdb.cmd("beam-bt init")
+
+
+def test_a_node_that_is_killed_while_it_stands(ebin: Path) -> None:
+    """What is kept of its memory is no answer any more, and what cannot be read is nobody's fault: GDB itself sees only
+    when it is to resume it that there is nothing."""
+    with running_node(ebin, "busy:start()") as node, Gdb() as gdb:
+        gdb.attach(node.pid)
+        assert "<0.0.0>" in gdb.cmd("beam-ps")
+        os.kill(node.pid, signal.SIGKILL)
+        stat, deadline = Path(f"/proc/{node.pid}/stat"), time.monotonic() + PATIENCE
+        while ") Z " not in stat.read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        ended = f"process {node.pid} has ended while GDB had it stopped"
+        for command in ("beam-ps", "beam-bt init", "beam-info", "beam-verify", "beam-process init", "p $_eterm(15)"):
+            assert one_line_error(gdb, command).startswith(ended)
+        said = gdb.cmd("bt", check=False)
+        assert said.count(f"beamgdb: {ended}") == 1
+        assert "Python Exception" not in said
+        gdb.cmd("kill")
+        assert "the program is not being run" in one_line_error(gdb, "beam-ps")

@@ -145,3 +145,13 @@ def test_letters_of_all_languages_where_no_locale_is_set(ebin: Path, tmp_path: P
             assert r'"\x{c5}ngstr\x{f6}m"' in said
             assert "Error" not in said
         gdb.cmd("detach")
+
+
+def test_an_error_tells_where_it_comes_from() -> None:
+    """Whatever GDB is set to print of Python's errors: as it is, no more than their text."""
+    with Gdb() as gdb:
+        assert "Traceback" not in gdb.cmd("beam-ps", check=False)
+        gdb.cmd("set beam-debug on")
+        said = gdb.cmd("beam-ps", check=False)
+        assert re.search(r"^Traceback .*\n(.*\n)+ +File \".*session\.py\", line \d+, in require", said, re.M)
+        assert re.search(r"^no program is loaded: ", said, re.M)

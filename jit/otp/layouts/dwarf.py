@@ -7,6 +7,7 @@ every wanted name has been seen. References: DWARF 5, 2.13 (siblings), 3.1 (unit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarfinfo import DWARFInfo
 from elftools.elf.elffile import ELFFile
 
+from jit.object.target import ByteOrder
 from jit.otp.layouts.resolve import Field, Member, StructType, bit_field, flattened
 
 AGGREGATES = frozenset({"DW_TAG_structure_type", "DW_TAG_union_type", "DW_TAG_class_type"})
@@ -29,6 +31,13 @@ POINTERS = frozenset({"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_su
 # DW_LANG_C89, C, C99, C11 and C17: DWARF 5, 7.12 and the DWARF language list. The VM's structures are C; the JIT's own
 # C++ units are by far the largest and add nothing.
 C_LANGUAGES = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C})
+
+# The version of DWARF that pyelftools knows since its 0.28.
+SINCE_0_28 = 5
+BEFORE_0_28 = re.compile(r"0\.(1?\d|2[0-7])(\D|$)")
+
+# What the length of a unit begins with that has 8 bytes (DWARF 5, 7.4).
+LONG = b"\xff" * 4
 
 # A type chain longer than this is a cycle, hence corrupt: no C type of the VM comes near.
 MAX_TYPE_CHAIN = 32
@@ -178,7 +187,6 @@ def _damage_as_no_debug_info() -> Iterator[None]:
         raise
     except PARSER_ERRORS as error:
         what = f"{type(error).__name__} {error}".rstrip()
-        # 0.27 knows DWARF up to version 4.
         raise NoDebugInfo(f"damaged ELF or DWARF, or newer than pyelftools {elftools.__version__}: {what}") from error
 
 
@@ -194,7 +202,30 @@ def _dwarf_info(stream: BinaryIO) -> DWARFInfo:
     info = info_of(ELFFile(stream))
     if info is None:
         raise NoDebugInfo("no .debug_info section")
+    version, reader = _version(info), elftools.__version__
+    if version >= SINCE_0_28 and BEFORE_0_28.match(reader):
+        raise NoDebugInfo(
+            f"it is DWARF {version}, of which pyelftools {reader} knows nothing: have a newer one, or compile with "
+            f"-gdwarf-{SINCE_0_28 - 1}"
+        )
     return info
+
+
+def _version(info: DWARFInfo) -> int:
+    """The newest version of DWARF that a unit is in: that stands behind its length, of 4 bytes, or of 12 that begin
+    with ones."""
+    if info.debug_info_sec is None:
+        return 0
+    stream, found, at = info.debug_info_sec.stream, 0, 0
+    order: ByteOrder = "little" if info.config.little_endian else "big"
+    while True:
+        stream.seek(at)
+        head = stream.read(14)
+        start = 12 if head[:4] == LONG else 4
+        if len(head) < start + 2:
+            return found
+        found = max(found, int.from_bytes(head[start : start + 2], order))
+        at += start + int.from_bytes(head[4 if start > 4 else 0 : start], order)
 
 
 def _units_in_order(info: DWARFInfo, preferred: str) -> Iterator[CompileUnit]:

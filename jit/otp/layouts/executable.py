@@ -88,6 +88,15 @@ def extent(path: Path, name: str) -> tuple[int, int] | None:
         return None
 
 
+def build_id(path: Path) -> str | None:
+    """The build id of an ELF file, None without one."""
+    try:
+        with path.open("rb") as stream:
+            return _build_id(ELFFile(stream))
+    except (ELFError, OSError):
+        return None
+
+
 def _build_id(elf: ELFFile) -> str | None:
     section = elf.get_section_by_name(".note.gnu.build-id")
     if not isinstance(section, NoteSection):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 
 from jit.otp.layouts.dwarf import NoDebugInfo, open_types
 from jit.otp.layouts.resolve import Field, find_field
+from jit.sandbox.gdbs import GdbSandbox
+from tests.harness.gdb import REPOSITORY
 from tests.otp.layouts.c_programs import answers, build, printing_main
 
 STRUCTURES = """
@@ -227,3 +231,28 @@ def test_damaged_dwarf_is_refused_or_read_but_nothing_else(tmp_path: Path) -> No
             types.struct("outer_t")
         except NoDebugInfo:
             pass
+
+
+READ = """
+import sys
+from pathlib import Path
+from jit.otp.layouts.dwarf import NoDebugInfo, open_types
+try:
+    print("read" if open_types(Path(sys.argv[1]), ["outer_t"]) else "")
+except NoDebugInfo as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_version_that_an_older_pyelftools_does_not_know(tmp_path: Path, version: int) -> None:
+    """That of Debian 11. gcc of Debian 12 makes version 5 unless told otherwise."""
+    program = build(tmp_path, STRUCTURES + "int main(void) { return 0; }", f"-gdwarf-{version}")
+    older = GdbSandbox(10).ensure().folder / "root/usr/lib/python3/dist-packages"
+    said = subprocess.run(
+        [sys.executable, "-c", READ, str(program)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(older), str(REPOSITORY)))},
+        stdout=subprocess.PIPE, text=True, check=True,
+    ).stdout  # fmt: skip
+    advice = "have a newer one, or compile with -gdwarf-4"
+    assert said == ("read\n" if version == 4 else f"it is DWARF 5, of which pyelftools 0.27 knows nothing: {advice}\n")

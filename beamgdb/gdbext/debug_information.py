@@ -17,7 +17,7 @@ from beamgdb.terms.quoting import bare
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from jit.otp.layouts.identity import Identity
-from jit.otp.layouts.layout import Layout, of_identity
+from jit.otp.layouts.layout import Layout, as_in, of_identity
 
 TYPE = "Process"
 """A type of the VM: whoever has it has the others."""
@@ -58,8 +58,11 @@ def layout(identity: Identity) -> Layout | None:
 
 
 def similar(identity: Identity, config: Callable[[], str | None]) -> Layout | None:
-    """Where fields lie by the file that the user has set, None without one. Raises `ValueError`, with one line."""
-    path = extension().parameters.layout_from
+    """Where fields lie by the file or table that the user has set, None without one. Raises `ValueError` and
+    `NoLayout`, with one line."""
+    path, version = extension().parameters.layout_from, extension().parameters.layout_version
+    if version is not None:
+        return as_in(version, identity)
     if path is None:
         return None
     # Not before it is needed: what reads DWARF takes time to load.
@@ -103,6 +106,17 @@ def contradiction(node: Node) -> str | None:
         return f"the table of processes makes no sense by it: {error}"
     if count != min(node.processes.count(), CHECKED):
         return f"{node.processes.count()} processes are counted, but {count} found by it"
+    return None
+
+
+def disproof(layout: Layout, proved: Layout | None) -> str | None:
+    """What of that which is proved on the VM is not as a layout says, None where all is."""
+    if proved is None:
+        return "nothing is proved on this target that could be compared with it, as before there are processes"
+    for struct, one in proved.structs.items():
+        for name, field in one.fields.items():
+            if layout.has(struct, name) and layout.offset(struct, name) != field.offset:
+                return f"{struct}.{name} is at {field.offset} here, and at {layout.offset(struct, name)} by it"
     return None
 
 

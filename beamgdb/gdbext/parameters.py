@@ -11,6 +11,7 @@ from beamgdb.terms.quoting import bare
 from beamgdb.terms.source import MAX_DEPTH, Limits
 from beamgdb.views.terms import Syntax
 from beamgdb.views.typed import brief
+from jit.otp.layouts.layout import known
 
 _DEFAULTS = Limits(depth=12, width=50, bytes=200)
 
@@ -113,7 +114,11 @@ class _LayoutFrom(_Setting):
         "information of this file, and not from what beamgdb has. Release,\n"
         "architecture, flavour, options and word size must be the program's; in\n"
         "what else they differ is told. A file with which the program's processes\n"
-        "make no sense is refused. Without FILE, there is none."
+        "make no sense is refused. Without FILE, there is none.\n\n"
+        "In place of FILE may stand the version of erts of a built-in table, as\n"
+        "15.2.7, of the same release: in a build without one only what is proved on\n"
+        "the target is used, and this takes the rest from there. It is refused\n"
+        "where something that is proved speaks against it."
     )
 
     def __init__(self) -> None:
@@ -121,17 +126,24 @@ class _LayoutFrom(_Setting):
 
     def check(self) -> None:
         path = self.path
-        if path is not None and not path.is_file():
+        if path is not None and not path.is_file() and self.version is None:
             self.value = None
-            raise gdb.GdbError(f"beam-layout-from: {bare(str(path))} is no file")
+            raise gdb.GdbError(f"beam-layout-from: {bare(str(path))} is no file, and no version of a built-in table")
 
     @property
     def path(self) -> Path | None:
         """The file, None without one."""
         return Path(str(self.value)).expanduser() if self.value else None
 
+    @property
+    def version(self) -> str | None:
+        """The version of a built-in table, None where that is not what is set."""
+        versions = {key.erts_version for key in known()}
+        return str(self.value) if self.value in versions and not Path(str(self.value)).is_file() else None
+
     def get_show_string(self, value: str) -> str:
-        return f"Fields lie as the debug information of {value} says." if value else "No file is set."
+        what = "built-in table" if self.version is not None else "debug information"
+        return f"Fields lie as the {what} of {value} says." if value else "No file is set."
 
 
 SECTIONS = ("source", "stack", "registers", "code")
@@ -245,6 +257,11 @@ class Parameters:
     def layout_from(self) -> Path | None:
         """A file with debug information of a build like the program's."""
         return self._layout_from.path
+
+    @property
+    def layout_version(self) -> str | None:
+        """The version of a built-in table, where that was set in place of a file."""
+        return self._layout_from.version
 
     def forget_layout_from(self) -> None:
         """The file is of no use."""

@@ -455,10 +455,14 @@ def _new(marked_at: int, pid: int) -> Session:
             symbol.roots.layout = layout
         return Node(memory, symbol, identity, layout, reason, build, symbol.roots)
 
-    node = _with_similar(like, identity, lambda: read_config_h(memory.try_read, symbol, identity))
+    slots = FEW_SLOTS if remote else ALL_SLOTS
+    node = _with_similar(
+        like, identity, lambda: read_config_h(memory.try_read, symbol, identity),
+        lambda: _proved(memory, symbol, identity, slots, "")[0],
+    )  # fmt: skip
     if node is None:
         layout, reason = _told(identity)
-        node, slots = like(layout, reason), FEW_SLOTS if remote else ALL_SLOTS
+        node = like(layout, reason)
         if layout is None:
             node = like(*_proved(memory, symbol, identity, slots, reason))
         elif not debug_information.makes_sense(node):
@@ -469,17 +473,24 @@ def _new(marked_at: int, pid: int) -> Session:
     return Session(node, target, marked_at, pid, named, is_early=debug_information.has_few_processes(node))
 
 
-def _with_similar(like: Callable[[Layout], Node], identity: Identity, config: Callable[[], str | None]) -> Node | None:
-    """The VM by the file that the user has set, None where that is of no use: the user is told why, once."""
+def _with_similar(
+    like: Callable[[Layout], Node],
+    identity: Identity,
+    config: Callable[[], str | None],
+    proved: Callable[[], Layout | None],
+) -> Node | None:
+    """The VM by the file or table that the user has set, None where that is of no use: the user is told why, once."""
     if not _is_settled(identity):
         return None
     try:
         layout = debug_information.similar(identity, config)
         node = like(layout) if layout is not None else None
         why = debug_information.contradiction(node) if node is not None else None
+        if layout is not None and why is None and extension().parameters.layout_version is not None:
+            why = debug_information.disproof(layout, proved())
         if why is not None:
             raise ValueError(f"{extension().parameters.layout_from}: {why}")
-    except ValueError as error:
+    except (ValueError, NoLayout) as error:
         extension().parameters.forget_layout_from()
         gdb.write(f"beamgdb: beam-layout-from: {bare(str(error))}\n", gdb.STDERR)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
@@ -19,6 +20,7 @@ from beamgdb.vm.model import Unavailable
 from beamgdb.vm.nodes import this_node
 from beamgdb.vm.schedulers import KINDS
 from jit.otp.layouts.identity import CONFIG_LIMIT, FLAGS_LIMIT
+from jit.otp.layouts.layout import AS_YOU_SAY
 
 if TYPE_CHECKING:
     from beamgdb.roots.finder import Roots
@@ -62,11 +64,21 @@ def greeting(node: Node) -> str:
     return f"beamgdb {__version__}: {release}, {flavour}; {try_this}, `help beam`"
 
 
+PROVED_AS = re.compile(r"fields of (?P<version>(?P<release>\d+)\.\S+), proved ")
+"""What a layout is called of which all that is proved is as in a built-in table."""
+
+
 def layout_given(node: Node) -> str:
     """What to tell of where fields lie, nothing where that is as it always is."""
     origin = node.layout.origin
     usual = ("built-in table", "debug information of the program")
-    return "" if origin.startswith(usual) else f"layouts: {origin}"
+    if origin.startswith(usual) and AS_YOU_SAY not in origin:
+        return ""
+    like = PROVED_AS.match(origin)
+    # Much of a VM is shown by fields that nothing proves.
+    is_near = like is not None and like["release"] == str(node.identity.erts_version).partition(".")[0]
+    rest = f"; `set beam-layout-from {like['version']}` takes all others from its table" if like and is_near else ""
+    return f"layouts: {origin}{rest}"
 
 
 def without_layout(node: Node) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from jit.otp.layouts.layout import known
 from tests.gdb.stages import functions, read_frames
 from tests.gdb.test_unknown_release import write_other_release
 from tests.harness.erl import READY, Release, running
@@ -191,6 +192,30 @@ def test_a_node_that_gdb_starts(release: Release, ebin: Path, tmp_path: Path) ->
         assert re.search(r"^ErlFunEntry: proved by ", gdb.cmd("beam-info -layout"), re.M)
 
 
+def test_all_fields_of_the_table(patched: Patched, release: Release) -> None:
+    """Where a user says that the release has the fields of one with a table. All that is proved agrees."""
+    gdb, version = patched.gdb, release.erts
+    try:
+        said = gdb.cmd(f"set beam-layout-from {version}") + gdb.cmd("beam-info")
+        origin = rf"layouts: +built-in table \S+ x86_64 jit, as you say: this is erts {re.escape(next_of(release))}$"
+        assert len(re.findall(rf"^(?:beamgdb: )?{origin}", said, re.M)) == 2
+        assert gdb.cmd("show beam-layout-from") == f"Fields lie as the built-in table of {version} says.\n"
+        for command in ("beam-ets", "beam-waits", "beam-heap init", "beam-ports", "beam-memory", "beam-tree"):
+            assert "unknown" not in gdb.cmd(command)
+    finally:
+        gdb.cmd("set beam-layout-from")
+    assert re.search(proved(release), gdb.cmd("beam-info"), re.M)
+
+
+def test_fields_of_a_table_that_is_of_another_release(patched: Patched, release: Release) -> None:
+    other = next(one.erts_version for one in known() if not one.erts_version.startswith(f"{release.erts[:3]}"))
+    assert re.match(
+        rf"beamgdb: beam-layout-from: the built-in table \S+ x86_64 jit is not for OTP {release.otp}, .*\n",
+        patched.gdb.cmd(f"set beam-layout-from {other}"),
+    )
+    assert re.search(proved(release), patched.gdb.cmd("beam-info"), re.M)
+
+
 @pytest.mark.parametrize(
     ("otp", "why"),
     [("27", ""), ("25", "beamgdb: by the built-in table otp-25.2.3 x86_64 jit most processes make no sense: where ")],
@@ -209,3 +234,5 @@ def test_a_version_that_is_of_another_build(otp: str, why: str, tmp_path: Path) 
             assert why in said
             assert re.search(r"^layouts: +\d+ fields proved on this target, \d+ of them not as in ", said, re.M)
             assert '"name": "one_of_mine"' in gdb.cmd("beam-ps -json")
+            refused = gdb.cmd("set beam-layout-from 13.1.5")
+            assert re.match("beamgdb: beam-layout-from: .*(no sense by it|not for OTP 27|, and at \\d+ by it)", refused)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as member
 from itertools import zip_longest
 from pathlib import Path
@@ -36,6 +36,10 @@ NEEDED = ("erts_version", "arch", "flavour", "word_size", "build", "options")
 OTHER_MUTEX: Final = ("aarch64",)
 """Where a `pthread_mutex_t` of musl has another size than that of glibc, 40 and 48 bytes, and with it all that has one
 (pthreadtypes-arch.h of glibc, alltypes.h.in of musl)."""
+
+
+AS_YOU_SAY = "as you say"
+"""In what a layout is called that a user takes for that of a VM."""
 
 
 class NoLayout(LookupError):
@@ -190,16 +194,33 @@ def for_identity(identity: Identity, directory: Path = TABLES) -> Layout:
     if layout is None:
         available = ", ".join(" ".join(k) for k in known(directory)) or "none"
         raise NoLayout(f"no built-in table for erts {' '.join(key)}; there are: {available}")
+    _check(layout, identity)
+    return layout
+
+
+def as_in(version: str, identity: Identity, directory: Path = TABLES) -> Layout:
+    """The built-in table of another version of the same release, for a user who takes the VM for one of that. Raises
+    NoLayout."""
+    layout = load_table(version, str(identity.arch), str(identity.flavour), directory=directory)
+    if layout is None:
+        raise NoLayout(f"no built-in table for erts {version} {identity.arch} {identity.flavour}")
+    if identity.build != "opt":
+        raise NoLayout(f"the {layout.origin} is not for a {identity.build} build")
+    _check(layout, identity)
+    return replace(layout, origin=f"{layout.origin}, {AS_YOU_SAY}: this is erts {identity.erts_version}")
+
+
+def _check(layout: Layout, identity: Identity) -> None:
+    """Raises NoLayout where a table is not for a VM, whatever its version."""
     if layout.release.partition(".")[0] != str(identity.otp_release).partition(".")[0]:
         raise NoLayout(f"the {layout.origin} is not for OTP {identity.otp_release}, as the program says that it is")
     if (layout.word_size, layout.options) != (identity.word_size, identity.options):
         here = ", ".join(sorted(identity.options or ())) or "no options"
         raise NoLayout(f"the {layout.origin} is not for this build: {here}, words of {identity.word_size} bytes")
-    if key.arch in OTHER_MUTEX and is_musl(identity.triplet) != is_musl(layout.triplet):
+    if layout.arch in OTHER_MUTEX and is_musl(identity.triplet) != is_musl(layout.triplet):
         raise NoLayout(
             f"the {layout.origin} is for {layout.triplet}, and a mutex of {identity.triplet} has another size"
         )
-    return layout
 
 
 def nearest(identity: Identity, directory: Path = TABLES) -> Layout:

@@ -59,7 +59,7 @@ class Beam(Command):
       set beam-context on                  beam-context after each stop
       set beam-context-sections S ...      of what that is
       layout beam                          the same in windows of GDB's TUI
-      set beam-layout-from FILE            where fields lie, by a similar build
+      set beam-layout-from FILE|VERSION    where fields lie, by a similar build
       set beam-progress on                 front ends hear how far a command is
       set beam-debug on                    where an error comes from
 

@@ -67,9 +67,11 @@ class WaitColumns:
         self.literals = self._or_note("who keeps old literals", old_literals.collection)
         of_purge = waits.of_purge(self.purge) if self.purge is not None else ()
         of_literals = waits.of_literals(self.literals) if self.literals is not None else ()
-        of_code = (*of_purge, *of_literals, *waits.of_permission(self._node))
-        calls = waits.waits(self._node, self._candidates(), self.damaged)
-        found = [*calls, *of_code, *waits.of_senders(self._node, self.damaged)]
+        of_code = (*of_purge, *of_literals, *self._of_permission())
+        calls = tuple(waits.waits(self._node, self._candidates(), self.damaged))
+        to_ports = self._or_note("who waits to send to ports", lambda node: [*waits.of_ports(node, self.damaged)])
+        to_nodes = self._or_note("who waits to send to nodes", lambda node: [*waits.of_nodes(node, self.damaged)])
+        found = [*calls, *of_code, *(to_ports or ()), *(to_nodes or ())]
         wanted = {one.waiter for one in found} | {one.target for one in found}
         known: dict[str, Noted] = {}
         names: dict[str, str] = {}
@@ -144,6 +146,13 @@ class WaitColumns:
             Column("for_status", str, lambda one: one.target_status),
             Column("for_current", str, lambda one: one.target_current, "IN"),
         )
+
+    def _of_permission(self) -> Iterator[Wait]:
+        unknown: list[str] = []
+        yield from waits.of_permission(self._node, unknown)
+        for text in unknown:
+            what, _, why = text.partition(" is not known: ")
+            self.unknown[what] = why
 
     def _or_note(self, what: str, ask: Callable[[Node], _T | None]) -> _T | None:
         try:

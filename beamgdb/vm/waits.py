@@ -15,7 +15,7 @@ from typing import Final
 from beamgdb.memory import Unreadable
 from beamgdb.vm import locks
 from beamgdb.vm.backtrace import StackEnds, of_waiting
-from beamgdb.vm.model import Unavailable, Vm
+from beamgdb.vm.model import Vm
 from beamgdb.vm.monitor_links import MonitorLinks
 from beamgdb.vm.nodes import NodeEntries
 from beamgdb.vm.old_literals import Collection
@@ -88,26 +88,34 @@ def of_literals(literals: Collection) -> Iterator[Wait]:
         return
 
 
-def of_permission(vm: Vm) -> Iterator[Wait]:
-    """Who waits until another one has changed code."""
-    for lock in locks.permissions(vm, []):
+def of_permission(vm: Vm, unknown: list[str]) -> Iterator[Wait]:
+    """Who waits until another one has changed code. `unknown` is as for `locks.permissions`."""
+    for lock in locks.permissions(vm, unknown):
         yield from (Wait(waiter, lock.holder) for waiter in lock.waiting)
 
 
-def of_senders(vm: Vm, damaged: list[Unreadable]) -> Iterator[Wait]:
-    """Who is suspended until a port, or the connection to a node, is no longer busy. `damaged` is as for `waits`."""
+def of_ports(vm: Vm, damaged: list[Unreadable]) -> Iterator[Wait]:
+    """Who is suspended until a port is no longer busy. `damaged` is as for `waits`; raises as `Ports` does, and
+    KeyError where it is not known where fields lie."""
+    vm.layout.offset("Port", "suspended")
     try:
         for port in (ports := Ports(vm)):
             if not isinstance(port, Unreadable) and port.suspended:
                 yield from (Wait(pid, port.id) for pid in ports.suspended(port))
+    except Unreadable as error:
+        damaged.append(error)
+
+
+def of_nodes(vm: Vm, damaged: list[Unreadable]) -> Iterator[Wait]:
+    """Who is suspended until the connection to a node is no longer busy. The rest is as for `of_ports`."""
+    vm.layout.offset("DistEntry", "suspended")
+    try:
         for entry in NodeEntries(vm):
             if not isinstance(entry, Unreadable):
                 channel, name = entry.channel(), entry.name
                 yield from (Wait(pid, channel, name) for pid in entry.suspended())
     except Unreadable as error:
         damaged.append(error)
-    except (Unavailable, KeyError):
-        return
 
 
 def cycles(edges: dict[str, str]) -> list[list[str]]:

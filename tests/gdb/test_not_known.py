@@ -104,6 +104,8 @@ NOT_LOOKED_AT = {
     "the memory of": ("Process", "old_heap"),
     "the queues of": ("Process", *QUEUES),
     "who waits for whom": ("ErtsMonitorData", "ref"),
+    "who waits to send to ports": ("Port", "suspended"),
+    "who waits to send to nodes": ("DistEntry", "suspended"),
     "how many atoms there may be": ("IndexTable", "limit"),
     "the memory of ETS tables": ("DbTableCommon", "counters.u.counters"),
 }

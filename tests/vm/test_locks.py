@@ -127,7 +127,7 @@ def test_a_permission_that_a_job_of_the_vm_has() -> None:
     (found,) = locks.permissions(node, [])
     assert (found.by_vm, found.holder, [node.term(one) for one in found.waiting]) == (True, None, ["<0.5.0>"])
     assert shown(node, "holder") == ["a job of the VM"]
-    assert [(node.term(one.waiter), one.target) for one in waits.of_permission(node)] == [("<0.5.0>", None)]
+    assert [(node.term(one.waiter), one.target) for one in waits.of_permission(node, [])] == [("<0.5.0>", None)]
     assert list(Locks(with_permissions([{"owner": 0}, {"seized": 0}]))) == []
 
 

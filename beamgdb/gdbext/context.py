@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import gdb
@@ -19,7 +20,7 @@ from beamgdb.gdbext.sections import Here, Sections
 from beamgdb.gdbext.style import GdbStyler, width
 from beamgdb.memory import Unreadable
 from beamgdb.views import source_lines, tagged
-from beamgdb.views.styler import COLUMNS, Styler, cut
+from beamgdb.views.styler import COLUMNS, Sentence, Styler, cut, fitted
 from beamgdb.vm.model import Unavailable
 
 NARROWEST = 20
@@ -46,21 +47,21 @@ def lines(sections: Sequence[str], styler: Styler, wide: int, *, or_where: bool)
     here = _here()
     shown = 0
     if here.is_called:
-        yield cut(f"(the selected frame was called by {here.function})", wide)
+        yield from fitted(Sentence(f"(the selected frame was called by {here.function})"), wide)
     for section in sections:
         try:
             found = list(_section(here, section, sections, styler))
         except (Unavailable, Unreadable, KeyError, gdb.error) as error:
             if not here.in_erlang:
                 continue
-            found = [(section, ""), f"({errors.one_line(error)})"]
+            found = [(section, ""), Sentence(f"({errors.one_line(error)})")]
         if found:
             shown += 1
             (name, what), *rest = found
             yield styler.heading(cut(f"-- {name}{': ' if what else ''}{what} ".ljust(min(wide, COLUMNS), "-"), wide))
-            yield from (cut(str(line), wide) for line in rest)
+            yield from chain.from_iterable(fitted(line, wide) for line in rest)
     if not shown and or_where:
-        yield cut(here.elsewhere(), wide)
+        yield from fitted(Sentence(here.elsewhere()), wide)
 
 
 def _here() -> Sections:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Optional, Union
 from beamgdb.code.loaded import Place
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.views.styler import PLAIN, Styler
+from beamgdb.views.styler import PLAIN, Sentence, Styler
 from beamgdb.views.terms import Terms
 from beamgdb.views.threads import ThreadRow, Threads
 from beamgdb.vm import backtrace, calls, trace_frames
@@ -451,18 +451,19 @@ def _left_out(levels: Iterator[Level], first: int, *, lines: int = 0, limit: int
 def lines(row: StackRow, styler: Styler, more: str | None = None) -> Iterator[str]:
     """The text of a row; *more* is what shows all frames, unless the command's own limit does."""
     if isinstance(row, ProcessRow):
-        yield styler.heading(f"P{row.description.removeprefix('p')}: {row.status}{_on_thread(row.thread)}")
+        heading = f"P{row.description.removeprefix('p')}: {row.status}{_on_thread(row.thread)}"
+        yield Sentence(styler.heading(heading))
         if row.moves:
-            yield "(its thread is not stopped: where it is changes all the time)"
+            yield Sentence("(its thread is not stopped: where it is changes all the time)")
     elif isinstance(row, FrameRow):
         yield from _frame_lines(row, styler)
     elif isinstance(row, DamageRow):
-        yield f"(the stack is damaged here or missing: {row.why})"
+        yield Sentence(f"(the stack is damaged here or missing: {row.why})")
     elif row.limit is not None:
         yield f"({row.more}: {more or f'-limit {row.limit}'})"
     else:
         left = f"{row.lines} lines of this frame and {row.more} are left out"
-        yield f"({left}: this is too much text; -limit N makes room for more)"
+        yield Sentence(f"({left}: this is too much text; -limit N makes room for more)")
 
 
 def _on_thread(thread: ThreadRow | None) -> str:

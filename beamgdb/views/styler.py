@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 from unicodedata import combining, east_asian_width
 
@@ -40,6 +41,7 @@ _COLOUR: Final = re.compile(r"\033\[[0-9;]*m")
 _COLOURED: Final = re.compile(f"({_COLOUR.pattern})")
 _NO_COLOUR: Final = "\033[m"
 _MORE: Final = "..."
+_START: Final = re.compile(r" *(?:\d+\. )?")
 
 
 def columns(text: str) -> int:
@@ -57,6 +59,35 @@ def _columns(letter: str) -> int:
 def cut(text: str, most: int) -> str:
     """The text in so many columns, with its colours; `...` stands at its end for what is left out."""
     return text if columns(text) <= most else part(text, 0, most - len(_MORE)) + _MORE[:most]
+
+
+class Sentence(str):
+    """A line that goes on in others where it does not fit, for each half of it alone says nothing. Lines that are no
+    sentences are rows, as a frame is."""
+
+
+def fitted(text: str, most: int | None) -> Iterator[str]:
+    """A line in so many columns, None for any number: a row is cut."""
+    if most is None or columns(text) <= most:
+        yield text
+    elif isinstance(text, Sentence):
+        yield from _wrapped(text, most)
+    else:
+        yield cut(text, most)
+
+
+def _wrapped(text: str, most: int) -> Iterator[str]:
+    """The lines of a sentence; those behind the first begin where its text does, behind a number."""
+    start = _START.match(text)
+    assert start is not None
+    line, indent = start[0], " " * columns(start[0])
+    begun = False
+    for word in text[len(start[0]) :].split(" "):
+        if begun and columns(line) + 1 + columns(word) > most:
+            yield line
+            line, begun = indent, False
+        line, begun = (f"{line} {word}" if begun else line + word), True
+    yield line
 
 
 def part(text: str, left: int, most: int) -> str:

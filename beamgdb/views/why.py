@@ -14,7 +14,7 @@ from beamgdb.node import Node
 from beamgdb.views import purging, stack
 from beamgdb.views.listing import MEASURED, readable
 from beamgdb.views.process_list import ProcessColumns
-from beamgdb.views.styler import Styler
+from beamgdb.views.styler import Sentence, Styler
 from beamgdb.views.terms import Terms
 from beamgdb.views.threads import ThreadRow, Threads
 from beamgdb.views.waits import WaitColumns, circle
@@ -311,36 +311,39 @@ def lines(
 ) -> Iterator[str]:
     """The text."""
     stop = why.stop
-    yield styler.heading(headline(stop))
+    yield Sentence(styler.heading(headline(stop)))
     if stop.cut_off is not None:
         there, whole = stop.cut_off
-        yield f"The core file is cut off: {_bytes(there)} of {_bytes(whole)} are there; what the rest had is missing."
+        said = f"The core file is cut off: {_bytes(there)} of {_bytes(whole)} are there; what the rest had is missing."
+        yield Sentence(said)
     yield from c_frames(stop)
     last = stop.frames[-1] if stop.frames else None
     if process is None and last is not None and last.function is None and last.library is None:
-        yield (
+        yield Sentence(
             "What Erlang process the thread works for is not known: C code below these frames is in no file that GDB "
             "has (`set sysroot`, `info sharedlibrary`)."
         )
     elif process is None:
-        yield "The thread works for no Erlang process."
+        yield Sentence("The thread works for no Erlang process.")
     else:
         for row in stack.rows(node, process, threads, terms, FRAMES):
             yield from stack.lines(row, styler, more="`beam-bt`")
     yield ""
     limits = (f"{one.count} {one.what}" + (f" (of {one.limit})" if one.limit else "") for one in why.counts)
-    yield f"There are {', '.join(limits)}."
-    yield f"Heaps and messages of processes take {_known(why.process_memory)}, ETS tables {_known(why.ets_memory)}."
+    yield Sentence(f"There are {', '.join(limits)}.")
+    sizes = f"take {_known(why.process_memory)}, ETS tables {_known(why.ets_memory)}"
+    yield Sentence(f"Heaps and messages of processes {sizes}.")
     if why.unreadable:
-        yield f"{why.unreadable} processes cannot be read."
+        yield Sentence(f"{why.unreadable} processes cannot be read.")
     for what, pids in (("Collecting garbage", why.collecting), ("Exiting", why.exiting)):
         if pids:
-            yield f"{what}: {', '.join(pids[:MOST])}{f' and {len(pids) - MOST} more' if len(pids) > MOST else ''}"
+            more = f" and {len(pids) - MOST} more" if len(pids) > MOST else ""
+            yield Sentence(f"{what}: {', '.join(pids[:MOST])}{more}")
     yield from _list("Most memory", "bytes", why.largest, styler)
     yield from _list("Longest queues", "messages", why.queues, styler)
     yield ""
-    yield styler.heading("Suspects:" if why.suspects else NO_SUSPECTS)
-    yield from (f"  {number}. {text}" for number, text in enumerate(why.suspects, 1))
+    yield Sentence(styler.heading("Suspects:" if why.suspects else NO_SUSPECTS))
+    yield from (Sentence(f"  {number}. {text}") for number, text in enumerate(why.suspects, 1))
 
 
 def c_frames(stop: Stop) -> Iterator[str]:

@@ -19,7 +19,7 @@ from beamgdb.node import Node
 from beamgdb.views import why
 from beamgdb.views.atomvm import why as atomvm_why
 from beamgdb.views.process_list import ProcessColumns
-from beamgdb.views.styler import PLAIN, cut
+from beamgdb.views.styler import PLAIN, fitted
 from beamgdb.views.why import Why
 from beamgdb.vm.processes import Process
 
@@ -46,12 +46,11 @@ class BeamWhy(Command):
             pid = node.term(process.id) if process is not None else None
             gdb.write(json.dumps({**asdict(found), "process": pid, "text": text}) + "\n")
             return
-        most = limit()
         for line in why.lines(found, node, process, running, term_printing.terms(node), GdbStyler()):
-            gdb.write((line if most is None else cut(line, most)) + "\n")
+            _write(line)
 
     def run_in_atomvm(self, arguments: argparse.Namespace, vm: AtomVm) -> None:
-        stop, threads, most = stop_reason.stop(None, vm.memory), atomvm.Running(vm), limit()
+        stop, threads = stop_reason.stop(None, vm.memory), atomvm.Running(vm)
         work, terms = threads.selected(), term_printing.any_terms(vm)
         context = work.context if work is not None else None
         if arguments.json:
@@ -60,7 +59,11 @@ class BeamWhy(Command):
             gdb.write(json.dumps({"stop": asdict(stop), "process": pid, "text": text}) + "\n")
             return
         for line in atomvm_why.lines(vm, stop, context, threads, terms, GdbStyler()):
-            gdb.write((line if most is None else cut(line, most)) + "\n")
+            _write(line)
+
+
+def _write(line: str) -> None:
+    gdb.write("".join(f"{one}\n" for one in fitted(line, limit())))
 
 
 def report(node: Node, running: Running) -> tuple[Process | None, Why]:

@@ -10,7 +10,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.views import stack, why
 from beamgdb.views.atomvm.stack import Stacks
 from beamgdb.views.atomvm.threads import Threads
-from beamgdb.views.styler import Styler
+from beamgdb.views.styler import Sentence, Styler
 from beamgdb.views.terms import AnyTerms
 from beamgdb.views.why import Stop
 
@@ -19,7 +19,7 @@ def lines(
     vm: AtomVm, stop: Stop, context: Context | None, threads: Threads, terms: AnyTerms, styler: Styler
 ) -> Iterator[str]:
     """The text; `context` is the process that the thread works for."""
-    yield styler.heading(why.headline(stop))
+    yield Sentence(styler.heading(why.headline(stop)))
     yield from why.c_frames(stop)
     if context is None:
         yield "The thread works for no Erlang process."
@@ -36,4 +36,4 @@ def lines(
         if count:
             yield f"Longest queue: {count} messages, {pid}"
     except Unreadable as error:
-        yield f"Not all processes can be read: {error}"
+        yield Sentence(f"Not all processes can be read: {error}")

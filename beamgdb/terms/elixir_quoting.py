@@ -178,6 +178,15 @@ def symbol(module: str, name: str) -> tuple[str, str]:
     return runtime_atom(of_erlang), runtime_atom(_meant(name))
 
 
+def typed_atoms(text: str) -> tuple[str, ...]:
+    """The names of atoms that a user may mean, the likelier first: `customer` and `'a b'` are written as in Erlang,
+    `:customer` and `:"a b"` as in Elixir, and `ShopWeb.Cart` may be an alias."""
+    if text.startswith(":") and len(text) > 1:
+        return (_meant(text[1:]),)
+    alias = f"Elixir.{text}"
+    return (unquoted(text), alias) if is_alias(alias) else (unquoted(text),)
+
+
 def _meant(text: str) -> str:
     """A name that may be quoted."""
     if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from beamgdb.node import Node
-from beamgdb.terms.quoting import unquoted
+from beamgdb.terms import elixir_quoting
 from beamgdb.views.listing import Column, Readable, known
 from beamgdb.views.process_named import Evaluate
 from beamgdb.views.typed import brief
@@ -47,7 +47,8 @@ def find(node: Node, text: str, evaluate: Evaluate) -> EtsTable:
     if _REFERENCE.fullmatch(text):
         found = [one for one in tables if reference(one) == text]
     else:
-        found = [one for one in tables if node.atoms.name(one.name >> IMMED2_BITS) == unquoted(text)]
+        meant = elixir_quoting.typed_atoms(text)
+        found = [one for one in tables if node.atoms.name(one.name >> IMMED2_BITS) in meant]
     if len(found) > 1:
         identifiers = ", ".join(reference(one) or hex(one.address) for one in found[:3])
         more = ", ..." if len(found) > 3 else ""

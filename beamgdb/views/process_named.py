@@ -1,4 +1,5 @@
-"""Which process a user means: by pid (`<0.80.0>` or `0.80.0`), by registered name, or by an address."""
+"""Which process a user means: by pid (`<0.80.0>`, `0.80.0` or `#PID<0.80.0>`), by registered name, in Erlang's or in
+Elixir's syntax, or by an address."""
 
 from __future__ import annotations
 
@@ -9,20 +10,16 @@ from typing import Optional
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms import elixir_quoting
-from beamgdb.terms.quoting import unquoted
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm import registered_names
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process
 from jit.otp.tags import IMMED2_BITS
 
-_PID = re.compile(r"<?(?:0\.)?([0-9]+)\.([0-9]+)>?")
-_LIKE_A_PID = re.compile(r"<.*>|[0-9]+(?:\.[0-9]+)+")
+_PID = re.compile(r"(?:#PID(?=<))?<?(?:0\.)?([0-9]+)\.([0-9]+)>?")
+_LIKE_A_PID = re.compile(r"(?:#PID)?<.*>|[0-9]+(?:\.[0-9]+)+")
 _LIKE_AN_ADDRESS = re.compile(r"[0-9$(*&]")
 """How no name begins that is not quoted."""
-
-ELIXIR = "Elixir."
-"""How atoms begin that Elixir writes without that, as aliases."""
 
 Evaluate = Callable[[str], Optional[int]]
 """The word that an expression of the debugger has for its value, None where it has none."""
@@ -37,7 +34,7 @@ def name_of(text: str) -> str:
     """The name that is meant by what is no pid. Raises `Unavailable` for what only looks like one."""
     if _LIKE_A_PID.fullmatch(text):
         raise Unavailable(f"{brief(text)} is no pid of this VM, as <0.80.0> is")
-    name = unquoted(text)
+    name, *_ = elixir_quoting.typed_atoms(text)
     # A name that would be taken for a pid keeps its quotes.
     return text if _LIKE_A_PID.fullmatch(name) else name
 
@@ -47,7 +44,8 @@ def find(node: Node, text: str, evaluate: Evaluate) -> Process:
     if is_pid(text):
         return _with_pid(node, text)
     name_of(text)
-    return _registered(node, text) or _of_elixir(node, text) or _at_address(node, text, evaluate)
+    found = (_registered(node, name) for name in elixir_quoting.typed_atoms(text))
+    return next(filter(None, found), None) or _at_address(node, text, evaluate)
 
 
 def to_come(node: Node, text: str, evaluate: Evaluate) -> tuple[str, str]:
@@ -56,11 +54,12 @@ def to_come(node: Node, text: str, evaluate: Evaluate) -> tuple[str, str]:
     where no process is, or where processes are not known."""
     if is_pid(text):
         return node.term(_with_pid(node, text).id), ""
-    name = name_of(text)
-    if _registered(node, text):
+    name, (first, *others) = name_of(text), elixir_quoting.typed_atoms(text)
+    if _registered(node, first):
         return name, ""
-    if _of_elixir(node, text):
-        return f"{ELIXIR}{name}", ""
+    for other in others:
+        if _registered(node, other):
+            return other, ""
     if _LIKE_AN_ADDRESS.match(text):
         return node.term(_at_address(node, text, evaluate).id), ""
     return name, f"no process is registered as {brief(name)} now"
@@ -72,7 +71,7 @@ def is_meant(node: Node, process: Process, text: str) -> bool:
     if is_pid(text):
         return node.term(process.id) == "<0.{}.{}>".format(*_numbers(node, text))
     name_of(text)
-    return _name(node, process) in (text, unquoted(text))
+    return _name(node, process) in (text, elixir_quoting.typed_atoms(text)[0])
 
 
 def _numbers(node: Node, text: str) -> tuple[int, int]:
@@ -109,15 +108,8 @@ def _still_run(node: Node, pid: str) -> Process | None:
         return None
 
 
-def _registered(node: Node, text: str) -> Process | None:
-    name = unquoted(text)
+def _registered(node: Node, name: str) -> Process | None:
     return next((process for process, word in registered_names.named(node) if _text(node, word) == name), None)
-
-
-def _of_elixir(node: Node, text: str) -> Process | None:
-    """The process whose name Elixir writes so: ShopWeb.Server is the atom 'Elixir.ShopWeb.Server'."""
-    name = ELIXIR + text
-    return _registered(node, name) if elixir_quoting.is_alias(name) else None
 
 
 def _name(node: Node, process: Process) -> str | None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
-from beamgdb.terms import maps
-from beamgdb.terms.quoting import unquoted
+from beamgdb.terms import elixir_quoting, maps
 from beamgdb.terms.source import Limits
 from beamgdb.views import process_named
 from beamgdb.views.listing import Column, damaged_lines
@@ -23,7 +22,7 @@ from jit.otp.things import ErlFunThing25, ErlFunThing27, ErlSubBin, ErlSubBits, 
 BRIEF = Limits(depth=2, width=6, bytes=40, nodes=20)
 """How much is shown of a term that holds another one."""
 
-_ATOM = re.compile(r"'.*'|(?![xy][0-9]+$)[a-z][A-Za-z0-9_@]*", re.DOTALL)
+_ATOM = re.compile(r"'.*'|:.+|(?![xy][0-9]+$)[a-z][A-Za-z0-9_@]*|[A-Z]\w*(?:\.[A-Z]\w*)*", re.DOTALL)
 """What is taken for an atom: no expression, and no name of a register."""
 
 
@@ -38,11 +37,11 @@ def word_of(node: Node, text: str, evaluate: Callable[[str], int]) -> int:
     if process_named.is_pid(text):
         return process_named.word_of_pid(node, text)
     if may_be_atom(text):
-        name = unquoted(text)
-        index = node.atoms.find(name)
-        if index is not None:
-            return index << IMMED2_BITS | ATOM
-        if text.startswith("'"):
+        for name in elixir_quoting.typed_atoms(text):
+            index = node.atoms.find(name)
+            if index is not None:
+                return index << IMMED2_BITS | ATOM
+        if text.startswith(("'", ":")):
             raise Unavailable(f"there is no atom {brief(text)}")
     return evaluate(text) & node.memory.address_mask
 

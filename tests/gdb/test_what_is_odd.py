@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import gdb_facts
 from tests.harness.erl import running_node
 from tests.harness.gdb import Gdb
 
@@ -85,6 +86,31 @@ def test_a_process_by_a_name_of_elixir(gdb: Gdb, spelt: str) -> None:
     assert gdb.cmd(f"beam-bt {spelt}").startswith(heading)
     assert "no process is registered" not in gdb.cmd(f"beam-break -process {spelt} Overdue.start/0")
     gdb.cmd("delete")
+
+
+def test_a_process_as_elixir_writes_it(gdb: Gdb) -> None:
+    """A pid as it prints one, and an atom."""
+    heading = gdb.cmd("beam-process customer").splitlines()[0]
+    pid = heading.split()[1]
+    for spelt in (":customer", ':"customer"', f"#PID{pid}"):
+        assert gdb.cmd(f"beam-process {spelt}").splitlines()[0] == heading
+    gdb.cmd("beam-break -process :customer Overdue.start/0")
+    gdb.cmd(f"beam-break -process #PID{pid} Overdue.start/0")
+    listed = gdb.cmd("beam-breakpoints")
+    assert ("process customer" in listed, f"process {pid}" in listed) == (True, True)
+    gdb.cmd("delete")
+    assert gdb.cmd(f"beam-refs #PID{pid}") == gdb.cmd(f"beam-refs {pid}")
+    assert gdb.cmd("beam-refs :customer") == gdb.cmd("beam-refs customer")
+
+
+@pytest.mark.parametrize(
+    ("start", "word"),
+    [("Serv", "Server"), ("'Elixir.Serv", "'Elixir.Server'"), (":cust", ":customer"), ("cust", "customer")],
+)
+def test_completion_of_names(gdb: Gdb, start: str, word: str) -> None:
+    for command in ("beam-bt", "beam-process"):
+        begun = f"{command} {start}"
+        assert gdb.cmd(f"complete {begun}").splitlines() == [gdb_facts.completed(begun, f"{command} {word}")]
 
 
 def _array(text: str) -> str:

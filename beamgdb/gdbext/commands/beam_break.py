@@ -23,7 +23,7 @@ from beamgdb.views.breakpoints import BreakpointRow
 from beamgdb.views.location import BadLocation, LineLocation, parse
 from beamgdb.vm.model import Unavailable
 
-_OPTION = re.compile(r"\s*(-temporary|-process\s+(<[^>]*>|'[^']*'|\S+))(?=\s)")
+_OPTION = re.compile(r"\s*(-temporary|-process\s+(<[^>]*>|'[^']*'|:\"[^\"]*\"|\S+))(?=\s)")
 _OPTIONS = re.compile(rf"(?:{_OPTION.pattern})*\s*")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import gdb
 
 from beamgdb.gdbext import machine_word, session, term_printing
+from beamgdb.gdbext.commands import completion
 from beamgdb.gdbext.commands.list_command import List, ListCommand, limit_of
 from beamgdb.gdbext.commands.options_around import OptionsAround
 from beamgdb.gdbext.progress import ProgressLine
@@ -59,9 +60,8 @@ class BeamEtsObjects(OptionsAround):
         current = session.find()
         if current is None:
             return
-        for table in EtsTables(current.node):
-            if isinstance(table, EtsTable):
-                yield current.node.term(table.name)
+        tables = (one for one in EtsTables(current.node) if isinstance(one, EtsTable))
+        yield from completion.atoms((current.node.term(one.name) for one in tables), start)
 
     def run(self, arguments: argparse.Namespace) -> None:
         node = session.require().node

@@ -11,12 +11,13 @@ import gdb
 
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import NO_CODE
-from beamgdb.gdbext import older_gdb, session
+from beamgdb.gdbext import older_gdb, session, term_printing
 from beamgdb.gdbext.atomvm import completion as atomvm
 from beamgdb.gdbext.atomvm import session as atomvm_session
 from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
 from beamgdb.terms import elixir_quoting
+from beamgdb.terms.quoting import unquoted
 from beamgdb.vm import registered_names
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.process_list import Noted, ProcessList
@@ -33,7 +34,7 @@ _OPEN = re.compile(r"(?:'(?:[^'\\]|\\.)*'|[^'])*'(?:[^'\\]|\\.)*\\?")
 _CLOSED = re.compile(r"(?:[^'\\]|\\.)*")
 """What of a quoted atom is still to come, up to the quote."""
 
-_LIKE_A_PID = re.compile("[<0-9]")
+_LIKE_A_PID = re.compile("[<0-9#]")
 
 _LAST = re.compile(r"(?:'(?:[^'\\]|\\.)*'?|\"(?:[^\"\\]|\\.)*\"?|<[^>\s]*>?|[^\s'\"<])*$")
 """The last argument of a command line, in which quoted atoms may have blanks."""
@@ -129,10 +130,19 @@ def processes(start: str) -> Iterator[str]:
         return
     node = current.node
     if not _LIKE_A_PID.match(start):
-        yield from (node.term(name) for _, name in registered_names.named(node))
+        yield from atoms((node.term(name) for _, name in registered_names.named(node)), start)
     if not start or _LIKE_A_PID.match(start):
-        found = ProcessList(node)
-        yield from (found.pid(one) for one in islice(found, PIDS) if isinstance(one, Noted))
+        found, head = ProcessList(node), "#PID" if start.startswith("#") else ""
+        yield from (head + found.pid(one) for one in islice(found, PIDS) if isinstance(one, Noted))
+
+
+def atoms(names: Iterable[str], start: str) -> Iterator[str]:
+    """Atoms, as Erlang writes them, in the spellings that a user may have begun with."""
+    for name in names:
+        if not start:
+            yield term_printing.module(name)
+        else:
+            yield from dict.fromkeys((name, elixir_quoting.atom(unquoted(name))))
 
 
 def _code() -> LoadedCode:

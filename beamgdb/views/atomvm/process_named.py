@@ -7,12 +7,12 @@ import re
 from beamgdb.atomvm.contexts import Context
 from beamgdb.atomvm.vm import AtomVm
 from beamgdb.memory import Unreadable
-from beamgdb.terms.quoting import unquoted
+from beamgdb.terms import elixir_quoting
 from beamgdb.views.process_named import Evaluate
 from beamgdb.views.typed import brief
 from beamgdb.vm.model import Unavailable
 
-_PID = re.compile(r"(?:#Port)?<?0\.([0-9]{1,10})(?:\.0)?>?")
+_PID = re.compile(r"(?:#(?:Port|PID))?<?0\.([0-9]{1,10})(?:\.0)?>?")
 
 
 def find(vm: AtomVm, text: str, evaluate: Evaluate) -> Context:
@@ -30,8 +30,8 @@ def _found(vm: AtomVm, text: str, evaluate: Evaluate) -> Context:
         if context is None:
             raise Unavailable(f"no process {text}: it has ended, or never was")
         return context
-    names = vm.contexts.names()
-    number = next((number for number, index in names.items() if vm.atom(index) == unquoted(text)), None)
+    names, meant = vm.contexts.names(), elixir_quoting.typed_atoms(text)
+    number = next((number for number, index in names.items() if vm.atom(index) in meant), None)
     named = vm.process(number) if number is not None else None
     if named is not None:
         return named

@@ -19,12 +19,19 @@ import gdb
 
 from beamgdb.gdbext import errors, front_end, session, term_printing
 from beamgdb.gdbext.breakpoints import interpreted
+from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
 
 _POINTS = ("created", "modified", "deleted")
 _OWN_STEPS = {"next": "beam-next", "step": "beam-step", "finish &": "beam-finish"}
 """What the adapter has GDB execute for a step, and what takes its place in Erlang code."""
+
+
+_RESUMING = {"next", "stepIn", "stepOut", "continue"}
+"""Requests that do."""
+
+NOTHING_RUNS = "this is a core file: nothing can run"
 
 
 class _Step:
@@ -66,13 +73,16 @@ class DebugAdapter:
 
     def connect(self) -> None:
         """Step in between."""
-        points, stops, steps, scopes = (
-            sys.modules.get(f"gdb.dap.{name}") for name in ("breakpoint", "events", "next", "scopes")
+        points, stops, steps, scopes, server, startup = (
+            sys.modules.get(f"gdb.dap.{name}")
+            for name in ("breakpoint", "events", "next", "scopes", "server", "startup")
         )
         try:
             told = [(getattr(gdb.events, f"breakpoint_{one}"), getattr(points, f"_bp_{one}")) for one in _POINTS]
             tell_stop, tell_going_on, self._expect = stops._on_stop, stops._cont, stops.expect_stop  # type: ignore[union-attr]
             execute = steps.exec_and_expect_stop  # type: ignore[union-attr]
+            requests, refusal = server._commands, startup.DAPException  # type: ignore[union-attr]
+            ask, is_running = server.send_gdb_with_response, partial(getattr, stops, "inferior_running")  # type: ignore[union-attr]
             registers, of_register = scopes._RegisterReference, scopes._RegisterReference.fetch_one_child  # type: ignore[union-attr]
         except AttributeError:
             return
@@ -87,6 +97,8 @@ class DebugAdapter:
         gdb.events.cont.connect(self._on_going_on)
         gdb.events.exited.connect(self._on_exit)
         steps.exec_and_expect_stop = partial(self._execute, execute)  # type: ignore[union-attr]
+        for name in _RESUMING & requests.keys():
+            requests[name] = partial(_resumed, requests[name], lambda: not is_running() and ask(is_core), refusal)
         registers.fetch_one_child = lambda frame, index: _no_pointer(*of_register(frame, index))
 
     def _on_stop(self, event: Any) -> None:
@@ -142,6 +154,15 @@ class DebugAdapter:
                 front_end.taken(own)
             except gdb.error as error:
                 gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
+
+
+def _resumed(
+    theirs: Callable[..., Any], is_refused: Callable[[], bool], refusal: Callable[[str], Exception], **options: Any
+) -> Any:
+    """Answer a request that resumes the program. Of a core file the adapter takes some, and then tells of no stop."""
+    if is_refused():
+        raise refusal(NOTHING_RUNS)
+    return theirs(**options)
 
 
 def _no_pointer(name: str, value: gdb.Value) -> tuple[str, gdb.Value | str]:

@@ -238,3 +238,8 @@ def test_a_core_file(tmp_path: Path) -> None:
         assert set(parts) == {"discount", "'e-mail'", "name", "since"}
         assert parts["name"]["value"] == '<<"Åsa"/utf8>>'
         assert [one["value"] for one in editor.children(parts["since"])] == ["1998", "5", "20"]
+        other = next(one["id"] for one in threads if one["id"] != thread)
+        for request, one in (("next", thread), ("stepOut", thread), ("stepIn", other), ("continue", other)):
+            with pytest.raises(DapError, match="this is a core file"):
+                editor.ask(request, threadId=one)
+        assert editor.frames(thread)

@@ -18,6 +18,7 @@ def install() -> None:
         points,
         printers,
         stop_reason,
+        thread_names,
         unwinder,
         windows,
     )
@@ -94,6 +95,7 @@ def install() -> None:
         windows.install()
         stop_reason.install()
         leaving.install()
+        thread_names.install()
         atomvm_events.install()
         atomvm_frames.install()
         atomvm_breakpoints.install()

@@ -27,6 +27,21 @@ def test_a_live_node_has_not_crashed(gdb: Gdb) -> None:
     assert gdb.cmd("beam-why").startswith("It has not crashed: it was stopped by SIGSTOP in thread ")
 
 
+def test_sentences_go_on_in_the_next_line(gdb: Gdb) -> None:
+    """Where rows are cut: of a sentence each half says nothing."""
+    told = gdb.cmd("beam-why").splitlines()
+    gdb.cmd("set width 50")
+    lines = gdb.cmd("beam-why").splitlines()
+    gdb.cmd("set width 0")
+    # (A word may be longer than a line.)
+    assert all(len(line) < 50 or " " not in line.strip() for line in lines)
+    for start in ("It has not crashed", "Heaps and messages", "  1. a deadlock"):
+        (whole,) = (line for line in told if line.startswith(start))
+        assert whole.strip() in " ".join(map(str.strip, lines))
+        assert whole not in lines
+    assert any(line.startswith("#0 ") and line.endswith("...") for line in lines)
+
+
 def test_a_deadlock_is_a_suspect(gdb: Gdb) -> None:
     told = json.loads(gdb.cmd("beam-why -json"))
     (cycle,) = told["deadlocks"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from beamgdb.crashdump.timers import TimerSections
 from beamgdb.memory import READ_LIMIT, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.terms.quoting import runtime_atom
-from beamgdb.vm import nodes
+from beamgdb.vm import nodes, signals
 from beamgdb.vm.ets import EtsTable, EtsTables
 from beamgdb.vm.model import Unavailable, Vm
 from beamgdb.vm.schedulers import DIRTY_CPU, DIRTY_IO, NORMAL, Scheduler
@@ -30,19 +30,39 @@ SCHEDULERS: Final = {NORMAL: "scheduler", DIRTY_CPU: "dirty_cpu_scheduler", DIRT
 
 DIRTY_QUEUES: Final = {DIRTY_CPU: "dirty_cpu_run_queue", DIRTY_IO: "dirty_io_run_queue"}
 
+TABLES: Final = "ETS tables"
+
 NOBODY: Final = "nonode@nohost"
 """The name of a node that has none."""
+
+
+_WHERE: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "old heaps": ("Process", ("old_heap", "old_htop", "old_hend")),
+    "fragments of heaps": ("Process", ("mbuf", "mbuf_sz")),
+    "messages": ("Process", signals.QUEUES),
+    "links": ("Process", ("common.u.alive.links",)),
+    "monitors": ("Process", ("common.u.alive.monitors", "common.u.alive.lt_monitors")),
+    "dictionaries": ("Process", ("dictionary",)),
+    "reductions": ("Process", ("reds",)),
+    "large binaries": ("Binary", ("orig_size", "orig_bytes")),
+    "ports": ("Port", ("common.id",)),
+    TABLES: ("DbTable", ("common",)),
+    "timers": ("ErtsBifTimer", ("btm.message",)),
+}
+"""In which fields of a structure it is what a dump has."""
 
 
 @dataclass(frozen=True)
 class Written:
     """What is in a dump, and what could not be: `damaged` counts processes, parts of them, ports, tables and timers
-    that cannot be read, `left_out` objects on heaps."""
+    that cannot be read, `left_out` objects on heaps; `unknown` is of what nothing is there, for it is not known where
+    this VM has it."""
 
     processes: int
     tables: int
     damaged: int
     left_out: int
+    unknown: tuple[str, ...] = ()
 
 
 def write(vm: Vm, slogan: str, top: TopOf, out: Callable[[str], object], advance: Callable[[], None]) -> Written:
@@ -71,7 +91,13 @@ def write(vm: Vm, slogan: str, top: TopOf, out: Callable[[str], object], advance
             out(text)
             advance()
     unreadable = sum(one.unreadable for one in (processes, ports, tables, timers))
-    return Written(processes.written, tables.written, unreadable, heaps.left_out)
+    return Written(processes.written, tables.written, unreadable, heaps.left_out, tuple(_unknown(vm)))
+
+
+def _unknown(vm: Vm) -> Iterator[str]:
+    for what, (struct, paths) in _WHERE.items():
+        if not all(vm.layout.has(struct, path) for path in paths):
+            yield what
 
 
 def _head(vm: Vm, slogan: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import gdb
 
-from beamgdb.gdbext import ctrl_c
+from beamgdb.gdbext import ctrl_c, host_charset
 from beamgdb.gdbext.extension import extension
 from beamgdb.terms.quoting import bare
 from beamgdb.views import errors
@@ -40,7 +40,8 @@ def guarded(action: Callable[[], object], interrupted: str = "Erlang symbols may
         gdb.write(f"beamgdb: interrupted; {interrupted}\n", gdb.STDERR)
     except Exception as error:
         trace(error)
-        gdb.write(f"beamgdb: {one_line(error)}\n", gdb.STDERR)
+        what = one_line(error) if host_charset.is_usable() else host_charset.UNUSABLE
+        gdb.write(f"beamgdb: {what}\n", gdb.STDERR)
 
 
 def raised_as_gdb_error(action: Callable[[], _Answer]) -> _Answer:

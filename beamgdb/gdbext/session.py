@@ -300,9 +300,8 @@ def require() -> Session:
     if session is None:
         require_beam()
         raise Unavailable("the program is not being run: attach to a process, run it, or load a core file")
-    if not is_remote():
-        # (Of a stub that would take a packet.) What is known may be told from what is kept of the memory.
-        session.target.check_not_ended()
+    # What is known may be told from what is kept of the memory.
+    session.target.check_not_ended()
     session.refresh_code()
     return session
 
@@ -432,8 +431,7 @@ def _new(marked_at: int, pid: int) -> Session:
     file = program_file.find(*named) if remote or is_core() else None
     target = InferiorMemory(c_expressions.word_size(), _byteorder(), file)
     memory = CachedMemory(target, REMOTE_BLOCK if remote else LOCAL_BLOCK, core_files.missing)
-    if not is_core() and memory.try_read(marked_at, 1) is not None:
-        target.anchor = marked_at
+    target.process = pid if kind() == "native" else None
     symbol = _CSymbols(file if remote else None)
     for name in SYMBOLS:
         symbol(name)

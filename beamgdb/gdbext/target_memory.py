@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import gdb
@@ -60,8 +61,8 @@ class InferiorMemory:
         self.word_size = word_size
         self.byteorder: ByteOrder = byteorder
         self._file = file
-        self.anchor: int | None = None
-        """An address that can be read for as long as there is the process; None where nothing may end unseen."""
+        self.process: int | None = None
+        """The process, if it is one of this machine: it may end while GDB has it stopped."""
         self._replaced: dict[int, bytes] = {}
 
     def read(self, address: int, size: int) -> bytes:
@@ -88,13 +89,8 @@ class InferiorMemory:
 
     def check_not_ended(self) -> None:
         """Raises `TargetEnded` if nothing can be read of the process any more."""
-        if self.anchor is None:
-            return
-        try:
-            gdb.selected_inferior().read_memory(self.anchor, 1)
-        except gdb.error:
-            check_not_lost()
-            raise TargetEnded from None
+        if self.process is not None and not _is_alive(self.process):
+            raise TargetEnded
 
     def hide(self, address: int, original: bytes) -> None:
         """Give these bytes, whatever is in memory there: a debugger has put something else for as long as the target
@@ -113,3 +109,18 @@ class InferiorMemory:
             if low < high:
                 corrected[low:high] = original[low - offset : high - offset]
         return bytes(corrected)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a thread of a process is: of one that was killed all remain, as zombies, for as long as GDB traces them,
+    and of another one that has begun others perhaps the first (proc_pid_stat(5))."""
+    folder = Path(f"/proc/{process}")
+    try:
+        return not _is_zombie(folder) or not all(map(_is_zombie, (folder / "task").iterdir()))
+    except OSError:
+        return True  # or nobody can tell
+
+
+def _is_zombie(folder: Path) -> bool:
+    # The name of the program, in front of the state, may have any characters.
+    return (folder / "stat").read_text(errors="replace").rpartition(") ")[2][:1] in ("Z", "X")

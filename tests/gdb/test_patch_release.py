@@ -116,6 +116,18 @@ def test_terms(patched: Patched) -> None:
     assert {name: shown[name] for name in known} == {name: expected[name] for name in known}
 
 
+def test_a_crash_dump_has_only_what_is_known(patched: Patched, tmp_path: Path) -> None:
+    """Nobody can tell there that a number is none; what is missing the command says."""
+    dump = tmp_path / "erl_crash.dump"
+    said = patched.gdb.cmd(f"beam-crashdump {dump}")
+    assert re.search(r": \d\d+ processes, [\d.]+ MB, in ", said)
+    unknown = r"^\(left out, for it is not known where this VM has them: old heaps, .*ETS tables.*\)$"
+    assert re.search(unknown, said, re.M)
+    text = dump.read_text()
+    assert text.count("\nStack+heap: ") > 20
+    assert "\nOldHeap" not in text
+
+
 def test_steps_and_breakpoints(patched: Patched) -> None:
     gdb = patched.gdb
     assert "stages.erl" in gdb.cmd_running("beam-next")

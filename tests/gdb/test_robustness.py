@@ -181,8 +181,9 @@ def test_a_node_that_is_killed_while_it_stands(ebin: Path) -> None:
         gdb.attach(node.pid)
         assert "<0.0.0>" in gdb.cmd("beam-ps")
         os.kill(node.pid, signal.SIGKILL)
-        stat, deadline = Path(f"/proc/{node.pid}/stat"), time.monotonic() + PATIENCE
-        while ") Z " not in stat.read_text() and time.monotonic() < deadline:
+        threads, deadline = Path(f"/proc/{node.pid}/task"), time.monotonic() + PATIENCE
+        while any(") Z " not in (one / "stat").read_text() for one in threads.iterdir()):
+            assert time.monotonic() < deadline
             time.sleep(0.01)
         ended = f"process {node.pid} has ended while GDB had it stopped"
         for command in ("beam-ps", "beam-bt init", "beam-info", "beam-verify", "beam-process init", "p $_eterm(15)"):

@@ -154,4 +154,21 @@ def test_an_error_tells_where_it_comes_from() -> None:
         gdb.cmd("set beam-debug on")
         said = gdb.cmd("beam-ps", check=False)
         assert re.search(r"^Traceback .*\n(.*\n)+ +File \".*session\.py\", line \d+, in require", said, re.M)
-        assert re.search(r"^no program is loaded: ", said, re.M)
+        assert re.search(r"^(\S+ )?no program is loaded: ", said, re.M)  # (GDB 18 marks it.)
+
+
+@pytest.mark.parametrize("charset", ["EBCDIC-US", "IBM1047"])
+def test_a_charset_in_which_gdb_and_python_cannot_talk(still_node: Node, charset: str) -> None:
+    """That is said; what has arguments GDB itself refuses."""
+    with Gdb() as gdb:
+        gdb.attach(still_node.pid)
+        gdb.cmd(f"set host-charset {charset}", check=False)
+        for command in ("beam-info", "beam-ps"):
+            said = gdb.cmd(command, check=False).splitlines()
+            # (GDB 10 has something to say itself, too.)
+            assert said[-1] == (
+                "beamgdb: GDB's host charset is none in which it gives text to Python: `set host-charset auto`"
+            )
+            assert "error" not in " ".join(said)
+        gdb.cmd("set host-charset auto", check=False)
+        assert "<0.0.0>" in gdb.cmd("beam-ps")

@@ -57,10 +57,13 @@ class BeamCrashdump(Command):
             raise Unavailable(f"{bare(str(path))} is there already: name another file, or give -force") from None
         except OSError as error:
             raise Unavailable(f"{bare(str(path))} cannot be written: {error.strerror or error}") from None
+        tables = f" {written.tables} {dump.TABLES}," if dump.TABLES not in written.unknown else ""
         gdb.write(
-            f"{bare(str(path))}: {written.processes} processes, {written.tables} ETS tables, {size / 1e6:.1f} MB, in "
+            f"{bare(str(path))}: {written.processes} processes,{tables} {size / 1e6:.1f} MB, in "
             f"{time.monotonic() - start:.1f} s\n"
         )
+        if written.unknown:
+            gdb.write(f"(left out, for it is not known where this VM has them: {', '.join(written.unknown)})\n")
         for count, what in (
             (written.damaged, "processes, or parts of them, ports, tables or timers, cannot be read"),
             (written.left_out, "objects on heaps cannot be read, or are not known"),

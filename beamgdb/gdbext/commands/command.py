@@ -14,7 +14,7 @@ from typing import NoReturn
 import gdb
 
 from beamgdb.atomvm.vm import AtomVm
-from beamgdb.gdbext import errors, events, session, standing
+from beamgdb.gdbext import errors, events, host_charset, session, standing
 from beamgdb.gdbext.atomvm import session as atomvm
 from beamgdb.gdbext.commands import completion
 from beamgdb.views.styler import COLUMNS
@@ -136,6 +136,10 @@ class Command(gdb.Command):
     def invoke(self, argument: str, from_tty: bool) -> None:
         if not self.repeats:
             self.dont_repeat()
+        if not host_charset.is_usable():
+            # (Nor would GDB take the text of an error.)
+            gdb.write(f"beamgdb: {host_charset.UNUSABLE}\n", gdb.STDERR)
+            return
         errors.raised_as_gdb_error(lambda: self._invoke(argument))
 
     def _invoke(self, argument: str) -> None:

@@ -1,7 +1,9 @@
-"""GDB leaves a remote target that runs, in whose code there is something: it must stand for that to be taken out."""
+"""A remote target that runs, in whose code there is something, which GDB cannot take out before it stands: GDB leaves
+it, or deletes breakpoints."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -31,6 +33,20 @@ def await_beats(one: Session, count: int) -> None:
     while one.said.count("beat") < before + count:
         assert time.monotonic() < deadline, one.said[-500:]
         time.sleep(0.05)
+
+
+def test_deleting(running: Session) -> None:
+    gdb = running.gdb
+    gdb.mi("-break-delete 1")
+    assert gdb.cmd("info breakpoints").startswith("No breakpoints")
+    await_beats(running, 2)
+    gdb.go("interrupt")
+    loads = re.search(r"^(-\d+) .* <erts_update_ranges", gdb.cmd("maintenance info breakpoints"), re.M)
+    assert loads
+    assert " keep n " in loads[0]
+    gdb.cmd("continue &")
+    await_beats(running, 2)
+    gdb.go("interrupt")
 
 
 def test_detaching(running: Session) -> None:

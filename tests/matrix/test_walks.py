@@ -295,6 +295,16 @@ def test_steps_with_one_hardware_breakpoint_left(walking: Walking, gdb: Gdb) -> 
         assert said.rstrip().endswith(expected), said
 
 
+def test_a_step_over_a_tail_call_with_one_hardware_breakpoint_left(walking: Walking, gdb: Gdb) -> None:
+    """Of the two places where it may end the first has a breakpoint already: the function itself, if it is called
+    again."""
+    stop_at(gdb, "walks:passes/1")
+    for name in ("passes/1", "throws/1", "asks/1"):
+        gdb.cmd(f"beam-break walks:{name}")
+    for expected in ("factorial(1),", "other(N + 1).", "Passed = passes(Round),"):
+        assert step(gdb, "beam-next").rstrip().endswith(expected)
+
+
 def test_errors(gdb: Gdb) -> None:
     assert "no number of steps" in one_line_error(gdb, "beam-next x")
     assert "no number of steps" in one_line_error(gdb, "beam-step 0")

@@ -197,7 +197,7 @@ def _modified(point: gdb.Breakpoint) -> None:
 def _deleted(point: gdb.Breakpoint) -> None:
     _adopted().pop(point.number, None)
     if extension().requests.waiting.pop(point.number, None) is not None:
-        interpreted.breakpoints().requests_changed()
+        interpreted.breakpoints().request_removed()
 
 
 def _code_changed() -> None:
@@ -232,7 +232,7 @@ def install() -> None:
     """Follow GDB's breakpoints and the code. To be called before `interpreted` follows that."""
     gdb.events.breakpoint_created.connect(lambda point: errors.guarded(lambda: _consider(point)))
     gdb.events.breakpoint_modified.connect(lambda point: errors.guarded(lambda: _modified(point)))
-    gdb.events.breakpoint_deleted.connect(_deleted)
+    gdb.events.breakpoint_deleted.connect(lambda point: errors.guarded(lambda: _deleted(point)))
     gdb.events.new_objfile.connect(_new_objfile)
     _new_objfile(None)
     _follow_prints()

@@ -92,14 +92,18 @@ def bar(point: gdb.Breakpoint, wanted: Collection[int], code: LoadedCode) -> tup
 def hardware_used() -> int:
     """How many of the processor's breakpoints GDB needs: for each address where one is enabled and nothing else will
     do, or was asked for, and for each watchpoint of at most a word; what more a larger one takes is not known here."""
-    enabled = [point for point in gdb.breakpoints() if point.enabled]
-    places = {
+    return len(_in_hardware()) + sum(point.type in WATCHPOINTS for point in gdb.breakpoints() if point.enabled)
+
+
+def _in_hardware() -> set[int]:
+    """The addresses for which GDB needs one."""
+    return {
         place.address
-        for point in enabled
+        for point in gdb.breakpoints()
+        if point.enabled
         for place in older_gdb.locations(point)
         if place.enabled and (point.type == older_gdb.HARDWARE_BREAKPOINT or code_memory.needs_hardware(place.address))
     }
-    return len(places) + sum(point.type in WATCHPOINTS for point in enabled)
 
 
 def room() -> int:
@@ -109,6 +113,14 @@ def room() -> int:
     current = session.known()
     is_known = current is not None and current.node.identity.arch == "x86_64"
     return HARDWARE - hardware_used() if is_known else HARDWARE
+
+
+def check_room(addresses: Collection[int]) -> None:
+    """Raise `TooMany` if there cannot be breakpoints at all of these addresses. At one where there is one already
+    another takes none."""
+    needed = {at for at in addresses if code_memory.needs_hardware(at)}
+    if needed and len(needed - _in_hardware()) > room():
+        raise TooMany(NO_MORE)
 
 
 def check_hardware(number: int) -> None:

@@ -192,16 +192,28 @@ class InterpretedBreakpoints:
             self._set_traps()
 
     def requests_changed(self) -> None:
-        """There are more requests than before, or fewer: see modules being loaded only as long as that matters."""
+        """There are more requests than before, or fewer."""
+        self._follow_loads()
+        # GDB may be about to delete other breakpoints, and loses its way if some are deleted meanwhile.
+        errors.guarded(lambda: self._set_native_points(tidy=False))
+        self._has_stale_points = True
+
+    def request_removed(self) -> None:
+        """There is one request less. While the target runs that waits for the next stop: a remote one cannot be told,
+        and GDB that fails to remove ours takes that for a failure to remove the user's."""
+        if self._runs:
+            self._has_stale_points = True
+        else:
+            self.requests_changed()
+
+    def _follow_loads(self) -> None:
+        """See modules being loaded only as long as that matters."""
         wanted = extension().requests.any_trapped()
         if c_calls.first_instruction(LOADED) is None:
             # It is noticed when code is taken into use.
             events.watch_code()
         elif wanted or self._loads is not None:
             self._watch_loads(wanted=wanted)
-        # GDB may be about to delete other breakpoints, and loses its way if some are deleted meanwhile.
-        errors.guarded(lambda: self._set_native_points(tidy=False))
-        self._has_stale_points = True
 
     def _watch_loads(self, *, wanted: bool) -> None:
         location = c_calls.first_instruction(LOADED)
@@ -255,8 +267,6 @@ class InterpretedBreakpoints:
         places = self._places_of(current) if wanted else self._places
         if places is not None:
             places.natives.set(wanted, tidy=tidy)
-        if tidy:
-            self._has_stale_points = False
 
     def _forget_natives(self) -> None:
         if self._places is not None:
@@ -362,6 +372,8 @@ class InterpretedBreakpoints:
     def _on_stop(self, event: Any) -> None:
         self._runs = False
         if self._has_stale_points and self._watch is None:
+            self._has_stale_points = False
+            errors.guarded(self._follow_loads)
             errors.guarded(self._set_native_points)
         if self._places is None:
             return

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import gdb
 
 from beamgdb.code.loaded import LoadedCode
-from beamgdb.gdbext import events, front_end, machine_word, older_gdb, session, term_printing
+from beamgdb.gdbext import errors, events, front_end, machine_word, older_gdb, session, term_printing
 from beamgdb.gdbext.atomvm import breakpoints as atomvm_breakpoints
 from beamgdb.gdbext.breakpoints import compiled, interpreted
 from beamgdb.gdbext.breakpoints.requests import Request
@@ -194,7 +194,7 @@ def _new(request: Request, temporary: bool) -> int:
 def _forget(point: gdb.Breakpoint) -> None:
     if extension().requests.of(point.number) is not None:
         extension().requests.remove(point.number)
-        interpreted.breakpoints().requests_changed()
+        interpreted.breakpoints().request_removed()
 
 
 def _settle() -> None:
@@ -211,4 +211,4 @@ def install() -> None:
     BeamBreak()
     BeamBreakpoints()
     events.on_code_change(_settle, lambda: False, lambda: False)
-    gdb.events.breakpoint_deleted.connect(_forget)
+    gdb.events.breakpoint_deleted.connect(lambda point: errors.guarded(lambda: _forget(point)))

@@ -15,7 +15,7 @@ from typing import Optional
 import gdb
 
 from beamgdb.beamasm.flow import Control, FunctionFlow
-from beamgdb.gdbext import code_memory, events, session
+from beamgdb.gdbext import events, session
 from beamgdb.gdbext.breakpoints import compiled
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping import position as positions
@@ -292,8 +292,7 @@ class _CompiledWalk:
         found = {at: code.find(at) for at in places}
         wanted = {at: places[at] for at, place in found.items() if place is not None and not place.is_internal}
         # Before they are made: while a thread runs GDB puts a breakpoint into the processor at once.
-        if sum(map(code_memory.needs_hardware, wanted)) > compiled.room():
-            raise compiled.TooMany(compiled.NO_MORE)
+        compiled.check_room(wanted)
         return [_ProcessPoint(at, self.start, one) for at, one in wanted.items()]
 
 

@@ -72,21 +72,6 @@ def test_names_are_cut_where_the_terminal_is_narrow(gdb: Gdb) -> None:
     assert [long in text for text in lists] == [True, False, True]
 
 
-def test_sentences_go_on_in_the_next_line(gdb: Gdb) -> None:
-    """Where rows are cut: of a sentence each half says nothing."""
-    told = gdb.cmd("beam-why").splitlines()
-    gdb.cmd("set width 50")
-    lines = gdb.cmd("beam-why").splitlines()
-    gdb.cmd("set width 0")
-    # (A word may be longer than a line.)
-    assert all(len(line) < 50 or " " not in line.strip() for line in lines)
-    for start in ("It has not crashed", "Heaps and messages", "  1. a deadlock"):
-        (whole,) = (line for line in told if line.startswith(start))
-        assert whole.strip() in " ".join(map(str.strip, lines))
-        assert whole not in lines
-    assert any(line.startswith("#0 ") and line.endswith("...") for line in lines)
-
-
 @pytest.mark.parametrize(("command", "said"), [("-where name=nobody", "(none)"), ("-limit 0", " more processes")])
 def test_an_empty_list_says_so(gdb: Gdb, command: str, said: str) -> None:
     heading, note = gdb.cmd(f"beam-ps {command}").splitlines()

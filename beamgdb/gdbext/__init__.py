@@ -17,6 +17,7 @@ def install() -> None:
         points,
         printers,
         stop_reason,
+        thread_names,
         unwinder,
         windows,
     )
@@ -91,6 +92,7 @@ def install() -> None:
         context.install()
         windows.install()
         stop_reason.install()
+        thread_names.install()
         atomvm_events.install()
         atomvm_frames.install()
         atomvm_breakpoints.install()

@@ -91,6 +91,14 @@ class Running:
         process = scheduler.current_process
         return self.thread(self._node.processes.at(process)) if process else None
 
+    def name_schedulers(self) -> None:
+        """Give threads that have no name the one that the VM had given them."""
+        release = self._node.term_tags.release
+        for scheduler in self._node.schedulers:
+            thread = self._handles.get(scheduler.thread)
+            if thread is not None and not gdb_text.thread_name(thread):
+                thread.name = scheduler.thread_name(release)
+
     def in_erlang(self, process: Process) -> bool:
         """Whether a thread runs Erlang code of the process, so that what the VM saved for it is out of date."""
         return self._position(process) is not None

@@ -12,7 +12,7 @@ from beamgdb.vm.processes import Process
 
 @dataclass(frozen=True)
 class ThreadRow:
-    """A thread, by the debugger's number; its name is empty where it has none, as in core files."""
+    """A thread, by the debugger's number; its name is empty where it has none, as most have in core files."""
 
     number: int
     name: str

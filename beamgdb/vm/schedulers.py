@@ -9,6 +9,7 @@ from typing import NamedTuple
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
 from jit.otp import vm_flags
+from jit.otp.features import THREADS_OF_ERTS
 
 MAX_SCHEDULERS = 1024
 """`ERTS_MAX_NO_OF_SCHEDULERS`; there are as many dirty CPU and dirty I/O schedulers at most."""
@@ -29,6 +30,16 @@ KINDS = (
 )
 """Kind, and the symbols of the pointer to the first `ErtsAlignedSchedulerData` and of their number."""
 
+_THREAD_NAMES = {
+    NORMAL: ("{}_scheduler", "erts_sched_{}"),
+    DIRTY_CPU: ("{}_dirty_cpu_scheduler", "erts_dcpus_{}"),
+    DIRTY_IO: ("{}_dirty_io_scheduler", "erts_dios_{}"),
+}
+"""What the VM calls their threads (erl_process.c): in older releases, and in newer ones."""
+
+_THREAD_NAME_SIZE = 15
+"""Characters that Linux keeps of that (pthread_setname_np(3))."""
+
 
 @dataclass(frozen=True)
 class Scheduler:
@@ -37,6 +48,11 @@ class Scheduler:
     kind: str
     number: int
     record: Record
+
+    def thread_name(self, release: int) -> str:
+        """The name that the VM gives its thread."""
+        older, newer = _THREAD_NAMES[self.kind]
+        return (newer if THREADS_OF_ERTS.of(release) else older).format(self.number)[:_THREAD_NAME_SIZE]
 
     @property
     def current_process(self) -> int:

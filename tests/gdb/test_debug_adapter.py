@@ -230,7 +230,10 @@ def test_a_core_file(tmp_path: Path) -> None:
         editor.begin("attach", program=str(installed_release().beam), coreFile=str(core))
         editor.wait("stopped")
         threads = editor.ask("threads")["threads"]
-        (thread,) = (one["id"] for one in threads if editor.frames(one["id"], 1)[0]["name"].startswith("shop:"))
+        ((thread, name),) = (
+            (one["id"], one["name"]) for one in threads if editor.frames(one["id"], 1)[0]["name"].startswith("shop:")
+        )
+        assert re.fullmatch("1_scheduler|erts_sched_1", name)
         frames = {one["name"]: one for one in reversed(editor.frames(thread))}
         assert frames["shop:total/2"]["source"]["path"] == SHOP
         local = next(one for one in editor.variables(frames["shop:total/2"]["id"]) if one["name"] == "y0")

@@ -84,7 +84,7 @@ JOINT_DIVISION: Final = Feature(29, "erl_arith.c, erts_int_div_rem; of 28 it is 
 INLINE_SHIFTS: Final = Feature(29, "emu/arith_instrs.tab, i_bsl; erl_arith.c, erts_bsl, which nothing calls")
 """Of a VM that exports no symbols the functions of shifts are not to be found, only those of the BIFs."""
 
-THREADS_OF_ERTS: Final = Feature(27, "what Linux tells of threads of 25 and 27; of 26 it is not known")
+THREADS_OF_ERTS: Final = Feature(27, "names that nodes of 25 and 27 print of their threads; of 26 it is not known")
 """Names of the VM's threads begin with ``erts_``."""
 
 MAYBE: Final = Feature(27, "lib/stdlib/src/erl_features.erl, maybe_expr")

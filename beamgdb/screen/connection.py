@@ -9,13 +9,11 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from pygdbmi.gdbmiparser import parse_response
 
 from beamgdb.screen.printed import Printed
-from jit.sandbox.debuggee import die_with_parent
 
 PIECE: Final = 1 << 12
 """Bytes that are read at a time: while they are taken apart keys wait."""
@@ -46,6 +44,11 @@ BARE: Final = re.compile(rb"[\x80-\xff]")
 
 OF_SHELL: Final = re.compile(r"(shell|make|pipe)(\s|$)|[!|]")
 """Commands for which GDB runs another program, and waits for it."""
+
+DIE: Final = f"python import ctypes; ctypes.CDLL(None).prctl(1, {int(signal.SIGTERM)})"
+"""What has GDB end with this process (PR_SET_PDEATHSIG of prctl(2)), and let go of its target, from when it is given,
+behind the attaching: that SIGTERM would cut short where GDB has not yet taken back the signal that stops the target,
+which would then stand still for ever. Until then GDB goes on, and ends as nothing more is to be read."""
 
 NO_PYTHON: Final = b")(\nend\n"
 """What ends a block of Python so that none of it is run."""
@@ -110,10 +113,9 @@ class Connection:
         name, *words = command
         try:
             self._process = await asyncio.create_subprocess_exec(
-                name, "-iex", f"set inferior-tty {self._printed.name}", *words,
+                name, "-iex", f"set inferior-tty {self._printed.name}", "-ex", DIE, *words,
                 stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
                 start_new_session=True,  # Ctrl-C is for us, and a key
-                preexec_fn=partial(die_with_parent, signal.SIGTERM),  # by which GDB lets go of its target
             )  # fmt: skip
         except OSError:
             self._printed.close()

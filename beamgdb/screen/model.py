@@ -12,12 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from beamgdb.screen.connection import Connection, Ended, Happened, Reply
-from beamgdb.screen.targets import Target
+from beamgdb.screen.targets import Target, go_on, stands_still
 from jit.system.controls import harmless
 
 STARTING, STOPPED, RUNNING, GONE, ENDED = "starting", "stopped", "running", "gone", "ended"
 """What a target does: GDB starts; it stands still, as a core file always does; it runs; there is none any more; GDB has
 ended."""
+
+ATTACHING: Final = re.compile(r"(att(a|ac|ach)?|tar(g|ge|get)?)(\s|$)")
+"""Commands by which GDB takes hold of a program that runs already."""
+
+NOT_NOW: Final = "GDB takes hold of the program, and Ctrl-C would go on to that: wait, or q quits"
 
 RUNS: Final = "the program runs: Ctrl-C stops it\n"
 
@@ -127,6 +132,7 @@ class Model:
         self._asked_since = 0.0
         self._is_question = self._is_dropped = self._is_stepping = self._is_at_step = False
         self._programs: set[str] = set()
+        self._stood_still = False
         self._task: asyncio.Task[None] | None = None
         self.state = STARTING
         self.moment = 0
@@ -144,6 +150,7 @@ class Model:
 
     async def start(self) -> None:
         """Start GDB. Raises OSError."""
+        self._stood_still = self.target.pid is not None and stands_still(self.target.pid)
         await self._connection.start(self.target.command, self.target.environment)
         self._task = asyncio.create_task(self._work())
         self._task.add_done_callback(self._worked)
@@ -151,11 +158,11 @@ class Model:
 
     async def end(self, *, kill: bool) -> None:
         """End GDB: it lets go of a node that it was attached to, and of one that it has started too, unless `kill`.
-        While it starts it is not waited for."""
+        While it starts it is not waited for, unless it attaches."""
         if self._task is not None:
             self._task.cancel()
-        is_busy = self.state == STARTING
-        if (self.asked is not None or self.state == RUNNING) and not is_busy:
+        is_busy = self.state == STARTING and not self._is_attaching
+        if (self.asked is not None or self.state == RUNNING) and self.state != STARTING and not self._is_attaching:
             self._connection.interrupt()
         if self.target.is_live and not kill and self.state in (STOPPED, RUNNING):
             try:
@@ -163,6 +170,16 @@ class Model:
             except (Ended, asyncio.TimeoutError):
                 pass
         await self._connection.end(has_target=self.target.is_live, is_busy=is_busy)
+        if self.target.pid is not None and not self._stood_still:
+            go_on(self.target.pid)  # one that GDB was ended at while it attached
+
+    @property
+    def _is_attaching(self) -> bool:
+        """Whether GDB may be at taking hold of a program that it has not started: it hands SIGINT on to that, which a
+        node takes for the end."""
+        if self.state == STARTING:
+            return self.target.is_live and not self.target.is_started
+        return ATTACHING.match(self.asked or "") is not None
 
     @property
     def is_busy(self) -> bool:
@@ -240,7 +257,10 @@ class Model:
         """Stop the program, or end what GDB is asked."""
         self._commands.clear()
         self._lines.clear()
-        if self.wants_more:
+        if self._is_attaching:
+            self._say(f"{NOT_NOW}\n")
+            self._changed()
+        elif self.wants_more:
             self._connection.give_up()
         else:
             self._connection.interrupt()

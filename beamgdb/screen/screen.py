@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,7 @@ from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
 from prompt_toolkit.utils import get_cwidth
 
 from beamgdb.screen.command_line import Commands, history
+from beamgdb.screen.connection import HASTE
 from beamgdb.screen.lines import Asked, Line, Looks, filled, fitted, line, note, shortened
 from beamgdb.screen.list_control import ListControl
 from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
@@ -149,7 +151,14 @@ class Screen:
         try:
             await self._app.run_async()
         finally:
-            await self._model.end(kill=self._target.is_started)
+            await self._end()
+
+    async def _end(self) -> None:
+        """Have GDB end, and say so where one waits for that."""
+        end = asyncio.create_task(self._model.end(kill=self._target.is_started))
+        if not (await asyncio.wait((end,), timeout=HASTE))[0]:
+            print(f"beamgdb: waiting for GDB to let go of {self._target.label} ...", file=sys.stderr)
+        await end
 
     def _changed(self) -> None:
         self._app.invalidate()
@@ -211,7 +220,8 @@ class Screen:
         if self._model.state == ENDED:
             return "(not known: GDB has ended)"
         if self._model.state == STARTING:
-            return "(GDB starts, and reads what it is to show: Ctrl-C ends that, q quits)"
+            ends = "" if self._target.is_live and not self._target.is_started else "Ctrl-C ends that, "
+            return f"(GDB starts, and reads what it is to show: {ends}q quits)"
         return f"(waiting for GDB{': ' + self._model.progress if self._model.progress else ''} ...)"
 
     def _console(self) -> list[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -260,8 +261,27 @@ def other_program(pid: int) -> str | None:
 
 def state_of(pid: int) -> str:
     """What a process does, in words."""
-    try:
-        state = (Path(f"/proc/{pid}") / "stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+    state = _state(pid)
+    if not state:
         return f"process {pid} is no more"
     return f"process {pid} {'stands still' if state in 'tT' else 'has ended' if state in 'ZX' else 'runs on'}"
+
+
+def _state(pid: int) -> str:
+    """The letter for what a process does, see proc(5), empty where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a process was stopped, by a signal and no debugger."""
+    return _state(pid) == "T" and not _tracer(Path(f"/proc/{pid}"))
+
+
+def go_on(pid: int) -> None:
+    """Have a process go on if it was stopped."""
+    if stands_still(pid):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGCONT)

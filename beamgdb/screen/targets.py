@@ -44,7 +44,7 @@ REMOTE: Final = re.compile(r"[^/\s:]*:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
 @dataclass(frozen=True)
 class Target:
     """What GDB is to be started with, in words for people in `label`; `pid` of a node that runs here. `is_live`: it can
-    run; `is_started`: GDB starts it itself, and ends it."""
+    run; `is_started`: GDB starts it itself, and ends it. `loader` loads the extension, where `command` has not."""
 
     label: str
     command: Sequence[str]
@@ -52,6 +52,7 @@ class Target:
     pid: int | None = None
     is_live: bool = True
     is_started: bool = False
+    loader: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def nodes() -> Iterator[Found]:
         program = Path(words[0]).name if words else ""
         if program.startswith(ATOMVM) or (program.startswith(OTP) and "-progname" in words):
             name = node_name(words) or shortened(given(words), MOST_GIVEN)
-            tracer = _tracer(folder)
+            tracer = tracer_of(int(folder.name))
             debugged = f", debugged by process {tracer}" if tracer else ""
             told = f"{name}  pid {folder.name}{debugged}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
             yield Found(harmless(told), pid=int(folder.name))
@@ -229,10 +230,12 @@ def _owner(process: Path) -> str:
         return "another user"
 
 
-def _tracer(process: Path) -> int:
-    """The process that debugs this one, which no other can then; 0 where there is none, or it cannot be told."""
+def tracer_of(pid: int) -> int:
+    """The process that debugs one, which no other can then; 0 where there is none, or it cannot be told."""
     try:
-        (tracer,) = re.findall(r"^TracerPid:\t(\d+)$", (process / "status").read_text(errors="replace"), re.MULTILINE)
+        (tracer,) = re.findall(
+            r"^TracerPid:\t(\d+)$", Path(f"/proc/{pid}/status").read_text(errors="replace"), re.MULTILINE
+        )
     except (OSError, ValueError):
         return 0
     return int(tracer)
@@ -277,7 +280,7 @@ def _state(pid: int) -> str:
 
 def stands_still(pid: int) -> bool:
     """Whether a process was stopped, by a signal and no debugger."""
-    return _state(pid) == "T" and not _tracer(Path(f"/proc/{pid}"))
+    return _state(pid) == "T" and not tracer_of(pid)
 
 
 def go_on(pid: int) -> None:

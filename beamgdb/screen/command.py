@@ -74,7 +74,7 @@ def named(gdb: Gdb, word: str | None) -> Iterator[Target | None]:
     elif "/" not in word and targets.named(word):
         yield _node(gdb, _named(word))
     elif Path(word).is_socket() or (targets.REMOTE.fullmatch(word) and not Path(word).exists()):
-        yield Target(harmless(word), command(gdb, ("-ex", f"target remote {word}")))
+        yield Target(harmless(word), command(gdb, ("-ex", f"target remote {word}")), loader=gdb.loader)
     elif Path(word).exists():
         with pack.whatever(Path(word), None) as opened:
             yield _core(gdb, opened)
@@ -89,7 +89,9 @@ def of_line(gdb: Gdb, words: Sequence[str], environment: Mapping[str, str], labe
     options, rest = {*before.options}, words[before.length :]
     is_started = "args" in options
     of_core = bool({"c", "core"} & options) or (len(rest) > 1 and not is_started and not rest[1].isdecimal())
-    yield Target(harmless(label), command(gdb, words), environment, is_live=not of_core, is_started=is_started)
+    yield Target(
+        harmless(label), command(gdb, words), environment, is_live=not of_core, is_started=is_started, loader=gdb.loader
+    )
 
 
 def _all() -> Sequence[Found]:
@@ -111,11 +113,12 @@ def _named(name: str) -> int:
 def _node(gdb: Gdb, pid: int) -> Target:
     name = targets.node_name(targets.words_of(pid))
     label = f"{name} (pid {pid})" if name else f"pid {pid}"
-    return Target(harmless(label), command(gdb, Attached(pid).words()), pid=pid)
+    return Target(harmless(label), command(gdb, Attached(pid).words()), pid=pid, loader=gdb.loader)
 
 
 def _core(gdb: Gdb, opened: Opened) -> Target:
-    return Target(harmless(opened.core.name), command(gdb, opened.words(), opened.settings()), is_live=False)
+    words = command(gdb, opened.words(), opened.settings())
+    return Target(harmless(opened.core.name), words, is_live=False, loader=gdb.loader)
 
 
 @contextmanager
@@ -149,10 +152,10 @@ def sandboxed(gdb: Gdb, arch: str, otp: int, arguments: Sequence[str]) -> Iterat
         label, own, quiet = f"Erlang/OTP {otp} for {arch}", arguments or ["-noinput"], subprocess.DEVNULL
         if sandbox.native:
             words = (*sandbox.gdb_settings(), "--args", *sandbox.beam_command(own))
-            yield Target(label, command(gdb, words), sandbox.environment(), is_started=True)
+            yield Target(label, command(gdb, words), sandbox.environment(), is_started=True, loader=gdb.loader)
             return
         with debuggee(sandbox, own, stdout=quiet, stderr=quiet) as node:
-            yield Target(label, command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True)
+            yield Target(label, command(gdb, tuple(map(str, node.gdb_arguments()))), is_started=True, loader=gdb.loader)
     except SandboxError as error:
         raise NoTarget(str(error)) from None
 

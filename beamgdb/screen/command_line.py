@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -39,4 +40,12 @@ def history() -> History:
         (folder / "history").touch(0o600)
     except OSError:
         return InMemoryHistory()
-    return FileHistory(str(folder / "history"))
+    return _Kept(str(folder / "history"))
+
+
+class _Kept(FileHistory):
+    """In a file, to which nothing is added where that cannot be, as on a disk that is full: what is typed is done."""
+
+    def store_string(self, string: str) -> None:
+        with suppress(OSError):
+            super().store_string(string)

@@ -6,19 +6,21 @@ import asyncio
 import os
 import re
 import signal
+from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from pygdbmi.gdbmiparser import parse_response
 
 from beamgdb.screen.printed import Printed
-from jit.sandbox.debuggee import die_with_parent
 
 PIECE: Final = 1 << 12
 """Bytes that are read at a time: while they are taken apart keys wait."""
+
+READ_AHEAD: Final = 1 << 16
+"""About as many are taken from GDB before that."""
 
 PATIENCE: Final = 20.0
 """Seconds that GDB is given to end, once it was told to. It first lets go of its target."""
@@ -47,6 +49,11 @@ BARE: Final = re.compile(rb"[\x80-\xff]")
 OF_SHELL: Final = re.compile(r"(shell|make|pipe)(\s|$)|[!|]")
 """Commands for which GDB runs another program, and waits for it."""
 
+DIE: Final = f"python import ctypes; ctypes.CDLL(None).prctl(1, {int(signal.SIGTERM)})"
+"""What has GDB end with this process (PR_SET_PDEATHSIG of prctl(2)), and let go of its target, from when it is given,
+behind the attaching: that SIGTERM would cut short where GDB has not yet taken back the signal that stops the target,
+which would then stand still for ever. Until then GDB goes on, and ends as nothing more is to be read."""
+
 NO_PYTHON: Final = b")(\nend\n"
 """What ends a block of Python so that none of it is run."""
 
@@ -69,13 +76,26 @@ class Reply:
 @dataclass(frozen=True)
 class Happened:
     """Something that GDB tells unasked: what is `running`, `stopped` (then with what GDB/MI says of it), `selected`
-    (another thread or frame, likewise), a program has `begun` or is `gone` (GDB's id of it in `text`), a `text` for the
-    console, `progress` of the question that is asked, that the command which is asked wants `more` lines, or that it
-    has `ended`."""
+    (another thread or frame, likewise), a program has `begun` (likewise, as with its process) or is `gone` (GDB's id of
+    it in `text`), a `text` for the console, `progress` of the question that is asked, that the command which is asked
+    wants `more` lines, or that it has `ended`."""
 
     what: str
     text: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Watched(SubprocessStreamProtocol):
+    """What asyncio reads of a process: all that it has said, and no more soon after it has ended, although another
+    program, as of `shell COMMAND &`, may hold its output, and go on."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._read_by = transport
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        asyncio.get_running_loop().call_later(HASTE, self._read_by.close)
 
 
 class Connection:
@@ -105,16 +125,18 @@ class Connection:
     async def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it. A program that it starts has a terminal of its own: it would read GDB's commands, and write between
         its answers. Raises OSError."""
-        pipe = asyncio.subprocess.PIPE
+        pipe, (variables, settings) = asyncio.subprocess.PIPE, _without_servers(environment)
         self._printed = Printed(lambda text: self._tell(Happened("text", text)))
         name, *words = command
+        loop = asyncio.get_running_loop()
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                name, "-iex", f"set inferior-tty {self._printed.name}", *words,
-                stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=dict(environment),
+            transport, protocol = await loop.subprocess_exec(
+                lambda: Watched(limit=READ_AHEAD, loop=loop),
+                name, "-iex", f"set inferior-tty {self._printed.name}", *settings, "-ex", DIE, *words,
+                stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, env=variables,
                 start_new_session=True,  # Ctrl-C is for us, and a key
-                preexec_fn=partial(die_with_parent, signal.SIGTERM),  # by which GDB lets go of its target
             )  # fmt: skip
+            self._process = asyncio.subprocess.Process(transport, protocol, loop)
         except OSError:
             self._printed.close()
             raise
@@ -258,7 +280,7 @@ class Connection:
                 self._tell(Happened(message, results=payload or {}))
             elif message in ("thread-group-started", "thread-group-exited"):
                 what = "begun" if message.endswith("started") else "gone"
-                self._tell(Happened(what, str((payload or {}).get("id"))))
+                self._tell(Happened(what, str((payload or {}).get("id")), payload or {}))
             elif message == "thread-selected":
                 self._tell(Happened("selected", results=payload or {}))
         else:
@@ -276,6 +298,16 @@ class Connection:
         elif self._size < LONGEST:
             self._size += len(text)
             (self._notes if kind == "log" else self._text).append(text)
+
+
+def _without_servers(environment: Mapping[str, str]) -> tuple[dict[str, str], Sequence[str]]:
+    """An environment by which GDB asks no server for debug information, as GDB 10 and 11 do unless told so here, and
+    options by which a program that GDB starts has its own value, and `set debuginfod enabled on` of a later GDB too."""
+    servers = environment.get("DEBUGINFOD_URLS")
+    if not servers:
+        return dict(environment), ()
+    told = (f"set environment DEBUGINFOD_URLS {servers}", f"set debuginfod urls {servers}")
+    return {**environment, "DEBUGINFOD_URLS": ""}, [word for one in told for word in ("-iex", one)]
 
 
 def _how(status: int) -> str:

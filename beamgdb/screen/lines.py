@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from typing import Any, Final, Union
 
 from prompt_toolkit.utils import get_cwidth
@@ -48,7 +49,7 @@ class Line:
 
 @dataclass
 class Looks:
-    """How a pane is looked at: sorted by which column, which lines of it, and in how many columns."""
+    """How a pane is looked at: sorted by which column, in which direction, and which lines of it."""
 
     sort: str | None = None
     reverse: bool = False
@@ -73,11 +74,10 @@ def line(text: str, style: str = "", deed: Deed | None = None) -> Line:
 
 def shortened(text: str, columns: int) -> str:
     """A text that is no wider than so many columns; what is left out is marked."""
-    if get_cwidth(text) <= columns:
+    ends = list(takewhile(lambda end: end <= columns, accumulate(map(get_cwidth, text))))
+    if len(ends) == len(text):
         return text
-    while text and get_cwidth(text) >= columns:
-        text = text[:-1]
-    return f"{text}…" if columns > 0 else ""
+    return f"{text[: sum(end < columns for end in ends)]}…" if columns > 0 else ""
 
 
 def filled(text: str, columns: int) -> str:

@@ -101,7 +101,8 @@ class ListControl(UIControl):
 
 def _behind(text: str, columns: int) -> tuple[str, int]:
     """What of a text is behind so many columns, and how many of them are still to be left out."""
-    while columns > 0 and text:
-        columns -= get_cwidth(text[0])
-        text = text[1:]
-    return text, max(0, columns)
+    for at, letter in enumerate(text):
+        if columns <= 0:
+            return text[at:], 0
+        columns -= get_cwidth(letter)
+    return "", max(0, columns)

@@ -7,17 +7,22 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from beamgdb.screen.asked_first import attaches
 from beamgdb.screen.connection import Connection, Ended, Happened, Reply
-from beamgdb.screen.targets import Target
+from beamgdb.screen.targets import Target, go_on, stands_still, tracer_of
 from jit.system.controls import harmless
 
 STARTING, STOPPED, RUNNING, GONE, ENDED = "starting", "stopped", "running", "gone", "ended"
 """What a target does: GDB starts; it stands still, as a core file always does; it runs; there is none any more; GDB has
 ended."""
+
+NOT_NOW: Final = "GDB takes hold of the program, and Ctrl-C would go on to that: wait, or q quits"
+
+PROGRESS_ON: Final = "set beam-progress on"
 
 RUNS: Final = "the program runs: Ctrl-C stops it\n"
 
@@ -33,6 +38,10 @@ INSTEAD: Final = {
     "guile": "`guile` takes lines up to `end`", "edit": "`list` shows the lines",
 }  # fmt: skip
 """Commands that want a terminal of their own, which GDB has not here, and what to do instead."""
+
+OF_CODE: Final = re.compile(r"(py|python|gu|guile)\s*$|doc\w*\s")
+OF_LINES: Final = re.compile(rf"{OF_CODE.pattern}|define\s|comm\w*(\s|$)|(if|while)[\s(]")
+"""Commands of several lines; in the first ones nothing but `end` is one of GDB."""
 
 OF_A_STEP: Final = re.compile(r"Thread .* hit Breakpoint -[0-9].*?(?P<place> at .+:[0-9]+)?$")
 """What GDB says where a step has ended, at a breakpoint that nobody has set. Where that has a place, the line of source
@@ -109,6 +118,16 @@ def outdated(command: str) -> re.Pattern[str] | None:
     return OF_SELECTION if SELECTING.match(command) else OF_BREAKPOINTS if BREAKING.match(command) else None
 
 
+def is_open(lines: Sequence[str]) -> bool:
+    """Whether a command with lines that were typed for it wants further ones."""
+    if not OF_LINES.match(lines[0]):
+        return False
+    depth, is_code = 1, OF_CODE.match(lines[0]) is not None
+    for line in lines[1:]:
+        depth += -1 if line.strip() == "end" else 1 if not is_code and OF_LINES.match(line.strip()) else 0
+    return depth > 0
+
+
 class Model:
     """A target in a GDB. A `moment` begins whenever all may have changed: the program has stopped, or a command was
     given that may change it. Answers of an earlier one are kept until there are new ones. `changed` is called when
@@ -123,13 +142,18 @@ class Model:
         self._lines: deque[str] = deque()
         self._wanted: list[str] = []
         self._answers: dict[str, Answer] = {}
+        self._noted: dict[str, str] = {}
         self._count = 0
         self._asked_since = 0.0
         self._is_question = self._is_dropped = self._is_stepping = self._is_at_step = False
         self._programs: set[str] = set()
+        self._begun = ""
+        self._stood_still = False
         self._task: asyncio.Task[None] | None = None
         self.state = STARTING
         self.moment = 0
+        self.pid = target.pid
+        """The process of the program, if it runs here."""
         self.where = ""
         """Where the program stands, in words."""
         self.asked: str | None = None
@@ -144,6 +168,7 @@ class Model:
 
     async def start(self) -> None:
         """Start GDB. Raises OSError."""
+        self._stood_still = self.target.pid is not None and stands_still(self.target.pid)
         await self._connection.start(self.target.command, self.target.environment)
         self._task = asyncio.create_task(self._work())
         self._task.add_done_callback(self._worked)
@@ -151,11 +176,11 @@ class Model:
 
     async def end(self, *, kill: bool) -> None:
         """End GDB: it lets go of a node that it was attached to, and of one that it has started too, unless `kill`.
-        While it starts it is not waited for."""
+        While it starts it is not waited for, unless it attaches."""
         if self._task is not None:
             self._task.cancel()
-        is_busy = self.state == STARTING
-        if (self.asked is not None or self.state == RUNNING) and not is_busy:
+        is_busy = self.state == STARTING and not self._is_attaching
+        if (self.asked is not None or self.state == RUNNING) and self.state != STARTING and not self._is_attaching:
             self._connection.interrupt()
         if self.target.is_live and not kill and self.state in (STOPPED, RUNNING):
             try:
@@ -163,6 +188,16 @@ class Model:
             except (Ended, asyncio.TimeoutError):
                 pass
         await self._connection.end(has_target=self.target.is_live, is_busy=is_busy)
+        if self.target.pid is not None and not self._stood_still:
+            go_on(self.target.pid)  # one that GDB was ended at while it attached
+
+    @property
+    def _is_attaching(self) -> bool:
+        """Whether GDB may be at taking hold of a program that it has not started: it hands SIGINT on to that, which a
+        node takes for the end."""
+        if self.state == STARTING:
+            return self.target.is_live and not self.target.is_started
+        return attaches(self.asked or "")
 
     @property
     def is_busy(self) -> bool:
@@ -170,9 +205,9 @@ class Model:
         return self.state in (STARTING, RUNNING) or self.asked is not None
 
     @property
-    def gdb(self) -> int | None:
-        """GDB's process."""
-        return self._connection.pid
+    def takes_commands(self) -> bool:
+        """Whether a command that is given now is done, at once or when what is at work is."""
+        return self.state in (STARTING, STOPPED, GONE) or (self.state == RUNNING and self._is_stepping)
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
@@ -192,15 +227,24 @@ class Model:
         """Whether an answer is of this moment."""
         return answer is not None and answer.moment == self.moment
 
+    @property
+    def takes_lines(self) -> bool:
+        """Whether lines that are given now are of the command that GDB is at, by its prompt, or by what it is."""
+        return self.wants_more or (not self._commands and OF_LINES.match(self.asked or "") is not None)
+
     def do(self, command: str, *lines: str) -> None:
         """Give a command that a user has typed, and lines that were pasted with it: of the command, if it wants some,
         or further commands."""
         self._say(f"(gdb) {command}\n")
+        if self._commands and is_open(self._commands[-1]):
+            self._commands[-1] += (command, *lines)
+            self._changed()
+            return
         terminal = TERMINAL.match(command)
-        if self.state == RUNNING and not self._is_stepping:
-            self._say(RUNS)
-        elif self.state == ENDED:
+        if self.state == ENDED:
             self._say("GDB has ended: R starts it again\n")
+        elif not self.takes_commands:
+            self._say(RUNS)
         elif terminal is not None:
             self._say(f"{command.split()[0]} wants a terminal of its own: {INSTEAD[terminal.lastgroup or '']}\n")
         else:
@@ -240,7 +284,10 @@ class Model:
         """Stop the program, or end what GDB is asked."""
         self._commands.clear()
         self._lines.clear()
-        if self.wants_more:
+        if self._is_attaching:
+            self._say(f"{NOT_NOW}\n")
+            self._changed()
+        elif self.wants_more:
             self._connection.give_up()
         else:
             self._connection.interrupt()
@@ -272,7 +319,10 @@ class Model:
 
     async def _work(self) -> None:
         try:
-            await self._ask("set beam-progress on", is_told=True)
+            if (await self._ask(PROGRESS_ON, is_told=True)).error is not None and self.target.loader is not None:
+                # Ctrl-C has ended the loading too.
+                await self._ask(f"source {self.target.loader}", is_told=True)
+                await self._ask(PROGRESS_ON, is_told=True)
             await self._stand()
             while True:
                 self._changed()
@@ -308,6 +358,8 @@ class Model:
         """Why there is no program at first, in words."""
         if self.target.is_started:
             return "the program has not begun"
+        if self.target.is_live and self.target.pid is None:
+            return "GDB has no program that runs"
         return "GDB has not taken it: see the console"
 
     async def _ask(self, command: str, *, is_told: bool = False) -> Reply:
@@ -355,6 +407,7 @@ class Model:
             try:
                 found, before = value(reply.text)
                 self._say(before)
+                self._note(question, reply.notes)
             except ValueError as wrong:
                 error = str(wrong)
         self._answers.pop(question, None)
@@ -363,6 +416,14 @@ class Model:
         for old in [one for one in self._answers if one not in self._wanted][: max(0, len(self._answers) - KEPT)]:
             del self._answers[old]
         self._changed()
+
+    def _note(self, question: str, notes: str) -> None:
+        """Say what GDB notes besides an answer, as what is damaged and not in it: not at each stop again."""
+        if notes != self._noted.get(question, ""):
+            self._say(notes)
+        self._noted[question] = notes
+        while len(self._noted) > KEPT:
+            del self._noted[next(iter(self._noted))]
 
     # -- what GDB tells ------------------------------------------------------------------------------------------------
 
@@ -376,6 +437,7 @@ class Model:
             self._go_on()
         elif happened.what == "begun":
             self._programs.add(happened.text)
+            self._begun = str(happened.results.get("pid", ""))
             # That there is no program is not so any more.
             self._answers = {question: one for question, one in self._answers.items() if one.error is None}
         elif happened.what == "gone":
@@ -385,6 +447,7 @@ class Model:
             pass
         elif happened.what == "running":
             self.state = RUNNING
+            self._know_process()
             if self._commands and not self._is_stepping:
                 # What was typed for this stop is not for the next one.
                 self._commands.clear()
@@ -397,6 +460,11 @@ class Model:
         else:
             self.state, self.where = ENDED, happened.text
         self._changed()
+
+    def _know_process(self) -> None:
+        """Know the process that GDB has started, which it debugs then; one behind a stub may have any number."""
+        if self.target.is_started and self._begun.isdecimal() and tracer_of(int(self._begun)) == self._connection.pid:
+            self.pid = int(self._begun)
 
     def _gone(self, program: str) -> None:
         """A program has ended, or was let go."""
@@ -414,8 +482,11 @@ class Model:
             self._commands.clear()
             self._say("(it has stopped for another reason: what was typed ahead is dropped)\n")
         self._is_stepping = False
-        self.state = GONE if reason.startswith("exited") else STOPPED
+        self._know_process()
+        self.state = GONE if reason.startswith("exited") and not self._programs else STOPPED
         self.where = harmless(_in_words(reason, results))
+        if self._programs and reason.startswith("exited"):
+            self.where = "a program has ended, and another one is there"
         self._wake.set()
 
     def _say(self, text: str) -> None:

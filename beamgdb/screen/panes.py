@@ -278,7 +278,8 @@ def tables(asked: Asked) -> list[Line]:
         return [back, *trouble]
     wanted = asked.looks.filter.lower()
     shown = [line(text) for text in objects if wanted in text.lower()]
-    return [back, *(shown or [note("(none)")])]
+    cut = f"(the first {ROWS}; `beam-ets-objects -limit N {which}` shows more)"
+    return [back, *(shown or [note("(none)")]), *([note(cut)] if len(objects) == ROWS else [])]
 
 
 # -- one process -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -33,7 +34,9 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
 from prompt_toolkit.utils import get_cwidth
 
+from beamgdb.screen import asked_first
 from beamgdb.screen.command_line import Commands, history
+from beamgdb.screen.connection import HASTE
 from beamgdb.screen.lines import Asked, Line, Looks, filled, fitted, line, note, shortened
 from beamgdb.screen.list_control import ListControl
 from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
@@ -52,15 +55,6 @@ REDRAWN: Final = 0.02
 
 ADVISED: Final = re.compile(r"thread \d+")
 """A command that a line advises where there is nothing to show."""
-
-ASKED_FIRST: Final = (
-    (
-        re.compile(r"(k(i|il|ill)?|r(un?)?|start?|starti|att(a|ac|ach)?|tar(g|ge|get)?|core|core-file)(\s|$)"),
-        "ends the program",
-    ),
-    (re.compile(r"(d(e|el|ele|elet|elete)?)(\s+br\w*)?$"), "removes all breakpoints"),
-)
-"""Commands of which GDB, if it had a terminal, would ask whether they are meant, and what they do."""
 
 REPEATED: Final = re.compile(
     r"(beam-(next|step)|n|next|s|step|ni|nexti|si|stepi|u|until|c|continue|fin|finish|up|down)(\s|$)"
@@ -84,7 +78,7 @@ Tab          the next pane on the screen; Shift-Tab the one before
 ← → h l      see what is left or right; the mouse goes, chooses and scrolls too
 Enter        what is said at the foot: unfold a term, open a process ...
 /            show only lines with what you type; in lists queue>10, name~shop
-<  >  R      sort by the next column, by the one before, the other way round
+<  >  R      sort by the column before, by the next one, the other way round
 :            the command line: all commands of GDB; Tab completes; Esc leaves
 b            set a breakpoint on a function: beam-break shop:price/1; it may
              have a condition: beam-break shop:price/1 if $_streq(...)
@@ -124,7 +118,6 @@ class Screen:
         self._heads: dict[str, Line | None] = {}
         self._questions: dict[str, list[str]] = {}
         self._choice: Choice | None = None
-        self._is_filtering = False
         self._has_help = False
         self._last = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -149,7 +142,14 @@ class Screen:
         try:
             await self._app.run_async()
         finally:
-            await self._model.end(kill=self._target.is_started)
+            await self._end()
+
+    async def _end(self) -> None:
+        """Have GDB end, and say so where one waits for that."""
+        end = asyncio.create_task(self._model.end(kill=self._target.is_started))
+        if not (await asyncio.wait((end,), timeout=HASTE))[0]:
+            print(f"beamgdb: waiting for GDB to let go of {self._target.label} ...", file=sys.stderr)
+        await end
 
     def _changed(self) -> None:
         self._app.invalidate()
@@ -211,7 +211,8 @@ class Screen:
         if self._model.state == ENDED:
             return "(not known: GDB has ended)"
         if self._model.state == STARTING:
-            return "(GDB starts, and reads what it is to show: Ctrl-C ends that, q quits)"
+            ends = "" if self._target.is_live and not self._target.is_started else "Ctrl-C ends that, "
+            return f"(GDB starts, and reads what it is to show: {ends}q quits)"
         return f"(waiting for GDB{': ' + self._model.progress if self._model.progress else ''} ...)"
 
     def _console(self) -> list[Line]:
@@ -253,17 +254,18 @@ class Screen:
         model = self._model
         state = STATES[model.state] if self._target.is_live or model.state != STOPPED else "core file"
         words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
-        if model.state == ENDED and self._target.pid is not None:
-            words += f"; {state_of(self._target.pid)}"
+        if model.state == ENDED and model.pid is not None:
+            words += f"; {state_of(model.pid)}"
         again = "R: again; " if self._can_start() else "c: begin; " if self._can_run() else ""
         room = self._columns() - get_cwidth(f" beamgdb     {again}{words} ")
-        label = shortened(self._target.label, max(room, self._columns() // 3))
+        least = self._columns() // (8 if model.state == ENDED else 3)
+        label = shortened(self._target.label, max(room, least))
         text = shortened(f" beamgdb  {label}   {again}{words} ", self._columns())
         return [("class:bar", filled(text, self._columns()))]
 
     def _can_start(self) -> bool:
         """Whether GDB can be started again: it has ended, or has no program."""
-        return self._model.state in (ENDED, GONE) and not self._target.is_started
+        return self._model.state == ENDED or (self._model.state == GONE and not self._target.is_started)
 
     def _can_run(self) -> bool:
         """Whether GDB has a program that it can begin."""
@@ -376,7 +378,7 @@ class Screen:
             self._process = deed.value
             self._show("Process")
         elif deed.what == "table":
-            self._table = deed.value or None
+            self._table, self._looks["ETS"].filter = deed.value or None, ""
             self._anew("ETS", 1 if self._table else 0)  # behind the way back
         else:
             self._unfolded ^= {deed.value}
@@ -398,28 +400,38 @@ class Screen:
         self._app.layout.current_control = self._controls[name]
 
     def _entered(self, buffer: Buffer) -> bool:
-        lines = buffer.text.splitlines() or [""]
-        command = lines[0].strip()
-        if self._model.wants_more:
-            self._model.more(*lines)
+        command, *lines = buffer.text.splitlines() or [""]
+        if self._model.takes_lines:
+            given = [command, *lines]
+            stripped = [one.strip() for one in given]
+            taken = stripped.index("end") + 1 if "end" in stripped else len(given)
+            self._do_if_meant(partial(self._model.more, *given), given[taken if self._model.wants_more else 0 :])
             return False
-        command = command or self._last
+        command = command.strip() or self._last
         shows = GOES_ON.match(command)
         self._last = shows[1] if shows else command if REPEATED.match(command) else ""
-        if command in ("quit", "q", "exit"):
+        if asked_first.quits(command):
             self._quit()
-        elif (does := self._asked_first(command)) is not None:
-            do = partial(self._model.do, command, *lines[1:])
-            self._choose(f"`{shortened(command, 20)}` {does}.", do)
         elif command:
-            self._model.do(command, *lines[1:])
+            self._do_if_meant(partial(self._model.do, command, *lines), [command, *lines])
         return False
 
-    def _asked_first(self, command: str) -> str | None:
+    def _do_if_meant(self, do: Callable[[], None], commands: Sequence[str]) -> None:
+        """Do what a user has typed or pasted; the first of these commands that is to be asked, is."""
+        for command in commands if self._target.is_live and self._model.takes_commands else ():
+            does = self._asked_first(command, is_alone=len(commands) == 1)
+            if does is not None:
+                self._choose(f"`{shortened(command.strip(), 20)}` {does}.", do)
+                return
+        do()
+
+    def _asked_first(self, command: str, *, is_alone: bool) -> str | None:
         """What a command does that is to be asked first, None where it is not."""
-        if not self._target.is_live or self._model.state != STOPPED:
-            return None
-        return next((does for pattern, does in ASKED_FIRST if pattern.match(command)), None)
+        if self._target.is_started and asked_first.detaches(command):
+            return "lets it go; what it prints goes nowhere, and with this screen it ends"
+        none_yet = (GONE, STARTING) if self._target.is_started else (GONE,)
+        is_there = not is_alone or self._model.state not in none_yet  # one that stands before it may begin a program
+        return asked_first.does(command) if is_there else None
 
     def _filter_changed(self) -> None:
         self._looks[self._chosen].filter = self._filter.text
@@ -477,15 +489,17 @@ class Screen:
         asked = Condition(lambda: self._choice is not None)
         in_command = has_focus("command") & ~asked
         in_filter = has_focus("filter") & ~asked
-        in_panes = ~has_focus("command") & ~has_focus("filter") & ~asked
+        elsewhere = ~has_focus("command") & ~has_focus("filter") & ~asked
+        helped = Condition(lambda: self._has_help)
+        in_panes = elsewhere & ~helped  # nothing is done to what is not seen
 
         def bind(names: str, act: Callable[[], object], where: Any = in_panes) -> None:
             for name in names.split():
                 keys.add(name, filter=where)(lambda event: (act(), None)[1])
 
         for pane in PANES:
-            bind(pane.key, lambda name=pane.name: self._show(name))  # type: ignore[misc]
-        bind("0", lambda: self._show(CONSOLE))
+            bind(pane.key, lambda name=pane.name: self._show(name), elsewhere)  # type: ignore[misc]
+        bind("0", lambda: self._show(CONSOLE), elsewhere)
         bind("tab", lambda: self._next(1))
         bind("s-tab", lambda: self._next(-1))
         for names, by in (("up k", -1), ("down j", 1), ("home g", -(1 << 40)), ("end G", 1 << 40)):
@@ -500,8 +514,8 @@ class Screen:
         bind("<", lambda: self._sort(-1))
         bind(">", lambda: self._sort(1))
         bind("R", lambda: self._again() if self._can_start() else self._turn())
-        bind(":", lambda: self._type(""))
-        bind("b", lambda: self._type("beam-break "))
+        bind(":", lambda: self._type(""), elsewhere)
+        bind("b", lambda: self._type("beam-break "), elsewhere)
         bind("c", lambda: self._model.do("run" if self._can_run() else "continue"))
         commands = {"n": "beam-next", "s": "beam-step", "f": "beam-finish", "u": "up", "d": "down"}
         for name, command in commands.items():
@@ -509,15 +523,15 @@ class Screen:
         bind("i", self._type_condition)
         bind("m", self._await_message)
         bind("r", lambda: self._model.refresh())
-        bind("?", self._help)
-        bind("q", lambda: self._help() if self._has_help else self._quit())
-        bind("escape", self._leave)
+        bind("?", self._help, elsewhere)
+        bind("q", lambda: self._help() if self._has_help else self._quit(), elsewhere)
+        bind("escape", self._leave, elsewhere)
         bind("c-c", self._interrupt, ~asked)
         bind("escape", self._leave, in_command | in_filter)
         bind("enter", self._leave_filter, in_filter)
 
         for name in BEHIND_ESCAPE:
-            keys.add("escape", name, filter=in_command)(self._leave_for)
+            keys.add("escape", name, filter=in_command | in_filter)(self._leave_for)
 
         @keys.add("<any>", filter=asked, eager=True)
         def _(event: KeyPressEvent) -> None:
@@ -529,13 +543,17 @@ class Screen:
 
         return keys
 
+    @property
+    def _is_filtering(self) -> bool:
+        """Whether what is typed is looked for; a click elsewhere ends that."""
+        return self._app.layout.has_focus(self._filter)
+
     def _here(self, act: Callable[[ListControl], None]) -> None:
         name = self._focused()
         if name is not None:
             act(self._controls[name])
 
     def _move(self, by: int) -> None:
-        self._has_help = False
         self._here(lambda control: control.move(by))
 
     def _scroll(self, by: int) -> None:
@@ -590,13 +608,12 @@ class Screen:
     def _begin_filter(self) -> None:
         name = self._focused()
         if name in self._looks:
-            self._chosen, self._is_filtering = name, True
+            self._chosen = name
             self._filter.text = self._looks[name].filter
             self._filter.cursor_position = len(self._filter.text)
             self._app.layout.focus(self._filter)
 
     def _leave_filter(self) -> None:
-        self._is_filtering = False
         self._app.layout.current_control = self._controls[self._chosen]
 
     def _type(self, text: str) -> None:

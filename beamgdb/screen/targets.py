@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ REMOTE: Final = re.compile(r"[^/\s:]*:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
 @dataclass(frozen=True)
 class Target:
     """What GDB is to be started with, in words for people in `label`; `pid` of a node that runs here. `is_live`: it can
-    run; `is_started`: GDB starts it itself, and ends it."""
+    run; `is_started`: GDB starts it itself, and ends it. `loader` loads the extension, where `command` has not."""
 
     label: str
     command: Sequence[str]
@@ -51,6 +52,7 @@ class Target:
     pid: int | None = None
     is_live: bool = True
     is_started: bool = False
+    loader: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def nodes() -> Iterator[Found]:
         program = Path(words[0]).name if words else ""
         if program.startswith(ATOMVM) or (program.startswith(OTP) and "-progname" in words):
             name = node_name(words) or shortened(given(words), MOST_GIVEN)
-            tracer = _tracer(folder)
+            tracer = tracer_of(int(folder.name))
             debugged = f", debugged by process {tracer}" if tracer else ""
             told = f"{name}  pid {folder.name}{debugged}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
             yield Found(harmless(told), pid=int(folder.name))
@@ -228,10 +230,12 @@ def _owner(process: Path) -> str:
         return "another user"
 
 
-def _tracer(process: Path) -> int:
-    """The process that debugs this one, which no other can then; 0 where there is none, or it cannot be told."""
+def tracer_of(pid: int) -> int:
+    """The process that debugs one, which no other can then; 0 where there is none, or it cannot be told."""
     try:
-        (tracer,) = re.findall(r"^TracerPid:\t(\d+)$", (process / "status").read_text(errors="replace"), re.MULTILINE)
+        (tracer,) = re.findall(
+            r"^TracerPid:\t(\d+)$", Path(f"/proc/{pid}/status").read_text(errors="replace"), re.MULTILINE
+        )
     except (OSError, ValueError):
         return 0
     return int(tracer)
@@ -260,8 +264,27 @@ def other_program(pid: int) -> str | None:
 
 def state_of(pid: int) -> str:
     """What a process does, in words."""
-    try:
-        state = (Path(f"/proc/{pid}") / "stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+    state = _state(pid)
+    if not state:
         return f"process {pid} is no more"
     return f"process {pid} {'stands still' if state in 'tT' else 'has ended' if state in 'ZX' else 'runs on'}"
+
+
+def _state(pid: int) -> str:
+    """The letter for what a process does, see proc(5), empty where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a process was stopped, by a signal and no debugger."""
+    return _state(pid) == "T" and not tracer_of(pid)
+
+
+def go_on(pid: int) -> None:
+    """Have a process go on if it was stopped."""
+    if stands_still(pid):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGCONT)

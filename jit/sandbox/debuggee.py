@@ -155,6 +155,6 @@ def _schedulers(pid: int) -> Iterator[_Thread]:
 _libc = ctypes.CDLL(None)
 
 
-def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """In a new process: be killed, or get another signal, when the one that has started it dies."""
-    _libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+def die_with_parent() -> None:
+    """In a new process: be killed when the one that has started it dies."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

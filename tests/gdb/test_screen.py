@@ -7,7 +7,8 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.gdb.stages import source_line
 from tests.harness.erl import Node, compile_demo, running_node
 from tests.harness.gdb import GDB, REPOSITORY
 from tests.harness.gdbserver import attached
+from tests.harness.patience import PATIENCE
 from tests.harness.terminal import COLUMNS, LINES, Terminal, terminal
 from tests.test_readme import block
 
@@ -171,12 +173,24 @@ def test_a_node_that_is_started(tmp_path: Path) -> None:
         seat.type("run")
         seat.awaited(r"^`run` ends the program\.")
         seat.press("n")
+        seat.type("quit 0")
+        seat.awaited(r"^Quit\? The node ends with it\.")
+        seat.press("n")
+        seat.ask("send-keys", "-l", "\x1b[200~echo one\nkill\x1b[201~")
+        seat.press("Enter")
+        seat.awaited(r"^`kill` ends the program\.")
+        seat.press("n")
         seat.type("kill")
         seat.awaited(r"^`kill` ends the program\.")
         seat.press("y")
         seat.awaited(r"^ beamgdb .* c: begin; there is no program any more *$")
         seat.press("Escape")
         seat.awaited(r"^ \? keys")
+        # GDB dies, and what has become of the node is told.
+        os.kill(gdb_of(seat), signal.SIGKILL)
+        seat.awaited(r"^ beamgdb .* R: again; GDB was ended by SIGKILL; process \d+ (is n|has)")
+        seat.press("R")
+        seat.awaited(r"^ beamgdb .* c: begin; the program has not begun *$")
         seat.press("q")
         seat.awaited(r"^Pane is dead \(status 0")
 
@@ -270,6 +284,42 @@ def test_a_gdb_that_is_slow_to_start(scene: Scene, tmp_path: Path, key: str) -> 
         assert re.search(r"^ beamgdb  core   GDB starts *$", seat.awaited(r"^it begins$"), re.MULTILINE)
         seat.press(key)
         seat.awaited(r"^Pane is dead \(status 0" if key == "q" else r"^ beamgdb  core   core file: in ")
+
+
+def state_of(pid: int) -> str:
+    """What a process does, by the letter of /proc, and who debugs it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return " ".join(re.findall(r"^(?:State|TracerPid):\t(\w+)", status, re.MULTILINE))
+
+
+def awaited(look: Callable[[], bool]) -> None:
+    """Look until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("way", "delay"), [("q", 0), ("q", 0.3), ("C-c", 0.2), ("kill", 0)])
+def test_a_node_that_gdb_just_takes_hold_of(shop: Node, tmp_path: Path, way: str, delay: float) -> None:
+    """Whatever is done then, it goes on as before: SIGINT would reach it, and SIGTERM end GDB at the signal by which
+    GDB has stopped it."""
+    with running_node(shop.ebin, "ok", "+S", "1") as node:
+        with screen(tmp_path, str(node.pid)) as seat:
+            awaited(lambda: state_of(node.pid).split()[1] != "0")
+            time.sleep(delay)
+            if way == "C-c":
+                seat.press(way)
+                seat.awaited(STOPPED)
+                seat.press("q", "y")
+            elif way == "q":
+                seat.press(way, "y")
+            else:
+                os.kill(int(seat.ask("display-message", "-p", "#{pane_pid}")), signal.SIGKILL)
+            seat.awaited(r"^Pane is dead")
+        awaited(lambda: state_of(node.pid).split()[1] == "0")
+        time.sleep(0.2)
+        assert state_of(node.pid) in ("S 0", "R 0")
 
 
 def test_one_is_chosen(shop: Node, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_what_has_no_room_is_left_out() -> None:
     parts = [(0, "a"), (2, "日本"), (1, "ccc")]
     assert [fitted(parts, columns) for columns in (12, 10, 6, 3, 0)] == ["a  日本  ccc", "a  ccc", "a  ccc", "a", ""]
     assert [shortened("日本x", columns) for columns in (5, 4, 2, 0)] == ["日本x", "日…", "…", ""]
+    assert shortened("e\u0301" * 500000, 3) == "e\u0301e\u0301…"
 
 
 @pytest.mark.parametrize("text", ["[a]", "{x}", "#{a => 1}", "%{a: 1}", "%Shop{a: 1}", "#shop:item{a=1}"])

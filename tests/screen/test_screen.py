@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.application.current import set_app
+from prompt_toolkit.history import FileHistory
 from prompt_toolkit.input import DummyInput
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.utils import get_cwidth
 
+from beamgdb.screen.command_line import history
 from beamgdb.screen.lines import Deed, line
-from beamgdb.screen.model import ENDED, GONE, STOPPED
-from beamgdb.screen.panes import PANES
+from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED
+from beamgdb.screen.panes import PANES, SORTED
 from beamgdb.screen.screen import HELP, Screen
 from beamgdb.screen.targets import Target
 
@@ -96,8 +98,10 @@ def typed(screen: Screen, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["kill", "k", "run", "r 1", "start", "attach 12", "target remote :1", "delete", "d"]
-)
+    "command",
+    ["kill", "k", "run", "r 1", "start", "attach 12", "target remote :1", "delete", "d", "file x", "sy x", "return",
+     "server kill", "with print pretty -- k", "pipe kill | cat", "run>log", "core-file", "exec-file"],
+)  # fmt: skip
 def test_what_ends_a_program_is_asked_first(screen: Screen, command: str) -> None:
     """GDB, which would ask, was told not to."""
     screen._model.state = STOPPED
@@ -106,6 +110,47 @@ def test_what_ends_a_program_is_asked_first(screen: Screen, command: str) -> Non
     assert not screen._model._commands
     screen._choice.keys["y"]()
     assert [*screen._model._commands] == [(command,)]
+
+
+@pytest.mark.parametrize("state", [STARTING, STOPPED, RUNNING])
+def test_it_is_asked_whenever_it_would_be_done(screen: Screen, state: str) -> None:
+    """Also behind others that were pasted with it, and typed ahead while a step takes long."""
+    screen._model.state, screen._model._is_stepping = state, state == RUNNING
+    for text in ("kill", "echo one\n kill", "echo one\nquit"):
+        screen._choice = None
+        typed(screen, text)
+        assert screen._choice is not None
+    assert not screen._model._commands
+
+
+def test_what_is_pasted_behind_a_command_of_several_lines(screen: Screen) -> None:
+    """Its own lines are nothing that GDB would ask."""
+    screen._model.state, screen._model.wants_more = STOPPED, True
+    typed(screen, "kill\nend")
+    assert screen._choice is None
+    typed(screen, "kill\nend\nkill")
+    assert screen._choice is not None
+    assert [*screen._model._lines] == ["end"]
+
+
+@pytest.mark.parametrize("command", ["quit 0", "q", "qui", "exit 1", "server quit"])
+def test_quitting_by_a_command(screen: Screen, command: str) -> None:
+    """It is asked as by the key."""
+    screen._target = screen._model.target = Target("erl", ["gdb"], is_started=True)
+    screen._model.state = STOPPED
+    typed(screen, command)
+    assert screen._choice is not None
+    assert screen._choice.text == "Quit? The node ends with it."
+
+
+def test_a_program_that_was_started_is_not_let_go_at_once(screen: Screen) -> None:
+    """What one has attached to is."""
+    screen._model.state = STOPPED
+    typed(screen, "detach")
+    assert screen._choice is None
+    screen._target = Target("erl", ["gdb"], is_started=True)
+    typed(screen, "detach")
+    assert screen._choice is not None
 
 
 def test_what_ends_no_program_is_not_asked(screen: Screen) -> None:
@@ -142,16 +187,8 @@ def test_q_leaves_the_help(screen: Screen) -> None:
 
 def test_escape_and_a_key_at_once(screen: Screen) -> None:
     """As they come over a slow line: it is no key with Alt."""
-
-    async def press() -> None:
-        with set_app(screen._app):
-            screen._type("beam-b")
-            keys = screen._app.key_processor
-            for key in (Keys.Escape, "5"):
-                keys.feed(KeyPress(key))
-            keys.process_keys()
-
-    asyncio.run(press())
+    screen._type("beam-b")
+    pressed(screen, Keys.Escape, "5")
     assert screen._focused() == "Processes"
     assert not screen._command.text
 
@@ -167,6 +204,74 @@ def test_keys_that_can_do_something(screen: Screen, is_live: bool) -> None:
     keys = ("breakpoint", "off/on", "to a message", "^C stop")
     assert [any(key in foot for foot in feet) for key in keys] == [is_live] * len(keys)
     assert any("Enter: unfold" in foot for foot in feet)
+
+
+def pressed(screen: Screen, *keys: Keys | str) -> None:
+    """Press keys."""
+
+    async def press() -> None:
+        with set_app(screen._app):
+            for key in keys:
+                screen._app.key_processor.feed(KeyPress(key))
+            screen._app.key_processor.process_keys()
+
+    asyncio.run(press())
+
+
+def test_a_click_ends_what_is_looked_for(screen: Screen) -> None:
+    """What is typed then is seen, and the list is as it was looked through."""
+    screen._show("Processes")
+    pressed(screen, "/", "s", "h")
+    assert screen._is_filtering
+    screen._app.layout.current_control = screen._controls["Processes"]
+    pressed(screen, ":", "x")
+    assert not screen._is_filtering
+    assert (screen._command.text, screen._looks["Processes"].filter) == ("x", "sh")
+
+
+def test_what_is_behind_the_help_is_left_alone(screen: Screen) -> None:
+    screen._model.state = STOPPED
+    screen._shown["Breakpoints"] = [line("1", "", Deed("command", "disable 1"))]
+    screen._show("Breakpoints")
+    pressed(screen, "?", Keys.ControlM, Keys.Delete, "c", "/", "<", Keys.Down)
+    assert (screen._has_help, [*screen._model._commands], screen._focused()) == (True, [], "Breakpoints")
+    pressed(screen, "8")
+    assert (screen._has_help, screen._focused()) == (False, "ETS")
+
+
+def test_escape_and_a_key_at_once_in_the_filter(screen: Screen) -> None:
+    screen._show("Processes")
+    pressed(screen, "/", "s", Keys.Escape, "8")
+    assert (screen._focused(), screen._looks["Processes"].filter) == ("ETS", "")
+
+
+def test_what_has_found_a_table_is_not_looked_for_in_it(screen: Screen) -> None:
+    screen._show("ETS")
+    screen._looks["ETS"].filter = "big"
+    screen._do(line("big", "", Deed("table", "0x12 big")))
+    assert screen._looks["ETS"].filter == ""
+
+
+def test_what_is_typed_is_done_where_it_cannot_be_kept(screen: Screen) -> None:
+    """As on a disk that is full: here the history is a folder."""
+    kept = history()
+    assert isinstance(kept, FileHistory)
+    path = Path(str(kept.filename))
+    path.unlink()
+    path.mkdir()
+    kept.store_string("echo x")
+
+
+def test_the_help_names_the_direction_of_sorting(screen: Screen) -> None:
+    """As the keys have it."""
+    screen._show("Processes")
+    columns = [one.key for one in SORTED["Processes"]]
+    screen._looks["Processes"].sort = columns[1]
+    pressed(screen, "<")
+    assert screen._looks["Processes"].sort == columns[0]
+    pressed(screen, ">")
+    assert screen._looks["Processes"].sort == columns[1]
+    assert re.search(r"^<  >  R +sort by the column before, by the next one,", HELP, re.MULTILINE)
 
 
 def test_ctrl_c_forgets_what_is_looked_for(screen: Screen) -> None:

@@ -51,9 +51,9 @@ VMS = (
     Vm("amd64", 25, ("+JPperf", "true")),
     Vm("amd64", 27),
     Vm("amd64", 27, ("+JPperf", "fp")),
-    Vm("arm64", 27, steps=1000, every=24),
+    Vm("arm64", 27, steps=2000, every=24),
     Vm("amd64", 29),
-    Vm("arm64", 29, steps=1000, every=24),
+    Vm("arm64", 29, steps=2000, every=24),
 )
 
 

@@ -325,6 +325,9 @@ def test_a_node_that_gdb_just_takes_hold_of(shop: Node, tmp_path: Path, way: str
 def test_one_is_chosen(shop: Node, tmp_path: Path) -> None:
     """Without a name all nodes that run here are listed."""
     with screen(tmp_path) as seat:
-        seat.awaited(rf"^erl .*  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d ")
-        seat.press("q")
+        listed = seat.awaited(rf"^erl .*  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d ").splitlines()
+        seat.press(*["Down"] * next(number for number, row in enumerate(listed[1:]) if f" pid {shop.pid}," in row))
+        seat.press("Enter")
+        seat.awaited(rf"^ beamgdb  pid {shop.pid}   stopped: ")
+        seat.press("q", "y")
         seat.awaited(r"^Pane is dead \(status 0")

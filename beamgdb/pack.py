@@ -41,6 +41,13 @@ MAX_BESIDE: Final = 1 << 16
 """Files in the folder of a library that are looked at."""
 
 MAX_MANIFEST: Final = 1 << 20
+MAX_HEADER: Final = 1 << 20
+"""Bytes of what stands before the header of a member, and the kinds of that."""
+
+BEFORE_HEADERS: Final = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
+
 STEP: Final = 1 << 20
 """Bytes that are copied at a time."""
 
@@ -236,12 +243,12 @@ def unpack(path: Path, folder: Path) -> Opened:
     """Unpack into an empty folder. Raises `NoPack`, OSError."""
     links: list[tuple[Path, str]] = []
     try:
-        with tarfile.open(path, "r|gz") as tar:
+        with tarfile.open(path, "r|gz", tarinfo=_Bounded) as tar:
             for count, member in enumerate(tar):
                 target = folder / _inside(path, member.name)
                 if count >= MAX_MEMBERS:
                     raise NoPack(f"{path}: more than {MAX_MEMBERS} files")
-                if member.isreg():
+                if member.isreg() and not member.issparse():
                     _extract(tar, member, target)
                 elif member.issym() and _is_link(member):
                     links.append((target, member.linkname))
@@ -258,6 +265,17 @@ def unpack(path: Path, folder: Path) -> Opened:
     if len(tops) != 1:
         raise NoPack(f"{path}: no pack of beamgdb")
     return opened(tops[0])
+
+
+class _Bounded(tarfile.TarInfo):
+    """A header of a member. What stands before it, such as a long name, tarfile reads into memory, however long."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Bounded:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in BEFORE_HEADERS and found.size > MAX_HEADER:
+            raise tarfile.ReadError(f"a header of {found.size} bytes")
+        return found
 
 
 def _inside(path: Path, name: str) -> str:

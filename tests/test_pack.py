@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -121,6 +122,17 @@ def test_what_would_lead_out_of_it(tmp_path: Path, name: str, link: str | None, 
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a", "pack"]
     assert [one.name for one in (tmp_path / "a").iterdir()] == ["b"]
     assert not any(one.is_symlink() for one in inside.rglob("*"))
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_without_bound(tmp_path: Path, kind: bytes) -> None:
+    """It is read into memory, and a little of gzip may be very much."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, 8 << 20
+    path = tmp_path / "it.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf(tarfile.USTAR_FORMAT) + bytes(member.size)))
+    with pytest.raises(NoPack, match="a header of 8388608 bytes"):
+        unpack(path, tmp_path)
 
 
 def test_what_is_no_pack(tmp_path: Path, packed: Path) -> None:

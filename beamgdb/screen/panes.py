@@ -133,7 +133,7 @@ def _stack(asked: Asked, rows: Sequence[Mapping[str, Any]], *, is_headed: bool =
     deepest += sum(row["frames"] for row in rows[-1:] if row["row"] == "left_out")
     for row in rows:
         if row["row"] == "process":
-            owner = " ".join(row["description"].split()[1:2])
+            owner = row["pid"]
         if is_headed or row["row"] != "process":
             own = f"{owner} {row['function']} {deepest - row['number']}" if row["row"] == "frame" else ""
             yield from _stack_row(asked, row, own)
@@ -144,10 +144,7 @@ def _stack_row(asked: Asked, row: Mapping[str, Any], own: str) -> Iterator[Line]
     if kind == "process":
         thread = row["thread"]
         where = f" on thread {thread['number']}" if thread else ""
-        pid = row["description"].split()[1] if len(row["description"].split()) > 1 else None
-        yield line(
-            f"P{row['description'][1:]}: {row['status']}{where}", "heading", Deed("process", pid) if pid else None
-        )
+        yield line(f"P{row['description'][1:]}: {row['status']}{where}", "heading", Deed("process", row["pid"]))
     elif kind == "frame":
         level = row.get("level")
         name = row["function"] or row["note"] or "<unknown code>"

@@ -383,6 +383,13 @@ class Screen:
         else:
             self._unfolded ^= {deed.value}
 
+    def _show_pane(self, name: str) -> None:
+        """Do as its key says; that of one process, where it is shown, shows that of the selected thread again."""
+        if name == "Process" == self._focused():
+            self._process = None
+            self._anew(name)
+        self._show(name)
+
     def _show(self, name: str) -> None:
         """Have a pane on the screen, and be in it."""
         self._has_help = False
@@ -498,7 +505,7 @@ class Screen:
                 keys.add(name, filter=where)(lambda event: (act(), None)[1])
 
         for pane in PANES:
-            bind(pane.key, lambda name=pane.name: self._show(name), elsewhere)  # type: ignore[misc]
+            bind(pane.key, lambda name=pane.name: self._show_pane(name), elsewhere)  # type: ignore[misc]
         bind("0", lambda: self._show(CONSOLE), elsewhere)
         bind("tab", lambda: self._next(1))
         bind("s-tab", lambda: self._next(-1))

@@ -24,7 +24,7 @@ class BreakpointPlace:
 @dataclass(frozen=True)
 class BreakpointRow:
     """A breakpoint. There are no `places` until its module is loaded. `process` and `condition` are as they were asked
-    for, empty without; the next `ignored` hits do not count."""
+    for, None without; the next `ignored` hits do not count."""
 
     number: int
     temporary: bool
@@ -32,8 +32,8 @@ class BreakpointRow:
     hits: int
     location: str
     places: tuple[BreakpointPlace, ...]
-    process: str
-    condition: str
+    process: str | None
+    condition: str | None
     ignored: int
 
 

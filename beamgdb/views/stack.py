@@ -57,7 +57,7 @@ _HEAP: Final = 1 + _PATHS.index("heap")
 
 @dataclass(frozen=True)
 class ProcessRow:
-    """A process. `description` has its pid and what it was spawned as; `moves`: its thread does not stand still, and
+    """A process. `description` has its `pid` and what it was spawned as; `moves`: its thread does not stand still, and
     where it is changes all the time."""
 
     address: int
@@ -65,6 +65,7 @@ class ProcessRow:
     status: str
     thread: ThreadRow | None
     moves: bool
+    pid: str
 
 
 @dataclass(frozen=True)
@@ -323,7 +324,8 @@ class Stacks:
         thread, status = threads.thread(process), process.status()
         if status == "free":
             status = "ended, but its native code still runs"
-        return ProcessRow(process.address, description, status, thread, threads.moves(process))
+        pid = self._node.term(process.id)
+        return ProcessRow(process.address, description, status, thread, threads.moves(process), pid)
 
     def _frames(self, process: Process) -> Iterator[StackRow]:
         """All but the heading."""

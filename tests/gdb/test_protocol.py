@@ -30,13 +30,14 @@ def test_rows_are_as_the_document_says(kind: type) -> None:
     name = re.sub("(?<=[a-z])(?=[A-Z])", "_", kind.__name__.removesuffix("Row")).lower()
     (told,) = re.findall(rf"^\| `{name}` \| (.*) \|$", PROTOCOL, re.MULTILINE)
     outer = re.sub(r"\(.*?\)", "", told.partition(" | ")[2])
-    assert set(re.findall(r"`(\w+)`", outer)) - {"null"} <= {one.name for one in fields(kind)}
+    assert set(re.findall(r"`(\w+)`", outer)) - {"null"} == {one.name for one in fields(kind)}
 
 
 def test_the_stack_is_that_of_its_text(looking: Looking) -> None:
     text = looking.gdb.cmd("beam-bt")
     process, *frames = asked(looking.gdb, "beam-bt -json")
     assert (process["row"], process["description"][1:] in text) == ("process", True)
+    assert process["pid"] == process["description"].split()[1]
     shown = re.findall(r"^#\d+ +(0x[0-9a-f]+) in (\S+?)(?:\+\d+)?(?: at .*)?$", text, re.MULTILINE)
     assert [(hex(one["pc"]), one["function"]) for one in frames if one["row"] == "frame"] == shown
     y = [f"{one['name']} = {one['text']}" for frame in frames for one in frame["variables"]]
@@ -94,6 +95,7 @@ def test_breakpoints(scene: Any) -> None:
     number = int(re.findall(r"^Breakpoint (\d+) ", gdb.cmd("beam-break lists:map/2 if 1"))[0])
     (row,) = (one for one in asked(gdb, "beam-breakpoints -json") if one["number"] == number)
     assert (row["row"], row["location"], row["enabled"], row["condition"]) == ("breakpoint", "lists:map/2", True, "1")
+    assert (row["process"], row["ignored"], row["temporary"]) == (None, 0, False)
     assert row["places"][0]["function"] == "lists:map/2"
     gdb.cmd(f"delete {number}")
     assert number not in [one["number"] for one in asked(gdb, "beam-breakpoints -json")]

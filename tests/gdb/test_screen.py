@@ -286,6 +286,31 @@ def test_a_gdb_that_is_slow_to_start(scene: Scene, tmp_path: Path, key: str) -> 
         seat.awaited(r"^Pane is dead \(status 0" if key == "q" else r"^ beamgdb  core   core file: in ")
 
 
+def test_a_large_table(shop: Node, tmp_path: Path) -> None:
+    """What has found it is not looked for among its objects; that not all of them are shown is said."""
+    fill = "ets:new(big, [named_table, ordered_set]), [ets:insert(big, {N, N}) || N <- lists:seq(1, 1500)]"
+    with (
+        running_node(
+            shop.ebin, f"spawn(fun() -> {fill}, receive after infinity -> ok end end), timer:sleep(500)"
+        ) as node,
+        screen(tmp_path, str(node.pid)) as seat,
+    ):
+        seat.awaited(STOPPED)
+        seat.press("8")
+        seat.awaited(r"^NAME ")
+        seat.press("/")
+        seat.type("big")
+        seat.awaited(r"^── 8 ETS  /big (?s:.*)^big  +ordered_set +1500 (?s:.*)^ \? keys")
+        seat.press("Enter")
+        shown = seat.awaited(r"^◂ big, .*\n\{1,1\}\n\{2,2\}\n")
+        assert "(500 more objects: -limit 1000)" in shown
+        seat.press("/")
+        seat.type("{1450,")
+        seat.awaited(r"^\(none\)\n\(the first 1000; `beam-ets-objects -limit N ")
+        seat.press("q", "y")
+        seat.awaited(r"^Pane is dead")
+
+
 def state_of(pid: int) -> str:
     """What a process does, by the letter of /proc, and who debugs it."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -325,6 +350,9 @@ def test_a_node_that_gdb_just_takes_hold_of(shop: Node, tmp_path: Path, way: str
 def test_one_is_chosen(shop: Node, tmp_path: Path) -> None:
     """Without a name all nodes that run here are listed."""
     with screen(tmp_path) as seat:
-        seat.awaited(rf"^erl .*  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d ")
-        seat.press("q")
+        listed = seat.awaited(rf"^erl .*  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d ").splitlines()
+        seat.press(*["Down"] * next(number for number, row in enumerate(listed[1:]) if f" pid {shop.pid}," in row))
+        seat.press("Enter")
+        seat.awaited(rf"^ beamgdb  pid {shop.pid}   stopped: ")
+        seat.press("q", "y")
         seat.awaited(r"^Pane is dead \(status 0")

@@ -30,4 +30,7 @@ def test_programs_that_come_and_go() -> None:
 
 
 def test_what_makes_no_sense_ends_nothing() -> None:
-    assert told(b"*stopped,{{{", b"^^^", b"=,,", b"\xff\xfe", b'~"on"')[-1] == ("text", "on")
+    for line in (b"*stopped,{{{", b"^^^", b"=,,", b"\xff\xfe"):
+        *others, last = told(line, b'~"on"')
+        assert last == ("text", "on")
+        assert {what for what, _ in others} <= {"text", "stopped"}

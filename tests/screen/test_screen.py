@@ -34,6 +34,9 @@ NAMED = {
 }  # fmt: skip
 """What the help calls keys that have no letter."""
 
+NAMED_BY = r"^.{13}|\b0:|Shift-Tab|\^[A-Z]|Space|PgUp|PgDn|Home g|End G|Esc|;  [r?]  "
+"""Where the help names keys: at the beginning of a line; further ones behind what they do."""
+
 
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
@@ -65,7 +68,7 @@ def test_bars_are_as_wide_as_the_terminal(screen: Screen, name: str) -> None:
 def test_help_names_all_keys(screen: Screen) -> None:
     """It has room on the smallest screen, with a line above it and two below."""
     keys = {key for binding in screen._keys().bindings for key in binding.keys if key != Keys.Any}
-    words = {*re.sub(r"[,;]|(?<=0):", " ", HELP).split(), *"123456789"}
+    words = {*re.sub(r"[,;]|(?<=0):", " ", " ".join(re.findall(NAMED_BY, HELP, re.MULTILINE))).split(), *"123456789"}
     assert {NAMED.get(key, str(getattr(key, "value", key))) for key in keys} <= words
     lines = HELP.splitlines()
     assert max(map(get_cwidth, lines)) <= COLUMNS
@@ -243,6 +246,15 @@ def test_escape_and_a_key_at_once_in_the_filter(screen: Screen) -> None:
     screen._show("Processes")
     pressed(screen, "/", "s", Keys.Escape, "8")
     assert (screen._focused(), screen._looks["Processes"].filter) == ("ETS", "")
+
+
+def test_back_to_the_process_of_the_selected_thread(screen: Screen) -> None:
+    """By the key of the pane, where that shows another one."""
+    screen._do(line("<0.9.0>", "", Deed("process", "<0.9.0>")))
+    pressed(screen, "5", "6")
+    assert screen._process == "<0.9.0>"
+    pressed(screen, "6")
+    assert screen._process is None
 
 
 def test_what_has_found_a_table_is_not_looked_for_in_it(screen: Screen) -> None:

@@ -215,10 +215,11 @@ def rows() -> Iterator[BreakpointRow]:
             place = module.place(one.address - module.start) if module is not None else None
             file, line = (place.file, place.line) if place is not None else (None, None)
             places = (BreakpointPlace(one.address, one.function, file, line),)
-            told = one.enabled, one.hit_count, str(one.wanted.location), places, "", one.wanted.condition
+            told = one.enabled, one.hit_count, str(one.wanted.location), places, None, one.wanted.condition or None
             yield BreakpointRow(one.number, one.wanted.is_temporary, *told, one.ignore_count)
     for wanted in extension().part(_Requests).waiting:
-        yield BreakpointRow(0, wanted.is_temporary, True, 0, str(wanted.location), (), "", wanted.condition, 0)
+        condition = wanted.condition or None
+        yield BreakpointRow(0, wanted.is_temporary, True, 0, str(wanted.location), (), None, condition, 0)
 
 
 def _begun() -> AtomVm | None:

@@ -140,8 +140,8 @@ def _rows(code: LoadedCode) -> Iterator[BreakpointRow]:
             point.hit_count,
             syntax.function(str(request.location)),
             breakpoints.places(request.location, code, syntax),
-            request.process,
-            request.condition,
+            request.process or None,
+            request.condition or None,
             point.ignore_count,
         )
 

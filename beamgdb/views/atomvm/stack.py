@@ -57,7 +57,8 @@ class Stacks:
         name = self._vm.name(context, self._names)
         kind = "port" if context.is_port else "process"
         description = f"{kind} {context.pid}{f' {name}' if name else ''}"
-        return ProcessRow(context.address, description, context.status, work.thread if work else None, False)
+        thread = work.thread if work else None
+        return ProcessRow(context.address, description, context.status, thread, False, str(context.pid))
 
 
 def frame_row(vm: AtomVm, terms: AnyTerms, number: int, frame: Frame) -> FrameRow:

@@ -114,7 +114,8 @@ def opened(core: Path, program: Path | None) -> Opened:
         except NoCore as error:
             raise NoAnswer(str(error)) from None
         if named is None:
-            raise NoAnswer(f"{core} does not tell which program wrote it: give the beam.smp with --program")
+            how = f"`beamgdb BEAM {core}`, or `--program BEAM` for a report or pack"
+            raise NoAnswer(f"{core} does not tell which program wrote it: give the beam.smp, {how}")
         program = Path(named)
     if not program.is_file():
         raise NoAnswer(f"{program}: no such program: give the beam.smp that wrote the core file with --program")

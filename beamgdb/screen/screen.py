@@ -269,7 +269,7 @@ class Screen:
 
     def _can_run(self) -> bool:
         """Whether GDB has a program that it can begin."""
-        return self._model.state == GONE and self._target.is_started
+        return self._model.state == GONE and self._target.can_begin
 
     def _columns(self) -> int:
         return get_app().output.get_size().columns

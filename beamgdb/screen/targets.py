@@ -54,6 +54,11 @@ class Target:
     is_started: bool = False
     loader: Path | None = None
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether GDB itself can begin it, also again: not where another program has started it for GDB, as qemu."""
+        return self.is_started and any(word.lstrip("-") == "args" for word in self.command)
+
 
 @dataclass(frozen=True)
 class Found:

@@ -13,8 +13,8 @@ class HeldWord(int):
 
     address: int | None
 
-    def __new__(cls, word: int, address: int | None) -> HeldWord:
-        """The word, as a number."""
+    def __new__(cls, word: int, address: int | None = None) -> HeldWord:
+        """The word, as a number. (A copy gets its address later.)"""
         held = super().__new__(cls, word)
         held.address = address
         return held

@@ -69,6 +69,8 @@ def _not_run(path: str) -> str | None:
         return None
     runs = _in_memory()
     if runs is None:
+        # Nor will it be at the next stop: what is asked there, many times in a step, has GDB execute a command.
+        extension().part(_Known).add(key)
         return None
     known = _in_objfile(path) or _in_file(path)
     if known not in (None, runs):

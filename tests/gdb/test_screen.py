@@ -34,9 +34,9 @@ STOPPED = r"^ beamgdb .* stopped: "
 
 KINDS = {
     "bar": r" beamgdb  .+   (stopped|core file): in .+", "title": r"── [0-9x] (Stack|Why|Console)  ─+",
-    "process": r"Process <0\.\d+\.0> \w+, spawned as \S+: running on thread \d+",
+    "process": r"Process <0\.\d+\.0> \w+, spawned as \S+: running on thread \d+( \(\w*\)?)?",
     "frame": r"(=>|  ) #\d+ +\S+ at \S+:\d+", "term": r" {7}[▸▾ ] [xy]\d+( = x\d+)? = .+",
-    "part": r" {11}[▸▾ ] .+ = .+", "signal": r"SIG\w+ in thread \d+", "place": r"#\d+ +0x[0-9a-f]+ in .+",
+    "part": r" {11}[▸▾ ] .+ = .+", "signal": r"SIG\w+ in thread \d+ \(\w+\)", "place": r"#\d+ +0x[0-9a-f]+ in .+",
     "register": r" {6}[xy]\d+ = .+", "prompt": r"\(gdb\)", "foot": r" \? keys .* q quit",
 }  # fmt: skip
 """Lines of the screen, but for what the console has."""

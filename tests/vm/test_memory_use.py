@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamgdb.vm.memory_use import uses
+from beamgdb.vm.memory_use import COUNTED, uses
 from tests.vm.image import LAYOUT, Image
 
 SLOTS = 1 << 10
@@ -23,6 +23,12 @@ def with_allocators(image: Image) -> dict[str, int]:
     fixed = image.struct("ErtsAlcFixList_t", {}, image.block(16 * LAYOUT.size("ErtsAlcFixList_t")))
     image.struct("ErtsAlcFixList_t", {"type_size": OF_A_PROCESS, "u.nocpool.allocated": PROCESSES}, fixed.address)
     found = {}
+    others = sorted(COUNTED - {"fix_alloc", "eheap_alloc"})
+    for number, one in enumerate(others, HEAPS + 1):
+        prefix = image.bytes(one.removesuffix("alloc").encode().ljust(64, b"\0"))
+        other = image.struct("Allctr_t", {"alloc_no": number, "name_prefix": prefix, "fix": 0})
+        known = {"enabled": 1, "alloc_util": 1, "extra": other.address}
+        image.struct("ErtsAllocatorInfo_t", known, table + number * step)
     for number, name, fix in ((FIXED, "fix_", fixed.address), (HEAPS, "eheap_", 0)):
         one = image.struct(
             "Allctr_t", {"alloc_no": number, "name_prefix": image.bytes(name.encode().ljust(64, b"\0")), "fix": fix}

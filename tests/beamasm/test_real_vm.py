@@ -20,6 +20,7 @@ from jit.sandbox.debuggee import debuggee
 from jit.sandbox.sandbox import Sandbox
 from tests.codegen.native_node import erlc_of
 from tests.harness.patience import PATIENCE
+from tests.harness.releases import EVERYTHING
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -48,12 +49,11 @@ class Vm:
 
 VMS = (
     Vm("amd64", 25),
-    Vm("amd64", 25, ("+JPperf", "true")),
     Vm("amd64", 27),
     Vm("amd64", 27, ("+JPperf", "fp")),
-    Vm("arm64", 27, steps=2000, every=24),
     Vm("amd64", 29),
     Vm("arm64", 29, steps=2000, every=24),
+    *((Vm("amd64", 25, ("+JPperf", "true")), Vm("arm64", 27, steps=2000, every=24)) if EVERYTHING else ()),
 )
 
 

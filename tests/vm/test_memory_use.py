@@ -24,8 +24,8 @@ def with_allocators(image: Image) -> dict[str, int]:
     image.struct("ErtsAlcFixList_t", {"type_size": OF_A_PROCESS, "u.nocpool.allocated": PROCESSES}, fixed.address)
     found = {}
     others = sorted(COUNTED - {"fix_alloc", "eheap_alloc"})
-    for number, one in enumerate(others, HEAPS + 1):
-        prefix = image.bytes(one.removesuffix("alloc").encode().ljust(64, b"\0"))
+    for number, kind in enumerate(others, HEAPS + 1):
+        prefix = image.bytes(kind.removesuffix("alloc").encode().ljust(64, b"\0"))
         other = image.struct("Allctr_t", {"alloc_no": number, "name_prefix": prefix, "fix": 0})
         known = {"enabled": 1, "alloc_util": 1, "extra": other.address}
         image.struct("ErtsAllocatorInfo_t", known, table + number * step)

@@ -192,8 +192,10 @@ def test_what_was_cut_off_is_not_wrong(core: Core, opened: Callable[[Core], Gdb]
     del core.data[int(part * len(core.data)) :]
     *said, summary = opened(core).cmd("beam-verify").splitlines()
     assert [line for line in said if not line.startswith("(")] == []
-    missing = r"; in \d+ places it cannot be told: what lies there is not in the core file"
-    assert re.fullmatch(rf"nothing wrong in \d+ heaps, \d+ bytes{missing}", summary)
+    missing = r"; in (?:one place|\d+ places) it cannot be told: what lies there is not in the core file"
+    # Of what is at the end of a core file it depends on the GDB that has written it if anything leads there.
+    optional = "?" if part > 0.5 else ""
+    assert re.fullmatch(rf"nothing wrong in \d+ heaps, \d+ bytes(?:{missing}){optional}", summary)
 
 
 def test_one_process_that_is_missing(core: Core, opened: Callable[[Core], Gdb]) -> None:

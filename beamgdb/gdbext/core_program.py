@@ -72,7 +72,7 @@ def _not_run(path: str) -> str | None:
         # Nor will it be at the next stop: what is asked there, many times in a step, has GDB execute a command.
         extension().part(_Known).add(key)
         return None
-    known = _in_objfile(path) or _in_file(path)
+    known = build_id(path)
     if known not in (None, runs):
         advice = "give the BEAM that it runs (`file BEAM`)" if is_remote() else f"`file /proc/{inferior.pid}/exe`"
         return f"process {inferior.pid} does not run {bare(path)}: {_differ(runs, known or '')}; {advice}"
@@ -92,12 +92,15 @@ def _in_objfile(path: str) -> str | None:
     return objfile.build_id if objfile is not None else None
 
 
-def _in_file(path: str) -> str | None:
-    """The build id of a file of which GDB has no symbols."""
+def build_id(path: str) -> str | None:
+    """The build id of the program at `path`, also where GDB has no symbols of it; None without one."""
+    known = _in_objfile(path)
+    if known is not None:
+        return known
     # Not before it is needed: what reads ELF files takes time to load.
-    from jit.otp.layouts.executable import build_id
+    from jit.otp.layouts import executable
 
-    return build_id(program_file.local(path))
+    return executable.build_id(program_file.local(path))
 
 
 def _in_memory() -> str | None:

@@ -8,7 +8,7 @@ from itertools import islice
 
 import gdb
 
-from beamgdb.gdbext import gdb_text, gdb_types, program_file
+from beamgdb.gdbext import core_program, gdb_text, gdb_types, program_file
 from beamgdb.gdbext.c_expressions import in_c
 from beamgdb.gdbext.extension import extension
 from beamgdb.memory import Unreadable
@@ -159,12 +159,4 @@ def _foreign(objfile: gdb.Objfile) -> str | None:
 
 def _program_build_id() -> str | None:
     path = program_file.name()
-    objfile = next((one for one in gdb.objfiles() if gdb_text.file_name(one) == path and one.is_valid()), None)
-    if objfile is not None or path is None:
-        return objfile.build_id if objfile is not None else None
-    from jit.otp.layouts.executable import BadExecutable, Executable
-
-    try:
-        return Executable(program_file.local(path)).build_id
-    except (BadExecutable, OSError):
-        return None
+    return core_program.build_id(path) if path is not None else None

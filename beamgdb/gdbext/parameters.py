@@ -138,8 +138,9 @@ class _LayoutFrom(_Setting):
     @property
     def version(self) -> str | None:
         """The version of a built-in table, None where that is not what is set."""
-        versions = {key.erts_version for key in known()}
-        return str(self.value) if self.value in versions and not Path(str(self.value)).is_file() else None
+        if self.path is None or self.path.is_file():
+            return None
+        return str(self.value) if any(key.erts_version == self.value for key in known()) else None
 
     def get_show_string(self, value: str) -> str:
         what = "built-in table" if self.version is not None else "debug information"

@@ -184,43 +184,37 @@ def load_table(erts_version: str, arch: str, flavour: str, directory: Path = TAB
 def for_identity(identity: Identity, directory: Path = TABLES) -> Layout:
     """The built-in table for a VM. Raises NoLayout where none fits or the VM is not known well enough: a layout that
     is nearly right is worse than none."""
+    return _table(str(identity.erts_version), identity, directory)
+
+
+def as_in(version: str, identity: Identity, directory: Path = TABLES) -> Layout:
+    """The built-in table of another version of the same release, for a user who takes the VM for one of that. Raises
+    NoLayout."""
+    layout = _table(version, identity, directory)
+    return replace(layout, origin=f"{layout.origin}, {AS_YOU_SAY}: this is erts {identity.erts_version}")
+
+
+def _table(version: str, identity: Identity, directory: Path) -> Layout:
     for name in NEEDED:
         if getattr(identity, name) is None:
             raise NoLayout(f"no built-in table: {name} unknown, {identity.unknown.get(name, 'no reason given')}")
-    key = TableKey(str(identity.erts_version), str(identity.arch), str(identity.flavour))
+    key = TableKey(version, str(identity.arch), str(identity.flavour))
     if identity.build != "opt":
         raise NoLayout(f"no built-in table for a {identity.build} build of erts {key.erts_version}")
     layout = load_table(*key, directory=directory)
     if layout is None:
         available = ", ".join(" ".join(k) for k in known(directory)) or "none"
         raise NoLayout(f"no built-in table for erts {' '.join(key)}; there are: {available}")
-    _check(layout, identity)
-    return layout
-
-
-def as_in(version: str, identity: Identity, directory: Path = TABLES) -> Layout:
-    """The built-in table of another version of the same release, for a user who takes the VM for one of that. Raises
-    NoLayout."""
-    layout = load_table(version, str(identity.arch), str(identity.flavour), directory=directory)
-    if layout is None:
-        raise NoLayout(f"no built-in table for erts {version} {identity.arch} {identity.flavour}")
-    if identity.build != "opt":
-        raise NoLayout(f"the {layout.origin} is not for a {identity.build} build")
-    _check(layout, identity)
-    return replace(layout, origin=f"{layout.origin}, {AS_YOU_SAY}: this is erts {identity.erts_version}")
-
-
-def _check(layout: Layout, identity: Identity) -> None:
-    """Raises NoLayout where a table is not for a VM, whatever its version."""
     if layout.release.partition(".")[0] != str(identity.otp_release).partition(".")[0]:
         raise NoLayout(f"the {layout.origin} is not for OTP {identity.otp_release}, as the program says that it is")
     if (layout.word_size, layout.options) != (identity.word_size, identity.options):
         here = ", ".join(sorted(identity.options or ())) or "no options"
         raise NoLayout(f"the {layout.origin} is not for this build: {here}, words of {identity.word_size} bytes")
-    if layout.arch in OTHER_MUTEX and is_musl(identity.triplet) != is_musl(layout.triplet):
+    if key.arch in OTHER_MUTEX and is_musl(identity.triplet) != is_musl(layout.triplet):
         raise NoLayout(
             f"the {layout.origin} is for {layout.triplet}, and a mutex of {identity.triplet} has another size"
         )
+    return layout
 
 
 def nearest(identity: Identity, directory: Path = TABLES) -> Layout:

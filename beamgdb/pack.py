@@ -268,14 +268,20 @@ def unpack(path: Path, folder: Path) -> Opened:
 
 
 class _Bounded(tarfile.TarInfo):
-    """A header of a member. What stands before it, such as a long name, tarfile reads into memory, however long."""
+    """A header of a member. What stands before it, such as a long name, tarfile reads into memory, however long. It
+    tells the size, then the type; by which function it reads them differs with Python's version."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Bounded:
-        found = super().frombuf(buf, encoding, errors)
-        if found.type in BEFORE_HEADERS and found.size > MAX_HEADER:
-            raise tarfile.ReadError(f"a header of {found.size} bytes")
-        return found
+    _type = tarfile.REGTYPE
+
+    @property
+    def type(self) -> bytes:
+        return self._type
+
+    @type.setter
+    def type(self, kind: bytes) -> None:
+        if kind in BEFORE_HEADERS and self.size > MAX_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        self._type = kind
 
 
 def _inside(path: Path, name: str) -> str:

@@ -3,7 +3,7 @@ VM's own code what it does and for whom."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -83,7 +83,28 @@ class _Decorator(FrameDecorator):
     def frame_args(self) -> Any:
         """The arguments."""
         self._with_arguments = True
-        return super().frame_args()
+        return self._readable(super().frame_args())
+
+    def frame_locals(self) -> Any:
+        """The other variables."""
+        return self._readable(super().frame_locals())
+
+    def _readable(self, variables: Iterable[Any] | None) -> Iterator[Any] | None:
+        """GDB ends a line of `bt` in its middle, with a Python exception, where a variable's memory cannot be read."""
+        if variables is None:
+            return None
+        return iter([self._known(variable) for variable in variables])
+
+    def _known(self, variable: Any) -> Any:
+        symbol = variable.symbol()
+        if isinstance(symbol, gdb.Symbol) and variable.value() is None:
+            try:
+                symbol.value(self.inferior_frame()).fetch_lazy()
+            except gdb.MemoryError:
+                return FrameVariable(symbol.print_name, term_printing.not_available())
+            except gdb.error:
+                pass  # GDB itself says what it is.
+        return variable
 
 
 class ErlangFrameDecorator(_Decorator):
@@ -218,7 +239,7 @@ class ErlangFrameFilter:
         except TargetEnded as error:
             # GDB has that in the name of Python, and shows its own frames then.
             gdb.write(f"beamgdb: {errors.one_line(error)}\n", gdb.STDERR)
-            return iterator
+            return map(_Decorator, iterator)
         return filter(None, (self._decorated(node, frame) for frame in _until_unknown(iterator)))
 
     def _decorated(self, node: Node, decorator: FrameDecorator) -> FrameDecorator | None:

@@ -188,8 +188,9 @@ def test_a_node_that_is_killed_while_it_stands(ebin: Path) -> None:
         ended = f"process {node.pid} has ended while GDB had it stopped"
         for command in ("beam-ps", "beam-bt init", "beam-info", "beam-verify", "beam-process init", "p $_eterm(15)"):
             assert one_line_error(gdb, command).startswith(ended)
-        said = gdb.cmd("bt", check=False)
-        assert said.count(f"beamgdb: {ended}") == 1
-        assert "Python Exception" not in said
+        for command in ("bt", "bt full"):
+            said = gdb.cmd(command, check=False)
+            assert said.count(f"beamgdb: {ended}") == 1
+            assert "Python Exception" not in said
         gdb.cmd("kill")
         assert "the program is not being run" in one_line_error(gdb, "beam-ps")

@@ -252,8 +252,9 @@ class Gdb:
             process.kill()
             process.wait()
             for stream in (process.stdin, process.stdout, self._said):
-                if stream:
-                    stream.close()
+                with suppress(BrokenPipeError):  # What was not taken of the last command.
+                    if stream:
+                        stream.close()
 
     def _deadline(self, timeout: float | None) -> float:
         return time.monotonic() + (self.timeout if timeout is None else timeout)

@@ -93,13 +93,15 @@ class _Decorator(FrameDecorator):
         """GDB ends a line of `bt` in its middle, with a Python exception, where a variable's memory cannot be read."""
         if variables is None:
             return None
-        return iter([self._known(variable) for variable in variables])
+        return iter([self._or_not_available(variable) for variable in variables])
 
-    def _known(self, variable: Any) -> Any:
+    def _or_not_available(self, variable: Any) -> Any:
         symbol = variable.symbol()
-        if isinstance(symbol, gdb.Symbol) and variable.value() is None:
+        if isinstance(symbol, gdb.Symbol):
             try:
-                symbol.value(self.inferior_frame()).fetch_lazy()
+                # GDB 18 gives locals their values, not yet read; what has none it reads itself.
+                value = variable.value()
+                (symbol.value(self.inferior_frame()) if value is None else value).fetch_lazy()
             except gdb.MemoryError:
                 return FrameVariable(symbol.print_name, term_printing.not_available())
             except gdb.error:

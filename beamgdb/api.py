@@ -12,7 +12,6 @@ Terms are those of `beamgdb.terms.values`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any, TypeVar
 
@@ -42,6 +41,7 @@ from beamgdb.api_objects import (
 from beamgdb.gdbext import machine_word, session, term_printing
 from beamgdb.gdbext.commands import beam_stacks, beam_why, list_command
 from beamgdb.gdbext.running import Running
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node as Model
 from beamgdb.terms.quoting import unquoted

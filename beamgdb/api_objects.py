@@ -6,8 +6,7 @@ bytes; what is not there, or not known, is None. What is a term is a `Value`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from beamgdb.late import dataclass
 from beamgdb.terms.values import Value
 
 

@@ -10,12 +10,12 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from beamgdb import core_file
 from beamgdb.core_file import NoCore
+from beamgdb.late import dataclass
 from jit.system.command_line import one_line
 
 SAFE: Final = (

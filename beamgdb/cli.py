@@ -8,7 +8,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 
 from beamgdb import __version__, core_file, erlang_start, gdb_options, pack, perf_map, report
 from beamgdb.asked_gdb import Gdb, NoAnswer
+from beamgdb.late import dataclass
 from jit.system.command_line import Parser, complain, complete
 from jit.system.file_names import is_file
 

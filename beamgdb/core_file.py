@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
+
+from beamgdb.late import dataclass
 
 ELF_MAGIC: Final = b"\x7fELF"
 ET_CORE: Final = 4

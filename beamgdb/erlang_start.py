@@ -11,8 +11,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from beamgdb.late import dataclass
 
 PROGRAMS = ("erl", "iex", "elixir", "mix")
 """Scripts that start Erlang: `erl`, and those that run it in the end."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from beamgdb.late import dataclass
 
 #: Options whose value is the next word, unless it stands behind `=`.
 _WITH_VALUE = frozenset(

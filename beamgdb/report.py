@@ -7,12 +7,13 @@ import shutil
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from beamgdb import pack
 from beamgdb.asked_gdb import Gdb, NoAnswer, Opened
+from beamgdb.late import dataclass
 from jit.system.command_line import one_line
 
 

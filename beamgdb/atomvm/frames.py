@@ -8,12 +8,12 @@ above its 24 lowest bits, and the offset in its code, times four, in these.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.atomvm.contexts import Context
 from beamgdb.atomvm.modules import ENTRY, Broken, Module, ModuleTable, Place
 from beamgdb.atomvm.terms import PRIMARY, RETURN
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 
 MAX_STACK: Final = 1 << 22

@@ -8,10 +8,10 @@ registers of its caller only at entry. Which ones, and in which order, its first
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.atomvm.modules import ENTRY, Broken, Module
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 
 MAX_PUSHED: Final = 64

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, IntEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -40,6 +40,7 @@ from beamgdb.beamasm.facts import (
     Facts,
     X,
 )
+from beamgdb.late import dataclass
 from beamgdb.machine_code.reading import ReadMemory
 from jit.otp.code import MAX_REG
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from beamgdb.beamasm.flow import ArchitectureModule
+from beamgdb.late import dataclass
 from jit.object.dwarf_constants import DW_OP
 from jit.object.dwarf_expression import branch, breg, const, deref_size, entry_value, op, reg, skip, stack_value
 from jit.object.elf_constants import EF_ARM_EABI_VER5, EM

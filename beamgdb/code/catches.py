@@ -6,9 +6,9 @@ The table has no symbol in a stripped beam.smp: see `records.statics`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from beamgdb.code.code_ix import code_index
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol, by_users, referred

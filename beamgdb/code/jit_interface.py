@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from beamgdb.late import dataclass
 from beamgdb.memory import READ_LIMIT, Memory, Unreadable
 
 DESCRIPTOR = "__jit_debug_descriptor"

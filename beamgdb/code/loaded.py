@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from beamgdb.code.module import Module, Range
+from beamgdb.late import dataclass
 
 if TYPE_CHECKING:
     from beamgdb.code.native_code import NativeCode

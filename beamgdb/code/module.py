@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from beamgdb.late import dataclass
 from jit.otp.code import MAX_ARG
 
 GLOBAL = "global"

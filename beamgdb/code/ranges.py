@@ -9,10 +9,10 @@ symbol: see `records.statics` and `roots`.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from beamgdb.code.code_ix import CODE_INDICES, code_index
 from beamgdb.code.module import NO_CODE, Module
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol, by_users, referred

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from beamgdb.code.jit_interface import MAX_REGISTRATION_SIZE, CodeEntry
 from beamgdb.code.module import CODE_INFO, Line, Module, Range, fault
+from beamgdb.late import dataclass
 from beamgdb.terms.quoting import bare
 from jit.object.target import ByteOrder
 from jit.otp.code import CODE_INFO_WORDS

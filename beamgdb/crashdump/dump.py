@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from beamgdb.code.module import Module
@@ -14,6 +13,7 @@ from beamgdb.crashdump.heap import Heaps
 from beamgdb.crashdump.ports import PortSections
 from beamgdb.crashdump.processes import Processes, TopOf
 from beamgdb.crashdump.timers import TimerSections
+from beamgdb.late import dataclass
 from beamgdb.memory import READ_LIMIT, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.terms.quoting import runtime_atom

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from beamgdb.late import dataclass
 from jit.beam.errors import BeamError
 from jit.beam.module import read_module
 from jit.beam.operands import NOWHERE

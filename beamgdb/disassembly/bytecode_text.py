@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from beamgdb.code.module import Range
 from beamgdb.interpreter import bytecode, instructions
 from beamgdb.interpreter.bytecode import Decoded, Operand, OperandKind
 from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Unsupported
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.vm.calls import mfa

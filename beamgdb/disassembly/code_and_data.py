@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from beamgdb.code.registrations import CODE_INFO_SIZE
+from beamgdb.late import dataclass
 from beamgdb.machine_code.text import LONGEST, Instruction, instructions
 
 WORD = 8

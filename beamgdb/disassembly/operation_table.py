@@ -8,8 +8,8 @@ them against -1. All are LEB128 (DWARF 5, 7.6), the last of a row signed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from beamgdb.late import dataclass
 from jit.otp.native_abi import WORD
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import gdb
 
 from beamgdb.code.loaded import Place
 from beamgdb.gdbext import native_variables, session, standing, term_printing
 from beamgdb.gdbext.unwinder import erlang_frame, is_innermost, register_reader, unwinder_of
+from beamgdb.late import dataclass
 from beamgdb.node import Node
 from beamgdb.unwinding import own_code
 from beamgdb.unwinding.beamasm import CompiledFrame

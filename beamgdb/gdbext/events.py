@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from textwrap import wrap
 from typing import Any
@@ -34,6 +33,7 @@ from beamgdb.gdbext import (
 from beamgdb.gdbext.connection import is_core
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.points import Asked
+from beamgdb.late import dataclass
 from beamgdb.terms import elixir_quoting
 from beamgdb.views import info
 from beamgdb.views.styler import COLUMNS

@@ -4,7 +4,6 @@ VM's own code what it does and for whom."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import gdb
@@ -24,6 +23,7 @@ from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.printers import encodable
 from beamgdb.gdbext.target_memory import TargetEnded
 from beamgdb.gdbext.unwinder import erlang_frame, is_repeated
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.unwinding import own_code

@@ -10,7 +10,7 @@ import atexit
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import gdb
 
 from beamgdb.gdbext import front_end, gdb_version
 from beamgdb.gdbext.temporary_settings import temporarily
+from beamgdb.late import dataclass
 
 _REGISTER = re.compile(r"^ *(\w+) .* 0x([0-9a-f]+)$", re.M)
 _PLACE = re.compile(r"^(-?\d+(?:\.\d+)?)\s.*?\s([yn])\s+(0x[0-9a-f]+)", re.M)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
@@ -13,6 +12,7 @@ import gdb
 
 from beamgdb.gdbext import connection, front_end, gdb_text
 from beamgdb.gdbext.extension import extension
+from beamgdb.late import dataclass
 
 if TYPE_CHECKING:
     from elftools.elf.segments import Segment

@@ -14,9 +14,9 @@ import os
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import accumulate
 
+from beamgdb.late import dataclass
 from jit.object.elf import ElfFile, Section
 from jit.object.elf_constants import EM, ET, PF, PT, SHF, SHT, STB, STT
 from jit.object.target import Target

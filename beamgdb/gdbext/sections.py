@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.running import Running
 from beamgdb.gdbext.session import Session
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.views import registers, source_lines, stack, where
 from beamgdb.views.disassembly import listing

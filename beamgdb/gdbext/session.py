@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from beamgdb.gdbext.program_file import ProgramFile
 from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.interpreter.frame_registers import FRAME_REGISTERS
 from beamgdb.interpreter.process_main import Build
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare

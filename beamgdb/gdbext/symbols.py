@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 import gdb
@@ -18,6 +18,7 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.file_arguments import file_argument
 from beamgdb.gdbext.session import Session
 from beamgdb.gdbext.temporary_settings import without_questions
+from beamgdb.late import dataclass
 from beamgdb.terms import elixir_quoting
 from beamgdb.views.terms import Syntax
 from beamgdb.vm.model import Unavailable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gdb
@@ -11,6 +10,7 @@ from gdb.unwinder import Unwinder as GdbUnwinder
 from beamgdb.gdbext import c_expressions, c_frames, dirty_frames, session, target_memory
 from beamgdb.gdbext.extension import extension
 from beamgdb.interpreter.operations import Unsupported
+from beamgdb.late import dataclass
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import Unreadable
 from beamgdb.unwinding.interpreter import InterpreterUnwinder

@@ -7,7 +7,6 @@ as long as there are windows. What they show is read then, and only if the targe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import gdb
@@ -16,6 +15,7 @@ from beamgdb.gdbext import errors, front_end, older_gdb, standing
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.sections import Here
 from beamgdb.gdbext.style import WIDEST, GdbStyler
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.views import listing, source_lines
 from beamgdb.views.listing import Query, Selected

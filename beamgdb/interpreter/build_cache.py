@@ -6,12 +6,13 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from beamgdb.interpreter.points import Point, Points, Spot
 from beamgdb.interpreter.roles import Roles
+from beamgdb.late import dataclass
 from jit.system.cache_folder import cache_folder
 
 FORMAT = 4

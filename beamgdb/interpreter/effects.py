@@ -11,11 +11,11 @@ collection: it does not see them, and moves what they point to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
 from beamgdb.interpreter.bytecode import PRIVATE_APPEND, Decoded, Operand, OperandKind
+from beamgdb.late import dataclass
 
 
 class Outcome(Enum):

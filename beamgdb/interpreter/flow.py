@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Optional
 
 from beamgdb.interpreter import effects
@@ -16,6 +16,7 @@ from beamgdb.interpreter.bytecode import Decoded, Operand, OperandKind, decode
 from beamgdb.interpreter.effects import Effects, FrameChange, Outcome
 from beamgdb.interpreter.instructions import LoadedInstruction
 from beamgdb.interpreter.operations import Unsupported
+from beamgdb.late import dataclass
 
 BUDGET = 100_000
 """Instructions of a function at most; the largest of OTP has 30,000."""

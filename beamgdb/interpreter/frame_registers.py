@@ -8,8 +8,7 @@ compiler does not use for the frame pointer: so `process_main`'s own caller can 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from beamgdb.late import dataclass
 from jit.object.dwarf_expression import branch, breg, entry_value, reg
 from jit.object.elf_constants import EF_ARM_EABI_VER5, EM
 from jit.object.target import Target

@@ -8,8 +8,8 @@ places in `process_main`. Both are exported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.statics import Symbol

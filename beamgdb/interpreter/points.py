@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from beamgdb.interpreter.operations import Operation
 from beamgdb.interpreter.roles import Roles
 from beamgdb.interpreter.symbolic.paths import MAX_VISITS, Follower
 from beamgdb.interpreter.symbolic.values import Initial, Loaded, Sum, SymbolicState, Value, initial, leaves
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from jit.otp.layouts.layout import Layout
 

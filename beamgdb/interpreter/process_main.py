@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from beamgdb.interpreter.operations import Operation, Unsupported
 from beamgdb.interpreter.points import CURRENT, Finder, Point, frame_size
 from beamgdb.interpreter.roles import Roles
 from beamgdb.interpreter.symbolic.values import is_named, split_place
+from beamgdb.late import dataclass
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
 from beamgdb.interpreter.operations import Operation, Unsupported
 from beamgdb.interpreter.symbolic.paths import Follower, Path
 from beamgdb.interpreter.symbolic.values import Initial, Loaded, Mixed, Sum, Value, leaves, plus
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 
 WITNESSES = 2

@@ -8,12 +8,13 @@ sp, lr, pc; `GDB_NAMES` translates.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import capstone
+
+from beamgdb.late import dataclass
 
 GENERAL: Final = ("r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "sb", "sl", "fp", "ip", "sp", "lr", "pc")
 GDB_NAMES: Final = {"sb": "r9", "sl": "r10", "fp": "r11", "ip": "r12"}

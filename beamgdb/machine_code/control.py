@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import capstone
 from capstone import arm64_const, x86_const
 
+from beamgdb.late import dataclass
 from beamgdb.machine_code.operands import disassembler
 from beamgdb.machine_code.reading import ReadRegister
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory
 from jit.otp.layouts.layout import Layout
 

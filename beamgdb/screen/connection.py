@@ -9,11 +9,12 @@ import signal
 from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from pygdbmi.gdbmiparser import parse_response
 
+from beamgdb.late import dataclass
 from beamgdb.screen.printed import Printed
 
 PIECE: Final = 1 << 12

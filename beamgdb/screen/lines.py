@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate, takewhile
 from typing import Any, Final, Union
 
 from prompt_toolkit.utils import get_cwidth
 
+from beamgdb.late import dataclass
 from jit.system.controls import harmless
 
 Piece = tuple[str, str]

@@ -8,9 +8,10 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from beamgdb.late import dataclass
 from beamgdb.screen.asked_first import attaches
 from beamgdb.screen.connection import Connection, Ended, Happened, Reply
 from beamgdb.screen.targets import Target, go_on, stands_still, tracer_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from beamgdb.brackets import opens as may_open
+from beamgdb.late import dataclass
 from beamgdb.screen.lines import Asked, Column, Deed, Line, Piece, line, note, table
 from jit.system.controls import harmless
 

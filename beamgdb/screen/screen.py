@@ -6,7 +6,6 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import AppendAutoSuggestion, BeforeInput
 from prompt_toolkit.utils import get_cwidth
 
+from beamgdb.late import dataclass
 from beamgdb.screen import asked_first
 from beamgdb.screen.command_line import Commands, history
 from beamgdb.screen.connection import HASTE

@@ -10,12 +10,13 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from beamgdb import core_file
 from beamgdb.core_file import NoCore
+from beamgdb.late import dataclass
 from beamgdb.screen.lines import shortened
 from jit.system.controls import harmless
 

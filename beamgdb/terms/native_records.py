@@ -6,8 +6,7 @@ in the order of the VM's numbers of atoms; the definition tells also the order i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from beamgdb.late import dataclass
 from beamgdb.terms.source import Malformed, Source
 from beamgdb.terms.values import Atom, UnknownBoxed
 from jit.otp.tags import ARITY_SHIFT, IMMED1_BITS, IMMED1_MASK, MAX_TUPLE_ARITY, SMALL, Kind

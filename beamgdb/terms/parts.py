@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.terms import maps
 from beamgdb.terms.source import Malformed, Source

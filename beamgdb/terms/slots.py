@@ -8,7 +8,8 @@ be told without knowing how the table spreads them. The port table does the same
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from beamgdb.late import dataclass
 
 #: Tables have at most 2^27 slots (ERTS_PTAB_MAX_SIZE).
 MAX_TABLE_BITS = 27

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Optional, Protocol
 
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory
 from beamgdb.terms.slots import SlotOrder
 from beamgdb.terms.values import Atom, Moved, UnknownBoxed, Value

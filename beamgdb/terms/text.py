@@ -6,9 +6,9 @@ What is no term is written between angle brackets, `<like this 0x..>`, which no 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
+from beamgdb.late import dataclass
 from beamgdb.terms.numbers import float_text, integer_text
 from beamgdb.terms.quoting import atom, bare, printable, quoted, runtime_atom
 from beamgdb.terms.values import (

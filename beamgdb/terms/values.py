@@ -6,9 +6,10 @@ not followed to its end says so in `rest` (or `tail`): usually `ELIDED`, else th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Union
 
+from beamgdb.late import dataclass
 from jit.otp.tags import Kind
 
 

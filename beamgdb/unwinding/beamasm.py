@@ -13,7 +13,6 @@ the frames of processes apart is the process's number and the distance of the fr
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 from beamgdb.beamasm.flow import (
@@ -34,6 +33,7 @@ from beamgdb.code.loaded import Place
 from beamgdb.code.module import GLOBAL, Range
 from beamgdb.code.ranges import is_permanent
 from beamgdb.code.registrations import FrameLayout
+from beamgdb.late import dataclass
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node

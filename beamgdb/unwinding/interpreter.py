@@ -14,13 +14,12 @@ distance from the base of the Erlang stack.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from beamgdb.code.loaded import Place
 from beamgdb.code.module import NO_CODE
 from beamgdb.interpreter.frame_registers import FrameRegisters
 from beamgdb.interpreter.operations import Unsupported
 from beamgdb.interpreter.process_main import ProcessMain
+from beamgdb.late import dataclass
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node

@@ -13,11 +13,12 @@ that lead to y registers and the process. In the others is what its own callers 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from beamgdb.code.loaded import Place
 from beamgdb.interpreter.frame_registers import THUMB, FrameRegisters
 from beamgdb.interpreter.process_main import ProcessMain
+from beamgdb.late import dataclass
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.native import registers as native
 from beamgdb.node import Node

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from beamgdb.late import dataclass
 from beamgdb.machine_code.reading import ReadRegister
 from beamgdb.vm.frame import ErlangFrame, HeldWord
 from beamgdb.vm.processes import Process

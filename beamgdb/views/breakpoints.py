@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from beamgdb.code.loaded import LoadedCode
+from beamgdb.late import dataclass
 from beamgdb.views.location import BreakpointLocation
 from beamgdb.views.styler import Styler
 from beamgdb.views.terms import Syntax

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from beamgdb import __version__
 from beamgdb.code.ranges import is_permanent
 from beamgdb.code.registrations import FrameLayout
 from beamgdb.interpreter.operations import Unsupported
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from textwrap import wrap
 
+from beamgdb.late import dataclass
 from beamgdb.views.styler import COLUMNS, Styler
 from jit.otp.layouts.layout import Layout
 from jit.otp.layouts.wanted import STRUCTS

@@ -7,11 +7,12 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar, Union
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.views.styler import COLUMNS, Styler
 from beamgdb.views.typed import brief, shortened

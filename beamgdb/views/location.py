@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -13,6 +12,7 @@ from typing import Union
 
 from beamgdb.code.loaded import LoadedCode
 from beamgdb.code.module import Module
+from beamgdb.late import dataclass
 from beamgdb.terms import elixir_quoting
 from beamgdb.terms.quoting import bare, runtime_atom, unquoted
 from beamgdb.views.terms import Syntax

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
+from beamgdb.late import dataclass
 from beamgdb.views.terms import Terms
 from beamgdb.vm.model import Unavailable
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.views.styler import Styler
 from jit.system.controls import harmless
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain, compress, count
 from typing import Final, NamedTuple, Optional, Union
 
 from beamgdb.code.loaded import Place
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views.styler import PLAIN, Sentence, Styler

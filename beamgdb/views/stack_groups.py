@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views.styler import Styler

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from beamgdb.late import dataclass
 from beamgdb.views.terms import Terms
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.processes import Process

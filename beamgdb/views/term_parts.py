@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from beamgdb.brackets import opens
+from beamgdb.late import dataclass
 from beamgdb.views.terms import AnyTerms
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from beamgdb.late import dataclass
 from beamgdb.node import Node
 from beamgdb.terms import elixir_quoting
 from beamgdb.terms.parts import Part

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from beamgdb.late import dataclass
 from beamgdb.vm.backtrace import Level
 from beamgdb.vm.processes import Process
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.views.listing import Column
 from beamgdb.views.process_list import ProcessColumns
 from beamgdb.vm.pieces import STEP, Pieces, pieces

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.node import Node
 from beamgdb.views.listing import Column
 from beamgdb.views.process_list import ProcessColumns

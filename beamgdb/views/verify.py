@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from beamgdb.late import dataclass
 from beamgdb.node import Node
 from beamgdb.terms.source import Limits
 from beamgdb.views.listing import damaged_lines

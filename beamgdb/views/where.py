@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from beamgdb.late import dataclass
 from beamgdb.node import Node
 from beamgdb.views.styler import COLUMNS
 from beamgdb.views.terms import Syntax

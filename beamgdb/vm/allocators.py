@@ -10,9 +10,9 @@ in use also where its carrier begins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.allocator_table import VARIABLE, instances, numbers
 from beamgdb.records.chain import chain

@@ -8,9 +8,9 @@ of such trees. An object lies in each as a tuple with all that belongs to it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.record import Record

@@ -14,10 +14,10 @@ a number only until it is handled (`handle_error`), before the process is schedu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.vm import backtrace
 from beamgdb.vm.backtrace import MAX_LEVELS, MAX_STACK, Level, StackEnds

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from beamgdb.code.loaded import Place
+from beamgdb.late import dataclass
 from beamgdb.vm.processes import Process
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable, array_code
 from beamgdb.records import arrays
 from beamgdb.records.chain import chain

@@ -9,11 +9,12 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.terms import maps
 from beamgdb.vm import off_heap

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
+from beamgdb.late import dataclass
 from beamgdb.memory import READ_LIMIT, CachedMemory, array_code
 from beamgdb.terms import maps
 from beamgdb.terms.headers import believable_arity

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record

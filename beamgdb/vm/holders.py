@@ -8,9 +8,9 @@ to these, such as parts of it, holds it too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.terms import packed
 from beamgdb.terms.source import Limits

@@ -9,10 +9,10 @@ the number of its thread; and who may change code is noted with those who wait f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import chain
 from beamgdb.records.statics import referred

@@ -5,10 +5,11 @@ the heap. All queues of many processes are gone through side by side, in few rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import itemgetter
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records import arrays
 from beamgdb.records.arrays import Column

@@ -7,9 +7,9 @@ or port, in a ring. `other` of a node is who is at the other side.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
 from beamgdb.records.record import Record

@@ -10,10 +10,10 @@ native function for long keeps the literals of all code that is purged meanwhile
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.vm import backtrace, purging
 from beamgdb.vm.backtrace import MAX_STACK, StackEnds

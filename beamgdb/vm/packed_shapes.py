@@ -6,9 +6,10 @@ term are those that it takes there, with the immediates in it, but without other
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
+from beamgdb.late import dataclass
 from beamgdb.terms import packed
 from beamgdb.terms.packed import PackedTerm
 from beamgdb.terms.values import Atom, Bitstring, ExternalFun, HugeInteger, List, Pid, Port, Reference

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.columns import Columns, Row
 from beamgdb.records.record import Record

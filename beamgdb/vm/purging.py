@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from beamgdb.code import module_tables
 from beamgdb.code.code_ix import code_index
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.chain import ring
 from beamgdb.vm import backtrace, calls, registered_names, signals

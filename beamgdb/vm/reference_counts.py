@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby, islice
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable, array_code
 from beamgdb.records import arrays
 from beamgdb.records.columns import Columns

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby, islice
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable, array_code
 from beamgdb.records import arrays
 from beamgdb.records.chain import ring

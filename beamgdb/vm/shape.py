@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Union
 
+from beamgdb.late import dataclass
 from beamgdb.terms.source import Limits
 from beamgdb.vm.heaps import Owner
 

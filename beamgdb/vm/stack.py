@@ -9,10 +9,10 @@ tracing hold other words with that tag: see `trace_frames`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 from beamgdb.code.loaded import LoadedCode, Place
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.vm import trace_frames
 from beamgdb.vm.processes import Process

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.terms.quoting import unquoted
 from beamgdb.vm import backtrace, process_dictionary

@@ -8,9 +8,9 @@ that is the same: as an absolute number of ticks of a clock, which are milliseco
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.records.record import Record
 from beamgdb.records.tree import in_order

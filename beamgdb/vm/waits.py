@@ -9,9 +9,9 @@ who frees its literals, who wants to change code while another one does, and who
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.vm import locks
 from beamgdb.vm.backtrace import StackEnds, of_waiting

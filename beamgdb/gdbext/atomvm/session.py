@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import gdb
@@ -16,6 +15,7 @@ from beamgdb.gdbext.connection import is_remote
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.gdb_types import GdbTypes, OnDemand
 from beamgdb.gdbext.target_memory import InferiorMemory
+from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.vm.model import Unavailable
 from jit.object.target import ByteOrder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import gdb
@@ -28,6 +27,7 @@ from beamgdb.gdbext.convenience import ConvenienceFunction, text_of
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping import position
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.views.location import BadLocation, LineLocation, parse
 from beamgdb.vm.model import Unavailable

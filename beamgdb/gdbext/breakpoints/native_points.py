@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import gdb
 
@@ -19,6 +18,7 @@ from beamgdb.gdbext.breakpoints.traps import Arrival, each_thread
 from beamgdb.gdbext.c_expressions import set_register
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.unwinder import register_reader
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.native.registers import SCRATCH, STATE
 from beamgdb.node import Node

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import gdb
 
+from beamgdb.late import dataclass
 from beamgdb.views.location import BreakpointLocation
 
 PROCESS = "_beam_process"

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import gdb
 
@@ -25,6 +24,7 @@ from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.target_memory import InferiorMemory
 from beamgdb.gdbext.unwinder import is_innermost, register_reader
 from beamgdb.interpreter.operations import Unsupported
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.vm.model import Unavailable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +15,7 @@ from beamgdb.gdbext.commands.command import Command
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.progress import ProgressLine
 from beamgdb.gdbext.style import GdbStyler, width
+from beamgdb.late import dataclass
 from beamgdb.node import Node
 from beamgdb.views import listing
 from beamgdb.views.listing import Column, Query, Selected, Value

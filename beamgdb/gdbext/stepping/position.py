@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import gdb
 
 from beamgdb.code.loaded import Place, Where
 from beamgdb.gdbext import current_frame, standing
 from beamgdb.gdbext.current_frame import Selected
 from beamgdb.gdbext.unwinder import is_innermost
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.vm import backtrace

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import gdb
@@ -13,6 +12,7 @@ from beamgdb.gdbext import c_calls, front_end, session, term_printing
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.points import Asked
 from beamgdb.gdbext.stepping.position import Position
+from beamgdb.late import dataclass
 from beamgdb.views import steps
 
 EXIT = "erts_continue_exit_process"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from beamgdb.interpreter.symbolic.steps import Call, Fork, Goto, Leave, Next, Onward
 from beamgdb.interpreter.symbolic.values import UNKNOWN, SymbolicState, Value
+from beamgdb.late import dataclass
 
 MAX_PATHS = 32
 MAX_INSTRUCTIONS = 400

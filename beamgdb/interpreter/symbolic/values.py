@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Union
+
+from beamgdb.late import dataclass
 
 SLOT = "sp+"
 """How the name of a stack slot begins; the offset from the stack pointer follows, in decimal."""

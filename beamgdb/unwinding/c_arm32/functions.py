@@ -10,12 +10,12 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, Final
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
 
+from beamgdb.late import dataclass
 from jit.object.elf_symbols import defined
 
 R_ARM_RELATIVE: Final = 23

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Union
 
+from beamgdb.late import dataclass
 from beamgdb.machine_code.arm32 import (
     ALWAYS,
     CALL_CLOBBERED,

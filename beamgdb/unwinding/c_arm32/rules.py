@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.machine_code.arm32 import CALLEE_SAVED, GENERAL, decode
 from beamgdb.unwinding.c_arm32.paths import WORD, PagedCode, PathState, Register, Return, Saved, Walk
 

@@ -14,9 +14,9 @@ Registers are named as by capstone (`machine_code.arm32`) in rules, as by GDB in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from beamgdb.late import dataclass
 from beamgdb.machine_code.arm32 import GDB_NAMES, Transfer, decode
 from beamgdb.machine_code.reading import ReadMemory, ReadRegister
 from beamgdb.unwinding.c_arm32.functions import Functions

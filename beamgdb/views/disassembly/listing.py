@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from beamgdb.code.loaded import Place
 from beamgdb.code.module import Module, Range
 from beamgdb.interpreter.operations import Unsupported
+from beamgdb.late import dataclass
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.terms.quoting import unquoted

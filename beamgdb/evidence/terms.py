@@ -41,8 +41,9 @@ STACK_WORDS, HEAP_WORDS, FEW_HEAP_WORDS = 256, 2048, 512
 MAX_ENTRIES, FEW_ENTRIES = 128, 24
 """Entries of funs that are looked at, and of exports; the last where each packet takes its time."""
 
-MODULES = 3
-"""Modules that they must be from: each has a checksum of its own."""
+FUNS, MODULES = 6, 3
+"""Entries of funs at least, and modules that they must be from, of which each has a checksum of its own. A node that
+does nothing holds seven funs or so."""
 
 MAX_FUNS = 1 << 16
 """Funs of a module at most."""
@@ -192,7 +193,7 @@ def _funs(seen: Seen, found: Findings, things: Things) -> None:
         if len(entries) >= (FEW_ENTRIES if seen.is_slow else MAX_ENTRIES) and differ(entries.values(), MODULES):
             break
     modules = list(entries.values())
-    if len(entries) < ENOUGH or not differ(modules, MODULES):
+    if len(entries) < FUNS or not differ(modules, MODULES):
         raise NotProved(f"funs of {len(entries)} functions: ErlFunEntry")
     raw = {entry: seen.memory.read(entry, seen.window("ErlFunEntry")) for entry in entries}
     size, order = min(map(len, raw.values())), seen.memory.byteorder

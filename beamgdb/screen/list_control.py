@@ -56,6 +56,11 @@ class ListControl(UIControl):
         """Go so many lines down."""
         self.at = max(0, min(self.at + by, len(self._lines()) - 1))
 
+    def shift(self, by: int) -> None:
+        """See what is so many columns to the right."""
+        widest = max((get_cwidth(line.text) for line in self._lines()), default=0)
+        self.left = max(0, min(self.left + by, widest - 1))
+
     def choose(self) -> None:
         """Do what the line is for."""
         line = self.line

@@ -564,10 +564,7 @@ class Screen:
         self._here(lambda control: control.move(by))
 
     def _scroll(self, by: int) -> None:
-        def scrolled(control: ListControl) -> None:
-            control.left = max(0, control.left + by)
-
-        self._here(scrolled)
+        self._here(lambda control: control.shift(by))
 
     def _height(self) -> int:
         name = self._focused()

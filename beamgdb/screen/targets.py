@@ -18,7 +18,6 @@ from beamgdb import core_file
 from beamgdb.core_file import NoCore
 from beamgdb.late import dataclass
 from beamgdb.screen.lines import shortened
-from jit.system.controls import harmless
 
 MOST: Final = 500
 """Core files that are looked at."""
@@ -63,10 +62,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Found:
-    """A node (`pid`) or a core file (`core`, `dump`: what coredumpctl is to be asked for it) that one can choose."""
+    """A node or a core file (`core`, `dump`: what coredumpctl is to be asked for it) that one can choose, in words: its
+    name, since when it is there, what it runs, whose it is, and what else is to be known."""
 
-    label: str
+    name: str
+    since: str
+    program: str
     pid: int | None = None
+    user: str = ""
+    note: str = ""
     core: Path | None = None
     dump: Dump | None = None
 
@@ -108,9 +112,8 @@ def nodes() -> Iterator[Found]:
         if program.startswith(ATOMVM) or (program.startswith(OTP) and "-progname" in words):
             name = node_name(words) or shortened(given(words), MOST_GIVEN)
             tracer = tracer_of(int(folder.name))
-            debugged = f", debugged by process {tracer}" if tracer else ""
-            told = f"{name}  pid {folder.name}{debugged}, {_owner(folder)}, since {_begun(folder)}, {_end(words[0])}"
-            yield Found(harmless(told), pid=int(folder.name))
+            debugged = f"debugged by process {tracer}" if tracer else ""
+            yield Found(name, _begun(folder), _end(words[0]), int(folder.name), _owner(folder), debugged)
 
 
 def node_name(words: Sequence[str]) -> str | None:
@@ -150,12 +153,11 @@ def cores(folder: Path) -> Iterator[Found]:
         except (NoCore, OSError):
             continue
         if found.program is not None and is_vm(found.program):
-            written = moment(path.stat().st_mtime)
-            yield Found(harmless(f"{path.name}  {written}, core file of {_end(found.program)}"), core=path)
+            yield Found(path.name, moment(path.stat().st_mtime), _end(found.program), note="core file", core=path)
     for dump in _kept_by_systemd():
-        cut = "" if dump.is_whole else " (cut off, or not to be read by all)"
+        cut = "" if dump.is_whole else ", cut off or not to be read by all"
         written = moment(dump.time) if isinstance(dump.time, float) else dump.time
-        yield Found(harmless(f"coredumpctl  {written}, pid {dump.pid} of {_end(dump.program)}{cut}"), dump=dump)
+        yield Found("coredumpctl", written, _end(dump.program), dump.pid, note=f"core file{cut}", dump=dump)
 
 
 def _end(path: str) -> str:

@@ -95,7 +95,7 @@ def test_a_node_that_runs(shop: Node, tmp_path: Path) -> None:
         found = ROW.findall(seat.awaited(r"^── 5 Processes  /name=init  ─(?s:.*)^<0\.0\.0> (?s:.*)^── 0"))
         assert [pid for pid, *_ in found] == ["<0.0.0>"]
         (node,) = (one for one in nodes() if one.pid == shop.pid)
-        assert f", debugged by process {gdb_of(seat)}, " in node.label
+        assert node.note == f"debugged by process {gdb_of(seat)}"
         # A breakpoint that is typed, and a step.
         seat.press("b")
         seat.type("shop:price/1")
@@ -350,8 +350,19 @@ def test_a_node_that_gdb_just_takes_hold_of(shop: Node, tmp_path: Path, way: str
 def test_one_is_chosen(shop: Node, tmp_path: Path) -> None:
     """Without a name all nodes that run here are listed."""
     with screen(tmp_path) as seat:
-        listed = seat.awaited(rf"^erl .*  pid {shop.pid}, \w+, since \d{{4}}-\d\d-\d\d ").splitlines()
-        seat.press(*["Down"] * next(number for number, row in enumerate(listed[1:]) if f" pid {shop.pid}," in row))
+        node = rf"^erl .*  {shop.pid}  \d{{4}}-\d\d-\d\d \d\d:\d\d"
+        listed = seat.awaited(node).splitlines()
+        heading = next(row for row in listed if row.startswith("NAME "))
+        (row,) = (one for one in listed if re.search(node, one))
+        at = heading.index(" PID") + len(" PID")
+        assert row[:at].endswith(f" {shop.pid}")
+        # What does not fit is to the right.
+        assert "USER" not in heading
+        seat.press(*["Right"] * 8)
+        seat.awaited(r"^.*\bPROGRAM +USER\b")
+        seat.press(*["Left"] * 8)
+        listed = seat.awaited(node).splitlines()
+        seat.press(*["Down"] * (listed.index(row) - listed.index(heading) - 1))
         seat.press("Enter")
         seat.awaited(rf"^ beamgdb  pid {shop.pid}   stopped: ")
         seat.press("q", "y")

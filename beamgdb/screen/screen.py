@@ -40,7 +40,7 @@ from beamgdb.screen.connection import HASTE
 from beamgdb.screen.lines import Asked, Line, Looks, filled, fitted, line, note, shortened
 from beamgdb.screen.list_control import ListControl
 from beamgdb.screen.model import ENDED, GONE, RUNNING, STARTING, STOPPED, Model
-from beamgdb.screen.panes import PANES, SORTED, Pane, arrangement
+from beamgdb.screen.panes import PANES, PLACE, SORTED, Pane, arrangement
 from beamgdb.screen.style import STYLE, colours
 from beamgdb.screen.targets import Target, state_of
 from jit.system.controls import harmless
@@ -67,6 +67,9 @@ GOES_ON: Final = re.compile(r"(l|list|x)(?=[\s/]|$)")
 BEHIND_ESCAPE: Final = "0123456789xqnsmi/?"
 """Keys of panes, but for those that with Alt do something in a command line: on a line that is slow they come in one
 piece with Escape, as if they were pressed with Alt."""
+
+INTERPRETER: Final = "in process_main"
+"""What GDB says of all code that is interpreted."""
 
 STATES: Final = {STARTING: "GDB starts", STOPPED: "stopped", RUNNING: "running", GONE: "", ENDED: ""}
 
@@ -253,7 +256,7 @@ class Screen:
     def _header(self) -> StyleAndTextTuples:
         model = self._model
         state = STATES[model.state] if self._target.is_live or model.state != STOPPED else "core file"
-        words = ": ".join(filter(None, (state, model.where if model.state != RUNNING else "")))
+        words = ": ".join(filter(None, (state, self._where() if model.state != RUNNING else "")))
         if model.state == ENDED and model.pid is not None:
             words += f"; {state_of(model.pid)}"
         again = "R: again; " if self._can_start() else "c: begin; " if self._can_run() else ""
@@ -262,6 +265,13 @@ class Screen:
         label = shortened(self._target.label, max(room, least))
         text = shortened(f" beamgdb  {label}   {again}{words} ", self._columns())
         return [("class:bar", filled(text, self._columns()))]
+
+    def _where(self) -> str:
+        """Why and where a program has stopped, with the function that is interpreted once that is known."""
+        answer, where = self._model.known(PLACE), self._model.where
+        if answer is None or not self._model.is_fresh(answer) or answer.value is None or not answer.value["function"]:
+            return where
+        return where.replace(INTERPRETER, f"in {harmless(answer.value['function'])}")
 
     def _can_start(self) -> bool:
         """Whether GDB can be started again: it has ended, or has no program."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import curses
 import os
 from typing import Final
 
@@ -17,5 +18,11 @@ STYLE: Final = Style.from_dict({
 
 
 def colours() -> ColorDepth | None:
-    """As many as the terminal has; none where `NO_COLOR` is set."""
-    return ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
+    """As many as prompt_toolkit finds that the terminal has; none where `NO_COLOR` is set, or the terminal has none."""
+    if os.environ.get("NO_COLOR"):
+        return ColorDepth.DEPTH_1_BIT
+    try:
+        curses.setupterm()
+    except curses.error:
+        return None
+    return None if curses.tigetnum("colors") > 0 else ColorDepth.DEPTH_1_BIT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from jit.atomvm import formats, terms
@@ -47,13 +48,15 @@ class Emission(FunctionEmission[Any]):
 
     shared: Shared
     _raising: dict[tuple[int, str], Label] = field(default_factory=dict)
+    #: The location that was looked up last, which most operations have from the one before, and its index.
+    _told: tuple[object, int] = (None, 0)
 
-    @property
+    @cached_property
     def m(self) -> Macros[Any]:
         """The macro operations."""
         return self.shared.macros
 
-    @property
+    @cached_property
     def a(self) -> Assembler[Any]:
         """The assembler."""
         return self.shared.macros.a
@@ -70,7 +73,10 @@ class Emission(FunctionEmission[Any]):
 
     def tell_line(self, index: int, body: int | None = None) -> None:
         """From here on, code is of the line of an operation; so it is from a *body* on, whatever is before."""
-        line = self.shared.locations.get(self.operations[index].location, 0)
+        location = self.operations[index].location
+        if location is not self._told[0]:
+            self._told = location, self.shared.locations.get(location, 0)
+        _, line = self._told
         if body is not None or not self.shared.lines or self.shared.lines[-1][0] != line:
             self.shared.lines.append((line, self.a.offset if body is None else body))
 

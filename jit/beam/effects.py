@@ -87,11 +87,12 @@ def effects(operation: Operation) -> Effects:
     live = _LIVE.get(name)
     frame = trim = 0
     for operand, role in operands_of(operation):
-        if role in _READ and (register := register_of(operand)) is not None:
-            uses.append(register)
-        if role in _WRITTEN and (register := register_of(operand)) is not None:
-            defines.append(register)
-        if isinstance(operand, BeamLabel):
+        if (register := register_of(operand)) is not None:
+            if role in _READ:
+                uses.append(register)
+            if role in _WRITTEN:
+                defines.append(register)
+        elif isinstance(operand, BeamLabel):
             if operand.number and role not in (Role.PLACE, Role.CALLEE):
                 labels.append(operand.number)
         elif isinstance(operand, int):
@@ -108,8 +109,10 @@ def effects(operation: Operation) -> Effects:
             live = operand.free
     if name == "func_info" and isinstance(operation.operands[2], int):
         uses += map(X, range(operation.operands[2]))
-    uses += map(X, range(_USES.get(name, 0)))
-    defines += map(X, range(_DEFINES.get(name, 0)))
+    if name in _USES:
+        uses += map(X, range(_USES[name]))
+    if name in _DEFINES:
+        defines += map(X, range(_DEFINES[name]))
     live_at_labels = live if name in _LOSES_BEFORE_FAILING else None
     return Effects(tuple(uses), tuple(defines), live, live_at_labels, tuple(labels), name not in _ENDS, frame, trim)
 

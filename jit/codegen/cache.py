@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Final, Generic
 
@@ -99,13 +99,15 @@ class Cache(Generic[R]):
         self.unsaved &= self.live[index]
         self.lost = self.overwritten = 0
         self.collects_later = False
-        for register, held in list(self.held.items()):
-            if not self.live[index] >> held.x & 1 or not held.only and not self.fate(held.x, index).read:
-                del self.held[register]
+        if self.held:
+            for register, held in list(self.held.items()):
+                if not self.live[index] >> held.x & 1 or not held.only and not self.fate(held.x, index).read:
+                    del self.held[register]
         self.taken = {register for register, held in self.held.items() if held.only}
-        self.check_saved(self._live_elsewhere[index] if self.keeps[index] is Keeps.ALL else _ALL)
-        if nowhere := self.unsaved & ~sum(1 << x for x in self.only().values()):
-            raise Mistake(f"{_names(nowhere)} had a value, which is nowhere")
+        if self.unsaved:
+            self.check_saved(self._live_elsewhere[index] if self.keeps[index] is Keeps.ALL else _ALL)
+            if nowhere := self.unsaved & ~sum(1 << x for x in self.only().values()):
+                raise Mistake(f"{_names(nowhere)} had a value, which is nowhere")
 
     def end(self) -> None:
         """Behind the operation. Raises Mistake."""
@@ -137,6 +139,8 @@ class Cache(Generic[R]):
 
         If the operation itself reads one, that is a mistake then.
         """
+        if not self.held:
+            return
         after, behind = self.index + 1, self._live_elsewhere[self.index]
         if self.effects[self.index].falls_through and after < len(self.live):
             behind |= self.live[after]
@@ -202,7 +206,7 @@ class Cache(Generic[R]):
 
     def only(self) -> dict[R, int]:
         """The x registers that memory does not have, by register."""
-        return {register: held.x for register, held in self.held.items() if held.only}
+        return {register: held.x for register, held in self.held.items() if held.only} if self.held else {}
 
     def fate(self, x: int, index: int) -> Fate:
         """What becomes of the value that an x register has before the operation at *index*."""
@@ -234,5 +238,13 @@ def _names(xs: int) -> str:
 
 def locations(live: int, only: Mapping[R, int]) -> dict[int, R | None]:
     """Where each x register of the mask is: a CPU register, or None for memory."""
-    where: dict[int, R | None] = {x: None for x in range(live.bit_length()) if live >> x & 1}
-    return where | {x: register for register, x in only.items() if x in where}
+    where: dict[int, R | None] = dict(_in_memory(live))
+    if only:
+        where |= {x: register for register, x in only.items() if x in where}
+    return where
+
+
+@lru_cache(maxsize=1024)
+def _in_memory(live: int) -> dict[int, None]:
+    """Each x register of a mask, of which there are few in a program."""
+    return {x: None for x in range(live.bit_length()) if live >> x & 1}

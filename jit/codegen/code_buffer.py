@@ -70,10 +70,11 @@ class CodeBuffer:
 
     def _emit(self, code: bytes, *does: Does) -> None:
         """Append an instruction."""
-        begin = self.offset
+        begin = len(self._data)
         self._data += code
-        self._instructions = self.offset
-        self._events += [one(begin, self.offset) for one in does]
+        self._instructions = end = len(self._data)
+        for one in does:
+            self._events.append(one(begin, end))
 
     def _emit_referring(self, code: bytes, label: Label, origin: int, fill: Fill, *does: Does) -> None:
         """Append one whose last 32 bits *fill* completes from the distance of *label* from *origin*."""

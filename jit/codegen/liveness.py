@@ -53,19 +53,23 @@ def unwritten_before(operations: Sequence[Operation], told: Sequence[Effects]) -
     """
     places = {operation.operands[0]: at for at, operation in enumerate(operations) if operation.name == "label"}
     unwritten = [0] * (len(operations) + 1)
-    changed = True
+    changed = any(effect.frame > 0 for effect in told)  # before there is a frame nothing is unwritten
     while changed:
         changed = False
         for at, (operation, effect) in enumerate(zip(operations, told)):
-            there = [at + 1] if effect.falls_through else []
-            masks = [_unwritten_after(unwritten[at], effect)] * len(there)
-            if operation.name not in _HANDLED:
-                there += [places[label] for label in effect.labels if label in places]
-                masks += [unwritten[at]] * (len(there) - len(masks))
-            for place, bits in zip(there, masks):
-                if bits & ~unwritten[place]:
-                    unwritten[place] |= bits
+            before = unwritten[at]
+            if not before and effect.frame <= 0:
+                continue
+            if effect.falls_through:
+                after = _unwritten_after(before, effect)
+                if after & ~unwritten[at + 1]:
+                    unwritten[at + 1] |= after
                     changed = True
+            if operation.name not in _HANDLED:
+                for label in effect.labels:
+                    if label in places and before & ~unwritten[places[label]]:
+                        unwritten[places[label]] |= before
+                        changed = True
     return unwritten[:-1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from jit.codegen.code_buffer import LEFT, CodeBuffer, Does
@@ -244,8 +244,15 @@ class Assembler(CodeBuffer):
 
     def _emit_far(self, code: bytes, label: Label, *does: Does) -> None:
         """An instruction that ends with the distance from its end to *label*."""
-        end = self.offset + len(code) + len(_LATER)
-        self._emit_referring(code + _LATER, label, end, lambda _word, distance: distance, *does)
+        end = len(self._data) + len(code) + len(_LATER)
+        if label.offset is not None:
+            self._emit(code + struct.pack("<i", label.offset - end), *does)
+        else:
+            self._emit_referring(code + _LATER, label, end, _distance, *does)
+
+
+def _distance(_word: int, distance: int) -> int:
+    return distance
 
 
 def _moved(size: int) -> Does:
@@ -264,6 +271,7 @@ def _prefixed(opcode: int, register: Register, immediate: bytes = b"", *, wide: 
     return bytes((rex, opcode | register.code & 7) if rex else (opcode | register.code & 7,)) + immediate
 
 
+@lru_cache(maxsize=4096)  # code has the same few instructions over and over
 def _encoded(
     opcode: bytes, field: int, operand: Register | Memory, immediate: bytes = b"", *, wide: bool = True, byte: int = -1
 ) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 
@@ -37,9 +38,12 @@ RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R8, R9, R10, R11, R12, R13, R14, R15 = R
 RETURN_ADDRESS: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """What is at base + index * scale + displacement. ``rsp`` can be no index."""
+    """What is at base + index * scale + displacement. ``rsp`` can be no index.
+
+    ``at`` gives the same object for the same place: those who remember what they made of one need not look into it.
+    """
 
     base: Register
     displacement: int = 0
@@ -47,6 +51,7 @@ class Memory:
     scale: int = 1
 
 
+@lru_cache(maxsize=4096)
 def at(base: Register, displacement: int = 0, index: Register | None = None, scale: int = 1) -> Memory:
     """Memory at base + index * scale + displacement."""
     return Memory(base, displacement, index, scale)

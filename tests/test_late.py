@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import signal
 import threading
 from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, replace
@@ -10,6 +11,7 @@ from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, repla
 import pytest
 
 from beamgdb.late import dataclass
+from tests.harness.gdb import REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -83,3 +85,10 @@ def test_ctrl_c_while_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert Held(1) == Held(1)
+
+
+def test_the_whole_extension_has_it() -> None:
+    """What is made while GDB starts is waited for at each start."""
+    files = [path for path in (REPOSITORY / "beamgdb").rglob("*.py") if path.name != "late.py"]
+    others = [path for path in files if re.search(r"^from dataclasses import .*\bdataclass\b", path.read_text(), re.M)]
+    assert (len(files) > 200, others) == (True, [])

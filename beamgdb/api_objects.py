@@ -257,6 +257,7 @@ class Wait:
     for_queue: int | None
     for_status: str | None
     for_current: str | None
+    sure: str
 
 
 @dataclass(frozen=True)

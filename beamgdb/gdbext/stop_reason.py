@@ -18,7 +18,7 @@ from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.unwinding import own_code
 from beamgdb.views.threads import ThreadRow
-from beamgdb.views.why import AT_ADDRESS, FATAL, HALT, STOPPING, Came, CFrameRow, Stop
+from beamgdb.views.why import AT_ADDRESS, FATAL, HALT, STOPPING, Came, CFrameRow, Sender, Stop
 from beamgdb.vm.model import Unavailable
 
 MOST_WORDS: Final = 1000
@@ -33,6 +33,9 @@ STACK_BYTES: Final = 4096
 STACK_PIECE: Final = 512
 
 SI_KERNEL: Final = 0x80
+
+SENT: Final = (0, -1)
+"""What `si_code` is where a process has sent a signal to another one (siginfo(2): `SI_USER`, `SI_QUEUE`)."""
 
 _INTEGERS: Final = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_PTR)
 """Types of registers that may have an address."""
@@ -51,12 +54,13 @@ def stop(node: Node | None, memory: CachedMemory) -> Stop:
     """Of the selected thread; without a node nothing is told that only Erlang/OTP's VM knows."""
     thread, core = gdb.selected_thread(), core_files.opened()
     death = core.death if core is not None else None
-    name, address = _signal(thread, death)
+    name, address, sender = _signal(thread, death)
     row = ThreadRow(thread.num, gdb_text.thread_name(thread)) if thread is not None and thread.is_valid() else None
     elsewhere = None if name or thread is None else _elsewhere(thread, death)
     frames = tuple(_frames(node))
     cut_off = (core.size, core.whole) if core is not None and core.is_cut_off else None
-    return Stop(name, address, row, frames, elsewhere, _last_words(memory), _halt(node, frames), cut_off, core is None)
+    words, halt = _last_words(memory), _halt(node, frames)
+    return Stop(name, address, row, frames, elsewhere, words, halt, cut_off, core is None, sender)
 
 
 def crashed_elsewhere() -> int | None:
@@ -93,8 +97,11 @@ def _halt(node: Node | None, frames: tuple[CFrameRow, ...]) -> tuple[str, ...] |
         return None
 
 
-def _signal(thread: gdb.InferiorThread | None, death: core_file.Death | None) -> tuple[str | None, int | None]:
-    """The name of the signal that came in a thread and the address that it was for, as far as they are known."""
+def _signal(
+    thread: gdb.InferiorThread | None, death: core_file.Death | None
+) -> tuple[str | None, int | None, Sender | None]:
+    """The name of the signal that came in a thread, the address that it was for, and who has sent it, as far as they
+    are known."""
     told = _Told()
     number = told.field("si_signo")
     if not number and is_core():
@@ -102,7 +109,7 @@ def _signal(thread: gdb.InferiorThread | None, death: core_file.Death | None) ->
     name = _name(number) if number else None
     if name is not None and thread is not None and _is_of_another(thread, name, death):
         name = None
-    return name, told.fault_address() if name in AT_ADDRESS else None
+    return name, told.fault_address() if name in AT_ADDRESS else None, told.sender() if number and name else None
 
 
 class _Told:
@@ -135,6 +142,14 @@ class _Told:
         code = self.field("si_code")
         is_told = code is not None and 0 < code < SI_KERNEL
         return self.field("_sifields", "_sigfault", "si_addr") if is_told else None
+
+    def sender(self) -> Sender | None:
+        """The process that has sent it by kill(2) or sigqueue(3), if that is another one: abort(3) sends it to a
+        thread."""
+        pid, user = (self.field("_sifields", "_kill", name) for name in ("si_pid", "si_uid"))
+        if self.field("si_code") not in SENT or pid is None or user is None or pid == gdb.selected_inferior().pid:
+            return None
+        return Sender(pid, user)
 
 
 def _name(number: int) -> str:

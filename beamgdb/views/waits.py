@@ -29,7 +29,8 @@ WHO_CHANGES_CODE = "(who changes code)"
 
 @dataclass(frozen=True)
 class WaitRow:
-    """A process, what it is called, and whom it waits for: what that is called, does, and has to do yet."""
+    """A process, what it is called, and whom it waits for: what that is called, does, and has to do yet. `is_sure`: see
+    `vm.waits.Wait`."""
 
     pid: str
     called: str | None
@@ -38,6 +39,7 @@ class WaitRow:
     target_status: str | None
     target_current: str | None
     target_queue: int | None
+    is_sure: bool
 
 
 class WaitColumns:
@@ -58,6 +60,8 @@ class WaitColumns:
         self.literals: Collection | None = None
         """The collection of literals that purges have left."""
         self.damaged: list[Unreadable] = []
+        self.unsure: list[str] = []
+        """Who may wait for other messages too."""
         self.unknown: dict[str, str] = {}
         """What could not be asked, and why."""
 
@@ -72,6 +76,7 @@ class WaitColumns:
         to_ports = self._or_note("who waits to send to ports", lambda node: [*waits.of_ports(node, self.damaged)])
         to_nodes = self._or_note("who waits to send to nodes", lambda node: [*waits.of_nodes(node, self.damaged)])
         found = [*calls, *of_code, *(to_ports or ()), *(to_nodes or ())]
+        found.sort(key=lambda one: not one.is_sure)
         wanted = {one.waiter for one in found} | {one.target for one in found}
         known: dict[str, Noted] = {}
         names: dict[str, str] = {}
@@ -92,14 +97,16 @@ class WaitColumns:
             waiter = self._node.term(one.waiter)
             what = self._no_process(one)
             if what is not None or one.target is None:
-                rows.append(self._row(waiter, what or WHO_CHANGES_CODE, known))
+                rows.append(self._row(one, waiter, what or WHO_CHANGES_CODE, known))
                 continue
             target = self._node.term(one.target)
             if one.target & IMMED2_MASK == ATOM:
                 target = names.get(target) or self._shown.module(target)
-            edges[waiter] = target
-            rows.append(self._row(waiter, target, known))
+            if one.is_sure:
+                edges[waiter] = target
+            rows.append(self._row(one, waiter, target, known))
         self.cycles = waits.cycles(edges)
+        self.unsure = [row.pid for row in rows if not row.is_sure]
         yield from rows
 
     def _no_process(self, wait: Wait) -> str | None:
@@ -123,7 +130,7 @@ class WaitColumns:
             if isinstance(noted, Noted) and noted.monitors != 0 and self._list.status(noted) == "waiting":
                 yield self._list.process(noted)
 
-    def _row(self, waiter: str, target: str, known: dict[str, Noted]) -> WaitRow:
+    def _row(self, wait: Wait, waiter: str, target: str, known: dict[str, Noted]) -> WaitRow:
         mine, other = known.get(waiter), known.get(target)
         return WaitRow(
             waiter,
@@ -133,6 +140,7 @@ class WaitColumns:
             self._list.status(other) if other else None,
             self._shown.current(other) if other else None,
             self._list.queue_length(other) if other else None,
+            wait.is_sure,
         )
 
     @property
@@ -145,6 +153,7 @@ class WaitColumns:
             Column("for_queue", int, lambda one: one.target_queue, "QUEUE"),
             Column("for_status", str, lambda one: one.target_status),
             Column("for_current", str, lambda one: one.target_current, "IN"),
+            Column("sure", str, lambda one: "yes" if one.is_sure else "no"),
         )
 
     def _of_permission(self) -> Iterator[Wait]:
@@ -165,6 +174,11 @@ class WaitColumns:
         """Deadlocks, and what could not be asked."""
         for cycle in self.cycles:
             yield f"Deadlock: {circle(cycle)}"
+        if self.unsure:
+            first, others = self.unsure[0], len(self.unsure) - 1
+            more = f"{others} other{'s' * (others > 1)}"
+            they = f"{first} and {more}, listed last, monitor" if others else f"{first}, listed last, monitors"
+            yield f"({they} whom they are said to wait for, but may take other messages too)"
         yield from (f"({what} is not known: {why})" for what, why in self.unknown.items())
         yield from damaged_lines(self.damaged)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
@@ -79,13 +79,21 @@ class Came:
 
 
 @dataclass(frozen=True)
+class Sender:
+    """Who has sent a signal: process and user, as the kernel numbers them."""
+
+    pid: int
+    user: int
+
+
+@dataclass(frozen=True)
 class Stop:
     """What a debugger knows of where the program stands. `signal` is its name, None where it is not known or there was
     none; `address` where an access went wrong. `frames` are those of C code, innermost first, down to Erlang code.
     `elsewhere` is what the program crashed of, if that came in another thread. `last_words` are what C's library has
     noted as it ended the program, such as a failed assertion; `halt` the arguments of erlang:halt, where that was
     called. `cut_off`, of a core file that is not all there: how many bytes it has, and should have. `is_live` is False
-    for a core file."""
+    for a core file. `sender`: where another process has sent the signal."""
 
     signal: str | None
     address: int | None
@@ -96,16 +104,18 @@ class Stop:
     halt: tuple[str, ...] | None = None
     cut_off: tuple[int, int] | None = None
     is_live: bool = False
+    sender: Sender | None = None
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A process in a list: its pid, what it is called, and how much it has."""
+    """A process in a list: its pid, what it is called, and how much it has; `is_estimated`: by a part of that."""
 
     pid: str
     called: str | None
     current: str | None
     amount: int
+    is_estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,9 +206,9 @@ def report(
         left = next((one.count - read for one in counts if one.what == PROCESSES), -1)
         unreadable = left if left >= 0 else unreadable
     why = Why(
-        stop, foreign, counts, memory if read and not not_measured else None, tables, _ranked(shown, largest),
-        _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable, tuple(map(tuple, calls.cycles)),
-        tuple(calls.busy.most_common(MOST)), (), tuple(unknown),
+        stop, foreign, counts, memory if read and not not_measured else None, tables,
+        _ranked(shown, largest, found.estimated), _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable,
+        tuple(map(tuple, calls.cycles)), tuple(calls.busy.most_common(MOST)), (), tuple(unknown),
     )  # fmt: skip
     kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
     suspects = tuple(_suspects(why, node, shown, process, kind, calls))
@@ -215,9 +225,11 @@ def _rank(best: list[tuple[int, int, Noted]], amount: int, number: int, many: Se
         heapq.heapreplace(best, entry)
 
 
-def _ranked(shown: ProcessColumns, best: list[tuple[int, int, Noted]]) -> tuple[Ranked, ...]:
+def _ranked(
+    shown: ProcessColumns, best: list[tuple[int, int, Noted]], estimated: Set[int | None] = frozenset()
+) -> tuple[Ranked, ...]:
     return tuple(
-        Ranked(shown.list.pid(one), shown.called(one), shown.current(one), amount)
+        Ranked(shown.list.pid(one), shown.called(one), shown.current(one), amount, one.address in estimated)
         for amount, _, one in sorted(best, reverse=True)
     )
 
@@ -287,6 +299,8 @@ def _suspects(
         caller = next((one for one in shown.items() if shown.list.current_call(one) == HALT), None)
         named = f": {shown.list.pid(caller)} {shown.called(caller)} has called {HALT}" if caller is not None else ""
         yield f"the node ends itself{named}"
+    elif stop.signal in FATAL and stop.sender is not None:
+        yield f"{stop.signal} was sent by process {stop.sender.pid} of user {stop.sender.user}: the node did not crash"
     elif stop.signal in FATAL and why.foreign is not None:
         called = shown.list.noted_call(process) if process is not None else None
         by = f", called as {called}," if called else ""
@@ -317,7 +331,8 @@ def _suspects(
             yield f"{one.amount} messages wait for {one.pid}{' ' + one.called if one.called else ''}"
     for one in why.largest[:1]:
         if why.process_memory and one.amount > why.process_memory / 2 and one.amount > 64 << 20:
-            yield f"{one.pid}{' ' + one.called if one.called else ''} has {_bytes(one.amount)} of heap, most of all"
+            size = f"about {_bytes(one.amount)}" if one.is_estimated else _bytes(one.amount)
+            yield f"{one.pid}{' ' + one.called if one.called else ''} has {size} of heap and messages, most of all"
 
 
 def headline(stop: Stop) -> str:
@@ -390,7 +405,8 @@ def _list(title: str, unit: str, ranked: tuple[Ranked, ...], styler: Styler) -> 
         yield styler.heading(f"{title}:")
         for one in ranked:
             place = f" in {one.current}" if one.current else ""
-            yield f"  {one.amount} {unit}  {one.pid} {one.called or ''}{place}"
+            about = "about " if one.is_estimated else ""
+            yield f"  {about}{one.amount} {unit}  {one.pid} {one.called or ''}{place}"
 
 
 def _known(size: int | None) -> str:

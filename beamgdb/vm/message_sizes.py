@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Final
 
 from beamgdb.late import dataclass
-from beamgdb.memory import Unreadable
+from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import arrays
 from beamgdb.records.arrays import Column
 from beamgdb.records.columns import Columns, Gather, form_of_words
@@ -37,6 +37,15 @@ class _Counted:
     fragments: list[tuple[int, int]] = field(default_factory=list)
 
 
+class Arranged:
+    """Words at these distances from addresses, in the order of the distances given."""
+
+    def __init__(self, memory: CachedMemory, distances: Sequence[int]) -> None:
+        in_order = sorted(distances)
+        self.gather = Gather(memory, form_of_words(in_order, memory.word_size))
+        self.arranged = itemgetter(*map(in_order.index, distances))
+
+
 class MessageSizes:
     """Those of a VM; raises KeyError where it is not known where fields lie."""
 
@@ -44,14 +53,15 @@ class MessageSizes:
         memory, layout = vm.memory, vm.layout
         self._vm, self._word, self._whole = vm, memory.word_size, layout.size("ErtsMessage")
         inside = layout.offset("ErtsMessage", "hfrag")
-        places = (
+        head = (
             layout.offset("ErtsMessageRef", "next"), layout.offset("ErtsMessage", "data.attached"),
-            layout.offset("ErtsMessageRef", "m"), inside + layout.offset("ErlHeapFragment", "next"),
-            inside + layout.offset("ErlHeapFragment", "used_size"),
+            layout.offset("ErtsMessageRef", "m"),
         )  # fmt: skip
-        in_order = sorted(places)
-        self._messages = Gather(memory, form_of_words(in_order, memory.word_size))
-        self._arranged = itemgetter(*map(in_order.index, places))
+        fragment = (
+            inside + layout.offset("ErlHeapFragment", "next"), inside + layout.offset("ErlHeapFragment", "used_size")
+        )  # fmt: skip
+        self._messages = Arranged(memory, (*head, *fragment))
+        self._heads = Arranged(memory, head)
         self._fragments = Columns(memory, layout, "ErlHeapFragment", ("next", "used_size"))
 
     def of(
@@ -72,15 +82,17 @@ class MessageSizes:
 
     def _one_by_one(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column]:
         """Count these signals; the numbers of the processes of those that follow, and their addresses."""
-        whole, word, arranged, non_value = self._whole, self._word, self._arranged, self._vm.tags.non_value
+        whole, word, arranged, non_value = self._whole, self._word, self._messages.arranged, self._vm.tags.non_value
         # (Lists stay what they are: there are many steps.)
         counts, sizes = arrays.lists(counted.messages), arrays.lists(counted.bytes)
         owners: list[int] = []
         later: list[int] = []
-        for which, words in zip(arrays.numbers(whose), self._messages.of(arrays.numbers(pending))):
-            if words is None:
+        addresses = arrays.numbers(pending)
+        for which, address, words in zip(arrays.numbers(whose), addresses, self._messages.gather.of(addresses)):
+            told = arranged(words) if words is not None else self._without_fragment(address)
+            if told is None:
                 continue
-            following, attached, tag, more, used = arranged(words)
+            following, attached, tag, more, used = told
             if tag & HEADER_MASK != SIGNAL_HEADER:
                 counts[which] += 1
                 # (What is of another node, and not decoded yet, has no fragment.)
@@ -98,13 +110,20 @@ class MessageSizes:
         counted.messages, counted.bytes = counts, sizes
         return owners, later
 
+    def _without_fragment(self, address: int) -> tuple[int, int, int, int, int] | None:
+        """A message in which there is none is allocated without room for it, and may be the last in readable memory
+        (erl_message.c, `erts_alloc_message`). None where it has one, or cannot be read."""
+        (words,) = self._heads.gather.of([address])
+        following, attached, tag = self._heads.arranged(words) if words is not None else (0, COMBINED, 0)
+        return (following, attached, tag, 0, 0) if attached != COMBINED else None
+
     def _together(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column] | None:
         """The same, where they are arrays; None where they are none, or some are damaged."""
-        found, owners = self._messages.arrays(pending), arrays.of(whose)
+        found, owners = self._messages.gather.arrays(pending), arrays.of(whose)
         counts, sizes = arrays.of(counted.messages), arrays.of(counted.bytes)
         if found is None or owners is None or counts is None or sizes is None:
             return None
-        following, attached, tag, more, used = self._arranged(found)
+        following, attached, tag, more, used = self._messages.arranged(found)
         message = (tag & HEADER_MASK) != SIGNAL_HEADER
         combined = message & (attached == COMBINED)
         if not arrays.are_sizes([used[combined]], MAX_USED):

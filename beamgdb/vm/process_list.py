@@ -170,6 +170,8 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         self._states: dict[tuple[Any, ...], str] = {}
         self._calls: dict[tuple[Any, ...], str | None] = {}
         self._spawned: dict[tuple[Any, ...], str | None] = {}
+        self.estimated: set[int | None] = set()
+        """Where the structures of those are whose messages are too many to be counted: `memories` goes by the first."""
 
     def count(self) -> int:
         """How many there are, 0 where that cannot be told."""
@@ -314,6 +316,7 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
             for at in (at for at, number in enumerate(numbers) if number >= message_sizes.FOLLOWED):
                 count = self.queue_length(many[at])
                 if count is not None and count > numbers[at]:
+                    self.estimated.add(many[at].address)
                     sizes[at] = sizes[at] * count // numbers[at]  # the first ones of a long queue stand for all
         return [None if known is None else known + size for known, size in zip(found, sizes)]
 

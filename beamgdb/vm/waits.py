@@ -2,8 +2,10 @@
 
 A process that waits for an answer monitors who is to give it, and keeps the monitor's reference, by which the answer
 comes, in a y register of the function that waits: gen:call and all that is made of it, erpc, and code of one's own that
-does so. So the reference leads to the monitor, and that to who is waited for. A purge of code waits otherwise, as do
-who frees its literals, who wants to change code while another one does, and who sends to a port or node that is busy.
+does so. So the reference leads to the monitor, and that to who is waited for. Code of one's own may take other messages
+besides, and just want to know when the other one ends: what `CALLERS` wait for is an answer, others may. A purge of
+code waits otherwise, as do who frees its literals, who wants to change code while another one does, and who sends to a
+port or node that is busy.
 """
 
 from __future__ import annotations
@@ -24,18 +26,21 @@ from beamgdb.vm.processes import Process
 from beamgdb.vm.purging import Purge
 from jit.otp.tags import BOXED, PRIMARY_MASK
 
-FRAMES: Final = 3
-"""Frames in which the reference is looked for: who receives may have been called by who monitors."""
+CALLERS: Final = frozenset(("gen", "erpc", "rpc", "io", "Elixir.Task"))
+"""Modules of which a function that waits and has a monitor's reference takes nothing but the answer, or that there is
+none (OTP's gen.erl, erpc.erl, rpc.erl, io.erl; Elixir's task.ex)."""
 
 
 @dataclass(frozen=True)
 class Wait:
     """`waiter` waits for `target`, a process or the name of one, or a port, as terms; None where it is not known who
-    changes code. `node`: the name, an atom, of the node that it sends to through that port or process, if it does."""
+    changes code. `node`: the name, an atom, of the node that it sends to through that port or process, if it does.
+    `is_sure`: not if other messages may be what it waits for."""
 
     waiter: int
     target: int | None
     node: int | None = None
+    is_sure: bool = True
 
 
 def waits(vm: Vm, processes: Iterable[Process], damaged: list[Unreadable]) -> Iterator[Wait]:
@@ -52,18 +57,19 @@ def waits(vm: Vm, processes: Iterable[Process], damaged: list[Unreadable]) -> It
 
 
 def _of(vm: Vm, links: MonitorLinks, process: Process) -> Iterator[Wait]:
-    kept: set[str] = set()
-    for number, level in enumerate(of_waiting(vm, process)):
-        if number >= FRAMES:
-            break
-        kept.update(vm.term(word) for word in level.y_registers if word & PRIMARY_MASK == BOXED)
+    # What is kept further out is not for this receive, which has to know what it takes.
+    level = next(of_waiting(vm, process), None)
+    if level is None:
+        return
+    kept = {vm.term(word) for word in level.y_registers if word & PRIMARY_MASK == BOXED}
     kept = {text for text in kept if text.startswith("#Ref<")}
     if not kept:
         return
     for side in links.monitors(process.record):
         target = side.name if side.name is not None else side.other
         if side.ref is not None and target is not None and vm.term(side.ref) in kept:
-            yield Wait(process.id, target)
+            is_sure = level.place is not None and level.place.module.name in CALLERS
+            yield Wait(process.id, target, is_sure=is_sure)
             return
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +52,51 @@ def test_a_deadlock_is_a_suspect(gdb: Gdb) -> None:
     assert {names[pid] for pid in cycle} == {"w_a", "w_b"}
     assert told["suspects"] == [f"a deadlock: {' waits for '.join([*cycle, cycle[0]])} (see `beam-waits`)"]
     assert f"Suspects:\n  1. {told['suspects'][0]}\n" in gdb.cmd("beam-why")
+
+
+def test_no_deadlock_of_those_that_serve(ebin: Path) -> None:
+    with running_node(ebin, "peers:start()") as node, Gdb() as session:
+        session.attach(node.pid)
+        told = session.cmd("beam-waits")
+        assert "Deadlock" not in told
+        assert re.search(
+            r"^\((<\S+>) and 1 other, listed last, monitor whom they are said to wait for, but may take ", told, re.M
+        )
+        assert json.loads(session.cmd("beam-why -json"))["suspects"] == []
+
+
+@pytest.mark.parametrize("name", ["SIGABRT", "SIGSEGV"])
+def test_a_signal_that_was_sent(ebin: Path, name: str) -> None:
+    """As by `kill -ABRT`, or a watchdog: the VM has not ended itself."""
+    with running_node(ebin, "ok") as node, Gdb() as session:
+        session.attach(node.pid)
+        os.kill(node.pid, signal.Signals[name])
+        assert session.go("continue").results["signal-name"] == name
+        told = json.loads(session.cmd("beam-why -json"))
+        assert told["stop"]["sender"] == {"pid": os.getpid(), "user": os.getuid()}
+        sent = f"{name} was sent by process {os.getpid()} of user {os.getuid()}: the node did not crash"
+        assert told["suspects"] == [sent]
+
+
+def test_memory_that_is_estimated(ebin: Path) -> None:
+    """All messages of a long queue are taken for such as its first ones, as they are here. Some have no room for a
+    fragment, and are the last in readable memory."""
+    fill = (
+        "Sink = spawn(fun() -> receive never -> ok end end), Sink ! lists:seq(1, 5000000), "
+        "[Sink ! N || N <- lists:seq(1, 60000)], timer:sleep(500), "
+        'io:format("~w~n", [element(2, process_info(Sink, memory))])'
+    )
+    with running_node(ebin, fill) as node, Gdb() as session:
+        session.attach(node.pid)
+        told = json.loads(session.cmd("beam-why -json"))
+        (queue, largest) = (told[name][0] for name in ("queues", "largest"))
+        assert (queue["amount"], queue["pid"], largest["is_estimated"]) == (60001, largest["pid"], True)
+        assert largest["amount"] == int(re.findall(r"^\d+$", node.said, re.M)[0])
+        assert re.findall(r"^  about (\d+) bytes  (<\S+>) ", session.cmd("beam-why"), re.M) == [
+            (str(largest["amount"]), largest["pid"])
+        ]
+        suspect = rf"{queue['pid']} .* has about \d+ MB of heap and messages, most of all"
+        assert re.fullmatch(suspect, told["suspects"][-1])
 
 
 def test_where_a_process_is_that_runs(gdb: Gdb) -> None:

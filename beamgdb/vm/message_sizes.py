@@ -66,10 +66,10 @@ class MessageSizes:
 
     def of(
         self, addresses: Sequence[int], queues: Sequence[Column], buffers: Sequence[int | None]
-    ) -> tuple[list[int], list[int]]:
+    ) -> tuple[list[int], list[int], set[int]]:
         """How many messages wait for each process, and the bytes of those of each: of a queue those before what is
-        damaged, and of a long one the first `FOLLOWED`. What leads to them: where the processes' structures are, with
-        what each of their queues begins, and their buffers."""
+        damaged, and of a long one those among the first `FOLLOWED` signals; then the numbers of these processes. What
+        leads to them: where the processes' structures are, with what each of their queues begins, and their buffers."""
         counted = _Counted([0] * len(addresses), [0] * len(addresses))
         whose, pending = self._first(addresses, queues, buffers)
         for _ in range(FOLLOWED):
@@ -78,7 +78,7 @@ class MessageSizes:
             whose, pending = self._together(whose, pending, counted) or self._one_by_one(whose, pending, counted)
         sizes = list(arrays.numbers(counted.bytes))
         self._add_fragments(sizes, counted.fragments)
-        return list(arrays.numbers(counted.messages)), sizes
+        return list(arrays.numbers(counted.messages)), sizes, {*arrays.numbers(whose)}
 
     def _one_by_one(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column]:
         """Count these signals; the numbers of the processes of those that follow, and their addresses."""

@@ -10,7 +10,7 @@ from beamgdb.memory import Unreadable
 from beamgdb.records import arrays
 from beamgdb.records.arrays import Array, Column
 from beamgdb.records.columns import Columns, Row
-from beamgdb.vm import calls, message_sizes, signals
+from beamgdb.vm import calls, signals
 from beamgdb.vm.message_sizes import MessageSizes
 from beamgdb.vm.model import Vm
 from beamgdb.vm.pids import Pids
@@ -311,13 +311,12 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         ]  # fmt: skip
         queues = _STARTS_AS_ARRAYS(many) or _STARTS(many)
         addresses, buffers = _ADDRESS(many)
-        numbers, sizes = self._message_sizes.of(addresses, queues, buffers)
-        if max(numbers, default=0) >= message_sizes.FOLLOWED:
-            for at in (at for at, number in enumerate(numbers) if number >= message_sizes.FOLLOWED):
-                count = self.queue_length(many[at])
-                if count is not None and count > numbers[at]:
-                    self.estimated.add(many[at].address)
-                    sizes[at] = sizes[at] * count // numbers[at]  # the first ones of a long queue stand for all
+        numbers, sizes, cut = self._message_sizes.of(addresses, queues, buffers)
+        for at in cut:
+            count = self.queue_length(many[at])
+            if count is not None and count > numbers[at] > 0:
+                self.estimated.add(many[at].address)
+                sizes[at] = sizes[at] * count // numbers[at]  # the first ones of a long queue stand for all
         return [None if known is None else known + size for known, size in zip(found, sizes)]
 
     def _bytes(self, heap: Any, hend: Any, size: Any, abandoned: Any, old: Any, old_hend: Any, mbuf: Any) -> Any:

@@ -26,9 +26,12 @@ from beamgdb.vm.processes import Process
 from beamgdb.vm.purging import Purge
 from jit.otp.tags import BOXED, PRIMARY_MASK
 
-CALLERS: Final = frozenset(("gen", "erpc", "rpc", "io", "Elixir.Task"))
+CALLERS: Final = frozenset((
+    "application_master", "code", "code_server", "dets", "disk_log", "epp", "erpc", "file", "gen",
+    "inet_gethost_native", "io", "proc_lib", "rpc", "supervisor", "Elixir.Task",
+))  # fmt: skip
 """Modules of which a function that waits and has a monitor's reference takes nothing but the answer, or that there is
-none (OTP's gen.erl, erpc.erl, rpc.erl, io.erl; Elixir's task.ex)."""
+none: what serves in them keeps no such reference of its own (kernel's and stdlib's sources; Elixir's task.ex)."""
 
 
 @dataclass(frozen=True)

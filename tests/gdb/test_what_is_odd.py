@@ -59,10 +59,19 @@ def test_no_deadlock_of_those_that_serve(ebin: Path) -> None:
         session.attach(node.pid)
         told = session.cmd("beam-waits")
         assert "Deadlock" not in told
-        assert re.search(
-            r"^\((<\S+>) and 1 other, listed last, monitor whom they are said to wait for, but may take ", told, re.M
-        )
+        unsure = r"^\(`sure` is no: <\S+> and 1 other monitor whom they are said to wait for, but may take other "
+        assert re.search(unsure, told, re.M)
+        assert len(json.loads(_array(session.cmd("beam-waits -where sure=no -json")))) == 2
         assert json.loads(session.cmd("beam-why -json"))["suspects"] == []
+
+
+def test_a_deadlock_by_stopping(ebin: Path) -> None:
+    """One server stops another, and waits in a function of its own for that; it is asked by that first."""
+    with running_node(ebin, "stopping:start()") as node, Gdb() as session:
+        session.attach(node.pid)
+        (cycle,) = json.loads(session.cmd("beam-why -json"))["deadlocks"]
+        places = {row["pid"]: row["current"] for row in json.loads(session.cmd("beam-ps -json"))}
+        assert {places[pid] for pid in cycle} == {"proc_lib:stop/3", "gen:do_call/4"}
 
 
 @pytest.mark.parametrize("name", ["SIGABRT", "SIGSEGV"])

@@ -15,11 +15,11 @@ class BeamWaits(ListCommand[WaitRow]):
     """List which process waits for an answer of which.
 
     These are calls in flight: by gen_server:call, erpc and all else that monitors who is to answer and keeps the
-    monitor's reference until then. Code that is not OTP's or Elixir's may take other messages besides: it is listed
-    last, is not `sure`, and in no deadlock. Then purges of old code, and of the literals that these leave (see
-    `beam-purge`); who has to wait until another process has loaded or changed code (see `beam-locks`); and who sends to
-    a port or node that is busy (see `beam-ports`, `beam-nodes`). Of who is waited for it shows the messages that wait
-    for it, and where it is. Those that wait for each other in a circle are named as deadlocks.
+    monitor's reference until then. What may take other messages besides, as most code may that is not of kernel or
+    stdlib, comes last, is not `sure`, and in no deadlock. Then purges of old code, and of the literals that these leave
+    (see `beam-purge`); who has to wait until another process has loaded or changed code (see `beam-locks`); and who
+    sends to a port or node that is busy (see `beam-ports`, `beam-nodes`). Of who is waited for it shows the messages
+    that wait for it, and where it is. Those that wait for each other in a circle are named as deadlocks.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 

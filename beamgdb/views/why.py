@@ -80,10 +80,14 @@ class Came:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who has sent a signal: process and user, as the kernel numbers them."""
+    """Who has sent a signal: process and user, as the kernel numbers them where the program is; 0 is a process that is
+    none there."""
 
     pid: int
     user: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} of user {self.user}" if self.pid else "a process outside of its container"
 
 
 @dataclass(frozen=True)
@@ -300,7 +304,7 @@ def _suspects(
         named = f": {shown.list.pid(caller)} {shown.called(caller)} has called {HALT}" if caller is not None else ""
         yield f"the node ends itself{named}"
     elif stop.signal in FATAL and stop.sender is not None:
-        yield f"{stop.signal} was sent by process {stop.sender.pid} of user {stop.sender.user}: the node did not crash"
+        yield f"{stop.signal} was sent by {stop.sender}: the node did not crash"
     elif stop.signal in FATAL and why.foreign is not None:
         called = shown.list.noted_call(process) if process is not None else None
         by = f", called as {called}," if called else ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +22,9 @@ from tests.harness.gdb import Gdb, GdbError, one_line_error
 from tests.harness.targets import Target
 
 
-def can_unshare() -> bool:
-    """Whether this user may have a file system of his own."""
-    return subprocess.run(["unshare", "-rm", "true"], stderr=subprocess.DEVNULL).returncode == 0
+def can_unshare(what: str = "-rm") -> bool:
+    """Whether this user may have something of his own, a file system if no other is named."""
+    return subprocess.run(["unshare", what, "true"], stderr=subprocess.DEVNULL).returncode == 0
 
 
 @contextmanager
@@ -52,6 +55,20 @@ def test_a_program_that_only_the_container_has(ebin: Path, tmp_path: Path) -> No
         gdb.cmd("beam-break stages:third/1")
         assert gdb.go("continue", timeout=SOON).reason == "breakpoint-hit"
         assert functions(read_frames(gdb.cmd("bt 1"))) == ["stages:third/1"]
+
+
+@pytest.mark.skipif(not can_unshare("-rpf"), reason="this machine lets no user have processes of his own")
+def test_a_signal_from_outside(ebin: Path, tmp_path: Path) -> None:
+    """The kernel has no number for who sent it."""
+    ready = f'io:format("{READY}~n").'
+    command = ["unshare", "-rpf", "--kill-child", "erl", "-noinput", "-pa", str(ebin), "-eval", ready]
+    with running(command, tmp_path / "said") as process, Gdb() as gdb:
+        (pid,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        gdb.attach(int(pid))
+        os.kill(int(pid), signal.SIGABRT)
+        assert gdb.go("continue", timeout=SOON).results["signal-name"] == "SIGABRT"
+        sent = "SIGABRT was sent by a process outside of its container: the node did not crash"
+        assert json.loads(gdb.cmd("beam-why -json"))["suspects"] == [sent]
 
 
 def test_a_program_that_was_deleted(ebin: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ UP_AND_DOWN: Final = (
     ("g", -(1 << 40)), ("end", 1 << 40), ("G", 1 << 40),
 )  # fmt: skip
 
-SIDEWAYS: Final = (("left", -8), ("right", 8))
+SIDEWAYS: Final = (("left", -1), ("right", 1))
 
 
 async def chosen(found: Sequence[Found]) -> Found | None:
@@ -42,8 +42,8 @@ async def chosen(found: Sequence[Found]) -> Found | None:
     keys = KeyBindings()
     for name, by in UP_AND_DOWN:
         keys.add(name)(lambda event, by=by: control.move(by))
-    for name, by in SIDEWAYS:
-        keys.add(name)(lambda event, by=by: control.shift(by))
+    for name, steps in SIDEWAYS:
+        keys.add(name)(lambda event, steps=steps: control.shift(steps))
     keys.add("enter")(lambda event: control.choose())
     for name in ("q", "escape", "c-c"):
         keys.add(name)(lambda event: app.exit(result=None))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 WHEEL = 3
 """Lines for one turn of the wheel."""
 
+ASIDE = 8
+"""Columns for one step to a side."""
+
 
 class ListControl(UIControl):
     """Shows what `lines` gives. `choose` is called for the one where Enter or a click is."""
@@ -56,10 +59,10 @@ class ListControl(UIControl):
         """Go so many lines down."""
         self.at = max(0, min(self.at + by, len(self._lines()) - 1))
 
-    def shift(self, by: int) -> None:
-        """See what is so many columns to the right."""
+    def shift(self, steps: int) -> None:
+        """See what is so many steps to the right."""
         widest = max((get_cwidth(line.text) for line in self._lines()), default=0)
-        self.left = max(0, min(self.left + by, widest - 1))
+        self.left = max(0, min(self.left + steps * ASIDE, widest - 1))
 
     def choose(self) -> None:
         """Do what the line is for."""

@@ -523,8 +523,8 @@ class Screen:
             bind(names, lambda by=by: self._move(by))  # type: ignore[misc]
         bind("pageup c-b", lambda: self._move(1 - self._height()))
         bind("pagedown c-f space", lambda: self._move(self._height() - 1))
-        bind("left h", lambda: self._scroll(-8))
-        bind("right l", lambda: self._scroll(8))
+        bind("left h", lambda: self._shift(-1))
+        bind("right l", lambda: self._shift(1))
         bind("enter", lambda: self._here(ListControl.choose))
         bind("delete", self._delete)
         bind("/", self._begin_filter)
@@ -573,8 +573,8 @@ class Screen:
     def _move(self, by: int) -> None:
         self._here(lambda control: control.move(by))
 
-    def _scroll(self, by: int) -> None:
-        self._here(lambda control: control.shift(by))
+    def _shift(self, steps: int) -> None:
+        self._here(lambda control: control.shift(steps))
 
     def _height(self) -> int:
         name = self._focused()

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records import arrays
-from beamgdb.records.arrays import Column
+from beamgdb.records.arrays import Array, Column
 from beamgdb.records.columns import Columns, Gather, form_of_words
 from beamgdb.vm import signals
 from beamgdb.vm.fragments import COMBINED, MAX_FRAGMENTS
@@ -37,13 +37,20 @@ class _Counted:
     fragments: list[tuple[int, int]] = field(default_factory=list)
 
 
-class Arranged:
-    """Words at these distances from addresses, in the order of the distances given."""
+class _Words:
+    """Words at these distances from addresses, in the order in which the distances are given; see `Gather`."""
 
     def __init__(self, memory: CachedMemory, distances: Sequence[int]) -> None:
         in_order = sorted(distances)
-        self.gather = Gather(memory, form_of_words(in_order, memory.word_size))
-        self.arranged = itemgetter(*map(in_order.index, distances))
+        self._gather = Gather(memory, form_of_words(in_order, memory.word_size))
+        self._arranged: Any = itemgetter(*map(in_order.index, distances))
+
+    def of(self, addresses: Sequence[int]) -> list[tuple[int, ...] | None]:
+        return [self._arranged(words) if words is not None else None for words in self._gather.of(addresses)]
+
+    def arrays(self, addresses: Column) -> tuple[Array, ...] | None:
+        found = self._gather.arrays(addresses)
+        return self._arranged(found) if found is not None else None
 
 
 class MessageSizes:
@@ -60,8 +67,8 @@ class MessageSizes:
         fragment = (
             inside + layout.offset("ErlHeapFragment", "next"), inside + layout.offset("ErlHeapFragment", "used_size")
         )  # fmt: skip
-        self._messages = Arranged(memory, (*head, *fragment))
-        self._heads = Arranged(memory, head)
+        self._messages = _Words(memory, (*head, *fragment))
+        self._heads = _Words(memory, head)
         self._fragments = Columns(memory, layout, "ErlHeapFragment", ("next", "used_size"))
 
     def of(
@@ -82,17 +89,17 @@ class MessageSizes:
 
     def _one_by_one(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column]:
         """Count these signals; the numbers of the processes of those that follow, and their addresses."""
-        whole, word, arranged, non_value = self._whole, self._word, self._messages.arranged, self._vm.tags.non_value
+        whole, word, non_value = self._whole, self._word, self._vm.tags.non_value
         # (Lists stay what they are: there are many steps.)
         counts, sizes = arrays.lists(counted.messages), arrays.lists(counted.bytes)
         owners: list[int] = []
         later: list[int] = []
         addresses = arrays.numbers(pending)
-        for which, address, words in zip(arrays.numbers(whose), addresses, self._messages.gather.of(addresses)):
-            told = arranged(words) if words is not None else self._without_fragment(address)
-            if told is None:
+        for which, address, words in zip(arrays.numbers(whose), addresses, self._messages.of(addresses)):
+            words = words or self._without_fragment(address)
+            if words is None:
                 continue
-            following, attached, tag, more, used = told
+            following, attached, tag, more, used = words
             if tag & HEADER_MASK != SIGNAL_HEADER:
                 counts[which] += 1
                 # (What is of another node, and not decoded yet, has no fragment.)
@@ -110,20 +117,19 @@ class MessageSizes:
         counted.messages, counted.bytes = counts, sizes
         return owners, later
 
-    def _without_fragment(self, address: int) -> tuple[int, int, int, int, int] | None:
+    def _without_fragment(self, address: int) -> tuple[int, ...] | None:
         """A message in which there is none is allocated without room for it, and may be the last in readable memory
         (erl_message.c, `erts_alloc_message`). None where it has one, or cannot be read."""
-        (words,) = self._heads.gather.of([address])
-        following, attached, tag = self._heads.arranged(words) if words is not None else (0, COMBINED, 0)
-        return (following, attached, tag, 0, 0) if attached != COMBINED else None
+        (head,) = self._heads.of([address])
+        return (*head, 0, 0) if head is not None and head[1] != COMBINED else None
 
     def _together(self, whose: Column, pending: Column, counted: _Counted) -> tuple[Column, Column] | None:
         """The same, where they are arrays; None where they are none, or some are damaged."""
-        found, owners = self._messages.gather.arrays(pending), arrays.of(whose)
+        found, owners = self._messages.arrays(pending), arrays.of(whose)
         counts, sizes = arrays.of(counted.messages), arrays.of(counted.bytes)
         if found is None or owners is None or counts is None or sizes is None:
             return None
-        following, attached, tag, more, used = self._messages.arranged(found)
+        following, attached, tag, more, used = found
         message = (tag & HEADER_MASK) != SIGNAL_HEADER
         combined = message & (attached == COMBINED)
         if not arrays.are_sizes([used[combined]], MAX_USED):

@@ -175,11 +175,9 @@ class WaitColumns:
         for cycle in self.cycles:
             yield f"Deadlock: {circle(cycle)}"
         if self.unsure:
-            first, others = self.unsure[0], len(self.unsure) - 1
-            more = f"{others} other{'s' * (others > 1)}"
-            they = f"{first} and {more} monitor whom they" if others else f"{first} monitors whom it"
-            verb = "are" if others else "is"
-            yield f"(`sure` is no: {they} {verb} said to wait for, but may take other messages too)"
+            others = len(self.unsure) - 1
+            more = f" and {others} other{'s' * (others > 1)}" if others else ""
+            yield f"(sure=no: {self.unsure[0]}{more} may take other messages too)"
         yield from (f"({what} is not known: {why})" for what, why in self.unknown.items())
         yield from damaged_lines(self.damaged)
 

@@ -192,6 +192,8 @@ class Details:
     def _side(self, side: Side) -> str:
         who = side.name if side.name is not None else side.other
         other = self._terms.text(who) if who is not None else side.type
+        if side.name is not None and side.node is not None:
+            other = f"{{{other},{self._terms.text(side.node)}}}"
         by = f" by {self._terms.text(side.ref)}" if side.ref is not None and side.ref != NIL else ""
         what = f" ({side.type})" if side.type not in ("link", "process", "port", other) else ""
         return f"{other}{by}{what}"

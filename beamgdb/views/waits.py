@@ -26,6 +26,9 @@ _T = TypeVar("_T")
 WHO_CHANGES_CODE = "(who changes code)"
 """Where that is not known."""
 
+MOST_NAMED = 20
+"""Of a circle."""
+
 
 @dataclass(frozen=True)
 class WaitRow:
@@ -91,11 +94,11 @@ class WaitColumns:
                     known[pid] = noted
                     if name:
                         names[name] = pid
-        edges: dict[str, str] = {}
+        edges: dict[str, list[str]] = {}
         rows: list[WaitRow] = []
         for one in found:
             waiter = self._node.term(one.waiter)
-            what = self._no_process(one)
+            what = self._elsewhere(one)
             if what is not None or one.target is None:
                 rows.append(self._row(one, waiter, what or WHO_CHANGES_CODE, known))
                 continue
@@ -103,14 +106,18 @@ class WaitColumns:
             if one.target & IMMED2_MASK == ATOM:
                 target = names.get(target) or self._shown.module(target)
             if one.is_sure:
-                edges[waiter] = target
+                edges.setdefault(waiter, []).append(target)
             rows.append(self._row(one, waiter, target, known))
         self.cycles = waits.cycles(edges)
         self.unsure = [row.pid for row in rows if not row.is_sure]
         yield from rows
 
-    def _no_process(self, wait: Wait) -> str | None:
-        """The node or port that a process sends to; None where it waits for neither."""
+    def _elsewhere(self, wait: Wait) -> str | None:
+        """The node or port that a process sends to, or who has a name on another node; None where it waits for a
+        process of this one."""
+        is_name = wait.target is not None and wait.target & IMMED2_MASK == ATOM
+        if wait.node is not None and wait.target is not None and is_name:
+            return f"{{{self._node.term(wait.target)},{self._node.term(wait.node)}}}"
         if wait.node is not None:
             what = f"node {self._node.term(wait.node)}"
         elif wait.target is not None and wait.target & IMMED1_MASK == PORT:
@@ -127,7 +134,9 @@ class WaitColumns:
             if isinstance(noted, Unreadable):
                 self.damaged.append(noted)
             # (Where it is not known whether there are monitors, that is told when they are asked for.)
-            if isinstance(noted, Noted) and noted.monitors != 0 and self._list.status(noted) == "waiting":
+            if not isinstance(noted, Noted) or self._list.status(noted) != "waiting":
+                continue
+            if noted.monitors != 0 or self._shown.current(noted) == waits.STARTING:
                 yield self._list.process(noted)
 
     def _row(self, wait: Wait, waiter: str, target: str, known: dict[str, Noted]) -> WaitRow:
@@ -183,5 +192,7 @@ class WaitColumns:
 
 
 def circle(cycle: Sequence[str]) -> str:
-    """Who waits for whom in a circle of pids."""
+    """Who waits for whom in a circle of pids; of a long one, with whom it begins."""
+    if len(cycle) > MOST_NAMED:
+        return f"{' waits for '.join(cycle[:MOST_NAMED])}, and so on: {len(cycle)} in a circle"
     return " waits for ".join([*cycle, cycle[0]])

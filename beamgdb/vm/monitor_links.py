@@ -90,9 +90,9 @@ class MonitorLinks:
                 data = Record(node.memory, node.layout, "ErtsMonitorData", node.address - node["offset"])
                 ref = data["ref"]
                 if flags & _NAME:
-                    # Those of ErtsMonitorDataExtended, which begins with an ErtsMonitorData; then comes the address
-                    # of an ErtsMonLnkDist, which begins with the name of its node.
-                    word, dist = node.memory.pair(data.address + node.layout.size("ErtsMonitorData"))
+                    # Those of ErtsMonitorDataExtended, which begins with an ErtsMonitorData; the third word behind that
+                    # is the address of an ErtsMonLnkDist, which begins with the name of its node.
+                    word, _, dist = node.memory.words(data.address + node.layout.size("ErtsMonitorData"), 3)
                     name = word if word & IMMED2_MASK == ATOM else None
                     host = node.memory.word(dist) if dist else None
             resource = node["other.item"] if kind == "resource" and flags & _TARGET else None

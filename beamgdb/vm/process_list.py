@@ -171,7 +171,8 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         self._calls: dict[tuple[Any, ...], str | None] = {}
         self._spawned: dict[tuple[Any, ...], str | None] = {}
         self.estimated: set[int | None] = set()
-        """Where the structures of those are whose messages are too many to be counted: `memories` goes by the first."""
+        """Where the structures of those are whose messages are too many to be counted, so that `memories` goes by the
+        first, or of which the VM itself does not know how large they are."""
 
     def count(self) -> int:
         """How many there are, 0 where that cannot be told."""
@@ -311,7 +312,8 @@ class ProcessList(InPieces[Union[Noted, Unreadable]]):
         ]  # fmt: skip
         queues = _STARTS_AS_ARRAYS(many) or _STARTS(many)
         addresses, buffers = _ADDRESS(many)
-        numbers, sizes, cut = self._message_sizes.of(addresses, queues, buffers)
+        numbers, sizes, cut, rough = self._message_sizes.of(addresses, queues, buffers)
+        self.estimated.update(many[at].address for at in rough)
         for at in cut:
             count = self.queue_length(many[at])
             if count is not None and count > numbers[at] > 0:

@@ -65,6 +65,12 @@ PRIORITY_MESSAGES: Final = Feature(28, "erl_message.h, ERTS_RECV_MARKER_TYPE_PRI
 """Some messages come before others, with a marker between them. Of a monitor or link flags and type share a word
 (erl_monitor_link.h, ERTS_ML_TYPE_MASK)."""
 
+EXTERNAL_SIZE_FIRST: Final = Feature(25, "external.h, ErtsDistExternal", until=28)
+"""A message of another node that is not decoded yet begins with its size; of 28 it is not known."""
+
+EXTERNAL_DATA_FIRST: Final = Feature(29, "external.h, ErtsDistExternal")
+"""It begins with the address of what is to be decoded."""
+
 PROTECTED_QUEUES: Final = Feature(25, "erl_process.h, ERTS_RUNQ_FLG_PROTECTED", until=28)
 """Of a run queue a flag says that nobody steals from it; of 28 it is not known."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
+import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +74,63 @@ def test_a_deadlock_by_stopping(ebin: Path) -> None:
         (cycle,) = json.loads(session.cmd("beam-why -json"))["deadlocks"]
         places = {row["pid"]: row["current"] for row in json.loads(session.cmd("beam-ps -json"))}
         assert {places[pid] for pid in cycle} == {"proc_lib:stop/3", "gen:do_call/4"}
+
+
+@pytest.mark.skipif(shutil.which("elixir") is None, reason="not installed: elixir")
+def test_a_deadlock_of_tasks(ebin: Path) -> None:
+    """The one that waits for all of them keeps their references in a map."""
+    command = ["elixir", "-e", "IO.write(:code.lib_dir(:elixir, :ebin))"]
+    elixir = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    with running_node(ebin, "stuck:task()", "-pa", elixir) as node, Gdb() as session:
+        session.attach(node.pid)
+        rows = json.loads(_array(session.cmd("beam-waits -json")))
+        (waiter,) = {row["pid"] for row in rows if row["called"] == "e_waits"}
+        tasks = [row["for"] for row in rows if row["pid"] == waiter]
+        assert len(tasks) == 2
+        ((first, second),) = json.loads(session.cmd("beam-why -json"))["deadlocks"]
+        assert waiter in (first, second)
+        assert {first, second} - {waiter} < {*tasks}
+
+
+@pytest.fixture(scope="module")
+def near(ebin: Path) -> Iterator[tuple[Gdb, str]]:
+    """A node that has asked another one, and what it has printed. No epmd is asked for the port of the other."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    both = ("-start_epmd", "false", "-erl_epmd_port", str(port), "-setcookie", "stuck")
+    listens = ("-name", "far@127.0.0.1", "-kernel", "inet_dist_use_interface", "{127,0,0,1}")
+    asks = ("-name", "near@127.0.0.1", "-dist_listen", "false")
+    asking = running_node(ebin, "stuck:near('far@127.0.0.1')", *both, *asks)
+    with running_node(ebin, "stuck:far()", *both, *listens), asking as node, Gdb() as session:
+        session.attach(node.pid)
+        yield session, node.said
+
+
+def test_a_call_of_one_with_the_same_name(near: tuple[Gdb, str]) -> None:
+    """Which is on another node: it does not wait for itself."""
+    session, _ = near
+    (row,) = json.loads(session.cmd("beam-waits -where called=namesake -json"))
+    assert (row["for"], row["for_called"], row["for_status"]) == ("{namesake,'far@127.0.0.1'}", None, None)
+    assert json.loads(session.cmd("beam-why -json"))["deadlocks"] == []
+    (monitor,) = json.loads(session.cmd("beam-process namesake -json"))["monitors"]["shown"]
+    assert monitor.startswith("{namesake,'far@127.0.0.1'} by #Ref<")
+
+
+def test_memory_of_what_another_node_has_sent(near: tuple[Gdb, str]) -> None:
+    """It is as large as when it is decoded; who has not been asked for that does not know it either."""
+    session, said = near
+    rows = {row["name"]: row for row in json.loads(session.cmd("beam-ps -json")) if row["name"]}
+    (memory,) = re.findall(r"^near \{memory,(\d+)\}$", said, re.M)
+    # (The question itself was a signal, and the links are not in it.)
+    assert abs(rows["heard"]["memory"] - int(memory)) < 200
+    assert {rows[name]["queue"] for name in ("heard", "unheard")} == {201}
+    largest = {row["pid"]: row for row in json.loads(session.cmd("beam-why -json"))["largest"]}
+    assert not largest[rows["heard"]["pid"]]["is_estimated"]
+    unheard = largest[rows["unheard"]["pid"]]
+    assert unheard["is_estimated"]
+    # Numbers below 256 in lists are a byte each, other ones some.
+    assert 100 * 500 + 40000 * 3 < unheard["amount"] < int(memory)
 
 
 @pytest.mark.parametrize("name", ["SIGABRT", "SIGSEGV"])

@@ -17,7 +17,8 @@ from tests.harness.targets import LOOKED_AT, TARGETS, Mode, Session, Target, on_
 
 EVERYTHING = (
     "terms:start(), words:start(), terms:printed(), busy:start(), holding:start(), raising:start(), aging:start(), "
-    "population:start(), facts:print(), waiting:start(), supervised:start(), inventory:start(), stages:start()"
+    "population:start(), facts:print(), waiting:start(), stuck:start(), supervised:start(), inventory:start(), "
+    "stages:start()"
 )
 PAYLOAD = '[payload,"of",<<"round">>]'
 #: Where C code of a NIF is called for a process of stages.erl.

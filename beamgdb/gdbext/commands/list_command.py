@@ -19,6 +19,7 @@ from beamgdb.late import dataclass
 from beamgdb.node import Node
 from beamgdb.views import listing
 from beamgdb.views.listing import Column, Query, Selected, Value
+from beamgdb.views.styler import Sentence, fitted
 from beamgdb.views.typed import brief, natural
 from beamgdb.vm.model import Unavailable
 from beamgdb.vm.pieces import STEP, Pieces, pieces
@@ -125,7 +126,8 @@ class ListCommand(Command, Generic[Item]):
         if selected.left_out and not arguments.json:
             gdb.write(f"({selected.left_out} more {found.what}: -limit {limit})\n")
         for note in chain(selected.notes(found.what), found.notes()):
-            gdb.write(note + "\n", stream)
+            for line in fitted(Sentence(note), width()):
+                gdb.write(line + "\n", stream)
 
 
 class _Lists:

@@ -48,9 +48,10 @@ _waiting: dict[type, dict[str, bool]] = {}
 
 
 def _complete(cls: type) -> None:
-    # Ctrl-C in the middle would leave half a class.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    # Ctrl-C in the middle would leave half a class. (It may also come as SIGINT is blocked.)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
         del cls.__init__  # type: ignore[misc]
         dataclasses.dataclass(cls, **_waiting.pop(cls))
     finally:

@@ -256,6 +256,9 @@ def unpack(path: Path, folder: Path) -> Opened:
                     raise NoPack(f"{path}: no pack of beamgdb: {one_line(member.name)} is neither a file nor a folder")
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise NoPack(f"{path}: no whole pack: {error}") from None
+    except RecursionError:
+        # (From each header before a member tarfile calls itself for the next one.)
+        raise NoPack(f"{path}: no whole pack: too many headers before a file") from None
     # The last ones: so nothing was written through them.
     for target, to in links:
         target.parent.mkdir(parents=True, exist_ok=True)

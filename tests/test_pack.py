@@ -135,6 +135,17 @@ def test_a_header_without_bound(tmp_path: Path, kind: bytes) -> None:
         unpack(path, tmp_path)
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_headers_without_end(tmp_path: Path, kind: bytes) -> None:
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, 12
+    header = member.tobuf(tarfile.USTAR_FORMAT) + b"12 path=abc\n".ljust(512, b"\0")
+    path = tmp_path / "it.tar.gz"
+    path.write_bytes(gzip.compress(2000 * header))
+    with pytest.raises(NoPack, match="too many headers before a file"):
+        unpack(path, tmp_path)
+
+
 def test_what_is_no_pack(tmp_path: Path, packed: Path) -> None:
     cut = tmp_path / "cut.tar.gz"
     cut.write_bytes(packed.read_bytes()[:100_000])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from beamgdb.gdbext import front_end
+from beamgdb.views.threads import number_in_namespace
 
 _KIND = re.compile(r"^  - (native|core|remote|extended-remote) ", re.M)
 
@@ -28,3 +30,11 @@ def is_remote() -> bool:
 def is_core() -> bool:
     """Whether GDB looks at a core file."""
     return kind() == "core"
+
+
+def own_number(process: int, thread: int) -> int | None:
+    """That by which a program of this machine, reached as `native`, knows one of its threads, None if it has ended."""
+    try:
+        return number_in_namespace(Path(f"/proc/{process}/task/{thread}/status").read_text(errors="replace"))
+    except OSError:
+        return None

@@ -10,7 +10,7 @@ import gdb
 from beamgdb import core_file
 from beamgdb.gdbext import c_expressions, c_functions, core_files, current_frame, gdb_text
 from beamgdb.gdbext.c_names import c_name
-from beamgdb.gdbext.connection import is_core, is_remote
+from beamgdb.gdbext.connection import is_core, is_remote, kind, own_number
 from beamgdb.gdbext.extension import extension
 from beamgdb.gdbext.unwinder import erlang_frame
 from beamgdb.memory import CachedMemory, Unreadable
@@ -34,8 +34,11 @@ STACK_PIECE: Final = 512
 
 SI_KERNEL: Final = 0x80
 
-SENT: Final = (0, -1)
-"""What `si_code` is where a process has sent a signal to another one (siginfo(2): `SI_USER`, `SI_QUEUE`)."""
+SENT: Final = (0, -1, -6)
+"""What `si_code` is where a process has sent a signal (siginfo(2): `SI_USER`, `SI_QUEUE`, `SI_TKILL`)."""
+
+RAISING: Final = ("abort", "raise", "gsignal", "pthread_kill")
+"""Functions of C's library by which a program sends one to itself."""
 
 _INTEGERS: Final = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_PTR)
 """Types of registers that may have an address."""
@@ -54,10 +57,13 @@ def stop(node: Node | None, memory: CachedMemory) -> Stop:
     """Of the selected thread; without a node nothing is told that only Erlang/OTP's VM knows."""
     thread, core = gdb.selected_thread(), core_files.opened()
     death = core.death if core is not None else None
+    frames = tuple(_frames(node))
     name, address, sender = _signal(thread, death)
     row = ThreadRow(thread.num, gdb_text.thread_name(thread)) if thread is not None and thread.is_valid() else None
     elsewhere = None if name or thread is None else _elsewhere(thread, death)
-    frames = tuple(_frames(node))
+    # Of a container the kernel may tell another number than GDB knows.
+    if any(one.function and one.function.partition("@")[0] in RAISING for one in frames):
+        sender = None
     cut_off = (core.size, core.whole) if core is not None and core.is_cut_off else None
     words, halt = _last_words(memory), _halt(node, frames)
     return Stop(name, address, row, frames, elsewhere, words, halt, cut_off, core is None, sender)
@@ -144,12 +150,12 @@ class _Told:
         return self.field("_sifields", "_sigfault", "si_addr") if is_told else None
 
     def sender(self) -> Sender | None:
-        """The process that has sent it by kill(2) or sigqueue(3), if that is another one: abort(3) sends it to a
-        thread."""
+        """The process that has sent it by kill(2), sigqueue(3) or tgkill(2), if that is another one."""
         pid, user = (self.field("_sifields", "_kill", name) for name in ("si_pid", "si_uid"))
-        if self.field("si_code") not in SENT or pid is None or user is None or pid == gdb.selected_inferior().pid:
+        own = gdb.selected_inferior().pid
+        if self.field("si_code") not in SENT or pid is None or user is None or pid == own:
             return None
-        return Sender(pid, user)
+        return Sender(pid, user) if kind() != "native" or pid != own_number(own, own) else None
 
 
 def _name(number: int) -> str:

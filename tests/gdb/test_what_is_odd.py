@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -133,12 +135,19 @@ def test_memory_of_what_another_node_has_sent(near: tuple[Gdb, str]) -> None:
     assert 100 * 500 + 40000 * 3 < unheard["amount"] < int(memory)
 
 
-@pytest.mark.parametrize("name", ["SIGABRT", "SIGSEGV"])
-def test_a_signal_that_was_sent(ebin: Path, name: str) -> None:
-    """As by `kill -ABRT`, or a watchdog: the VM has not ended itself."""
+TGKILL = {"x86_64": 234, "aarch64": 131}
+"""The number of that system call."""
+
+
+@pytest.mark.parametrize(("name", "to_a_thread"), [("SIGABRT", False), ("SIGSEGV", False), ("SIGABRT", True)])
+def test_a_signal_that_was_sent(ebin: Path, name: str, to_a_thread: bool) -> None:
+    """As by `kill -ABRT`, or a watchdog, which may choose a thread: the VM has not ended itself."""
     with running_node(ebin, "ok") as node, Gdb() as session:
         session.attach(node.pid)
-        os.kill(node.pid, signal.Signals[name])
+        if to_a_thread:
+            ctypes.CDLL(None).syscall(TGKILL[platform.machine()], node.pid, node.pid, signal.Signals[name])
+        else:
+            os.kill(node.pid, signal.Signals[name])
         assert session.go("continue").results["signal-name"] == name
         told = json.loads(session.cmd("beam-why -json"))
         assert told["stop"]["sender"] == {"pid": os.getpid(), "user": os.getuid()}

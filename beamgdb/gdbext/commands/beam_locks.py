@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import gdb
 
@@ -14,7 +13,7 @@ from beamgdb.gdbext.running import Running
 from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.views.locks import LockColumns
-from beamgdb.views.threads import ThreadRow, number_in_namespace
+from beamgdb.views.threads import ThreadRow
 from beamgdb.vm.locks import Lock
 
 
@@ -63,17 +62,9 @@ def _threads() -> dict[int, gdb.InferiorThread]:
     is_native, found = connection.kind() == "native", dict[int, gdb.InferiorThread]()
     for one in gdb.selected_inferior().threads():
         process, *numbers = one.ptid
-        own = _own_number(process, numbers[0]) if is_native else None
+        own = connection.own_number(process, numbers[0]) if is_native else None
         found.update((number, one) for number in ([own] if own is not None else numbers) if number)
     return found
-
-
-def _own_number(process: int, thread: int) -> int | None:
-    """That of a thread of this machine in its own namespace."""
-    try:
-        return number_in_namespace(Path(f"/proc/{process}/task/{thread}/status").read_text(errors="replace"))
-    except OSError:
-        return None
 
 
 def install() -> None:

@@ -21,6 +21,10 @@ class BeamWaits(ListCommand[WaitRow]):
     sends to a port or node that is busy (see `beam-ports`, `beam-nodes`). Of who is waited for it shows the messages
     that wait for it, and where it is. Those that wait for each other in a circle are named as deadlocks.
 
+    Who waits for whom is what the VM knows. A server that has passed a call on to another process, which is to reply in
+    its place, is still the one that is waited for, and no list has that the other one has it to do. What
+    Task.async_stream waits for is not told: it keeps no reference of those who do it.
+
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 
     Columns: pid, called, for, for_called, for_queue, for_status, for_current, sure."""

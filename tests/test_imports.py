@@ -18,6 +18,7 @@ ALLOWED = {
     "jit.object": "",
     "jit.otp": "jit.object jit.system",
     "jit.image": "jit.object jit.otp",
+    "jit.signatures": "jit.image jit.object jit.otp jit.system",
     "jit.beam": "jit.otp jit.system",
     "jit.sandbox": "jit.system",
     "jit.codegen": "jit.beam jit.object jit.system",
@@ -75,7 +76,7 @@ DEBUGGER = {
 }
 
 #: What the debugger may import of the compiler.
-MEETING = "jit.beam jit.image jit.object jit.otp jit.sandbox jit.system"
+MEETING = "jit.beam jit.image jit.object jit.otp jit.sandbox jit.signatures jit.system"
 
 
 @cache

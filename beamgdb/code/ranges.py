@@ -75,7 +75,7 @@ class CodeRanges:
     def _table(self, which: str) -> Record:
         index = code_index(self.first.memory, self.symbol, which)
         if index is None:
-            raise Unreadable(self.first.address, self.first.layout.size("ranges"))
+            raise Unreadable(self.first.address, self.first.layout.extent("ranges"))
         return self.first.element(index)
 
     def _active(self) -> tuple[int, ...]:
@@ -201,7 +201,7 @@ def _write_ptr(first: Record, candidates: Collection[int]) -> int | None:
 
 def _words(table: Record, count: int) -> tuple[int, ...]:
     if not 0 <= count <= min(table["allocated"], MAX_RANGES):
-        raise Unreadable(table.address, table.layout.size("ranges"))
+        raise Unreadable(table.address, table.layout.extent("ranges"))
     return table.memory.words(table["modules"], count * table.layout.size("Range") // table.memory.word_size)
 
 

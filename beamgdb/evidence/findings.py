@@ -9,6 +9,7 @@ from beamgdb.evidence.needed import FEW_SLOTS
 from beamgdb.late import dataclass
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol
+from jit.image.image import Image
 from jit.otp.layouts.layout import Layout
 from jit.otp.layouts.resolve import Field, StructLayout
 
@@ -29,7 +30,7 @@ class NotProved(Exception):
 @dataclass(frozen=True)
 class Seen:
     """A VM that is looked at. `near` is the table of a VM like it. `slots` are read of the process table at most.
-    `has_musl`: it was built for that C library."""
+    `has_musl`: it was built for that C library. `image` gives the program's file, None where it cannot be read."""
 
     memory: CachedMemory
     symbol: Symbol
@@ -37,6 +38,7 @@ class Seen:
     is_interpreter: bool
     near: Layout
     slots: int
+    image: Callable[[], Image | None]
     has_musl: bool = False
 
     @property

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from beamgdb.evidence import (
     atoms,
     catches,
+    descriptors,
     interpreter,
     jit_code,
+    known_code,
     modules,
     needed,
     process_list,
@@ -23,23 +26,36 @@ from beamgdb.evidence import (
 from beamgdb.evidence.findings import Findings, NotProved, Prover, Seen
 from beamgdb.memory import CachedMemory, Unreadable
 from beamgdb.records.statics import Symbol
+from jit.image.image import Image
 from jit.otp.layouts.identity import Identity, is_musl
 from jit.otp.layouts.layout import NEEDED, TABLES, Layout, NoLayout, nearest, of_identity
 
 _FIRST: tuple[Prover, ...] = (
     atoms.prove, process_table.prove, processes.prove, process_table.prove_order, modules.prove, schedulers.prove,
 )  # fmt: skip
-_LAST: tuple[Prover, ...] = (catches.prove, terms.prove, process_list.prove)
+_LAST: tuple[Prover, ...] = (catches.prove, descriptors.prove, terms.prove, process_list.prove, known_code.prove)
 
 
-def prove(memory: CachedMemory, symbol: Symbol, identity: Identity, slots: int, directory: Path = TABLES) -> Layout:
-    """What is proved on the VM, of which at most so many slots of tables are looked at. `directory` has the tables of
-    VMs that may be like it. Raises NoLayout: why there is nothing that could be used."""
+def no_image() -> None:
+    """Where the program's file is not to be read."""
+
+
+def prove(
+    memory: CachedMemory,
+    symbol: Symbol,
+    identity: Identity,
+    slots: int,
+    image: Callable[[], Image | None] = no_image,
+    directory: Path = TABLES,
+) -> Layout:
+    """What is proved on the VM, of which at most so many slots of tables are looked at. `image` gives the program's
+    file if it can be read, `directory` has the tables of VMs that may be like it. Raises NoLayout: why there is nothing
+    that could be used."""
     for name in NEEDED:
         if getattr(identity, name) is None:
             raise NoLayout(f"{name} unknown, {identity.unknown.get(name, 'no reason given')}")
     near = nearest(identity, directory)
-    seen = _seen(memory, symbol, identity, near, slots)
+    seen = _seen(memory, symbol, identity, near, slots, image)
     found = Findings()
     for prover in (*_FIRST, interpreter.prove if seen.is_interpreter else jit_code.prove, *_LAST):
         _try(prover, seen, found)
@@ -63,7 +79,7 @@ def _with_tags(seen: Seen, found: Findings, identity: Identity, layout: Layout) 
 def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout: Layout, is_seen: bool) -> Layout:
     """A layout that was proved, with what this stop shows besides; the same if that is nothing. Quick, but where a user
     has seen the stop."""
-    seen = _seen(memory, symbol, identity, nearest(identity), needed.FEW_SLOTS)
+    seen = _seen(memory, symbol, identity, nearest(identity), needed.FEW_SLOTS, no_image)
     found = Findings.of(layout)
     _try(_sample, seen, found)
     _try(schedulers.prove_running, seen, found)
@@ -75,9 +91,16 @@ def prove_more(memory: CachedMemory, symbol: Symbol, identity: Identity, layout:
     return layout if found.how == layout.evidence else replace(layout, structs=found.structs(), evidence=found.how)
 
 
-def _seen(memory: CachedMemory, symbol: Symbol, identity: Identity, near: Layout, slots: int) -> Seen:
+def _seen(
+    memory: CachedMemory,
+    symbol: Symbol,
+    identity: Identity,
+    near: Layout,
+    slots: int,
+    image: Callable[[], Image | None],
+) -> Seen:
     is_interpreter, has_musl = identity.flavour == "emu", is_musl(identity.triplet)
-    return Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots, has_musl)
+    return Seen(memory, symbol, identity.arch or "", is_interpreter, near, slots, image, has_musl)
 
 
 def _try(prover: Prover, seen: Seen, found: Findings) -> None:

@@ -517,7 +517,7 @@ def _proved(
         if symbol.roots is not None:
             # Each root that is found so is proved by what lies there, as by any layout.
             symbol.roots.layout = nearest(identity)
-        return prove(memory, symbol, identity, slots), ""
+        return prove(memory, symbol, identity, slots, unnamed.program_image), ""
     except NoLayout as error:
         return None, f"{reason}; {error}"
     except ImportError:

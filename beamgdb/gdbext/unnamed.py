@@ -68,6 +68,19 @@ class Unnamed:
         return self.image is not None and found is not None and self.image.read(found.address, 4) == bytes(4)
 
 
+def program_image() -> Image | None:
+    """The file of a BEAM that exports its symbols or not, None where it cannot be read."""
+    if (found := program().image) is not None:
+        return found
+    from jit.image.image_file import NoImage, open_image
+
+    path, address = program_file.name(), anchor()
+    try:
+        return open_image(program_file.local(path), ANCHOR, address) if path and address else None
+    except NoImage:
+        return None
+
+
 def anchor() -> int | None:
     """The address of what every BEAM exports, None without it."""
     try:

@@ -31,7 +31,7 @@ def instances(table: Record, number: int) -> Iterator[tuple[int, Record]]:
     if count:
         spread = Record(memory, layout, "ErtsAllocatorThrSpec_t", info["extra"])
         if count > MAX_INSTANCES or spread["size"] != count:
-            raise Unreadable(spread.address, layout.size("ErtsAllocatorThrSpec_t"))
+            raise Unreadable(spread.address, layout.extent("ErtsAllocatorThrSpec_t"))
         places = memory.words(spread["allctr"], count)
     for index, place in enumerate(places):
         one = Record(memory, layout, "Allctr_t", place)

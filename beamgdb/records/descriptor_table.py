@@ -12,6 +12,7 @@ VARIABLE: Final = "drv_ev_state"
 
 MAX_DESCRIPTORS: Final = 1 << 26
 SAMPLE: Final = 8
+FEWEST: Final = 3
 """Elements that are looked at to recognise it."""
 
 
@@ -23,12 +24,12 @@ def count(table: Record) -> int:
     return found
 
 
-def is_table(memory: CachedMemory, layout: Layout, address: int) -> bool:
-    """Whether this is the variable: each of its elements knows its number."""
+def is_table(memory: CachedMemory, layout: Layout, address: int, least: int = FEWEST) -> bool:
+    """Whether this is the variable: each of its elements knows its number. So many there must be."""
     table = Record(memory, layout, "drv_ev_state_shared", address)
     try:
         first = Record(memory, layout, "ErtsDrvEventState", table["v"])
         known = min(count(table), SAMPLE)
-        return known > 2 and all(first.element(number)["fd"] == number for number in range(known))
+        return known >= least and all(first.element(number)["fd"] == number for number in range(known))
     except Unreadable:
         return False

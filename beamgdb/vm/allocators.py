@@ -119,7 +119,7 @@ class Instance:
             sum(number for number, _ in counts), sum(size for _, size in counts),
         )  # fmt: skip
         if not found.can_be(self.record.memory.word_size):
-            raise Unreadable(self.address, self.record.layout.size("Allctr_t"))
+            raise Unreadable(self.address, self.record.layout.extent("Allctr_t"))
         return found
 
     def used_by_allocator(self) -> list[int]:
@@ -140,7 +140,8 @@ class Instance:
     def _columns(self, path: str, struct: str, *fields: str) -> list[tuple[int, ...]]:
         """Of an array of structures fields that are words, each of all."""
         layout, word = self.record.layout, self.record.memory.word_size
-        field, step = layout.field("Allctr_t", path), layout.size(struct) // word
+        field = layout.field("Allctr_t", path)
+        step = field.width // word
         words = self.record.memory.words(self.record.field_address(path), (field.elements or 0) * step)
         return [words[layout.offset(struct, one) // word :: step] for one in fields]
 
@@ -301,7 +302,7 @@ class Allocators:
         try:
             name = self._vm.memory.cstring(record["name_prefix"], NAME).decode("latin-1")
         except Unreadable:
-            return Unreadable(record.address, self._vm.layout.size("Allctr_t"))
+            return Unreadable(record.address, self._vm.layout.extent("Allctr_t"))
         return Instance(f"{name}alloc", index, record)
 
     def carriers(self) -> Iterator[Carrier | Unreadable]:

@@ -275,7 +275,7 @@ class EtsTable:
         while pending:
             address = pending.pop()
             if address in seen or len(seen) > MAX_TABLES:
-                raise Unreadable(address, layout.size("DbTableCATreeNode"))
+                raise Unreadable(address, layout.extent("DbTableCATreeNode"))
             seen.add(address)
             node = Record(memory, layout, "DbTableCATreeNode", address)
             if node["is_base_node"]:
@@ -307,13 +307,13 @@ class EtsTables:
         while at:
             table = EtsTable(self._vm, Record(self._vm.memory, self._vm.layout, "DbTableCommon", at))
             if not table.is_sound() or len(seen) >= MAX_TABLES:
-                raise Unreadable(at, self._vm.layout.size("DbTableCommon"))
+                raise Unreadable(at, self._vm.layout.extent("DbTableCommon"))
             seen.add(at)
             yield table
             at = table.record["all.next"]
             if at in seen:
                 if at != first:
-                    raise Unreadable(at, self._vm.layout.size("DbTableCommon"))
+                    raise Unreadable(at, self._vm.layout.extent("DbTableCommon"))
                 return
 
 

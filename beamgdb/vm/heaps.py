@@ -201,7 +201,7 @@ class Heaps:
         found = fragment.record
         size, start = found["used_size"], found.field_address("mem")
         if size > found["alloc_size"] or size > MAX_WORDS:
-            raise Unreadable(found.address, self._layout.size("ErlHeapFragment"))
+            raise Unreadable(found.address, self._layout.extent("ErlHeapFragment"))
         kind = "fragment" if fragment.message is None else "message" if fragment.message else "received message"
         return Area(kind, start, start + size * self._word, fragment.message)
 
@@ -248,7 +248,7 @@ class Heaps:
                     area = self._vm.record("ErtsLiteralArea", address)
                     start, end = area.field_address("start"), area["end"]
                     if not self.is_sound(start, end):
-                        raise Unreadable(address, self._layout.size("ErtsLiteralArea"))
+                        raise Unreadable(address, self._layout.extent("ErtsLiteralArea"))
                     yield header, Area("literals", start, end)
             except Unreadable as error:
                 self.damaged.append(error)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from beamgdb.memory import Unreadable
 from beamgdb.vm.allocators import Allocators, Instance
 from beamgdb.vm.model import Unavailable, Vm
+from jit.otp.layouts.layout import NotKnown
 
 OF_PROCESSES: Final = (0, 2, 3, 4, 5, 11, 12)
 """Types of blocks of fixed size that belong to processes: proc, msg_ref, ll_ptimer, hl_ptimer, bif_timer, monitor and
@@ -34,7 +35,7 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
     KeyError as `Allocators` does."""
     sizes: dict[str, int] = {}
     damaged: list[Unreadable] = []
-    fixed = 0
+    fixed: int | None = 0
     instances: list[Instance] = []
     for one in Allocators(vm).instances():
         if isinstance(one, Unreadable):
@@ -50,24 +51,27 @@ def uses(vm: Vm) -> tuple[list[Use], list[Unreadable]]:
             for number, size in enumerate(one.used_by_allocator(), 1):
                 name = names.get(number, "")
                 sizes[name] = sizes.get(name, 0) + size
-            fixed += one.fixed(OF_PROCESSES)
+            fixed = fixed + one.fixed(OF_PROCESSES) if fixed is not None else None
         except Unreadable as error:
             damaged.append(error)
+        except NotKnown:
+            fixed = None
     code = _number(vm, CODE)
     compiled = vm.layout.flavour == "jit"
     total = sum(sizes.values()) + (code or 0 if compiled else 0)
     table = _process_table(vm)
-    processes = sizes.get("eheap_alloc", 0) + fixed + (table or 0)
+    processes = sizes.get("eheap_alloc", 0) + (fixed or 0) + (table or 0)
     misc = _number(vm, ETS_MISC)
     atom, atom_used = _atoms(vm)
     hidden = "the code" if compiled and code is None else ""
     whole = f"{', '.join(sorted(off))}: {why}" if off else ""
     of_processes = off.get("eheap_alloc") or off.get("fix_alloc")
-    unknown = of_processes or ("the table of processes" if table is None else "")
+    lacking = {"the table of processes": table, "blocks of fixed size": fixed}
+    unknown = of_processes or " and ".join(name for name, size in lacking.items() if size is None)
     return [
         Use("total", total if not off else None, whole or hidden),
         Use("processes", processes if of_processes is None else None, unknown),
-        Use("system", total - processes if table is not None and not off else None, whole or unknown or hidden),
+        Use("system", total - processes if not unknown and not off else None, whole or unknown or hidden),
         Use("atom", atom),
         Use("atom_used", atom_used),
         _of("binary", "binary_alloc", sizes, off),

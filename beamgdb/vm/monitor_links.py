@@ -80,7 +80,7 @@ class MonitorLinks:
             flags = node["flags"]
             number = flags & _TYPE_MASK if self._shared_word else node["type"]
             if number >= len(_TYPES):
-                raise Unreadable(node.address, node.layout.size("ErtsMonLnkNode"))
+                raise Unreadable(node.address, node.layout.extent("ErtsMonLnkNode"))
             if self._shared_word:
                 flags >>= _FLAGS_SHIFT
             kind = _TYPES[number]
@@ -124,7 +124,7 @@ def _tree(owner: Record, root: int) -> Iterator[Record]:
     while at or path:
         while at:
             if at in seen or len(seen) >= MAX_NODES:
-                raise Unreadable(at, layout.size("ErtsMonLnkNode"))
+                raise Unreadable(at, layout.extent("ErtsMonLnkNode"))
             seen.add(at)
             path.append(at)
             at = memory.word(at + left)

@@ -93,7 +93,7 @@ class NodeEntries:
         try:
             for address in members(self._table):
                 entry = NodeEntry(self._vm, self._vm.record("DistEntry", address))
-                yield entry if entry.is_sound() else Unreadable(address, self._vm.layout.size("DistEntry"))
+                yield entry if entry.is_sound() else Unreadable(address, self._vm.layout.extent("DistEntry"))
         except Unreadable as error:
             yield error
 

@@ -221,7 +221,7 @@ class OffHeap:
             addresses = [values[order[first]] for first in some]
             for first, address, row in zip(some, addresses, columns.of(addresses)):
                 if row is None or row[1] is None or row[2] is None:
-                    self.damaged.append(Unreadable(address, self._layout.size("Binary")))
+                    self.damaged.append(Unreadable(address, self._layout.extent("Binary")))
                     continue
                 use = BinaryUse(address, row[1], row[2])
                 for at in map(order.__getitem__, range(first, len(order))):

@@ -75,7 +75,7 @@ class Ports:
             if isinstance(row, Unreadable):
                 yield row
             elif row[1] is None or row[1] & IMMED1_MASK != PORT:
-                yield Unreadable(row[0] or 0, self._vm.layout.size("Port"))
+                yield Unreadable(row[0] or 0, self._vm.layout.extent("Port"))
             else:
                 yield Port._make(row)
 

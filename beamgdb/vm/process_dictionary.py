@@ -47,7 +47,7 @@ def _entries(memory: CachedMemory, layout: Layout, address: int) -> Iterator[int
     table = Record(memory, layout, "ProcDict", address)
     used, slots = table["usedSlots"], table.field_address("data")
     if used > min(table["arraySize"], MAX_SLOTS):
-        raise Unreadable(address, layout.size("ProcDict"))
+        raise Unreadable(address, layout.extent("ProcDict"))
     for word in memory.words(slots, used):
         yield from _in_slot(memory, word)
 

@@ -120,7 +120,7 @@ class ReferenceCounts:
         paths = ("refc", "", "") if is_fun else ("intern.refc", "intern.flags", "orig_size")
         if not self._vm.layout.has(struct, paths[0]):
             return
-        size = self._vm.layout.size(struct)
+        size = self._vm.layout.extent(struct)
         columns, surplus = Columns(self._vm.memory, self._vm.layout, struct, paths), Surplus()
         self.surplus[name] = surplus
         groups = groupby(map(values.__getitem__, arrays.places_in_order(values)))

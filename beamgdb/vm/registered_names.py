@@ -47,12 +47,12 @@ def in_table(vm: Vm) -> list[tuple[int, int]]:
     table = vm.record("Hash", variable.address)
     entries = list(islice(members(table), MOST))
     if len(entries) != table["nobjs"]:
-        raise Unreadable(table.address, layout.size("Hash"))
+        raise Unreadable(table.address, layout.extent("Hash"))
     rows = [row for row in _of(vm, "RegProc", ("p", "name"), entries) if row[1]]  # (Others are of ports.)
     registrations = _of(vm, "Process", ("common.u.alive.reg",), [process for _, process, _ in rows])
     for (entry, _, name), (_, registration) in zip(rows, registrations):
         if registration != entry or name & IMMED2_MASK != ATOM:
-            raise Unreadable(entry, layout.size("RegProc"))
+            raise Unreadable(entry, layout.extent("RegProc"))
     return [(process, name) for _, process, name in rows]
 
 

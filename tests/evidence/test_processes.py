@@ -10,6 +10,7 @@ import pytest
 from beamgdb.evidence import processes
 from beamgdb.evidence.findings import ENOUGH, Findings, NotProved, Seen, differ, most, only
 from beamgdb.evidence.processes import Processes
+from beamgdb.evidence.proof import no_image
 from jit.otp.atoms import name_hash
 from jit.otp.layouts.resolve import Field
 from jit.otp.tags import ATOM, IMMED2_BITS
@@ -43,7 +44,7 @@ def made() -> tuple[Image, list[int]]:
 
 def proved(image: Image, addresses: list[int]) -> Findings:
     """What is found."""
-    seen = Seen(image.memory, image.symbols.get, "x86_64", False, LAYOUT, 1 << 10)
+    seen = Seen(image.memory, image.symbols.get, "x86_64", False, LAYOUT, 1 << 10, no_image)
     found = Findings(processes=addresses)
     table = {name: LAYOUT.field("IndexTable", name) for name in ("entries", "seg_table")}
     found.add("IndexTable", "hand", table)
@@ -132,7 +133,7 @@ def test_few_processes_prove_nothing() -> None:
 
 def test_states_have_priorities_that_differ() -> None:
     image, addresses = made()
-    seen = Seen(image.memory, image.symbols.get, "x86_64", False, LAYOUT, 1 << 10)
+    seen = Seen(image.memory, image.symbols.get, "x86_64", False, LAYOUT, 1 << 10, no_image)
     at = LAYOUT.offset("Process", "state")
     assert processes.states(Processes(seen, Findings(processes=addresses))) == [at]
     for address in addresses:
@@ -143,7 +144,7 @@ def test_states_have_priorities_that_differ() -> None:
 
 def test_what_code_names_outside_of_a_process_is_nothing() -> None:
     image, addresses = made()
-    seen = Seen(image.memory, image.symbols.get, "x86_64", False, LAYOUT, 1 << 10)
+    seen = Seen(image.memory, image.symbols.get, "x86_64", False, LAYOUT, 1 << 10, no_image)
     one = Processes(seen, Findings(processes=addresses))
     for place in (-8, 4, 1 << 20):
         with pytest.raises(NotProved, match="no word of a process"):

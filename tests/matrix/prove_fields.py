@@ -54,7 +54,7 @@ def hidden(near: str, identity: Identity = KNOWN.identity) -> tuple[Layout, Root
             roots.layout = nearest(KNOWN.identity, Path(name))
         _use(roots)
         slots = FEW_SLOTS if is_remote() else ALL_SLOTS
-        return prove(KNOWN.memory, KNOWN.symbol, identity, slots, Path(name)), roots
+        return prove(KNOWN.memory, KNOWN.symbol, identity, slots, unnamed.program_image, Path(name)), roots
 
 
 def _use(roots: Roots | None) -> None:

@@ -149,7 +149,7 @@ class DwarfTypes:
         target = self._stripped(die.get_DIE_from_attribute("DW_AT_type"))
         elements: int | None = None
         while target is not None and target.tag == "DW_TAG_array_type":
-            elements = (1 if elements is None else elements) * _element_count(target)
+            elements = (1 if elements is None else elements) * element_count(target)
             target = self._stripped(target.get_DIE_from_attribute("DW_AT_type"))
         inner = self._struct(target) if target is not None and target.tag in AGGREGATES else None
         return _name(die) or None, Member(Field(offset, self._width(target), elements), inner)
@@ -263,7 +263,7 @@ def _number(die: DIE, attribute: str, default: int = 0) -> int:
     return found.value if found is not None and isinstance(found.value, int) else default
 
 
-def _element_count(array: DIE) -> int:
+def element_count(array: DIE) -> int:
     """Elements of all dimensions of an array together; 0 for a flexible array member, which has no bound."""
     count = 1
     for dimension in _children(array):

@@ -130,6 +130,13 @@ class Layout:
             raise NotKnown(f"{struct}: unknown in {self.origin}")
         return size
 
+    def extent(self, struct: str) -> int:
+        """Bytes from the start of a struct to the end of what is known of it."""
+        found = self.structs.get(struct)
+        if found is None or found.size is not None:
+            return self.size(struct)
+        return max((one.offset + one.width * (one.elements or 1) for one in found.fields.values()), default=0)
+
     def constant(self, name: str) -> int:
         """The value of an enumerator."""
         if name not in self.constants:

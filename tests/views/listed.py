@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 
 def table(text: str) -> list[dict[str, str]]:
-    """The rows by the headings, which stand two blanks apart; lines in parentheses are notes."""
-    heading, *lines = [line for line in text.splitlines() if not line.startswith("(")]
+    """The rows by the headings, which stand two blanks apart, up to the notes, which stand in parentheses."""
+    heading, *lines = takewhile(lambda line: not line.startswith("("), text.splitlines())
     starts = [match.span() for match in re.finditer(r"\S+(?: \S+)*", heading)]
     rows = []
     for line in lines:

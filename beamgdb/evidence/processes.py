@@ -40,16 +40,17 @@ class Processes:
         read = {address: seen.words(address, self.window) for address in found.processes}
         size = min(map(len, read.values()), default=0)
         self.words = {address: words[:size] for address, words in read.items()}
+        self._columns = list(zip(*self.words.values()))
         self.places = range(0, size * seen.word, seen.word)
         self.how = f"{len(self.words)} processes"
         if len(self.words) < ENOUGH:
             raise NotProved(f"there are {len(self.words)} processes")
 
-    def at(self, place: int) -> list[int]:
+    def at(self, place: int) -> tuple[int, ...]:
         """The word there of each. Raises `NotProved` for a place outside."""
         if place not in self.places:
             raise NotProved(f"no word of a process at {place}")
-        return [words[place // self.seen.word] for words in self.words.values()]
+        return self._columns[place // self.seen.word]
 
     def numbers(self, place: int, size: int) -> list[int]:
         """The number there of each."""

@@ -73,8 +73,8 @@ def test_text(scene: Scene) -> None:
     assert [(row["SIZE"], row["TYPE"][:6]) for row in rows] == [("100000", "plain"), ("2000", "'watch")]
     # What is typed again is not cut.
     assert all(re.fullmatch("0x[0-9a-f]+", row["RESOURCE"]) for row in rows)
-    note = "(1 more of holding:plain: kept by C code, by terms outside of processes and tables, or about to be destroyed)"
-    assert note in " ".join(text.split())
+    more = "kept by C code, by terms outside of processes and tables, or about to be destroyed"
+    assert f"(1 more of holding:plain: {more})" in " ".join(text.split())
     (row,) = table(scene.on_a_terminal("beam-resources -types -where loaded=unloaded"))
     assert (row["MODULE"], row["TYPE"], row["RESOURCES"]) == ("unloaded", "plain", "1")
 

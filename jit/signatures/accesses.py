@@ -422,6 +422,9 @@ def _read_aarch64(code: Code, pointers: list[Pointer], _: list[Variable]) -> Non
                 code.accesses.add(Access(struct, memory.disp + more, width, step, number))
                 if one.mnemonic in ("ldp", "stp"):
                     code.accesses.add(Access(struct, memory.disp + more + width, width, step, number))
+        elif one.mnemonic == "add" and len(registers) == 2 and numbers:
+            for struct, more, number in known.at(one.address, one.reg_name(registers[1])):
+                code.accesses.add(Access(struct, numbers[0] + more, 0, 0, number))
         if one.mnemonic == "adrp":
             pages.add(registers[0])
         elif registers and not one.mnemonic.startswith("st"):

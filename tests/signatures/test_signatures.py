@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from jit.image.image_file import FEWEST_FUNCTIONS, open_image
+from jit.image.image_file import FEWEST_FUNCTIONS
 from jit.otp.layouts.layout import Layout, TableKey, load_table
 from jit.otp.layouts.resolve import Field, StructLayout
 from jit.signatures import signature
 from jit.signatures.__main__ import main
 from jit.signatures.accesses import functions
-from jit.signatures.making import EXPORTED, own_image, sign
+from jit.signatures.making import own_image, sign
 from jit.signatures.signature import Signature, names, signatures, there
 from tests.harness.targets import Target
 
@@ -153,19 +153,17 @@ def test_one_byte_that_differs(tmp_path: Path, signed: list[Signature]) -> None:
             assert bool(left) == is_masked
 
 
-SIGNED = [Target("amd64", 25), Target("amd64", 27), Target("amd64", 29)]
+SIGNED = [Target("amd64", 25), Target("amd64", 27), Target("amd64", 29), Target("arm64", 27)]
 
 
 @pytest.mark.parametrize("target", SIGNED, ids=str)
 def test_those_of_releases(target: Target) -> None:
-    """Most are in the beam.smp that people have, and they tell what its table says."""
-    beam = target.sandbox.beam
-    image = open_image(beam, EXPORTED, own_image(beam).exported[EXPORTED])
-    erts = target.sandbox.beam.parents[1].name.removeprefix("erts-")
-    known = load_table(erts, "x86_64", "jit")
+    """All are in the beam.smp that people have, and they tell what its table has."""
+    beam, arch = target.sandbox.beam, {"amd64": "x86_64", "arm64": "aarch64"}[target.arch]
+    erts = beam.parents[1].name.removeprefix("erts-")
+    known, kept = load_table(erts, arch, "jit"), signatures(TableKey(erts, arch, "jit"))
     assert known is not None
-    kept = signatures(TableKey(erts, "x86_64", "jit"))
-    found = [one for one, _ in there(kept, image)]
+    found = [one for one, _ in there(kept, own_image(beam))]
     assert len(found) > 400
     assert len(found) == len(kept)
     for struct, path in told(found):

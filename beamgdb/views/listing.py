@@ -78,9 +78,9 @@ class Column(Generic[Item]):
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "!=": operator.ne, "<=": operator.le, ">=": operator.ge, "=": operator.eq, "<": operator.lt, ">": operator.gt,
-    "~": lambda text, part: part in text,
+    "~": lambda text, part: part in text, "=~": lambda text, part: part in text,
 }  # fmt: skip
-_CONDITION: Final = re.compile(r"\s*([a-z_]+)\s*(!=|<=|>=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_CONDITION: Final = re.compile(r"\s*([a-z_]+)\s*(!=|<=|>=|=~|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
 _NUMBER: Final = re.compile(r"(-?[0-9]{1,18})([kKmMgG]?)", re.ASCII)
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -243,12 +243,12 @@ def condition(columns: Sequence[Column[Item]], text: str) -> Condition[Item]:
     part of it. Numbers may end in k, M or G, for 2^10, 2^20 and 2^30. Raises `Wrong`."""
     match = _CONDITION.fullmatch(text)
     if match is None:
-        raise Wrong(f"{brief(text)} is no condition such as queue>1000")
+        raise Wrong(f"{brief(text)} is no condition such as queue>1000, name=init or current~gen_server")
     column, compare = named(columns, match[1]), _OPERATORS[match[2]]
     wanted: int | str = match[3]
     if column.kind is int:
         number = _NUMBER.fullmatch(match[3])
-        if number is None or match[2] == "~":
+        if number is None or match[2].endswith("~"):
             raise Wrong(f"{brief(text)}: {column.name} is a number")
         wanted = int(number[1]) * _UNITS[number[2].lower()]
     return Condition(column, lambda found: compare(found, wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from beamgdb.memory import Unreadable
 from beamgdb.node import Node
@@ -18,6 +19,9 @@ from jit.otp.tags import IMMED1_MASK, PID
 
 _REDUCTIONS, _ADDRESS = fields("reds"), fields("address")
 _REGISTRATION, _DICTIONARY = fields("registration"), fields("dictionary")
+
+BY_PROC_LIB: Final = frozenset(f"{module}init_p/{arity}" for module in ("proc_lib:", ":proc_lib.") for arity in (3, 5))
+"""With what proc_lib spawns all of its processes (proc_lib.erl), as Erlang and as Elixir have it."""
 
 
 class ProcessColumns(Readable[Noted]):
@@ -60,14 +64,25 @@ class ProcessColumns(Readable[Noted]):
         return self._functions(self.list.initial_calls(many))
 
     def called(self, noted: Noted) -> str | None:
-        """The name that it is registered under, else its label, else the function that it was spawned with."""
+        """The name that it is registered under, else its label, else its first function."""
         return self._called([noted])[0]
 
     def _called(self, many: Sequence[Noted]) -> list[str | None]:
-        names, labels, spawned = self._names(many), self._labels(many), self._spawned(many)
+        names, labels, first = self._names(many), self._labels(many), self._first(many)
         if not any(names) and not any(labels):
-            return spawned
-        return [name or label or call for name, label, call in zip(names, labels, spawned)]
+            return first
+        return [name or label or call for name, label, call in zip(names, labels, first)]
+
+    def _first(self, many: Sequence[Noted]) -> list[str | None]:
+        """What it was spawned with; of what proc_lib spawns, which is always the same, what that is to call."""
+        found = self._spawned(many)
+        by_proc_lib = [at for at, call in enumerate(found) if call in BY_PROC_LIB]
+        if by_proc_lib:
+            (dictionaries,) = _DICTIONARY([many[at] for at in by_proc_lib])
+            noted = self._supervision.initial_calls([dictionary or 0 for dictionary in dictionaries])
+            for at, call in zip(by_proc_lib, self._functions(noted)):
+                found[at] = call or found[at]
+        return found
 
     def name(self, noted: Noted) -> str | None:
         """The name that it is registered under; many of Elixir's are those of modules."""

@@ -97,8 +97,16 @@ class Supervision:
 
     def labels(self, dictionaries: Sequence[int]) -> list[int | None]:
         """Labels alone, by the addresses of dictionaries, 0 for none."""
+        return self._values(LABEL, dictionaries)
+
+    def initial_calls(self, dictionaries: Sequence[int]) -> list[str | None]:
+        """Those of `initial_call` alone, by the same."""
+        calls = self._values(INITIAL_CALL, dictionaries)
+        return [self.initial_call(Notes(initial_call=call)) if call is not None else None for call in calls]
+
+    def _values(self, key: str, dictionaries: Sequence[int]) -> list[int | None]:
         try:
-            atom = self._vm.atoms.find(unquoted(LABEL)) if any(dictionaries) else None
+            atom = self._vm.atoms.find(unquoted(key)) if any(dictionaries) else None
             if atom is not None:
                 word = atom << IMMED2_BITS | ATOM
                 return process_dictionary.values(self._vm.memory, self._vm.layout, dictionaries, word)

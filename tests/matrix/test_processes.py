@@ -146,6 +146,12 @@ def test_the_text(scene: Scene) -> None:
     assert scene.gdb.cmd("beam-ps -limit 1").splitlines()[-1] == f"({len(rows) - 1} more processes: -limit 1)"
 
 
+def test_what_proc_lib_starts(scene: Scene) -> None:
+    """Is called by what that is to call: this server of kernel has no name."""
+    (row,) = listed(scene, "-where called=~kernel_config").values()
+    assert (row["name"], row["spawned"], row["called"]) == (None, "proc_lib:init_p/5", "kernel_config:init/1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
+from beamgdb.memory import Unreadable
 from beamgdb.node import Node
 from beamgdb.views.listing import Column, Readable, known
 from beamgdb.views.ports import joined
-from beamgdb.vm.nodes import NodeEntries, NodeEntry
+from beamgdb.vm.model import Unavailable
+from beamgdb.vm.nodes import NodeEntries, NodeEntry, this_node
 
 _Answer = TypeVar("_Answer")
+
+THIS: Final = "this node"
+"""Its own entry, in place of a state: it has no connection to itself."""
 
 
 class NodeColumns(Readable[NodeEntry]):
@@ -19,12 +25,15 @@ class NodeColumns(Readable[NodeEntry]):
     def __init__(self, node: Node) -> None:
         super().__init__(NodeEntries(node))
         self._node = node
+        self._own: int | None = None
+        with suppress(Unavailable, Unreadable, KeyError):
+            self._own = this_node(node)
 
     @property
     def columns(self) -> Sequence[Column[NodeEntry]]:
         return (
             Column("node", str, known(lambda one: self._node.term(one.name)), "NODE"),
-            Column("state", str, known(NodeEntry.state), "STATE"),
+            Column("state", str, known(self._state), "STATE"),
             Column("kind", str, _up(lambda one: "visible" if one.is_visible() else "hidden"), "KIND"),
             Column("channel", str, known(self._channel), "CHANNEL"),
             Column("connection", int, _up(lambda one: one.record["connection_id"]), "CONNECTION"),
@@ -37,6 +46,9 @@ class NodeColumns(Readable[NodeEntry]):
             Column("capabilities", str, _up(lambda one: ", ".join(one.capabilities()) or None)),
             Column("address", int, lambda one: one.record.address),
         )
+
+    def _state(self, entry: NodeEntry) -> str:
+        return THIS if entry.name == self._own else entry.state()
 
     def _channel(self, entry: NodeEntry) -> str | None:
         channel = entry.channel()

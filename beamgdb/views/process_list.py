@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from beamgdb.memory import Unreadable
@@ -35,6 +35,14 @@ class ProcessColumns(Readable[Noted]):
         self._syntax = syntax
         self._supervision = Supervision(node)
         self._written: dict[str | None, str | None] = {}
+
+    def notes(self) -> Iterator[str]:
+        """What cannot be shown, and of how many it is not known exactly."""
+        yield from super().notes()
+        if self.list.estimated:
+            count = len(self.list.estimated)
+            of = "1 process" if count == 1 else f"{count} processes"
+            yield f"(memory of {of} is estimated: of long queues by the first messages, of other nodes' as it came)"
 
     @property
     def columns(self) -> Sequence[Column[Noted]]:

@@ -115,6 +115,8 @@ def test_a_call_of_one_with_the_same_name(near: tuple[Gdb, str]) -> None:
     (row,) = json.loads(session.cmd("beam-waits -where called=namesake -json"))
     assert (row["for"], row["for_called"], row["for_status"]) == ("{namesake,'far@127.0.0.1'}", None, None)
     assert json.loads(session.cmd("beam-why -json"))["deadlocks"] == []
+    states = {row["node"]: row["state"] for row in json.loads(session.cmd("beam-nodes -json"))}
+    assert (states["'near@127.0.0.1'"], states["'far@127.0.0.1'"]) == ("this node", "connected")
     (monitor,) = json.loads(session.cmd("beam-process namesake -json"))["monitors"]["shown"]
     assert monitor.startswith("{namesake,'far@127.0.0.1'} by #Ref<")
 
@@ -122,7 +124,7 @@ def test_a_call_of_one_with_the_same_name(near: tuple[Gdb, str]) -> None:
 def test_memory_of_what_another_node_has_sent(near: tuple[Gdb, str]) -> None:
     """It is as large as when it is decoded; who has not been asked for that does not know it either."""
     session, said = near
-    rows = {row["name"]: row for row in json.loads(session.cmd("beam-ps -json")) if row["name"]}
+    rows = {row["name"]: row for row in json.loads(_array(session.cmd("beam-ps -json"))) if row["name"]}
     (memory,) = re.findall(r"^near \{memory,(\d+)\}$", said, re.M)
     # (The question itself was a signal, and the links are not in it.)
     assert abs(rows["heard"]["memory"] - int(memory)) < 200
@@ -168,9 +170,10 @@ def test_memory_that_is_estimated(ebin: Path) -> None:
         session.attach(node.pid)
         memory = {pid: int(size) for pid, size in re.findall(r"^(<\S+>) (\d+)$", node.said, re.M)}
         assert len(memory) == 2
-        rows = {row["pid"]: row["memory"] for row in json.loads(session.cmd("beam-ps -json"))}
+        rows = {row["pid"]: row["memory"] for row in json.loads(_array(session.cmd("beam-ps -json")))}
         # (The question itself was a signal, which is counted by the node.)
         assert all(abs(rows[pid] - size) < 200 for pid, size in memory.items()), (rows, memory)
+        assert "(memory of 2 processes is estimated: " in session.cmd("beam-ps -limit 1 -sort memory")
         told = json.loads(session.cmd("beam-why -json"))
         estimated = {row["pid"]: row["amount"] for row in told["largest"] if row["is_estimated"]}
         assert estimated == {pid: rows[pid] for pid in memory}

@@ -11,10 +11,10 @@ from beamgdb.vm.nodes import NodeEntry
 class BeamNodes(ListCommand[NodeEntry]):
     """List the Erlang nodes that this one knows, as nodes(known) does.
 
-    Each with the state of the connection (idle, pending, connected or exiting) and, where there is one, the port or
-    process that it goes through, its number, bytes that wait to be sent, and whether it is busy, so that those have to
-    wait who send to that node. input and output count packets; capabilities are what both nodes can do, by the names
-    in OTP's dist.h. The node itself is idle.
+    Each with the state of the connection (idle, pending, connected or exiting, or that it is this node itself) and,
+    where there is one, the port or process that it goes through, its number, bytes that wait to be sent, and whether it
+    is busy, so that those have to wait who send to that node. input and output count packets; capabilities are what
+    both nodes can do, by the names in OTP's dist.h.
 
     -where, -sort, -reverse, -limit and -json are as in `beam-ps`.
 

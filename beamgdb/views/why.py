@@ -6,6 +6,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -29,6 +30,9 @@ from beamgdb.vm.resources import ResourceType
 
 MOST: Final = 5
 """Processes of each list."""
+
+MUCH: Final = 64 << 20
+"""Bytes that a process or table has at least of which a report says that it has most."""
 
 FRAMES: Final = 10
 C_FRAMES: Final = 8
@@ -123,6 +127,15 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class Table:
+    """An ETS table in a list: its name, as which `beam-ets` has it, the pid of its owner, and its bytes."""
+
+    name: str
+    owner: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Count:
     """How many of something there are, and may be; None where that is not known."""
 
@@ -141,6 +154,7 @@ class Why:
     process_memory: int | None
     ets_memory: int | None
     largest: tuple[Ranked, ...]
+    tables: tuple[Table, ...]
     queues: tuple[Ranked, ...]
     collecting: tuple[str, ...]
     exiting: tuple[str, ...]
@@ -202,17 +216,18 @@ def report(
         f"the {what} of {count} processes"
         for what, count in (("memory", not_measured), ("queues", not_counted)) if count
     ]  # fmt: skip
-    counts, calls, tables = tuple(_counts(node, unknown)), _waits(node, shown, unknown), _ets_memory(node)
-    if tables is None:
+    counts, calls = tuple(_counts(node, unknown)), _waits(node, shown, unknown)
+    ets_memory, tables = _ets_memory(node)
+    if ets_memory is None:
         unknown.append("the memory of ETS tables")
     if unreadable:
         # What cannot be read may be a piece of their table, with many, or with none that are not found otherwise.
         left = next((one.count - read for one in counts if one.what == PROCESSES), -1)
         unreadable = left if left >= 0 else unreadable
     why = Why(
-        stop, foreign, counts, memory if read and not not_measured else None, tables,
-        _ranked(shown, largest, found.estimated), _ranked(shown, queues), tuple(collecting), tuple(exiting), unreadable,
-        tuple(map(tuple, calls.cycles)), tuple(calls.busy.most_common(MOST)), (), tuple(unknown),
+        stop, foreign, counts, memory if read and not not_measured else None, ets_memory,
+        _ranked(shown, largest, found.estimated), tables, _ranked(shown, queues), tuple(collecting), tuple(exiting),
+        unreadable, tuple(map(tuple, calls.cycles)), tuple(calls.busy.most_common(MOST)), (), tuple(unknown),
     )  # fmt: skip
     kind = resources.destroyed(node, words) if process is None and foreign is not None and words else None
     suspects = tuple(_suspects(why, node, shown, process, kind, calls))
@@ -269,21 +284,25 @@ def _number(question: Callable[[], int | None]) -> int | None:
         return None
 
 
-def _ets_memory(node: Node) -> int | None:
-    """Bytes of those that can be read; None where none can, or it is not known how many one has."""
-    found: list[int] = []
+def _ets_memory(node: Node) -> tuple[int | None, tuple[Table, ...]]:
+    """Bytes of those that can be read, and the largest of them; None where none can, or it is not known how many one
+    has."""
+    found: list[tuple[int, EtsTable]] = []
     try:
         for table in EtsTables(node):
             if isinstance(table, EtsTable):
                 size = table.memory()
                 if size is None:
-                    return None
-                found.append(size)
+                    return None, ()
+                found.append((size, table))
     except (Unavailable, KeyError):
-        return None
+        return None, ()
     except Unreadable:
-        return sum(found) if found else None
-    return sum(found)
+        if not found:
+            return None, ()
+    largest = heapq.nlargest(MOST, found, key=itemgetter(0))
+    tables = (Table(node.term(table.name), node.term(table.owner), size) for size, table in largest)
+    return sum(size for size, _ in found), tuple(tables)
 
 
 def _suspects(
@@ -334,9 +353,12 @@ def _suspects(
         if one.amount >= LONG_QUEUE:
             yield f"{one.amount} messages wait for {one.pid}{' ' + one.called if one.called else ''}"
     for one in why.largest[:1]:
-        if why.process_memory and one.amount > why.process_memory / 2 and one.amount > 64 << 20:
+        if why.process_memory and one.amount > why.process_memory / 2 and one.amount > MUCH:
             size = f"about {_bytes(one.amount)}" if one.is_estimated else _bytes(one.amount)
             yield f"{one.pid}{' ' + one.called if one.called else ''} has {size} of heap and messages, most of all"
+    for table in why.tables[:1]:
+        if why.ets_memory and table.size > why.ets_memory / 2 and table.size > MUCH:
+            yield f"the ETS table {table.name} of {table.owner} has {_bytes(table.size)}, most of all (see `beam-ets`)"
 
 
 def headline(stop: Stop) -> str:
@@ -387,6 +409,9 @@ def lines(
             more = f" and {len(pids) - MOST} more" if len(pids) > MOST else ""
             yield Sentence(f"{what}: {', '.join(pids[:MOST])}{more}")
     yield from _list("Most memory", "bytes", why.largest, styler)
+    if why.tables and why.tables[0].size > MUCH:
+        yield styler.heading("Largest ETS tables:")
+        yield from (f"  {one.size} bytes  {one.name} of {one.owner}" for one in why.tables)
     yield from _list("Longest queues", "messages", why.queues, styler)
     yield ""
     yield Sentence(styler.heading("Suspects:" if why.suspects else NONE_IN_PART if why.unknown else NO_SUSPECTS))

@@ -184,6 +184,24 @@ def test_memory_that_is_estimated(ebin: Path) -> None:
         )
 
 
+def test_a_large_table(ebin: Path) -> None:
+    """Without a large process or queue it is a table that has the memory."""
+    fill = (
+        "Self = self(), Keeper = spawn(fun() -> ets:new(cache, [named_table, public]), Self ! made, "
+        "receive never -> ok end end), receive made -> ok end, "
+        "[ets:insert(cache, {N, lists:duplicate(1000000, N)}) || N <- lists:seq(1, 6)], garbage_collect(), "
+        'io:format("~w ~p~n", [8 * ets:info(cache, memory), Keeper])'
+    )
+    with running_node(ebin, fill) as node, Gdb() as session:
+        session.attach(node.pid)
+        size, owner = node.said.split()
+        told = json.loads(session.cmd("beam-why -json"))
+        assert told["tables"][0] == {"name": "cache", "owner": owner, "size": int(size)}
+        (suspect,) = (one for one in told["suspects"] if "ETS" in one)
+        assert suspect == f"the ETS table cache of {owner} has {int(size) >> 20} MB, most of all (see `beam-ets`)"
+        assert f"\nLargest ETS tables:\n  {size} bytes  cache of {owner}\n" in session.cmd("beam-why")
+
+
 def test_where_a_process_is_that_runs(gdb: Gdb) -> None:
     gdb.cmd("beam-break -temporary Overdue.work/1")
     assert gdb.go("continue").reason == "breakpoint-hit"

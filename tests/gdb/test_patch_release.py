@@ -193,7 +193,7 @@ def test_without_any_evidence(patched: Patched, release: Release, tmp_path: Path
 
 
 COMMANDS = (
-    "beam-ps", "beam-process terms_holder", "beam-stacks", "beam-ets", "beam-ets-objects code", "beam-binaries",
+    "beam-ps", "beam-process terms_holder", "beam-stacks", "beam-ets", "beam-ets-objects ac_tab", "beam-binaries",
     "beam-waits", "beam-why", "beam-heap", "beam-heap init", "beam-verify", "beam-refs init", "beam-ports",
     "beam-schedulers", "beam-persistent-terms", "beam-nodes", "beam-timers", "beam-top", "beam-tree", "beam-allocators",
     "beam-allocators -carriers", "beam-fds", "beam-memory", "beam-resources", "beam-exceptions", "beam-purge",

@@ -78,7 +78,9 @@ def built(folder: Path, name: str, inserted: str = "") -> Path:
     source, beam = folder / f"{name}.c", folder / name
     source.write_text(PROGRAM.replace("INSERTED", inserted) + fillers)
     subprocess.run(
-        ["gcc", "-g", "-O2", "-fPIE", "-pie", "-rdynamic", "-fno-ipa-icf", "-o", beam, source], check=True, timeout=60
+        ["gcc", "-g", "-O2", "-fPIE", "-pie", "-rdynamic", "-fno-ipa-icf", "-fno-align-loops", "-o", beam, source],
+        check=True,
+        timeout=60,
     )
     return beam
 
@@ -117,7 +119,7 @@ def test_the_same_elsewhere(tmp_path: Path, signed: list[Signature]) -> None:
     source = (tmp_path / "beam.c").read_text()
     (tmp_path / "beam.c").write_text(f"int before(int x) {{ return x / 3; }}\nchar room[5000];\n{source}")
     subprocess.run(
-        ["gcc", "-g0", "-O2", "-fPIE", "-pie", "-rdynamic", "-fno-ipa-icf", "-s", "-o", beam, tmp_path / "beam.c"],
+        ["gcc", "-g0", "-O2", "-fPIE", "-pie", "-rdynamic", "-fno-ipa-icf", "-fno-align-loops", "-s", "-o", beam, tmp_path / "beam.c"],
         check=True, timeout=60,
     )  # fmt: skip
     image = own_image(beam)

@@ -72,18 +72,15 @@ FIELDS = {
 SIZES = {"Process": 40, "ErtsCodeMFA": 24}
 
 
-def built(folder: Path, name: str, inserted: str = "") -> Path:
-    """The program with debug information, with a member more in its structure."""
+def built(folder: Path, name: str, inserted: str = "", before: Path | None = None, flag: str = "-g") -> Path:
+    """The program, with a member more in its structure, and behind what else is to be in it. (From -O2 on loops are
+    aligned by where their function stands.)"""
     fillers = "".join(f"int filler{number}(int x) {{ return x * {number}; }}\n" for number in range(FEWEST_FUNCTIONS))
     source, beam = folder / f"{name}.c", folder / name
     source.write_text(PROGRAM.replace("INSERTED", inserted) + fillers)
-    compiled(source, beam, "-g")
+    sources = [before, source] if before is not None else [source]
+    subprocess.run(["gcc", flag, "-O1", "-fPIE", "-pie", "-rdynamic", "-o", beam, *sources], check=True, timeout=60)
     return beam
-
-
-def compiled(source: Path, beam: Path, *flags: str) -> None:
-    """(From -O2 on loops are aligned, by where their function stands.)"""
-    subprocess.run(["gcc", *flags, "-O1", "-fPIE", "-pie", "-rdynamic", "-o", beam, source], check=True, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +113,9 @@ def test_what_functions_access(signed: list[Signature]) -> None:
 
 def test_the_same_elsewhere(tmp_path: Path, signed: list[Signature]) -> None:
     """Where other code stands before it, and all is at other addresses, the same functions are found."""
-    beam = built(tmp_path, "beam", "")
-    source = (tmp_path / "beam.c").read_text()
-    (tmp_path / "beam.c").write_text(f"int before(int x) {{ return x / 3; }}\nchar room[5000];\n{source}")
-    compiled(tmp_path / "beam.c", beam, "-s")
+    other = tmp_path / "before.c"
+    other.write_text("int before(int x) { return x / 3; }\nchar room[5000];\n")
+    beam = built(tmp_path, "beam", "", other, "-s")
     image = own_image(beam)
     found = list(there(signed, image))
     assert [one for one, _ in found] == signed

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Optional, cast
 
 import gdb
 
 from beamgdb import core_file
-from beamgdb.gdbext import c_expressions, c_functions, core_files, current_frame, gdb_text
+from beamgdb.gdbext import c_expressions, c_functions, core_files, current_frame, front_end, gdb_text
 from beamgdb.gdbext.c_names import c_name
 from beamgdb.gdbext.connection import is_core, is_remote, kind, own_number
 from beamgdb.gdbext.extension import extension
@@ -18,7 +20,7 @@ from beamgdb.node import Node
 from beamgdb.terms.quoting import bare
 from beamgdb.unwinding import own_code
 from beamgdb.views.threads import ThreadRow
-from beamgdb.views.why import AT_ADDRESS, FATAL, HALT, STOPPING, Came, CFrameRow, Sender, Stop
+from beamgdb.views.why import AT_ADDRESS, FATAL, HALT, STOPPING, Came, CFrameRow, Sender, Stop, is_of_otp, is_of_system
 from beamgdb.vm.model import Unavailable
 
 MOST_WORDS: Final = 1000
@@ -39,6 +41,9 @@ SENT: Final = (0, -1, -6)
 
 RAISING: Final = ("abort", "raise", "gsignal", "pthread_kill")
 """Functions of C's library by which a program sends one to itself."""
+
+_LIBRARY: Final = re.compile(r" (?:Yes|No)(?: \(\*\))? .*?(/.*)$", re.M)
+"""A line of `info sharedlibrary`."""
 
 _INTEGERS: Final = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_PTR)
 """Types of registers that may have an address."""
@@ -65,8 +70,20 @@ def stop(node: Node | None, memory: CachedMemory) -> Stop:
     if any(one.function and one.function.partition("@")[0] in RAISING for one in frames):
         sender = None
     cut_off = (core.size, core.whole) if core is not None and core.is_cut_off else None
-    words, halt = _last_words(memory), _halt(node, frames)
-    return Stop(name, address, row, frames, elsewhere, words, halt, cut_off, core is None, sender)
+    words, halt, libraries = _last_words(memory), _halt(node, frames), tuple(_libraries())
+    return Stop(name, address, row, frames, elsewhere, words, halt, cut_off, core is None, sender, libraries)
+
+
+def _libraries() -> Iterator[str]:
+    """Those that are neither the system's nor OTP's own, also those whose files GDB does not find."""
+    root = gdb_text.path(lambda: cast(Optional[str], gdb.parameter("sysroot"))).rstrip("/")
+    try:
+        said = front_end.taken("info sharedlibrary")
+    except gdb.error:
+        return
+    for path in _LIBRARY.findall(said):
+        if not is_of_system(path) and not is_of_otp(path):
+            yield bare(path.removeprefix(root) or path)
 
 
 def crashed_elsewhere() -> int | None:

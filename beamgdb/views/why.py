@@ -57,9 +57,15 @@ STOPPING: Final = ("SIGSTOP", "SIGINT")
 OF_SYSTEM: Final = (
     "libc", "libpthread", "libm", "libdl", "librt", "ld", "libstdc++", "libgcc_s", "libtinfo",
     "libncurses", "libz", "libsctp", "libsystemd", "linux-vdso", "libzstd", "liblzma", "liblz4", "libcap", "libgcrypt",
-    "libgpg-error",
+    "libgpg-error", "libcrypto", "libssl",
 )  # fmt: skip
 """Libraries that a beam.smp is linked with, by their names before `.so` and a version."""
+
+OF_OTP: Final = (
+    "asn1rt_nif", "crypto", "crypto_callback", "dyntrace", "megaco_flex_scanner_drv", "megaco_flex_scanner_drv_mt",
+    "otp_test_engine", "trace_file_drv", "trace_ip_drv",
+)  # fmt: skip
+"""Libraries of OTP's applications, named in the same way."""
 
 LOADERS: Final = ("ld-linux", "ld-musl")
 """With what the names of dynamic linkers begin; the processor follows."""
@@ -101,7 +107,8 @@ class Stop:
     `elsewhere` is what the program crashed of, if that came in another thread. `last_words` are what C's library has
     noted as it ended the program, such as a failed assertion; `halt` the arguments of erlang:halt, where that was
     called. `cut_off`, of a core file that is not all there: how many bytes it has, and should have. `is_live` is False
-    for a core file. `sender`: where another process has sent the signal."""
+    for a core file. `sender`: where another process has sent the signal. `libraries` are those that the program has
+    loaded besides the system's and OTP's."""
 
     signal: str | None
     address: int | None
@@ -113,6 +120,7 @@ class Stop:
     cut_off: tuple[int, int] | None = None
     is_live: bool = False
     sender: Sender | None = None
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,6 +190,11 @@ def is_of_system(library: str) -> bool:
     """Whether a library is C's own or the system's, and not that of a NIF or driver."""
     name = PurePosixPath(library).name.partition(".so")[0]
     return name in OF_SYSTEM or name.rstrip("-0123456789.") in OF_SYSTEM or name.startswith(LOADERS)
+
+
+def is_of_otp(library: str) -> bool:
+    """Whether a library is one of those that OTP's own applications load."""
+    return PurePosixPath(library).name.partition(".so")[0] in OF_OTP
 
 
 def report(
@@ -334,9 +347,11 @@ def _suspects(
             by = ", called for no Erlang process, as destructors of resources are,"
         yield f"{why.foreign.library}: C code in it{by} ran when {stop.signal} came{said}"
     elif stop.signal in FATAL and process is not None and process.status() == "garbage_collecting":
+        have, more = ", ".join(stop.libraries[:MOST]), len(stop.libraries) - MOST
+        others = f"; besides OTP's there are {have}{f' and {more} more' if more > 0 else ''}" if have else ""
         yield (
             f"a term of {node.term(process.id)} is damaged: {stop.signal} came while its garbage was collected; a NIF "
-            "or driver has written where it should not, maybe long before"
+            f"or driver has written where it should not, maybe long before{others}"
         )
     elif stop.signal == "SIGABRT" or stop.signal is None and any(frame.function == "abort" for frame in stop.frames):
         yield f"the VM or a library ended the node itself (abort){said or ': what it said is on its standard error'}"

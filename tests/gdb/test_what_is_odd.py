@@ -184,6 +184,22 @@ def test_memory_that_is_estimated(ebin: Path) -> None:
         )
 
 
+def test_a_heap_that_a_nif_has_damaged(ebin: Path, tmp_path: Path) -> None:
+    """It shows when garbage is collected: then the libraries are told of which one has done it."""
+    now = tmp_path / "now"
+    with running_node(ebin, f'overrun:start("{now}")') as node, Gdb() as session:
+        session.attach(node.pid)
+        now.touch()
+        # (Which one it is for an address that none can be depends on the instruction.)
+        name = session.go("continue").results["signal-name"]
+        assert name in ("SIGSEGV", "SIGBUS")
+        told = json.loads(session.cmd("beam-why -json"))
+        library = str(ebin / "overrun_nif.so")
+        assert told["stop"]["libraries"] == [library]
+        assert f"is damaged: {name} came while its garbage was collected" in told["suspects"][0]
+        assert told["suspects"][0].endswith(f"maybe long before; besides OTP's there are {library}")
+
+
 def test_a_large_table(ebin: Path) -> None:
     """Without a large process or queue it is a table that has the memory."""
     fill = (

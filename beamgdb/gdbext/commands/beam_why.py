@@ -28,10 +28,10 @@ class BeamWhy(Command):
     """Report why a node died, or what is odd about it.
 
     The signal and the thread that it came in, C code down to Erlang, the process that the thread works for with its
-    stack; counts near their limits, memory, the largest processes and the longest queues; and suspects, the likeliest
-    first. What could not be looked at, as of a build of which not all fields are known, is named. In a core file the
-    selected thread is at first the one that died, but for those of qemu; the first line tells of another thread that
-    has crashed. -json prints an object."""
+    stack; counts near their limits, memory, the largest processes and ETS tables, and the longest queues; and
+    suspects, the likeliest first. What could not be looked at, as of a build of which not all fields are known, is
+    named. In a core file the selected thread is at first the one that died, but for those of qemu; the first line
+    tells of another thread that has crashed. -json prints an object."""
 
     name = "beam-why"
 

@@ -6,6 +6,7 @@ import struct
 from typing import Final
 
 from beamgdb.terms.values import Atom, Bitstring, ExternalFun, NodeOfTerm, Reference
+from jit.otp.things import RefThing
 
 VERSION: Final = b"\x83"
 NIL_EXT: Final = b"j"
@@ -33,12 +34,14 @@ def atom(name: str) -> bytes:
 
 
 def reference(value: Reference) -> bytes | None:
-    """A reference; None where its node is not known."""
+    """A reference; None where its node is not known. Of an alias of this node only what all references have: the rest
+    is a process, of which the viewer's own node would have to be able to have one (external.c, `dec_term`)."""
     node = value.node or LOCAL
     if node.name.name is None:
         return None
-    numbers = struct.pack(f">{len(value.numbers)}I", *value.numbers)
-    length, creation = struct.pack(">H", len(value.numbers)), struct.pack(">I", node.creation)
+    told = value.numbers if value.node is not None else value.numbers[: RefThing.NUMBERS]
+    numbers = struct.pack(f">{len(told)}I", *told)
+    length, creation = struct.pack(">H", len(told)), struct.pack(">I", node.creation)
     return NEWER_REFERENCE_EXT + length + atom(node.name.name) + creation + numbers
 
 

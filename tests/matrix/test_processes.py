@@ -44,8 +44,9 @@ def said(scene: Scene) -> dict[str, dict[str, str]]:
 
 
 def listed(scene: Scene, arguments: str = "") -> dict[str, dict[str, Any]]:
-    """What is listed, by pid."""
-    return {row["pid"]: row for row in json.loads(scene.gdb.cmd(f"beam-ps -json {arguments}"))}
+    """What is listed, by pid, without the notes that follow."""
+    said = scene.gdb.cmd(f"beam-ps -json {arguments}")
+    return {row["pid"]: row for row in json.loads(said[: said.rindex("]") + 1])}
 
 
 def test_what_the_node_says_of_each(scene: Scene) -> None:

@@ -57,15 +57,15 @@ STOPPING: Final = ("SIGSTOP", "SIGINT")
 OF_SYSTEM: Final = (
     "libc", "libpthread", "libm", "libdl", "librt", "ld", "libstdc++", "libgcc_s", "libtinfo",
     "libncurses", "libz", "libsctp", "libsystemd", "linux-vdso", "libzstd", "liblzma", "liblz4", "libcap", "libgcrypt",
-    "libgpg-error", "libcrypto", "libssl",
+    "libgpg-error",
 )  # fmt: skip
 """Libraries that a beam.smp is linked with, by their names before `.so` and a version."""
 
 OF_OTP: Final = (
     "asn1rt_nif", "crypto", "crypto_callback", "dyntrace", "megaco_flex_scanner_drv", "megaco_flex_scanner_drv_mt",
-    "otp_test_engine", "trace_file_drv", "trace_ip_drv",
+    "otp_test_engine", "trace_file_drv", "trace_ip_drv", "libcrypto", "libssl",
 )  # fmt: skip
-"""Libraries of OTP's applications, named in the same way."""
+"""Libraries of OTP's applications, and those that they are linked with, named in the same way."""
 
 LOADERS: Final = ("ld-linux", "ld-musl")
 """With what the names of dynamic linkers begin; the processor follows."""
